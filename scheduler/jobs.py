@@ -1,0 +1,135 @@
+"""What is run, and what became of it.  Plain values that travel between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one execution may use; None means no limit."""
+
+    time_seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution of one trial: an attempt.
+
+    Attributes:
+        study: an identifier safe in file names and Dask keys: [A-Za-z0-9][A-Za-z0-9._-]{0,99}.
+        number: the trial's number.
+        token: the attempt's fencing token; no two executions share one.
+        payload: what the target is called with; plain JSON values.
+        limits: what the execution may use.
+        resources: Dask worker resources that it occupies, such as {"GPU": 1}.
+    """
+
+    study: str
+    number: int
+    token: int
+    payload: Mapping[str, Any]
+    limits: Limits = Limits()
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.study}-{self.number}-{self.token}"
+
+
+class Ending(StrEnum):
+    """How an execution ended."""
+
+    OK = "ok"  # the target returned
+    ERROR = "error"  # the target raised
+    TIMEOUT = "timeout"  # it was ended at its time limit
+    MEMORY = "memory"  # it was ended at its memory limit
+    LOST = "lost"  # its process, worker or host went away: nobody's fault
+    CANCELLED = "cancelled"  # it was asked to end
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What became of a job.
+
+    Attributes:
+        job: which one.
+        ending: how it ended.
+        result: what the target returned (plain JSON values) if it did.
+        reason, error: for every other ending: a word, and the full story (traceback, stderr).
+        started, ended: wall-clock times, seconds since the epoch; None if it never started.
+        host, pid: where it ran.
+    """
+
+    job: Job
+    ending: Ending
+    result: Mapping[str, Any] | None = None
+    reason: str | None = None
+    error: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    host: str | None = None
+    pid: int | None = None
+
+
+class Bench(Protocol):
+    """What the runner lays out for one execution, on the worker."""
+
+    @property
+    def folder(self) -> Path:
+        """A fresh folder for this execution alone."""
+        ...
+
+    def report(self, step: float, value: float) -> None:
+        """Note an intermediate value."""
+        ...
+
+
+# Called on the worker with the job's payload.  It returns plain JSON values, or raises; an
+# exception's attribute ``reason`` (a word), where it has one, becomes the outcome's.
+Target: TypeAlias = Callable[[Mapping[str, Any], Bench], Mapping[str, Any]]
+
+
+class Executor(Protocol):
+    """Where jobs run."""
+
+    def capacity(self) -> int:
+        """Return how many jobs can run at once now (all slots, busy ones included)."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Start a job; never more of them than there are free slots."""
+        ...
+
+    def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
+        """Return the outcomes that are new, as soon as there is one or the time is over."""
+        ...
+
+    def cancel(self, job: Job) -> None:
+        """Ask a job to end; its outcome still comes through ``poll``."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; jobs that still run are ended where this executor owns them."""
+        ...
+
+
+class Source(Protocol):
+    """Where jobs come from, and where their outcomes go."""
+
+    def next_jobs(self, n: int) -> Sequence[Job]:
+        """Return at most n jobs to start now; none when nothing can start at present."""
+        ...
+
+    def record(self, outcome: JobOutcome) -> None:
+        """Take an outcome down for good."""
+        ...
+
+    def is_finished(self) -> bool:
+        """Return whether no further job will come (those in flight may still be running)."""
+        ...

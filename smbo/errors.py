@@ -1,0 +1,102 @@
+"""Every error that smbo raises on purpose.
+
+    SmboError
+    ├── SpaceError          a space, dimension, condition or known constraint that makes no sense
+    │   ├── PointError          a point that is not in the space
+    │   └── SpaceExhausted      a finite space has no point left to propose
+    ├── ExpressionError     a formula that does not parse, or names what it may not
+    ├── ProblemError        objectives, constraints or outputs that do not fit together
+    ├── RecipeError         an unknown recipe, or settings it does not take
+    ├── NumericalError      a computation that found no finite answer
+    ├── TellError           a result that cannot be recorded
+    │   ├── UnknownTrial        it names a trial or an attempt that was never asked for
+    │   └── AlreadyTold         its trial has another result already
+    ├── StoreError          a store that cannot be opened, read or written
+    │   ├── UnknownStudy        no study of that name
+    │   ├── StudyMismatch       the stored study is of another problem, recipe or seed
+    │   └── BudgetExhausted     the study's budget is used up
+    ├── JobFileError        a job file that does not say what it must
+    ├── ObjectiveError      an objective that is unknown or wrongly configured
+    └── EvaluationFailed    raised by an objective: this evaluation failed, for this reason
+
+All of them but EvaluationFailed are the caller's to mend; the message says how.
+"""
+
+
+class SmboError(Exception):
+    """Base of every error that smbo raises on purpose."""
+
+
+class SpaceError(SmboError, ValueError):
+    """A space, dimension, condition or known constraint that makes no sense."""
+
+
+class PointError(SpaceError):
+    """A point that is not in the space."""
+
+
+class SpaceExhausted(SpaceError):
+    """A finite space has no point left to propose."""
+
+
+class ExpressionError(SmboError, ValueError):
+    """A formula that does not parse, or names what it may not."""
+
+
+class ProblemError(SmboError, ValueError):
+    """Objectives, constraints or outputs that do not fit together."""
+
+
+class RecipeError(SmboError, ValueError):
+    """An unknown recipe, or settings that it does not take."""
+
+
+class NumericalError(SmboError, ArithmeticError):
+    """A computation that found no finite answer."""
+
+
+class TellError(SmboError, ValueError):
+    """A result that cannot be recorded."""
+
+
+class UnknownTrial(TellError):
+    """A result for a trial or an attempt that was never asked for."""
+
+
+class AlreadyTold(TellError):
+    """A second, different result for a trial."""
+
+
+class StoreError(SmboError):
+    """A store that cannot be opened, read or written."""
+
+
+class UnknownStudy(StoreError, LookupError):
+    """No study of that name in the store."""
+
+
+class StudyMismatch(StoreError, ValueError):
+    """The stored study is of another problem, recipe or seed."""
+
+
+class BudgetExhausted(StoreError):
+    """The study's budget is used up."""
+
+
+class JobFileError(SmboError, ValueError):
+    """A job file that does not say what it must; the message shows file, line and key."""
+
+
+class ObjectiveError(SmboError, ValueError):
+    """An objective that is unknown or wrongly configured."""
+
+
+class EvaluationFailed(SmboError):
+    """Raised by an objective: this evaluation failed, for this reason.
+
+    The trial becomes FAILED with ``reason``; the study goes on.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

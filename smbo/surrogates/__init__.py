@@ -1,0 +1,1 @@
+"""Gaussian processes, forests and whatever else turns evidence into a posterior."""

@@ -1,0 +1,52 @@
+"""The seam between evidence and acquisition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from smbo.evidence import Array, Evidence
+
+# What a recipe carries from one proposal to the next; plain JSON values, so that it is stored
+# with the study.
+Memory: TypeAlias = Mapping[str, Any]
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """A belief about the objective, without the noise of its evaluations."""
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points of shape (m, d), each of shape (m,)."""
+        ...
+
+
+@runtime_checkable
+class DifferentiablePosterior(Posterior, Protocol):
+    """A posterior whose moments have gradients."""
+
+    def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean (m,), std (m,), d mean / d points (m, d) and d std / d points (m, d)."""
+        ...
+
+
+@runtime_checkable
+class Surrogate(Protocol):
+    """Anything that turns evidence into a posterior.  Implementations are frozen dataclasses."""
+
+    def fit(self, evidence: Evidence) -> Posterior:
+        """Return the posterior given the evidence."""
+        ...
+
+
+@runtime_checkable
+class Trainable(Surrogate, Protocol):
+    """A surrogate with hyperparameters that are learned now and then and carried in between."""
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Memory]:
+        """Return a surrogate with its hyperparameters fixed, and the memory that restores them.
+
+        Deterministic in its arguments.  ``memory`` is what the previous call returned ({} at
+        first); whether to learn anew or to keep what it holds is decided here.
+        """
+        ...

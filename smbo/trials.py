@@ -1,0 +1,83 @@
+"""Trials: one point, asked for once, with what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from smbo.evidence import Array
+
+
+class TrialState(StrEnum):
+    """Where a trial stands.  The last four are final."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    PRUNED = "pruned"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in _FINAL
+
+
+_FINAL = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED})
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One point, asked for once, with what became of it.  Frozen: a change makes a new one.
+
+    Attributes:
+        number: 0, 1, 2, … without gaps, in the order of asking.
+        params: the point, in the user's units; inactive dimensions are absent.
+        seed: for the objective's random numbers; a function of the study's seed and the number.
+        state: where it stands.
+        value: what is optimised, in the user's sign and units; None until complete.
+        sem: standard error of the value, None where not given.
+        cost: of the evaluation, in the user's unit; None where not given.
+        feasible: whether the outcome constraints hold; None until complete.
+        metrics: everything else that was measured, by name.
+        outputs, outputs_variance: a vector output and its variances, each of shape (k,), or None.
+        reason, error: why it failed, in a word, and at length.
+        fidelity: of the evaluation, None where the problem has none.
+        token: names the attempt that is under way (durable studies only).
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    seed: int
+    state: TrialState = TrialState.RUNNING
+    value: float | None = None
+    sem: float | None = None
+    cost: float | None = None
+    feasible: bool | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    outputs: Array | None = None
+    outputs_variance: Array | None = None
+    reason: str | None = None
+    error: str | None = None
+    fidelity: float | None = None
+    token: int | None = None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The point that the posterior takes for the best.
+
+    Attributes:
+        params: the point, in the user's units.
+        mean, std: the posterior there, in the user's sign and units, without the noise of an
+            evaluation; std is NaN where too little is known for a posterior.
+        number: of the trial that evaluated this point, None if none did.
+    """
+
+    params: Mapping[str, Any]
+    mean: float
+    std: float
+    number: int | None = None
