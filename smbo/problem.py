@@ -122,7 +122,9 @@ class Rated(Protocol):
         """Return how to check a recommended point."""
         ...
 
-    def draw(self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]) -> list[Figure]:
+    def draw(
+        self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
+    ) -> list[Figure]:
         """Draw into ``folder`` and return the figures.
 
         Args:
@@ -162,12 +164,16 @@ class Problem:
         objectives = dict(self.objectives) if self.objectives is not None else None
         if objectives is not None:
             if self.maximize:
-                raise ProblemError("maximize=True goes with an unnamed objective; write objectives={name: 'max'}")
+                raise ProblemError(
+                    "maximize=True goes with an unnamed objective; write objectives={name: 'max'}"
+                )
             if len(objectives) != 1:
                 raise ProblemError(f"objectives={objectives!r}: exactly one is supported so far")
             for name, direction in objectives.items():
                 if direction not in ("min", "max"):
-                    raise ProblemError(f"objective {name!r}: direction is {direction!r}; write 'min' or 'max'")
+                    raise ProblemError(
+                        f"objective {name!r}: direction is {direction!r}; write 'min' or 'max'"
+                    )
         if isinstance(self.constraints, str):
             raise ProblemError(f"constraints={self.constraints!r}: give a list of formulas, not one string")
         object.__setattr__(self, "objectives", objectives)
@@ -203,7 +209,9 @@ class Problem:
         needed = {name for constraint in self._constraints for name in constraint.names}
         missing = sorted(needed - metrics.keys() - {self.value_name})
         if missing and math.isfinite(value):
-            raise ProblemError(f"the constraints {list(self.constraints)} need {missing}, which the result lacks")
+            raise ProblemError(
+                f"the constraints {list(self.constraints)} need {missing}, which the result lacks"
+            )
         return Outcome(
             value=value,
             sem=outcome.sem,
