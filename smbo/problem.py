@@ -54,6 +54,10 @@ class Outcome:
 Returned: TypeAlias = "Outcome | float | tuple[float, float] | Mapping[str, float]"
 
 
+def _report_to_nobody(_step: float, _value: float) -> None:
+    """Drop an intermediate value: there is nobody to tell (ask/tell by hand)."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What an evaluation may use besides its point.
@@ -71,7 +75,7 @@ class Context:
     folder: Path | None = None
     fidelity: float | None = None
     checkpoint: Path | None = None
-    report: Callable[[float, float], None] = lambda step, value: None
+    report: Callable[[float, float], None] = field(default=_report_to_nobody)
 
 
 class Objective(Protocol):
@@ -203,7 +207,7 @@ class Problem:
         if value is None:
             if self.value_name not in metrics:
                 raise ProblemError(
-                    f"the result has no {self.value_name!r}, only {sorted(metrics)}; return it, or a plain number"
+                    f"the result has no {self.value_name!r}, only {sorted(metrics)}; return that, or a number"
                 )
             value = metrics[self.value_name]
         needed = {name for constraint in self._constraints for name in constraint.names}
