@@ -1,0 +1,64 @@
+"""`smbo init`: a commented job file to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from smbo.cli.jobfile import check_study_name
+from smbo.errors import JobFileError
+
+TEMPLATE = """\
+# A job for `smbo run {file}`.  Every key that is commented out shows its default or an example.
+study: {study}                    # its name in the store; letters, digits, '.', '_' and '-'
+# store: sqlite:///{study}.db     # where results are kept; the same command resumes from there
+
+# What is evaluated: one of these, or any name that `smbo objectives` lists.
+objective:
+  python: mymodule:evaluate       # evaluate(params) or evaluate(params, context) returns a number
+  # command: ["./simulate", "--alpha={{alpha}}", "--out={{result}}"]
+  # pythia-ee: {{space: ee6n, events: 5000}}
+
+# Where to search.  An objective that knows its own space needs none here.
+space:
+  alpha: {{real: [0.11, 0.16]}}
+  rate: {{real: [1e-4, 1.0], log: true}}
+  n: {{integer: [1, 9]}}
+  mode: {{choice: [fast, careful]}}
+  # width: {{real: [1e-3, 1.0], log: true, active_when: "mode == 'careful'"}}
+
+# constraints: ["alpha * n <= 1"]   # on parameters (never proposed) or on measured metrics (infeasible)
+# objectives: {{significance: max}}  # which of the returned metrics counts, and its direction
+# maximize: false                   # for an objective that returns one number
+
+recipe: auto                        # how to propose: auto, gp, forest, sobol, random
+seed: 1                             # the same seed repeats the study; leave it out for a fresh one
+budget: {{trials: 40}}                # also time: 2h, and failures: 10 (give up after so many)
+cluster: {{local: {{workers: 2}}}}      # or {{address: "tls://host:8786"}}, {{scheduler_file: path}}, serial
+# limits: {{time: 30min, memory: 4GB}}  # of one evaluation
+# retries: {{lost: 3}}                # run again when a worker was lost
+# resources: {{GPU: 1}}               # Dask worker resources that one evaluation occupies
+# report: {study}-report            # folder of the report; false for none
+"""
+
+
+@click.command(name="init")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default="job.yaml")
+@click.option("--study", default=None, help="Name of the study; by default that of the file.")
+def command(file: Path, study: str | None) -> None:
+    """Write a commented job file to start from (job.yaml unless named otherwise)."""
+    if file.suffix not in (".yaml", ".yml"):
+        raise JobFileError(f"{file}: the job file that init writes is YAML; end its name in .yaml")
+    try:
+        name = check_study_name(study if study is not None else file.stem)
+    except ValueError as error:
+        raise JobFileError(f"{error} (--study NAME sets it)") from None
+    try:
+        with file.open("x", encoding="utf-8") as stream:  # "x": never over an existing file
+            stream.write(TEMPLATE.format(study=name, file=file.name))
+    except FileExistsError:
+        raise JobFileError(f"{file}: exists already; move it away or give another name") from None
+    except (OSError, ValueError) as error:
+        raise JobFileError(f"{str(file)!r}: cannot be written: {error}") from None
+    click.echo(f"wrote {file}; edit it, then: smbo run {file}")

@@ -1,0 +1,157 @@
+"""A job file is refused, with file, line, key and a remedy, unless every word of it is understood."""
+
+import pytest
+
+from smbo.cli.jobfile import JobFile, check_jobfile, read_jobfile
+from smbo.cli.quantities import duration_seconds, duration_text, size_bytes
+from smbo.cli.reading import Document
+from smbo.errors import JobFileError
+
+BASE = "study: a\nobjective: {python: m:f}\nbudget: {trials: 4}\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text):
+        path = tmp_path / "job.yaml"
+        path.write_text(text)
+        return read_jobfile(path)[0]
+
+    return read
+
+
+REFUSED = {
+    "misspelt key": ("sede: 1", "4: sede: unknown key; did you mean 'seed'?"),
+    "misspelt nested key": ("limits: {tme: 3s}", "4: limits.tme: unknown key; did you mean 'time'?"),
+    "misspelt deep key": (
+        "cluster: {local: {worker: 2}}",
+        "4: cluster.local.worker: unknown key; did you mean 'workers'?",
+    ),
+    "strange key": ("zzz: 1", "unknown key; known are budget"),
+    "boolean seed": ("seed: false", "4: seed: a whole number is needed; got False"),
+    "negative seed": ("seed: -1", "greater than or equal to 0"),
+    "huge seed": (f"seed: {2**63}", "less than"),
+    "fractional seed": ("seed: 1.5", "whole number"),
+    "word for a boolean": ("maximize: yes", "maximize: true or false is needed; got 'yes'"),
+    "unknown unit": ("limits: {time: 3 fortnights}", "the unit 'fortnights' is not one of"),
+    "no duration": ("limits: {time: soon}", "'soon' is not a duration such as"),
+    "infinite duration": ("limits: {time: .inf}", "not a positive, finite duration"),
+    "boolean duration": ("limits: {time: true}", "no duration"),
+    "boolean size": ("limits: {memory: true}", "no size"),
+    "no size": ("limits: {memory: much}", "is not a size such as"),
+    "zero size": ("limits: {memory: 0}", "not a size that a process could have"),
+    "boolean resource": ("resources: {GPU: true}", "resources.GPU: a number is needed; got True"),
+    "no cluster": ("cluster: sirial", "'sirial' is no cluster"),
+    "two clusters": ("cluster: {local: {}, address: x}", "exactly one of"),
+    "empty cluster": ("cluster: {}", "exactly one of"),
+    "no workers": ("cluster: {local: {workers: 0}}", "greater than or equal to 1"),
+    "unknown direction": ("objectives: {a: up}", "'min' or 'max'"),
+    "constraint as text": ("constraints: a <= 1", "constraints: a list is needed"),
+    "fidelity": ("fidelity: {events: [1, 2]}", "not supported yet"),
+    "report as number": ("report: 3", "report: text is needed"),
+    "space as list": ("space: [1, 2]", "space: a mapping is needed"),
+    "nan": ("retries: {lost: .nan}", "whole number"),
+}
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_not_understood_is_refused_at_its_line(read, line, message):
+    with pytest.raises(JobFileError) as caught:
+        read(BASE + line + "\n")
+    assert message in str(caught.value)
+    assert "job.yaml:4: " in str(caught.value)
+
+
+def test_missing_keys_are_all_named_at_once(read):
+    with pytest.raises(JobFileError) as caught:
+        read("seed: 1\n")
+    for key in ("study", "objective", "budget"):
+        assert f"the key '{key}' is missing" in str(caught.value)
+
+
+def test_a_budget_that_never_ends_is_refused(read):
+    with pytest.raises(JobFileError, match="would never end"):
+        read("study: a\nobjective: {python: m:f}\nbudget: {failures: 3}\n")
+
+
+def test_a_section_that_misses_a_key_is_placed_at_its_own_line(read):
+    with pytest.raises(JobFileError, match=r"job\.yaml:2: objective: name exactly one objective"):
+        read("study: a\nobjective: {}\nbudget: {trials: 1}\n")
+
+
+HOSTILE_NAMES = [
+    "; rm -rf /",
+    "$(touch pwned)",
+    "`id`",
+    "../../x",
+    "a/b",
+    "a\nb",
+    "a\n",
+    "",
+    ".",
+    "-x",
+    "x" * 10_240,
+    "x" * 101,
+    "é",
+    "a\x00b",
+    "<script>",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=[repr(name[:20]) for name in HOSTILE_NAMES])
+def test_a_hostile_study_name_is_refused_in_few_words(name):
+    data = {"study": name, "objective": {"python": "m:f"}, "budget": {"trials": 1}}
+    with pytest.raises(JobFileError, match="cannot name a study") as caught:
+        check_jobfile(Document("job.json", data))
+    assert len(str(caught.value)) < 300
+
+
+def test_a_job_survives_the_trip_through_json(read):
+    job = read(
+        BASE
+        + "space: {x: {real: [1e-3, 1], log: true}}\nlimits: {time: 30min, memory: 4GB}\n"
+        + "cluster: {local: {workers: 2}}\nresources: {GPU: 1}\nseed: 3\nreport: false\n"
+    )
+    assert JobFile.model_validate(job.model_dump(mode="json")) == job
+    assert (job.limits.time, job.limits.memory) == (1800.0, 4 * 10**9)
+
+
+def test_the_store_and_the_report_are_named_after_the_study_unless_said_otherwise(read):
+    job = read(BASE)
+    assert job.store_url == "sqlite:///a.db"
+    assert str(job.report_folder) == "a-report"
+    assert read(BASE + "report: false\n").report_folder is None
+    assert read(BASE + "report: out/\nstore: sqlite:///b.db\n").store_url == "sqlite:///b.db"
+
+
+def test_a_cluster_is_a_word_or_a_mapping(read):
+    assert read(BASE + "cluster: serial\n").cluster.serial
+    assert read(BASE + "cluster: local\n").cluster.local.workers == 1
+    assert read(BASE + "cluster: {local: }\n").cluster.local.workers == 1
+    assert read(BASE + "cluster: {address: 'tls://h:1'}\n").cluster.address == "tls://h:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("30min", 1800), ("2h", 7200), ("1h30min", 5400), ("1d", 86400), ("0.5h", 1800), (12, 12)],
+)
+def test_a_duration_is_read_in_seconds(text, seconds):
+    assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4GB", 4 * 10**9), ("512MiB", 512 * 2**20), ("1 kB", 1000), (77, 77)],
+)
+def test_a_size_is_read_in_bytes(text, size):
+    assert size_bytes(text) == size
+
+
+def test_a_duration_is_written_for_people():
+    assert [duration_text(s) for s in (0.2, 59, 61, 3600, 7500)] == [
+        "0s",
+        "59s",
+        "1min 01s",
+        "1h 00min",
+        "2h 05min",
+    ]
