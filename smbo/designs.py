@@ -1,0 +1,74 @@
+"""Space-filling designs: endless sequences of unit points, each a function of (seed, index).
+
+That they can be read from any index is what lets a study carry on where it stopped: only the seed
+and the index are kept.  Rounding to a grid, constraints and duplicates are the caller's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from smbo.errors import RecipeError
+
+Array: TypeAlias = NDArray[np.float64]
+
+_LHS_BLOCK = 16  # points that share one Latin hypercube
+
+
+def design_rows(kind: str, n_axes: int, seed: int, start: int, count: int) -> Array:
+    """Return points number start … start + count - 1 of a design, shape (count, n_axes).
+
+    Args:
+        kind: "random"; "sobol" (scrambled); "halton" (scrambled); "lhs" (Latin hypercubes of 16
+            points, one after another).
+
+    Raises:
+        RecipeError: no design of that name.
+    """
+    if kind not in DESIGNS:
+        raise RecipeError(f"no design is called {kind!r}; there are {', '.join(sorted(DESIGNS))}")
+    if n_axes == 0 or count == 0:
+        return np.empty((count, n_axes))
+    return DESIGNS[kind](n_axes, seed, start, count)
+
+
+def _random(n_axes: int, seed: int, start: int, count: int) -> Array:
+    return np.random.default_rng(seed).random((start + count, n_axes))[start:]
+
+
+def _sobol(n_axes: int, seed: int, start: int, count: int) -> Array:
+    # drawn to a power of two, which is what the sequence is balanced for (scipy warns otherwise)
+    power = (start + count - 1).bit_length()
+    rows: Array = qmc.Sobol(n_axes, scramble=True, seed=np.random.default_rng(seed)).random_base2(power)
+    return rows[start : start + count]
+
+
+def _halton(n_axes: int, seed: int, start: int, count: int) -> Array:
+    rows: Array = qmc.Halton(n_axes, scramble=True, seed=np.random.default_rng(seed)).random(start + count)
+    return rows[start:]
+
+
+def _lhs(n_axes: int, seed: int, start: int, count: int) -> Array:
+    blocks = range(start // _LHS_BLOCK, (start + count - 1) // _LHS_BLOCK + 1)
+    rows = np.concatenate([_latin_hypercube(n_axes, seed, block) for block in blocks])
+    first = start - blocks[0] * _LHS_BLOCK
+    return rows[first : first + count]
+
+
+def _latin_hypercube(n_axes: int, seed: int, block: int) -> Array:
+    rng = np.random.default_rng([seed, block])
+    rows: Array = qmc.LatinHypercube(n_axes, seed=rng).random(_LHS_BLOCK)
+    return rows
+
+
+DESIGNS: dict[str, Callable[[int, int, int, int], Array]] = {
+    "random": _random,
+    "sobol": _sobol,
+    "halton": _halton,
+    "lhs": _lhs,
+}
