@@ -1,0 +1,169 @@
+"""Opening a store: one SQLite file on a local disk, every write transaction exclusive from its start."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from smbo.errors import StoreError
+
+BUSY_SECONDS = 30.0
+
+# WAL needs memory shared by all who have the file open, so one host only; and the file locks of
+# network file systems are not to be trusted in any mode.
+NETWORK_FILE_SYSTEMS = frozenset(
+    {
+        *(
+            "nfs",
+            "nfs3",
+            "nfs4",
+            "cifs",
+            "smb",
+            "smb2",
+            "smb3",
+            "smbfs",
+            "afs",
+            "openafs",
+            "auristorfs",
+            "coda",
+        ),
+        *(
+            "ncpfs",
+            "lustre",
+            "gpfs",
+            "beegfs",
+            "ceph",
+            "panfs",
+            "pvfs2",
+            "orangefs",
+            "glusterfs",
+            "ocfs2",
+            "gfs2",
+        ),
+        *("eos", "fuse.eosxd", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.cvmfs2", "cvmfs2", "davfs"),
+        *("fuse.davfs", "fuse.rclone", "fuse.s3fs", "webdav"),
+    }
+)
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the file that a store URL names.
+
+    Raises:
+        StoreError: it is no URL, not of SQLite, or names no file.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError(
+            f"store {url!r} is not a URL; write sqlite:///runs.db (relative) or sqlite:////path/runs.db"
+        ) from None
+    if parsed.get_backend_name() != "sqlite":
+        shown = parsed.render_as_string(hide_password=True)
+        raise StoreError(f"store {shown!r}: only SQLite is supported so far; write sqlite:///runs.db")
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or parsed.query:
+        raise StoreError(f"store {url!r}: drivers and options are not supported; write sqlite:///runs.db")
+    if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
+        raise StoreError(
+            f"store {url!r} names no file; write sqlite:///runs.db, or use Optimizer for a study in memory"
+        )
+    return Path(parsed.database).absolute()
+
+
+def file_system(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> str:
+    """Return the type of the file system that ``path`` lies on, "" if unknown.
+
+    Args:
+        path: need not exist.
+        mounts: (mount point, type) pairs; the machine's own by default.
+    """
+    if mounts is None:
+        mounts = [(each.mountpoint, each.fstype) for each in psutil.disk_partitions(all=True)]
+    resolved = path.resolve()
+    best, kind = -1, ""
+    for point, fstype in mounts:
+        # the longest mount point wins, and of equal ones the last mounted
+        if resolved.is_relative_to(point) and len(point) >= best:
+            best, kind = len(point), fstype
+    return kind
+
+
+def connect(url: str, *, create: bool) -> Engine:
+    """Return an engine on the store's file, which is made (mode 0600) if it may be.
+
+    Transactions of connections with the execution option ``write=True`` begin with BEGIN
+    IMMEDIATE: a transaction that reads first and writes later would fail at once, whatever the
+    timeout, when another process wrote in between.
+
+    Raises:
+        StoreError: see ``sqlite_path``; or the file is missing, unreadable, or on a network disk.
+    """
+    path = sqlite_path(url)
+    kind = file_system(path)
+    if kind.lower() in NETWORK_FILE_SYSTEMS:
+        raise StoreError(
+            f"store {path}: it lies on a network file system ({kind}), where SQLite loses data; "
+            "put it on a local disk"
+        )
+    _ensure_file(path, create=create)
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _ensure_file(path: Path, *, create: bool) -> None:
+    try:
+        if path.exists():
+            if not path.is_file():
+                raise StoreError(f"store {path} is not a file")
+            with path.open("r+b"):
+                return
+        if not create:
+            raise StoreError(f"store {path} does not exist")
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"store {path} cannot be opened: {error.strerror or error}") from error
+
+
+def _configure(raw: sqlite3.Connection, _record: Any) -> None:
+    raw.isolation_level = None  # the driver must not begin transactions of its own
+    raw.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
+    _enter_wal(raw)
+    # FULL: with NORMAL, commits that were acknowledged are lost in a power cut
+    raw.execute("PRAGMA synchronous = FULL")
+    raw.execute("PRAGMA foreign_keys = ON")
+
+
+def _enter_wal(raw: sqlite3.Connection) -> None:
+    # Turning a new file into a WAL file needs it alone, and SQLite does not wait for that.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            mode = raw.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+            continue
+        if mode != "wal":
+            raise StoreError(
+                f"the file system offers no write-ahead log (SQLite says {mode!r}); use a local disk"
+            )
+        return
+
+
+def _begin(connection: Connection) -> None:
+    is_write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")

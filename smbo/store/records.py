@@ -1,0 +1,221 @@
+"""What goes into a store and comes out of it: plain values, checked before they are written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from smbo.errors import StoreError
+from smbo.evidence import Array
+from smbo.trials import Trial, TrialState
+
+LOST = "lost"  # the reason of a failure that is nobody's fault and may yet turn out a result
+MAX_ERROR_CHARACTERS = 65_536
+MAX_REASON_CHARACTERS = 200
+
+_STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class StaleProposal(StoreError):
+    """Somebody else asked since the proposal was computed; compute it anew."""
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    COMPLETE = "complete"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    LOST = "lost"
+    PRUNED = "pruned"
+    CANCELLED = "cancelled"
+    LATE = "late"  # its result came after it had been given up for lost, and counts
+    DUPLICATE = "duplicate"  # its result came after another attempt's, and is only kept
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a trial came to, ready to be recorded: the fields of ``Trial`` of the same names."""
+
+    state: TrialState
+    value: float | None = None
+    sem: float | None = None
+    cost: float | None = None
+    feasible: bool | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    outputs: Array | None = None
+    outputs_variance: Array | None = None
+    reason: str | None = None
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.state.is_final, f"a result cannot leave a trial {self.state}"
+        assert (self.state is TrialState.COMPLETE) == (self.value is not None)
+
+    @property
+    def is_lost(self) -> bool:
+        return self.state is TrialState.FAILED and self.reason == LOST
+
+    def columns(self) -> dict[str, Any]:
+        """Return the result as columns of the trial table."""
+        return {
+            "state": self.state.value,
+            "value": self.value,
+            "sem": self.sem,
+            "cost": self.cost,
+            "feasible": None if self.feasible is None else int(self.feasible),
+            "metrics": dump_numbers(self.metrics),
+            "outputs": dump_vector(self.outputs),
+            "outputs_variance": dump_vector(self.outputs_variance),
+            "reason": None if self.reason is None else self.reason[:MAX_REASON_CHARACTERS],
+            "error": None if self.error is None else self.error[-MAX_ERROR_CHARACTERS:],
+        }
+
+    def hash(self) -> str:
+        """Return what tells two results apart; a traceback's wording does not."""
+        columns = {name: value for name, value in self.columns().items() if name != "error"}
+        digest = hashlib.sha256()
+        for name, value in sorted(columns.items()):
+            digest.update(f"{name}={value!r};".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as it is stored.
+
+    Attributes:
+        id: in the store; ``name`` is for people.
+        uid: tells this study from any other of its name, in whatever store.
+        problem, recipe, budget, memory: JSON values.
+        seed: of the study.
+        is_stopped: somebody asked for an end.
+        spent_seconds: wall time of all runs so far.
+        next_number: of the trial that would be asked for next.
+        last_seq: of the latest change.
+    """
+
+    id: int
+    name: str
+    uid: str
+    problem: Mapping[str, Any]
+    recipe: Any
+    seed: int
+    budget: Mapping[str, Any]
+    memory: Mapping[str, Any]
+    is_stopped: bool
+    spent_seconds: float
+    next_number: int
+    last_seq: int
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """One execution of a trial, as it is stored; ``outcome`` is None while it is open."""
+
+    token: int
+    number: int
+    owner: str
+    outcome: AttemptOutcome | None
+    host: str | None = None
+    pid: int | None = None
+    created: float | None = None
+    started: float | None = None
+    ended: float | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and when an attempt ran; None where that is not known."""
+
+    host: str | None = None
+    pid: int | None = None
+    started: float | None = None
+    ended: float | None = None
+
+
+def check_name(name: object) -> str:
+    """Return a study's name if it is one.
+
+    The allow-list keeps names harmless in paths, URLs, Dask keys and HTML.
+
+    Raises:
+        StoreError: it is not of 1 to 100 letters, digits and ``._-``, the first a letter or digit.
+    """
+    # fullmatch: "$" would let a trailing newline in
+    if not isinstance(name, str) or not _STUDY_NAME.fullmatch(name):
+        shown = repr(name)
+        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+        raise StoreError(
+            f"study name {shown}: use 1 to 100 letters, digits and . _ -, starting with a letter or digit"
+        )
+    return name
+
+
+def dump_json(value: Any) -> str:
+    """Return JSON that is equal for equal values up to the order of keys, which is kept.
+
+    Raises:
+        StoreError: it holds something that JSON cannot carry.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"a durable study stores plain JSON values only: {error}") from error
+
+
+def dump_numbers(numbers: Mapping[str, float]) -> str:
+    """Return named numbers as JSON; those that JSON has no word for as strings."""
+    return dump_json(
+        {name: value if np.isfinite(value) else str(float(value)) for name, value in numbers.items()}
+    )
+
+
+def load_numbers(text: str) -> dict[str, float]:
+    """Return what ``dump_numbers`` was given."""
+    return {name: float(value) for name, value in json.loads(text).items()}
+
+
+def dump_vector(vector: Array | None) -> bytes | None:
+    """Return a vector as float64, little-endian."""
+    return None if vector is None else np.ascontiguousarray(vector, dtype="<f8").tobytes()
+
+
+def load_vector(data: bytes | None) -> Array | None:
+    """Return what ``dump_vector`` was given."""
+    return None if data is None else np.frombuffer(data, dtype="<f8").astype(np.float64)
+
+
+def params_hash(params: Mapping[str, Any]) -> str:
+    """Return what tells two points apart, whatever the order of their names."""
+    return hashlib.sha256(dump_json(dict(sorted(params.items()))).encode()).hexdigest()
+
+
+def load_trial(row: Any) -> Trial:
+    """Return the trial in a row of the trial table."""
+    state = TrialState(row.state)
+    return Trial(
+        number=row.number,
+        params=json.loads(row.params),
+        seed=int(row.seed),
+        state=state,
+        value=row.value,
+        sem=row.sem,
+        cost=row.cost,
+        feasible=None if row.feasible is None else bool(row.feasible),
+        metrics=load_numbers(row.metrics),
+        outputs=load_vector(row.outputs),
+        outputs_variance=load_vector(row.outputs_variance),
+        reason=row.reason,
+        error=row.error,
+        fidelity=row.fidelity,
+        token=row.token,
+    )

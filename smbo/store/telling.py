@@ -1,0 +1,241 @@
+"""The tell transaction: a result is recorded exactly once, by whichever attempt brings it first."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from smbo.errors import AlreadyTold, UnknownTrial
+from smbo.store import schema
+from smbo.store.log import change_attempt, change_trial, note, take, trial_row
+from smbo.store.records import (
+    LOST,
+    AttemptOutcome,
+    Place,
+    Result,
+    dump_json,
+    load_trial,
+    params_hash,
+)
+from smbo.trials import Trial, TrialState
+
+NOWHERE = Place()
+
+
+def tell(
+    connection: Connection, study: int, number: int, token: int | None, result: Result, place: Place = NOWHERE
+) -> Trial | AlreadyTold:
+    """Record a result under an attempt's token, and return the trial as it now stands.
+
+    ``token`` None stands for the latest attempt.  The same result of the same attempt may be told
+    any number of times.  The first result counts, also when it comes after its attempt had been
+    given up for lost; a failure does not, once the trial runs anew under another token.
+
+    Returns:
+        AlreadyTold, to be raised once the transaction is through, when the trial has another
+        result: the new one is then kept with its attempt, which is worth committing.
+
+    Raises:
+        UnknownTrial: there is no such trial, or no such attempt at it.
+    """
+    trial = trial_row(connection, study, number)
+    attempt = _attempt_row(connection, study, trial, token)
+    digest = result.hash()
+    if attempt is None:  # a point of one's own, told without being asked for
+        return _repeat_or_refusal(trial, digest)
+    if attempt.result_hash is not None and attempt.outcome != AttemptOutcome.DUPLICATE.value:
+        return load_trial(trial) if attempt.result_hash == digest else _refusal(trial)
+
+    is_current = attempt.token == trial.token
+    is_late = attempt.outcome is not None
+    place_columns = _place_columns(place)
+    if _counts(trial, result, is_current, is_late):
+        return _record(connection, study, trial, attempt, result, place_columns)
+    if not result.is_lost and attempt.result_hash is None:
+        change_attempt(
+            connection,
+            study,
+            attempt.token,
+            outcome=AttemptOutcome.DUPLICATE.value,
+            result_hash=digest,
+            result=_dump_result(result),
+            **place_columns,
+        )
+        note(connection, study, "duplicate", number, attempt.token)
+    if TrialState(trial.state).is_final and result.state is TrialState.COMPLETE:
+        return _refusal(trial)
+    return load_trial(trial)
+
+
+def _attempt_row(connection: Connection, study: int, trial: Row[Any], token: int | None) -> Row[Any] | None:
+    if token is None:
+        token = trial.token
+    if token is None:
+        return None
+    attempt = schema.attempt
+    row = connection.execute(
+        select(attempt).where(attempt.c.study == study, attempt.c.token == token)
+    ).one_or_none()
+    if row is None or row.number != trial.number:
+        raise UnknownTrial(f"trial {trial.number} has no attempt with token {token}")
+    return row
+
+
+def _counts(trial: Row[Any], result: Result, is_current: bool, is_late: bool) -> bool:
+    """Return whether a result moves its trial on.
+
+    Args:
+        is_current: its attempt is the trial's latest.
+        is_late: its attempt has ended without a result already.
+    """
+    state = TrialState(trial.state)
+    if state.is_final:
+        # the one way out of a final state: it was paid for
+        was_lost = state is TrialState.FAILED and trial.reason == LOST
+        return was_lost and result.state is TrialState.COMPLETE
+    if result.state is TrialState.COMPLETE:
+        return True
+    return is_current and not (is_late and result.is_lost)
+
+
+def _record(
+    connection: Connection,
+    study: int,
+    trial: Row[Any],
+    attempt: Row[Any],
+    result: Result,
+    place_columns: Mapping[str, Any],
+) -> Trial:
+    now = time.time()
+    token, number = attempt.token, trial.number
+    was_given_up = attempt.outcome is not None
+    seq = note(connection, study, result.state.value, number, token)
+    if token != trial.token and trial.state == TrialState.RUNNING.value:
+        # a newer attempt runs for nothing now
+        change_attempt(connection, study, trial.token, outcome=AttemptOutcome.CANCELLED.value, ended=now)
+    change_trial(connection, study, number, seq, token=token, finished=now, **result.columns())
+    # What is merely lost may still bring its result: no hash stands in its way.
+    change_attempt(
+        connection,
+        study,
+        token,
+        outcome=(AttemptOutcome.LATE if was_given_up else _outcome_of(result)).value,
+        result_hash=None if result.is_lost else result.hash(),
+        **{"ended": now, **place_columns},
+    )
+    return load_trial(trial_row(connection, study, number))
+
+
+def _outcome_of(result: Result) -> AttemptOutcome:
+    if result.state is not TrialState.FAILED:
+        return AttemptOutcome(result.state.value)
+    named = {
+        each.value: each for each in (AttemptOutcome.TIMEOUT, AttemptOutcome.MEMORY, AttemptOutcome.LOST)
+    }
+    return named.get(result.reason or "", AttemptOutcome.ERROR)
+
+
+def requeue(
+    connection: Connection,
+    study: int,
+    number: int,
+    token: int,
+    outcome: AttemptOutcome,
+    place: Place = NOWHERE,
+) -> Trial:
+    """End an attempt without a result and let its trial wait for the next one.
+
+    Does nothing when the attempt has ended already.
+
+    Raises:
+        UnknownTrial: there is no such trial, or no such attempt at it.
+    """
+    trial = trial_row(connection, study, number)
+    attempt = _attempt_row(connection, study, trial, token)
+    if attempt is None or attempt.outcome is not None:
+        return load_trial(trial)
+    columns = {"ended": time.time(), **_place_columns(place)}
+    change_attempt(connection, study, token, outcome=outcome.value, **columns)
+    if trial.token == token and trial.state == TrialState.RUNNING.value:
+        seq = note(connection, study, "waiting", number, token, {"outcome": outcome.value})
+        change_trial(connection, study, number, seq, state=TrialState.WAITING.value)
+    return load_trial(trial_row(connection, study, number))
+
+
+def add(
+    connection: Connection, study: int, params: Mapping[str, Any], seed: int, number: int, result: Result
+) -> Trial:
+    """Record a result at a point that was never asked for, as a trial of its own.
+
+    Args:
+        number: it gets; ``take``n in this transaction.
+    """
+    now = time.time()
+    seq = note(connection, study, "told", number)
+    connection.execute(
+        insert(schema.trial).values(
+            study=study,
+            number=number,
+            origin="told",
+            params=dump_json(params),
+            params_hash=params_hash(params),
+            seed=str(seed),
+            attempts=0,
+            seq=seq,
+            created=now,
+            finished=now,
+            **result.columns(),
+        )
+    )
+    return load_trial(trial_row(connection, study, number))
+
+
+def take_number(connection: Connection, study: int) -> int:
+    """Return the number of the next trial, which is thereby taken."""
+    return take(connection, study, "next_number")
+
+
+def _place_columns(place: Place) -> dict[str, Any]:
+    known = {
+        "host": place.host,
+        "pid": place.pid,
+        "started": place.started,
+        "ended": place.ended,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _repeat_or_refusal(trial: Row[Any], digest: str) -> Trial | AlreadyTold:
+    known = load_trial(trial)
+    stored = Result(
+        state=known.state,
+        value=known.value,
+        sem=known.sem,
+        cost=known.cost,
+        feasible=known.feasible,
+        metrics=known.metrics,
+        outputs=known.outputs,
+        outputs_variance=known.outputs_variance,
+        reason=known.reason,
+    )
+    return known if stored.hash() == digest else _refusal(trial)
+
+
+def _refusal(trial: Row[Any]) -> AlreadyTold:
+    state = TrialState(trial.state)
+    has = f"the value {trial.value!r}" if state is TrialState.COMPLETE else f"ended as {state.value}"
+    if state is TrialState.FAILED:
+        has += f" ({trial.reason})"
+    return AlreadyTold(f"trial {trial.number} has {has} already; a trial takes one result")
+
+
+def _dump_result(result: Result) -> str:
+    columns = result.columns()
+    for name in ("outputs", "outputs_variance"):
+        columns[name] = None if columns[name] is None else columns[name].hex()
+    columns["metrics"] = json.loads(columns["metrics"])
+    return dump_json(columns)
