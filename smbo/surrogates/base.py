@@ -31,6 +31,15 @@ class DifferentiablePosterior(Posterior, Protocol):
 
 
 @runtime_checkable
+class ExtendablePosterior(Posterior, Protocol):
+    """A posterior that takes in more values cheaply, as fantasies of pending points need."""
+
+    def condition_on(self, points: Array, values: Array) -> Posterior:
+        """Return the posterior given also values (m,) at unit points (m, d)."""
+        ...
+
+
+@runtime_checkable
 class Surrogate(Protocol):
     """Anything that turns evidence into a posterior.  Implementations are frozen dataclasses."""
 

@@ -1,0 +1,38 @@
+"""The seam between a posterior and the search for the next point."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from smbo.evidence import Array, Evidence
+from smbo.surrogates.base import Posterior
+
+
+@runtime_checkable
+class Criterion(Protocol):
+    """How much an evaluation at a point is worth; higher is better."""
+
+    def __call__(self, points: Array) -> Array:
+        """Return the worth of unit points (m, d), shape (m,)."""
+        ...
+
+
+@runtime_checkable
+class DifferentiableCriterion(Criterion, Protocol):
+    """A criterion with slopes."""
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return the worth of unit points (m, d), shape (m,), and its gradient, (m, d)."""
+        ...
+
+
+@runtime_checkable
+class Acquisition(Protocol):
+    """What makes a point worth evaluating.  Implementations are frozen dataclasses."""
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion for this posterior.
+
+        ``evidence.pending`` holds every point whose fantasy the posterior is given.
+        """
+        ...

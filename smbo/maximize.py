@@ -1,0 +1,287 @@
+"""Search for the point at which a criterion is highest, on the snapped and allowed mixed space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.acquisition.ascent import ascend
+from smbo.acquisition.base import Criterion, DifferentiableCriterion
+from smbo.errors import SpaceExhausted
+from smbo.evidence import Array, Axis
+from smbo.space import Space
+
+# Up to so many combinations of levels a finite space is searched whole; up to the second figure
+# it is listed when sampling finds nothing new.
+_WHOLE = 2_000
+_LISTED = 1_000_000
+# A grid with more levels than this is climbed as if it were continuous, then snapped.
+_FINE = 12
+# Two snapped rows closer than this in every coordinate are the same point.
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to search.
+
+    Attributes:
+        n_candidates: drawn from all of the space.
+        n_local: drawn around each start point.
+        n_starts: of the ascent, the best and most diverse of the candidates.
+        n_iterations: of each ascent.
+        n_rounds: of ascent and neighbourhood search in turn.
+    """
+
+    n_candidates: int = 512
+    n_local: int = 24
+    n_starts: int = 8
+    n_iterations: int = 30
+    n_rounds: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Excluded:
+    """Points that may not be returned, as a set of rounded rows."""
+
+    rows: frozenset[bytes]
+
+    @classmethod
+    def of(cls, points: Array) -> Excluded:
+        return cls(frozenset(_keys(points)))
+
+    def hits(self, points: Array) -> NDArray[np.bool_]:
+        """Return which of some snapped points (m, d) are among them, (m,)."""
+        return np.array([key in self.rows for key in _keys(points)], dtype=np.bool_)
+
+
+def _keys(points: Array) -> list[bytes]:
+    rounded = np.ascontiguousarray(np.rint(points / _SAME)).astype(np.int64)
+    return [row.tobytes() for row in rounded]
+
+
+def maximize(
+    criterion: Criterion,
+    space: Space,
+    rng: np.random.Generator,
+    *,
+    start_points: Array,
+    exclude: Array,
+    effort: Effort | None = None,
+) -> Array:
+    """Return the unit point (d,) with the highest criterion that was found.
+
+    Args:
+        criterion: what to maximise; gradients are used where it has them.
+        space: the point is snapped to it and allowed by its constraints.
+        start_points: places worth a closer look (the best evaluated points), (k, d).
+        exclude: points that must not be returned (evaluated, pending), (m, d).
+        effort: how hard to search.
+
+    Raises:
+        SpaceExhausted: every allowed point of a finite space is excluded.
+    """
+    effort = effort or Effort()
+    excluded = Excluded.of(exclude)
+    n_grid = _grid_size(space.axes)
+    if n_grid is not None and n_grid <= _WHOLE:
+        points = _remaining(space, excluded)
+        return np.asarray(points[np.argmax(_finite(criterion(points)))])
+
+    points = _candidates(space, rng, start_points, effort)
+    scores = _finite(criterion(points))
+    chosen = _spread(points, scores, effort.n_starts)
+    climbed, climbed_scores = _climb(criterion, space, points[chosen], scores[chosen], effort)
+    points, scores = np.concatenate([climbed, points]), np.concatenate([climbed_scores, scores])
+    best = _best_new(points, scores, excluded)
+    if best is None and n_grid is not None and n_grid <= _LISTED:
+        points = _remaining(space, excluded)
+        best = int(np.argmax(_finite(criterion(points))))
+    if best is None:
+        raise SpaceExhausted(
+            f"none of {len(points)} points tried is new; the {len(exclude)} evaluated and pending ones "
+            "seem to be all that the space and its constraints allow"
+        )
+    return np.asarray(points[best])
+
+
+def _best_new(points: Array, scores: Array, excluded: Excluded) -> int | None:
+    """Return the row of the best point that is not excluded, None if all are."""
+    for row in np.argsort(-scores, kind="stable"):
+        if not excluded.hits(points[row : row + 1])[0]:
+            return int(row)
+    return None
+
+
+def _finite(scores: Array) -> Array:
+    return np.where(np.isnan(scores), -np.inf, scores)
+
+
+def _grid_size(axes: tuple[Axis, ...]) -> int | None:
+    """Return the number of combinations of levels, None with a continuous axis."""
+    size = 1
+    for axis in axes:
+        if axis.levels is None:
+            return None
+        size *= axis.levels
+    return size
+
+
+def _remaining(space: Space, excluded: Excluded) -> Array:
+    """Return every allowed point of a finite space that is not excluded, (m, d)."""
+    levels = [(np.arange(axis.levels or 1) + 0.5) / (axis.levels or 1) for axis in space.axes]
+    grid = np.stack(np.meshgrid(*levels, indexing="ij"), axis=-1).reshape(-1, len(space.axes))
+    # combinations that differ in inactive coordinates only are one point
+    points = np.unique(space.snap(grid), axis=0)
+    points = points[space.allowed(points)]
+    left = points[~excluded.hits(points)]
+    if len(left) == 0:
+        raise SpaceExhausted(
+            f"all {len(points)} points of the space are evaluated or pending: there is nothing left to propose"
+        )
+    return np.asarray(left)
+
+
+def _candidates(space: Space, rng: np.random.Generator, centres: Array, effort: Effort) -> Array:
+    """Return snapped and allowed points: from everywhere, and from around the centres, (m, d)."""
+    everywhere = space.sample_unit(effort.n_candidates, rng)
+    if len(centres) == 0 or effort.n_local == 0:
+        return everywhere
+    near = np.repeat(centres, effort.n_local, axis=0)
+    d = near.shape[1]
+    # from a tenth of the cube down to a thousandth, for optima of any width
+    widths = 10.0 ** rng.uniform(-3.0, -1.0, size=(len(near), 1))
+    moved = near + widths * rng.standard_normal(near.shape)
+    # most coordinates stay where d is large: a good point is good in most of them
+    stays = rng.random(near.shape) > max(min(1.0, 5.0 / d), 0.3)
+    moved = np.where(stays, near, np.clip(moved, 0.0, 1.0))
+    for column, axis in enumerate(space.axes):
+        if axis.levels is None:
+            continue
+        others = (rng.integers(axis.levels, size=len(near)) + 0.5) / axis.levels
+        if axis.kind == "categorical":
+            jumps = rng.random(len(near)) < 1.0 / d
+            moved[:, column] = np.where(jumps, others, near[:, column])
+        else:
+            hops = near[:, column] + rng.integers(-1, 2, size=len(near)) / axis.levels
+            moved[:, column] = np.where(widths[:, 0] < 0.01, np.clip(hops, 0.0, 1.0), moved[:, column])
+    moved = space.snap(moved)
+    return np.concatenate([everywhere, moved[space.allowed(moved)]])
+
+
+def _spread(points: Array, scores: Array, n: int) -> NDArray[np.intp]:
+    """Return rows of n good starts: the best one, then good ones that are not beside a chosen one."""
+    order = np.argsort(-scores, kind="stable")[: 16 * n]
+    near = 0.05 * np.sqrt(points.shape[1])
+    chosen: list[int] = []
+    for row in order:
+        gaps = points[chosen] - points[row]
+        if len(chosen) == 0 or np.einsum("ij,ij->i", gaps, gaps).min() > near**2:
+            chosen.append(int(row))
+        if len(chosen) == n:
+            break
+    rest = [int(row) for row in order if int(row) not in chosen]
+    return np.array((chosen + rest)[:n], dtype=np.intp)
+
+
+def _climb(
+    criterion: Criterion, space: Space, points: Array, scores: Array, effort: Effort
+) -> tuple[Array, Array]:
+    """Return points no worse than the given ones, snapped and allowed, and their scores."""
+    smooth = np.array([axis.levels is None or _is_fine(axis) for axis in space.axes])
+    with_gradient = isinstance(criterion, DifferentiableCriterion)
+    for _ in range(effort.n_rounds):
+        before = scores.copy()
+        if with_gradient and smooth.any():
+            points, scores = _ascend_snapped(criterion, space, points, scores, smooth, effort.n_iterations)
+        if all(axis.levels is None for axis in space.axes):
+            break  # the ascent found its optimum: there are no neighbours to try
+        points, scores = _step_to_neighbours(criterion, space, points, scores)
+        if not (scores > before).any():
+            break
+    return points, scores
+
+
+def _is_fine(axis: Axis) -> bool:
+    return axis.kind == "ordered" and axis.levels is not None and axis.levels > _FINE
+
+
+def _ascend_snapped(
+    criterion: Criterion,
+    space: Space,
+    points: Array,
+    scores: Array,
+    smooth: NDArray[np.bool_],
+    n_iterations: int,
+) -> tuple[Array, Array]:
+    """Climb in the smooth coordinates, snap, and keep what became better."""
+    assert isinstance(criterion, DifferentiableCriterion)
+    movable = np.zeros(points.shape, dtype=np.bool_)
+    for column in np.flatnonzero(smooth):
+        # an inactive coordinate snaps back to 0.5 wherever it is put; a step of half the cube
+        # (away from where it is) is more than any grid rounds away
+        probe = points.copy()
+        probe[:, column] = np.where(points[:, column] < 0.5, 0.95, 0.05)
+        movable[:, column] = space.snap(probe)[:, column] != points[:, column]
+
+    def allowed(trial: Array) -> NDArray[np.bool_]:
+        if not space.constraints:
+            return np.ones(len(trial), dtype=np.bool_)
+        return space.allowed(space.snap(trial))
+
+    climbed, _ = ascend(criterion, points, movable, allowed, n_iterations)
+    climbed = space.snap(climbed)
+    climbed_scores = _finite(criterion(climbed))
+    better = (climbed_scores > scores) & space.allowed(climbed)
+    return np.where(better[:, None], climbed, points), np.where(better, climbed_scores, scores)
+
+
+def _step_to_neighbours(
+    criterion: Criterion, space: Space, points: Array, scores: Array
+) -> tuple[Array, Array]:
+    """Move each point to the best of its neighbours (one discrete coordinate changed) while one is better."""
+    for _ in range(4 * len(space.axes)):
+        rows, neighbours = _neighbours(space.axes, points)
+        neighbours = space.snap(neighbours)
+        keep = space.allowed(neighbours)
+        rows, neighbours = rows[keep], neighbours[keep]
+        if len(rows) == 0:
+            break
+        found = _finite(criterion(neighbours))
+        moved = False
+        for row in np.unique(rows):
+            mine = np.flatnonzero(rows == row)
+            best = mine[np.argmax(found[mine])]
+            if found[best] > scores[row]:
+                points, scores = points.copy(), scores.copy()
+                points[row], scores[row], moved = neighbours[best], found[best], True
+        if not moved:
+            break
+    return points, scores
+
+
+def _neighbours(axes: tuple[Axis, ...], points: Array) -> tuple[NDArray[np.intp], Array]:
+    """Return unsnapped points with one discrete coordinate changed, and the row each came from.
+
+    An ordered coordinate goes one level up and down, a categorical one to every other level.
+    """
+    rows, out = [], []
+    for column, axis in enumerate(axes):
+        if axis.levels is None:
+            continue
+        at = np.minimum(np.floor(points[:, column] * axis.levels), axis.levels - 1)
+        shifts = range(1, axis.levels) if axis.kind == "categorical" else (-1, 1)
+        for shift in shifts:
+            level = at + shift
+            if axis.kind == "categorical":
+                level %= axis.levels
+            inside = np.flatnonzero((level >= 0) & (level < axis.levels))
+            changed = points[inside].copy()
+            changed[:, column] = (level[inside] + 0.5) / axis.levels
+            rows.append(inside)
+            out.append(changed)
+    if not out:
+        return np.zeros(0, dtype=np.intp), np.zeros((0, points.shape[1]))
+    return np.concatenate(rows), np.concatenate(out)

@@ -1,0 +1,100 @@
+"""Dense Cholesky work, straight on LAPACK: the one place where jitter is added.
+
+scipy.linalg's wrappers cost more than the arithmetic on the small systems that a proposal solves
+hundreds of times, so the routines are called directly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from smbo.errors import NumericalError
+from smbo.evidence import Array
+
+# Relative to the mean of the diagonal.  The first rung is rounding's own size; past the last one
+# the matrix would no longer be the one that was asked for.
+_JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
+
+
+def cholesky(matrix: Array) -> Array:
+    """Return the lower factor L of a symmetric positive (semi-)definite matrix, shape (n, n).
+
+    Adds as little of the identity as makes the factorisation succeed.
+
+    Raises:
+        NumericalError: it has a non-finite entry, or even the largest jitter did not help.
+    """
+    if len(matrix) == 0:
+        return np.zeros((0, 0))
+    size = float(np.mean(np.diagonal(matrix)))
+    if not np.isfinite(size):
+        raise NumericalError("a covariance matrix has non-finite entries on its diagonal")
+    for jitter in _JITTERS:
+        shifted = matrix
+        if jitter:
+            shifted = matrix.copy()
+            shifted.flat[:: len(matrix) + 1] += jitter * size
+        factor, info = lapack.dpotrf(shifted, lower=1, clean=1)
+        # LAPACK lets a NaN below the diagonal pass through to the factor's diagonal
+        if info == 0 and np.isfinite(np.diagonal(factor)).all():
+            return np.asarray(factor)
+    raise NumericalError(
+        f"a {len(matrix)} × {len(matrix)} covariance matrix is not positive definite, "
+        f"not even with {_JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
+    )
+
+
+def solve_lower(factor: Array, right: Array) -> Array:
+    """Return L⁻¹ B for a lower factor L (n, n) and B of shape (n,) or (n, m)."""
+    return _triangular(factor, right, transposed=0)
+
+
+def solve_lower_transposed(factor: Array, right: Array) -> Array:
+    """Return L⁻ᵀ B for a lower factor L (n, n) and B of shape (n,) or (n, m)."""
+    return _triangular(factor, right, transposed=1)
+
+
+def solve(factor: Array, right: Array) -> Array:
+    """Return (L Lᵀ)⁻¹ B for a lower factor L (n, n) and B of shape (n,) or (n, m)."""
+    return solve_lower_transposed(factor, solve_lower(factor, right))
+
+
+def _triangular(factor: Array, right: Array, transposed: int) -> Array:
+    if right.size == 0:
+        return np.zeros_like(right)
+    solution, info = lapack.dtrtrs(factor, right, lower=1, trans=transposed)
+    if info != 0:
+        raise NumericalError(f"a triangular factor is singular in row {info}")
+    return np.asarray(solution).reshape(right.shape)
+
+
+def inverse(factor: Array) -> Array:
+    """Return (L Lᵀ)⁻¹, whole and symmetric, shape (n, n).
+
+    For traces against many derivatives only (the gradient of the likelihood), where it is
+    cheaper than a solve for each; everything else solves.
+    """
+    lower, info = lapack.dpotri(factor, lower=1)
+    if info != 0:
+        raise NumericalError(f"a Cholesky factor is singular in row {info}")
+    full = np.tril(lower)
+    return np.asarray(full + np.tril(full, -1).T)
+
+
+def extend_cholesky(factor: Array, cross: Array, corner: Array) -> Array:
+    """Return the factor of [[L Lᵀ, B], [Bᵀ, C]] from that of its upper left block.
+
+    Args:
+        factor: L, shape (n, n).
+        cross: B, shape (n, m).
+        corner: C, shape (m, m).
+    """
+    n, m = cross.shape
+    below = solve_lower(factor, cross)
+    # Fortran order, so that LAPACK takes the factor as it is instead of copying it at each solve
+    extended = np.zeros((n + m, n + m), order="F")
+    extended[:n, :n] = factor
+    extended[n:, :n] = below.T
+    extended[n:, n:] = cholesky(corner - below.T @ below)
+    return extended

@@ -1,0 +1,181 @@
+"""Learning a Gaussian process's hyperparameters: the log marginal likelihood and its priors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from smbo.errors import NumericalError
+from smbo.evidence import Array
+from smbo.surrogates import linalg
+from smbo.surrogates.kernels import Features, Kernel, squared_distances
+
+# Box of the search, in the units of standardised values on the unit cube.  The noise's floor keeps
+# the covariance of duplicates well conditioned; a longer scale than 300 is a constant to a unit cube.
+_BOUNDS_LENGTH = (np.log(5e-3), np.log(3e2))
+_BOUNDS_AMPLITUDE = (np.log(1e-3), np.log(1e4))
+_BOUNDS_NOISE = (np.log(1e-7), np.log(1e1))
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What a Gaussian process learns; all for standardised values.
+
+    Attributes:
+        log_lengths: log length scale of each axis, in unit-cube coordinates.
+        log_amplitude: log variance of the latent function.
+        log_noise: log variance of an evaluation whose own was not given.
+    """
+
+    log_lengths: tuple[float, ...]
+    log_amplitude: float
+    log_noise: float
+
+    @classmethod
+    def of_vector(cls, vector: Array) -> Hyperparameters:
+        return cls(tuple(float(v) for v in vector[:-2]), float(vector[-2]), float(vector[-1]))
+
+    def vector(self) -> Array:
+        return np.array([*self.log_lengths, self.log_amplitude, self.log_noise])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "log_lengths": list(self.log_lengths),
+            "log_amplitude": self.log_amplitude,
+            "log_noise": self.log_noise,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Hyperparameters:
+        return cls(tuple(data["log_lengths"]), data["log_amplitude"], data["log_noise"])
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Normal priors on the logarithms, as (mean, standard deviation).
+
+    ``log_length`` is for one axis; the mean grows by log(d) / 2 with the number of axes, since
+    distances grow with √d.  Its figures are LogNormal(√2, √3) of Hvarfner, Hellsten & Nardi (2024),
+    "Vanilla Bayesian Optimization Performs Great in High Dimensions", whose mode in the length
+    scale itself lies √3² below its mean in the logarithm.
+    """
+
+    log_length: tuple[float, float] = (float(np.sqrt(2.0)) - 3.0, float(np.sqrt(3.0)))
+    log_amplitude: tuple[float, float] = (0.0, 2.0)
+    log_noise: tuple[float, float] = (float(np.log(1e-4)), 3.0)
+
+    def moments(self, n_axes: int) -> tuple[Array, Array]:
+        """Return means and standard deviations of a hyperparameter vector, each (d + 2,)."""
+        length = self.log_length[0] + 0.5 * np.log(max(n_axes, 1))
+        means = np.array([length] * n_axes + [self.log_amplitude[0], self.log_noise[0]])
+        stds = np.array([self.log_length[1]] * n_axes + [self.log_amplitude[1], self.log_noise[1]])
+        return means, stds
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """The log posterior density of the hyperparameters, given standardised data.
+
+    Attributes:
+        kernel, features, priors: of the model.
+        n_axes: number of axes, d.
+        encoded: features of the points, (n, D).
+        values: standardised, (n,).
+        variances: given variance of each value in standardised units, NaN where it is to be
+            learned, (n,).
+    """
+
+    kernel: Kernel
+    features: Features
+    priors: Priors
+    n_axes: int
+    encoded: Array
+    values: Array
+    variances: Array
+
+    def negative_with_gradient(self, vector: Array) -> tuple[float, Array]:
+        """Return minus the log density (up to a constant) and its gradient, shape (d + 2,).
+
+        The constant mean m ~ N(0, 1) is at its maximum given the rest, so it adds nothing to
+        the gradient.
+        """
+        theta = Hyperparameters.of_vector(vector)
+        n, columns = len(self.values), self.features.columns
+        scaled = self.encoded / np.exp(np.array(theta.log_lengths))[columns]
+        profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, scaled))
+        amplitude, noise = np.exp(theta.log_amplitude), np.exp(theta.log_noise)
+        covariance = amplitude * profile
+        covariance.flat[:: n + 1] += noise_variances(self.variances, noise)
+        factor = linalg.cholesky(covariance)
+        mean, alpha = constant_mean(factor, self.values)
+        residual = self.values - mean
+
+        means, stds = self.priors.moments(self.n_axes)
+        pull = (vector - means) / stds
+        value = 0.5 * residual @ alpha + np.log(np.diagonal(factor)).sum() + 0.5 * mean**2 + 0.5 * pull @ pull
+
+        # dL/dθ = tr((K⁻¹ - ααᵀ) dK/dθ) / 2; with W that bracket times dk/dr², the sum of
+        # W_ab (z_a - z_b)² over pairs is two matrix products and no (n, n, d) array
+        weights = linalg.inverse(factor)
+        weights -= np.outer(alpha, alpha)
+        to_amplitude = 0.5 * amplitude * np.einsum("ij,ij->", weights, profile)
+        to_noise = 0.5 * noise * np.diagonal(weights)[np.isnan(self.variances)].sum()
+        weights *= slope
+        sums = scaled**2
+        per_feature = 2.0 * (weights.sum(axis=0) @ sums - np.einsum("ij,ij->j", scaled, weights @ scaled))
+        to_lengths = -amplitude * self.features.per_axis(per_feature, self.n_axes)
+        return float(value), np.array([*to_lengths, to_amplitude, to_noise]) + pull / stds
+
+
+def noise_variances(given: Array, learned: float) -> Array:
+    """Return each value's variance: the given one, and the learned one where it is NaN."""
+    # a given variance of zero (or one that underflowed) must not make duplicates singular
+    return np.where(np.isnan(given), learned, np.maximum(given, np.exp(_BOUNDS_NOISE[0])))
+
+
+def constant_mean(factor: Array, values: Array) -> tuple[float, Array]:
+    """Return the most probable constant mean m under m ~ N(0, 1), and K⁻¹ (y - m), shape (n,)."""
+    solved = linalg.solve(factor, np.stack([values, np.ones_like(values)], axis=1))
+    mean = float(solved[:, 0].sum() / (solved[:, 1].sum() + 1.0))
+    return mean, solved[:, 0] - mean * solved[:, 1]
+
+
+def most_probable(
+    likelihood: Likelihood, starts: Sequence[Hyperparameters], n_iterations: int
+) -> Hyperparameters:
+    """Return the most probable hyperparameters that L-BFGS finds from the starts.
+
+    Raises:
+        NumericalError: the density is finite at none of the starts.
+    """
+    bounds = [_BOUNDS_LENGTH] * likelihood.n_axes + [_BOUNDS_AMPLITUDE, _BOUNDS_NOISE]
+    low, high = np.array(bounds).T
+
+    def target(vector: Array) -> tuple[float, Array]:
+        try:
+            return likelihood.negative_with_gradient(vector)
+        except NumericalError:
+            # a wall for the line search: it steps back to where the covariance factorises
+            return 1e300, np.zeros_like(vector)
+
+    best_value, best = np.inf, None
+    for start in starts:
+        first = np.clip(start.vector(), low, high)
+        found = minimize(
+            target, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": n_iterations}
+        )
+        if np.isfinite(found.fun) and found.fun < min(best_value, 1e299):
+            best_value, best = float(found.fun), found.x
+    if best is None:
+        raise NumericalError("the likelihood of a Gaussian process is finite at none of its starts")
+    return Hyperparameters.of_vector(np.clip(best, low, high))
+
+
+def default_start(priors: Priors, n_axes: int) -> Hyperparameters:
+    """Return the most probable hyperparameters before any data."""
+    means, _ = priors.moments(n_axes)
+    return Hyperparameters.of_vector(means)
