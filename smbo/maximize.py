@@ -139,7 +139,7 @@ def _remaining(space: Space, excluded: Excluded) -> Array:
     left = points[~excluded.hits(points)]
     if len(left) == 0:
         raise SpaceExhausted(
-            f"all {len(points)} points of the space are evaluated or pending: there is nothing left to propose"
+            f"all {len(points)} points of the space are evaluated or pending: none is left to propose"
         )
     return np.asarray(left)
 

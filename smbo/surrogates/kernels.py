@@ -119,12 +119,8 @@ class Features:
         return np.where(self.coordinates, values - 0.5, (level == self.levels) * np.sqrt(0.5))
 
     def per_axis(self, sums: Array, n_axes: int) -> Array:
-        """Return sums over each axis's features: (..., D) to (..., n_axes)."""
-        if len(self.columns) == n_axes:
-            return sums
-        out = np.zeros((*sums.shape[:-1], n_axes))
-        np.add.at(out, (..., self.columns), sums)
-        return out
+        """Return sums over each axis's features: (D,) to (n_axes,)."""
+        return np.bincount(self.columns, weights=sums, minlength=n_axes)
 
 
 def squared_distances(left: Array, right: Array) -> Array:

@@ -40,7 +40,7 @@ def cholesky(matrix: Array) -> Array:
         if info == 0 and np.isfinite(np.diagonal(factor)).all():
             return np.asarray(factor)
     raise NumericalError(
-        f"a {len(matrix)} × {len(matrix)} covariance matrix is not positive definite, "
+        f"a covariance matrix of {len(matrix)} rows is not positive definite, "
         f"not even with {_JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
     )
 
