@@ -1,0 +1,146 @@
+"""The objective higgsml-cuts: its settings, its outcome constraint, its halves, its figures."""
+
+import pickle
+
+import mpmath
+import numpy as np
+import pytest
+
+from objectives.higgsml_cuts import HiggsMLCuts, significance
+from objectives.higgsml_cuts.events import Cut, load
+from objectives.higgsml_cuts.objective import FIGURES_OF_MERIT, MASS_WINDOW
+from smbo.problem import Context, ObjectiveError, Rated
+
+GOOD = {**MASS_WINDOW, "mmc_lo": 115.0, "mmc_hi": 160.0, "mt_max": 30.0, "ratio_max": 2.0, "tau_min": 40.0}
+TIGHT = {**MASS_WINDOW, "mt_max": 10.0, "tau_min": 80.0, "sumpt_min": 400.0, "cent_min": 1.4}
+
+
+def evaluate(objective, params):
+    return objective.problem.outcome(objective.evaluate(params, Context(seed=0)))
+
+
+@pytest.mark.parametrize("name", FIGURES_OF_MERIT)
+def test_every_figure_of_merit_is_maximised_by_name(name):
+    objective = HiggsMLCuts(figure_of_merit=name)
+    good, window = evaluate(objective, GOOD), evaluate(objective, MASS_WINDOW)
+    assert objective.problem.sign == -1.0
+    assert good.value == good.metrics[name] > window.value > 0.0
+
+
+def test_too_few_background_events_make_a_point_infeasible_and_not_failed():
+    objective = HiggsMLCuts(n_min=100)
+    assert objective.problem.is_feasible(evaluate(objective, GOOD))
+    tight = evaluate(objective, TIGHT)
+    assert tight.metrics["n_background"] < 100
+    assert not objective.problem.is_feasible(tight)
+
+
+@pytest.mark.parametrize("name", FIGURES_OF_MERIT)
+def test_a_rectangle_without_background_scores_zero_because_nothing_is_known_there(name):
+    objective = HiggsMLCuts(figure_of_merit=name)
+    empty = {**TIGHT, "ratio_max": 0.5, "mmc_lo": 124.9, "mmc_hi": 125.1}
+    outcome = evaluate(objective, empty)
+    assert outcome.metrics["n_background"] == 0
+    assert outcome.value == 0.0
+
+
+def test_the_default_figure_is_no_worse_than_what_the_grid_knows():
+    assert evaluate(HiggsMLCuts(), GOOD).value == pytest.approx(2.76651, abs=6e-6)
+
+
+def test_a_half_is_scored_on_the_other_half_too():
+    even, odd = HiggsMLCuts(half="even"), HiggsMLCuts(half="odd")
+    of_even, of_odd = evaluate(even, GOOD).metrics, evaluate(odd, GOOD).metrics
+    assert of_even["ams_other_half"] == of_odd["ams"] != of_even["ams"]
+    assert of_odd["ams_other_half"] == of_even["ams"]
+    assert "ams_other_half" not in evaluate(HiggsMLCuts(), GOOD).metrics
+
+
+def test_the_halves_share_no_event_and_average_to_the_whole():
+    even, odd, full = (load(half).count([]) for half in ("even", "odd", None))
+    assert even.n_background + odd.n_background == full.n_background == 15011
+    assert even.n_signal + odd.n_signal == full.n_signal == 7789
+    assert (even.s + odd.s) / 2 == pytest.approx(full.s, rel=1e-12)
+    assert (even.b + odd.b) / 2 == pytest.approx(full.b, rel=1e-12)
+
+
+def test_an_undefined_mass_fails_the_lower_cut_and_no_upper_cut():
+    undefined = load().columns["mmc"] == -999.0
+    assert undefined.sum() > 1000
+    assert not (load().passing([Cut("mmc", "lower", 60.0)]) & undefined).any()
+    assert (load().passing([Cut("mmc", "upper", 250.0)]) & undefined).sum() == undefined.sum()
+
+
+def test_the_baseline_lies_in_the_space():
+    objective = HiggsMLCuts()
+    assert objective.problem.space.contains(objective.confirmation().baseline)
+
+
+def test_evaluations_after_a_pickle_are_the_same():
+    objective = HiggsMLCuts(figure_of_merit="punzi", half="odd")
+    again = pickle.loads(pickle.dumps(objective))
+    assert evaluate(again, GOOD).metrics == evaluate(objective, GOOD).metrics
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"figure_of_merit": "auc"}, "figure_of_merit='auc'"),
+        ({"n_min": 0}, "n_min=0"),
+        ({"n_min": 12.5}, r"n_min=12\.5"),
+        ({"half": "left"}, "half='left'"),
+        ({"background_uncertainty": -0.1}, r"background_uncertainty=-0\.1"),
+        ({"background_uncertainty": "mc"}, "background_uncertainty='mc'"),
+        ({"delay_seconds": float("nan")}, "delay_seconds=nan"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value(settings, word):
+    with pytest.raises(ObjectiveError, match=word):
+        HiggsMLCuts(**settings)
+
+
+def exact_asimov(s, b, sigma):
+    with mpmath.workdps(60):
+        s, b, v = mpmath.mpf(s), mpmath.mpf(b), mpmath.mpf(sigma) ** 2
+        if v == 0:
+            return float(mpmath.sqrt(2 * ((s + b) * mpmath.log(1 + s / b) - s)))
+        first = (s + b) * mpmath.log((s + b) * (b + v) / (b**2 + (s + b) * v))
+        second = b**2 / v * mpmath.log(1 + v * s / (b * (b + v)))
+        return float(mpmath.sqrt(2 * (first - second)))
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1e-12, 1e-3, 1.0, 50.0, 1e4])
+@pytest.mark.parametrize(("s", "b"), [(161.3, 3338.0), (1.0, 4e5), (30.0, 0.5), (1e-2, 10.0)])
+def test_the_asimov_significance_matches_sixty_digits(s, b, sigma):
+    # s / b = 2.5e-6 loses six of sixteen digits twice in the subtraction
+    assert significance.asimov_with_uncertainty(s, b, sigma) == pytest.approx(
+        exact_asimov(s, b, sigma), rel=2e-4 if s / b < 1e-5 else 1e-9
+    )
+
+
+def test_ams_is_the_asimov_significance_of_a_shifted_background():
+    assert significance.ams(20.0, 90.0, b_reg=10.0) == significance.asimov(20.0, 100.0)
+    assert significance.ams(20.0, 90.0, b_reg=0.0) == significance.asimov(20.0, 90.0)
+
+
+def test_small_signals_tend_to_s_over_the_total_uncertainty():
+    assert significance.asimov(1.0, 1e4) == pytest.approx(significance.s_over_sqrt_b(1.0, 1e4), rel=1e-4)
+    assert significance.asimov_with_uncertainty(1.0, 1e4, 300.0) == pytest.approx(
+        1.0 / np.hypot(100.0, 300.0), rel=1e-4
+    )
+
+
+def test_the_figures_are_drawn_with_the_recommended_cuts(tmp_path):
+    objective = HiggsMLCuts()
+    assert isinstance(objective, Rated)
+    figures = objective.draw(tmp_path, {"recommended": [(GOOD, evaluate(objective, GOOD))]})
+    for figure in figures:
+        for suffix in (".png", ".pdf"):
+            assert figure.stem.with_suffix(suffix).stat().st_size > 10_000
+    assert len(figures) == 2
+
+
+def test_the_figures_can_be_drawn_where_nothing_is_left(tmp_path):
+    objective = HiggsMLCuts()
+    empty = {**TIGHT, "ratio_max": 0.5, "mmc_lo": 124.9, "mmc_hi": 125.1}
+    assert len(objective.draw(tmp_path, {"recommended": [(empty, evaluate(objective, empty))]})) == 2
