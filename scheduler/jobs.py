@@ -110,6 +110,18 @@ class Executor(Protocol):
         """Return the outcomes that are new, as soon as there is one or the time is over."""
         ...
 
+    def adopt(self, jobs: Sequence[Job]) -> None:
+        """Take over jobs that an earlier driver started and did not see the end of.
+
+        Their outcomes come through ``poll`` like all others: what they returned, where that was
+        kept; LOST where nothing runs them any more.
+        """
+        ...
+
+    def settle(self, outcome: JobOutcome) -> None:
+        """Hear that an outcome is recorded for good: what was kept of it may go."""
+        ...
+
     def cancel(self, job: Job) -> None:
         """Ask a job to end; its outcome still comes through ``poll``."""
         ...

@@ -1,0 +1,18 @@
+"""Every error that the scheduler raises on purpose.
+
+SchedulerError
+├── SpoolError      a spool folder that cannot be used, or a name that does not belong in one
+└── ClusterError    a cluster that cannot be started, reached or trusted
+"""
+
+
+class SchedulerError(Exception):
+    """Base of every error that the scheduler raises on purpose."""
+
+
+class SpoolError(SchedulerError):
+    """A spool folder that cannot be used, or a name that does not belong in one."""
+
+
+class ClusterError(SchedulerError):
+    """A cluster that cannot be started, reached or trusted."""

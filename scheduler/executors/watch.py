@@ -1,0 +1,43 @@
+"""Find out what became of an execution that can no longer be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scheduler.jobs import Ending, Job, JobOutcome
+from scheduler.spool import Claim, Spool
+
+
+def verdict(
+    job: Job, spool: Spool, is_alive: Callable[[Claim], bool] | None = None, *, why: str | None = None
+) -> JobOutcome | None:
+    """Return a job's outcome, LOST if nobody runs it or ever will, None while somebody does.
+
+    A job that nobody has claimed is revoked here, so that it cannot start after all.
+
+    Args:
+        job: an execution of which no more is heard.
+        spool: where it would claim and leave its outcome.
+        is_alive: whether a claim's owner is at work; the spool's own judgement if None.
+        why: what is known about the loss, for the outcome's error.
+    """
+    claim = spool.claim_of(job)
+    if claim is None:
+        if spool.revoke(job):
+            return lost(job, "it never started" if why is None else why)
+        return None  # claimed a moment ago
+    if (is_alive or spool.is_alive)(claim):
+        return spool.read(job)
+    # read after the look at the process: it may have finished in between, and then have ended
+    return spool.read(job) or lost(job, _where(claim) if why is None else f"{why} ({_where(claim)})")
+
+
+def lost(job: Job, error: str) -> JobOutcome:
+    """Return the outcome of an execution that went away."""
+    return JobOutcome(job, Ending.LOST, reason="lost", error=error)
+
+
+def _where(claim: Claim) -> str:
+    if claim.revoked or claim.owner is None:
+        return "nobody runs it"
+    return f"process {claim.owner.pid} on {claim.owner.host} is gone"

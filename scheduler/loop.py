@@ -1,0 +1,206 @@
+"""The one loop: jobs from a source to an executor, outcomes back, one thread, no barriers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from scheduler.jobs import Ending, Executor, Job, JobOutcome, Source
+
+
+class Stop(IntEnum):
+    """How urgently a run is asked to end; a higher value includes the lower ones."""
+
+    GO = 0  # it is not
+    DRAIN = 1  # start nothing more, wait for what runs
+    CANCEL = 2  # end what runs
+    EXIT = 3  # leave at once; what runs is picked up by the next run
+
+
+class RunEnd(StrEnum):
+    """Why a run ended."""
+
+    FINISHED = "finished"  # the source has no further job
+    DRAINED = "drained"  # it was asked to stop, and what ran has ended by itself
+    CANCELLED = "cancelled"  # it was asked to stop, and what ran was ended
+    LEFT = "left"  # it was asked to leave at once
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        capacity: slots that there are now.
+        running: jobs in flight, in the order in which they were started.
+        endings: how many executions ended in which way during this run.
+        stop: what the run was asked for so far.
+        seconds: since the run began.
+        message: what the run waits for, if it cannot go on by itself.
+        latest: the outcome just recorded, None if this report has another cause.
+    """
+
+    capacity: int
+    running: tuple[Job, ...]
+    endings: dict[Ending, int]
+    stop: Stop
+    seconds: float
+    message: str | None = None
+    latest: JobOutcome | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to."""
+
+    end: RunEnd
+    endings: dict[Ending, int]
+    seconds: float
+
+
+def never() -> Stop:
+    """Return GO: nobody asks for a stop."""
+    return Stop.GO
+
+
+def tell_nobody(_progress: Progress) -> None:
+    """Drop a progress report."""
+
+
+def run(
+    source: Source,
+    executor: Executor,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    stop: Callable[[], Stop] = never,
+    on_progress: Callable[[Progress], None] = tell_nobody,
+    poll_seconds: float = 0.5,
+    adopt: Sequence[Job] = (),
+) -> Summary:
+    """Run jobs until the source is finished or a stop is asked for.
+
+    Never more jobs are in flight than there are slots.  Each outcome is recorded with the source,
+    and the executor is told so, as soon as it is there, and a new job takes the slot.
+
+    Args:
+        source, executor: where jobs come from and where they run.
+        clock: monotonic seconds.
+        stop: asked again and again; see ``Stop``.
+        on_progress: called when something changed.
+        poll_seconds: longest wait before ``stop`` is asked again.
+        adopt: jobs that an earlier run of this source left in flight.
+
+    Raises:
+        Whatever the source raises.  The executor is left open.
+    """
+    return _Run(source, executor, clock, stop, on_progress, poll_seconds).run(adopt)
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(
+        self,
+        source: Source,
+        executor: Executor,
+        clock: Callable[[], float],
+        stop: Callable[[], Stop],
+        on_progress: Callable[[Progress], None],
+        poll_seconds: float,
+    ) -> None:
+        self._source = source
+        self._executor = executor
+        self._clock = clock
+        self._ask_stop = stop
+        self._on_progress = on_progress
+        self._poll_seconds = poll_seconds
+        self._began = clock()
+        self._flight: dict[str, Job] = {}
+        self._cancelled: set[str] = set()
+        self._endings: dict[Ending, int] = {}
+        self._stop = Stop.GO
+        self._capacity = 0
+        self._told: tuple[object, ...] | None = None
+
+    def run(self, adopt: Sequence[Job]) -> Summary:
+        self._flight.update({job.key: job for job in adopt})
+        self._executor.adopt(adopt)
+        while (end := self._step()) is None:
+            pass
+        return Summary(end, dict(self._endings), self._clock() - self._began)
+
+    def _step(self) -> RunEnd | None:
+        """Start what can start, wait once, record what came; return why the run is over, if it is."""
+        self._stop = max(self._stop, self._ask_stop())
+        if self._stop is Stop.EXIT:
+            return RunEnd.LEFT
+        if self._stop is Stop.CANCEL:
+            self._cancel_all()
+        if self._stop is Stop.GO:
+            self._start_jobs()
+        if not self._flight:
+            if self._stop is not Stop.GO:
+                return RunEnd.CANCELLED if self._cancelled else RunEnd.DRAINED
+            if self._source.is_finished():
+                return RunEnd.FINISHED
+        self._report()
+        for outcome in self._executor.poll(self._poll_seconds):
+            self._record(outcome)
+        return None
+
+    def _start_jobs(self) -> None:
+        self._capacity = self._executor.capacity()
+        free = self._capacity - len(self._flight)
+        # one at a time: the first free slot must not wait until the last one's job is thought out
+        while free > 0 and not self._source.is_finished():
+            jobs = self._source.next_jobs(1)
+            if not jobs:
+                return
+            for job in jobs:
+                self._flight[job.key] = job
+                self._executor.submit(job)
+            free -= len(jobs)
+            self._report()
+
+    def _cancel_all(self) -> None:
+        for key, job in self._flight.items():
+            if key not in self._cancelled:
+                self._cancelled.add(key)
+                self._executor.cancel(job)
+
+    def _record(self, outcome: JobOutcome) -> None:
+        self._source.record(outcome)
+        self._executor.settle(outcome)
+        self._flight.pop(outcome.job.key, None)
+        self._endings[outcome.ending] = self._endings.get(outcome.ending, 0) + 1
+        self._report(outcome)
+
+    def _report(self, latest: JobOutcome | None = None) -> None:
+        """Say where the run stands, unless nothing has changed since it was last said."""
+        message = self._message()
+        state = (self._capacity, tuple(self._flight), tuple(self._endings.items()), self._stop, message)
+        if latest is None and state == self._told:
+            return
+        self._told = state
+        self._on_progress(
+            Progress(
+                capacity=self._capacity,
+                running=tuple(self._flight.values()),
+                endings=dict(self._endings),
+                stop=self._stop,
+                seconds=self._clock() - self._began,
+                message=message,
+                latest=latest,
+            )
+        )
+
+    def _message(self) -> str | None:
+        if self._stop is Stop.DRAIN:
+            return f"stopping: waiting for {len(self._flight)} running"
+        if self._stop is Stop.CANCEL:
+            return f"stopping: ending {len(self._flight)} running"
+        if self._capacity == 0 and self._stop is Stop.GO:
+            return "waiting for a worker"
+        return None

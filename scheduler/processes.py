@@ -1,0 +1,94 @@
+"""Which process is which: pids are used again, so a pid alone names nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True)
+class ProcessName:
+    """Names one process for good.
+
+    Attributes:
+        host: the machine's name, for people.
+        machine: identifies the running kernel and its process table; two containers on one
+            machine, or one machine before and after a reboot, differ.
+        pid, started: the process and its start time (clock ticks after boot where the kernel
+            tells, so that a step of the clock does nothing; else seconds since the epoch).
+    """
+
+    host: str
+    machine: str
+    pid: int
+    started: float
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process can see that one's process table."""
+        return self.machine == machine_name()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs; only meaningful where ``is_here``."""
+        return start_time(self.pid) == self.started
+
+
+def this_process() -> ProcessName:
+    """Return the name of the calling process."""
+    return process_name(os.getpid())
+
+
+def process_name(pid: int) -> ProcessName:
+    """Return the name of a process on this machine.
+
+    Raises:
+        ProcessLookupError: there is none.
+    """
+    started = start_time(pid)
+    if started is None:
+        raise ProcessLookupError(f"no process {pid}")
+    return ProcessName(socket.gethostname(), machine_name(), pid, started)
+
+
+def start_time(pid: int) -> float | None:
+    """Return when a process started, in the kernel's own count, or None if it is gone (or a zombie)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return _start_time_elsewhere(pid) if not os.path.isdir("/proc/self") else None
+    # the program's name is in brackets and may hold anything, brackets too: count from the last one
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    return None if fields[0] in (b"Z", b"X") else float(fields[19])
+
+
+def _start_time_elsewhere(pid: int) -> float | None:
+    """Return a process's start time where there is no /proc."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return None
+
+
+@lru_cache(maxsize=1)
+def machine_name() -> str:
+    """Return what identifies this kernel and process table."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
+def kill_group(group: int) -> None:
+    """End a process group at once; nothing happens if it is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)

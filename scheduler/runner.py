@@ -1,0 +1,121 @@
+"""The worker's side of one execution: claim, run, keep the result, and only then return."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from scheduler.errors import SpoolError
+from scheduler.execute import execute
+from scheduler.jobs import Ending, Job, JobOutcome, Target
+from scheduler.spool import Spool
+
+Isolation: TypeAlias = Literal["auto", "thread", "process"]
+
+
+class Receipt(StrEnum):
+    """What a runner hands back; the outcome itself is in the outbox."""
+
+    DONE = "done"
+    CLAIMED_ALREADY = "claimed already"
+
+
+class Outbox(Protocol):
+    """Where a runner claims its jobs and leaves its outcomes (``Spool`` is one)."""
+
+    def claim(self, job: Job) -> bool:
+        """Take a job; return False if it was taken before."""
+        ...
+
+    def attempt_folder(self, job: Job) -> Path:
+        """Return a new, empty folder for the execution."""
+        ...
+
+    def beat(self, job: Job, count: int) -> None:
+        """Show that the job is being worked on."""
+        ...
+
+    def write(self, outcome: JobOutcome) -> None:
+        """Keep an outcome for good."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs jobs wherever it is sent.  It pickles.
+
+    Args:
+        target: what to call.
+        spool: folder of the spool.
+        isolation: "thread" calls the target where the runner is called; "process" in a warm
+            child process, so that it can be ended; "auto" in a child if the job has limits.
+        beat_seconds: how often to show a sign of life; well under the readers' lease.
+    """
+
+    target: Target
+    spool: Path
+    isolation: Isolation = "auto"
+    beat_seconds: float = 15.0
+
+    def __call__(self, job: Job) -> str:
+        """Run a job, unless somebody has claimed it; return a Receipt's value."""
+        return run_job(self.target, job, Spool(self.spool), self.isolation, self.beat_seconds).value
+
+
+def run_job(
+    target: Target, job: Job, outbox: Outbox, isolation: Isolation = "auto", beat_seconds: float = 15.0
+) -> Receipt:
+    """Claim a job, run it, and make its outcome durable.
+
+    Raises:
+        OSError: the outbox will not take the outcome.
+    """
+    if not outbox.claim(job):
+        return Receipt.CLAIMED_ALREADY
+    with _beating(job, outbox, beat_seconds):
+        outcome = _run(target, job, outbox.attempt_folder(job), isolation)
+        try:
+            outbox.write(outcome)
+        except SpoolError as error:
+            too_large = replace(
+                outcome, ending=Ending.ERROR, result=None, reason="bad-output", error=str(error)
+            )
+            outbox.write(too_large)
+    return Receipt.DONE
+
+
+def _run(target: Target, job: Job, folder: Path, isolation: Isolation) -> JobOutcome:
+    limited = job.limits.time_seconds is not None or job.limits.memory_bytes is not None
+    if isolation == "process" or (isolation == "auto" and limited):
+        from scheduler.child import execute_in_child
+
+        return execute_in_child(target, job, folder)
+    return execute(target, job, folder)
+
+
+@contextlib.contextmanager
+def _beating(job: Job, outbox: Outbox, beat_seconds: float) -> Iterator[None]:
+    """Keep a job's beat going for as long as the block runs."""
+    over = threading.Event()
+
+    def keep_beating() -> None:
+        for count in itertools.count(1):
+            if over.wait(beat_seconds):
+                return
+            # a full disk must not end the beat: the next one may get through
+            with contextlib.suppress(OSError):
+                outbox.beat(job, count)
+
+    thread = threading.Thread(target=keep_beating, name=f"beat of {job.key}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

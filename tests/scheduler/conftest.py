@@ -1,0 +1,25 @@
+"""Jobs, and targets that a worker process can import (this folder is on pytest's path)."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.jobs import Job, Limits
+from scheduler.spool import Spool
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool")
+
+
+@pytest.fixture
+def make_job():
+    """Return jobs with numbers (and tokens) 0, 1, 2, …"""
+    count = iter(range(10**6))
+
+    def make(study="tune", time_seconds=None, memory_bytes=None, resources=None, **payload):
+        number = next(count)
+        return Job(study, number, number + 1, payload, Limits(time_seconds, memory_bytes), resources or {})
+
+    return make
