@@ -120,7 +120,7 @@ class Features:
 
     def per_axis(self, sums: Array, n_axes: int) -> Array:
         """Return sums over each axis's features: (D,) to (n_axes,)."""
-        return np.bincount(self.columns, weights=sums, minlength=n_axes)
+        return np.asarray(np.bincount(self.columns, weights=sums, minlength=n_axes), dtype=np.float64)
 
 
 def squared_distances(left: Array, right: Array) -> Array:
