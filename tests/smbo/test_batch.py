@@ -58,7 +58,12 @@ def evidence_on(space, n=15, seed=0, pending=0, function=None):
 
 def select(space, evidence, n, surrogate=None, acquisition=None, seed=0):
     return batch.select(
-        surrogate or GP(), acquisition or LogExpectedImprovement(), evidence, space, n, np.random.default_rng(seed)
+        surrogate or GP(),
+        acquisition or LogExpectedImprovement(),
+        evidence,
+        space,
+        n,
+        np.random.default_rng(seed),
     )
 
 
@@ -66,8 +71,8 @@ def n_distinct(points):
     return len({tuple(np.round(row, 9)) for row in points})
 
 
-@pytest.mark.parametrize("surrogate", SURROGATES, ids=repr)
-@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=repr)
+@pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("space", [BOX, MIXED], ids=["box", "mixed"])
 def test_chosen_points_are_distinct_snapped_and_allowed(space, acquisition, surrogate):
     evidence = evidence_on(space, pending=3)
@@ -79,7 +84,7 @@ def test_chosen_points_are_distinct_snapped_and_allowed(space, acquisition, surr
     assert n_distinct(everything) == 4 + n_distinct(np.concatenate([evidence.points, evidence.pending]))
 
 
-@pytest.mark.parametrize("surrogate", SURROGATES, ids=repr)
+@pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda one: type(one).__name__)
 def test_the_same_evidence_and_seed_choose_the_same_bits(surrogate):
     evidence = evidence_on(MIXED, pending=2)
     first, second = (select(MIXED, evidence, 3, surrogate, seed=4) for _ in range(2))

@@ -81,9 +81,9 @@ def test_the_same_seed_finds_the_same_bits():
 
 def test_the_answer_is_on_the_grid_and_the_best_of_it():
     space = Space({"n": Integer(0, 30), "s": Real(0, 1, step=0.05), "x": Real(0, 1), "m": Integer(0, 3)})
-    found = search(bowl(0.4, 0.62, 0.3, 0.9, widths=[0.05, 0.02, 0.1, 0.5]), space)
+    found = search(bowl(0.4, 0.6, 0.3, 0.9, widths=[0.05, 0.02, 0.1, 0.5]), space)
     assert np.array_equal(space.snap(found[None])[0], found)
-    # the nearest levels to the hill's top: 12 of 0..30, 0.6 of the steps, 3 of 0..3
+    # level k of K sits at (k + 1/2) / K: the nearest to the top are 12 of 31, 12 of 21, 3 of 4
     point = space.from_unit(found[None])[0]
     assert point["n"] == 12
     assert point["s"] == pytest.approx(0.6)
