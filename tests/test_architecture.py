@@ -20,6 +20,7 @@ PACKAGES = ("smbo", "scheduler", "objectives")
 SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.errors",),
     ("smbo.transforms", "smbo.expressions", "smbo.designs", "smbo.evidence"),
+    ("smbo.dimensions",),
     ("smbo.surrogates",),
     ("smbo.space", "smbo.trials"),
     ("smbo.acquisition", "smbo.maximize"),

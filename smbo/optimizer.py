@@ -1,0 +1,436 @@
+"""Ask/tell in memory, and the pure functions that the durable study shares with it.
+
+opt = Optimizer({"x": (0.0, 1.0)}, seed=1)
+trial = opt.ask()
+opt.tell(trial, objective(**trial.params))
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeAlias, overload
+
+import numpy as np
+
+from smbo.errors import AlreadyTold, ProblemError, RecipeError, TellError, UnknownTrial
+from smbo.evidence import Evidence
+from smbo.presets import preset
+from smbo.problem import Outcome, Problem, Returned
+from smbo.propose import Recipe, propose, recommend
+from smbo.space import Space
+from smbo.surrogates.base import Memory
+from smbo.trials import Recommendation, Trial, TrialState
+
+# What the random numbers are for: the first entry of the spawn key of their seed.
+_FOR_PROPOSALS = 0
+_FOR_EVALUATIONS = 1
+
+
+# ------------------------------------------------------------------------------------ pure functions
+
+
+def encode(problem: Problem, trials: Iterable[Trial]) -> Evidence:
+    """Return what the surrogate is told: minimised values over unit points, by trial number.
+
+    Complete trials are evidence, failed ones are kept as failed points, trials that are not final
+    are pending; pruned and cancelled ones say nothing.
+    """
+    ordered = sorted(trials, key=operator.attrgetter("number"))
+    done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
+    failed = [trial for trial in ordered if trial.state is TrialState.FAILED]
+    pending = [trial for trial in ordered if not trial.state.is_final]
+    units = problem.space.to_unit([trial.params for trial in (*done, *failed, *pending)])
+    n_done, n_failed = len(done), len(failed)
+    sems = _floats(trial.sem for trial in done)
+    return Evidence(
+        axes=problem.space.axes,
+        numbers=np.array([trial.number for trial in done], dtype=np.int64),
+        points=units[:n_done],
+        values=problem.sign * _floats(trial.value for trial in done),
+        variances=sems**2,
+        costs=_floats(trial.cost for trial in done),
+        feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_),
+        failed=units[n_done : n_done + n_failed],
+        pending=units[n_done + n_failed :],
+    )
+
+
+def suggest(
+    problem: Problem,
+    recipe: Recipe,
+    seed: int,
+    trials: Iterable[Trial],
+    memory: Memory,
+    first_number: int,
+    n: int,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the points of the next n trials and the memory that goes with them.
+
+    A function of its arguments alone: the random numbers come from the seed and the number of the
+    first of these trials.
+
+    Raises:
+        SpaceExhausted, SpaceError, NumericalError: see ``propose``.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, first_number)))
+    proposal = propose(problem, recipe, encode(problem, trials), memory, n, rng)
+    return problem.space.from_unit(proposal.points), proposal.memory
+
+
+def trial_seed(study_seed: int, number: int) -> int:
+    """Return the seed of a trial's own random numbers, in [0, 2**31).
+
+    No two trials of a study have the same one: ``number`` is shuffled among the 31-bit numbers by
+    steps that can each be undone, in an order that the study's seed sets.
+    """
+    sequence = np.random.SeedSequence(study_seed, spawn_key=(_FOR_EVALUATIONS,))
+    offset, odd = (int(word) for word in sequence.generate_state(2))
+    mask = 2**31 - 1
+    mixed = (number + offset) & mask
+    for _ in range(2):
+        mixed = (mixed * (odd | 1)) & mask
+        mixed ^= mixed >> 16
+    return mixed
+
+
+def judge(
+    problem: Problem,
+    trial: Trial,
+    result: Returned | None = None,
+    sem: float | None = None,
+    cost: float | None = None,
+    *,
+    status: str | None = None,
+    reason: str | None = None,
+    error: str | None = None,
+) -> Trial:
+    """Return a trial with the result that was told for it.
+
+    A value that is not finite makes the trial FAILED with the reason "non-finite".
+
+    Raises:
+        TellError: the result is of no known form, lacks a metric, or contradicts the status.
+    """
+    if status not in (None, "complete", "failed", "cancelled"):
+        raise TellError(f"status={status!r}: write 'complete', 'failed' or 'cancelled'")
+    if status in ("failed", "cancelled"):
+        if result is not None:
+            raise TellError(f"trial {trial.number}: a result beside status={status!r}; tell one of them")
+        state = TrialState.FAILED if status == "failed" else TrialState.CANCELLED
+        return replace(trial, state=state, reason=reason or status, error=error, cost=_cost(trial, cost))
+    if result is None:
+        raise TellError(f"trial {trial.number}: no result; give a value, or status='failed'")
+    if reason is not None:
+        raise TellError(
+            f"trial {trial.number}: reason={reason!r} beside a result; it goes with status='failed'"
+        )
+    try:
+        outcome = problem.outcome(result)
+    except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
+        raise TellError(f"trial {trial.number}: {problem_error}") from None
+    return _recorded(problem, trial, outcome, sem, cost)
+
+
+def _recorded(
+    problem: Problem, trial: Trial, outcome: Outcome, sem: float | None, cost: float | None
+) -> Trial:
+    """Return the trial as complete, or as failed where a number is not finite."""
+    value = outcome.value
+    assert value is not None  # problem.outcome fills it in
+    sem = outcome.sem if sem is None else _told_number(trial, "sem", sem)
+    cost = _cost(trial, outcome.cost if cost is None else cost)
+    if sem is not None and sem < 0:
+        raise TellError(f"trial {trial.number}: sem={sem!r} is negative; it is a standard error")
+    measured = replace(
+        trial,
+        cost=cost,
+        metrics=dict(outcome.metrics),
+        outputs=outcome.outputs,
+        outputs_variance=outcome.outputs_variance,
+    )
+    if not math.isfinite(value) or (sem is not None and not math.isfinite(sem)):
+        told = f"value={value!r}, sem={sem!r}"
+        return replace(measured, state=TrialState.FAILED, reason="non-finite", error=told)
+    return replace(
+        measured,
+        state=TrialState.COMPLETE,
+        value=value,
+        sem=sem,
+        feasible=problem.is_feasible(outcome),
+    )
+
+
+def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
+    """Return the feasible trial with the best told value (the first of equals), None if there is none."""
+    found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
+    if not found:
+        return None
+    return min(found, key=lambda trial: (problem.sign * _value(trial), trial.number))
+
+
+def recommendation(
+    problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
+) -> Recommendation:
+    """Return the evaluated point that the posterior takes for the best; see ``propose.recommend``.
+
+    Raises:
+        TellError: no feasible evaluation is complete.
+    """
+    del seed  # nothing here is random
+    known = {trial.number: trial for trial in trials}
+    evidence = encode(problem, known.values())
+    _, mean, std, row = recommend(problem, recipe, evidence, memory)
+    trial = known[int(evidence.numbers[row])]
+    return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number)
+
+
+def _floats(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _value(trial: Trial) -> float:
+    assert trial.value is not None
+    return trial.value
+
+
+def _cost(trial: Trial, cost: float | None) -> float | None:
+    if cost is None:
+        return None
+    cost = _told_number(trial, "cost", cost)
+    if not (math.isfinite(cost) and cost >= 0):
+        raise TellError(f"trial {trial.number}: cost={cost!r}; a finite number from 0 up is needed")
+    return cost
+
+
+def _told_number(trial: Trial, name: str, value: Any) -> float:
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        raise TellError(f"trial {trial.number}: {name}={value!r}; a number is needed")
+    return float(value)
+
+
+# ------------------------------------------------------------------------------------------ the shell
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An ask, as the log keeps it: how many points at once."""
+
+    n: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """A tell, as the log keeps it: the trial with its result."""
+
+    trial: Trial
+
+
+Event: TypeAlias = Asked | Told
+
+
+class Optimizer:
+    """Ask for points and tell results, in memory.
+
+    Args:
+        space: what Space takes, a Space, or a Problem.
+        recipe: "auto", "gp", "forest", "random", "sobol", or a Recipe.
+        seed: a whole number from 0 up; None draws one (see ``seed``).
+        maximize: higher is better (with a Problem: say so there).
+
+    Raises:
+        SpaceError, ProblemError, RecipeError: for what does not make sense.
+    """
+
+    def __init__(
+        self,
+        space: Problem | Space | Mapping[str, Any],
+        recipe: str | Recipe = "gp",
+        seed: int | None = None,
+        maximize: bool = False,
+    ) -> None:
+        self.problem = _as_problem(space, maximize)
+        self.recipe = preset(recipe)
+        self.seed = checked_seed(seed)
+        self._trials: list[Trial] = []
+        self._memory: dict[str, Any] = {}
+        self._log: list[Event] = []
+
+    @property
+    def space(self) -> Space:
+        """The space of the problem."""
+        return self.problem.space
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials by number."""
+        return tuple(self._trials)
+
+    @property
+    def log(self) -> tuple[Event, ...]:
+        """Every ask and tell, in order; ``replay`` makes the same optimizer of it."""
+        return tuple(self._log)
+
+    @property
+    def best(self) -> Trial | None:
+        """The feasible trial with the best told value, None as long as there is none."""
+        return best_trial(self.problem, self._trials)
+
+    @overload
+    def ask(self, n: None = None) -> Trial: ...
+    @overload
+    def ask(self, n: int) -> list[Trial]: ...
+    def ask(self, n: int | None = None) -> Trial | list[Trial]:
+        """Return a trial to evaluate, or a list of n that are aware of each other.
+
+        Raises:
+            SpaceExhausted: a finite space has not so many points left.
+            ValueError: n is no whole number from 1 up.
+        """
+        count = 1 if n is None else _count(n)
+        first = len(self._trials)
+        points, self._memory = suggest(
+            self.problem, self.recipe, self.seed, self._trials, self._memory, first, count
+        )
+        trials = [
+            Trial(first + index, point, trial_seed(self.seed, first + index))
+            for index, point in enumerate(points)
+        ]
+        self._trials += trials
+        self._log.append(Asked(count))
+        return trials[0] if n is None else trials
+
+    def tell(
+        self,
+        trial: Trial | int | Mapping[str, Any],
+        result: Returned | None = None,
+        sem: float | None = None,
+        cost: float | None = None,
+        *,
+        status: str | None = None,
+        reason: str | None = None,
+    ) -> Trial:
+        """Record what an evaluation gave, and return the finished trial.
+
+        Args:
+            trial: as asked for, its number, or a point of one's own (which gets the next number).
+            result: a value, (value, standard error), a mapping of metrics, or an Outcome.
+            sem, cost: standard error of the value, and what it cost.
+            status: "failed" (with a ``reason``) or "cancelled" where there is no result.
+
+        Raises:
+            UnknownTrial: it was not asked for here.
+            AlreadyTold: it has a result already.
+            PointError: a point of one's own that is not in the space.
+            TellError: the result cannot be recorded.
+        """
+        known = self._find(trial)
+        told = judge(self.problem, known, result, sem, cost, status=status, reason=reason)
+        self._record(told)
+        return told
+
+    def recommend(self) -> Recommendation:
+        """Return the point that the posterior takes for the best, with its mean and deviation.
+
+        Raises:
+            TellError: no feasible evaluation is complete.
+        """
+        return recommendation(self.problem, self.recipe, self.seed, self._trials, self._memory)
+
+    @classmethod
+    def replay(
+        cls,
+        space: Problem | Space | Mapping[str, Any],
+        log: Sequence[Event],
+        recipe: str | Recipe = "gp",
+        seed: int | None = None,
+        maximize: bool = False,
+    ) -> Self:
+        """Return the optimizer that went through a log, asking anew: it gives the same points.
+
+        Raises:
+            TellError: a told trial is not what was asked for here, so that the log is of another
+                space, recipe, seed or version.
+        """
+        optimizer = cls(space, recipe, seed, maximize)
+        for event in log:
+            if isinstance(event, Asked):
+                optimizer.ask(event.n)
+                continue
+            told, n_asked = event.trial, len(optimizer._trials)
+            if told.number < n_asked and told.params != optimizer._trials[told.number].params:
+                raise TellError(
+                    f"trial {told.number} of the log is {dict(told.params)!r}, but this space, recipe and "
+                    f"seed ask for {dict(optimizer._trials[told.number].params)!r}"
+                )
+            optimizer._record(told)
+        return optimizer
+
+    def __copy__(self) -> Self:
+        # a trial, the memory and an event never change, so their containers are all there is to copy
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._trials, twin._log = self._trials.copy(), self._log.copy()
+        return twin
+
+    def __repr__(self) -> str:
+        return f"Optimizer({len(self._trials)} trials, recipe={self.recipe!r}, seed={self.seed})"
+
+    def _find(self, given: Trial | int | Mapping[str, Any]) -> Trial:
+        """Return the open trial that is meant, or a new one for a point of one's own."""
+        number = len(self._trials)
+        if isinstance(given, Mapping):
+            return Trial(number, self.space.check(given), trial_seed(self.seed, number))
+        wanted = given.number if isinstance(given, Trial) else given
+        if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer):
+            raise UnknownTrial(f"{given!r} is neither a trial, nor its number, nor a point")
+        if not 0 <= wanted < number:
+            raise UnknownTrial(f"trial {wanted} was never asked for; there are {number}, numbered from 0")
+        known = self._trials[int(wanted)]
+        if isinstance(given, Trial) and given.params != known.params:
+            raise UnknownTrial(
+                f"trial {wanted} was asked for at {dict(known.params)!r}, not {given.params!r}"
+            )
+        if known.state.is_final:
+            raise AlreadyTold(f"trial {wanted} was told already: {_told(known)}")
+        return known
+
+    def _record(self, told: Trial) -> None:
+        if told.number == len(self._trials):
+            self._trials.append(told)
+        else:
+            self._trials[told.number] = told
+        self._log.append(Told(told))
+
+
+def checked_seed(seed: int | None) -> int:
+    """Return a seed as given, or a fresh one for None.
+
+    Raises:
+        RecipeError: it is no whole number from 0 up.
+    """
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise RecipeError(f"seed={seed!r}: a whole number from 0 up is needed, or None")
+    return int(seed)
+
+
+def _as_problem(given: Problem | Space | Mapping[str, Any], maximize: bool) -> Problem:
+    if isinstance(given, Problem):
+        if maximize:
+            raise ProblemError("maximize=True beside a Problem; say Problem(..., maximize=True)")
+        return given
+    return Problem(given if isinstance(given, Space) else Space(given), maximize=maximize)
+
+
+def _count(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"ask(n={n!r}): a whole number from 1 up is needed, or nothing for a single trial")
+    return int(n)
+
+
+def _told(trial: Trial) -> str:
+    return f"value {trial.value}" if trial.state is TrialState.COMPLETE else f"{trial.state} ({trial.reason})"

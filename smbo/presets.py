@@ -1,0 +1,106 @@
+"""Words for recipes: the edge at which "gp" becomes an object, and a recipe becomes JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import smbo.acquisition
+import smbo.surrogates
+from smbo.errors import RecipeError
+from smbo.propose import Recipe
+from smbo.surrogates import GP, Forest
+
+_PRESETS = {
+    "auto": lambda: Recipe(surrogate=GP()),
+    "gp": lambda: Recipe(surrogate=GP()),
+    "forest": lambda: Recipe(surrogate=Forest()),
+    "random": lambda: Recipe(design="random"),
+    "sobol": lambda: Recipe(design="sobol"),
+}
+
+
+def preset(recipe: str | Recipe) -> Recipe:
+    """Return the recipe of a name: auto, gp, forest, random, sobol; a Recipe stays what it is.
+
+    Raises:
+        RecipeError: no recipe of that name.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str) and recipe in _PRESETS:
+        return _PRESETS[recipe]()
+    raise RecipeError(f"no recipe is called {recipe!r}; there are {', '.join(_PRESETS)}, or pass a Recipe")
+
+
+def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as plain JSON values; parts that are not ours are stored by name only."""
+    stored = _to_json(recipe)
+    assert isinstance(stored, dict)
+    return stored
+
+
+def recipe_from_json(data: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that ``recipe_to_json`` wrote.
+
+    Raises:
+        RecipeError: a part is not ours, or takes other settings in this version.
+    """
+    recipe = _from_json(data)
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"{data!r} is no stored recipe")
+    return recipe
+
+
+def _ours() -> dict[str, type]:
+    """Return the classes that a stored recipe may name."""
+    found: dict[str, type] = {"Recipe": Recipe}
+    for package in (smbo.surrogates, smbo.acquisition):
+        for name in package.__all__:
+            part = getattr(package, name)
+            if isinstance(part, type) and is_dataclass(part):
+                found[name] = part
+    return found
+
+
+def _to_json(part: Any) -> Any:
+    if part is None or isinstance(part, bool | int | float | str):
+        return part
+    if isinstance(part, tuple | list):
+        return [_to_json(member) for member in part]
+    if isinstance(part, Mapping):
+        return {"mapping": {str(key): _to_json(value) for key, value in part.items()}}
+    kind = type(part)
+    if is_dataclass(part) and _ours().get(kind.__name__) is kind:
+        settings = {item.name: _to_json(getattr(part, item.name)) for item in fields(part) if item.init}
+        return {"class": kind.__name__, "settings": settings}
+    return {"foreign": f"{kind.__module__}:{kind.__qualname__}", "text": _text(part)}
+
+
+def _text(part: Any) -> str | None:
+    """Return how a part prints, unless that changes from run to run (an address in memory)."""
+    text = repr(part)
+    return None if " at 0x" in text else text
+
+
+def _from_json(stored: Any) -> Any:
+    if isinstance(stored, list):
+        return tuple(_from_json(member) for member in stored)
+    if not isinstance(stored, Mapping):
+        return stored
+    if "mapping" in stored:
+        return {key: _from_json(value) for key, value in stored["mapping"].items()}
+    if "foreign" in stored:
+        raise RecipeError(
+            f"the stored recipe uses {stored['foreign']}, which is not part of smbo; pass the recipe in code"
+        )
+    kind = _ours().get(str(stored.get("class")))
+    if kind is None:
+        raise RecipeError(
+            f"the stored recipe names {stored.get('class')!r}, which this version does not know"
+        )
+    try:
+        return kind(**{name: _from_json(value) for name, value in stored["settings"].items()})
+    except TypeError as error:
+        raise RecipeError(f"the stored {kind.__name__} does not fit this version: {error}") from None

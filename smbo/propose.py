@@ -1,0 +1,263 @@
+"""What to evaluate next: a pure function from what is known to unit points.
+
+    propose(problem, recipe, evidence, memory, n, rng) -> Proposal(points, memory)
+
+The first points come from a space-filling design, the rest from a surrogate.  What a recipe carries
+on is in ``memory``, plain JSON values: the design's seed and index, and what the surrogate learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from smbo.acquisition import Acquisition, LogExpectedImprovement
+from smbo.batch import select
+from smbo.designs import DESIGNS, design_rows
+from smbo.errors import RecipeError, SpaceExhausted, TellError
+from smbo.evidence import Array, Evidence
+from smbo.problem import Problem
+from smbo.space import Space
+from smbo.surrogates import Memory, Posterior, Surrogate, Trainable
+
+_ROWS_AT_ONCE = 64  # of a design; most are used where there are no constraints
+_MOST_ROWS = 2**14  # of a design to look through before random points take over
+_MOST_DRAWS = 64  # rounds of random points before a space counts as used up
+_DECIMALS = 9  # two snapped rows that agree to so many are the same point
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How points are proposed.
+
+    Attributes:
+        surrogate: what learns from the evidence; None goes on with the design for ever.
+        acquisition: what makes a point worth evaluating.
+        design: of the first points: "sobol", "halton", "lhs" or "random".
+        n_initial: how many points come before the surrogate; None for max(5, 2d), and never more
+            than half of a finite space.
+
+    Raises:
+        RecipeError: an unknown design, or parts that do not fit their roles.
+    """
+
+    surrogate: Surrogate | None = None
+    acquisition: Acquisition = field(default_factory=LogExpectedImprovement)
+    design: str = "sobol"
+    n_initial: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.design not in DESIGNS:
+            raise RecipeError(f"no design is called {self.design!r}; there are {', '.join(sorted(DESIGNS))}")
+        if self.n_initial is not None and (
+            isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 1
+        ):
+            raise RecipeError(f"n_initial={self.n_initial!r}: a whole number from 1 up is needed")
+        if self.surrogate is not None and not hasattr(self.surrogate, "fit"):
+            raise RecipeError(
+                f"surrogate={self.surrogate!r} has no fit(evidence); pass GP(), Forest() or such"
+            )
+        if not hasattr(self.acquisition, "prepare"):
+            raise RecipeError(f"acquisition={self.acquisition!r} has no prepare(posterior, evidence)")
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """Points to evaluate and what the recipe carries to the next call.
+
+    Attributes:
+        points: unit points, snapped and allowed, shape (n, d).
+        memory: plain JSON values.
+    """
+
+    points: Array
+    memory: dict[str, Any]
+
+
+def propose(
+    problem: Problem,
+    recipe: Recipe,
+    evidence: Evidence,
+    memory: Memory,
+    n: int,
+    rng: np.random.Generator,
+) -> Proposal:
+    """Return n unit points and the memory that the recipe carries to the next call.
+
+    Deterministic in its arguments.  In a finite space no point comes twice.
+
+    Args:
+        memory: of the previous proposal, {} at first.
+
+    Raises:
+        SpaceExhausted: a finite space has fewer than n points left.
+        SpaceError: no point that meets the known constraints was found.
+        NumericalError: the surrogate found no posterior.
+    """
+    n_design = _n_from_design(problem.space, recipe, evidence, n)
+    points, design = _design_points(problem.space, recipe, evidence, memory.get("design"), n_design, rng)
+    carried: dict[str, Any] = {**memory, "design": design}
+    if n_design == n or recipe.surrogate is None:
+        return Proposal(points, carried)
+    evidence = replace(evidence, pending=np.concatenate([evidence.pending, points]))
+    known = with_penalties(evidence)
+    surrogate, learned = _trained(recipe.surrogate, known, memory)
+    more = select(surrogate, recipe.acquisition, known, problem.space, n - n_design, rng)
+    return Proposal(np.concatenate([points, more]), {**carried, **learned})
+
+
+def recommend(
+    problem: Problem, recipe: Recipe, evidence: Evidence, memory: Memory
+) -> tuple[Array, float, float, int]:
+    """Return the evaluated feasible point that the posterior takes for the best.
+
+    Not the luckiest evaluation: where they are noisy, the posterior weighs each against its
+    neighbours.  Without a surrogate, or with a single value, the lowest value decides.
+
+    Returns:
+        unit point (d,); posterior mean and standard deviation there, minimised (without a posterior
+        the value and its given standard error, or NaN); row of the evidence.
+
+    Raises:
+        TellError: no feasible evaluation is complete.
+    """
+    del problem
+    rows = np.flatnonzero(evidence.feasible)
+    if len(rows) == 0:
+        raise TellError("nothing to recommend: no evaluation is complete and feasible yet")
+    posterior = _posterior(recipe, evidence, memory)
+    if posterior is None:
+        row = int(rows[np.argmin(evidence.values[rows])])
+        return evidence.points[row], float(evidence.values[row]), float(evidence.variances[row] ** 0.5), row
+    mean, std = posterior.moments(evidence.points[rows])
+    best = int(np.argmin(mean))
+    return evidence.points[rows[best]], float(mean[best]), float(std[best]), int(rows[best])
+
+
+def with_penalties(evidence: Evidence) -> Evidence:
+    """Return the evidence with failed and infeasible points made unattractive.
+
+    A failed point gets the worst feasible value, an infeasible one at least that: the surrogate
+    learns to stay away, at a price that the user's own values set.
+    """
+    feasible = evidence.feasible
+    if not feasible.any():
+        return evidence
+    worst = float(evidence.values[feasible].max())
+    values = np.where(feasible, evidence.values, np.maximum(evidence.values, worst))
+    n_failed = len(evidence.failed)
+    unknown = np.full(n_failed, np.nan)
+    after = int(evidence.numbers[-1]) + 1
+    return replace(
+        evidence,
+        numbers=np.concatenate([evidence.numbers, np.arange(after, after + n_failed)]),
+        points=np.concatenate([evidence.points, evidence.failed]),
+        values=np.concatenate([values, np.full(n_failed, worst)]),
+        variances=np.concatenate([evidence.variances, unknown]),
+        costs=np.concatenate([evidence.costs, unknown]),
+        feasible=np.concatenate([feasible, np.zeros(n_failed, dtype=np.bool_)]),
+    )
+
+
+def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:
+    if not isinstance(surrogate, Trainable):
+        return surrogate, {}
+    trained, learned = surrogate.train(evidence, memory.get("surrogate", {}))
+    return trained, {"surrogate": dict(learned)}
+
+
+def _posterior(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterior | None:
+    if recipe.surrogate is None or len(evidence) < 2:
+        return None
+    known = with_penalties(evidence)
+    surrogate, _ = _trained(recipe.surrogate, known, memory)
+    return surrogate.fit(known)
+
+
+def _n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> int:
+    """Return how many of the next n points come from the design."""
+    if recipe.surrogate is None:
+        return n
+    n_initial = recipe.n_initial
+    if n_initial is None:
+        n_initial = max(5, 2 * len(space.axes))
+        if space.size is not None:
+            n_initial = max(1, min(n_initial, space.size // 2))
+    # asked for and told by hand alike: what is known need not be asked again
+    n_known = len(evidence) + len(evidence.failed) + len(evidence.pending)
+    if len(evidence) == 0:
+        return n  # there is nothing to learn from yet, whatever failed or is under way
+    return min(n, max(0, n_initial - n_known))
+
+
+def _design_points(
+    space: Space,
+    recipe: Recipe,
+    evidence: Evidence,
+    carried: Mapping[str, Any] | None,
+    n: int,
+    rng: np.random.Generator,
+) -> tuple[Array, dict[str, int]]:
+    """Return the next n allowed and new points of the design, (n, d), and where it stands then."""
+    start = carried or {"seed": int(rng.integers(2**32)), "index": 0}
+    seed, index = int(start["seed"]), int(start["index"])
+    known = np.concatenate([evidence.points, evidence.failed, evidence.pending])
+    taken = {_key(row) for row in known}
+    if n and space.size is not None and len(taken) + n > space.size:
+        raise SpaceExhausted(
+            f"the space has {space.size} points, {len(taken)} of them evaluated or under way: "
+            f"{n} more cannot be proposed"
+        )
+    chosen: list[Array] = []
+    for row, next_index in _design_stream(space, recipe.design, seed, index):
+        if len(chosen) == n:
+            break
+        index = next_index
+        if row is not None and _key(row) not in taken:
+            taken.add(_key(row))
+            chosen.append(row)
+    chosen += _random_points(space, taken, n - len(chosen), rng)
+    return np.array(chosen).reshape(n, len(space.axes)), {"seed": seed, "index": index}
+
+
+def _design_stream(space: Space, design: str, seed: int, index: int) -> Iterator[tuple[Array | None, int]]:
+    """Yield each snapped row of the design (None where it is not allowed) and the index after it."""
+    for start in range(index, index + _MOST_ROWS, _ROWS_AT_ONCE):
+        rows = space.snap(design_rows(design, len(space.axes), seed, start, _ROWS_AT_ONCE))
+        for offset, (row, is_allowed) in enumerate(zip(rows, space.allowed(rows))):
+            yield (row if is_allowed else None), start + offset + 1
+
+
+def _random_points(space: Space, taken: set[bytes], n: int, rng: np.random.Generator) -> list[Array]:
+    """Return n points that are not taken, where the design had no more of them."""
+    chosen: list[Array] = []
+    draws = 0
+    while len(chosen) < n and draws < _MOST_DRAWS:
+        draws += 1
+        for row in space.sample_unit(_ROWS_AT_ONCE, rng):
+            if len(chosen) < n and _key(row) not in taken:
+                taken.add(_key(row))
+                chosen.append(row)
+    if len(chosen) < n:
+        left = _left_on_grid(space, taken, n - len(chosen), rng)
+        chosen += left
+    return chosen
+
+
+def _left_on_grid(space: Space, taken: set[bytes], n: int, rng: np.random.Generator) -> list[Array]:
+    grid = space.grid()
+    left = [] if grid is None else [row for row in grid if _key(row) not in taken]
+    if len(left) < n:
+        raise SpaceExhausted(
+            f"no new point was found beside the {len(taken)} evaluated or under way; "
+            "the space and its known constraints seem to be used up"
+        )
+    return [left[row] for row in rng.permutation(len(left))[:n]]
+
+
+def _key(row: Array) -> bytes:
+    # adding 0.0 turns -0.0 into 0.0, which has other bytes
+    return (np.round(row, _DECIMALS) + 0.0).tobytes()
