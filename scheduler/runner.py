@@ -41,8 +41,16 @@ class Outbox(Protocol):
         """Show that the job is being worked on."""
         ...
 
+    def is_asked_to_end(self, job: Job) -> bool:
+        """Return whether the job is to end before it is done."""
+        ...
+
     def write(self, outcome: JobOutcome) -> None:
         """Keep an outcome for good."""
+        ...
+
+    def abandon(self, job: Job) -> None:
+        """Give a claimed job up without an outcome."""
         ...
 
 
@@ -78,24 +86,32 @@ def run_job(
     """
     if not outbox.claim(job):
         return Receipt.CLAIMED_ALREADY
-    with _beating(job, outbox, beat_seconds):
-        outcome = _run(target, job, outbox.attempt_folder(job), isolation)
-        try:
-            outbox.write(outcome)
-        except SpoolError as error:
-            too_large = replace(
-                outcome, ending=Ending.ERROR, result=None, reason="bad-output", error=str(error)
-            )
-            outbox.write(too_large)
+    try:
+        with _beating(job, outbox, beat_seconds):
+            _write(outbox, _run(target, job, outbox, isolation))
+    except BaseException:
+        # or this process, which lives on, would be taken to be at work on it for ever
+        outbox.abandon(job)
+        raise
     return Receipt.DONE
 
 
-def _run(target: Target, job: Job, folder: Path, isolation: Isolation) -> JobOutcome:
+def _write(outbox: Outbox, outcome: JobOutcome) -> None:
+    try:
+        outbox.write(outcome)
+    except SpoolError as error:
+        outbox.write(
+            replace(outcome, ending=Ending.ERROR, result=None, reason="bad-output", error=str(error))
+        )
+
+
+def _run(target: Target, job: Job, outbox: Outbox, isolation: Isolation) -> JobOutcome:
+    folder = outbox.attempt_folder(job)
     limited = job.limits.time_seconds is not None or job.limits.memory_bytes is not None
     if isolation == "process" or (isolation == "auto" and limited):
         from scheduler.child import execute_in_child
 
-        return execute_in_child(target, job, folder)
+        return execute_in_child(target, job, folder, lambda: outbox.is_asked_to_end(job))
     return execute(target, job, folder)
 
 

@@ -3,6 +3,7 @@
     outcomes/KEY.json   what became of an execution; written whole or not at all
     claims/KEY.json     who runs it; whoever creates the file may, nobody else ever
     beats/KEY           a counter that moves while it runs
+    cancels/KEY         it is asked to end
     attempts/KEY/       the execution's own folder
 
 KEY is study-number-token.  Many processes, on many hosts, may use one spool at a time.
@@ -26,6 +27,8 @@ from scheduler.jobs import Job, JobOutcome
 from scheduler.processes import ProcessName, this_process
 
 LARGEST_OUTCOME_BYTES = 64 * 2**20
+
+_BEATLESS_SECONDS = 1.0  # between claim and first beat lie two writes
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9]{1,18}-[0-9]{1,18}")
 
@@ -67,7 +70,7 @@ class Spool:
         self._clock = clock
         self._beats_seen: dict[str, tuple[bytes, float]] = {}
         _make_private(self.folder)
-        for name in ("outcomes", "claims", "beats", "attempts"):
+        for name in ("outcomes", "claims", "beats", "cancels", "attempts"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
 
     def claim(self, job: Job) -> bool:
@@ -103,22 +106,31 @@ class Spool:
         """
         if claim.revoked:
             return False
-        if claim.owner is not None and claim.owner.is_here:
-            return claim.owner.is_alive
+        is_here = claim.owner is not None and claim.owner.is_here
+        if claim.owner is not None and is_here and not claim.owner.is_alive:
+            return False
         try:
             beat = (self.folder / "beats" / claim.key).read_bytes()
         except FileNotFoundError:
-            beat = b""
-        now = self._clock()
-        seen, since = self._beats_seen.get(claim.key, (None, now))
-        if beat != seen:
-            self._beats_seen[claim.key] = (beat, now)
-            return True
-        return now - since < self.lease_seconds
+            # never begun, given up or discarded; or claimed this very moment
+            return self._still_for(claim.key, b"") < _BEATLESS_SECONDS
+        return is_here or self._still_for(claim.key, beat) < self.lease_seconds
 
     def beat(self, job: Job, count: int) -> None:
         """Show that a claimed job is being worked on: ``count`` must differ from call to call."""
         (self.folder / "beats" / _key(job)).write_bytes(b"%d" % count)
+
+    def abandon(self, job: Job) -> None:
+        """Show that a claimed job is no longer being worked on and leaves no outcome."""
+        (self.folder / "beats" / _key(job)).unlink(missing_ok=True)
+
+    def ask_to_end(self, job: Job) -> None:
+        """Ask whoever runs a job to end it."""
+        (self.folder / "cancels" / _key(job)).touch(mode=0o600)
+
+    def is_asked_to_end(self, job: Job) -> bool:
+        """Return whether ``ask_to_end`` was called, here or elsewhere."""
+        return (self.folder / "cancels" / _key(job)).exists()
 
     def attempt_folder(self, job: Job) -> Path:
         """Return a new, empty folder for the execution of a claimed job."""
@@ -157,9 +169,19 @@ class Spool:
         key = _key(outcome.job)
         if outcome.result is not None:
             shutil.rmtree(self.folder / "attempts" / key, ignore_errors=True)
-        (self.folder / "beats" / key).unlink(missing_ok=True)
+        for name in ("beats", "cancels"):
+            (self.folder / name / key).unlink(missing_ok=True)
         (self.folder / "outcomes" / f"{key}.json").unlink(missing_ok=True)
         self._beats_seen.pop(key, None)
+
+    def _still_for(self, key: str, beat: bytes) -> float:
+        """Return for how many seconds this object has seen a beat unchanged."""
+        now = self._clock()
+        seen, since = self._beats_seen.get(key, (None, now))
+        if beat != seen:
+            self._beats_seen[key] = (beat, now)
+            return 0.0
+        return now - since
 
     def _claim(self, job: Job, *, revoked: bool) -> bool:
         key = _key(job)

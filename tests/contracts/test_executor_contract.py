@@ -42,7 +42,28 @@ def serial(spool):
     return SerialExecutor(target, spool, sleep=lambda seconds: None)
 
 
-EXECUTORS = [serial]
+def dask(spool):
+    from distributed import Client, LocalCluster
+
+    from scheduler.executors import DaskExecutor
+
+    cluster = LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, memory_limit=0
+    )
+    client = Client(cluster, set_as_default=False)
+    executor = DaskExecutor(client, target, spool)
+    close = executor.close
+
+    def close_all():
+        close()
+        client.close()
+        cluster.close()
+
+    executor.close = close_all
+    return executor
+
+
+EXECUTORS = [serial, dask]
 
 
 @pytest.fixture

@@ -1,0 +1,268 @@
+"""Jobs on a Dask cluster.
+
+Dask promises to run a task at least once while its scheduler and client live, and nothing more:
+it drops finished results when either dies, and calls a task dead whose worker still computes.
+So a future is only a wake-up here.  What counts is the spool: who claimed a job, whether that
+process is at work, and what it left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import Any
+
+from distributed import Client, Future, KilledWorker
+from distributed.client import FutureCancelledError
+from distributed.comm import CommClosedError
+
+from scheduler.errors import ClusterError
+from scheduler.executors.watch import verdict
+from scheduler.jobs import Ending, Job, JobOutcome, Target
+from scheduler.runner import Isolation, Receipt, Runner
+from scheduler.spool import Spool
+
+_CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
+_SCAN_SECONDS = 0.5  # between looks at what no future tells of
+_LONGEST_BACK_OFF_SECONDS = 60.0
+
+# Of these the future knows nothing: the evaluation may well be alive.
+_LOSSES = (KilledWorker, FutureCancelledError, CommClosedError, OSError, TimeoutError)
+
+
+@dataclass
+class _Flight:
+    """A job under way; ``future`` is None once there is nothing more to hear from it."""
+
+    job: Job
+    future: Future | None
+    why: str | None = None
+
+
+class DaskExecutor:
+    """Runs jobs on the workers of a Dask client.
+
+    Submit no more than ``capacity`` allows: the durable store is the queue, and Dask suspects
+    every task that was sent to a dead worker, not only the one that ran there.
+
+    Args:
+        client: synchronous; it is not closed here.
+        target: what to call; it must pickle, and its modules must be there on the workers.
+        spool: in a folder that the workers reach under the same path.
+        isolation, beat_seconds: as for ``Runner``.
+        resources: Dask worker resources that each job occupies, besides its own.
+        reconnect: makes a new client once this one has closed for good; without it that is an
+            error.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        target: Target,
+        spool: Spool,
+        *,
+        isolation: Isolation = "auto",
+        beat_seconds: float = 15.0,
+        resources: Mapping[str, float] | None = None,
+        reconnect: Callable[[], Client] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if client.asynchronous:
+            raise ClusterError("the Dask client is asynchronous; give one made with asynchronous=False")
+        self._client = client
+        self._runner = Runner(target, spool.folder, isolation, beat_seconds)
+        self._spool = spool
+        self._resources = dict(resources or {})
+        self._reconnect = reconnect
+        self._clock = clock
+        self._flights: dict[str, _Flight] = {}
+        self._unsettled: set[str] = set()
+        self._ready: list[JobOutcome] = []
+        self._woken: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
+        self._next_scan = 0.0
+        self._capacity, self._capacity_until = 0, 0.0
+        self._next_connect, self._back_off = 0.0, 1.0
+
+    def capacity(self) -> int:
+        """Return how many jobs the workers there now can run at once; 0 while there is no scheduler.
+
+        Raises:
+            ClusterError: the client is closed, nothing runs and nobody said how to reconnect.
+        """
+        if self._client.status == "closed":
+            self._connect_again()
+        if self._client.status != "running":
+            return 0
+        now = self._clock()
+        if self._capacity == 0 or now >= self._capacity_until:
+            self._capacity_until = now + _CAPACITY_SECONDS
+            workers = self._client.scheduler_info()["workers"].values()
+            self._capacity = sum(slots(worker, self._resources) for worker in workers)
+        return self._capacity
+
+    def submit(self, job: Job) -> None:
+        """Send a job to the cluster."""
+        flight = _Flight(job, None)
+        self._flights[job.key] = flight
+        try:
+            flight.future = self._client.submit(
+                self._runner,
+                job,
+                key=job.key,
+                pure=False,
+                retries=0,
+                priority=-job.number,
+                resources={**self._resources, **job.resources} or None,
+            )
+        except (OSError, RuntimeError) as error:
+            # the client closed this moment; whether the job arrived, its claim tells
+            flight.why = f"it could not be sent: {error}"
+            return
+        flight.future.add_done_callback(lambda future: self._woken.put((job.key, future)))
+
+    def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
+        """Return the outcomes that are new, as soon as there is one or the time is over.
+
+        Raises:
+            ClusterError: the workers cannot load the target.
+        """
+        until = self._clock() + timeout_seconds
+        while True:
+            now = self._clock()
+            if now >= self._next_scan:
+                self._next_scan = now + _SCAN_SECONDS
+                self._scan()
+            wait = 0.0 if self._ready else max(0.0, min(until, self._next_scan) - now)
+            self._wait(wait)
+            if self._ready or self._clock() >= until:
+                ready, self._ready = self._ready, []
+                return ready
+
+    def adopt(self, jobs: Sequence[Job]) -> None:
+        """Take over jobs that an earlier driver started."""
+        for job in jobs:
+            self._flights.setdefault(job.key, _Flight(job, None))
+        self._next_scan = 0.0
+
+    def settle(self, outcome: JobOutcome) -> None:
+        """Drop an outcome that is recorded."""
+        self._spool.discard(outcome)
+        self._unsettled.discard(outcome.job.key)
+
+    def cancel(self, job: Job) -> None:
+        """Take a job back if it has not started, else ask it to end.
+
+        Only a job in a child process can be ended early; any other runs to its own end.
+        """
+        flight = self._flights.get(job.key)
+        if flight is None:
+            return
+        if self._spool.revoke(job):
+            if flight.future is not None:
+                flight.future.cancel()
+            self._deliver(JobOutcome(job, Ending.CANCELLED, reason="cancelled"))
+        else:
+            self._spool.ask_to_end(job)
+
+    def close(self) -> None:
+        """Take back what has not started; what runs goes on, and leaves its outcome in the spool."""
+        for flight in self._flights.values():
+            if flight.future is not None and self._spool.revoke(flight.job):
+                with contextlib.suppress(OSError, RuntimeError):
+                    flight.future.cancel()
+        self._flights.clear()
+
+    def _wait(self, seconds: float) -> None:
+        """Handle the futures that are done, waiting at most this long for the first."""
+        try:
+            self._hear(*self._woken.get(timeout=seconds) if seconds > 0 else self._woken.get_nowait())
+            while True:
+                self._hear(*self._woken.get_nowait())
+        except queue.Empty:
+            return
+
+    def _hear(self, key: str, future: Future) -> None:
+        """Take note that a future is done."""
+        flight = self._flights.get(key)
+        if flight is None or flight.future is not future:
+            return
+        flight.future = None
+        if (outcome := self._spool.read(flight.job)) is not None:
+            self._deliver(outcome)
+            return
+        flight.why = self._why(flight.job, future)
+        self._judge(flight)
+
+    def _why(self, job: Job, future: Future) -> str:
+        """Return why a future ended without an outcome in the spool."""
+        try:
+            receipt = future.result(timeout=10)
+        except _LOSSES as error:
+            return f"Dask: {type(error).__name__}: {error}"
+        except Exception as error:
+            if self._spool.claim_of(job) is None:
+                raise ClusterError(
+                    "the workers cannot load the objective; its modules, and all that they import, must be"
+                    f" there in the same versions as here.  Dask says: {_chain(error)}"
+                ) from error
+            return f"the worker could not keep the outcome: {_chain(error)}"
+        return (
+            "its token was used before" if receipt == Receipt.CLAIMED_ALREADY else "its outcome is not there"
+        )
+
+    def _scan(self) -> None:
+        """Look for outcomes and for deaths that no future told of."""
+        for outcome in self._spool.pending():
+            if outcome.job.key not in self._unsettled:
+                self._deliver(outcome)
+        for flight in list(self._flights.values()):
+            # a job that Dask still holds and nobody has claimed may yet start
+            if flight.future is None or self._spool.claim_of(flight.job) is not None:
+                self._judge(flight)
+
+    def _judge(self, flight: _Flight) -> None:
+        outcome = verdict(flight.job, self._spool, why=flight.why)
+        if outcome is not None:
+            self._deliver(outcome)
+
+    def _deliver(self, outcome: JobOutcome) -> None:
+        self._flights.pop(outcome.job.key, None)
+        self._unsettled.add(outcome.job.key)
+        self._ready.append(outcome)
+
+    def _connect_again(self) -> None:
+        """Replace the closed client, if the time for the next attempt has come."""
+        if self._reconnect is None:
+            if self._flights:
+                return
+            raise ClusterError("the Dask client is closed; connect again and run the same study again")
+        now = self._clock()
+        if now < self._next_connect:
+            return
+        self._next_connect = now + self._back_off
+        self._back_off = min(2 * self._back_off, _LONGEST_BACK_OFF_SECONDS)
+        with contextlib.suppress(OSError, TimeoutError, ClusterError):
+            self._client = self._reconnect()
+            self._back_off = 1.0
+
+
+def slots(worker: Mapping[str, Any], resources: Mapping[str, float]) -> int:
+    """Return how many jobs that need these resources a worker (as Dask describes it) can run at once."""
+    offered = worker.get("resources") or {}
+    places = [floor(offered.get(name, 0.0) / need) for name, need in resources.items() if need > 0]
+    return min([int(worker["nthreads"]), *places])
+
+
+def _chain(error: BaseException) -> str:
+    """Return an exception and its causes on one line: Dask hides what matters behind the first."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(parts) < 5:
+        parts.append(f"{type(current).__name__}: {current}")
+        current = current.__cause__ or current.__context__
+    return "; because of ".join(parts)
