@@ -87,7 +87,7 @@ def run_job(
     if not outbox.claim(job):
         return Receipt.CLAIMED_ALREADY
     try:
-        with _beating(job, outbox, beat_seconds):
+        with _counted(job), _beating(job, outbox, beat_seconds):
             _write(outbox, _run(target, job, outbox, isolation))
     except BaseException:
         # or this process, which lives on, would be taken to be at work on it for ever
@@ -113,6 +113,23 @@ def _run(target: Target, job: Job, outbox: Outbox, isolation: Isolation) -> JobO
 
         return execute_in_child(target, job, folder, lambda: outbox.is_asked_to_end(job))
     return execute(target, job, folder)
+
+
+_running: set[str] = set()
+
+
+def running_jobs() -> int:
+    """Return how many jobs this process is at work on."""
+    return len(_running)
+
+
+@contextlib.contextmanager
+def _counted(job: Job) -> Iterator[None]:
+    _running.add(job.key)
+    try:
+        yield
+    finally:
+        _running.discard(job.key)
 
 
 @contextlib.contextmanager

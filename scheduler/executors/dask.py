@@ -28,6 +28,7 @@ from scheduler.spool import Spool
 
 _CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
 _SCAN_SECONDS = 0.5  # between looks at what no future tells of
+_START_SECONDS = 0.1  # between looks for the first worker
 _LONGEST_BACK_OFF_SECONDS = 60.0
 
 # Of these the future knows nothing: the evaluation may well be alive.
@@ -131,7 +132,8 @@ class DaskExecutor:
         Raises:
             ClusterError: the workers cannot load the target.
         """
-        until = self._clock() + timeout_seconds
+        # with no worker there yet, the caller should soon have another look
+        until = self._clock() + (timeout_seconds if self._capacity else min(timeout_seconds, _START_SECONDS))
         while True:
             now = self._clock()
             if now >= self._next_scan:

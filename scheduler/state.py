@@ -1,0 +1,135 @@
+"""The folder through which a local cluster and its drivers find each other.
+
+cluster.json    who keeps the cluster, and where its scheduler listens
+wanted.json     what the latest driver asked for
+lock            held by the keeper for as long as it lives
+cert.pem, key.pem, *.log
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from scheduler.errors import ClusterError
+from scheduler.processes import ProcessName
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the latest driver asked for.
+
+    Attributes:
+        workers: how many.
+        idle_seconds: without a driver and without a running job, after which the cluster ends.
+        generation: a new one asks for fresh workers, which load today's code.
+    """
+
+    workers: int
+    idle_seconds: float
+    generation: str
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """Who keeps a cluster, and where its scheduler listens."""
+
+    keeper: ProcessName
+    address: str
+
+
+def make_state_folder(folder: Path) -> None:
+    """Make a folder that only its owner can enter, or check that it is one.
+
+    Raises:
+        ClusterError: it cannot be made, or is somebody else's.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.stat()
+        if about.st_uid != os.getuid():
+            raise ClusterError(f"{folder} belongs to another user; choose a folder of your own")
+        folder.chmod(0o700)
+    except OSError as error:
+        raise ClusterError(f"cannot use {folder} for a local cluster: {error}") from error
+
+
+def write_wanted(folder: Path, wanted: Wanted) -> None:
+    """Leave what a driver wants where the keeper looks."""
+    _write(folder / "wanted.json", asdict(wanted))
+
+
+def read_wanted(folder: Path) -> Wanted | None:
+    """Return what the latest driver asked for, None if the file is not there or not whole."""
+    data = _read(folder / "wanted.json")
+    try:
+        return None if data is None else Wanted(**data)
+    except TypeError:
+        return None
+
+
+def write_state(folder: Path, state: ClusterState) -> None:
+    """Leave word of a cluster where drivers look."""
+    _write(folder / "cluster.json", asdict(state))
+
+
+def read_state(folder: Path) -> ClusterState | None:
+    """Return the cluster that lives in a folder, None if there is none (any more)."""
+    data = _read(folder / "cluster.json")
+    try:
+        state = None if data is None else ClusterState(ProcessName(**data["keeper"]), str(data["address"]))
+    except (KeyError, TypeError):
+        return None
+    return state if state and state.keeper.is_here and state.keeper.is_alive else None
+
+
+def security_of(folder: Path) -> Any:
+    """Return Dask's Security for the certificate in a folder, None if it has none."""
+    from distributed import Security
+
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    if not os.path.exists(cert):
+        return None
+    roles = ("client", "scheduler", "worker")
+    files = {f"tls_{role}_{part}": path for role in roles for part, path in (("cert", cert), ("key", key))}
+    return Security(
+        require_encryption=True, tls_ca_file=cert, tls_min_version=ssl.TLSVersion.TLSv1_2, **files
+    )
+
+
+def make_certificate(folder: Path) -> None:
+    """Write a new certificate and key, for this cluster alone, unless ``cryptography`` is missing."""
+    from distributed import Security
+
+    for name in ("cert.pem", "key.pem"):
+        (folder / name).unlink(missing_ok=True)
+    try:
+        made = Security.temporary()
+    except ImportError:
+        return
+    _write_text(folder / "key.pem", made.tls_scheduler_key)
+    _write_text(folder / "cert.pem", made.tls_scheduler_cert)
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    _write_text(path, json.dumps(data))
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.rename(path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
