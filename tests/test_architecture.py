@@ -31,6 +31,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.store", "smbo.evaluation"),
     ("smbo.study",),
     ("smbo.results", "smbo.analysis"),
+    ("smbo.wording",),
     ("smbo.plots",),
     ("smbo.report",),
     ("smbo.search_cv",),

@@ -1,0 +1,12 @@
+"""Figures of a study.  matplotlib is loaded on first use, through its object interface only.
+
+Nothing here touches matplotlib.pyplot or keeps global state: a figure can be drawn in any thread
+and without a screen.  Names are drawn as plain text: a dollar sign in one starts no formula.
+"""
+
+from smbo.plots.history import convergence_figure
+from smbo.plots.pairs import pairs_figure
+from smbo.plots.slices import slices_figure
+from smbo.plots.style import save, shorten
+
+__all__ = ["convergence_figure", "pairs_figure", "save", "shorten", "slices_figure"]

@@ -1,0 +1,79 @@
+"""Where a study looked: its evaluations in each pair of dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from smbo.plots.style import VERMILION, new_figure, shorten, style
+from smbo.problem import Problem
+from smbo.trials import Recommendation, Trial, TrialState
+
+
+def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Recommendation) -> Any | None:
+    """Draw where the study looked: each pair of numeric dimensions, coloured by rank of the value.
+
+    None with fewer than two numeric dimensions, more than seven, or nothing complete.
+    """
+    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
+    failed = [t for t in trials if t.state is TrialState.FAILED]
+    names = [axis.name for axis in problem.space.axes if _numeric(complete, axis.name)]
+    if not 2 <= len(names) <= 7 or not complete or any(name not in recommendation.params for name in names):
+        return None
+    keys = problem.sign * np.array([t.value for t in complete], dtype=np.float64)
+    ranks = np.argsort(np.argsort(keys)) / max(1, len(keys) - 1)
+    order = np.argsort(-ranks)  # the best on top
+    n = len(names) - 1
+    with style():
+        figure = new_figure(1.75 * n + 1.4, 1.65 * n + 0.7)
+        panels = figure.subplots(n, n, squeeze=False, sharex="col", sharey="row")
+        for row, column in np.ndindex(n, n):
+            axes, across, up = panels[row, column], names[column], names[row + 1]
+            if column > row:
+                axes.set_visible(False)
+                continue
+            dots = axes.scatter(
+                [complete[k].params[across] for k in order],
+                [complete[k].params[up] for k in order],
+                c=ranks[order],
+                cmap="viridis",
+                s=16,
+                linewidths=0,
+            )
+            if failed:
+                axes.plot(
+                    [t.params.get(across, math.nan) for t in failed],
+                    [t.params.get(up, math.nan) for t in failed],
+                    "x",
+                    color=VERMILION,
+                    markersize=4,
+                )
+            axes.plot(
+                recommendation.params[across],
+                recommendation.params[up],
+                "*",
+                color=VERMILION,
+                markersize=13,
+                markeredgecolor="white",
+            )
+            axes.locator_params(nbins=4)
+            if row == n - 1:
+                axes.set_xlabel(shorten(across, 18))
+                axes.tick_params(axis="x", rotation=30)
+            if column == 0:
+                axes.set_ylabel(shorten(up, 18))
+        bar = figure.colorbar(dots, ax=panels, shrink=0.6, aspect=30, pad=0.02)
+        bar.set_ticks([0, 0.5, 1], labels=["best", "median", "worst"])
+        bar.outline.set_visible(False)
+        figure.align_ylabels()
+        return figure
+
+
+def _numeric(complete: Sequence[Trial], name: str) -> bool:
+    return all(
+        isinstance(t.params.get(name), (int, float)) and not isinstance(t.params.get(name), bool)
+        for t in complete
+    )

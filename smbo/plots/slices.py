@@ -1,0 +1,156 @@
+"""The surrogate along each dimension, through one point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from smbo.analysis import RECOMMENDED, Slice
+from smbo.plots.style import BLUE, GREEN, MUTED, VERMILION, new_figure, plain_log_labels, shorten, style
+from smbo.problem import Problem
+from smbo.trials import Recommendation, Trial, TrialState
+
+MODEL = "model: mean ± 2σ"
+EVALUATIONS = "evaluations (projected)"
+
+
+def slices_figure(
+    problem: Problem,
+    found: Sequence[Slice],
+    recommendation: Recommendation,
+    trials: Sequence[Trial],
+    baseline: Mapping[str, Any] | None = None,
+    baseline_name: str | None = None,
+) -> Any:
+    """Draw the posterior along each axis through the recommended point, mean ± 2σ.
+
+    The evaluations are drawn faintly at their own coordinate; they lie off the slice in all other
+    dimensions, so the curve need not pass through them.
+    """
+    n_columns = min(3, max(1, len(found)))
+    n_rows = max(1, math.ceil(len(found) / n_columns))
+    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
+    with style():
+        figure = new_figure(2.9 * n_columns + 0.3, 2.45 * n_rows + 0.6)
+        panels = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
+        handles: dict[str, Any] = {}
+        for axes, one in zip(panels, found):
+            _draw_slice(axes, one, recommendation, complete, baseline, baseline_name)
+            handles.update(dict(zip(*reversed(axes.get_legend_handles_labels()))))
+        for axes in panels[len(found) :]:
+            axes.set_visible(False)
+        if found:
+            panels[0].set_ylim(_slice_limits(found, np.array([t.value for t in complete], dtype=np.float64)))
+        for axes in panels[::n_columns]:
+            axes.set_ylabel(shorten(problem.value_name, 24))
+        figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=4)
+        return figure
+
+
+def _draw_slice(
+    axes: Any,
+    one: Slice,
+    recommendation: Recommendation,
+    complete: Sequence[Trial],
+    baseline: Mapping[str, Any] | None,
+    baseline_name: str | None,
+) -> None:
+    name, places = one.axis.name, _places(one)
+    seen = [(places(t.params[name]), t.value) for t in complete if name in t.params]
+    axes.plot(
+        *zip(*seen),
+        "o",
+        color=MUTED,
+        alpha=0.35,
+        markersize=3.5,
+        markeredgewidth=0,
+        label=EVALUATIONS,
+    )
+    x = [places(position) for position in one.positions]
+    if one.axis.kind == "continuous":
+        axes.fill_between(
+            x, one.mean - 2 * one.std, one.mean + 2 * one.std, color=BLUE, alpha=0.18, linewidth=0
+        )
+        axes.plot(x, one.mean, color=BLUE, linewidth=1.6, label=MODEL)
+    else:
+        axes.errorbar(
+            x,
+            one.mean,
+            yerr=2 * one.std,
+            fmt="o",
+            color=BLUE,
+            markersize=4,
+            capsize=2.5,
+            label=MODEL,
+        )
+    axes.axvline(
+        places(recommendation.params[name]),
+        color=GREEN,
+        linewidth=1.5,
+        linestyle=(0, (5, 2)),
+        label=RECOMMENDED,
+    )
+    if baseline is not None and name in baseline:
+        axes.axvline(
+            places(baseline[name]),
+            color=VERMILION,
+            linewidth=1.3,
+            linestyle=":",
+            label=shorten(baseline_name or "baseline", 20),
+        )
+    axes.set_xlabel(shorten(name, 32))
+    _label_places(axes, one)
+
+
+def _is_numeric(one: Slice) -> bool:
+    return all(isinstance(p, (int, float)) and not isinstance(p, bool) for p in one.positions)
+
+
+def _places(one: Slice) -> Any:
+    """Return a function from a value of the dimension to its place on the horizontal axis."""
+    if _is_numeric(one):
+        return float
+    positions = list(one.positions)
+
+    def place(value: Any) -> float:
+        # by identity of type, too: the choices 1, True and 1.0 are three
+        matches = [k for k, p in enumerate(positions) if p == value and type(p) is type(value)]
+        return float(matches[0]) if matches else math.nan
+
+    return place
+
+
+def _label_places(axes: Any, one: Slice) -> None:
+    if not _is_numeric(one):
+        labels = [shorten(str(position), 12) for position in one.positions]
+        crowded = sum(map(len, labels)) > 24
+        axes.set_xticks(
+            range(len(labels)), labels, rotation=30 if crowded else 0, ha="right" if crowded else "center"
+        )
+        axes.set_xlim(-0.6, len(labels) - 0.4)
+        return
+    x = np.array(one.positions, dtype=np.float64)
+    ratios, steps = x[1:] / x[:-1] if (x > 0).all() else np.zeros(0), np.diff(x)
+    # equal unit steps are equal ratios on a logarithmic dimension, equal differences on any other
+    if len(ratios) > 2 and np.ptp(np.log(ratios)) < 1e-6 and np.ptp(steps) > 1e-6 * abs(steps).max():
+        axes.set_xscale("log")
+        plain_log_labels(axes.xaxis)
+    elif one.axis.kind == "continuous":
+        axes.locator_params(axis="x", nbins=5)
+    else:
+        from matplotlib.ticker import MaxNLocator
+
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=bool((x == x.round()).all())))
+
+
+def _slice_limits(found: Sequence[Slice], values: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Return vertical limits that show the curves; evaluations far outside are cut off."""
+    low = np.nanmin([np.nanmin(one.mean - 2 * one.std) for one in found])
+    high = np.nanmax([np.nanmax(one.mean + 2 * one.std) for one in found])
+    if len(values):
+        low, high = min(low, np.quantile(values, 0.02)), max(high, np.quantile(values, 0.75))
+    margin = 0.06 * (high - low) or 0.5
+    return float(low - margin), float(high + margin)

@@ -1,0 +1,80 @@
+"""How every figure looks, and how it is written to files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Okabe and Ito's palette, which stays apart for every common kind of colour vision
+BLUE, ORANGE, GREEN, VERMILION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
+INK, MUTED, FAINT = "#1b1f24", "#6a737d", "#d8dde3"
+
+STYLE: Mapping[str, Any] = {
+    "axes.edgecolor": MUTED,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 10,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,  # editable text, as journals ask for
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    import matplotlib as mpl
+
+    with mpl.rc_context(dict(STYLE)):
+        yield
+
+
+def new_figure(width: float, height: float, **layout: Any) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", **layout)
+
+
+def save(figure: Any, stem: Path) -> None:
+    """Write a figure as PNG (200 dots per inch) and PDF beside each other."""
+    with warnings.catch_warnings():
+        # a name in a script that the font lacks is drawn as boxes; that is no reason to stop
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(stem.parent / f"{stem.name}.png", dpi=200, metadata={"Software": None})
+        # no date of its making inside, so that the same study gives the same file
+        figure.savefig(stem.parent / f"{stem.name}.pdf", metadata={"CreationDate": None})
+
+
+def shorten(text: str, length: int = 40) -> str:
+    """Return a name on one line and no longer than ``length``, for use in a figure."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = " ".join(line.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def plain_log_labels(axis: Any) -> None:
+    """Label a logarithmic axis with plain numbers (formulas are switched off in our figures)."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

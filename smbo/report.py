@@ -1,0 +1,340 @@
+"""The report of a study: a folder with one self-contained HTML page, figures and tables."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smbo import analysis, results, wording
+from smbo.analysis import RECOMMENDED, Checks, Parameter
+from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
+from smbo.problem import Figure, Problem
+from smbo.surrogates.base import Posterior
+from smbo.trials import Recommendation, Trial, TrialState
+
+# distributions whose versions a result depends on; shown where they are installed
+VERSIONED = (
+    *("smbo", "numpy", "scipy", "scikit-learn", "dask", "distributed", "sqlalchemy"),
+    *("torch", "pythia8mc", "fastjet", "matplotlib"),
+)
+MAX_TRIALS_SHOWN = 2000
+
+CONVERGENCE_CAPTION = (
+    "Every evaluation in the order of asking. The best value seen is flattered by luck where "
+    "evaluations "
+    "are noisy; the band is what the model believes of the recommended point, without the noise of an "
+    "evaluation."
+)
+SLICES_CAPTION = (
+    "Mean and two standard deviations of the surrogate through the recommended point, one parameter "
+    "varied at a time. Evaluations are drawn at their own value of that parameter; they lie off the "
+    "slice in all others, and those far above it are cut off."
+)
+PAIRS_CAPTION = (
+    "Every evaluation in each pair of parameters, coloured by the rank of its value; the star is the "
+    "recommended point, crosses are failed evaluations."
+)
+
+
+def write_report(
+    folder: Path,
+    *,
+    name: str,
+    problem: Problem,
+    trials: Sequence[Trial],
+    recommendation: Recommendation | None,
+    posterior: Posterior | None = None,
+    checks: Checks | None = None,
+    figures: Sequence[Figure] = (),
+    settings: Mapping[str, object] | None = None,
+    written: str | None = None,
+    seed: int = 0,
+) -> Path:
+    """Write the report of a study and return the path of its page.
+
+    The folder holds ``index.html`` (images inside it, nothing loaded from anywhere),
+    ``figures/*.png`` and ``.pdf``, ``trials.csv``, ``trials.json`` and ``recommended.json``.
+    Files of an earlier report are replaced; nothing else in the folder is touched.
+
+    Args:
+        folder: made if it is missing.
+        name: of the study; any text.
+        recommendation: None when nothing could be recommended (no evaluation finished).
+        posterior: of the study's surrogate; without it there are no slices and no uncertainty of
+            the parameters.
+        checks: check evaluations by what they are of, "recommended" and the baseline's name.
+        figures: the objective's own, drawn already (``smbo.problem.Rated.draw``).
+        settings: what it takes to run the study again, shown as a table.
+        written: when, as text for the reader.
+        seed: of the draws behind the parameters' uncertainty.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "figures").mkdir(exist_ok=True)
+    verdict = analysis.verdict(problem, checks)
+    baseline_name, baseline = _baseline(checks)
+    own, table = [], []
+    if recommendation is not None:
+        optima = None
+        if posterior is not None:
+            rng = np.random.default_rng(seed)
+            optima = analysis.optimum_samples(problem.space, posterior, recommendation.params, rng)
+        table = analysis.parameters(problem.space, recommendation.params, optima, baseline)
+        point = {key: results.plain(value) for key, value in recommendation.params.items()}
+        _write(folder / "recommended.json", json.dumps(point, indent=1) + "\n")
+    own = _draw(
+        folder / "figures", problem, trials, recommendation, posterior, verdict, baseline, baseline_name
+    )
+    _write(folder / "trials.csv", results.to_csv(problem, trials))
+    _write(folder / "trials.json", results.to_json(problem, trials))
+    history = analysis.convergence(problem, trials)
+    page = _render(
+        name=name,
+        value_name=problem.value_name,
+        written=written,
+        counts=_counts(trials),
+        headline=wording.headline(verdict) if recommendation else "Nothing can be recommended yet.",
+        explanation=wording.explanation(verdict)
+        if recommendation
+        else "No evaluation has been completed; what failed, and why, is said below.",
+        tone=_tone(verdict),
+        cards=_cards(problem, trials, recommendation, verdict),
+        parameters=table,
+        has_intervals=any(p.interval is not None for p in table),
+        has_baseline=bool(baseline),
+        baseline_name=baseline_name,
+        on_bound=[p for p in table if p.bound],
+        bars={p.name: _bar(p, problem, baseline) for p in table},
+        figures=[_embedded(figure, folder) for figure in (*figures, *own)],
+        failures=analysis.failures(trials),
+        n_finished=len(history.numbers) + len(history.failed),
+        settings=_settings(name, problem, settings or {}),
+        versions=versions(),
+        recommended_json=json.dumps(point, indent=1) if recommendation is not None else None,
+        columns=list(shown := _shown(problem, trials)),
+        rows=list(zip(*(column[:MAX_TRIALS_SHOWN] for column in shown.values()))),
+        n_trials=len(trials),
+    )
+    path = folder / "index.html"
+    _write(path, page)
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _baseline(checks: Checks | None) -> tuple[str | None, Mapping[str, Any] | None]:
+    """Return name and point of what the recommended point is compared with, where there is one."""
+    for name, pairs in (checks or {}).items():
+        if name != RECOMMENDED and pairs:
+            return name, pairs[0][0]
+    return None, None
+
+
+def _draw(
+    folder: Path,
+    problem: Problem,
+    trials: Sequence[Trial],
+    recommendation: Recommendation | None,
+    posterior: Posterior | None,
+    verdict: analysis.Verdict | None,
+    baseline: Mapping[str, Any] | None,
+    baseline_name: str | None,
+) -> list[Figure]:
+    """Draw the figures that every study has, as far as there is something to show."""
+    drawn = []
+
+    def add(stem: str, title: str, caption: str, figure: Any) -> None:
+        save(figure, folder / stem)
+        drawn.append(Figure(folder / stem, title, caption))
+
+    history = analysis.convergence(problem, trials)
+    if len(history.numbers):
+        add(
+            "convergence",
+            "Convergence",
+            CONVERGENCE_CAPTION,
+            convergence_figure(problem, history, recommendation, verdict),
+        )
+    if recommendation is not None and posterior is not None:
+        found = analysis.slices(problem, posterior, recommendation.params)
+        if found:
+            add(
+                "slices",
+                "The model along each parameter",
+                SLICES_CAPTION,
+                slices_figure(problem, found, recommendation, trials, baseline, baseline_name),
+            )
+    if recommendation is not None:
+        pairs = pairs_figure(problem, trials, recommendation)
+        if pairs is not None:
+            add(
+                "evaluations",
+                "Where the study looked",
+                PAIRS_CAPTION,
+                pairs,
+            )
+    return drawn
+
+
+def _counts(trials: Sequence[Trial]) -> str:
+    counts = Counter(trial.state for trial in trials)
+    words = [f"{counts[TrialState.COMPLETE]} evaluations complete"]
+    words += [f"{counts[s]} {s}" for s in TrialState if s is not TrialState.COMPLETE and counts[s]]
+    return ", ".join(words)
+
+
+def _tone(verdict: analysis.Verdict | None) -> str:
+    if verdict is None or verdict.baseline is None:
+        return "neutral"
+    return {RECOMMENDED: "better", "baseline": "worse"}.get(verdict.winner or "", "neutral")
+
+
+def _cards(
+    problem: Problem,
+    trials: Sequence[Trial],
+    recommendation: Recommendation | None,
+    verdict: analysis.Verdict | None,
+) -> list[tuple[str, str, str]]:
+    """Return (label, figure, remark) for the row of key figures."""
+    cards = []
+    if verdict is not None:
+        cards.append(
+            (
+                "Recommended, re-evaluated",
+                wording.measurement(verdict.recommended),
+                f"mean ± standard error of {wording.times(verdict.recommended.n, 'fresh evaluation')}",
+            )
+        )
+        if verdict.baseline is not None:
+            cards.append(
+                (
+                    f"{shorten(verdict.baseline_name or 'baseline', 24).capitalize()}, re-evaluated",
+                    wording.measurement(verdict.baseline),
+                    f"mean ± standard error of {wording.times(verdict.baseline.n, 'fresh evaluation')}",
+                )
+            )
+    if recommendation is not None:
+        cards.append(
+            (
+                "Recommended, by the model",
+                wording.plus_minus(recommendation.mean, recommendation.std),
+                "posterior mean ± standard deviation",
+            )
+        )
+    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
+    feasible = [t for t in complete if t.feasible is not False]
+    if feasible:
+        best = min(feasible, key=lambda t: (problem.sign * (t.value or 0.0), t.number))
+        cards.append(
+            (
+                "Best single evaluation",
+                wording.plus_minus(best.value or 0.0, best.sem if best.sem is not None else float("nan")),
+                f"trial {best.number}; chosen for being the best, so luck is in it",
+            )
+        )
+    return cards
+
+
+# the range bar of a parameter, in units of its SVG view box
+BAR_WIDTH, BAR_MARGIN = 160.0, 6.0
+
+
+def _bar(
+    parameter: Parameter, problem: Problem, baseline: Mapping[str, Any] | None
+) -> dict[str, float | None] | None:
+    """Return where the marks of a range bar go, None for what has no range."""
+    if parameter.position is None:
+        return None
+
+    def place(coordinate: float) -> float:
+        return round(BAR_MARGIN + coordinate * (BAR_WIDTH - 2 * BAR_MARGIN), 2)
+
+    low, high = parameter.interval_positions or (None, None)
+    other = None
+    if baseline and parameter.name in baseline and problem.space.contains(dict(baseline)):
+        column = [axis.name for axis in problem.space.axes].index(parameter.name)
+        other = place(float(problem.space.to_unit([baseline])[0][column]))
+    return {
+        "value": place(parameter.position),
+        "low": None if low is None else place(low),
+        "width": None if low is None or high is None else max(2.0, place(high) - place(low)),
+        "baseline": other,
+    }
+
+
+def _embedded(figure: Figure, folder: Path) -> dict[str, str | None]:
+    """Return a figure with its image as a data URI; image None where there is no PNG file."""
+    png = figure.stem.parent / f"{figure.stem.name}.png"
+    pdf = figure.stem.parent / f"{figure.stem.name}.pdf"
+    image = None
+    if png.is_file():
+        image = "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii")
+    inside = pdf.is_file() and pdf.resolve().is_relative_to(folder.resolve())
+    link = pdf.resolve().relative_to(folder.resolve()).as_posix() if inside else None
+    return {
+        "title": figure.title,
+        "caption": figure.caption,
+        "image": image,
+        "pdf": link,
+        "missing": figure.stem.name,
+    }
+
+
+def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> dict[str, str]:
+    table = {"study": name}
+    table.update({str(key): str(value) for key, value in settings.items()})
+    goal = "minimise" if problem.sign > 0 else "maximise"
+    table["goal"] = f"{goal} {problem.value_name}"
+    if problem.constraints:
+        table["outcome constraints"] = "\n".join(problem.constraints)
+    table["space"] = json.dumps(problem.space.to_json(), indent=1, default=str)
+    return table
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, the system and every installed library that results depend on."""
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for distribution in VERSIONED:
+        try:
+            found[distribution] = metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _shown(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
+    """Return the table of trials without the columns that say nothing."""
+    table = results.columns(problem, trials)
+    kept = {k: v for k, v in table.items() if k == "state" or any(value is not None for value in v)}
+    kept.pop("seed", None)
+    if all(value is not False for value in kept.get("feasible", [])):
+        kept.pop("feasible", None)
+    return {key.removeprefix("params."): values for key, values in kept.items()}
+
+
+def _render(**content: Any) -> str:
+    """Return the page; every text that comes from outside is escaped by the template engine."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    templates = resources.files("smbo") / "templates"
+    css = (templates / "report.css").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = wording.number
+    environment.filters["line"] = shorten
+    template = environment.from_string((templates / "report.html.j2").read_text(encoding="utf-8"))
+    # only this very style sheet applies and no script can run, whatever finds its way into the page
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
+    return template.render(css=Markup(css), css_digest=digest, **content)

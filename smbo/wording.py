@@ -1,0 +1,82 @@
+"""Numbers and verdicts in words, for people to read."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from smbo.analysis import Measured, Verdict
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """Return a value in as many significant digits as a reader needs; a dash for nothing known."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def plus_minus(value: float, error: float) -> str:
+    """Return "value ± error", both rounded to the error's second significant digit."""
+    if not math.isfinite(error) or error <= 0 or not math.isfinite(value):
+        return number(value)
+    decimals = 1 - math.floor(math.log10(error))
+    if decimals > 8 or decimals < -4:
+        return f"{value:.4g} ± {error:.2g}"
+    places = max(0, decimals)
+    return f"{round(value, decimals):.{places}f} ± {round(error, decimals):.{places}f}"
+
+
+def measurement(result: Measured) -> str:
+    return plus_minus(result.mean, result.sem)
+
+
+def times(n: int, thing: str) -> str:
+    """Return "1 thing" or "n things"."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
+def headline(verdict: Verdict | None) -> str:
+    """Return in one plain sentence which point is better."""
+    if verdict is None:
+        return "The recommended point was not re-evaluated."
+    if verdict.baseline is None:
+        return (
+            f"Re-evaluated with fresh seeds, the recommended point gives {measurement(verdict.recommended)}."
+        )
+    name = verdict.baseline_name or "baseline"
+    if verdict.winner is None:
+        return f"No significant difference between the recommended point and the {name}."
+    if verdict.winner == "baseline":
+        return f"The {name} is better than the recommended point."
+    return f"The recommended point is better than the {name}."
+
+
+def explanation(verdict: Verdict | None) -> str:
+    """Return what the headline rests on."""
+    if verdict is None:
+        return (
+            "What is said of it below is the model's belief, drawn from the evaluations of the study alone."
+        )
+    ours = f"recommended {measurement(verdict.recommended)} ({times(verdict.recommended.n, 'evaluation')})"
+    if verdict.baseline is None:
+        tail = f"; the {verdict.baseline_name} gave no value to compare with" if verdict.baseline_name else ""
+        return f"Fresh evaluations: {ours}{tail}."
+    theirs = (
+        f"{verdict.baseline_name} {measurement(verdict.baseline)} ({times(verdict.baseline.n, 'evaluation')})"
+    )
+    return f"Fresh evaluations: {ours}, {theirs}. {_significance(verdict)}"
+
+
+def _significance(verdict: Verdict) -> str:
+    if verdict.winner is None and not math.isfinite(verdict.standard_errors):
+        return "Without standard errors nothing can be said about the difference."
+    if not math.isfinite(verdict.standard_errors):
+        return "The evaluations carry no noise, so the difference is what it is."
+    direction = "better" if verdict.gain > 0 else "worse"
+    return (
+        f"The recommended point is {number(abs(verdict.gain), 3)} {direction}, which is "
+        f"{abs(verdict.standard_errors):.1f} standard errors of the difference; "
+        f"from {verdict.threshold:.1f} on it counts (95 % confidence, Student's t)."
+    )
