@@ -95,9 +95,7 @@ def slices(problem: Problem, posterior: Posterior, params: Mapping[str, Any], n:
     for column, axis in enumerate(space.axes):
         if axis.name not in params:
             continue
-        units = np.tile(center, (len(_coordinates(axis, n)), 1))
-        units[:, column] = _coordinates(axis, n)
-        units = space.snap(units)
+        units = _along(space, center, column, n)
         points = space.from_unit(units)
         keep = np.array([axis.name in point for point in points])
         units, points = units[keep], [point for point, kept in zip(points, keep) if kept]
@@ -116,12 +114,17 @@ def slices(problem: Problem, posterior: Posterior, params: Mapping[str, Any], n:
     return found
 
 
-def _coordinates(axis: Axis, n: int) -> Array:
-    """Return the unit coordinates at which an axis is drawn."""
-    if axis.levels is None:
-        return np.linspace(0.0, 1.0, n)
-    levels = np.unique(np.linspace(0, axis.levels - 1, min(axis.levels, n)).round())
-    return (levels + 0.5) / axis.levels
+def _along(space: Space, center: Array, column: int, n: int) -> Array:
+    """Return distinct unit points along one axis through ``center``, at most about n of them."""
+    levels = space.axes[column].levels
+    # levels of a logarithmic grid are not evenly spaced, so they are found by snapping a fine line
+    coordinates = np.linspace(0.0, 1.0, n if levels is None else 20 * min(levels, 5 * n) + 1)
+    units = np.tile(center, (len(coordinates), 1))
+    units[:, column] = coordinates
+    units = space.snap(units)
+    _, first = np.unique(units[:, column], return_index=True)
+    kept = first if len(first) <= n else first[np.linspace(0, len(first) - 1, n).round().astype(int)]
+    return units[kept]
 
 
 @runtime_checkable
@@ -234,7 +237,7 @@ def parameters(
             position=position,
             interval=None if ends is None else (in_user_units(ends[0]), in_user_units(ends[1])),
             interval_positions=ends,
-            bound=_bound(axis, position),
+            bound=_bound(space, center, column),
             baseline=baseline.get(name),
         )
     return list(found.values())
@@ -252,14 +255,19 @@ def _decoder(space: Space, params: Mapping[str, Any], column: int, name: str) ->
     return decode
 
 
-def _bound(axis: Axis, position: float) -> str | None:
-    margin = BOUND_FRACTION if axis.levels is None else 1.0 / axis.levels
+def _bound(space: Space, center: Array, column: int) -> str | None:
+    """Return on which bound of its range a coordinate ends, None if on neither."""
+    axis = space.axes[column]
     # of two levels both are ends, and a choice between two says nothing about a range
     if axis.levels is not None and axis.levels <= 2:
         return None
-    if position < margin:
+    ends = np.tile(center, (2, 1))
+    ends[:, column] = (0.0, 1.0)
+    low, high = space.snap(ends)[:, column]
+    margin = BOUND_FRACTION if axis.levels is None else 1e-9
+    if center[column] <= low + margin:
         return "lower"
-    return "upper" if position > 1.0 - margin else None
+    return "upper" if center[column] >= high - margin else None
 
 
 @dataclass(frozen=True)

@@ -297,8 +297,19 @@ def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> di
     table["goal"] = f"{goal} {problem.value_name}"
     if problem.constraints:
         table["outcome constraints"] = "\n".join(problem.constraints)
-    table["space"] = json.dumps(problem.space.to_json(), indent=1, default=str)
+    table["space"] = _space_lines(problem)
     return table
+
+
+def _space_lines(problem: Problem) -> str:
+    """Return the space as JSON, one dimension and one constraint a line."""
+    stored = problem.space.to_json()
+    lines = [
+        json.dumps(entry, ensure_ascii=False, default=str)
+        for part in stored.values()
+        for entry in (part.items() if isinstance(part, dict) else part)
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def versions() -> dict[str, str]:
@@ -333,6 +344,7 @@ def _render(**content: Any) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = wording.number
+    environment.filters["interval"] = wording.interval
     environment.filters["line"] = shorten
     template = environment.from_string((templates / "report.html.j2").read_text(encoding="utf-8"))
     # only this very style sheet applies and no script can run, whatever finds its way into the page

@@ -75,8 +75,8 @@ def _cell(value: Any) -> Any:
 
 def to_json(problem: Problem, trials: Sequence[Trial]) -> str:
     """Return the table as a JSON array of objects; null where nothing is known."""
-    plain = [{key: plain(value) for key, value in row.items()} for row in rows(problem, trials)]
-    return json.dumps(plain, indent=1, allow_nan=False) + "\n"
+    table = [{key: plain(value) for key, value in row.items()} for row in rows(problem, trials)]
+    return json.dumps(table, indent=1, allow_nan=False) + "\n"
 
 
 def plain(value: Any) -> Any:

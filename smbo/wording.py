@@ -28,6 +28,17 @@ def plus_minus(value: float, error: float) -> str:
     return f"{round(value, decimals):.{places}f} ± {round(error, decimals):.{places}f}"
 
 
+def interval(low: Any, high: Any) -> str:
+    """Return "low – high" in as many digits as it takes to tell the two apart."""
+    floats = isinstance(low, float) and isinstance(high, float) and math.isfinite(low) and math.isfinite(high)
+    if not floats or not high > low:
+        return f"{number(low, 3)} – {number(high, 3)}"
+    decimals = 1 - math.floor(math.log10(high - low))
+    if not 0 <= decimals <= 6:
+        return f"{low:.3g} – {high:.3g}"
+    return f"{low:.{decimals}f} – {high:.{decimals}f}"
+
+
 def measurement(result: Measured) -> str:
     return plus_minus(result.mean, result.sem)
 
@@ -46,6 +57,9 @@ def headline(verdict: Verdict | None) -> str:
             f"Re-evaluated with fresh seeds, the recommended point gives {measurement(verdict.recommended)}."
         )
     name = verdict.baseline_name or "baseline"
+    if verdict.winner is None and not math.isfinite(verdict.standard_errors):
+        ours, theirs = measurement(verdict.recommended), measurement(verdict.baseline)
+        return f"Re-evaluated, the recommended point gives {ours} and the {name} {theirs}."
     if verdict.winner is None:
         return f"No significant difference between the recommended point and the {name}."
     if verdict.winner == "baseline":
@@ -71,7 +85,7 @@ def explanation(verdict: Verdict | None) -> str:
 
 def _significance(verdict: Verdict) -> str:
     if verdict.winner is None and not math.isfinite(verdict.standard_errors):
-        return "Without standard errors nothing can be said about the difference."
+        return "No standard errors are known, so whether the difference counts cannot be said."
     if not math.isfinite(verdict.standard_errors):
         return "The evaluations carry no noise, so the difference is what it is."
     direction = "better" if verdict.gain > 0 else "worse"

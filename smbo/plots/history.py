@@ -67,7 +67,11 @@ def convergence_figure(
             )
         if verdict:
             _draw_checks(figure.add_subplot(grid[0, 1], sharey=axes), verdict)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=4)
+        entries = sorted(
+            zip(*axes.get_legend_handles_labels()), key=lambda entry: "evaluation" not in entry[1]
+        )
+        handles, labels = zip(*entries)
+        figure.legend(handles, labels, loc="outside upper left", ncols=4)
         return figure
 
 

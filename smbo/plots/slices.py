@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from smbo.analysis import RECOMMENDED, Slice
+from smbo.evidence import Array
 from smbo.plots.style import BLUE, GREEN, MUTED, VERMILION, new_figure, plain_log_labels, shorten, style
 from smbo.problem import Problem
 from smbo.trials import Recommendation, Trial, TrialState
@@ -43,7 +44,7 @@ def slices_figure(
         for axes in panels[len(found) :]:
             axes.set_visible(False)
         if found:
-            panels[0].set_ylim(_slice_limits(found, np.array([t.value for t in complete], dtype=np.float64)))
+            _scale_values(panels[0], found, np.array([t.value for t in complete], dtype=np.float64))
         for axes in panels[::n_columns]:
             axes.set_ylabel(shorten(problem.value_name, 24))
         figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=4)
@@ -146,11 +147,16 @@ def _label_places(axes: Any, one: Slice) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=bool((x == x.round()).all())))
 
 
-def _slice_limits(found: Sequence[Slice], values: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Return vertical limits that show the curves; evaluations far outside are cut off."""
-    low = np.nanmin([np.nanmin(one.mean - 2 * one.std) for one in found])
-    high = np.nanmax([np.nanmax(one.mean + 2 * one.std) for one in found])
+def _scale_values(axes: Any, found: Sequence[Slice], values: Array) -> None:
+    """Choose the shared vertical axis so that the curves fill it; evaluations far off are cut off."""
+    low = min(np.nanmin(one.mean - 2 * one.std) for one in found)
+    high = max(np.nanmax(one.mean + 2 * one.std) for one in found)
     if len(values):
-        low, high = min(low, np.quantile(values, 0.02)), max(high, np.quantile(values, 0.75))
-    margin = 0.06 * (high - low) or 0.5
-    return float(low - margin), float(high + margin)
+        low, high = min(low, np.quantile(values, 0.05)), max(high, np.quantile(values, 0.75))
+    if low > 0 and high > 5 * low:
+        axes.set_yscale("log")
+        plain_log_labels(axes.yaxis)
+        axes.set_ylim(low / 1.12, high * 1.12)
+    else:
+        margin = 0.06 * (high - low) or 0.5
+        axes.set_ylim(low - margin, high + margin)

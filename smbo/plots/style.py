@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -71,10 +72,13 @@ def shorten(text: str, length: int = 40) -> str:
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
-def plain_log_labels(axis: Any) -> None:
+def plain_log_labels(axis: Any, at_most: int = 9) -> None:
     """Label a logarithmic axis with plain numbers (formulas are switched off in our figures)."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=12))
+    low, high = sorted(axis.get_view_interval())
+    decades = math.log10(high / low) if low > 0 else 3.0
+    subs = (1.0, 2.0, 5.0) if decades * 3 <= at_most else (1.0,)
+    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=at_most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
