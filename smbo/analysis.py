@@ -131,8 +131,8 @@ def _along(space: Space, center: Array, column: int, n: int) -> Array:
 class JointPosterior(Posterior, Protocol):
     """A posterior that knows how its values at several points hang together."""
 
-    def covariance(self, points: Array) -> Array:
-        """Return the covariance of the values at unit points (m, d), shape (m, m)."""
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m,) and covariance (m, m) of the values at unit points (m, d)."""
         ...
 
 
@@ -155,8 +155,7 @@ def optimum_samples(
     if not isinstance(posterior, JointPosterior):
         return None
     candidates = _candidates(space, space.to_unit([params])[0], rng, n_candidates)
-    mean, _ = posterior.moments(candidates)
-    covariance = posterior.covariance(candidates)
+    mean, covariance = posterior.joint(candidates)
     # An eigendecomposition draws from a covariance that is singular to rounding (candidates lie
     # close together) without jitter: directions of no variance contribute nothing.
     variances, directions = np.linalg.eigh(covariance)

@@ -38,11 +38,11 @@ def convergence_figure(
 ) -> Any:
     """Draw each evaluation's value, the best so far and what the model believes of the end.
 
-    With a verdict a second panel shows the check evaluations beside it, on the same scale.
+    With a verdict a second panel shows the check evaluations, on a scale of their own.
     """
     with style():
         figure = new_figure(8.4, 4.2)
-        grid = figure.add_gridspec(1, 2 if verdict else 1, width_ratios=[5, 1] if verdict else [1])
+        grid = figure.add_gridspec(1, 2 if verdict else 1, width_ratios=[4.4, 1] if verdict else [1])
         axes = figure.add_subplot(grid[0, 0])
         _draw_history(axes, problem, history)
         if recommendation is not None and math.isfinite(recommendation.mean):
@@ -66,7 +66,7 @@ def convergence_figure(
                 clip_on=False,
             )
         if verdict:
-            _draw_checks(figure.add_subplot(grid[0, 1], sharey=axes), verdict)
+            _draw_checks(figure.add_subplot(grid[0, 1]), verdict, recommendation)
         entries = sorted(
             zip(*axes.get_legend_handles_labels()), key=lambda entry: "evaluation" not in entry[1]
         )
@@ -116,11 +116,13 @@ def _draw_belief(axes: Any, recommendation: Recommendation) -> None:
     )
 
 
-def _draw_checks(axes: Any, verdict: Verdict) -> None:
+def _draw_checks(axes: Any, verdict: Verdict, recommendation: Recommendation | None) -> None:
     """Draw the re-evaluations: recommended first, then what it is compared with."""
     entries: list[tuple[str, Measured, str, str]] = [(RECOMMENDED, verdict.recommended, GREEN, "D")]
     if verdict.baseline is not None:
         entries.append((shorten(verdict.baseline_name or "baseline", 16), verdict.baseline, MUTED, "s"))
+    if recommendation is not None and math.isfinite(recommendation.mean):
+        _draw_belief(axes, recommendation)
     for place, (_, result, color, marker) in enumerate(entries):
         error = result.sem if math.isfinite(result.sem) else 0.0
         axes.errorbar(
@@ -130,11 +132,15 @@ def _draw_checks(axes: Any, verdict: Verdict) -> None:
             fmt=marker,
             color=color,
             markersize=7,
-            capsize=4,
-            elinewidth=1.4,
+            markeredgecolor="white",
+            capsize=5,
+            elinewidth=1.6,
         )
     axes.set_xticks(range(len(entries)), [name for name, *_ in entries], rotation=30, ha="right")
     axes.set_xlim(-0.6, len(entries) - 0.4)
     axes.set_title("re-evaluated", fontweight="normal")
-    axes.tick_params(labelleft=False)
+    axes.margins(y=0.15)
+    axes.yaxis.tick_right()
+    axes.spines["left"].set_visible(False)
+    axes.spines["right"].set_visible(True)
     axes.grid(visible=False, axis="x")
