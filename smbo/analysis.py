@@ -143,7 +143,7 @@ def optimum_samples(
     rng: np.random.Generator,
     *,
     n_samples: int = 400,
-    n_candidates: int = 1500,
+    n_candidates: int = 800,
 ) -> Array | None:
     """Return where the minimum lies in functions drawn from the posterior, shape (n_samples, d).
 
