@@ -28,6 +28,7 @@ __all__ = [
     "Outcome",
     "Problem",
     "Rated",
+    "as_outcome",
 ]
 
 
@@ -202,7 +203,7 @@ class Problem:
         Raises:
             ProblemError: it is of no known form, or lacks a metric that the problem names.
         """
-        outcome = _as_outcome(returned)
+        outcome = as_outcome(returned)
         value, metrics = outcome.value, dict(outcome.metrics)
         if value is None:
             if self.value_name not in metrics:
@@ -250,8 +251,12 @@ class Problem:
         )
 
 
-def _as_outcome(returned: Returned) -> Outcome:
-    """Return an objective's return value as an Outcome of plain floats; non-finite ones stay."""
+def as_outcome(returned: Returned) -> Outcome:
+    """Return what an objective returned as an Outcome of plain floats; non-finite ones stay.
+
+    Raises:
+        ProblemError: it is of no known form.
+    """
     if isinstance(returned, Outcome):
         return Outcome(
             value=None if returned.value is None else _number("value", returned.value),
