@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -59,6 +59,11 @@ class Result:
     def __post_init__(self) -> None:
         assert self.state.is_final, f"a result cannot leave a trial {self.state}"
         assert (self.state is TrialState.COMPLETE) == (self.value is not None)
+
+    @classmethod
+    def of(cls, trial: Trial) -> Result:
+        """Return the result that a finished trial holds."""
+        return cls(**{each.name: getattr(trial, each.name) for each in fields(cls)})
 
     @property
     def is_lost(self) -> bool:

@@ -103,7 +103,7 @@ attempt = Table(
     Column("study", ForeignKey("study.id"), primary_key=True),
     Column("token", Integer, primary_key=True),
     Column("number", Integer, nullable=False),
-    Column("owner", String(200), nullable=False),
+    Column("owner", Text, nullable=False),
     Column("host", String(255)),
     Column("pid", Integer),
     Column("created", Float, nullable=False),

@@ -198,10 +198,14 @@ class SqlStore:
         with self._writing() as connection:
             return telling.requeue(connection, study, number, token, outcome, place)
 
-    def attempts(self, study: int, *, is_open: bool = False) -> list[AttemptRecord]:
-        """Return all attempts by token, or those that have not ended."""
+    def attempts(
+        self, study: int, *, number: int | None = None, is_open: bool = False
+    ) -> list[AttemptRecord]:
+        """Return attempts by token: all, those at one trial, or those that have not ended."""
         attempt = schema.attempt
         query = select(attempt).where(attempt.c.study == study).order_by(attempt.c.token)
+        if number is not None:
+            query = query.where(attempt.c.number == number)
         if is_open:
             query = query.where(attempt.c.outcome.is_(None))
         with self._reading() as connection:

@@ -211,18 +211,7 @@ def _place_columns(place: Place) -> dict[str, Any]:
 
 def _repeat_or_refusal(trial: Row[Any], digest: str) -> Trial | AlreadyTold:
     known = load_trial(trial)
-    stored = Result(
-        state=known.state,
-        value=known.value,
-        sem=known.sem,
-        cost=known.cost,
-        feasible=known.feasible,
-        metrics=known.metrics,
-        outputs=known.outputs,
-        outputs_variance=known.outputs_variance,
-        reason=known.reason,
-    )
-    return known if stored.hash() == digest else _refusal(trial)
+    return known if Result.of(known).hash() == digest else _refusal(trial)
 
 
 def _refusal(trial: Row[Any]) -> AlreadyTold:

@@ -1,0 +1,422 @@
+"""The durable study: ask and tell as in ``Optimizer``, with a transaction around each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from smbo.errors import StoreError, UnknownTrial
+from smbo.optimizer import best_trial, checked_seed, judge, recommendation, suggest, trial_seed
+from smbo.presets import preset, recipe_from_json, recipe_to_json
+from smbo.problem import Problem, Returned
+from smbo.propose import Recipe
+from smbo.space import Space
+from smbo.store import budget as budgets
+from smbo.store.asking import Asking, check_key
+from smbo.store.budget import Budget, Spent
+from smbo.store.connect import sqlite_path
+from smbo.store.records import Place, Result, StaleProposal, StudyRecord
+from smbo.store.sql import SqlStore
+from smbo.study_stored import problem_from_json, refuse_mismatch
+from smbo.trials import Recommendation, Trial, TrialState
+
+if TYPE_CHECKING:
+    from scheduler.jobs import Executor, Limits
+    from scheduler.loop import Progress, Stop
+    from scheduler.retry import RetryPolicy
+    from smbo.evaluation import AnyObjective
+    from smbo.study_run import ExecutorFactory, RunReport
+
+__all__ = ["Budget", "Study"]
+
+MOST_AT_ONCE = 1024
+
+# A proposal is refused when somebody else asked while it was computed.  The second one may take
+# another number than it was made for; from then on only a point that others took sends us back.
+_MOST_PROPOSALS = 10
+
+
+class Study:
+    """A problem, a recipe, a seed, a budget, and the durable log of its trials.
+
+    Made by ``Study.open`` and ``Study.load``.  Any number of processes may work on one study;
+    each sees what the others told.  Trials asked for by hand do not expire.
+    """
+
+    def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
+        self._store = store
+        self._record = record
+        self._trials: dict[int, Trial] = {}
+        self._cursor = 0
+        self._lock = threading.RLock()
+        self.problem = problem
+        self.recipe = recipe
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        name: str,
+        problem: Problem | Space | Mapping[str, Any],
+        recipe: str | Recipe = "gp",
+        seed: int | None = None,
+        budget: Budget | None = None,
+    ) -> Study:
+        """Return the study of this name: a new one, or the stored one with its trials.
+
+        Args:
+            url: such as "sqlite:///runs.db".
+            name: 1 to 100 letters, digits and ``._-``.
+            problem: or just its space.
+            recipe: how to propose; a name or a Recipe.
+            seed: of all randomness; None takes the stored one, or a fresh one for a new study.
+            budget: limits that it states replace lower ones.
+
+        Raises:
+            StudyMismatch: the stored study is of another problem, recipe or seed, or the budget
+                would be lowered.
+            StoreError: the store or the name will not do.
+        """
+        problem = problem if isinstance(problem, Problem) else Problem(problem)  # type: ignore[arg-type]
+        recipe = preset(recipe)
+        new_seed = checked_seed(seed)
+        wanted = {"problem": problem.to_json(), "recipe": recipe_to_json(recipe)}
+        store = SqlStore(url)
+        try:
+            record = store.create_study(
+                name, wanted["problem"], wanted["recipe"], new_seed, budget or Budget()
+            )
+            refuse_mismatch(record, wanted, seed)
+            store.raise_budget(record.id, budget or Budget())
+        except BaseException:
+            store.close()
+            raise
+        return cls(store, problem, recipe, record)
+
+    @classmethod
+    def load(cls, url: str, name: str) -> Study:
+        """Return a stored study.
+
+        A known constraint that is Python code is stored by its name only: such a study can be
+        looked at, but proposes points only when it is opened with its problem.
+
+        Raises:
+            UnknownStudy: there is none of that name.
+            StoreError: there is no such store.
+        """
+        store = SqlStore(url, create=False)
+        try:
+            record = store.study(name)
+            return cls(store, problem_from_json(record.problem), recipe_from_json(record.recipe), record)
+        except BaseException:
+            store.close()
+            raise
+
+    @staticmethod
+    def names(url: str) -> list[str]:
+        """Return the names of the studies in a store, sorted.
+
+        Raises:
+            StoreError: there is no such store.
+        """
+        store = SqlStore(url, create=False)
+        try:
+            return store.names()
+        finally:
+            store.close()
+
+    # --- ask and tell
+
+    @overload
+    def ask(self, n: None = None, *, key: str | None = None) -> Trial: ...
+    @overload
+    def ask(self, n: int, *, key: str | None = None) -> list[Trial]: ...
+    def ask(self, n: int | None = None, *, key: str | None = None) -> Trial | list[Trial]:
+        """Return the next trial, or a list of n, running from now on.
+
+        Trials that wait to be run again come first.
+
+        Args:
+            n: how many.
+            key: of this ask; repeating it gives the same trials again.
+
+        Raises:
+            BudgetExhausted: the study may not have so many more.
+            SpaceExhausted: a finite space has no point left.
+        """
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST_AT_ONCE):
+            raise StoreError(f"ask: n={n!r}; give a whole number from 1 to {MOST_AT_ONCE}")
+        trials = self.ask_for("hand", 1 if n is None else n, key=check_key(key))
+        return trials[0] if n is None else trials
+
+    def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
+        """Return n running trials that ``owner`` (a word, then details) evaluates."""
+        for proposal in range(_MOST_PROPOSALS):
+            record = self._refresh()
+            if key is not None:
+                earlier = self._store.asked_before(record.id, key, n)
+                if earlier:
+                    return [self._decoded(trial) for trial in earlier]
+            request = self._propose(record, owner, n, key, is_final=proposal > 0)
+            try:
+                trials = self._store.ask(record.id, request)
+            except StaleProposal:
+                continue
+            return [self._decoded(trial) for trial in trials]
+        raise StoreError(f"study {self.name}: others were faster {_MOST_PROPOSALS} times in a row; ask again")
+
+    def _propose(self, record: StudyRecord, owner: str, n: int, key: str | None, *, is_final: bool) -> Asking:
+        """Work out an ask of n trials, outside any transaction."""
+        trials = self._known()
+        n_waiting = min(n, sum(trial.state is TrialState.WAITING for trial in trials))
+        n_new = n - n_waiting
+        points: list[dict[str, Any]] = []
+        memory = record.memory
+        if n_new:
+            # judged for good inside the transaction; here it saves a proposal that nobody could use
+            budget = Budget.from_json(record.budget)
+            budgets.judge(self.name, budget, self._store.spent(record.id), n_new)
+            points, memory = suggest(
+                self.problem, self.recipe, record.seed, trials, record.memory, record.next_number, n_new
+            )
+        return Asking(
+            n=n,
+            points=[self.problem.space.point_to_json(point) for point in points],
+            first_number=record.next_number,
+            watermark=record.last_seq,
+            memory=memory,
+            seed_of=self._seed_of,
+            owner=owner,
+            key=key,
+            is_final=is_final,
+        )
+
+    def tell(
+        self,
+        trial: Trial | int | Mapping[str, Any],
+        result: Returned | None = None,
+        sem: float | None = None,
+        cost: float | None = None,
+        *,
+        status: str | None = None,
+        reason: str | None = None,
+        error: str | None = None,
+    ) -> Trial:
+        """Record what became of a trial, or of a point of one's own; return the trial.
+
+        It is on disk when this returns.  Telling the same again does nothing.
+
+        Args:
+            trial: as ``ask`` gave it, its number, or a point.
+            result: a number, (value, standard error), metrics by name, or an Outcome.  NaN and
+                infinities are failures.
+            sem: standard error of the value.
+            cost: of the evaluation.
+            status: "failed" (with a ``reason``) or "cancelled" where there is no result.
+            reason, error: why, in a word and at length.
+
+        Raises:
+            AlreadyTold: the trial has another result.
+            UnknownTrial: it was never asked for.
+            PointError: a point of one's own is not in the space.
+            TellError: the result will not do.
+        """
+        known = self._find(trial)
+        told = judge(self.problem, known, result, sem, cost, status=status, reason=reason, error=error)
+        if not isinstance(trial, Mapping):
+            return self.record(told)
+        params = self.problem.space.point_to_json(told.params)
+        return self._decoded(self._store.add(self.id, params, Result.of(told), self._seed_of))
+
+    def record(self, told: Trial, place: Place | None = None) -> Trial:
+        """Record a finished trial under its token; ``tell`` for those who have judged already."""
+        recorded = self._store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
+        return self._decoded(recorded)
+
+    def _find(self, given: Trial | int | Mapping[str, Any]) -> Trial:
+        """Return the trial that is meant, or a new one for a point of one's own."""
+        if isinstance(given, Mapping):
+            return Trial(-1, self.problem.space.check(given), 0)  # number and seed come with the transaction
+        number = given.number if isinstance(given, Trial) else given
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise UnknownTrial(f"{given!r} is neither a trial, nor its number, nor a point")
+        known = self._trials.get(number) or self.trial(number)
+        if not isinstance(given, Trial):
+            return known
+        if given.params != known.params:
+            # of another study, maybe: its result would be filed under the wrong point
+            raise UnknownTrial(
+                f"trial {number} was asked for at {dict(known.params)!r}, not {dict(given.params)!r}"
+            )
+        return given
+
+    # --- what is known
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self._record.name
+
+    @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return self._record.seed
+
+    @property
+    def budget(self) -> Budget:
+        """What the study may spend, as it stands now."""
+        return Budget.from_json(self._refresh().budget)
+
+    @property
+    def spent(self) -> Spent:
+        """What the study has used of its budget."""
+        return self._store.spent(self._record.id)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody asked for an end."""
+        return self._refresh().is_stopped
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials by number, those of other processes included."""
+        self._refresh()
+        return tuple(self._known())
+
+    def trial(self, number: int) -> Trial:
+        """Return one trial as it stands now.
+
+        Raises:
+            UnknownTrial: it was never asked for.
+        """
+        self._refresh()
+        if number not in self._trials:
+            raise UnknownTrial(f"trial {number} was never asked for in study {self.name}")
+        return self._trials[number]
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the best told value that meets the constraints, None if there is none."""
+        return best_trial(self.problem, self.trials)
+
+    def recommend(self) -> Recommendation:
+        """Return the point that the posterior takes for the best."""
+        record = self._refresh()
+        return recommendation(self.problem, self.recipe, record.seed, self._known(), record.memory)
+
+    # --- running
+
+    def run(
+        self,
+        objective: AnyObjective,
+        executor: Executor | ExecutorFactory | Any = None,
+        n_trials: int | None = None,
+        timeout_seconds: float | None = None,
+        *,
+        limits: Limits | None = None,
+        resources: Mapping[str, float] | None = None,
+        retries: RetryPolicy | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        stop: Callable[[], Stop] | None = None,
+        spool: str | Path | None = None,
+    ) -> RunReport:
+        """Evaluate trials until the budget is used up; continue what an earlier run left.
+
+        Args:
+            objective: a function of (params) or (params, context), an Objective, or an
+                ObjectiveSpec.  What it raises is a failure of that trial.
+            executor: None for this process, a Dask client, an Executor (which has its target), or
+                a function (target, spool) -> Executor.
+            n_trials: how many trials this call may start, besides the study's budget.
+            timeout_seconds: start no more after this; what runs then is waited for.
+            limits, resources: of each evaluation.
+            retries: how often evaluations are repeated; see ``scheduler.retry``.
+            on_progress, stop: see ``scheduler.loop.run``.
+            spool: folder where results wait to be recorded, which all workers must reach; beside
+                the store if None.
+
+        Returns:
+            Why and how it ended.
+
+        Raises:
+            ObjectiveError: the objective will not do.
+        """
+        from smbo.study_run import run_study
+
+        return run_study(
+            self,
+            objective,
+            executor,
+            n_trials=n_trials,
+            timeout_seconds=timeout_seconds,
+            limits=limits,
+            resources=resources,
+            retries=retries,
+            on_progress=on_progress,
+            stop=stop,
+            spool=spool,
+        )
+
+    def stop(self) -> None:
+        """Ask whoever runs this study, in any process, to start nothing more."""
+        self._store.set_stopped(self.id, True)
+
+    def set_going(self) -> None:
+        """Take ``stop`` back; a run does so when it begins."""
+        if self.is_stopped:
+            self._store.set_stopped(self.id, False)
+
+    @property
+    def store(self) -> SqlStore:
+        """Where it is kept."""
+        return self._store
+
+    @property
+    def id(self) -> int:
+        """Its key in the store."""
+        return self._record.id
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where results wait to be recorded unless ``run`` is told otherwise: beside the store."""
+        path = sqlite_path(self._store.url)
+        # the uid: claims of a study that was deleted must not block a new one of its name
+        return path.with_name(f"{path.name}-spool") / f"{self.name}-{self._record.uid}"
+
+    def close(self) -> None:
+        """Let go of the store; what was told stays."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- inside
+
+    def _refresh(self) -> StudyRecord:
+        """Read what has changed since the last look, and return the study's record."""
+        with self._lock:
+            record, changed = self._store.changes(self.name, self._cursor)
+            for trial in changed:
+                self._trials[trial.number] = self._decoded(trial)
+            self._cursor = record.last_seq
+            return record
+
+    def _known(self) -> list[Trial]:
+        with self._lock:
+            return [self._trials[number] for number in sorted(self._trials)]
+
+    def _seed_of(self, number: int) -> int:
+        return trial_seed(self.seed, number)
+
+    def _decoded(self, trial: Trial) -> Trial:
+        """Return a trial with the space's own objects for its categories."""
+        return replace(trial, params=self.problem.space.point_from_json(trial.params))

@@ -1,0 +1,87 @@
+"""Reading a stored study: its problem, and whether it is the one that is meant.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from smbo.errors import StudyMismatch
+from smbo.problem import Problem
+from smbo.space import Space
+from smbo.store.records import StudyRecord
+
+_MOST_SHOWN = 5
+
+
+def problem_from_json(data: Mapping[str, Any]) -> Problem:
+    """Return the problem that ``Problem.to_json`` wrote."""
+    return Problem(
+        Space.from_json(data["space"]),
+        objectives=data["objectives"],
+        constraints=data["constraints"],
+        maximize=data["maximize"],
+    )
+
+
+def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | None) -> None:
+    """Let a stored study through if it is what is wanted.
+
+    Args:
+        wanted: {"problem": …, "recipe": …} as JSON values.
+        seed: None if any will do.
+
+    Raises:
+        StudyMismatch: saying what differs.
+    """
+    stored = {"problem": record.problem, "recipe": record.recipe}
+    differences = list(_differences("", stored, wanted))
+    if seed is not None and seed != record.seed:
+        differences.append(f"seed: stored {record.seed}, now {seed}")
+    if differences:
+        n_hidden = len(differences) - _MOST_SHOWN
+        more = f"; and {n_hidden} more" if n_hidden > 0 else ""
+        shown = "; ".join(differences[:_MOST_SHOWN])
+        raise StudyMismatch(
+            f"study {record.name} is stored already and differs: {shown}{more}; "
+            "use another name for another study"
+        )
+
+
+def _differences(path: str, stored: Any, wanted: Any) -> Sequence[str]:
+    """Return where two JSON values differ, in words."""
+    if isinstance(stored, Mapping) and isinstance(wanted, Mapping):
+        return [
+            text
+            for name in dict.fromkeys([*stored, *wanted])
+            for text in _differences(
+                f"{path}.{name}".lstrip("."), stored.get(name, _ABSENT), wanted.get(name, _ABSENT)
+            )
+        ]
+    stored, wanted = _as_lists(stored), _as_lists(wanted)
+    if type(stored) is type(wanted) and stored == wanted:
+        return []
+    if isinstance(stored, list) and isinstance(wanted, list) and len(stored) == len(wanted):
+        return [
+            text
+            for index, (old, new) in enumerate(zip(stored, wanted))
+            for text in _differences(f"{path}[{index}]", old, new)
+        ]
+    return [f"{path}: stored {_short(stored)}, now {_short(wanted)}"]
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_ABSENT = _Absent()
+
+
+def _as_lists(value: Any) -> Any:
+    """Return a value with tuples as lists, as JSON has them."""
+    return [_as_lists(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
