@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from smbo.problem import ObjectiveError
 from smbo.space import Real, Space
@@ -125,6 +126,6 @@ def named_space(name: str) -> Space:
     return Space({key: Real(low, high) for key, (low, high) in SPACES[name].items()})
 
 
-def default_point(names: Iterable[str]) -> dict[str, float]:
+def default_point(names: Mapping[str, Any]) -> dict[str, float]:
     """Return the default tune's values of those parameters."""
     return {name: PARAMETERS[name].default for name in names}
