@@ -15,8 +15,7 @@ from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
 from smbo.errors import StoreError
 from smbo.evaluation import AnyObjective, Evaluator
-from smbo.study import Study
-from smbo.study_source import StudySource, Why
+from smbo.study_source import Runnable, StudySource, Why
 
 # Makes an executor for a target, with the spool through which its results come.
 ExecutorFactory: TypeAlias = Callable[[Target, Spool], Executor]
@@ -40,7 +39,7 @@ class RunReport:
 
 
 def run_study(
-    study: Study,
+    study: Runnable,
     objective: AnyObjective,
     executor: Executor | ExecutorFactory | Any = None,
     *,
@@ -90,7 +89,7 @@ def run_study(
     return RunReport(summary.end, why or Why.STOPPED, summary.endings, summary.seconds)
 
 
-def _drain(spool: Spool, source: StudySource, study: Study) -> None:
+def _drain(spool: Spool, source: StudySource, study: Runnable) -> None:
     """Record what finished while no driver was there to take it."""
     for outcome in spool.pending():
         if outcome.job.study == study.name:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
 
 from scheduler.jobs import Ending, Job, JobOutcome, Limits
 from scheduler.processes import ProcessName, this_process
@@ -14,9 +16,10 @@ from scheduler.retry import Decision, RetryPolicy, decide
 from smbo.errors import AlreadyTold, BudgetExhausted, SmboError, SpaceExhausted
 from smbo.evaluation import outcome_from_json, payload_of
 from smbo.optimizer import judge
-from smbo.store.budget import exhausted
+from smbo.problem import Problem
+from smbo.store.budget import Budget, Spent, exhausted
 from smbo.store.records import LOST, AttemptOutcome, AttemptRecord, Place
-from smbo.study import Study
+from smbo.store.sql import SqlStore
 from smbo.trials import Trial, TrialState
 
 BAD_OUTPUT = "bad-output"
@@ -44,11 +47,38 @@ class Why(StrEnum):
     LOST = "lost"  # one evaluation after the other took its process along
 
 
+class Runnable(Protocol):
+    """What a run needs of a study (``smbo.study.Study``, one floor up, is one)."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def problem(self) -> Problem: ...
+    @property
+    def store(self) -> SqlStore: ...
+    @property
+    def spool_folder(self) -> Path: ...
+    @property
+    def budget(self) -> Budget: ...
+    @property
+    def spent(self) -> Spent: ...
+    @property
+    def is_stopped(self) -> bool: ...
+    @property
+    def trials(self) -> Sequence[Trial]: ...
+    def trial(self, number: int) -> Trial: ...
+    def ask_for(self, owner: str, n: int) -> list[Trial]: ...
+    def record(self, told: Trial, place: Place | None = None) -> Trial: ...
+    def set_going(self) -> None: ...
+
+
 class StudySource:
     """Feeds a run with a study's trials (a ``scheduler.jobs.Source``).
 
     Args:
-        study: what to run.
+        study: a Study.
         n_trials: how many trials to start at most.
         timeout_seconds: how long to start new ones.
         limits, resources: of each evaluation.
@@ -58,7 +88,7 @@ class StudySource:
 
     def __init__(
         self,
-        study: Study,
+        study: Runnable,
         *,
         n_trials: int | None = None,
         timeout_seconds: float | None = None,
@@ -231,7 +261,7 @@ def _is_orphan(attempt: AttemptRecord) -> bool:
     return driver == this_process() or not (driver.is_here and driver.is_alive)
 
 
-def _failed(study: Study, trial: Trial, outcome: JobOutcome) -> Trial:
+def _failed(study: Runnable, trial: Trial, outcome: JobOutcome) -> Trial:
     reason = outcome.ending.value if outcome.ending is not Ending.ERROR else outcome.reason
     return judge(
         study.problem, trial, status="failed", reason=reason or "objective-error", error=outcome.error

@@ -29,6 +29,8 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.propose", "smbo.presets"),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
+    ("smbo.study_stored", "smbo.study_source"),
+    ("smbo.study_run",),
     ("smbo.study",),
     ("smbo.results", "smbo.analysis"),
     ("smbo.wording",),
@@ -40,7 +42,10 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
 )
 
 # scheduler/ knows nothing of smbo; these few carry trials to it and outcomes back
-MAY_IMPORT_SCHEDULER = ("smbo.evaluation", "smbo.study", "smbo.search_cv", "smbo.cli")
+MAY_IMPORT_SCHEDULER = (
+    *("smbo.evaluation", "smbo.study", "smbo.study_source", "smbo.study_run"),
+    *("smbo.search_cv", "smbo.cli"),
+)
 # an objective, ours or a stranger's, needs to know what is to be solved and nothing of how
 OBJECTIVES_MAY_IMPORT = ("smbo.problem", "smbo.space")
 

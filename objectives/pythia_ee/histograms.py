@@ -88,7 +88,7 @@ class Histograms:
 
     def leave_one_out(self) -> list[Prediction]:
         """Return what the run without each of its blocks predicts, shapes (10, b)."""
-        n_events = (self.n_filled - self._filled)[:, None]
+        n_events = (self.n_filled - self._filled)[:, None].astype(np.float64)
         return [
             _prediction(
                 o, sums.total.sum(axis=0) - sums.total, sums.squares.sum(axis=0) - sums.squares, n_events

@@ -174,6 +174,8 @@ class Sample:
             import fastjet
         except ImportError as error:
             raise ObjectiveError(f"pythia-ee: {error}; install smbo[hep], or leave the jets out") from error
+        # what is published must cite FastJet (arXiv:1111.6097); its banner belongs in no worker's output
+        fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
         charged = self.charged
         columns = [*charged.momentum.T, charged.energy]
         content = awkward.contents.RecordArray(
@@ -202,10 +204,10 @@ class Sample:
         table = np.zeros((_LARGEST_ID, len(groups)), dtype=np.int64)
         for column, group in enumerate(groups):
             table[list(group), column] = 1
-        rows = np.flatnonzero(table.any(axis=1)[self._species])
+        rows = np.flatnonzero(np.any(table, axis=1)[self._species])
         rows = rows[~self._is_copied(rows)]
-        row, column = np.nonzero(table[self._species[rows]])
-        cell = self.event[rows[row]] * len(groups) + column
+        row, group_number = np.nonzero(table[self._species[rows]])
+        cell = self.event[rows[row]] * len(groups) + group_number
         return np.bincount(cell, minlength=self.n_events * len(groups)).reshape(self.n_events, len(groups))
 
     @cached_property

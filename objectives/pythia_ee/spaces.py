@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from smbo.problem import ObjectiveError
 from smbo.space import Real, Space
@@ -126,6 +125,6 @@ def named_space(name: str) -> Space:
     return Space({key: Real(low, high) for key, (low, high) in SPACES[name].items()})
 
 
-def default_point(names: Mapping[str, Any]) -> dict[str, float]:
+def default_point(names: Iterable[str]) -> dict[str, float]:
     """Return the default tune's values of those parameters."""
     return {name: PARAMETERS[name].default for name in names}

@@ -1,0 +1,92 @@
+"""Argument lists with placeholders, filled without ever passing through a shell or ``str.format``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import PurePath
+from typing import Any
+
+from smbo.problem import EvaluationFailed, ObjectiveError
+
+__all__ = ["check", "fill", "names", "text"]
+
+# {{name}} stands for the characters {name}; every other brace is itself
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{([A-Za-z_]\w*)\}")
+
+_SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"}
+_LANGUAGES = {"python", "python3", "perl", "ruby", "node", "lua"}
+
+
+def text(value: Any) -> str:
+    """Return a value as a program is told it: numbers in full precision, strings as they are."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value)  # true, 3, 0.1365: no digit of a float is lost
+    except (TypeError, ValueError) as error:
+        raise ObjectiveError(f"command: {value!r} cannot be written down for a program: {error}") from error
+
+
+def names(element: str) -> list[str]:
+    """Return the placeholders of one element."""
+    return [match[2] for match in _PLACEHOLDER.finditer(element) if match[2]]
+
+
+def check(argv: Sequence[str]) -> None:
+    """Raise ObjectiveError for a template whose values could choose or become a program."""
+    if names(argv[0]):
+        raise ObjectiveError(
+            f"command: the program itself is {argv[0]!r}; a value must not choose what is run: write its name"
+        )
+    program = PurePath(argv[0]).name
+    for option, element in pairwise(argv[1:]):
+        is_shell_code = program in _SHELLS and re.fullmatch(r"-[a-z]*c", option)
+        is_code = program in _LANGUAGES and re.fullmatch(r"-[A-Za-z]*[ceE]", option)
+        if (is_shell_code or is_code) and names(element):
+            raise ObjectiveError(
+                f"command: {element!r} is code for {program}, and values would become code: pass them behind "
+                "it as arguments of their own, or read them from SMBO_PARAM_<name>"
+            )
+
+
+def fill(argv: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    """Return the arguments with every placeholder replaced by its value; one element stays one.
+
+    Raises:
+        ObjectiveError: a placeholder without a value.
+        EvaluationFailed: a value that would be read as an option, or that no argument can hold.
+    """
+    return [_fill(element, values) for element in argv]
+
+
+def _fill(element: str, values: Mapping[str, Any]) -> str:
+    for name in names(element):
+        if name not in values:
+            raise ObjectiveError(
+                f"command: {element!r} needs {name!r}, which this point does not have "
+                f"(it has {', '.join(sorted(values))}); mend the name, write {{{{{name}}}}} for these very "
+                "characters, or, if it is a conditional parameter, read it from the file {params}"
+            )
+
+    def replacement(match: re.Match[str]) -> str:
+        return f"{{{match[1]}}}" if match[1] else text(values[match[2]])
+
+    filled = _PLACEHOLDER.sub(replacement, element)
+    if "\0" in filled:
+        raise EvaluationFailed(
+            f"argument: the value for {element!r} has a NUL character, which no argument can"
+        )
+    # A number may be negative: programs that take one there expect its sign.  A string must not
+    # turn into an option that the template did not write.
+    is_number = any(
+        element == f"{{{name}}}" and isinstance(values[name], int | float) for name in names(element)
+    )
+    if filled.startswith("-") and not element.startswith("-") and not is_number:
+        raise EvaluationFailed(
+            f"argument: {element!r} would become {filled[:80]!r}, which reads as an option; "
+            f"write it as --name={element}"
+        )
+    return filled
