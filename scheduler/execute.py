@@ -18,6 +18,11 @@ LONGEST_STORY = 20_000  # characters of a traceback that are kept, counted from 
 _LONGEST_REASON = 100
 
 
+def output_file(folder: Path) -> Path:
+    """Return where what an execution prints goes: beside its folder, which is the target's alone."""
+    return folder.with_name(f"{folder.name}.log")
+
+
 @dataclass(frozen=True)
 class FolderBench:
     """What the runner lays out: a fresh folder; reports are lines of a file in it."""

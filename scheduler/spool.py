@@ -4,7 +4,7 @@
     claims/KEY.json     who runs it; whoever creates the file may, nobody else ever
     beats/KEY           a counter that moves while it runs
     cancels/KEY         it is asked to end
-    attempts/KEY/       the execution's own folder
+    attempts/KEY/       the execution's own folder, and KEY.log with what it printed in a child process
 
 KEY is study-number-token.  Many processes, on many hosts, may use one spool at a time.
 """
@@ -169,6 +169,7 @@ class Spool:
         key = _key(outcome.job)
         if outcome.result is not None:
             shutil.rmtree(self.folder / "attempts" / key, ignore_errors=True)
+            (self.folder / "attempts" / f"{key}.log").unlink(missing_ok=True)
         for name in ("beats", "cancels"):
             (self.folder / name / key).unlink(missing_ok=True)
         (self.folder / "outcomes" / f"{key}.json").unlink(missing_ok=True)

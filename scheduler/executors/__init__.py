@@ -6,8 +6,9 @@ from scheduler.executors.serial import SerialExecutor
 
 if TYPE_CHECKING:
     from scheduler.executors.dask import DaskExecutor
+    from scheduler.executors.process import ProcessExecutor
 
-__all__ = ["DaskExecutor", "SerialExecutor"]
+__all__ = ["DaskExecutor", "ProcessExecutor", "SerialExecutor"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from scheduler.executors.dask import DaskExecutor
 
         return DaskExecutor
+    if name == "ProcessExecutor":
+        from scheduler.executors.process import ProcessExecutor
+
+        return ProcessExecutor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -82,7 +82,10 @@ class SerialExecutor:
             self._ready.append(JobOutcome(job, Ending.CANCELLED, reason="cancelled"))
 
     def close(self) -> None:
-        """Drop the temporary spool."""
+        """End the child process, if there is one, and drop the temporary spool."""
+        from scheduler.child import close_children
+
+        close_children()
         if self._temporary is not None:
             self._temporary.cleanup()
 

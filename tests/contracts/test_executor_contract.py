@@ -42,6 +42,12 @@ def serial(spool):
     return SerialExecutor(target, spool, sleep=lambda seconds: None)
 
 
+def process(spool):
+    from scheduler.executors import ProcessExecutor
+
+    return ProcessExecutor(target, 2, spool)
+
+
 def dask(spool):
     from distributed import Client, LocalCluster
 
@@ -63,7 +69,7 @@ def dask(spool):
     return executor
 
 
-EXECUTORS = [serial, dask]
+EXECUTORS = [serial, process, dask]
 
 
 @pytest.fixture

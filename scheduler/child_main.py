@@ -1,0 +1,128 @@
+"""The child process of ``scheduler.child``: ``python -m scheduler.child_main SOCKET LIFELINE``."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import fcntl
+import os
+import pickle
+import resource
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scheduler import plain
+from scheduler.execute import LONGEST_STORY, execute, output_file
+from scheduler.frames import Frames
+from scheduler.processes import kill_group
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def main() -> None:
+    """Load the target that the parent sends, then run its jobs until it is gone."""
+    end, lifeline = int(sys.argv[1]), int(sys.argv[2])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with(lifeline)
+    _adopt_orphans()
+    frames = Frames(socket.socket(fileno=end))
+    for descriptor in (end, lifeline):
+        os.set_inheritable(descriptor, False)
+    try:
+        # written by our own parent, over a socket that nobody else has
+        target = pickle.loads(frames.receive() or b"")
+    except BaseException:
+        frames.send(traceback.format_exc()[-LONGEST_STORY:].encode())
+        return
+    frames.send(b"")
+    with contextlib.suppress(EOFError):
+        while (message := frames.receive()) is not None:
+            frames.send(_run(target, plain.loads(message)))
+
+
+def _run(target: Any, message: dict[str, Any]) -> bytes:
+    job, folder = plain.job_from_plain(message["job"]), Path(message["folder"])
+    with _output_to(output_file(folder)), _address_space(job.limits.memory_bytes):
+        outcome = execute(target, job, folder)
+    return plain.dumps(plain.outcome_to_plain(outcome)).encode()
+
+
+def _die_with(lifeline: int) -> None:
+    """Have this process group killed when the other end of the lifeline closes."""
+    if hasattr(fcntl, "F_SETSIG"):
+        # by the kernel, so that it works while C code holds the interpreter
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        kill_group(os.getpgrp())
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what our descendants leave behind, so that it can be found and ended."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@contextlib.contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Send what this process prints, C code included, to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    os.close(descriptor)
+    faulthandler.enable()
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        for standard in (1, 2):
+            os.dup2(nothing, standard)
+        os.close(nothing)
+
+
+@contextlib.contextmanager
+def _address_space(memory_bytes: int | None) -> Iterator[None]:
+    """Let an allocation that goes far beyond the limit fail at once, as a MemoryError.
+
+    The parent watches the memory in use; this is for the one huge array that would be there
+    before it looks.  Address space is not memory in use, so what is mapped already is added.
+    """
+    if memory_bytes is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = _mapped_bytes() + memory_bytes
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _mapped_bytes() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().vms)
+
+
+if __name__ == "__main__":
+    main()
