@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
 
-from smbo.acquisition.base import Criterion
+from smbo.acquisition.base import Criterion, DifferentiableCriterion
+from smbo.acquisition.feasibility import Feasibility
 from smbo.evidence import Array, Evidence
 from smbo.surrogates.base import DifferentiablePosterior, Posterior
 
@@ -28,7 +29,8 @@ class LogExpectedImprovement:
 
     def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
         """Return the criterion, to be maximised."""
-        return _criterion(posterior, incumbent(posterior, evidence), _log_expected_improvement)
+        best = incumbent(posterior, evidence)
+        return _criterion(posterior, best, _log_expected_improvement, Feasibility.of(evidence))
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class ExpectedImprovement:
 
     def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
         """Return the criterion, to be maximised."""
-        return _criterion(posterior, incumbent(posterior, evidence), _expected_improvement)
+        return _exponential(LogExpectedImprovement().prepare(posterior, evidence))
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class ProbabilityOfImprovement:
         """Return the criterion, to be maximised."""
         spread = float(evidence.values.std()) if len(evidence) else 0.0
         target = incumbent(posterior, evidence) - self.margin * spread
-        return _criterion(posterior, target, _log_probability)
+        return _criterion(posterior, target, _log_probability, Feasibility.of(evidence))
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,15 @@ class LowerConfidenceBound:
 
     weight: float = 2.0
 
-    def prepare(self, posterior: Posterior, _evidence: Evidence) -> Criterion:
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
         """Return the criterion, to be maximised."""
 
         def score(mean: Array, std: Array, _best: float) -> tuple[Array, Array, Array]:
             return self.weight * std - mean, -np.ones_like(mean), np.full_like(std, self.weight)
 
-        return _criterion(posterior, 0.0, score)
+        # a bound is in units of the values, so a logarithm must be brought to them
+        weight = float(evidence.values.std()) if len(evidence) else 1.0
+        return _criterion(posterior, 0.0, score, Feasibility.of(evidence), weight)
 
 
 def incumbent(posterior: Posterior, evidence: Evidence) -> float:
@@ -124,11 +128,6 @@ def _log_expected_improvement(mean: Array, std: Array, best: float) -> tuple[Arr
     return np.log(std) + log_h, to_mean, to_std
 
 
-def _expected_improvement(mean: Array, std: Array, best: float) -> tuple[Array, Array, Array]:
-    z = (best - mean) / std
-    return std * np.exp(_log_h(z)), -ndtr(z), np.exp(-0.5 * z**2 - _LOG_ROOT_TWO_PI)
-
-
 def _log_probability(mean: Array, std: Array, best: float) -> tuple[Array, Array, Array]:
     z = (best - mean) / std
     log_p = log_ndtr(z)
@@ -138,15 +137,20 @@ def _log_probability(mean: Array, std: Array, best: float) -> tuple[Array, Array
 
 @dataclass(frozen=True, eq=False)
 class _Scored:
-    """A function of mean and standard deviation, as a criterion."""
+    """A function of mean and standard deviation, plus a weight times log feasibility."""
 
     posterior: Posterior
     best: float
     score: Score
+    feasibility: Feasibility | None
+    weight: float
 
     def __call__(self, points: Array) -> Array:
         mean, std = self.posterior.moments(points)
-        return self.score(mean, _positive(std, mean, self.best), self.best)[0]
+        worth = self.score(mean, _positive(std, mean, self.best), self.best)[0]
+        if self.feasibility is None:
+            return worth
+        return worth + self.weight * self.feasibility.log_probability(points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,14 +159,50 @@ class _DifferentiableScored(_Scored):
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         mean, std, mean_slope, std_slope = self.posterior.moments_and_gradients(points)
-        score, to_mean, to_std = self.score(mean, _positive(std, mean, self.best), self.best)
-        return score, to_mean[:, None] * mean_slope + to_std[:, None] * std_slope
+        worth, to_mean, to_std = self.score(mean, _positive(std, mean, self.best), self.best)
+        slope = to_mean[:, None] * mean_slope + to_std[:, None] * std_slope
+        if self.feasibility is None:
+            return worth, slope
+        log_p, log_p_slope = self.feasibility.with_gradient(points)
+        return worth + self.weight * log_p, slope + self.weight * log_p_slope
 
 
-def _criterion(posterior: Posterior, best: float, score: Score) -> Criterion:
+@dataclass(frozen=True, eq=False)
+class _Exponential:
+    """e to the power of a criterion."""
+
+    logarithm: Criterion
+
+    def __call__(self, points: Array) -> Array:
+        return np.exp(self.logarithm(points))
+
+
+@dataclass(frozen=True, eq=False)
+class _DifferentiableExponential(_Exponential):
+    logarithm: DifferentiableCriterion
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        log_worth, slope = self.logarithm.with_gradient(points)
+        worth = np.exp(log_worth)
+        return worth, worth[:, None] * slope
+
+
+def _exponential(logarithm: Criterion) -> Criterion:
+    if isinstance(logarithm, DifferentiableCriterion):
+        return _DifferentiableExponential(logarithm)
+    return _Exponential(logarithm)
+
+
+def _criterion(
+    posterior: Posterior,
+    best: float,
+    score: Score,
+    feasibility: Feasibility | None,
+    weight: float = 1.0,
+) -> Criterion:
     if isinstance(posterior, DifferentiablePosterior):
-        return _DifferentiableScored(posterior, best, score)
-    return _Scored(posterior, best, score)
+        return _DifferentiableScored(posterior, best, score, feasibility, weight)
+    return _Scored(posterior, best, score, feasibility, weight)
 
 
 def _positive(std: Array, mean: Array, best: float) -> Array:

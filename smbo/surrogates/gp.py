@@ -21,6 +21,8 @@ from smbo.surrogates.marginal import (
     noise_variances,
 )
 
+# Half of the values' variance.
+_NOISY_START = float(np.log(0.5))
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
 _VARIANCE_FLOOR = 1e-12
 
@@ -260,5 +262,6 @@ class GP:
             values=scaling.standardise(evidence.values),
             variances=evidence.variances / scaling.scale**2,
         )
-        starts = [start] if before is None else [before, start]
-        return most_probable(likelihood, starts, self.n_iterations)
+        # noise and short length scales explain the same scatter: two optima, a start for each
+        noisy = replace(start, log_noise=_NOISY_START)
+        return most_probable(likelihood, [before or start, noisy], self.n_iterations)

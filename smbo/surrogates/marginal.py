@@ -66,7 +66,7 @@ class Priors:
 
     log_length: tuple[float, float] = (float(np.sqrt(2.0)) - 3.0, float(np.sqrt(3.0)))
     log_amplitude: tuple[float, float] = (0.0, 2.0)
-    log_noise: tuple[float, float] = (float(np.log(1e-4)), 3.0)
+    log_noise: tuple[float, float] = (float(np.log(1e-3)), 3.0)
 
     def moments(self, n_axes: int) -> tuple[Array, Array]:
         """Return means and standard deviations of a hyperparameter vector, each (d + 2,)."""

@@ -34,7 +34,6 @@ def test_log_expected_improvement_keeps_its_digits(z):
     "score",
     [
         improvement._log_expected_improvement,
-        improvement._expected_improvement,
         improvement._log_probability,
     ],
 )

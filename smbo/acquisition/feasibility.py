@@ -1,0 +1,77 @@
+"""Where evaluations fail or violate a constraint: learned, so that proposals keep away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from smbo.evidence import Array, Evidence
+from smbo.surrogates.gp import GP, GPPosterior
+from smbo.surrogates.marginal import Hyperparameters, Priors
+
+# A label of 0 or 1 varies by 1/4 in all.  The noise lets neighbours differ: a boundary is narrower
+# than the length scale.
+_AMPLITUDE, _NOISE = 1.0, 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Feasibility:
+    """The probability that an evaluation succeeds and meets the constraints.
+
+    Attributes:
+        labels: process over 1 where evaluations did and 0 where they did not.
+    """
+
+    labels: GPPosterior
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Feasibility | None:
+        """Return what the evidence says, None where everything went well.
+
+        The labels are regressed on, with the length scales that are likeliest before any data:
+        no hyperparameters to learn, so it costs one factorisation.
+        """
+        if evidence.feasible.all() and len(evidence.failed) == 0:
+            return None
+        n_failed, d = evidence.failed.shape
+        n = len(evidence) + n_failed
+        labels = np.concatenate([evidence.feasible.astype(np.float64), np.zeros(n_failed)])
+        unknown = np.full(n, np.nan)
+        rows = replace(
+            evidence,
+            numbers=np.arange(n),
+            points=np.concatenate([evidence.points, evidence.failed]),
+            values=labels,
+            variances=unknown,
+            costs=unknown,
+            feasible=np.ones(n, dtype=np.bool_),
+            failed=np.zeros((0, d)),
+        )
+        means, _ = Priors().moments(d)
+        theta = Hyperparameters(
+            tuple(float(mean) for mean in means[:d]), float(np.log(_AMPLITUDE)), float(np.log(_NOISE))
+        )
+        return cls(GP(hyperparameters=theta).fit(rows))
+
+    def log_probability(self, points: Array) -> Array:
+        """Return the log probability at unit points (m, d), shape (m,)."""
+        mean, std = self.labels.moments(points)
+        return np.asarray(log_ndtr((mean - 0.5) / self._width(std)))
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return the log probability, (m,), and its gradient, (m, d)."""
+        mean, std, mean_slope, std_slope = self.labels.moments_and_gradients(points)
+        width = self._width(std)
+        z = (mean - 0.5) / width
+        log_p = log_ndtr(z)
+        hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2.0 * np.pi) - log_p)
+        z_slope = (mean_slope - (z * std / width)[:, None] * std_slope) / width[:, None]
+        return np.asarray(log_p), np.asarray(hazard[:, None] * z_slope)
+
+    @staticmethod
+    def _width(std: Array) -> Array:
+        # labels are sure only as far as one evaluation can tell: 1/8 keeps a single failure from
+        # ruling out its neighbours for good
+        return np.sqrt(std**2 + 0.125**2)

@@ -1,0 +1,127 @@
+"""Acquisitions on small posteriors: slopes, incumbents, failures and constraints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from smbo.acquisition import (
+    ExpectedImprovement,
+    LogExpectedImprovement,
+    LowerConfidenceBound,
+    ProbabilityOfImprovement,
+)
+from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.improvement import incumbent
+from smbo.evidence import Axis, Evidence
+from smbo.surrogates import GP, Forest
+
+ACQUISITIONS = [
+    LogExpectedImprovement(),
+    ExpectedImprovement(),
+    ProbabilityOfImprovement(),
+    LowerConfidenceBound(),
+]
+AXES = (Axis("a", "continuous"), Axis("b", "continuous"))
+
+
+def evidence_of(n=12, seed=0, noise=0.0):
+    rng = np.random.default_rng(seed)
+    points = rng.random((n, 2))
+    values = ((points - 0.4) ** 2).sum(axis=1) + noise * rng.standard_normal(n)
+    unknown, nowhere = np.full(n, np.nan), np.zeros((0, 2))
+    everywhere = np.ones(n, dtype=bool)
+    return Evidence(AXES, np.arange(n), points, values, unknown, unknown, everywhere, nowhere, nowhere)
+
+
+def with_failures(evidence):
+    """The left half violates a constraint, and two evaluations at the bottom failed."""
+    return replace(
+        evidence, feasible=evidence.points[:, 0] > 0.5, failed=np.array([[0.7, 0.05], [0.9, 0.05]])
+    )
+
+
+@pytest.mark.parametrize("evidence", [evidence_of(), with_failures(evidence_of())], ids=["good", "failures"])
+@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=lambda one: type(one).__name__)
+def test_the_gradient_of_a_criterion_is_its_slope(acquisition, evidence):
+    criterion = acquisition.prepare(GP().fit(evidence), evidence)
+    points = 0.05 + 0.9 * np.random.default_rng(1).random((6, 2))
+    worth, slope = criterion.with_gradient(points)
+    np.testing.assert_allclose(worth, criterion(points), rtol=1e-10)
+    for column in range(2):
+        step = np.zeros(2)
+        step[column] = 1e-5
+        expected = (criterion(points + step) - criterion(points - step)) / 2e-5
+        # h² times third derivatives of a criterion that falls by tens within a length scale
+        np.testing.assert_allclose(slope[:, column], expected, rtol=2e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=lambda one: type(one).__name__)
+def test_a_forest_gives_a_finite_criterion_without_slopes(acquisition):
+    evidence = evidence_of()
+    criterion = acquisition.prepare(Forest(n_trees=5).fit(evidence), evidence)
+    assert np.isfinite(criterion(np.random.default_rng(1).random((50, 2)))).all()
+    assert not hasattr(criterion, "with_gradient")
+
+
+def test_expected_improvement_is_the_exponential_of_its_logarithm():
+    evidence = evidence_of()
+    posterior, points = GP().fit(evidence), np.random.default_rng(1).random((20, 2))
+    plain = ExpectedImprovement().prepare(posterior, evidence)(points)
+    logarithm = LogExpectedImprovement().prepare(posterior, evidence)(points)
+    np.testing.assert_allclose(plain, np.exp(logarithm), rtol=1e-12)
+
+
+def test_the_incumbent_is_the_best_belief_and_not_the_luckiest_value():
+    evidence = evidence_of(40, noise=0.3)
+    best = incumbent(GP().fit(evidence), evidence)
+    assert evidence.values.min() < -0.2
+    assert best > evidence.values.min() + 0.1
+
+
+def test_an_infeasible_value_is_not_the_incumbent():
+    evidence = evidence_of()
+    lowest = int(evidence.values.argmin())
+    feasible = np.arange(len(evidence)) != lowest
+    posterior = GP().fit(evidence)
+    best = incumbent(posterior, replace(evidence, feasible=feasible))
+    assert best == pytest.approx(posterior.moments(evidence.points[feasible])[0].min())
+    assert best > incumbent(posterior, evidence)
+
+
+def test_a_pending_point_that_promises_more_becomes_the_incumbent():
+    evidence = evidence_of(8)
+    posterior = GP().fit(evidence)
+    grid = np.random.default_rng(2).random((500, 2))
+    promising = grid[posterior.moments(grid)[0].argmin()]
+    best = incumbent(posterior, replace(evidence, pending=promising[None]))
+    assert best == pytest.approx(posterior.moments(promising[None])[0][0])
+    assert best < incumbent(posterior, evidence)
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=lambda one: type(one).__name__)
+def test_places_where_evaluations_failed_are_worth_less(acquisition):
+    evidence = evidence_of(20)
+    posterior = GP().fit(evidence)
+    bad = np.array([[0.45, 0.45]])
+    failing = replace(evidence, failed=np.concatenate([bad, bad + 0.02, bad - 0.02]))
+    before, after = (acquisition.prepare(posterior, e)(bad)[0] for e in (evidence, failing))
+    assert after < before
+
+
+def test_the_probability_of_success_follows_the_failures():
+    evidence = with_failures(evidence_of(60, seed=3))
+    found = Feasibility.of(evidence)
+    log_p = found.log_probability(np.array([[0.9, 0.6], [0.1, 0.6], [0.8, 0.05]]))
+    assert np.exp(log_p[0]) > 0.9
+    assert np.exp(log_p[1]) < 0.1
+    assert log_p[2] < log_p[0]
+    assert Feasibility.of(evidence_of()) is None
+
+
+def test_nothing_feasible_yet_still_gives_a_criterion():
+    evidence = replace(evidence_of(), feasible=np.zeros(12, dtype=bool))
+    criterion = LogExpectedImprovement().prepare(GP().fit(evidence), evidence)
+    assert np.isfinite(criterion(np.random.default_rng(1).random((50, 2)))).all()
