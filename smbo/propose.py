@@ -105,7 +105,7 @@ def propose(
     evidence = replace(evidence, pending=np.concatenate([evidence.pending, points]))
     known = with_penalties(evidence)
     surrogate, learned = _trained(recipe.surrogate, known, memory)
-    more = _selected(problem.space, surrogate, recipe.acquisition, known, n - n_design, rng)
+    more = select(surrogate, recipe.acquisition, known, problem.space, n - n_design, rng)
     return Proposal(np.concatenate([points, more]), {**carried, **learned})
 
 
@@ -128,7 +128,7 @@ def recommend(
     rows = np.flatnonzero(evidence.feasible)
     if len(rows) == 0:
         raise TellError("nothing to recommend: no evaluation is complete and feasible yet")
-    posterior = _posterior(recipe, evidence, memory)
+    posterior = posterior_of(recipe, evidence, memory)
     if posterior is None:
         row = int(rows[np.argmin(evidence.values[rows])])
         return evidence.points[row], float(evidence.values[row]), float(evidence.variances[row] ** 0.5), row
@@ -162,23 +162,6 @@ def with_penalties(evidence: Evidence) -> Evidence:
     )
 
 
-def _selected(
-    space: Space,
-    surrogate: Surrogate,
-    acquisition: Acquisition,
-    evidence: Evidence,
-    n: int,
-    rng: np.random.Generator,
-) -> Array:
-    """Return n unit points that the acquisition chose, (n, d)."""
-    try:
-        return select(surrogate, acquisition, evidence, space, n, rng)
-    except SpaceExhausted:
-        # the search may have missed the last few points of a large finite space: look them up
-        taken = {_key(row) for row in np.concatenate([evidence.points, evidence.failed, evidence.pending])}
-        return np.array(_left_on_grid(space, taken, n, rng)).reshape(n, len(space.axes))
-
-
 def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:
     if not isinstance(surrogate, Trainable):
         return surrogate, {}
@@ -186,7 +169,8 @@ def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[
     return trained, {"surrogate": dict(learned)}
 
 
-def _posterior(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterior | None:
+def posterior_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterior | None:
+    """Return the posterior that a recommendation rests on, None where too little is known for one."""
     if recipe.surrogate is None or len(evidence) < 2:
         return None
     known = with_penalties(evidence)

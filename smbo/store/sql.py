@@ -219,6 +219,11 @@ class SqlStore:
                 select(event).where(event.c.study == study, event.c.seq > cursor).order_by(event.c.seq)
             ).all()
 
+    def add_event(self, study: int, kind: str, payload: Mapping[str, Any]) -> None:
+        """Add an event of the caller's own to the change feed."""
+        with self._writing() as connection:
+            note(connection, study, kind, payload=payload)
+
     # --- transactions
 
     @contextmanager
