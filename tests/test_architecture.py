@@ -19,14 +19,14 @@ PACKAGES = ("smbo", "scheduler", "objectives")
 # Ground first.  "smbo.store" stands for the package and everything in it.
 SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.errors",),
-    ("smbo.transforms", "smbo.expressions", "smbo.designs", "smbo.evidence", "smbo.plain"),
-    ("smbo.choices", "smbo.dimensions", "smbo.forms", "smbo.rules"),
+    ("smbo.transforms", "smbo.expressions", "smbo.designs", "smbo.evidence"),
+    ("smbo.dimensions",),
     ("smbo.surrogates",),
     ("smbo.space", "smbo.trials"),
     ("smbo.acquisition", "smbo.maximize"),
     ("smbo.batch",),
     ("smbo.problem",),
-    ("smbo.propose", "smbo.presets", "smbo.judging"),
+    ("smbo.propose", "smbo.presets"),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
     ("smbo.study_stored", "smbo.study_source"),

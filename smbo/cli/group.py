@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
+from scheduler.errors import SchedulerError
 from smbo.cli.jobfile import close_matches
 from smbo.errors import SmboError
 
+DONE = 0
 WRONG_INPUT = 2
 STOPPED = 3
 TOO_MANY_FAILURES = 4
@@ -21,7 +23,14 @@ INTERRUPTED = 130
 
 # name -> (module, its command): a command's libraries load when it is called, not for `smbo --help`
 _COMMANDS = {
-    "init": "smbo.cli.init",
+    "export": "smbo.cli.export:command",
+    "init": "smbo.cli.init:command",
+    "objectives": "smbo.cli.objectives:command",
+    "resume": "smbo.cli.run:resume_command",
+    "run": "smbo.cli.run:run_command",
+    "show": "smbo.cli.show:command",
+    "status": "smbo.cli.status:command",
+    "stop": "smbo.cli.stop:command",
 }
 
 
@@ -55,7 +64,8 @@ class Commands(click.Group):
     ) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
+        module, name = _COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
     def resolve_command(
@@ -70,7 +80,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except SmboError as error:
+        except (SmboError, SchedulerError) as error:
             raise WrongInput(str(error)) from None
 
 

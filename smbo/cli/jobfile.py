@@ -56,7 +56,7 @@ class BudgetSection(Section):
 
     trials: Count | None = None
     time: Duration | None = None
-    failures: Annotated[int, Field(ge=0)] | None = None
+    failures: Count | None = None
 
     @model_validator(mode="after")
     def _ends(self) -> BudgetSection:
@@ -82,7 +82,16 @@ class LocalSection(Section):
     """Workers on this machine."""
 
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
-    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    threads: int = 1
+
+    @field_validator("threads")
+    @classmethod
+    def _one_thread(cls, threads: int) -> int:
+        if threads != 1:
+            raise ValueError(
+                "evaluations in threads of one worker are not supported yet; write `workers: N` for N at once"
+            )
+        return threads
 
 
 class ClusterSection(Section):

@@ -1,0 +1,5 @@
+"""`python -m smbo.cli` is `smbo`."""
+
+from smbo.cli.group import main
+
+main(prog_name="smbo")

@@ -1,0 +1,158 @@
+"""One run of a study, from the first look at the store to the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scheduler.jobs import Limits
+from scheduler.loop import RunEnd
+from scheduler.retry import RetryPolicy
+from scheduler.signals import StopOnSignals
+from smbo.cli import lock
+from smbo.cli.errand import Errand
+from smbo.cli.finish import finish, is_reported
+from smbo.cli.group import DONE, INTERRUPTED, STOPPED, TOO_MANY_FAILURES
+from smbo.cli.jobfile import JobFile
+from smbo.cli.quantities import duration_text
+from smbo.cli.reading import Document
+from smbo.cli.setup import find_modules_beside, load_task
+from smbo.cli.standing import Standing, standing
+from smbo.cli.stored import keep_job
+from smbo.cli.watch import Watch
+from smbo.cli.workplace import Workplace
+from smbo.errors import UnknownStudy
+from smbo.store.budget import exhausted
+from smbo.store.connect import sqlite_path
+from smbo.study import Budget, Study
+from smbo.study_run import RunReport
+from smbo.study_source import Why
+
+
+def drive(job: JobFile, document: Document, folder: Path) -> int:
+    """Run a job to its end, or as far as it gets, and return the exit code.
+
+    Args:
+        job: as the document and the command line say.
+        document: for messages.
+        folder: of the job file; its modules can be imported.
+
+    Raises:
+        SmboError, SchedulerError: something is wrong with what was given; nothing was changed.
+    """
+    find_modules_beside(folder)
+    task = load_task(job, document)
+    budget = Budget(job.budget.trials, job.budget.time, job.budget.failures)
+    with Workplace(job.cluster, job.resources) as workplace:
+        if _has_work(job, budget):
+            workplace.check()
+        with Study.open(
+            job.store_url, job.study, task.problem, recipe=job.recipe, seed=job.seed, budget=budget
+        ) as study:
+            workplace.settle_in(study.spool_folder)
+            with lock.driving(study.spool_folder, study.name), StopOnSignals(_say) as signals:
+                keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
+                return _drive(Errand(job, task, study, workplace, signals))
+
+
+def _has_work(job: JobFile, budget: Budget) -> bool:
+    """Return whether evaluations are left to do, looking without changing anything.
+
+    Raises:
+        StoreError: another process runs this study, or the store cannot be read.
+    """
+    if not sqlite_path(job.store_url).exists():
+        return True
+    try:
+        study = Study.load(job.store_url, job.study)
+    except UnknownStudy:
+        return True
+    with study:
+        driver = lock.holder(study.spool_folder)
+        if driver is not None:
+            raise lock.busy(study.name, driver)
+        now = standing(study, recommend=False)
+        return now.n_open > 0 or exhausted(study.budget.raised_to(budget), study.spent) is None
+
+
+def _drive(errand: Errand) -> int:
+    study = errand.study
+    before = standing(study, recommend=False)
+    if before.is_finished:
+        return _say_finished(errand, before)
+    n_finished = sum(n for state, n in before.counts.items() if state not in ("running", "waiting"))
+    if n_finished:
+        click.echo(f"resuming {study.name}: {n_finished} trials are finished already")
+    report = _evaluate(errand)
+    after = standing(study)
+    for text in _summary(study, after):
+        click.echo(text)
+    code = _exit_code(report, after)
+    if code in (DONE, TOO_MANY_FAILURES):
+        return finish(errand, after, checks=code == DONE) or code
+    if code == STOPPED:
+        click.echo(f"stopped before its end{_why(report)}; the same command goes on from here")
+    return code
+
+
+def _evaluate(errand: Errand) -> RunReport:
+    job, study = errand.job, errand.study
+    with Watch(study, errand.signals) as watch:
+        report = study.run(
+            errand.task.spec,
+            errand.workplace.executor,
+            limits=Limits(job.limits.time, job.limits.memory),
+            resources=job.resources,
+            retries=RetryPolicy(losses=job.retries.lost),
+            on_progress=watch.report,
+            stop=watch.stop,
+        )
+    if report.end is RunEnd.LEFT:
+        errand.workplace.leave_running()
+    return report
+
+
+def _say_finished(errand: Errand, now: Standing) -> int:
+    """Say that there is nothing to evaluate; make up for a report that a killed run did not write."""
+    study = errand.study
+    click.echo(f"{study.name} is {now.word}: {now.used_up}; raise its budget to go on")
+    code = TOO_MANY_FAILURES if now.too_many_failures else DONE
+    if is_reported(errand):
+        return code
+    return finish(errand, standing(study), checks=code == DONE) or code
+
+
+def _exit_code(report: RunReport, after: Standing) -> int:
+    if report.end in (RunEnd.CANCELLED, RunEnd.LEFT):
+        return INTERRUPTED
+    if report.end is RunEnd.DRAINED and not after.is_finished:
+        return STOPPED
+    if report.why is Why.FAILURES or after.too_many_failures:
+        return TOO_MANY_FAILURES
+    if report.why in (Why.STOPPED, Why.TIMEOUT, Why.LOST) and not after.is_finished:
+        return STOPPED
+    return DONE
+
+
+def _why(report: RunReport) -> str:
+    if report.why is Why.LOST:
+        return ": one evaluation after the other took its worker along (memory, or a crash in compiled code)"
+    return ""
+
+
+def _summary(study: Study, now: Standing) -> list[str]:
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(now.counts.items())) or "nothing evaluated"
+    lines = [f"{study.name}: {counts}; {duration_text(study.spent.seconds)} in all"]
+    if now.recommendation is not None:
+        said = now.recommendation
+        spread = "" if said.std != said.std else f" ± {said.std:.2g}"
+        lines.append(f"recommended (trial {said.number}): {study.problem.value_name} {said.mean:.6g}{spread}")
+    return lines
+
+
+def _say(stop: object) -> None:
+    # from a signal handler: one write, no more
+    words = {1: "stopping when what runs is done; again to end it now", 2: "ending what runs; again to leave"}
+    text = words.get(int(stop), "leaving") if isinstance(stop, int) else "stopping"
+    click.echo(f"\n{text}", err=True)

@@ -1,0 +1,186 @@
+"""After the study: check evaluations of the recommended point, and the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import click
+
+from scheduler.jobs import Limits
+from scheduler.loop import Progress, RunEnd, run
+from scheduler.spool import Spool
+from smbo.analysis import verdict
+from smbo.cli.confirmation import FILE, Check, CheckBook, plan
+from smbo.cli.errand import Errand
+from smbo.cli.group import STOPPED
+from smbo.cli.standing import Standing
+from smbo.dimensions import to_plain
+from smbo.errors import SmboError, StoreError
+from smbo.evaluation import Evaluator, outcome_from_json, payload_of
+from smbo.optimizer import encode
+from smbo.problem import Figure, Outcome, Rated
+from smbo.propose import posterior_of
+from smbo.surrogates.base import Posterior
+from smbo.wording import explanation, headline
+
+Checks: TypeAlias = Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
+
+PAGE = "index.html"
+# of the study's name: what remains leaves room for the suffix within a job's 100 characters
+_MAX_NAME = 90
+
+
+def is_reported(errand: Errand) -> bool:
+    """Return whether the report is there already, or none is wanted."""
+    folder = errand.job.report_folder
+    return folder is None or (folder / PAGE).is_file()
+
+
+def finish(errand: Errand, now: Standing, *, checks: bool) -> int:
+    """Check the recommended point and write the report; return 0, or the exit code if interrupted.
+
+    Args:
+        errand: of a study that is finished.
+        now: where the study stands.
+        checks: whether the recommended point is evaluated again.
+    """
+    folder = errand.job.report_folder
+    if folder is None:
+        return 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: the report's folder cannot be made: {error.strerror}") from None
+    found: Checks | None = None
+    if checks and now.recommendation is not None and isinstance(errand.task.objective, Rated):
+        book = _check_book(errand, now.recommendation.params, folder)
+        if not _run_checks(errand, book):
+            click.echo("stopped before the recommended point was checked; the same command goes on from here")
+            return STOPPED
+        found = _outcomes(book)
+        for text in _verdict_lines(errand, found, book):
+            click.echo(text)
+    _report(errand, now, folder, found)
+    return 0
+
+
+def _check_book(errand: Errand, recommended: Mapping[str, Any], folder: Path) -> CheckBook:
+    assert isinstance(errand.task.objective, Rated)
+    study, job = errand.study, errand.job
+    seeds = [trial.seed for trial in study.trials]
+
+    def payload(check: Check) -> dict[str, Any]:
+        point = {name: to_plain(value) for name, value in check.params.items()}
+        return payload_of(point, check.seed, check.fidelity)
+
+    return CheckBook(
+        folder / FILE,
+        f"{study.name[:_MAX_NAME]}.check",
+        plan(errand.task.objective.confirmation(), recommended, study.seed, seeds),
+        payload=payload,
+        limits=Limits(None, job.limits.memory),  # a check may take longer than a trial: it does more
+        resources=job.resources,
+    )
+
+
+def _run_checks(errand: Errand, book: CheckBook) -> bool:
+    """Run the checks that are left; return whether all are done."""
+    if book.n_done == book.n_wanted:
+        return True
+    spool = Spool(errand.study.spool_folder / "checks")
+    for outcome in spool.pending():  # what finished while no driver was there
+        book.record(outcome)
+        spool.discard(outcome)
+    click.echo(f"checking the recommended point: {book.n_wanted - book.n_done} evaluations with fresh seeds")
+    executor = errand.workplace.executor(Evaluator(errand.task.spec), spool)
+    told = [book.n_done]
+
+    def tell(_progress: Progress) -> None:
+        if book.n_done > told[0]:
+            told[0] = book.n_done
+            click.echo(f"checked {book.n_done} of {book.n_wanted}")
+
+    try:
+        summary = run(book, executor, stop=errand.signals, on_progress=tell, adopt=book.left_in_flight())
+    finally:
+        executor.close()
+    if summary.end is RunEnd.LEFT:
+        errand.workplace.leave_running()
+    return book.n_done == book.n_wanted
+
+
+def _outcomes(book: CheckBook) -> dict[str, list[tuple[Mapping[str, Any], Outcome]]]:
+    return {
+        label: [(params, outcome_from_json(result)) for params, result in pairs]
+        for label, pairs in book.results().items()
+    }
+
+
+def _verdict_lines(errand: Errand, checks: Checks, book: CheckBook) -> list[str]:
+    said = verdict(errand.study.problem, checks)
+    lines = [headline(said), explanation(said)] if said is not None else []
+    failures = book.failures()
+    if failures:
+        lines.append(f"{len(failures)} check evaluations failed: {', '.join(sorted(set(failures)))}")
+    return lines
+
+
+def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) -> None:
+    try:
+        from smbo.report import write_report
+    except ImportError as error:
+        click.echo(f"no report: {error.name} is not installed; pip install 'smbo[plots]'", err=True)
+        return
+    study = errand.study
+    page = write_report(
+        folder,
+        name=study.name,
+        problem=study.problem,
+        trials=study.trials,
+        recommendation=now.recommendation,
+        posterior=_posterior(errand),
+        checks=checks,
+        figures=_own_figures(errand, folder, checks),
+        settings=_settings(errand),
+        written=time.strftime("%Y-%m-%d %H:%M %Z"),
+        seed=study.seed,
+    )
+    click.echo(f"report: {page}")
+
+
+def _posterior(errand: Errand) -> Posterior | None:
+    study = errand.study
+    memory = study.store.study(study.name).memory
+    try:
+        return posterior_of(study.recipe, encode(study.problem, study.trials), memory)
+    except SmboError:  # too little is known for one
+        return None
+
+
+def _own_figures(errand: Errand, folder: Path, checks: Checks | None) -> list[Figure]:
+    if checks is None:
+        return []
+    objective = errand.task.objective
+    assert isinstance(objective, Rated)
+    figures = folder / "figures"
+    figures.mkdir(exist_ok=True)
+    try:
+        return objective.draw(figures, checks)
+    except Exception as error:  # somebody else's drawing may fail in any way; the rest of the report stands
+        click.echo(f"the objective's own figures cannot be drawn: {type(error).__name__}: {error}", err=True)
+        return []
+
+
+def _settings(errand: Errand) -> dict[str, object]:
+    job = errand.job
+    ((kind, settings),) = job.objective.items()
+    said: dict[str, object] = {"objective": f"{kind}: {settings}", "recipe": job.recipe}
+    said["seed"] = errand.study.seed
+    said["budget"] = ", ".join(
+        f"{key}: {value}" for key, value in job.budget.model_dump(exclude_none=True).items()
+    )
+    said["cluster"] = job.cluster.model_dump(exclude_none=True, exclude_defaults=True)
+    return said

@@ -1,0 +1,181 @@
+"""From a job to what it names: the objective, and the problem that it poses."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smbo.cli.jobfile import JobFile, close_matches
+from smbo.cli.reading import Document, KeyPath
+from smbo.errors import ExpressionError, JobFileError, ObjectiveError, ProblemError, RecipeError, SpaceError
+from smbo.evaluation import ObjectiveSpec, installed_objectives, load_objective
+from smbo.expressions import Expression
+from smbo.presets import preset
+from smbo.problem import Objective, Problem
+from smbo.space import Space
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a job names, loaded and checked.
+
+    Attributes:
+        spec: names the objective in any process.
+        objective: the objective here, in this process.
+        problem: what it poses.
+    """
+
+    spec: ObjectiveSpec
+    objective: Objective
+    problem: Problem
+
+
+def load_task(job: JobFile, document: Document) -> Task:
+    """Return what a job names.
+
+    Raises:
+        JobFileError: the objective is unknown or wrongly set up, the space makes no sense, a
+            formula does not parse, the recipe is unknown; with file, line and key.
+    """
+    _check_recipe(job, document)
+    spec = _objective_spec(job, document)
+    (kind,) = job.objective
+    try:
+        objective = load_objective(spec.kind, spec.settings)
+    except ObjectiveError as error:
+        raise _at(document, ("objective", kind), error) from None
+    return Task(spec, objective, _problem(job, document, objective, kind))
+
+
+def find_modules_beside(folder: Path) -> None:
+    """Let objectives be imported from a folder, here and in every process started from here."""
+    place = str(folder.resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if place not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([place, *(path for path in paths if path)])
+
+
+def _at(document: Document, path: KeyPath, error: Exception) -> JobFileError:
+    return JobFileError(f"{document.place(path)}: {error}")
+
+
+def _check_recipe(job: JobFile, document: Document) -> None:
+    try:
+        preset(job.recipe)
+    except RecipeError as error:
+        raise _at(document, ("recipe",), error) from None
+
+
+def _objective_spec(job: JobFile, document: Document) -> ObjectiveSpec:
+    ((kind, settings),) = job.objective.items()
+    installed = installed_objectives()
+    if kind not in installed:
+        meant = close_matches(kind, sorted(installed)) or f"; installed are {', '.join(sorted(installed))}"
+        raise JobFileError(f"{document.place(('objective', kind))}: no such objective{meant}")
+    if settings is None:
+        settings = {}
+    if not isinstance(settings, Mapping):
+        settings = {_first_parameter(kind, document): settings}
+    return ObjectiveSpec(kind, dict(settings))
+
+
+def _first_parameter(kind: str, document: Document) -> str:
+    """Return the setting that a bare value stands for: `python: m:f` is `python: {function: m:f}`."""
+    try:
+        loaded = installed_objectives()[kind].load()
+        return next(iter(inspect.signature(loaded).parameters))
+    except (ImportError, AttributeError, ValueError, StopIteration) as error:
+        raise JobFileError(
+            f"{document.place(('objective', kind))}: write its settings as a mapping ({error})"
+        ) from None
+
+
+def _problem(job: JobFile, document: Document, objective: Objective, kind: str) -> Problem:
+    own: Problem | None = getattr(objective, "problem", None)
+    if job.space is not None:
+        dimensions = _dimensions(job, document)
+    elif own is not None:
+        dimensions = dict(own.space.dimensions)
+    else:
+        raise JobFileError(
+            f"{document.name}: {kind!r} does not know where to search; add the key 'space', such as "
+            "`space: {x: {real: [0, 1]}}`"
+        )
+    on_parameters, measured = _split_constraints(job, document, frozenset(dimensions))
+    known: list[Any] = list(on_parameters)
+    if own is not None:
+        # a space in the job file replaces the objective's whole, with the constraints on it
+        known = [*(own.space.constraints if job.space is None else ()), *known]
+        measured = [*own.constraints, *measured]
+    try:
+        space = Space(dimensions, constraints=known)
+    except SpaceError as error:
+        raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
+    objectives: Mapping[str, str] | None = job.objectives
+    maximize = job.maximize
+    if own is not None and objectives is None and not maximize:
+        objectives, maximize = own.objectives, own.maximize
+    try:
+        return Problem(space, objectives=objectives, constraints=measured, maximize=maximize)
+    except (ProblemError, ExpressionError) as error:
+        raise _at(document, ("objectives",), error) from None
+
+
+def _dimensions(job: JobFile, document: Document) -> dict[str, Any]:
+    dimensions: dict[str, Any] = {}
+    for name, form in (job.space or {}).items():
+        place = ("space", name)
+        if isinstance(form, list) and len(form) == 2 and all(_is_number(end) for end in form):
+            raise JobFileError(
+                f"{document.place(place)}: {form} could be a range or two choices; write "
+                f"{{real: {form}}}, {{integer: {form}}} or {{choice: {form}}}"
+            )
+        try:
+            # one at a time, so that an error is shown at its line; conditions are left to the whole
+            plain = {k: v for k, v in form.items() if k != "active_when"} if isinstance(form, dict) else form
+            Space({name: plain})
+        except SpaceError as error:
+            raise JobFileError(f"{document.place(place)}: {_without_name(name, error)}") from None
+        dimensions[name] = form
+    try:
+        return dict(Space(dimensions).dimensions)
+    except SpaceError as error:
+        raise _at(document, ("space",), error) from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _without_name(name: str, error: SpaceError) -> str:
+    return str(error).removeprefix(f"{name}: ")
+
+
+def _split_constraints(
+    job: JobFile, document: Document, names: frozenset[str]
+) -> tuple[list[str], list[str]]:
+    """Return the constraints on parameters, and those on what is measured."""
+    known, measured = [], []
+    for index, text in enumerate(job.constraints):
+        place = ("constraints", index)
+        try:
+            used = Expression.parse(text).names
+        except ExpressionError as error:
+            raise _at(document, place, error) from None
+        if used <= names:
+            known.append(text)
+        elif used.isdisjoint(names):
+            measured.append(text)
+        else:
+            raise JobFileError(
+                f"{document.place(place)}: {text!r} mixes parameters {sorted(used & names)} with "
+                f"{sorted(used - names)}; write it on one kind, and return the metric that it needs"
+            )
+    return known, measured

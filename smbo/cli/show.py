@@ -1,0 +1,91 @@
+"""`smbo show`: the best trial, the recommended point, and a table of trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from smbo import results
+from smbo.cli.standing import recommendation_of, value_text
+from smbo.cli.target import load, study_argument
+from smbo.study import Study
+from smbo.trials import Trial, TrialState
+
+_HIDDEN = ("seed", "fidelity")
+
+
+@click.command(name="show")
+@study_argument
+@click.option(
+    "--rows", type=click.IntRange(min=0), default=20, show_default=True, help="Trials in the table."
+)
+@click.option("--by", type=click.Choice(["value", "number"]), default="value", help="Order of the table.")
+@click.option("--metrics", is_flag=True, help="Show the columns of metrics too.")
+def command(study: str, store: str | None, rows: int, by: str, metrics: bool) -> None:
+    """Show the best trial, the recommended point and a table (STUDY is a name or a job file)."""
+    with load(study, store) as found:
+        for text in _best_and_recommended(found):
+            click.echo(text)
+        trials = found.trials
+        shown = _ordered(found, trials, by)[:rows]
+        if shown:
+            click.echo()
+            click.echo(_table(found, shown, metrics))
+        if len(trials) > len(shown):
+            click.echo(
+                f"… {len(trials) - len(shown)} more trials; --rows shows them, `smbo export` writes all"
+            )
+
+
+def _best_and_recommended(study: Study) -> list[str]:
+    name = study.problem.value_name
+    best, said = study.best, recommendation_of(study)
+    if best is None:
+        return ["no trial is complete and feasible yet"]
+    sem = "" if best.sem is None else f" ± {best.sem:.2g}"
+    lines = [f"best {name} seen: {best.value:.6g}{sem} (trial {best.number})", *_point(best.params)]
+    if said is not None:
+        spread = "" if said.std != said.std else f" ± {said.std:.2g}"
+        lines.append(f"recommended: {name} {said.mean:.6g}{spread} by the posterior (trial {said.number})")
+        lines += _point(said.params) if said.number != best.number else ["  the same point"]
+    return lines
+
+
+def _point(params: Mapping[str, Any]) -> list[str]:
+    width = max((len(name) for name in params), default=0)
+    return [f"  {name:<{width}}  {value_text(value)}" for name, value in params.items()]
+
+
+def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
+    if by == "number":
+        return sorted(trials, key=lambda trial: trial.number)
+
+    def rank(trial: Trial) -> tuple[int, float, int]:
+        if trial.state is not TrialState.COMPLETE or trial.value is None:
+            return (2, 0.0, trial.number)
+        return (int(trial.feasible is False), study.problem.sign * trial.value, trial.number)
+
+    return sorted(trials, key=rank)
+
+
+def _table(study: Study, trials: Sequence[Trial], metrics: bool) -> str:
+    table = results.columns(study.problem, trials)
+    kept = {
+        name: values
+        for name, values in table.items()
+        if name not in _HIDDEN
+        and (metrics or not name.startswith("metrics."))
+        and any(value is not None for value in values)
+    }
+    # results puts trials in the order of their numbers; the table keeps the order asked for
+    numbers = kept["number"]
+    order = [numbers.index(trial.number) for trial in trials]
+    cells = [
+        [name.removeprefix("params."), *(value_text(values[i]) for i in order)]
+        for name, values in kept.items()
+    ]
+    widths = [max(len(cell) for cell in column) for column in cells]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in zip(*cells)]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,68 @@
+"""`smbo status`: where a study stands, in a few lines."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from smbo.cli import lock
+from smbo.cli.quantities import duration_text
+from smbo.cli.standing import Standing, standing
+from smbo.cli.target import load, study_argument
+from smbo.study import Study
+
+
+@click.command(name="status")
+@study_argument
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(study: str, store: str | None, as_json: bool) -> None:
+    """Say where a study stands (STUDY is its name or its job file)."""
+    with load(study, store) as found:
+        now = standing(found)
+        driver = lock.holder(found.spool_folder)
+        if as_json:
+            click.echo(json.dumps(_as_json(found, now, driver), indent=1))
+        else:
+            click.echo("\n".join(_lines(found, now, driver)))
+
+
+def _lines(study: Study, now: Standing, driver: str | None) -> list[str]:
+    budget, spent = study.budget, study.spent
+    name = study.problem.value_name
+    lines = [f"{study.name}: {now.word}" + (f" ({now.used_up})" if now.used_up else "")]
+    lines.append(f"  driver       {driver if driver is not None else 'none is running'}")
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(now.counts.items())) or "none yet"
+    lines.append(f"  trials       {counts}; {spent.trials} of {budget.trials or 'any number'} asked for")
+    of = f" of {duration_text(budget.time_seconds)}" if budget.time_seconds is not None else ""
+    lines.append(f"  time         {duration_text(spent.seconds)}{of}")
+    if budget.failures is not None:
+        lines.append(f"  failures     {spent.failures}, {budget.failures} end the study")
+    if now.best is not None:
+        lines.append(f"  best {name}   {now.best.value:.6g} (trial {now.best.number})")
+    if now.recommendation is not None:
+        said = now.recommendation
+        spread = "" if said.std != said.std else f" ± {said.std:.2g}"
+        lines.append(f"  recommended  {said.mean:.6g}{spread} by the posterior (trial {said.number})")
+    return lines
+
+
+def _as_json(study: Study, now: Standing, driver: str | None) -> dict[str, object]:
+    said, best = now.recommendation, now.best
+    return {
+        "study": study.name,
+        "state": now.word,
+        "used_up": now.used_up,
+        "driver": driver,
+        "trials": now.counts,
+        "budget": study.budget.to_json(),
+        "spent": {"trials": study.spent.trials, "failures": study.spent.failures},
+        "best": None if best is None else {"trial": best.number, "value": best.value},
+        "recommended": None
+        if said is None
+        else {
+            "trial": said.number,
+            "mean": said.mean,
+            "std": None if said.std != said.std else said.std,
+        },
+    }

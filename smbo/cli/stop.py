@@ -1,0 +1,25 @@
+"""`smbo stop`: ask whoever runs a study to start nothing more."""
+
+from __future__ import annotations
+
+import click
+
+from smbo.cli import lock
+from smbo.cli.standing import standing
+from smbo.cli.target import load, study_argument
+
+
+@click.command(name="stop")
+@study_argument
+def command(study: str, store: str | None) -> None:
+    """End a running study once its running evaluations are done; `smbo resume` goes on."""
+    with load(study, store) as found:
+        if standing(found, recommend=False).is_finished:
+            click.echo(f"{found.name} is finished; there is nothing to stop")
+            return
+        driver = lock.holder(found.spool_folder)
+        if driver is None:
+            click.echo(f"{found.name} is not running; `smbo resume {found.name}` goes on with it")
+            return
+        found.stop()
+        click.echo(f"{found.name}: {driver} will stop when its running evaluations are done")

@@ -1,0 +1,40 @@
+"""The job of a study, kept in its store, so that `smbo resume NAME` needs no file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smbo.errors import StoreError
+from smbo.study import Study
+
+_KIND = "job"
+
+
+def keep_job(study: Study, job: Mapping[str, Any], folder: Path) -> None:
+    """Note in the store what this study was told to do, unless it says so already."""
+    payload = {"job": dict(job), "folder": str(folder.resolve())}
+    if _latest(study) != payload:
+        study.store.add_event(study.id, _KIND, payload)
+
+
+def stored_job(study: Study) -> tuple[dict[str, Any], Path]:
+    """Return the job that a study was last run with, and the folder its modules are in.
+
+    Raises:
+        StoreError: it was never run from the command line.
+    """
+    payload = _latest(study)
+    if payload is None:
+        raise StoreError(
+            f"study {study.name} was not run by `smbo run`, so its store does not know its objective; "
+            "run it with a job file"
+        )
+    return dict(payload["job"]), Path(payload["folder"])
+
+
+def _latest(study: Study) -> dict[str, Any] | None:
+    found = [event.payload for event in study.store.events(study.id) if event.kind == _KIND]
+    return dict(json.loads(found[-1])) if found else None
