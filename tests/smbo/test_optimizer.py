@@ -24,10 +24,12 @@ from smbo.optimizer import Optimizer, encode, trial_seed
 from smbo.problem import Outcome, Problem
 from smbo.propose import Recipe
 from smbo.space import Integer, Real, Space
-from smbo.surrogates import GP
+from smbo.surrogates import GP, Forest
 from smbo.trials import Trial, TrialState
 
-RECIPES = ["gp", "forest", "random", "sobol"]
+# a small forest: what is tested here is the asking and telling, not how well it learns
+SMALL_FOREST = Recipe(surrogate=Forest(n_trees=8))
+RECIPES = ["gp", pytest.param(SMALL_FOREST, id="forest"), "random", "sobol"]
 SPACE = {"x": (0.0, 1.0), "y": Real(1e-3, 1.0, log=True), "m": ["a", "b"], "n": (1, 4)}
 
 
