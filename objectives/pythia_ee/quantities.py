@@ -7,7 +7,7 @@ spectra of identified hadrons.  Definitions as in the measurements cited in data
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -40,12 +40,16 @@ class Quantity:
             bin; "mean": the mean over events of the one entry that each has.
         label: for the axis, in matplotlib's mathtext.
         log_y: whether it spans decades.
+        log_x: whether its axis does.
+        family: what it is drawn together with.
     """
 
     entries: Callable[[Sample], Entries]
     kind: Kind
     label: str
     log_y: bool = True
+    log_x: bool = False
+    family: str = "Event shapes"
 
 
 def _shape(of_events: Callable[[Sample], Array]) -> Callable[[Sample], Entries]:
@@ -155,7 +159,7 @@ def _charged_spectra() -> dict[str, Quantity]:
         return Quantity(entries, "density", label, log_y)
 
     return {
-        "x_p_charged": density(_all_charged(_x_p), "$x_p$"),
+        "x_p_charged": Quantity(_all_charged(_x_p), "density", "$x_p$", log_x=True),
         "xi_p_charged": density(
             _all_charged(lambda particles: _minus_log(_x_p(particles))), r"$\xi_p=-\ln x_p$", log_y=False
         ),
@@ -220,7 +224,7 @@ def _identified_spectra() -> dict[str, Quantity]:
     photons = _hadrons((22,), lambda particles: _minus_log(_x_p(particles)))
     return {
         **{
-            name: Quantity(_hadrons(ids, _x_p), "density", f"$x_p({symbol})$")
+            name: Quantity(_hadrons(ids, _x_p), "density", f"$x_p({symbol})$", log_x=True)
             for name, (ids, symbol) in in_momentum.items()
         },
         **{
@@ -228,6 +232,7 @@ def _identified_spectra() -> dict[str, Quantity]:
                 _hadrons(ids, lambda particles: particles.energy / BEAM_ENERGY_GEV),
                 "density",
                 f"$x_E({symbol})$",
+                log_x=True,
             )
             for name, (ids, symbol) in in_energy.items()
         },
@@ -235,4 +240,12 @@ def _identified_spectra() -> dict[str, Quantity]:
     }
 
 
-QUANTITIES: Mapping[str, Quantity] = {**_event_shapes(), **_charged_spectra(), **_identified_spectra()}
+def _in_family(family: str, quantities: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    return {name: replace(quantity, family=family) for name, quantity in quantities.items()}
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    **_in_family("Event shapes", _event_shapes()),
+    **_in_family("Charged particles", _charged_spectra()),
+    **_in_family("Identified hadrons", _identified_spectra()),
+}
