@@ -1,0 +1,98 @@
+"""A serial run that is killed and started again equals one that was left alone."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from smbo.study import Study
+from smbo.trials import TrialState
+
+# Evaluations leave a mark when they begin and one when they end, so that those who ran twice show.
+DRIVER = """
+import os, sys, time
+from scheduler.retry import RetryPolicy
+from smbo import Budget, Study
+
+url, marks, pause = sys.argv[1], sys.argv[2], float(sys.argv[3])
+
+def mark(word, seed):
+    with open(marks, "a") as file:
+        file.write(f"{word} {seed}\\n")
+
+def objective(params, context):
+    mark("began", context.seed)
+    time.sleep(pause)
+    value = (params["x"] - 0.3) ** 2 + params["n"] + 1e-6 * (context.seed % 1000)
+    mark("ended", context.seed)
+    return value
+
+space = {"x": (0.0, 1.0), "n": (1, 4)}
+study = Study.open(url, "s", space, recipe=sys.argv[4], seed=3, budget=Budget(trials=int(sys.argv[5])))
+print("ready", flush=True)
+study.run(objective, retries=RetryPolicy(losses=1000))
+study.close()
+"""
+
+
+def driver(folder, recipe, trials, pause):
+    arguments = [f"sqlite:///{folder}/runs.db", f"{folder}/marks", str(pause), recipe, str(trials)]
+    return subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], stdout=subprocess.PIPE, text=True)
+
+
+def log_of(folder):
+    with Study.load(f"sqlite:///{folder}/runs.db", "s") as study:
+        return [(trial.number, trial.state, trial.params, trial.seed, trial.value) for trial in study.trials]
+
+
+def undisturbed(folder, recipe, trials):
+    folder.mkdir()
+    process = driver(folder, recipe, trials, pause=0.0)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    return log_of(folder)
+
+
+def disturbed(folder, recipe, trials, rng, longest_seconds):
+    """Run to the end, killing the driver after random times; return how often it was killed."""
+    folder.mkdir()
+    kills = 0
+    while True:
+        process = driver(folder, recipe, trials, pause=0.02)
+        process.stdout.readline()
+        time.sleep(rng.uniform(0.0, longest_seconds))
+        if kills < 6 and process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.communicate(timeout=120)
+        if process.returncode == 0:
+            return kills
+        assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("recipe", "trials", "longest_seconds"), [("random", 30, 0.7), ("gp", 12, 1.5)])
+def test_a_killed_and_resumed_run_equals_the_undisturbed_one(tmp_path, recipe, trials, longest_seconds):
+    expected = undisturbed(tmp_path / "calm", recipe, trials)
+    kills = disturbed(tmp_path / "rough", recipe, trials, random.Random(1), longest_seconds)
+    assert kills >= 3, "the run was over before it could be disturbed"
+    assert log_of(tmp_path / "rough") == expected
+    assert len(expected) == trials
+    assert {state for _, state, *_ in expected} == {TrialState.COMPLETE}
+
+    marks = Counter((tmp_path / "rough" / "marks").read_text().splitlines())
+    finished = {name: count for name, count in marks.items() if name.startswith("ended")}
+    # between the objective's own last line and the spool there is a moment in which a kill costs it
+    assert sum(finished.values()) - len(finished) <= 1, "finished evaluations were run again"
+    with Study.load(f"sqlite:///{tmp_path}/rough/runs.db", "s") as study:
+        attempts = study.store.attempts(study.id)
+        events = [event.seq for event in study.store.events(study.id)]
+    assert len({attempt.token for attempt in attempts}) == len(attempts)
+    assert all(attempt.outcome is not None for attempt in attempts)
+    assert events == list(range(1, len(events) + 1))
