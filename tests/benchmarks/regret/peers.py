@@ -1,0 +1,208 @@
+"""The optimizers of the regret benchmark behind one face: ask, tell, recommend.
+
+Each peer runs with its own recommended defaults.  A peer is imported only when it is used, as no
+one environment holds them all.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from problems import BenchmarkProblem
+
+
+class Peer(Protocol):
+    """One optimizer at work on one problem."""
+
+    def ask(self) -> tuple[Any, list[Any]]:
+        """Return a handle and a point."""
+        ...
+
+    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None: ...
+
+    def recommend(self) -> list[Any] | None:
+        """Return the point it would hand over, or None for the best seen."""
+        ...
+
+
+class Random:
+    packages = ("numpy",)
+
+    def __init__(self, problem: BenchmarkProblem, seed: int, budget: int) -> None:
+        self.problem, self.rng = problem, np.random.default_rng([seed, 77])
+
+    def ask(self) -> tuple[Any, list[Any]]:
+        return None, self.problem.random_point(self.rng)
+
+    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+        pass
+
+    def recommend(self) -> list[Any] | None:
+        return None
+
+
+class Smbo:
+    packages = ("smbo",)
+    recipe = "auto"
+
+    def __init__(self, problem: BenchmarkProblem, seed: int, budget: int) -> None:
+        from smbo import Categorical, Integer, Optimizer, Real
+
+        space: dict[str, Any] = {}
+        for i, v in enumerate(problem.variables):
+            if v.kind == "choice":
+                space[f"x{i}"] = Categorical(list(v.choices))
+            elif v.kind == "integer":
+                space[f"x{i}"] = Integer(int(v.low), int(v.high), log=v.log)
+            else:
+                space[f"x{i}"] = Real(v.low, v.high, log=v.log)
+        self.names = list(space)
+        self.optimizer = Optimizer(space, recipe=self.recipe, seed=seed)
+
+    def ask(self) -> tuple[Any, list[Any]]:
+        trial = self.optimizer.ask()
+        return trial, [trial.params[name] for name in self.names]
+
+    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+        self.optimizer.tell(handle, value)
+
+    def recommend(self) -> list[Any] | None:
+        params = self.optimizer.recommend().params
+        return [params[name] for name in self.names]
+
+
+class SmboGP(Smbo):
+    recipe = "gp"
+
+
+class OptunaTPE:
+    packages = ("optuna",)
+
+    def __init__(self, problem: BenchmarkProblem, seed: int, budget: int) -> None:
+        import optuna
+
+        warnings.simplefilter("ignore")
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.space = {
+            f"x{i}": optuna.distributions.CategoricalDistribution(v.choices)
+            if v.kind == "choice"
+            else optuna.distributions.IntDistribution(int(v.low), int(v.high), log=v.log)
+            if v.kind == "integer"
+            else optuna.distributions.FloatDistribution(v.low, v.high, log=v.log)
+            for i, v in enumerate(problem.variables)
+        }
+        self.study = optuna.create_study(sampler=self.sampler(optuna, seed, problem))
+
+    def sampler(self, optuna: Any, seed: int, problem: BenchmarkProblem) -> Any:
+        return optuna.samplers.TPESampler(seed=seed, constant_liar=problem.workers > 1)
+
+    def ask(self) -> tuple[Any, list[Any]]:
+        trial = self.study.ask(self.space)
+        return trial, [trial.params[name] for name in self.space]
+
+    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+        self.study.tell(handle, value)
+
+    def recommend(self) -> list[Any] | None:
+        return None
+
+
+class OptunaGP(OptunaTPE):
+    packages = ("optuna", "torch")
+
+    def sampler(self, optuna: Any, seed: int, problem: BenchmarkProblem) -> Any:
+        import torch
+
+        torch.set_num_threads(1)
+        return optuna.samplers.GPSampler(seed=seed, deterministic_objective=problem.noise == 0)
+
+
+class CMA:
+    """cma on the unit cube, integers and choices by rounding, random start, sigma 1/4."""
+
+    packages = ("cma",)
+
+    def __init__(self, problem: BenchmarkProblem, seed: int, budget: int) -> None:
+        import cma
+
+        self.problem = problem
+        rng = np.random.default_rng([seed, 78])
+        self.strategy = cma.CMAEvolutionStrategy(
+            rng.random(len(problem.variables)), 0.25, {"bounds": [0, 1], "seed": seed + 1, "verbose": -9}
+        )
+        self.queue: list[np.ndarray] = []
+        self.told: list[tuple[np.ndarray, float]] = []
+
+    def ask(self) -> tuple[Any, list[Any]]:
+        if not self.queue:
+            self.queue = list(self.strategy.ask())
+        unit = self.queue.pop(0)
+        return unit, [v.from_unit(u) for v, u in zip(self.problem.variables, unit)]
+
+    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+        self.told.append((handle, value))
+        if len(self.told) >= self.strategy.popsize:
+            self.strategy.tell(*zip(*self.told))
+            self.told = []
+
+    def recommend(self) -> list[Any] | None:
+        return None
+
+
+class HEBO:
+    packages = ("HEBO",)
+
+    def __init__(self, problem: BenchmarkProblem, seed: int, budget: int) -> None:
+        import torch
+        from hebo.design_space.design_space import DesignSpace
+        from hebo.optimizers.hebo import HEBO as Hebo
+
+        torch.set_num_threads(1)
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        logging.disable(logging.WARNING)
+        warnings.simplefilter("ignore")
+        kinds = {"choice": ("cat", "cat"), "integer": ("int", "int_exponent"), "real": ("num", "pow")}
+        parameters = []
+        for i, v in enumerate(problem.variables):
+            kind = kinds[v.kind][bool(v.log)]
+            entry: dict[str, Any] = {"name": f"x{i}", "type": kind}
+            if v.kind == "choice":
+                entry["categories"] = list(v.choices)
+            else:
+                entry.update(lb=v.low, ub=v.high)
+            if v.log:
+                entry["base"] = 10
+            parameters.append(entry)
+        self.optimizer = Hebo(DesignSpace().parse(parameters), scramble_seed=seed)
+
+    def ask(self) -> tuple[Any, list[Any]]:
+        frame = self.optimizer.suggest(n_suggestions=1)
+        return frame, list(frame.iloc[0].values)
+
+    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+        self.optimizer.observe(handle, np.array([[value]]))
+
+    def recommend(self) -> list[Any] | None:
+        return None
+
+
+PEERS: dict[str, Any] = {
+    "random": Random,
+    "smbo": Smbo,
+    "smbo_gp": SmboGP,
+    "optuna_tpe": OptunaTPE,
+    "optuna_gp": OptunaGP,
+    "cma": CMA,
+    "hebo": HEBO,
+}
+
+
+def versions(name: str) -> dict[str, str]:
+    """Return the versions of the packages that a peer stands on."""
+    return {package: importlib.metadata.version(package) for package in PEERS[name].packages}
