@@ -164,7 +164,7 @@ class HEBO:
 
         torch.set_num_threads(1)
         torch.manual_seed(seed)
-        np.random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - HEBO draws from the global state
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
         kinds = {"choice": ("cat", "cat"), "integer": ("int", "int_exponent"), "real": ("num", "pow")}

@@ -25,8 +25,8 @@ import numpy as np
 
 TUNING = {
     "smooth": (
-        "branin2", "hartmann3", "ackley5", "rosenbrock4", "griewank6", "bbob_f2_d5", "bbob_f15_d5", "bbob_f21_d3",
-        "bbob_f6_d10", "bbob_f10_d20", "bbob_f17_d2", "bbob_f8_d20",
+        "branin2", "hartmann3", "ackley5", "rosenbrock4", "griewank6", "bbob_f2_d5", "bbob_f15_d5",
+        "bbob_f21_d3", "bbob_f6_d10", "bbob_f10_d20", "bbob_f17_d2", "bbob_f8_d20",
     ),
     "noisy": ("branin2+noise5", "hartmann3+noise10", "ackley5+noise5", "bbob_f15_d5+noise10"),
     "mixed": ("mixint_f3_d5", "mixint_f15_d10", "gbt_diabetes", "mlp_digits"),
@@ -37,7 +37,10 @@ HELD_OUT = {
         "camel2", "hartmann6", "levy6", "shekel4", "styblinski5", "goldstein2", "bbob_f8_d5", "bbob_f13_d3",
         "bbob_f17_d5", "bbob_f22_d2", "bbob_f20_d10", "bbob_f1_d20", "bbob_f13_d20", "bbob_f3_d3",
     ),
-    "noisy": ("hartmann6+noise5", "camel2+noise10", "levy6+noise5", "bbob_f8_d5+noise5", "rosenbrock4+noise10"),
+    "noisy": (
+        "hartmann6+noise5", "camel2+noise10", "levy6+noise5", "bbob_f8_d5+noise5",
+        "rosenbrock4+noise10",
+    ),
     "mixed": ("mixint_f8_d5", "mixint_f1_d10", "svr_diabetes", "rf_breast"),
     "batch": ("hartmann6@q4", "hartmann6@q8", "rosenbrock4@q8", "levy6@q4"),
 }  # fmt: skip
@@ -86,9 +89,16 @@ class BenchmarkProblem:
 
 _HARTMANN_C = np.array([1.0, 1.2, 3.0, 3.2])
 _HARTMANN3_A = np.array([[3, 10, 30], [0.1, 10, 35], [3, 10, 30], [0.1, 10, 35]])
-_HARTMANN3_P = 1e-4 * np.array([[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]])
+_HARTMANN3_P = 1e-4 * np.array(
+    [[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]]
+)
 _HARTMANN6_A = np.array(
-    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
+    [
+        [10, 3, 17, 3.5, 1.7, 8],
+        [0.05, 10, 17, 0.1, 8, 14],
+        [3, 3.5, 1.7, 10, 17, 8],
+        [17, 8, 0.05, 10, 0.1, 14],
+    ]
 )
 _HARTMANN6_P = 1e-4 * np.array(
     [
@@ -98,15 +108,17 @@ _HARTMANN6_P = 1e-4 * np.array(
         [4047, 8828, 8732, 5743, 1091, 381],
     ]
 )
-_SHEKEL_C = np.array(
-    [[4, 1, 8, 6, 3, 2, 5, 8, 6, 7], [4, 1, 8, 6, 7, 9, 3, 1, 2, 3.6]] * 2, dtype=float
-)
+_SHEKEL_C = np.array([[4, 1, 8, 6, 3, 2, 5, 8, 6, 7], [4, 1, 8, 6, 7, 9, 3, 1, 2, 3.6]] * 2, dtype=float)
 _SHEKEL_B = 0.1 * np.array([1, 2, 2, 4, 4, 6, 3, 7, 5, 5])
 
 
 def _branin(x: np.ndarray) -> float:
     a, b = x
-    return (b - 5.1 / (4 * np.pi**2) * a**2 + 5 / np.pi * a - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(a) + 10
+    return (
+        (b - 5.1 / (4 * np.pi**2) * a**2 + 5 / np.pi * a - 6) ** 2
+        + 10 * (1 - 1 / (8 * np.pi)) * np.cos(a)
+        + 10
+    )
 
 
 def _camel(x: np.ndarray) -> float:
@@ -255,7 +267,9 @@ def _svr(x: Sequence[Any], seed: int) -> float:
 
     c, gamma, epsilon, kernel, degree = x
     return _loss(
-        lambda: SVR(C=c, gamma=gamma, epsilon=epsilon, kernel=kernel, degree=degree, max_iter=3000), "diabetes", seed
+        lambda: SVR(C=c, gamma=gamma, epsilon=epsilon, kernel=kernel, degree=degree, max_iter=3000),
+        "diabetes",
+        seed,
     )
 
 
@@ -265,8 +279,8 @@ def _forest(x: Sequence[Any], seed: int) -> float:
     trees, depth, features, criterion, leaf, bootstrap = x
     return _loss(
         lambda: RandomForestClassifier(
-            trees, max_depth=depth, max_features=features, criterion=criterion, min_samples_leaf=leaf,
-            bootstrap=bootstrap == "yes", random_state=0,
+            trees, max_depth=depth, max_features=features, criterion=criterion,
+            min_samples_leaf=leaf, bootstrap=bootstrap == "yes", random_state=0,
         ),
         "breast_cancer",
         seed,
@@ -279,8 +293,8 @@ def _boosting(x: Sequence[Any], seed: int) -> float:
     rate, trees, depth, subsample, features, leaf = x
     return _loss(
         lambda: GradientBoostingRegressor(
-            learning_rate=rate, n_estimators=trees, max_depth=depth, subsample=subsample, min_samples_leaf=leaf,
-            max_features=None if features == "all" else features, random_state=0,
+            learning_rate=rate, n_estimators=trees, max_depth=depth, subsample=subsample,
+            min_samples_leaf=leaf, max_features=None if features == "all" else features, random_state=0,
         ),
         "diabetes",
         seed,
@@ -293,8 +307,8 @@ def _perceptron(x: Sequence[Any], seed: int) -> float:
     width, alpha, rate, activation, batch, solver = x
     return _loss(
         lambda: MLPClassifier(
-            (width,), alpha=alpha, learning_rate_init=rate, activation=activation, batch_size=batch, solver=solver,
-            max_iter=6, random_state=0,
+            (width,), alpha=alpha, learning_rate_init=rate, activation=activation, batch_size=batch,
+            solver=solver, max_iter=6, random_state=0,
         ),
         "digits",
         seed,
@@ -324,7 +338,10 @@ _TASKS: dict[str, tuple[Callable[[Sequence[Any], int], float], list[Variable]]] 
     ),
     "gbt_diabetes": (
         _boosting,
-        [_r(5e-3, 1, True), _i(5, 60, True), _i(1, 5), _r(0.3, 1), _c("sqrt", "log2", "all"), _i(1, 50, True)],
+        [
+            _r(5e-3, 1, True), _i(5, 60, True), _i(1, 5), _r(0.3, 1), _c("sqrt", "log2", "all"),
+            _i(1, 50, True),
+        ],
     ),
     "mlp_digits": (
         _perceptron,

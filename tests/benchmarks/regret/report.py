@@ -105,7 +105,9 @@ def table(rows: list[dict[str, Any]], names: list[str], budget: int, cache: Path
             theirs = np.log([result[(against, *run)] for run in shared])
             low, high = interval(_by_problem(theirs - mine, shared))
             ratio = np.exp(np.mean(theirs - mine))
-            text = f"| {peer} | {len(shared)} | {np.exp(mine.mean()):.3g} | {ratio:.2f} | {low:.2f}-{high:.2f} |"
+            text = (
+                f"| {peer} | {len(shared)} | {np.exp(mine.mean()):.3g} | {ratio:.2f} | {low:.2f}-{high:.2f} |"
+            )
             lines.append((mine.mean(), f"{text} {ranks.get(peer, np.nan):.2f} |"))
         print("\n".join(line for _, line in sorted(lines)))
 
@@ -133,12 +135,16 @@ def _ranks(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--results", type=Path, required=True, help="folder of .jsonl files")
     parser.add_argument("--problems", default="held-out")
     parser.add_argument("--budgets", default="30,100")
     parser.add_argument("--against", default="smbo")
-    parser.add_argument("--cache", type=Path, help="folder for random search's values; beside the results by default")
+    parser.add_argument(
+        "--cache", type=Path, help="folder for random search's values; beside the results by default"
+    )
     parser.add_argument("--per-problem", type=int, help="also print geometric means by problem after so many")
     arguments = parser.parse_args()
     rows = [
@@ -157,7 +163,11 @@ def main() -> None:
         print("|---" * (len(peers) + 1) + "|")
         for name in names:
             cells = [[v for (q, p, _), v in result.items() if q == peer and p == name] for peer in peers]
-            print(f"| {name} | " + " | ".join(f"{np.exp(np.mean(np.log(c))):.3g}" if c else "–" for c in cells) + " |")
+            print(
+                f"| {name} | "
+                + " | ".join(f"{np.exp(np.mean(np.log(c))):.3g}" if c else "–" for c in cells)
+                + " |"
+            )
 
 
 if __name__ == "__main__":

@@ -60,7 +60,9 @@ def run(peer: str, problem: problems.BenchmarkProblem, seed: int, budget: int) -
         told.append(seen)
         if problem.noise and len(values) in CHECKPOINTS:
             choice = optimizer.recommend()
-            recommended[len(values)] = values[int(np.argmin(told))] if choice is None else problem.function(choice)
+            recommended[len(values)] = (
+                values[int(np.argmin(told))] if choice is None else problem.function(choice)
+            )
     return {
         "peer": peer,
         "problem": problem.name,
@@ -89,7 +91,9 @@ def selected(choice: str) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--peer", choices=sorted(PEERS), required=True)
     parser.add_argument("--problems", required=True)
     parser.add_argument("--seeds", default="0-9")
@@ -108,7 +112,11 @@ def main() -> None:
             row = run(arguments.peer, problems.make(name, seed), seed, arguments.budget)
             with arguments.out.open("a") as stream:
                 stream.write(json.dumps(row) + "\n")
-            print(f"{arguments.peer} {name} seed {seed}: best {min(row['values']):.6g}", file=sys.stderr, flush=True)
+            print(
+                f"{arguments.peer} {name} seed {seed}: best {min(row['values']):.6g}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
