@@ -12,9 +12,9 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from smbo.dimensions import from_plain
 from smbo.errors import ObjectiveError
 from smbo.evidence import Array
+from smbo.plain import from_plain
 from smbo.problem import Context, Objective, Outcome, Returned, as_outcome
 
 ENTRY_POINTS = "smbo.objectives"

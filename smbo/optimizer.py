@@ -10,19 +10,33 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 
 from smbo.errors import AlreadyTold, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.evidence import Evidence
+from smbo.judging import judge
 from smbo.presets import preset
-from smbo.problem import Outcome, Problem, Returned
+from smbo.problem import Problem, Returned
 from smbo.propose import Recipe, propose, recommend
 from smbo.space import Space
 from smbo.surrogates.base import Memory
 from smbo.trials import Recommendation, Trial, TrialState
+
+__all__ = [
+    "Asked",
+    "Optimizer",
+    "Told",
+    "best_trial",
+    "checked_seed",
+    "encode",
+    "judge",
+    "recommendation",
+    "suggest",
+    "trial_seed",
+]
 
 # What the random numbers are for: the first entry of the spawn key of their seed.
 _FOR_PROPOSALS = 0
@@ -96,73 +110,6 @@ def trial_seed(study_seed: int, number: int) -> int:
     return mixed
 
 
-def judge(
-    problem: Problem,
-    trial: Trial,
-    result: Returned | None = None,
-    sem: float | None = None,
-    cost: float | None = None,
-    *,
-    status: str | None = None,
-    reason: str | None = None,
-    error: str | None = None,
-) -> Trial:
-    """Return a trial with the result that was told for it.
-
-    A value that is not finite makes the trial FAILED with the reason "non-finite".
-
-    Raises:
-        TellError: the result is of no known form, lacks a metric, or contradicts the status.
-    """
-    if status not in (None, "complete", "failed", "cancelled"):
-        raise TellError(f"status={status!r}: write 'complete', 'failed' or 'cancelled'")
-    if status in ("failed", "cancelled"):
-        if result is not None:
-            raise TellError(f"trial {trial.number}: a result beside status={status!r}; tell one of them")
-        state = TrialState.FAILED if status == "failed" else TrialState.CANCELLED
-        return replace(trial, state=state, reason=reason or status, error=error, cost=_cost(trial, cost))
-    if result is None:
-        raise TellError(f"trial {trial.number}: no result; give a value, or status='failed'")
-    if reason is not None:
-        raise TellError(
-            f"trial {trial.number}: reason={reason!r} beside a result; it goes with status='failed'"
-        )
-    try:
-        outcome = problem.outcome(result)
-    except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
-        raise TellError(f"trial {trial.number}: {problem_error}") from None
-    return _recorded(problem, trial, outcome, sem, cost)
-
-
-def _recorded(
-    problem: Problem, trial: Trial, outcome: Outcome, sem: float | None, cost: float | None
-) -> Trial:
-    """Return the trial as complete, or as failed where a number is not finite."""
-    value = outcome.value
-    assert value is not None  # problem.outcome fills it in
-    sem = outcome.sem if sem is None else _told_number(trial, "sem", sem)
-    cost = _cost(trial, outcome.cost if cost is None else cost)
-    if sem is not None and sem < 0:
-        raise TellError(f"trial {trial.number}: sem={sem!r} is negative; it is a standard error")
-    measured = replace(
-        trial,
-        cost=cost,
-        metrics=dict(outcome.metrics),
-        outputs=outcome.outputs,
-        outputs_variance=outcome.outputs_variance,
-    )
-    if not math.isfinite(value) or (sem is not None and not math.isfinite(sem)):
-        told = f"value={value!r}, sem={sem!r}"
-        return replace(measured, state=TrialState.FAILED, reason="non-finite", error=told)
-    return replace(
-        measured,
-        state=TrialState.COMPLETE,
-        value=value,
-        sem=sem,
-        feasible=problem.is_feasible(outcome),
-    )
-
-
 def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
     """Return the feasible trial with the best told value (the first of equals), None if there is none."""
     found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
@@ -194,21 +141,6 @@ def _floats(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float
 def _value(trial: Trial) -> float:
     assert trial.value is not None
     return trial.value
-
-
-def _cost(trial: Trial, cost: float | None) -> float | None:
-    if cost is None:
-        return None
-    cost = _told_number(trial, "cost", cost)
-    if not (math.isfinite(cost) and cost >= 0):
-        raise TellError(f"trial {trial.number}: cost={cost!r}; a finite number from 0 up is needed")
-    return cost
-
-
-def _told_number(trial: Trial, name: str, value: Any) -> float:
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
-        raise TellError(f"trial {trial.number}: {name}={value!r}; a number is needed")
-    return float(value)
 
 
 # ------------------------------------------------------------------------------------------ the shell

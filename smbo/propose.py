@@ -105,7 +105,7 @@ def propose(
     evidence = replace(evidence, pending=np.concatenate([evidence.pending, points]))
     known = with_penalties(evidence)
     surrogate, learned = _trained(recipe.surrogate, known, memory)
-    more = select(surrogate, recipe.acquisition, known, problem.space, n - n_design, rng)
+    more = _selected(problem.space, surrogate, recipe.acquisition, known, n - n_design, rng)
     return Proposal(np.concatenate([points, more]), {**carried, **learned})
 
 
@@ -160,6 +160,23 @@ def with_penalties(evidence: Evidence) -> Evidence:
         costs=np.concatenate([evidence.costs, unknown]),
         feasible=np.concatenate([feasible, np.zeros(n_failed, dtype=np.bool_)]),
     )
+
+
+def _selected(
+    space: Space,
+    surrogate: Surrogate,
+    acquisition: Acquisition,
+    evidence: Evidence,
+    n: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Return n unit points that the acquisition chose, (n, d)."""
+    try:
+        return select(surrogate, acquisition, evidence, space, n, rng)
+    except SpaceExhausted:
+        # the search may have missed the last few points of a large finite space: look them up
+        taken = {_key(row) for row in np.concatenate([evidence.points, evidence.failed, evidence.pending])}
+        return np.array(_left_on_grid(space, taken, n, rng)).reshape(n, len(space.axes))
 
 
 def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:

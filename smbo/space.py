@@ -8,7 +8,6 @@ logarithmic grids are placed by logarithm.  Coordinates of inactive dimensions a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,24 +17,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.dimensions import (
-    Categorical,
-    Constant,
-    Dimension,
-    Integer,
-    Real,
-    as_dimension,
-    from_plain,
-    to_plain,
-)
-from smbo.errors import ExpressionError, PointError, SpaceError
+from smbo.choices import Categorical, Constant
+from smbo.dimensions import Dimension, Integer, Real
+from smbo.errors import PointError, SpaceError
 from smbo.evidence import Array, Axis
 from smbo.expressions import Expression
+from smbo.forms import as_dimension
+from smbo.plain import from_plain, to_plain
+from smbo.rules import Point, Rule, StoredCallable, conditions_of, hint, rule_name, rule_of
 
 __all__ = ["Categorical", "Constant", "Dimension", "Integer", "Point", "Real", "Space", "StoredCallable"]
 
-Point: TypeAlias = dict[str, Any]
-Rule: TypeAlias = "Expression | Callable[[Point], bool]"
 Columns: TypeAlias = dict[str, NDArray[Any]]
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -43,19 +35,6 @@ _LARGEST_GRID = 100_000  # points that are worth listing to count or to search t
 _MOST_TRIES = 2**18  # random points drawn before constraints are taken to exclude everything
 _MOST_TRIES_CALLABLE = 2**14  # the same where each costs a call of Python code
 _INACTIVE = 0.5
-
-
-@dataclass(frozen=True)
-class StoredCallable:
-    """Holds the place of a constraint that is Python code, which is stored by name only."""
-
-    name: str
-
-    def __call__(self, _point: Point) -> bool:
-        raise SpaceError(
-            f"the known constraint {self.name!r} is Python code, which is stored by name only; "
-            "open the study with the problem as it is in your code to propose points"
-        )
 
 
 @dataclass(frozen=True)
@@ -95,8 +74,8 @@ class Space:
         set_once(self, "dimensions", dimensions)
         set_once(self, "constraints", tuple(self.constraints))
         set_once(self, "axes", tuple(axis for axis in axes if axis is not None))
-        set_once(self, "_conditions", _conditions(dimensions))
-        set_once(self, "_rules", tuple(_rule(given, dimensions) for given in self.constraints))
+        set_once(self, "_conditions", conditions_of(dimensions))
+        set_once(self, "_rules", tuple(rule_of(given, dimensions) for given in self.constraints))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -241,7 +220,7 @@ class Space:
             raise PointError(f"a point is a mapping of names to values, got {point!r}")
         for name in point:
             if name not in self.dimensions:
-                raise PointError(f"{name!r} is no dimension of the space{_hint(name, self.dimensions)}")
+                raise PointError(f"{name!r} is no dimension of the space{hint(name, self.dimensions)}")
         known: Point = {}
         for name in self._in_dependency_order():
             dimension = self.dimensions[name]
@@ -259,7 +238,7 @@ class Space:
         for rule, given in zip(self._rules, self.constraints):
             applies = not isinstance(rule, Expression) or rule.names <= known.keys()
             if applies and not (rule.evaluate(known) if isinstance(rule, Expression) else _call(rule, known)):
-                raise PointError(f"the point {known!r} violates the known constraint {_name(given)!r}")
+                raise PointError(f"the point {known!r} violates the known constraint {rule_name(given)!r}")
         return known
 
     # ----------------------------------------------------------------------------------- storing
@@ -270,7 +249,7 @@ class Space:
         A callable is stored by its name only, as {"callable": "module:name"}.
         """
         constraints = [
-            given if isinstance(given, str) else {"callable": _name(given)} for given in self.constraints
+            given if isinstance(given, str) else {"callable": rule_name(given)} for given in self.constraints
         ]
         forms = [[name, dimension.to_form()] for name, dimension in self.dimensions.items()]
         return {"dimensions": forms, "constraints": constraints}
@@ -284,8 +263,8 @@ class Space:
         if not isinstance(data, Mapping):
             raise SpaceError(f"a space is a mapping of names to dimensions, got {data!r}")
         dimensions, constraints = data, list[Any]()
-        if isinstance(data.get("dimensions"), list):
-            dimensions, constraints = dict(data["dimensions"]), data.get("constraints", [])
+        if data.keys() == {"dimensions", "constraints"} and isinstance(data["dimensions"], list):
+            dimensions, constraints = dict(data["dimensions"]), data["constraints"]
         rules = [
             given if isinstance(given, str) else StoredCallable(given["callable"]) for given in constraints
         ]
@@ -358,59 +337,12 @@ class Space:
     def _sample_grid(self, n: int, rng: np.random.Generator, n_tried: int) -> Array:
         grid = self.grid()
         if grid is None or len(grid) == 0:
-            rules = [_name(given) for given in self.constraints]
+            rules = [rule_name(given) for given in self.constraints]
             raise SpaceError(
                 f"none of {n_tried} random points meets the constraints {rules}; "
                 "loosen them, or solve an equation for one of its dimensions and leave that out"
             )
         return grid[rng.integers(len(grid), size=n)]
-
-
-def _conditions(dimensions: Mapping[str, Dimension]) -> dict[str, Expression]:
-    """Return the conditions by dimension, each after those that it refers to."""
-    waiting: dict[str, Expression] = {}
-    for name, dimension in dimensions.items():
-        if dimension.active_when is not None:
-            waiting[name] = _formula(f"{name}: active_when", dimension.active_when, dimensions)
-    conditions: dict[str, Expression] = {}
-    while waiting:
-        ready = [name for name, formula in waiting.items() if not formula.names & waiting.keys()]
-        if not ready:
-            raise SpaceError(f"the conditions of {sorted(waiting)} refer to each other in a circle")
-        for name in ready:
-            conditions[name] = waiting.pop(name)
-    return conditions
-
-
-def _rule(given: Any, dimensions: Mapping[str, Dimension]) -> Rule:
-    if isinstance(given, str):
-        return _formula("constraint", given, dimensions)
-    if not callable(given):
-        raise SpaceError(f"a constraint is a formula or a callable, got {given!r}")
-    return given
-
-
-def _stored_rule(stored: Any) -> str | StoredCallable:
-    if isinstance(stored, str):
-        return stored
-    if isinstance(stored, Mapping) and isinstance(stored.get("callable"), str):
-        return StoredCallable(stored["callable"])
-    raise SpaceError(f"a stored constraint is a formula or {{'callable': name}}, got {stored!r}")
-
-
-def _formula(role: str, text: str, dimensions: Mapping[str, Dimension]) -> Expression:
-    try:
-        formula = Expression.parse(text)
-    except ExpressionError as error:
-        raise SpaceError(f"{role}: {error}") from None
-    for name in sorted(formula.names):
-        if name not in dimensions:
-            raise SpaceError(
-                f"{role} {text!r} names {name!r}, which is no dimension{_hint(name, dimensions)}"
-            )
-    if not formula.names:
-        raise SpaceError(f"{role} {text!r} names no dimension, so it never changes; drop it")
-    return formula
 
 
 def _all_active(names: Iterable[str], activity: Mapping[str, Mask], n: int) -> Mask:
@@ -423,17 +355,3 @@ def _all_active(names: Iterable[str], activity: Mapping[str, Mask], n: int) -> M
 
 def _call(rule: Callable[[Point], bool], point: Point) -> bool:
     return bool(rule(dict(point)))
-
-
-def _name(given: Any) -> str:
-    if isinstance(given, str):
-        return given
-    if isinstance(given, StoredCallable):
-        return given.name
-    kind = given if hasattr(given, "__qualname__") else type(given)
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _hint(name: object, dimensions: Mapping[str, Dimension]) -> str:
-    close = difflib.get_close_matches(str(name), dimensions, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(dimensions)}"

@@ -1,0 +1,93 @@
+"""What becomes of a trial that is told a result: complete, failed or cancelled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from smbo.errors import ProblemError, TellError
+from smbo.problem import Outcome, Problem, Returned
+from smbo.trials import Trial, TrialState
+
+
+def judge(
+    problem: Problem,
+    trial: Trial,
+    result: Returned | None = None,
+    sem: float | None = None,
+    cost: float | None = None,
+    *,
+    status: str | None = None,
+    reason: str | None = None,
+    error: str | None = None,
+) -> Trial:
+    """Return a trial with the result that was told for it.
+
+    A value that is not finite makes the trial FAILED with the reason "non-finite".
+
+    Raises:
+        TellError: the result is of no known form, lacks a metric, or contradicts the status.
+    """
+    if status not in (None, "complete", "failed", "cancelled"):
+        raise TellError(f"status={status!r}: write 'complete', 'failed' or 'cancelled'")
+    if status in ("failed", "cancelled"):
+        if result is not None:
+            raise TellError(f"trial {trial.number}: a result beside status={status!r}; tell one of them")
+        state = TrialState.FAILED if status == "failed" else TrialState.CANCELLED
+        return replace(trial, state=state, reason=reason or status, error=error, cost=_cost(trial, cost))
+    if result is None:
+        raise TellError(f"trial {trial.number}: no result; give a value, or status='failed'")
+    if reason is not None:
+        raise TellError(
+            f"trial {trial.number}: reason={reason!r} beside a result; it goes with status='failed'"
+        )
+    try:
+        outcome = problem.outcome(result)
+    except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
+        raise TellError(f"trial {trial.number}: {problem_error}") from None
+    return _recorded(problem, trial, outcome, sem, cost)
+
+
+def _recorded(
+    problem: Problem, trial: Trial, outcome: Outcome, sem: float | None, cost: float | None
+) -> Trial:
+    """Return the trial as complete, or as failed where a number is not finite."""
+    value = outcome.value
+    assert value is not None  # problem.outcome fills it in
+    sem = outcome.sem if sem is None else _told_number(trial, "sem", sem)
+    cost = _cost(trial, outcome.cost if cost is None else cost)
+    if sem is not None and sem < 0:
+        raise TellError(f"trial {trial.number}: sem={sem!r} is negative; it is a standard error")
+    measured = replace(
+        trial,
+        cost=cost,
+        metrics=dict(outcome.metrics),
+        outputs=outcome.outputs,
+        outputs_variance=outcome.outputs_variance,
+    )
+    if not math.isfinite(value) or (sem is not None and not math.isfinite(sem)):
+        told = f"value={value!r}, sem={sem!r}"
+        return replace(measured, state=TrialState.FAILED, reason="non-finite", error=told)
+    return replace(
+        measured,
+        state=TrialState.COMPLETE,
+        value=value,
+        sem=sem,
+        feasible=problem.is_feasible(outcome),
+    )
+
+
+def _cost(trial: Trial, cost: float | None) -> float | None:
+    if cost is None:
+        return None
+    cost = _told_number(trial, "cost", cost)
+    if not (math.isfinite(cost) and cost >= 0):
+        raise TellError(f"trial {trial.number}: cost={cost!r}; a finite number from 0 up is needed")
+    return cost
+
+
+def _told_number(trial: Trial, name: str, value: Any) -> float:
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        raise TellError(f"trial {trial.number}: {name}={value!r}; a number is needed")
+    return float(value)
