@@ -74,9 +74,8 @@ def with_fantasies(
     """
     if len(points) == 0:
         return posterior
-    mean, _ = posterior.moments(points)
     if isinstance(posterior, ExtendablePosterior):
-        return posterior.condition_on(points, mean)
+        return posterior.fantasise(points)
     known = np.concatenate([evidence.pending, points]) if points is not evidence.pending else points
     means, _ = posterior.moments(known)
     return surrogate.fit(_with_values(evidence, known, means))

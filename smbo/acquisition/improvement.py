@@ -11,7 +11,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.feasibility import Feasibility
 from smbo.evidence import Array, Evidence
-from smbo.surrogates.base import DifferentiablePosterior, Posterior
+from smbo.surrogates.base import DifferentiablePosterior, Posterior, WarpedPosterior
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
@@ -29,8 +29,8 @@ class LogExpectedImprovement:
 
     def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
         """Return the criterion, to be maximised."""
-        best = incumbent(posterior, evidence)
-        return _criterion(posterior, best, _log_expected_improvement, Feasibility.of(evidence))
+        best = incumbent(normal(posterior), evidence)
+        return _criterion(normal(posterior), best, _log_expected_improvement, Feasibility.of(evidence))
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,16 @@ class ProbabilityOfImprovement:
     """Logarithm of the probability to improve on the incumbent by a margin.
 
     Attributes:
-        margin: in standard deviations of the evaluated values.
+        margin: in standard deviations of the posterior means of the evaluated points.
     """
 
     margin: float = 0.01
 
     def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
         """Return the criterion, to be maximised."""
-        spread = float(evidence.values.std()) if len(evidence) else 0.0
-        target = incumbent(posterior, evidence) - self.margin * spread
-        return _criterion(posterior, target, _log_probability, Feasibility.of(evidence))
+        belief = normal(posterior)
+        target = incumbent(belief, evidence) - self.margin * _spread(belief, evidence)
+        return _criterion(belief, target, _log_probability, Feasibility.of(evidence))
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,22 @@ class LowerConfidenceBound:
             return self.weight * std - mean, -np.ones_like(mean), np.full_like(std, self.weight)
 
         # a bound is in units of the values, so a logarithm must be brought to them
-        weight = float(evidence.values.std()) if len(evidence) else 1.0
-        return _criterion(posterior, 0.0, score, Feasibility.of(evidence), weight)
+        belief = normal(posterior)
+        return _criterion(belief, 0.0, score, Feasibility.of(evidence), _spread(belief, evidence))
+
+
+def normal(posterior: Posterior) -> Posterior:
+    """Return the belief on the scale of the values on which it is normal.
+
+    Improvement is judged there: on the scale of the values themselves a skewed belief's
+    deviation is all in its far, bad tail, and says nothing of the chance to improve.
+    """
+    return posterior.latent if isinstance(posterior, WarpedPosterior) else posterior
+
+
+def _spread(posterior: Posterior, evidence: Evidence) -> float:
+    mean, _ = posterior.moments(evidence.points)
+    return float(mean.std())
 
 
 def incumbent(posterior: Posterior, evidence: Evidence) -> float:

@@ -7,6 +7,7 @@ from smbo.surrogates.base import (
     Posterior,
     Surrogate,
     Trainable,
+    WarpedPosterior,
 )
 from smbo.surrogates.forest import Forest
 from smbo.surrogates.gp import GP
@@ -27,4 +28,5 @@ __all__ = [
     "SquaredExponential",
     "Surrogate",
     "Trainable",
+    "WarpedPosterior",
 ]

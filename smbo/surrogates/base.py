@@ -32,10 +32,20 @@ class DifferentiablePosterior(Posterior, Protocol):
 
 @runtime_checkable
 class ExtendablePosterior(Posterior, Protocol):
-    """A posterior that takes in more values cheaply, as fantasies of pending points need."""
+    """A posterior that takes in fantasies of pending points cheaply."""
 
-    def condition_on(self, points: Array, values: Array) -> Posterior:
-        """Return the posterior given also values (m,) at unit points (m, d)."""
+    def fantasise(self, points: Array) -> Posterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        ...
+
+
+@runtime_checkable
+class WarpedPosterior(Posterior, Protocol):
+    """A posterior that is normal on another, increasing scale of the values."""
+
+    @property
+    def latent(self) -> Posterior:
+        """The same belief on that scale."""
         ...
 
 

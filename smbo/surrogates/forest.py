@@ -53,6 +53,10 @@ class ForestPosterior:
             squares[rows, leaves] += off * (value - means[rows, leaves])
         return replace(self, counts=counts, means=means, squares=squares)
 
+    def fantasise(self, points: Array) -> ForestPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        return self.condition_on(points, self.moments(points)[0])
+
     def _leaves(self, points: Array) -> NDArray[np.intp]:
         # scikit-learn's trees take float32 only
         encoded = np.ascontiguousarray(self.features.encode(points), dtype=np.float32)

@@ -20,39 +20,14 @@ from smbo.surrogates.marginal import (
     most_probable,
     noise_variances,
 )
+from smbo.surrogates.outputs import Scale, normal_power
 
 # Half of the values' variance.
 _NOISY_START = float(np.log(0.5))
+# Fewer values do not show a tail; and a bend must be this much likelier, in log density.
+_FEWEST_TO_BEND, _PRICE_OF_BENDING = 8, 1.0
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
 _VARIANCE_FLOOR = 1e-12
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """The map between values and the standardised values that the process models.
-
-    Attributes:
-        shift, scale: value = shift + scale * standardised.
-    """
-
-    shift: float
-    scale: float
-
-    @classmethod
-    def of(cls, values: Array) -> Scaling:
-        """Return the scaling that gives values mean 0 and standard deviation 1."""
-        if len(values) == 0:
-            return cls(0.0, 1.0)
-        size = float(np.abs(values).max())
-        if size == 0.0:
-            return cls(0.0, 1.0)
-        relative = values / size  # so that squares neither overflow nor underflow
-        spread = float(relative.std())
-        # equal but for rounding: nothing to learn a scale from, so their own size stands in
-        return cls(float(relative.mean()) * size, (spread if spread > 1e-13 else 1.0) * size)
-
-    def standardise(self, values: Array) -> Array:
-        return np.asarray((values - self.shift) / self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +37,13 @@ class GPPosterior:
     Attributes:
         kernel, features: of the model.
         lengths: length scale of each feature, (D,).
-        amplitude, noise: variances of the function and of an evaluation, standardised.
-        scaling: back to the evidence's units.
+        amplitude, noise: variances of the function and of an evaluation, latent.
+        scale: between the evidence's units and the latent ones.
         scaled: features of the evaluated points over their length scales, (n, D).
-        standardised: values, (n,).
+        values: on the latent scale, (n,).
         factor: lower Cholesky factor of their covariance, (n, n).
-        mean: constant mean, standardised.
-        alpha: covariance⁻¹ (standardised - mean), (n,).
+        mean: constant mean, latent.
+        alpha: covariance⁻¹ (values - mean), (n,).
         n_axes: number of columns of a unit point, d.
     """
 
@@ -77,9 +52,9 @@ class GPPosterior:
     lengths: Array
     amplitude: float
     noise: float
-    scaling: Scaling
+    scale: Scale
     scaled: Array
-    standardised: Array
+    values: Array
     factor: Array
     mean: float
     alpha: Array
@@ -87,11 +62,12 @@ class GPPosterior:
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
-        cross = self._cross(self._encode(points))
-        mean = self.mean + cross @ self.alpha
-        half = linalg.solve_lower(self.factor, cross.T)
-        variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
-        return self.scaling.shift + self.scaling.scale * mean, self.scaling.scale * np.sqrt(variance)
+        return self.scale.moments(*self._latent_moments(points))
+
+    @property
+    def latent(self) -> GPPosterior:
+        """The same belief on the increasing scale of the values on which it is normal."""
+        return self if self.scale.is_affine else replace(self, scale=Scale())
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,) and their gradients, each (m, d).
@@ -110,35 +86,44 @@ class GPPosterior:
         slope *= 2.0 * self.amplitude  # d cross / d scaled = slope * (scaled - self.scaled)
         to_mean = self._weighted_differences(slope * self.alpha, scaled)
         to_variance = -2.0 * self._weighted_differences(slope * beta, scaled)
-        scale = self.scaling.scale
+        to_std = to_variance / (2.0 * std[:, None])
+        if self.scale.is_affine:
+            size = self.scale.size
+            return self.scale.shift + size * mean, size * std, size * to_mean, size * to_std
+        value, deviation, by_mean, by_std = self.scale.moments_and_slopes(mean, std)
         return (
-            self.scaling.shift + scale * mean,
-            scale * std,
-            scale * to_mean,
-            scale * to_variance / (2.0 * std[:, None]),
+            value,
+            deviation,
+            by_mean[:, :1] * to_mean + by_mean[:, 1:] * to_std,
+            by_std[:, :1] * to_mean + by_std[:, 1:] * to_std,
         )
 
     def joint(self, points: Array) -> tuple[Array, Array]:
-        """Return mean (m,) and covariance (m, m) of the function at unit points (m, d)."""
+        """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""
         scaled = self._encode(points)
         cross = self._cross(scaled)
         half = linalg.solve_lower(self.factor, cross.T)
         prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled))
-        covariance = prior - half.T @ half
-        mean = self.mean + cross @ self.alpha
-        return self.scaling.shift + self.scaling.scale * mean, self.scaling.scale**2 * covariance
+        return self.mean + cross @ self.alpha, prior - half.T @ half
 
     def sample(self, points: Array, n: int, rng: np.random.Generator) -> Array:
         """Return n draws of the function at unit points (m, d), shape (n, m)."""
         mean, covariance = self.joint(points)
-        factor = linalg.cholesky(covariance)
-        return np.asarray(mean + rng.standard_normal((n, len(points))) @ factor.T)
+        draws = mean + rng.standard_normal((n, len(points))) @ linalg.cholesky(covariance).T
+        return self.scale.from_latent(draws)
 
     def condition_on(self, points: Array, values: Array) -> GPPosterior:
         """Return the posterior given also values (m,) at unit points (m, d).
 
-        Hyperparameters, scaling and constant mean stay, and the factor gets rows: O(n² m).
+        Hyperparameters, scale and constant mean stay, and the factor gets rows: O(n² m).
         """
+        return self._extended(points, self.scale.to_latent(values))
+
+    def fantasise(self, points: Array) -> GPPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        return self._extended(points, self._latent_moments(points)[0])
+
+    def _extended(self, points: Array, latent: Array) -> GPPosterior:
         if len(points) == 0:
             return self
         added = self._encode(points)
@@ -146,14 +131,20 @@ class GPPosterior:
         corner = self.amplitude * self.kernel.profile(squared_distances(added, added))
         corner.flat[:: len(corner) + 1] = self.amplitude + self.noise
         factor = linalg.extend_cholesky(self.factor, cross, corner)
-        standardised = np.concatenate([self.standardised, self.scaling.standardise(values)])
+        values = np.concatenate([self.values, latent])
         return replace(
             self,
             scaled=np.concatenate([self.scaled, added]),
-            standardised=standardised,
+            values=values,
             factor=factor,
-            alpha=linalg.solve(factor, standardised - self.mean),
+            alpha=linalg.solve(factor, values - self.mean),
         )
+
+    def _latent_moments(self, points: Array) -> tuple[Array, Array]:
+        cross = self._cross(self._encode(points))
+        half = linalg.solve_lower(self.factor, cross.T)
+        variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
+        return self.mean + cross @ self.alpha, np.sqrt(variance)
 
     def _encode(self, points: Array) -> Array:
         return self.features.encode(points) / self.lengths
@@ -183,6 +174,8 @@ class GP:
         kernel: its profile.
         priors: on the logarithms of the hyperparameters.
         hyperparameters: fixed ones; None to learn them from the evidence.
+        bend_values: whether to model values on a bent scale where that makes them likelier.
+        power: of the bend, learned together with the hyperparameters; 1 is none.
         relearn_growth: in ``train``, learn again once there is this much more evidence than the
             last time, relative to it.
         always_relearn_until: ... and at every change while there are at most so many values.
@@ -192,6 +185,8 @@ class GP:
     kernel: Kernel = field(default_factory=Matern52)
     priors: Priors = field(default_factory=Priors)
     hyperparameters: Hyperparameters | None = None
+    bend_values: bool = True
+    power: float = 1.0
     relearn_growth: float = 0.1
     always_relearn_until: int = 30
     n_iterations: int = 50
@@ -202,20 +197,21 @@ class GP:
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
         """
+        if self.hyperparameters is None:
+            theta, power = self._learn(evidence, None)
+            return replace(self, hyperparameters=theta, power=power).fit(evidence)
         theta = self.hyperparameters
-        if theta is None:
-            theta = self._learn(evidence, None)
         features = Features.of(evidence.axes)
-        scaling = Scaling.of(evidence.values)
+        scale = Scale.of(evidence.values, self.power)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = float(np.exp(theta.log_amplitude)), float(np.exp(theta.log_noise))
         scaled = features.encode(evidence.points) / lengths
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
-        variances = noise_variances(evidence.variances / scaling.scale**2, noise)
+        variances = noise_variances(_latent_variances(scale, evidence), noise)
         covariance.flat[:: len(evidence) + 1] = amplitude + variances
         factor = linalg.cholesky(covariance)
-        standardised = scaling.standardise(evidence.values)
-        mean, alpha = constant_mean(factor, standardised)
+        values = scale.to_latent(evidence.values)
+        mean, alpha = constant_mean(factor, values)
         return GPPosterior(
             kernel=self.kernel,
             features=features,
@@ -223,9 +219,9 @@ class GP:
             amplitude=amplitude,
             # a fantasy is as noisy as the evaluations are, by given figures where there are any
             noise=float(np.median(variances)) if len(evidence) else noise,
-            scaling=scaling,
+            scale=scale,
             scaled=scaled,
-            standardised=standardised,
+            values=values,
             factor=factor,
             mean=mean,
             alpha=alpha,
@@ -238,30 +234,60 @@ class GP:
         known = memory.get("hyperparameters")
         before = None if known is None else Hyperparameters.from_json(known)
         if before is not None and not self._is_due(n, int(memory["n_learned"])):
-            return replace(self, hyperparameters=before), memory
-        theta = self._learn(evidence, before)
-        return replace(self, hyperparameters=theta), {"hyperparameters": theta.to_json(), "n_learned": n}
+            return replace(self, hyperparameters=before, power=float(memory["power"])), memory
+        theta, power = self._learn(evidence, before)
+        learned = {"hyperparameters": theta.to_json(), "power": power, "n_learned": n}
+        return replace(self, hyperparameters=theta, power=power), learned
 
     def _is_due(self, n: int, n_learned: int) -> bool:
         if n <= self.always_relearn_until:
             return n != n_learned
         return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
 
-    def _learn(self, evidence: Evidence, before: Hyperparameters | None) -> Hyperparameters:
-        """Return the most probable hyperparameters, searched for also from earlier ones."""
+    def _learn(self, evidence: Evidence, before: Hyperparameters | None) -> tuple[Hyperparameters, float]:
+        """Return the most probable hyperparameters and the power, searched for also from earlier ones."""
         start = default_start(self.priors, len(evidence.axes))
         if len(evidence) < 2:  # one value says nothing about how values vary
-            return start
-        features, scaling = Features.of(evidence.axes), Scaling.of(evidence.values)
-        likelihood = Likelihood(
+            return start, 1.0
+        # noise and short length scales explain the same scatter: two optima, a start for each
+        noisy = replace(start, log_noise=_NOISY_START)
+        plain, score = most_probable(
+            self._likelihood(evidence, 1.0), [before or start, noisy], self.n_iterations
+        )
+        if not self.bend_values or len(evidence) < _FEWEST_TO_BEND:
+            return plain, 1.0
+        best = (score, plain, 1.0)
+        for power in _powers(evidence.values):
+            likelihood = self._likelihood(evidence, power)
+            theta, score = most_probable(likelihood, [plain], self.n_iterations)
+            # densities of the values themselves: each scale stretches them by its slope
+            stretch = Scale.of(evidence.values, power).slopes(evidence.values)
+            flat = Scale.of(evidence.values).slopes(evidence.values)
+            score += float(np.log(stretch / flat).sum()) - _PRICE_OF_BENDING
+            best = max(best, (score, theta, power), key=lambda found: found[0])
+        return best[1], best[2]
+
+    def _likelihood(self, evidence: Evidence, power: float) -> Likelihood:
+        features, scale = Features.of(evidence.axes), Scale.of(evidence.values, power)
+        return Likelihood(
             kernel=self.kernel,
             features=features,
             priors=self.priors,
             n_axes=len(evidence.axes),
             encoded=features.encode(evidence.points),
-            values=scaling.standardise(evidence.values),
-            variances=evidence.variances / scaling.scale**2,
+            values=scale.to_latent(evidence.values),
+            variances=_latent_variances(scale, evidence),
         )
-        # noise and short length scales explain the same scatter: two optima, a start for each
-        noisy = replace(start, log_noise=_NOISY_START)
-        return most_probable(likelihood, [before or start, noisy], self.n_iterations)
+
+
+def _latent_variances(scale: Scale, evidence: Evidence) -> Array:
+    """Return the given variances on the latent scale (to first order), NaN where unknown, (n,)."""
+    return np.asarray(evidence.variances * scale.slopes(evidence.values) ** 2)
+
+
+def _powers(values: Array) -> list[float]:
+    """Return the powers worth trying: the one that makes values look normal, and the whole way."""
+    normal = normal_power(values)
+    tried = [] if abs(normal - 1.0) < 0.1 else [normal]
+    # the logarithm of what lies above the mean, where there is a tail to bring in
+    return [*tried, 0.0] if 0.1 < normal < 0.9 else tried
