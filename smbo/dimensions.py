@@ -17,7 +17,7 @@ from smbo.transforms import Interval, Levels, LogLevels
 
 _MOST_LEVELS = 2**48  # the middle of each is still exact to a quarter of a level in double precision
 _LARGEST_LOG_INTEGER = 2**40  # exp(log(n)) still rounds to n
-_SLACK = 1e-12  # of the range: what a value may lose on its way through text or a logarithm
+_SLACK = 1e-12  # of the range (of the bound, for a log): what a value may lose on its way through text
 
 
 @dataclass(frozen=True)
@@ -257,10 +257,19 @@ def _within(dimension: Real | Integer, name: str, value: Any) -> int | float:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PointError(f"{name}={value!r}: a number is needed")
-    slack = _SLACK * (dimension.high - dimension.low) if isinstance(dimension, Real) else 0
-    if not dimension.low - slack <= value <= dimension.high + slack:  # false for nan, too
+    below, above = _slack(dimension)
+    if not dimension.low - below <= value <= dimension.high + above:  # false for nan, too
         raise PointError(f"{name}={value!r} is outside [{dimension.low}, {dimension.high}]")
     return min(max(value, dimension.low), dimension.high)
+
+
+def _slack(dimension: Real | Integer) -> tuple[float, float]:
+    """Return by how much a value may miss each bound through rounding alone."""
+    if isinstance(dimension, Integer):
+        return 0.0, 0.0
+    if dimension.log:
+        return _SLACK * dimension.low, _SLACK * dimension.high
+    return (_SLACK * (dimension.high - dimension.low),) * 2
 
 
 def _options(dimension: Real | Integer) -> dict[str, Any]:

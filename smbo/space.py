@@ -275,7 +275,13 @@ class Space:
         return {name: to_plain(value) for name, value in point.items()}
 
     def point_from_json(self, data: Mapping[str, Any]) -> Point:
-        """Return the point that ``point_to_json`` wrote, with the space's own objects as categories."""
+        """Return the point that ``point_to_json`` wrote, with the space's own objects as categories.
+
+        Raises:
+            PointError: a dimension is unknown, or a value is not one of its own.
+        """
+        for name in data.keys() - self.dimensions.keys():
+            raise PointError(f"{name!r} is no dimension of the space{hint(name, self.dimensions)}")
         return {name: self.dimensions[name].check(name, from_plain(value)) for name, value in data.items()}
 
     # ------------------------------------------------------------------------------------ inside

@@ -19,17 +19,19 @@ PACKAGES = ("smbo", "scheduler", "objectives")
 # Ground first.  "smbo.store" stands for the package and everything in it.
 SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.errors",),
-    ("smbo.transforms", "smbo.expressions", "smbo.designs", "smbo.evidence", "smbo.plain"),
-    ("smbo.choices", "smbo.dimensions", "smbo.forms", "smbo.rules"),
+    ("smbo.plain",),
+    ("smbo.transforms", "smbo.expressions", "smbo.designs", "smbo.evidence", "smbo.choices"),
     ("smbo.surrogates",),
+    ("smbo.dimensions", "smbo.forms", "smbo.rules"),
     ("smbo.space", "smbo.trials"),
     ("smbo.acquisition", "smbo.maximize"),
     ("smbo.batch",),
     ("smbo.problem",),
-    ("smbo.propose", "smbo.presets", "smbo.judging"),
+    ("smbo.propose", "smbo.presets"),
+    ("smbo.judging",),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
-    ("smbo.study_stored", "smbo.study_source"),
+    ("smbo.study_source", "smbo.study_stored"),
     ("smbo.study_run",),
     ("smbo.study",),
     ("smbo.results", "smbo.analysis"),
@@ -43,8 +45,12 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
 
 # scheduler/ knows nothing of smbo; these few carry trials to it and outcomes back
 MAY_IMPORT_SCHEDULER = (
-    *("smbo.evaluation", "smbo.study", "smbo.study_source", "smbo.study_run"),
-    *("smbo.search_cv", "smbo.cli"),
+    "smbo.evaluation",
+    "smbo.study",
+    "smbo.study_source",
+    "smbo.study_run",
+    "smbo.search_cv",
+    "smbo.cli",
 )
 # an objective, ours or a stranger's, needs to know what is to be solved and nothing of how
 OBJECTIVES_MAY_IMPORT = ("smbo.problem", "smbo.space")

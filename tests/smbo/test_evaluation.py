@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import smbo.evaluation as evaluation
-from smbo.dimensions import to_plain
 from smbo.errors import ObjectiveError
 from smbo.evaluation import (
     Evaluator,
@@ -24,6 +23,7 @@ from smbo.evaluation import (
     outcome_to_json,
     payload_of,
 )
+from smbo.plain import to_plain
 from smbo.problem import Outcome
 
 

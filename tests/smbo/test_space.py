@@ -206,6 +206,82 @@ def _is_small(point):
     return point.get("a", 0.0) < 0.5
 
 
+def test_rounding_at_a_bound_is_forgiven_and_nothing_more():
+    space = Space({"x": Real(0.1, 0.3), "y": Real(1e-10, 1.0, log=True)})
+    assert space.check({"x": 0.1 + 0.2, "y": 1e-10 * (1 - 1e-14)}) == {"x": 0.3, "y": 1e-10}
+    assert not space.contains({"x": 0.3 + 1e-9, "y": 0.1})
+    assert not space.contains({"x": 0.2, "y": 0.999e-10})
+
+
+def test_a_step_gives_the_decimals_that_were_written():
+    space = Space({"x": Real(0.0, 1.0, step=0.1)})
+    assert [point["x"] for point in space.from_unit(space.grid())] == [
+        0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0,
+    ]  # fmt: skip
+    assert space.check({"x": 0.1 + 0.2}) == {"x": 0.3}
+
+
+def test_a_logarithmic_integer_is_drawn_evenly_by_logarithm():
+    values = [
+        point["n"]
+        for point in Space({"n": Integer(1, 10_000, log=True)}).sample(4000, np.random.default_rng(0))
+    ]
+    shares = np.histogram(np.log10(values), bins=4, range=(0, 4))[0] / 4000
+    # a share of 1/4 has a standard error of 0.007 here
+    np.testing.assert_allclose(shares, 0.25, atol=0.04)
+
+
+def test_many_rows_are_handled_a_column_at_a_time():
+    space = Space({"x": (0.0, 1.0), "n": (1, 9), "m": ["a", (1, 2), None]})
+    for dimension in space.dimensions.values():
+        assert dimension.snap(np.linspace(0, 1, 7)).shape == (7,)
+    rows = np.random.default_rng(0).random((200, 3))
+    one_by_one = np.concatenate([space.snap(row[None, :]) for row in rows])
+    np.testing.assert_array_equal(space.snap(rows), one_by_one)
+
+
+def test_conditions_and_constraints_give_each_row_what_it_gets_alone():
+    space = Space(
+        {
+            "m": ["a", (1, 2), None],
+            "w": Real(0, 1, active_when="m in ['a', (1, 2)]"),
+            "v": Integer(1, 5, active_when="w > 0.5"),
+            "k": 3,
+        },
+        ["v < k or m == (1, 2)", "w != 0.25"],
+    )
+    rows = space.snap(np.random.default_rng(0).random((300, 3)))
+    allowed = space.allowed(rows)
+    assert 0 < allowed.sum() < 300
+    for row, point, is_allowed in zip(rows, space.from_unit(rows), allowed):
+        assert space.allowed(row[None, :])[0] == is_allowed
+        assert space.contains(point) == is_allowed
+
+
+def test_a_space_is_read_from_the_forms_of_a_job_file():
+    space = Space.from_json(
+        {
+            "alpha": {"real": [0.11, 0.16], "log": True},
+            "n": {"integer": [1, 9], "step": 2},
+            "mode": {"choice": ["a", [1, [2, 3]]], "ordered": True},
+            "width": {"real": [0, 1], "active_when": "mode == 'a'"},
+            "k": {"constant": 3},
+            "text": "plain",
+        }
+    )
+    assert space == Space(
+        {
+            "alpha": Real(0.11, 0.16, log=True),
+            "n": Integer(1, 9, step=2),
+            "mode": Categorical(["a", (1, (2, 3))], ordered=True),
+            "width": Real(0, 1, active_when="mode == 'a'"),
+            "k": Constant(3),
+            "text": Constant("plain"),
+        }
+    )
+    assert space.check({"alpha": 0.12, "n": 3, "mode": [1, [2, 3]]})["mode"] == (1, (2, 3))
+
+
 BAD_SPACES = {
     "no dimensions": (lambda: Space({}), "mapping of names"),
     "low above high": (lambda: Space({"x": Real(2, 1)}), "low=2"),
