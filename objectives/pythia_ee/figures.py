@@ -232,10 +232,7 @@ def _draw_spectrum(axes: Any, observable: Observable, curves: Sequence[tuple[Tun
         axes.set_ylim(positive.min() / 3, positive.max() * 3)
     else:
         axes.set_ylim(bottom=0)
-    bare = quantity.label.strip("$").split("[")[0].strip("$ ").split("=")[0]
-    axes.set_ylabel(
-        "probability" if quantity.kind == "probability" else rf"$1/N\ \mathrm{{d}}n/\mathrm{{d}}{bare}$"
-    )
+    axes.set_ylabel("probability" if quantity.kind == "probability" else _density_label(quantity.label))
     axes.tick_params(labelbottom=False, which="both", top=True, right=True)
 
 
