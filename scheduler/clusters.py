@@ -51,8 +51,12 @@ class LocalCluster:
     adopted: bool
     start_seconds: float = 30.0
 
-    def connect(self) -> Client:
+    def connect(self, timeout_seconds: float = 10.0) -> Client:
         """Return a client of the cluster; start it again first if it has gone away.
+
+        Args:
+            timeout_seconds: how long the client tries to reach the scheduler, now and whenever the
+                connection is lost; then it closes for good, and this is to be called again.
 
         Raises:
             ClusterError: it does not come up; the message shows the end of its log.
@@ -62,7 +66,12 @@ class LocalCluster:
         state = self._wait()
         quiet(self.folder / "driver.log")
         try:
-            return Client(state.address, security=security_of(self.folder), set_as_default=False, timeout=10)
+            return Client(
+                state.address,
+                security=security_of(self.folder),
+                set_as_default=False,
+                timeout=timeout_seconds,
+            )
         except (OSError, TimeoutError) as error:
             raise ClusterError(f"no connection to the local cluster at {state.address}: {error}") from error
 

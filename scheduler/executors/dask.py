@@ -265,6 +265,8 @@ def _chain(error: BaseException) -> str:
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < 5:
-        parts.append(f"{type(current).__name__}: {current}")
-        current = current.__cause__ or current.__context__
+        cause = current.__cause__ or current.__context__
+        if not (cause and "deserialization of the task graph" in str(current)):
+            parts.append(" ".join(f"{type(current).__name__}: {current}".split()))
+        current = cause
     return "; because of ".join(parts)

@@ -54,7 +54,7 @@ def dask(spool):
     from scheduler.executors import DaskExecutor
 
     cluster = LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, memory_limit=0
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0", memory_limit=0
     )
     client = Client(cluster, set_as_default=False)
     executor = DaskExecutor(client, target, spool)

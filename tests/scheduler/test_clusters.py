@@ -16,7 +16,7 @@ from scheduler import clusters
 from scheduler.errors import ClusterError
 from scheduler.executors import DaskExecutor
 from scheduler.jobs import Ending, Job
-from scheduler.loop import RunEnd, run
+from scheduler.loop import RunEnd, Stop, run
 from scheduler.spool import Spool
 from scheduler.state import read_state
 
@@ -85,8 +85,6 @@ def test_a_killed_workers_job_is_lost_and_then_run_again_by_another(folder, spoo
             killed.append(int(note.read_text()))
             os.kill(killed[0], signal.SIGKILL)
             Path(gate).touch()
-        from scheduler.loop import Stop
-
         return Stop.GO
 
     with cluster.connect() as client:
@@ -216,10 +214,38 @@ def test_a_file_that_is_no_scheduler_file_is_refused(tmp_path, text):
 def test_a_scheduler_file_leads_to_its_scheduler(tmp_path):
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol="tcp") as cluster:
+    with LocalCluster(
+        n_workers=0, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp"
+    ) as cluster:
         path = tmp_path / "scheduler.json"
         path.write_text(json.dumps({"address": cluster.scheduler_address}))
         with clusters.connect_by_file(path) as client:
             executor = DaskExecutor(client, target, Spool(tmp_path / "spool"))
             assert executor.capacity() == 0
         assert cluster.status.name == "running"
+
+
+@pytest.mark.dask
+def test_an_evaluation_survives_its_scheduler_and_the_run_goes_on_with_a_new_one(
+    folder, spool, tmp_path, capfd
+):
+    cluster = clusters.start_local(folder, 1)
+    gate = str(tmp_path / "gate")
+    source = Requeuing([{"until": gate}, {}])
+    killed = []
+
+    def kill_the_keeper_once():
+        if not killed and os.path.exists(gate + ".pid"):
+            killed.append(read_state(folder).keeper)
+            os.kill(killed[0].pid, signal.SIGKILL)
+            Path(gate).touch()
+        return Stop.GO
+
+    with cluster.connect(timeout_seconds=2) as client:
+        executor = DaskExecutor(client, target, spool, reconnect=cluster.connect)
+        summary = run(source, executor, stop=kill_the_keeper_once, poll_seconds=0.1)
+        executor.close()
+    assert summary.endings == {Ending.OK: 2}
+    assert source.outcomes[0].result == {"pid": int(Path(gate + ".pid").read_text())}
+    assert read_state(folder).keeper != killed[0]
+    assert "".join(capfd.readouterr()) == ""  # Dask's own account of it is in the log file

@@ -1,0 +1,162 @@
+"""What only the Dask executor has to deal with: loading, resources, closed clients, Dask's own losses."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+from distributed import Client, LocalCluster
+
+from scheduler import clusters
+from scheduler.child import close_children
+from scheduler.errors import ClusterError
+from scheduler.executors import DaskExecutor
+from scheduler.executors.dask import slots
+from scheduler.jobs import Ending
+from scheduler.runner import run_job
+
+
+def target(payload, bench):
+    time.sleep(payload.get("seconds", 0))
+    return {}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        dashboard_address="127.0.0.1:0",
+        memory_limit=0,
+        resources={"GPU": 1},
+    ) as cluster:
+        yield cluster
+    close_children()
+
+
+@pytest.fixture
+def client(cluster):
+    with Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+def poll_until(executor, seconds=20.0):
+    until = time.monotonic() + seconds
+    while not (outcomes := executor.poll(0.1)):
+        assert time.monotonic() < until
+    return list(outcomes)
+
+
+@pytest.mark.parametrize(
+    ("worker", "needed", "expected"),
+    [
+        ({"nthreads": 3}, {}, 3),
+        ({"nthreads": 3, "resources": {"GPU": 2}}, {"GPU": 1}, 2),
+        ({"nthreads": 1, "resources": {"GPU": 2}}, {"GPU": 1}, 1),
+        ({"nthreads": 3, "resources": {"GPU": 2}}, {"GPU": 2, "DISK": 1}, 0),
+        ({"nthreads": 3, "resources": None}, {"GPU": 1}, 0),
+        ({"nthreads": 3}, {"GPU": 0}, 3),
+    ],
+)
+def test_slots_are_what_threads_and_resources_allow(worker, needed, expected):
+    assert slots(worker, needed) == expected
+
+
+def test_capacity_counts_only_workers_with_the_resources(client, spool):
+    assert DaskExecutor(client, target, spool).capacity() == 2
+    assert DaskExecutor(client, target, spool, resources={"GPU": 1}).capacity() == 1
+    assert DaskExecutor(client, target, spool, resources={"TPU": 1}).capacity() == 0
+
+
+def test_a_job_with_resources_runs(client, spool, make_job):
+    executor = DaskExecutor(client, target, spool, resources={"GPU": 1})
+    executor.submit(make_job())
+    assert [outcome.ending for outcome in poll_until(executor)] == [Ending.OK]
+
+
+def test_a_running_job_in_a_child_can_be_cancelled(client, spool, make_job):
+    executor = DaskExecutor(client, target, spool, isolation="process")
+    job = make_job(seconds=1000)
+    executor.submit(job)
+    while spool.claim_of(job) is None:
+        assert executor.poll(0.05) == []
+    executor.cancel(job)
+    (outcome,) = poll_until(executor)
+    assert outcome.ending is Ending.CANCELLED
+
+
+def test_a_job_that_has_not_started_is_cancelled_at_once_and_never_runs(client, spool, make_job):
+    executor = DaskExecutor(client, target, spool, resources={"TPU": 1})
+    job = make_job()
+    executor.submit(job)  # no worker has a TPU
+    executor.cancel(job)
+    (outcome,) = poll_until(executor)
+    assert outcome.ending is Ending.CANCELLED
+    assert not spool.claim(job)
+
+
+def test_a_late_outcome_of_a_job_that_was_given_up_is_delivered(client, spool, make_job):
+    late = make_job()
+    run_job(target, late, spool)
+    executor = DaskExecutor(client, target, spool)
+    (outcome,) = poll_until(executor)
+    assert outcome.job == late
+    assert executor.poll(0.01) == []
+
+
+def test_jobs_that_were_not_started_are_taken_back_on_closing(client, spool, make_job):
+    executor = DaskExecutor(client, target, spool, resources={"TPU": 1})
+    job = make_job()
+    executor.submit(job)
+    executor.close()
+    assert spool.claim_of(job).revoked
+
+
+def test_a_closed_client_is_an_error_when_nobody_can_reconnect(cluster, spool):
+    client = Client(cluster, set_as_default=False)
+    executor = DaskExecutor(client, target, spool)
+    client.close()
+    with pytest.raises(ClusterError, match="client is closed"):
+        executor.capacity()
+
+
+def test_a_closed_client_is_replaced_with_growing_patience(cluster, spool, make_job):
+    now, attempts, made = [0.0], [], []
+
+    def reconnect():
+        attempts.append(now[0])
+        if len(attempts) < 3:
+            raise OSError("nobody there")
+        made.append(Client(cluster, set_as_default=False))
+        return made[0]
+
+    client = Client(cluster, set_as_default=False)
+    executor = DaskExecutor(client, target, spool, reconnect=reconnect, clock=lambda: now[0])
+    client.close()
+    while not made:
+        assert executor.capacity() == 0 or made
+        now[0] += 0.25
+    assert attempts == [0.0, 1.0, 3.0]
+    assert executor.capacity() == 2
+    made[0].close()
+
+
+@pytest.mark.dask
+def test_a_target_that_the_workers_do_not_have_is_explained(tmp_path, spool, make_job, monkeypatch):
+    cluster = clusters.start_local(tmp_path / "cluster", 1)
+    # from here on, a path that the workers do not have
+    (tmp_path / "only_here.py").write_text("def target(payload, bench):\n    return {}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import only_here
+
+    try:
+        with cluster.connect() as client:
+            executor = DaskExecutor(client, only_here.target, spool)
+            executor.submit(make_job())
+            with pytest.raises(ClusterError, match=r"cannot load the objective.*No module named 'only_here'"):
+                poll_until(executor)
+    finally:
+        sys.modules.pop("only_here")
+        cluster.stop()
