@@ -7,6 +7,7 @@ unless asked for: whoever reaches such a scheduler can run anything as its owner
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import ipaddress
 import json
 import logging
@@ -15,6 +16,7 @@ import signal
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,25 +86,26 @@ class LocalCluster:
             os.kill(state.keeper.pid, signal.SIGTERM)
         until = time.monotonic() + 5.0
         while state.keeper.is_alive and time.monotonic() < until:
-            _reap(state.keeper.pid)
+            _reap()
             time.sleep(_LOOK_SECONDS)
         if state.keeper.is_alive:
             os.kill(state.keeper.pid, signal.SIGKILL)
-        _reap(state.keeper.pid)
+        _reap()
 
     def _wait(self) -> ClusterState:
         """Return where the cluster is, once it is; start a keeper if there is none at work."""
         until = time.monotonic() + self.start_seconds
-        keeper: int | None = None
+        log, has_started = self.folder / "keeper.log", False
         while (state := read_state(self.folder)) is None:
-            if keeper is None and not _is_locked(self.folder):
-                keeper = _start_keeper(self.folder)
-            if keeper is not None and _reap(keeper):
-                raise ClusterError(f"the local cluster did not start:\n{_tail(self.folder / 'keeper.log')}")
+            if _start_keeper(self.folder):
+                if has_started:
+                    raise ClusterError(
+                        f"the local cluster did not start:\n{_tail(self.folder / 'keeper.log')}"
+                    )
+                has_started = True
             if time.monotonic() > until:
                 raise ClusterError(
-                    f"the local cluster did not start within {self.start_seconds} s:\n"
-                    + _tail(self.folder / "keeper.log")
+                    f"the local cluster did not start within {self.start_seconds} s:\n" + _tail(log)
                 )
             time.sleep(_LOOK_SECONDS)
         return state
@@ -129,10 +132,7 @@ def start_local(folder: str | Path, n_workers: int, *, idle_seconds: float = 600
     folder = Path(folder).absolute()
     make_state_folder(folder)
     write_wanted(folder, Wanted(n_workers, idle_seconds, uuid.uuid4().hex))
-    adopted = read_state(folder) is not None
-    if not adopted and not _is_locked(folder):
-        _start_keeper(folder)
-    return LocalCluster(folder, adopted)
+    return LocalCluster(folder, adopted=not _start_keeper(folder))
 
 
 def connect(
@@ -215,48 +215,63 @@ def _is_dasks(name: str) -> bool:
     return name.startswith("distributed.")
 
 
-def _start_keeper(folder: Path) -> int:
-    """Start a keeper in a session of its own and return its process id."""
-    path = [os.path.abspath(entry) for entry in sys.path]
-    environment = {**dict.fromkeys(_THREADS, "1"), **os.environ, "PYTHONPATH": os.pathsep.join(path)}
-    log = os.open(folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        # not subprocess: it would complain that the keeper outlives the object that started it
-        return os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-m", "scheduler.keeper", str(folder)],
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, nothing, 0),
-                (os.POSIX_SPAWN_DUP2, log, 1),
-                (os.POSIX_SPAWN_DUP2, log, 2),
-            ],
-            setsid=True,
-        )
-    finally:
-        os.close(log)
-        os.close(nothing)
-
-
-def _is_locked(folder: Path) -> bool:
-    """Return whether a keeper, ready or not, has the folder."""
-    import fcntl
-
-    with open(folder / "lock", "w") as lock:
+def _start_keeper(folder: Path) -> bool:
+    """Start a keeper in a session of its own; return False if the folder has one already."""
+    with _lock(folder) as lock:
+        if lock is None:
+            return False
+        (folder / "cluster.json").unlink(missing_ok=True)
+        path = [os.path.abspath(entry) for entry in sys.path]
+        environment = {**dict.fromkeys(_THREADS, "1"), **os.environ, "PYTHONPATH": os.pathsep.join(path)}
+        log = os.open(folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        # the lock goes with it: it is the keeper's from its first moment, until it is gone
+        actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in ((nothing, 0), (log, 1), (log, 2), (lock, 3))]
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+            # not subprocess: it would complain that the keeper outlives the object that started it
+            pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-P", "-m", "scheduler.keeper", str(folder)],
+                environment,
+                file_actions=actions,
+                setsid=True,
+            )
+        finally:
+            os.close(log)
+            os.close(nothing)
+    _started.append(pid)
+    return True
 
 
-def _reap(pid: int) -> bool:
-    """Return whether a process that may be our child has ended, and let it go."""
+_started: list[int] = []  # our children, to be let go of when they have ended
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[int | None]:
+    """Hold the lock of a folder and give its descriptor, or None if somebody has it."""
+    # far from 3, which it becomes in the keeper: a descriptor put on itself would stay closed there
+    with open(folder / "lock", "ab") as file:
+        descriptor = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 10)
     try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return False
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        # closing, not unlocking: the keeper shares the lock
+        os.close(descriptor)
+
+
+def _reap() -> None:
+    """Let go of the keepers that we started and that have ended."""
+    for pid in list(_started):
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                continue
+        _started.remove(pid)
 
 
 def _tail(path: Path) -> str:

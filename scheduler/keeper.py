@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -167,17 +166,16 @@ def _is_at_work(scheduler: Scheduler) -> bool:
 
 
 def main() -> None:
-    """Run the keeper of the folder named on the command line, unless it has one."""
+    """Run the keeper of the folder named on the command line.
+
+    Whoever starts it holds the folder's lock and hands it on as descriptor 3, which stays open
+    here, and in no worker, until the end.
+    """
     folder = Path(sys.argv[1])
+    os.set_inheritable(3, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with open(folder / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        (folder / "cluster.json").unlink(missing_ok=True)
-        with dask.config.set(CONFIG):
-            asyncio.run(keep(folder))
+    with dask.config.set(CONFIG):
+        asyncio.run(keep(folder))
 
 
 if __name__ == "__main__":

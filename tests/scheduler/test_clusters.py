@@ -145,7 +145,7 @@ def test_a_cluster_without_a_driver_ends_by_itself(folder):
     cluster = clusters.start_local(folder, 1, idle_seconds=0.5)
     cluster.connect().close()
     keeper = read_state(folder).keeper
-    wait_until(lambda: clusters._reap(keeper.pid) or not keeper.is_alive)
+    wait_until(lambda: not keeper.is_alive)
     assert read_state(folder) is None
 
 
