@@ -51,7 +51,7 @@ class DaskExecutor:
     every task that was sent to a dead worker, not only the one that ran there.
 
     Args:
-        client: synchronous; it is not closed here.
+        client: synchronous; it is not closed here (those that ``reconnect`` makes are).
         target: what to call; it must pickle, and its modules must be there on the workers.
         spool: in a folder that the workers reach under the same path.
         isolation, beat_seconds: as for ``Runner``.
@@ -76,6 +76,7 @@ class DaskExecutor:
         if client.asynchronous:
             raise ClusterError("the Dask client is asynchronous; give one made with asynchronous=False")
         self._client = client
+        self._own_client: Client | None = None
         self._runner = Runner(target, spool.folder, isolation, beat_seconds)
         self._spool = spool
         self._resources = dict(resources or {})
@@ -178,6 +179,14 @@ class DaskExecutor:
                 with contextlib.suppress(OSError, RuntimeError):
                     flight.future.cancel()
         self._flights.clear()
+        self._close_own_client()
+
+    def _close_own_client(self) -> None:
+        """Close the client that ``reconnect`` made, if it did."""
+        if self._own_client is not None:
+            with contextlib.suppress(OSError, TimeoutError):
+                self._own_client.close(timeout=5)
+            self._own_client = None
 
     def _wait(self, seconds: float) -> None:
         """Handle the futures that are done, waiting at most this long for the first."""
@@ -249,7 +258,8 @@ class DaskExecutor:
         self._next_connect = now + self._back_off
         self._back_off = min(2 * self._back_off, _LONGEST_BACK_OFF_SECONDS)
         with contextlib.suppress(OSError, TimeoutError, ClusterError):
-            self._client = self._reconnect()
+            self._close_own_client()
+            self._client = self._own_client = self._reconnect()
             self._back_off = 1.0
 
 
