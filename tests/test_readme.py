@@ -23,13 +23,13 @@ SMALLER = {
     ),
     "higgsml_cuts.yaml": ((r"trials: 150\b", "trials: 6"),),
     "branin.yaml": ((r"trials: 25\b", "trials: 6"),),
-    "pivot_toy.yaml": (),
+    "pivot_toy.yaml": ((r"trials: 40\b", "trials: 3"),),
 }
 SMALLER_OPTIONS = {"smbo resume branin --trials 30": "smbo resume branin --trials 8"}
 MARKS = {
     "lep_tune.yaml": (pytest.mark.pythia, pytest.mark.dask),
     "higgsml_cuts.yaml": (pytest.mark.dask,),
-    "pivot_toy.yaml": (pytest.mark.torch, pytest.mark.dask, pytest.mark.slow),
+    "pivot_toy.yaml": ((r"trials: 40\b", "trials: 3"),),
     "branin": (pytest.mark.dask,),
 }
 
