@@ -179,7 +179,8 @@ class Study:
         if n_new:
             # judged for good inside the transaction; here it saves a proposal that nobody could use
             budget = Budget.from_json(record.budget)
-            budgets.judge(self.name, budget, self._store.spent(record.id), n_new)
+            if budget != Budget():
+                budgets.judge(self.name, budget, self._store.spent(record.id), n_new)
             points, memory = suggest(
                 self.problem, self.recipe, record.seed, trials, record.memory, record.next_number, n_new
             )

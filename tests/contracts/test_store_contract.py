@@ -154,6 +154,15 @@ def test_ending_an_attempt_twice_ends_it_once(store, study):
     assert (read.state, read.token) == (RUNNING, again.token)
 
 
+def test_an_attempt_that_brought_its_result_cannot_be_lost_any_more(store, study):
+    trial = ask_one(store, study)
+    store.tell(study, trial.number, trial.token, measured(1.0))
+    before = store.study("s").last_seq
+    assert store.requeue(study, trial.number, trial.token, AttemptOutcome.LOST).state is COMPLETE
+    assert [attempt.outcome for attempt in store.attempts(study)] == [AttemptOutcome.COMPLETE]
+    assert store.study("s").last_seq == before
+
+
 def test_a_late_first_result_of_a_trial_given_up_for_lost_is_kept(store, study):
     trial = ask_one(store, study)
     store.tell(study, trial.number, trial.token, failed("lost"))

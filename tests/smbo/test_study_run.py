@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
+import time
 from collections import deque
 
 import pytest
 
 from scheduler.jobs import Ending, Job, JobOutcome, Limits
 from scheduler.loop import RunEnd, Stop
-from scheduler.processes import ProcessName, this_process
+from scheduler.processes import ProcessName, process_name, this_process
 from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
 from smbo.errors import EvaluationFailed, ObjectiveError, StoreError
@@ -25,6 +27,11 @@ SPACE = {"x": Real(0.0, 1.0), "kind": Categorical(["a", ("b", 2)])}
 
 def parabola(params):
     return (params["x"] - 0.3) ** 2
+
+
+def sleeps(params):
+    time.sleep(60)
+    return 1.0
 
 
 @pytest.fixture
@@ -270,9 +277,7 @@ def test_a_cancelled_run_leaves_its_trials_waiting_for_the_next_one(url):
 def test_trials_of_a_dead_driver_are_watched_and_those_of_a_living_one_are_left_alone(url):
     here = this_process()
     dead = ProcessName(here.host, here.machine, here.pid, here.started - 1)
-    parent = ProcessName(
-        here.host, here.machine, 1, __import__("scheduler.processes").processes.start_time(1)
-    )
+    parent = process_name(os.getppid())
     with opened(url, budget=Budget(trials=4)) as study:
         by_hand = study.ask()
         (orphan,) = study.ask_for(owner_text(dead), 1)
@@ -333,3 +338,10 @@ def test_constraints_decide_feasibility_in_a_run(url):
         assert [trial.feasible for trial in study.trials] == [
             trial.params["x"] >= 0.5 for trial in study.trials
         ]
+
+
+def test_an_evaluation_that_takes_too_long_is_ended_in_a_child_process(url):
+    with opened(url) as study:
+        report = study.run(sleeps, n_trials=1, limits=Limits(time_seconds=0.5))
+        assert report.endings == {Ending.TIMEOUT: 1}
+        assert states(study) == [("failed", "timeout")]
