@@ -120,7 +120,7 @@ def named_space(name: str) -> Space:
     Raises:
         ObjectiveError: there is none.
     """
-    if name not in SPACES:
+    if not isinstance(name, str) or name not in SPACES:
         raise ObjectiveError(f"pythia-ee: space is {name!r}; write one of {sorted(SPACES)}")
     return Space({key: Real(low, high) for key, (low, high) in SPACES[name].items()})
 

@@ -25,6 +25,7 @@ def objective() -> PythiaEE:
     ("settings", "said"),
     [
         ({"space": "ee7"}, "ee6n"),
+        ({"space": {"aLund": [0, 1]}}, "ee6n"),
         ({"events": 0}, "events is 0"),
         ({"events": 50}, "100 events or more"),
         ({"events": 2.5}, "2.5"),
@@ -207,3 +208,40 @@ def test_a_wrong_coupling_is_seen_at_once(objective):
     off = objective.evaluate({**MONASH, "alphaSvalue": 0.16}, Context(seed=7))
     default = objective.evaluate(MONASH, Context(seed=7))
     assert off.value > 2 * default.value
+
+
+class Refusing:
+    """Stands in for Pythia: takes every setting, then fails to start, or on every event."""
+
+    def __init__(self, starts: bool) -> None:
+        self._starts = starts
+
+    def readString(self, _line: str) -> bool:
+        return True
+
+    def init(self) -> bool:
+        return self._starts
+
+    def nextBatch(self, _n_events: int) -> list[object]:
+        return []
+
+
+@pytest.mark.parametrize(("starts", "said"), [(False, "^init: "), (True, "^events: .* failed")])
+def test_a_generator_that_does_not_start_or_keeps_failing_fails_the_evaluation(
+    objective, monkeypatch, starts, said
+):
+    import pythia8mc
+
+    monkeypatch.setattr(pythia8mc, "Pythia", lambda *_: Refusing(starts))
+    with pytest.raises(EvaluationFailed, match=said):
+        objective.evaluate(MONASH, Context(seed=1))
+
+
+@pytest.mark.pythia
+def test_the_returned_error_is_the_spread_over_seeds():
+    objective = PythiaEE(events=500)
+    outcomes = [objective.evaluate(MONASH, Context(seed=seed)) for seed in range(24)]
+    spread = np.std([outcome.value for outcome in outcomes], ddof=1)
+    told = np.sqrt(np.mean([outcome.sem**2 for outcome in outcomes]))
+    # 24 draws tell a spread to 15 %, and the jackknife of a square is some tens of per cent off
+    assert 0.5 < told / spread < 2
