@@ -24,8 +24,12 @@ from smbo.surrogates.outputs import Scale, normal_power
 
 # Half of the values' variance.
 _NOISY_START = float(np.log(0.5))
+# Up to so many values another start is cheap, and earlier hyperparameters may be of the wrong optimum.
+_FEW = 100
 # Fewer values do not show a tail; and a bend must be this much likelier, in log density.
 _FEWEST_TO_BEND, _PRICE_OF_BENDING = 8, 1.0
+# From hyperparameters that are already good on the plain scale.
+_N_ITERATIONS_TO_BEND = 20
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
 _VARIANCE_FLOOR = 1e-12
 
@@ -187,7 +191,7 @@ class GP:
     hyperparameters: Hyperparameters | None = None
     bend_values: bool = True
     power: float = 1.0
-    relearn_growth: float = 0.1
+    relearn_growth: float = 0.15
     always_relearn_until: int = 30
     n_iterations: int = 50
 
@@ -249,17 +253,17 @@ class GP:
         start = default_start(self.priors, len(evidence.axes))
         if len(evidence) < 2:  # one value says nothing about how values vary
             return start, 1.0
-        # noise and short length scales explain the same scatter: two optima, a start for each
-        noisy = replace(start, log_noise=_NOISY_START)
-        plain, score = most_probable(
-            self._likelihood(evidence, 1.0), [before or start, noisy], self.n_iterations
-        )
+        starts = [before or start]
+        if before is None or len(evidence) <= _FEW:
+            # noise and short length scales explain the same scatter: two optima, a start for each
+            starts.append(replace(start, log_noise=_NOISY_START))
+        plain, score = most_probable(self._likelihood(evidence, 1.0), starts, self.n_iterations)
         if not self.bend_values or len(evidence) < _FEWEST_TO_BEND:
             return plain, 1.0
         best = (score, plain, 1.0)
         for power in _powers(evidence.values):
             likelihood = self._likelihood(evidence, power)
-            theta, score = most_probable(likelihood, [plain], self.n_iterations)
+            theta, score = most_probable(likelihood, [plain], _N_ITERATIONS_TO_BEND)
             # densities of the values themselves: each scale stretches them by its slope
             stretch = Scale.of(evidence.values, power).slopes(evidence.values)
             flat = Scale.of(evidence.values).slopes(evidence.values)

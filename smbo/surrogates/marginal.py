@@ -19,6 +19,9 @@ from smbo.surrogates.kernels import Features, Kernel, squared_distances
 _BOUNDS_LENGTH = (np.log(5e-3), np.log(3e2))
 _BOUNDS_AMPLITUDE = (np.log(1e-3), np.log(1e4))
 _BOUNDS_NOISE = (np.log(1e-7), np.log(1e1))
+# A thousandth in log density is far below what the evidence can tell apart, and each iteration
+# more is a factorisation.
+_TOLERANCES = {"ftol": 1e-6, "gtol": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,12 @@ def most_probable(
     for start in starts:
         first = np.clip(start.vector(), low, high)
         found = minimize(
-            target, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": n_iterations}
+            target,
+            first,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": n_iterations, **_TOLERANCES},
         )
         if np.isfinite(found.fun) and found.fun < min(best_value, 1e299):
             best_value, best = float(found.fun), found.x
