@@ -21,7 +21,7 @@ _BOUNDS_AMPLITUDE = (np.log(1e-3), np.log(1e4))
 _BOUNDS_NOISE = (np.log(1e-7), np.log(1e1))
 # A thousandth in log density is far below what the evidence can tell apart, and each iteration
 # more is a factorisation.
-_TOLERANCES = {"ftol": 1e-6, "gtol": 1e-3}
+_VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-6, 1e-3
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def most_probable(
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": n_iterations, **_TOLERANCES},
+            options={"maxiter": n_iterations, "ftol": _VALUE_TOLERANCE, "gtol": _SLOPE_TOLERANCE},
         )
         if np.isfinite(found.fun) and found.fun < min(best_value, 1e299):
             best_value, best = float(found.fun), found.x
