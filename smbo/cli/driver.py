@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from scheduler.jobs import Limits
-from scheduler.loop import RunEnd
+from scheduler.loop import RunEnd, Stop
 from scheduler.retry import RetryPolicy
 from scheduler.signals import StopOnSignals
 from smbo.cli import lock
@@ -88,7 +88,7 @@ def _drive(errand: Errand) -> int:
     after = standing(study)
     for text in _summary(study, after):
         click.echo(text)
-    code = _exit_code(report, after)
+    code = _exit_code(report, after, is_cut_short=errand.signals() >= Stop.CANCEL)
     if code in (DONE, TOO_MANY_FAILURES):
         return finish(errand, after, checks=code == DONE) or code
     if code == STOPPED:
@@ -123,8 +123,9 @@ def _say_finished(errand: Errand, now: Standing) -> int:
     return finish(errand, standing(study), checks=code == DONE) or code
 
 
-def _exit_code(report: RunReport, after: Standing) -> int:
-    if report.end in (RunEnd.CANCELLED, RunEnd.LEFT):
+def _exit_code(report: RunReport, after: Standing, *, is_cut_short: bool) -> int:
+    # an evaluation in this very process cannot be ended, so the loop may call a second Ctrl-C drained
+    if report.end in (RunEnd.CANCELLED, RunEnd.LEFT) or is_cut_short:
         return INTERRUPTED
     if report.end is RunEnd.DRAINED and not after.is_finished:
         return STOPPED

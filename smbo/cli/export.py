@@ -23,7 +23,7 @@ def command(study: str, store: str | None, form: str | None, output: Path | None
         write = results.to_json if form == "json" else results.to_csv
         text = write(found.problem, found.trials)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(text, nl=False, color=True)  # without it click takes what looks like colours out
         return
     try:
         output.write_text(text, encoding="utf-8", newline="")

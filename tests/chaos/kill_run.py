@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -140,7 +141,11 @@ def _audit(folder: Path, n_trials: int, account: Account) -> None:
         capture_output=True,
         check=True,
     )
-    trials = json.loads(export.stdout)
+    judge(folder, json.loads(export.stdout), n_trials, account)
+
+
+def judge(folder: Path, trials: list[dict[str, Any]], n_trials: int, account: Account) -> None:
+    """Hold the exported trials against the objective's log, and note every fault."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
     account.n_complete = len(complete)
     if len(complete) != n_trials or len(trials) != n_trials:
