@@ -9,6 +9,7 @@ from collections import deque
 
 import pytest
 
+from scheduler.child import close_children
 from scheduler.jobs import Ending, Job, JobOutcome, Limits
 from scheduler.loop import RunEnd, Stop
 from scheduler.processes import ProcessName, process_name, this_process
@@ -343,5 +344,6 @@ def test_constraints_decide_feasibility_in_a_run(url):
 def test_an_evaluation_that_takes_too_long_is_ended_in_a_child_process(url):
     with opened(url) as study:
         report = study.run(sleeps, n_trials=1, limits=Limits(time_seconds=0.5))
+        close_children()
         assert report.endings == {Ending.TIMEOUT: 1}
         assert states(study) == [("failed", "timeout")]
