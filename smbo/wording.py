@@ -59,12 +59,12 @@ def headline(verdict: Verdict | None) -> str:
     name = verdict.baseline_name or "baseline"
     if verdict.winner is None and not math.isfinite(verdict.standard_errors):
         ours, theirs = measurement(verdict.recommended), measurement(verdict.baseline)
-        return f"Re-evaluated, the recommended point gives {ours} and the {name} {theirs}."
+        return f"Re-evaluated, the recommended point gives {ours} and “{name}” {theirs}."
     if verdict.winner is None:
-        return f"No significant difference between the recommended point and the {name}."
+        return f"No significant difference between the recommended point and “{name}”."
     if verdict.winner == "baseline":
-        return f"The {name} is better than the recommended point."
-    return f"The recommended point is better than the {name}."
+        return f"“{name}” is better than the recommended point."
+    return f"The recommended point is better than “{name}”."
 
 
 def explanation(verdict: Verdict | None) -> str:

@@ -157,7 +157,7 @@ def test_the_embedded_image_is_the_file_beside_the_page(written):
 def test_the_page_says_which_point_is_better_and_by_how_much(written):
     _, page = written
     text = Elements(page).text
-    assert "The recommended point is better than the default tune." in text
+    assert "The recommended point is better than “default tune”." in text
     assert "recommended 1.0000 ± 0.0058 (3 evaluations), default tune 1.5033 ± 0.0088 (3 evaluations)" in text
     assert "standard errors" in text
 
@@ -192,8 +192,8 @@ def test_each_parameter_has_an_uncertainty_within_its_range(written):
 @pytest.mark.parametrize(
     ("theirs", "sentence"),
     [
-        ((0.5, 0.51, 0.49), "The default tune is better than the recommended point."),
-        ((1.0, 1.02, 0.97), "No significant difference between the recommended point and the default tune."),
+        ((0.5, 0.51, 0.49), "“default tune” is better than the recommended point."),
+        ((1.0, 1.02, 0.97), "No significant difference between the recommended point and “default tune”."),
         ((float("nan"),), "Re-evaluated with fresh seeds, the recommended point gives 1.0000 ± 0.0058."),
     ],
 )
