@@ -190,9 +190,9 @@ def posterior_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterio
     """Return the posterior that a recommendation rests on, None where too little is known for one."""
     if recipe.surrogate is None or len(evidence) < 2:
         return None
-    known = with_penalties(evidence)
-    surrogate, _ = _trained(recipe.surrogate, known, memory)
-    return surrogate.fit(known)
+    # no penalties here: what was measured is reported, feasible or not
+    surrogate, _ = _trained(recipe.surrogate, evidence, memory)
+    return surrogate.fit(evidence)
 
 
 def _n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> int:
