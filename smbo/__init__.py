@@ -15,14 +15,16 @@ from smbo.space import Categorical, Constant, Integer, Real, Space
 from smbo.trials import Recommendation, Trial, TrialState
 
 if TYPE_CHECKING:
+    from smbo.search_cv import BayesSearchCV as BayesSearchCV
     from smbo.study import Budget as Budget
     from smbo.study import Study as Study
 
 __version__ = "0.1.0"
 
-_LOADED_ON_USE = {"Study": "smbo.study", "Budget": "smbo.study"}
+_LOADED_ON_USE = {"Study": "smbo.study", "Budget": "smbo.study", "BayesSearchCV": "smbo.search_cv"}
 
 __all__ = [
+    "BayesSearchCV",
     "Budget",
     "Categorical",
     "Constant",

@@ -1,0 +1,122 @@
+"""What a search tries next, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import deque
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from smbo.errors import SpaceExhausted
+from smbo.optimizer import Optimizer
+from smbo.problem import Problem
+from smbo.propose import Recipe
+from smbo.space import Space
+from smbo.trials import Trial
+
+Result = dict[str, Any]  # of one fit, as scikit-learn's _fit_and_score returns it
+
+
+class Candidates:
+    """Proposes candidates, and tells the optimizers their scores.
+
+    Args:
+        search_spaces: what Space takes, or a list of that; with several, each has its turn.
+        recipe: how to propose.
+        random_state: of scikit-learn's kinds.
+        n_iter: candidates in total.
+        metric: name of the metric to search by, None for the first.
+        verbose: print a line for each candidate from 1 up.
+
+    Attributes:
+        optimizers: one for each search space.
+        params: of each candidate, in the order of their proposal.
+        results: by candidate, of its folds in order.
+    """
+
+    def __init__(
+        self,
+        search_spaces: Any,
+        recipe: str | Recipe,
+        random_state: Any,
+        n_iter: int,
+        metric: str | None,
+        verbose: int,
+    ) -> None:
+        spaces = [*search_spaces] if isinstance(search_spaces, list) else [search_spaces]
+        if not spaces:
+            raise ValueError("search_spaces=[]: give at least one space")
+        random = check_random_state(random_state)
+        self.optimizers = [
+            Optimizer(
+                Problem(space if isinstance(space, Space) else Space(space), maximize=True),
+                recipe,
+                seed=int(random.randint(2**31 - 1)),
+            )
+            for space in spaces
+        ]
+        self.params: list[dict[str, Any]] = []
+        self.results: dict[int, list[Result]] = {}
+        self.n_iter = n_iter
+        self._metric = metric
+        self._verbose = verbose
+        self._asked: list[tuple[Optimizer, Trial]] = []
+        self._turns = deque(self.optimizers)
+
+    def propose(self, n: int) -> list[int]:
+        """Return the numbers of the next n candidates; fewer at the end of the search."""
+        first = len(self.params)
+        while len(self.params) < min(first + n, self.n_iter) and self._turns:
+            optimizer = self._turns[0]
+            try:
+                trial = optimizer.ask()
+            except SpaceExhausted:
+                self._turns.popleft()
+                if not self._turns:
+                    self._warn_of_the_end()
+                continue
+            self._turns.rotate(-1)
+            self._asked.append((optimizer, trial))
+            self.params.append(dict(trial.params))
+        return list(range(first, len(self.params)))
+
+    def tell(self, number: int, results: list[Result]) -> None:
+        """Record a candidate's folds; without a finite mean score it has failed.
+
+        The spread between folds is not told as the score's error: the folds are the same for all
+        candidates, so that most of it is common to them and does not blur their order.
+        """
+        self.results[number] = results
+        score = float(np.mean([self._score(result["test_scores"]) for result in results]))
+        optimizer, trial = self._asked[number]
+        if math.isfinite(score):
+            optimizer.tell(trial, score)
+        else:
+            optimizer.tell(trial, status="failed", reason="no finite score")
+        if self._verbose > 0:
+            print(f"candidate {number + 1} of {self.n_iter}: score {score:.6g}, {self.params[number]}")
+
+    def all_results(self) -> list[Result]:
+        """Return the results of all folds of all candidates, by candidate."""
+        return [result for number in range(len(self.params)) for result in self.results[number]]
+
+    def _score(self, scores: Any) -> float:
+        """Return the number to search by out of what a scorer returned for one fold."""
+        # a number in place of several metrics is the error score of a fit that failed
+        if not isinstance(scores, dict):
+            return float(scores)
+        name = next(iter(scores)) if self._metric is None else self._metric
+        if name not in scores:
+            raise ValueError(f"objective={name!r} is none of the metrics {sorted(scores)}")
+        return float(scores[name])
+
+    def _warn_of_the_end(self) -> None:
+        warnings.warn(
+            f"The search spaces hold {len(self.params)} candidates, fewer than n_iter={self.n_iter}; "
+            "all of them were tried.",
+            UserWarning,
+            stacklevel=2,
+        )

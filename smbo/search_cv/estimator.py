@@ -1,0 +1,249 @@
+"""The search estimator: parameters, attributes, refit."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.model_selection import check_cv
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import _insert_error_scores, _warn_or_raise_about_fit_failures
+from sklearn.utils import indexable
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_method_params
+
+from smbo.propose import Recipe
+from smbo.search_cv.callbacks import root_context, search_context
+from smbo.search_cv.candidates import Candidates
+from smbo.search_cv.fits import Work, opened, run_on_dask, run_on_joblib
+from smbo.space import Space
+
+
+class BayesSearchCV(BaseSearchCV):
+    """Search for the parameters with the best cross-validated score, learning from each candidate.
+
+    Used like RandomizedSearchCV, with the same attributes after ``fit``.
+
+    Args:
+        estimator: what is tuned.
+        search_spaces: {parameter name: dimension or shorthand} as ``Space`` takes it, a Space, or
+            a list of them.  With several, candidates come from each in turn.
+        n_iter: number of candidates in total.
+        recipe: how to propose: "gp", "forest", "random", "sobol", or a Recipe.
+        objective: with several metrics, the name of the one to search by; None takes the one that
+            ``refit`` names, or the first.
+        n_jobs: processes (or what joblib's back end has) for the fits of a batch: as many candidates
+            as it takes to give each something to do, proposed with each other in view.  The same
+            random_state and number of jobs give the same candidates.
+        client: a Dask client, or a scheduler's address.  Then each (candidate, fold) is a task, and
+            the next candidate is proposed as soon as no fold of an earlier one is left to start,
+            so that no slot waits for a slow fold; which scores are known by then, and so the
+            candidates, depend on who finishes first.
+        random_state: seed of the proposals.
+        scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as for
+            RandomizedSearchCV.  A candidate without a finite mean score is told as failed, and the
+            search stays away from where it lies.
+
+    Attributes:
+        optimizers_: one for each search space, with every trial.
+        cv_results_, best_params_ and the others: as for RandomizedSearchCV.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSearchCV._parameter_constraints,
+        "search_spaces": [Mapping, list, Space],
+        "n_iter": [Interval(Integral, 1, None, closed="left")],
+        "recipe": [str, Recipe],
+        "objective": [str, None],
+        "client": "no_validation",
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        search_spaces: Any,
+        *,
+        n_iter: int = 50,
+        recipe: str | Recipe = "gp",
+        objective: str | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        client: Any = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        self.search_spaces = search_spaces
+        self.n_iter = n_iter
+        self.recipe = recipe
+        self.objective = objective
+        self.client = client
+        self.random_state = random_state
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+
+    # estimators that are not validated before fit may be anything
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Search, and refit the best candidate on all of the data.
+
+        Args:
+            X, y: what the estimator's ``fit`` takes.
+            **params: for the estimator's fit, the scorer and the splitter, routed as
+                RandomizedSearchCV routes them.
+        """
+        scorers, refit_metric = self._get_scorers()
+        self._check_objective(scorers)
+        X, y = indexable(X, y)
+        params = _check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        weights = params.get("sample_weight")
+        told = {"X": X, "y": y, "metadata": None if weights is None else {"sample_weight": weights}}
+        context = root_context(self, told)
+        work = Work(
+            estimator=clone(self.estimator),
+            X=X,
+            y=y,
+            folds=self._folds(X, y, routed),
+            settings={
+                "scorer": scorers,
+                "fit_params": routed.estimator.fit,
+                "score_params": routed.scorer.score,
+                "return_train_score": self.return_train_score,
+                "return_n_test_samples": True,
+                "return_times": True,
+                "return_parameters": False,
+                "error_score": self.error_score,
+                "verbose": self.verbose,
+            },
+        )
+        candidates = self._search(work, context)
+        results, first_scores = self._collect(candidates)
+        self.multimetric_ = isinstance(first_scores, dict)
+        if callable(self.scoring) and self.multimetric_:
+            self._check_refit_for_multimetric(first_scores)
+            refit_metric = self.refit
+        self._choose(results, refit_metric)
+        if self.refit:
+            self._refit(work, context, told)
+        self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
+        self.cv_results_ = results
+        context.call_on_fit_task_end(estimator=self, **told)
+        return self
+
+    def _search(self, work: Work, context: Any) -> Candidates:
+        """Return the candidates, evaluated."""
+        metric = self.objective
+        if metric is None and isinstance(self.refit, str):
+            metric = self.refit
+        candidates = Candidates(
+            self.search_spaces, self.recipe, self.random_state, self.n_iter, metric, self.verbose
+        )
+        self.optimizers_ = candidates.optimizers
+        inner = search_context(context, self, self.n_iter * len(work.folds))
+        if self.client is None:
+            run_on_joblib(self.n_jobs, self.pre_dispatch, candidates, work, self, inner)
+        else:
+            with opened(self.client) as client:
+                run_on_dask(client, candidates, work, self, inner)
+        inner.call_on_fit_task_end(estimator=self)
+        return candidates
+
+    def _check_objective(self, scorers: Any) -> None:
+        """Refuse an objective that no scorer measures, where that can be known before a fit."""
+        if self.objective is None or callable(self.scoring):
+            return
+        if not isinstance(scorers, _MultimetricScorer):
+            raise ValueError(
+                f"objective={self.objective!r} picks one of several metrics, but scoring={self.scoring!r} "
+                "is a single one; leave it out"
+            )
+        if self.objective not in scorers._scorers:
+            raise ValueError(
+                f"objective={self.objective!r} is none of the metrics {sorted(scorers._scorers)}"
+            )
+
+    def _folds(self, X: Any, y: Any, routed: Any) -> list[tuple[Any, Any]]:
+        """Return the (train, test) indices, the same for every candidate."""
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
+        folds = list(cv.split(X, y, **routed.splitter.split))
+        if not folds:
+            raise ValueError("No fits were performed: the cross-validation has no folds.")
+        if len(folds) != self.n_splits_:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results: "
+                f"expected {self.n_splits_} splits, got {len(folds)}"
+            )
+        return folds
+
+    def _collect(self, candidates: Candidates) -> tuple[dict[str, Any], Any]:
+        """Return cv_results_ and the scores of the first fit.
+
+        Raises:
+            ValueError: every fit of every candidate failed.
+        """
+        out = candidates.all_results()
+        _warn_or_raise_about_fit_failures(out, self.error_score)
+        if callable(self.scoring):
+            _insert_error_scores(out, self.error_score)
+        return self._format_results(candidates.params, self.n_splits_, out), out[0]["test_scores"]
+
+    def _choose(self, results: dict[str, Any], refit_metric: str) -> None:
+        """Set best_index_, best_params_ and best_score_, where they are defined."""
+        if not self.refit and self.multimetric_:
+            return
+        self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
+        if not callable(self.refit):
+            self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
+        self.best_params_ = results["params"][self.best_index_]
+
+    def _refit(self, work: Work, context: Any, told: dict[str, Any]) -> None:
+        """Fit the best candidate on all of the data."""
+        # parameters that are estimators themselves must not be fitted in place
+        self.best_estimator_ = clone(work.estimator).set_params(**clone(self.best_params_, safe=False))
+        refit_context = context.subcontext(task_name="refit-with-best-params")
+        labels = () if work.y is None else (work.y,)
+        with refit_context.propagate_callback_context(self.best_estimator_):
+            refit_context.call_on_fit_task_begin(estimator=self, **told)
+            start = time.time()
+            self.best_estimator_.fit(work.X, *labels, **work.settings["fit_params"])
+            self.refit_time_ = time.time() - start
+        if hasattr(self.best_estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.best_estimator_.feature_names_in_
+        refit_context.call_on_fit_task_end(estimator=self, **told)
+
+    def __sklearn_clone__(self) -> Self:
+        # a client is a connection: clones share it
+        bare = copy.copy(self)
+        bare.client = None
+        twin: Self = super(BayesSearchCV, bare).__sklearn_clone__()
+        twin.client = self.client
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a connection cannot travel; where it leads to can
+        state = dict(super().__getstate__())
+        if hasattr(self.client, "scheduler_info"):
+            state["client"] = self.client.scheduler.address
+        return state

@@ -1,0 +1,252 @@
+"""One fit of one candidate on one fold, and where fits are run."""
+
+from __future__ import annotations
+
+import copy
+import math
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from joblib import effective_n_jobs
+from sklearn import config_context, get_config
+from sklearn.base import clone
+from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.model_selection._validation import _fit_and_score
+from sklearn.utils.parallel import Parallel, delayed
+
+from smbo.search_cv.callbacks import Silence, fit_context
+from smbo.search_cv.candidates import Candidates, Result
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What every fit needs, sent to each worker once.
+
+    Attributes:
+        estimator: unfitted.
+        X, y: the data.
+        folds: (train, test) indices, the same for every candidate.
+        settings: of scikit-learn's _fit_and_score.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    folds: list[tuple[Any, Any]]
+    settings: dict[str, Any]
+
+    def fit(self, params: dict[str, Any], fold: int, **more: Any) -> Result:
+        """Return the scores of one candidate on one fold."""
+        train, test = self.folds[fold]
+        return _fit_and_score(
+            clone(self.estimator),
+            self.X,
+            self.y,
+            train=train,
+            test=test,
+            parameters=params,
+            split_progress=(fold, len(self.folds)),
+            **self.settings,
+            **more,
+        )
+
+    def lost(self, fold: int, reason: str) -> Result:
+        """Return the result of a fit that took its workers with it: failed, as if it had raised."""
+        error_score = self.settings["error_score"]
+        scorer, scores = self.settings["scorer"], error_score
+        if isinstance(scorer, _MultimetricScorer):
+            scores = dict.fromkeys(scorer._scorers, error_score)
+        result = {
+            "fit_error": reason,
+            "test_scores": scores,
+            "n_test_samples": len(self.folds[fold][1]),
+            "fit_time": math.nan,
+            "score_time": math.nan,
+        }
+        if self.settings["return_train_score"]:
+            result["train_scores"] = copy.copy(scores)
+        return result
+
+
+def run_on_joblib(
+    n_jobs: int | None, pre_dispatch: Any, candidates: Candidates, work: Work, search: Any, context: Any
+) -> None:
+    """Evaluate candidates in batches just large enough to occupy all jobs."""
+    n_folds = len(work.folds)
+    width = math.ceil(effective_n_jobs(n_jobs) / n_folds)
+    with Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch) as parallel:
+        while numbers := candidates.propose(width):
+            tasks = [(number, fold) for number in numbers for fold in range(n_folds)]
+            extras: list[dict[str, Any]] = [
+                {"candidate_progress": (number, candidates.n_iter)} for number, _ in tasks
+            ]
+            if not isinstance(context, Silence):
+                # made before the parallel loop: making one changes what is being sent
+                for extra, (number, fold) in zip(extras, tasks, strict=True):
+                    extra.update(caller=search, callback_ctx=fit_context(context, number * n_folds + fold))
+            out = parallel(
+                delayed(work.fit)(candidates.params[number], fold, **extra)
+                for (number, fold), extra in zip(tasks, extras, strict=True)
+            )
+            for row, number in enumerate(numbers):
+                candidates.tell(number, out[row * n_folds : (row + 1) * n_folds])
+
+
+def run_on_dask(client: Any, candidates: Candidates, work: Work, search: Any, context: Any) -> None:
+    """Keep every slot of a cluster busy, without a barrier between candidates.
+
+    A few fits more than there are slots are under way, so that a slot goes on while the driver
+    fits its model; a candidate is proposed when no fold of an earlier one is left to hand out.
+    """
+    n_folds = len(work.folds)
+    waiting: deque[tuple[int, int]] = deque()
+    done: defaultdict[int, dict[int, Result]] = defaultdict(dict)
+    with _Handed(client, work) as handed:
+        while True:
+            while len(handed) < _most_at_once(client):
+                if not waiting:
+                    waiting.extend((n, fold) for n in candidates.propose(1) for fold in range(n_folds))
+                if not waiting:
+                    break
+                number, fold = waiting.popleft()
+                handed.submit(number, fold, candidates.params[number])
+            if not handed:
+                return
+            number, fold, result = handed.take()
+            done[number][fold] = result
+            _note(search, fit_context(context, number * n_folds + fold), work)
+            if len(done[number]) == n_folds:
+                folds = done.pop(number)
+                candidates.tell(number, [folds[fold] for fold in range(n_folds)])
+
+
+def _most_at_once(client: Any) -> int:
+    """Return how many fits to hand out: one for each slot, and a few that wait on the workers."""
+    n_slots = max(1, sum(client.nthreads().values()))
+    # each fit that waits makes the next candidate know less: no more of them than needed
+    return n_slots + 1 + n_slots // 8
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A fit that was handed to the cluster.
+
+    Attributes:
+        shared: the data's place on the cluster.
+        attempt: how often it was handed out before.
+    """
+
+    number: int
+    fold: int
+    params: dict[str, Any]
+    shared: Any
+    attempt: int = 0
+
+
+# after a worker's death, and after the loss of all workers that held the data
+_MORE_ATTEMPTS = 1
+_MOST_LOSSES = 3
+
+
+class _Handed:
+    """The fits that a cluster has in hand; leaving the block takes them back."""
+
+    def __init__(self, client: Any, work: Work) -> None:
+        from distributed import as_completed
+
+        self._client = client
+        self._work = work
+        self._name = f"bayes-search-{uuid.uuid4().hex}"
+        self._config = get_config()
+        self._running: dict[Any, _Fit] = {}
+        self._finished = as_completed(loop=client.loop)
+        self._share()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.cancel([*self._running, self._shared])
+        self._running.clear()
+
+    def submit(self, number: int, fold: int, params: dict[str, Any]) -> None:
+        """Hand out a fit."""
+        self._submit(_Fit(number, fold, params, self._shared))
+
+    def take(self) -> tuple[int, int, Result]:
+        """Wait for a fit and return the candidate's number, the fold and the result.
+
+        A fit that was on a worker when it died may have been behind the one that killed it, and the
+        data may have gone with the last worker that held them: it is handed out again before it
+        counts as failed.
+        """
+        from distributed import CancelledError
+        from distributed.scheduler import KilledWorker
+
+        while True:
+            future = next(self._finished)
+            fit = self._running.pop(future)
+            try:
+                return fit.number, fit.fold, future.result()
+            except KilledWorker as error:
+                if fit.attempt >= _MORE_ATTEMPTS:
+                    if self._work.settings["error_score"] == "raise":
+                        raise
+                    return fit.number, fit.fold, self._work.lost(fit.fold, str(error))
+            except CancelledError:
+                if fit.attempt >= _MORE_ATTEMPTS + _MOST_LOSSES:
+                    raise
+                if fit.shared is self._shared:
+                    self._share()
+            finally:
+                future.release()
+            self._submit(replace(fit, shared=self._shared, attempt=fit.attempt + 1))
+
+    def _share(self) -> None:
+        """Send the data to every worker, once for all fits."""
+        self._shared = self._client.scatter(self._work, broadcast=True, hash=False)
+
+    def _submit(self, fit: _Fit) -> None:
+        future = self._client.submit(
+            _fit_on_worker,
+            fit.shared,
+            fit.params,
+            fit.fold,
+            self._config,
+            key=f"{self._name}-{fit.number}-{fit.fold}-{uuid.uuid4().hex[:8]}",
+            pure=False,
+        )
+        self._running[future] = fit
+        self._finished.add(future)
+
+
+def _fit_on_worker(work: Work, params: dict[str, Any], fold: int, config: dict[str, Any]) -> Result:
+    """Run one fit with the driver's scikit-learn configuration."""
+    with config_context(**config):
+        return work.fit(params, fold)
+
+
+def _note(search: Any, context: Any, work: Work) -> None:
+    """Tell callbacks of a fit that was done on a cluster, where they cannot be called."""
+    told = {"estimator": search, "X": work.X, "y": work.y, "metadata": None}
+    context.call_on_fit_task_begin(**told)
+    context.call_on_fit_task_end(**told)
+
+
+@contextmanager
+def opened(client: Any) -> Iterator[Any]:
+    """Yield a client: the one given, or one of our own to the address given."""
+    if not isinstance(client, str):
+        yield client
+        return
+    from distributed import Client
+
+    with Client(client, set_as_default=False) as own:
+        yield own
