@@ -24,6 +24,8 @@ from smbo.surrogates.outputs import Scale, normal_power
 
 # Half of the values' variance.
 _NOISY_START = float(np.log(0.5))
+# Fewer values do not tell noise from signal, and a signal taken for noise ends the search.
+_FEWEST_NOISY = 20
 # Up to so many values another start is cheap, and earlier hyperparameters may be of the wrong optimum.
 _FEW = 100
 # Fewer values do not show a tail; and a bend must be this much likelier, in log density.
@@ -254,7 +256,8 @@ class GP:
         if len(evidence) < 2:  # one value says nothing about how values vary
             return start, 1.0
         starts = [before or start]
-        if before is None or len(evidence) <= _FEW:
+        n = len(evidence)
+        if n >= _FEWEST_NOISY and (before is None or n <= _FEW):
             # noise and short length scales explain the same scatter: two optima, a start for each
             starts.append(replace(start, log_noise=_NOISY_START))
         plain, score = most_probable(self._likelihood(evidence, 1.0), starts, self.n_iterations)
