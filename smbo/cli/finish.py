@@ -12,6 +12,7 @@ import click
 from scheduler.jobs import Limits
 from scheduler.loop import Progress, RunEnd, run
 from scheduler.spool import Spool
+from smbo import results
 from smbo.analysis import verdict
 from smbo.cli.confirmation import FILE, Check, CheckBook, plan
 from smbo.cli.errand import Errand
@@ -34,9 +35,16 @@ _MAX_NAME = 90
 
 
 def is_reported(errand: Errand) -> bool:
-    """Return whether the report is there already, or none is wanted."""
-    folder = errand.job.report_folder
-    return folder is None or (folder / PAGE).is_file()
+    """Return whether the report of all trials is there already, or none is wanted."""
+    folder, study = errand.job.report_folder, errand.study
+    if folder is None:
+        return True
+    try:
+        # written beside the page, so one of fewer trials belongs to an earlier, smaller budget
+        trials = (folder / "trials.json").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return (folder / PAGE).is_file() and trials == results.to_json(study.problem, study.trials)
 
 
 def finish(errand: Errand, now: Standing, *, checks: bool) -> int:

@@ -67,6 +67,19 @@ def test_an_interrupted_serial_run_equals_an_uninterrupted_one_point_for_point(f
     assert points(folder, "parts") == points(folder, "whole")
 
 
+def test_a_report_that_a_killed_run_did_not_write_is_made_up_for(folder):
+    folder.job("report: out")
+    assert folder.smbo("run", "job.yaml").exit_code == 0
+    page = folder.path / "out" / "index.html"
+    assert "report: " not in folder.smbo("run", "job.yaml").output
+    page.unlink()
+    assert "report: " in folder.smbo("run", "job.yaml").output
+    folder.smbo("run", "job.yaml", "--trials", "6", "--no-report")
+    stale = page.read_text()
+    assert "report: " in folder.smbo("run", "job.yaml", "--trials", "6").output
+    assert page.read_text() != stale
+
+
 def test_resume_needs_only_the_name(folder):
     folder.job()
     folder.smbo("run", "job.yaml")
