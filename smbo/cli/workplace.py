@@ -75,7 +75,14 @@ class Workplace:
     ) -> None:
         if self._client is not None:
             self._client.close(timeout=5)
-        if self._local is not None and not self._is_left:
+        if self._is_left or self._folder is None:
+            return
+        if self._local is None and self._cluster.local is not None and self._folder.is_dir():
+            from scheduler.clusters import LocalCluster
+
+            # a driver that was killed after the last evaluation left it, and nobody needs it now
+            self._local = LocalCluster(self._folder, adopted=True)
+        if self._local is not None:
             self._local.stop()
 
     def _connected(self) -> Client:
