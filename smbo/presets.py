@@ -8,13 +8,16 @@ from typing import Any
 
 import smbo.acquisition
 import smbo.surrogates
+from smbo.auto import Auto
 from smbo.errors import RecipeError
-from smbo.propose import Recipe
+from smbo.recipe import Recipe
 from smbo.surrogates import GP, Forest
+from smbo.trust_region import TrustRegion
 
 _PRESETS = {
-    "auto": lambda: Recipe(surrogate=GP()),
+    "auto": lambda: Recipe(rule=Auto()),
     "gp": lambda: Recipe(surrogate=GP()),
+    "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
     "forest": lambda: Recipe(surrogate=Forest()),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
@@ -22,7 +25,7 @@ _PRESETS = {
 
 
 def preset(recipe: str | Recipe) -> Recipe:
-    """Return the recipe of a name: auto, gp, forest, random, sobol; a Recipe stays what it is.
+    """Return the recipe of a name: auto, gp, trust, forest, random, sobol; a Recipe stays what it is.
 
     Raises:
         RecipeError: no recipe of that name.
@@ -55,7 +58,7 @@ def recipe_from_json(data: Mapping[str, Any]) -> Recipe:
 
 def _ours() -> dict[str, type]:
     """Return the classes that a stored recipe may name."""
-    found: dict[str, type] = {"Recipe": Recipe}
+    found: dict[str, type] = {"Auto": Auto, "Recipe": Recipe, "TrustRegion": TrustRegion}
     for package in (smbo.surrogates, smbo.acquisition):
         for name in package.__all__:
             part = getattr(package, name)

@@ -9,59 +9,27 @@ on is in ``memory``, plain JSON values: the design's seed and index, and what th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from smbo.acquisition import Acquisition, LogExpectedImprovement
 from smbo.batch import select
-from smbo.designs import DESIGNS, design_rows
-from smbo.errors import RecipeError, SpaceExhausted, TellError
+from smbo.designs import design_rows
+from smbo.errors import SpaceExhausted, TellError
 from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
+from smbo.recipe import Recipe, chosen
 from smbo.space import Space
 from smbo.surrogates import Memory, Posterior, Surrogate, Trainable
+from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, select_within
+
+__all__ = ["Proposal", "Recipe", "posterior_of", "propose", "recommend", "with_penalties"]
 
 _ROWS_AT_ONCE = 64  # of a design; most are used where there are no constraints
 _MOST_ROWS = 2**14  # of a design to look through before random points take over
 _MOST_DRAWS = 64  # rounds of random points before a space counts as used up
 _DECIMALS = 9  # two snapped rows that agree to so many are the same point
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How points are proposed.
-
-    Attributes:
-        surrogate: what learns from the evidence; None goes on with the design for ever.
-        acquisition: what makes a point worth evaluating.
-        design: of the first points: "sobol", "halton", "lhs" or "random".
-        n_initial: how many points come before the surrogate; None for max(5, 2d), and never more
-            than half of a finite space.
-
-    Raises:
-        RecipeError: an unknown design, or parts that do not fit their roles.
-    """
-
-    surrogate: Surrogate | None = None
-    acquisition: Acquisition = field(default_factory=LogExpectedImprovement)
-    design: str = "sobol"
-    n_initial: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.design not in DESIGNS:
-            raise RecipeError(f"no design is called {self.design!r}; there are {', '.join(sorted(DESIGNS))}")
-        if self.n_initial is not None and (
-            isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 1
-        ):
-            raise RecipeError(f"n_initial={self.n_initial!r}: a whole number from 1 up is needed")
-        if self.surrogate is not None and not hasattr(self.surrogate, "fit"):
-            raise RecipeError(
-                f"surrogate={self.surrogate!r} has no fit(evidence); pass GP(), Forest() or such"
-            )
-        if not hasattr(self.acquisition, "prepare"):
-            raise RecipeError(f"acquisition={self.acquisition!r} has no prepare(posterior, evidence)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,16 +65,41 @@ def propose(
         SpaceError: no point that meets the known constraints was found.
         NumericalError: the surrogate found no posterior.
     """
-    n_design = _n_from_design(problem.space, recipe, evidence, n)
-    points, design = _design_points(problem.space, recipe, evidence, memory.get("design"), n_design, rng)
-    carried: dict[str, Any] = {**memory, "design": design}
+    carried: dict[str, Any] = dict(memory)
+    choice = chosen(recipe, evidence, memory)
+    if recipe.rule is not None:
+        carried["choice"] = {"name": choice.name, "reason": choice.reason}
+    recipe, here, state = choice.recipe, evidence, None
+    if recipe.region is not None:
+        state = _region_state(problem.space, recipe, recipe.region, evidence, memory)
+        carried["region"] = state.to_json()
+        here = evidence_of(recipe.region, state, evidence)
+    n_design = _n_from_design(problem.space, recipe, here, n)
+    points, carried["design"] = _design_points(
+        problem.space, recipe, evidence, memory.get("design"), n_design, rng
+    )
     if n_design == n or recipe.surrogate is None:
         return Proposal(points, carried)
-    evidence = replace(evidence, pending=np.concatenate([evidence.pending, points]))
-    known = with_penalties(evidence)
+    here = replace(here, pending=np.concatenate([evidence.pending, points]))
+    known = with_penalties(here)
     surrogate, learned = _trained(recipe.surrogate, known, memory)
-    more = _selected(problem.space, surrogate, recipe.acquisition, known, n - n_design, rng)
+    taken = np.concatenate([evidence.points, evidence.failed, here.pending])
+    more = _selected(problem.space, recipe, surrogate, state, known, n - n_design, rng, taken)
     return Proposal(np.concatenate([points, more]), {**carried, **learned})
+
+
+def _region_state(
+    space: Space, recipe: Recipe, region: TrustRegion, evidence: Evidence, memory: Memory
+) -> RegionState:
+    """Return where a recipe's trust region stands."""
+    stored = memory.get("region")
+    if stored is None:
+        # what another recipe found before counts for the model, not for the region's successes
+        known = len(evidence) > _n_initial(space, recipe)
+        before = RegionState(since=int(evidence.numbers[-1]) + 1 if known else 0, length=region.first_length)
+    else:
+        before = RegionState.from_json(stored)
+    return advance(region, evidence, before, _n_initial(space, recipe))
 
 
 def recommend(
@@ -164,19 +157,24 @@ def with_penalties(evidence: Evidence) -> Evidence:
 
 def _selected(
     space: Space,
+    recipe: Recipe,
     surrogate: Surrogate,
-    acquisition: Acquisition,
+    state: RegionState | None,
     evidence: Evidence,
     n: int,
     rng: np.random.Generator,
+    taken: Array,
 ) -> Array:
     """Return n unit points that the acquisition chose, (n, d)."""
     try:
-        return select(surrogate, acquisition, evidence, space, n, rng)
+        if state is not None:
+            length = state.length
+            return select_within(length, surrogate, recipe.acquisition, evidence, space, n, rng, taken=taken)
+        return select(surrogate, recipe.acquisition, evidence, space, n, rng)
     except SpaceExhausted:
         # the search may have missed the last few points of a large finite space: look them up
-        taken = {_key(row) for row in np.concatenate([evidence.points, evidence.failed, evidence.pending])}
-        return np.array(_left_on_grid(space, taken, n, rng)).reshape(n, len(space.axes))
+        keys = {_key(row) for row in taken}
+        return np.array(_left_on_grid(space, keys, n, rng)).reshape(n, len(space.axes))
 
 
 def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:
@@ -188,8 +186,11 @@ def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[
 
 def posterior_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterior | None:
     """Return the posterior that a recommendation rests on, None where too little is known for one."""
+    recipe = chosen(recipe, evidence, memory).recipe
     if recipe.surrogate is None or len(evidence) < 2:
         return None
+    if recipe.region is not None and "region" in memory:
+        evidence = evidence_of(recipe.region, RegionState.from_json(memory["region"]), evidence)
     # no penalties here: what was measured is reported, feasible or not
     surrogate, _ = _trained(recipe.surrogate, evidence, memory)
     return surrogate.fit(evidence)
@@ -199,16 +200,19 @@ def _n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> 
     """Return how many of the next n points come from the design."""
     if recipe.surrogate is None:
         return n
-    n_initial = recipe.n_initial
-    if n_initial is None:
-        n_initial = max(5, 2 * len(space.axes))
-        if space.size is not None:
-            n_initial = max(1, min(n_initial, space.size // 2))
     # asked for and told by hand alike: what is known need not be asked again
     n_known = len(evidence) + len(evidence.failed) + len(evidence.pending)
     if len(evidence) == 0:
         return n  # there is nothing to learn from yet, whatever failed or is under way
-    return min(n, max(0, n_initial - n_known))
+    return min(n, max(0, _n_initial(space, recipe) - n_known))
+
+
+def _n_initial(space: Space, recipe: Recipe) -> int:
+    """Return how many points come before the surrogate."""
+    if recipe.n_initial is not None:
+        return recipe.n_initial
+    n_initial = max(5, 2 * len(space.axes))
+    return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))
 
 
 def _design_points(

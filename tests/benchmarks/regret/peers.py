@@ -80,6 +80,10 @@ class SmboGP(Smbo):
     recipe = "gp"
 
 
+class SmboTrust(Smbo):
+    recipe = "trust"
+
+
 class OptunaTPE:
     packages = ("optuna",)
 
@@ -196,6 +200,7 @@ PEERS: dict[str, Any] = {
     "random": Random,
     "smbo": Smbo,
     "smbo_gp": SmboGP,
+    "smbo_trust": SmboTrust,
     "optuna_tpe": OptunaTPE,
     "optuna_gp": OptunaGP,
     "cma": CMA,
