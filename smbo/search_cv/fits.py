@@ -107,7 +107,7 @@ def run_on_dask(client: Any, candidates: Candidates, work: Work, search: Any, co
     done: defaultdict[int, dict[int, Result]] = defaultdict(dict)
     with _Handed(client, work) as handed:
         while True:
-            while len(handed) < _most_at_once(client):
+            while not handed.is_settling_blame and len(handed) < _most_at_once(client):
                 if not waiting:
                     waiting.extend((n, fold) for n in candidates.propose(1) for fold in range(n_folds))
                 if not waiting:
@@ -133,27 +133,20 @@ def _most_at_once(client: Any) -> int:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A fit that was handed to the cluster.
-
-    Attributes:
-        shared: the data's place on the cluster.
-        attempt: how often it was handed out before.
-    """
+    """A fit that was handed to the cluster, alone once it is a suspect."""
 
     number: int
     fold: int
     params: dict[str, Any]
-    shared: Any
-    attempt: int = 0
-
-
-# after a worker's death, and after the loss of all workers that held the data
-_MORE_ATTEMPTS = 1
-_MOST_LOSSES = 3
+    is_suspect: bool = False
 
 
 class _Handed:
-    """The fits that a cluster has in hand; leaving the block takes them back."""
+    """The fits that a cluster has in hand; leaving the block takes them back.
+
+    A fit that was on a worker when it died may have been beside or behind the one that killed it.
+    Such suspects are run again, each alone on the cluster: who kills again has failed.
+    """
 
     def __init__(self, client: Any, work: Work) -> None:
         from distributed import as_completed
@@ -163,11 +156,13 @@ class _Handed:
         self._name = f"bayes-search-{uuid.uuid4().hex}"
         self._config = get_config()
         self._running: dict[Any, _Fit] = {}
+        self._suspects: deque[_Fit] = deque()
         self._finished = as_completed(loop=client.loop)
-        self._share()
+        self._shared = client.scatter(work, broadcast=True, hash=False)
+        self._is_kept = False
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._running) + len(self._suspects)
 
     def __enter__(self) -> Self:
         return self
@@ -176,47 +171,59 @@ class _Handed:
         self._client.cancel([*self._running, self._shared])
         self._running.clear()
 
+    @property
+    def is_settling_blame(self) -> bool:
+        """Whether suspects are to be run, beside whom nothing else may be."""
+        return bool(self._suspects) or any(fit.is_suspect for fit in self._running.values())
+
     def submit(self, number: int, fold: int, params: dict[str, Any]) -> None:
         """Hand out a fit."""
-        self._submit(_Fit(number, fold, params, self._shared))
+        self._submit(_Fit(number, fold, params))
 
     def take(self) -> tuple[int, int, Result]:
-        """Wait for a fit and return the candidate's number, the fold and the result.
-
-        A fit that was on a worker when it died may have been behind the one that killed it, and the
-        data may have gone with the last worker that held them: it is handed out again before it
-        counts as failed.
-        """
+        """Wait for a fit and return the candidate's number, the fold and the result."""
         from distributed import CancelledError
         from distributed.scheduler import KilledWorker
 
         while True:
+            if self._suspects and not self._running:
+                self._submit(replace(self._suspects.popleft(), is_suspect=True))
             future = next(self._finished)
             fit = self._running.pop(future)
             try:
                 return fit.number, fit.fold, future.result()
             except KilledWorker as error:
-                if fit.attempt >= _MORE_ATTEMPTS:
-                    if self._work.settings["error_score"] == "raise":
-                        raise
+                if not fit.is_suspect:
+                    self._suspects.append(fit)
+                elif self._work.settings["error_score"] == "raise":
+                    raise
+                else:
                     return fit.number, fit.fold, self._work.lost(fit.fold, str(error))
             except CancelledError:
-                if fit.attempt >= _MORE_ATTEMPTS + _MOST_LOSSES:
-                    raise
-                if fit.shared is self._shared:
-                    self._share()
+                self._keep()
+                self._submit(fit)
             finally:
+                # at once: an exception's traceback would keep the future, and the cluster its task
                 future.release()
-            self._submit(replace(fit, shared=self._shared, attempt=fit.attempt + 1))
 
-    def _share(self) -> None:
-        """Send the data to every worker, once for all fits."""
-        self._shared = self._client.scatter(self._work, broadcast=True, hash=False)
+    def _keep(self) -> None:
+        """Have the scheduler keep the data: all workers that held them died.
+
+        Scattered data are on the workers only, and gone with the last of them.  What a task returns
+        is made again, at the price of a copy in the scheduler's memory.
+        """
+        if self._is_kept and self._shared.status not in ("cancelled", "lost"):
+            return  # another fit that needed the old copy came first
+        import dask
+
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            self._shared = self._client.submit(_same, self._work, key=f"{self._name}-data-{uuid.uuid4().hex}")
+        self._is_kept = True
 
     def _submit(self, fit: _Fit) -> None:
         future = self._client.submit(
             _fit_on_worker,
-            fit.shared,
+            self._shared,
             fit.params,
             fit.fold,
             self._config,
@@ -225,6 +232,10 @@ class _Handed:
         )
         self._running[future] = fit
         self._finished.add(future)
+
+
+def _same(work: Work) -> Work:
+    return work
 
 
 def _fit_on_worker(work: Work, params: dict[str, Any], fold: int, config: dict[str, Any]) -> Result:

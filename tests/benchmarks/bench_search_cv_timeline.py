@@ -20,7 +20,7 @@ from smbo import BayesSearchCV, Real
 
 # of the folds' sizes, which are what a fit sleeps for; in units of SECONDS_PER_ROW
 FOLDS = (5, 1, 3, 8)
-SECONDS_PER_ROW = 0.1
+SECONDS_PER_ROW = 0.2
 N_WORKERS = 2
 
 
@@ -102,7 +102,7 @@ def main():
 
     n_iter = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     with (
-        LocalCluster(n_workers=N_WORKERS, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=N_WORKERS, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         fits = timeline(client, n_iter)

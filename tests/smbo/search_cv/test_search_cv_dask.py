@@ -27,7 +27,7 @@ C = {"C": Real(1e-3, 1e2, log=True)}
 
 @pytest.fixture(scope="module")
 def client():
-    """Two workers of one slot each, as processes, whose second death under a fit is blamed on it."""
+    """Two workers of one slot each, as processes, and a fit is blamed for the first that dies with it."""
     with pytest.MonkeyPatch.context() as patch:
         # worker processes start with this path, and import the benchmark's estimator
         patch.syspath_prepend(BENCHMARKS)
@@ -36,8 +36,8 @@ def client():
 
 def _cluster():
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
@@ -85,12 +85,13 @@ def test_scores_are_those_of_a_search_without_a_cluster(client, data):
 
 def test_no_slot_waits_for_a_slow_fold(client):
     bench = importlib.import_module("bench_search_cv_timeline")
-    fits = bench.timeline(client, 8)
-    assert len(fits) == 8 * len(bench.FOLDS)
+    fits = bench.timeline(client, 6)
+    assert len(fits) == 6 * len(bench.FOLDS)
     # folds of different candidates ran at the same time
     assert any(a[3] != b[3] and b[1] < a[2] for a in fits for b in fits if a[1] < b[1])
     busy = bench.busy_fraction(fits, n_slots=2)
-    assert busy >= 0.9, bench.draw(fits)
+    # 0.95 and more where the machine has nothing else to do, 0.71 with a barrier after each candidate
+    assert busy >= 0.8, bench.draw(fits)
 
 
 def test_the_search_learns_on_a_cluster_too(client):
@@ -98,7 +99,7 @@ def test_the_search_learns_on_a_cluster_too(client):
     assert found.best_score_ > 0.95
 
 
-@pytest.mark.parametrize("above", ["raise", "die"])
+@pytest.mark.parametrize("above", ["raise", pytest.param("die", marks=pytest.mark.slow)])
 def test_a_candidate_that_raises_or_kills_its_worker_is_a_failed_one(client, above):
     with pytest.warns((FitFailedWarning, UserWarning)) as warned:
         found = search(Thing(above=above), {"x": [0.1, 0.9, 0.3]}, client, n_iter=3, cv=KFold(2)).fit(
