@@ -11,7 +11,7 @@ import smbo.surrogates
 from smbo.auto import Auto
 from smbo.errors import RecipeError
 from smbo.recipe import Recipe
-from smbo.surrogates import GP, Forest
+from smbo.surrogates import GP, Boosting, ExtraTrees, Forest
 from smbo.trust_region import TrustRegion
 
 _PRESETS = {
@@ -19,13 +19,15 @@ _PRESETS = {
     "gp": lambda: Recipe(surrogate=GP()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
     "forest": lambda: Recipe(surrogate=Forest()),
+    "extra-trees": lambda: Recipe(surrogate=ExtraTrees()),
+    "boosting": lambda: Recipe(surrogate=Boosting()),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
 }
 
 
 def preset(recipe: str | Recipe) -> Recipe:
-    """Return the recipe of a name: auto, gp, trust, forest, random, sobol; a Recipe stays what it is.
+    """Return the recipe of a name (those of ``_PRESETS``); a Recipe stays what it is.
 
     Raises:
         RecipeError: no recipe of that name.

@@ -9,15 +9,19 @@ from smbo.surrogates.base import (
     Trainable,
     WarpedPosterior,
 )
-from smbo.surrogates.forest import Forest
+from smbo.surrogates.boosting import Boosting
+from smbo.surrogates.forest import ExtraTrees, Forest
 from smbo.surrogates.gp import GP
 from smbo.surrogates.kernels import Kernel, Matern32, Matern52, SquaredExponential
 from smbo.surrogates.marginal import Priors
+from smbo.surrogates.regressor import Regressor
 
 __all__ = [
     "GP",
+    "Boosting",
     "DifferentiablePosterior",
     "ExtendablePosterior",
+    "ExtraTrees",
     "Forest",
     "Kernel",
     "Matern32",
@@ -25,6 +29,7 @@ __all__ = [
     "Memory",
     "Posterior",
     "Priors",
+    "Regressor",
     "SquaredExponential",
     "Surrogate",
     "Trainable",

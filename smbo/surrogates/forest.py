@@ -1,4 +1,4 @@
-"""Random forest, on scikit-learn's trees."""
+"""Random forests and extremely randomised trees, on scikit-learn's trees."""
 
 from __future__ import annotations
 
@@ -81,31 +81,63 @@ class Forest:
         """Return the posterior.  The trees' seed comes from the evidence: same data, same forest."""
         from sklearn.ensemble import RandomForestRegressor
 
-        features = Features.of(evidence.axes)
-        encoded = features.encode(evidence.points).astype(np.float32)
-        forest = RandomForestRegressor(
-            self.n_trees,
-            min_samples_leaf=self.min_leaf,
-            max_features=self.max_features,
-            random_state=_seed(evidence),
-        )
-        # values of 1e-12 would lose their spread to the splitter's absolute thresholds
-        size = float(np.abs(evidence.values).max()) or 1.0
-        forest.fit(encoded, evidence.values / size)
-        trees = tuple(member.tree_ for member in forest.estimators_)
-        n_nodes = max(tree.node_count for tree in trees)
-        counts = np.ones((len(trees), n_nodes))
-        means, squares = np.zeros((len(trees), n_nodes)), np.zeros((len(trees), n_nodes))
-        for row, tree in enumerate(trees):
-            counts[row, : tree.node_count] = tree.weighted_n_node_samples
-            means[row, : tree.node_count] = size * tree.value[:, 0, 0]
-            # rounding leaves impurities of -1e-17
-            variance = size**2 * np.maximum(tree.impurity, 0.0)
-            squares[row, : tree.node_count] = variance * tree.weighted_n_node_samples
-        return ForestPosterior(trees, features, counts, means, squares)
+        return _grown(RandomForestRegressor, self, evidence)
 
 
-def _seed(evidence: Evidence) -> int:
+@dataclass(frozen=True)
+class ExtraTrees:
+    """Extremely randomised trees: every tree sees all values, and splits at random places.
+
+    Smoother than a forest, and its trees disagree more where there is nothing (Geurts, Ernst &
+    Wehenkel 2006, "Extremely randomized trees").
+
+    Attributes:
+        n_trees: number of trees.
+        min_leaf: fewest values in a leaf; more than one, so that a leaf has a spread.
+        max_features: share of the columns tried at each split.
+    """
+
+    n_trees: int = 100
+    min_leaf: int = 2
+    max_features: float = 1.0
+
+    def fit(self, evidence: Evidence) -> ForestPosterior:
+        """Return the posterior.  The trees' seed comes from the evidence: same data, same trees."""
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        return _grown(ExtraTreesRegressor, self, evidence)
+
+
+def _grown(kind: Any, settings: Forest | ExtraTrees, evidence: Evidence) -> ForestPosterior:
+    """Return the posterior of an ensemble of scikit-learn's, of n_trees grown with the settings."""
+    features = Features.of(evidence.axes)
+    encoded = features.encode(evidence.points).astype(np.float32)
+    forest = kind(
+        settings.n_trees,
+        min_samples_leaf=settings.min_leaf,
+        max_features=settings.max_features,
+        random_state=seed_of(evidence),
+    )
+    # values of 1e-12 would lose their spread to the splitter's absolute thresholds
+    size = float(np.abs(evidence.values).max()) or 1.0
+    forest.fit(encoded, evidence.values / size)
+    trees = tuple(member.tree_ for member in forest.estimators_)
+    n_nodes = max(tree.node_count for tree in trees)
+    counts = np.ones((len(trees), n_nodes))
+    means, squares = np.zeros((len(trees), n_nodes)), np.zeros((len(trees), n_nodes))
+    for row, tree in enumerate(trees):
+        counts[row, : tree.node_count] = tree.weighted_n_node_samples
+        means[row, : tree.node_count] = size * tree.value[:, 0, 0]
+        # rounding leaves impurities of -1e-17
+        variance = size**2 * np.maximum(tree.impurity, 0.0)
+        squares[row, : tree.node_count] = variance * tree.weighted_n_node_samples
+    return ForestPosterior(trees, features, counts, means, squares)
+
+
+def seed_of(evidence: Evidence) -> int:
+    """Return a seed that the points alone set, in [0, 2**32).
+
+    The same evidence gives the same random numbers, and so do its values in other units.
+    """
     digest = hashlib.sha256(np.ascontiguousarray(evidence.points).tobytes())
-    digest.update(np.ascontiguousarray(evidence.values).tobytes())
     return int.from_bytes(digest.digest()[:4], "little")

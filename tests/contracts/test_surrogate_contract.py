@@ -7,20 +7,34 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.linear_model import BayesianRidge
 
 from smbo.evidence import Axis, Evidence
 from smbo.surrogates import (
     GP,
+    Boosting,
     DifferentiablePosterior,
     ExtendablePosterior,
+    ExtraTrees,
     Forest,
     Matern32,
+    Regressor,
     SquaredExponential,
     Surrogate,
     Trainable,
 )
 
-SURROGATES = [GP(), GP(kernel=Matern32()), GP(kernel=SquaredExponential()), Forest(n_trees=20)]
+SURROGATES = [
+    GP(),
+    GP(kernel=Matern32()),
+    GP(kernel=SquaredExponential()),
+    Forest(n_trees=20),
+    ExtraTrees(n_trees=20),
+    Boosting(n_members=2, n_stages=25, learning_rate=0.2),
+    Regressor(BayesianRidge()),
+    Regressor(GaussianProcessRegressor(alpha=1e-6, optimizer=None)),
+]
 MIXED = (
     Axis("x", "continuous"),
     Axis("k", "ordered", 7),
