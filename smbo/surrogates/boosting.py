@@ -59,10 +59,10 @@ class Boosting:
         min_leaf: fewest values in a leaf.
     """
 
-    n_members: int = 5
-    n_stages: int = 60
+    n_members: int = 4
+    n_stages: int = 40
     depth: int = 3
-    learning_rate: float = 0.1
+    learning_rate: float = 0.15
     min_leaf: int = 3
 
     def fit(self, evidence: Evidence) -> Shaded:
@@ -79,18 +79,20 @@ class Boosting:
         return Shaded.of(BoostingPosterior(tuple(members), features, scale), features, encoded)
 
     def _quantiles(self, encoded: Any, values: Array, seed: int) -> tuple[Any, Any, Any]:
-        from sklearn.ensemble import GradientBoostingRegressor
+        # several times faster than GradientBoostingRegressor, which looks for a percentile in every leaf
+        from sklearn.ensemble import HistGradientBoostingRegressor
 
         low, middle, high = (
-            GradientBoostingRegressor(
+            HistGradientBoostingRegressor(
                 loss="quantile",
-                alpha=alpha,
-                n_estimators=self.n_stages,
+                quantile=quantile,
+                max_iter=self.n_stages,
                 max_depth=self.depth,
                 learning_rate=self.learning_rate,
                 min_samples_leaf=self.min_leaf,
+                early_stopping=False,
                 random_state=seed,
             ).fit(encoded, values)
-            for alpha in _QUANTILES
+            for quantile in _QUANTILES
         )
         return low, middle, high
