@@ -1,0 +1,276 @@
+"""Random walks of asks and tells over random spaces and recipes, each step checked.
+
+    python tests/smbo/random_walks.py --steps 20000 --seed 1
+
+A walk makes up a space, a problem, a recipe and an objective from its own seed, and goes on until
+its steps are done or its space is used up.  A broken rule ends in an AssertionError that names the
+walk's seed; ``--only SEED`` runs that walk alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import time
+from collections import Counter
+from dataclasses import is_dataclass
+
+import numpy as np
+
+import smbo.acquisition
+from smbo import Categorical, Integer, Optimizer, Problem, Real, Recipe, Space
+from smbo.errors import SpaceError, SpaceExhausted
+from smbo.optimizer import encode
+from smbo.presets import _PRESETS
+from smbo.propose import posterior_of
+from smbo.surrogates import GP, ExtraTrees, Forest
+from smbo.trials import TrialState
+
+MOST_STEPS = 60  # of a walk
+ACQUISITIONS = [
+    getattr(smbo.acquisition, name)
+    for name in smbo.acquisition.__all__
+    if is_dataclass(getattr(smbo.acquisition, name)) and hasattr(getattr(smbo.acquisition, name), "prepare")
+]
+# what a value looks like: ordinary, flat, huge, tiny, with a pole, by chance alone
+SHAPES = {
+    "smooth": lambda s, noise: s,
+    "noisy": lambda s, noise: s + 0.3 * noise,
+    "flat": lambda s, noise: 7.0,
+    "huge": lambda s, noise: 1e11 * (s + 0.1 * noise),
+    "tiny": lambda s, noise: 1e-11 * s,
+    "pole": lambda s, noise: min(1.0 / (abs(s) + 1e-9), 1e9),
+    "steps": lambda s, noise: math.floor(3 * s),
+    "chance": lambda s, noise: noise,
+}
+
+
+def random_dimension(rng, is_finite):
+    """Return a dimension of any kind, of few levels where the space is to be finite."""
+    kind = rng.choice(
+        ["step", "int", "choice", "ordered"]
+        if is_finite
+        else ["real", "real", "log", "step", "int", "log-int", "choice", "ordered", "constant"]
+    )
+    low = float(np.round(rng.uniform(-10, 10), 2))
+    n = int(rng.integers(2, 5 if is_finite else 12))
+    if kind == "real":
+        return Real(low, low + float(10.0 ** rng.integers(-3, 4)))
+    if kind == "log":
+        return Real(10.0 ** -int(rng.integers(0, 6)), 10.0 ** int(rng.integers(1, 5)), log=True)
+    if kind == "step":
+        return Real(0.0, 0.25 * n, step=0.25)
+    if kind == "int":
+        return Integer(int(low), int(low) + (n if is_finite or rng.random() < 0.7 else 5000))
+    if kind == "log-int":
+        return Integer(1, 10 ** int(rng.integers(1, 5)), log=True)
+    if kind == "constant":
+        return 3
+    return Categorical([f"level{k}" for k in range(n)], ordered=kind == "ordered")
+
+
+def random_space(rng):
+    """Return a space and, for checking, its constraint as a plain function."""
+    is_finite = rng.random() < 0.3
+    d = int(rng.integers(1, 4 if is_finite else 7))
+    dimensions = {f"x{k}": random_dimension(rng, is_finite) for k in range(d)}
+    if rng.random() < 0.3:
+        dimensions["switch"] = Categorical(["on", "off"])
+        inner = random_dimension(rng, is_finite)
+        if not isinstance(inner, int):
+            options = {key: getattr(inner, key) for key in ("log", "step", "ordered") if hasattr(inner, key)}
+            ends = (inner.choices,) if isinstance(inner, Categorical) else (inner.low, inner.high)
+            dimensions["inner"] = type(inner)(*ends, **options, active_when="switch == 'on'")
+    numeric = [
+        name for name, given in dimensions.items() if isinstance(given, Real | Integer) and name != "inner"
+    ]
+    if len(numeric) < 2 or rng.random() < 0.5:
+        return Space(dimensions), lambda params: True
+    first, second = (str(name) for name in rng.choice(numeric, 2, replace=False))
+    lows = [dimensions[name].low for name in (first, second)]
+    highs = [dimensions[name].high for name in (first, second)]
+    limit = float(np.round(sum(lows) + rng.uniform(0.3, 0.8) * (sum(highs) - sum(lows)), 3))
+    formula = f"{first} + {second} <= {limit!r}"
+    rule = formula if rng.random() < 0.7 else (lambda params: params[first] + params[second] <= limit)
+    try:
+        space = Space(dimensions, [rule])
+        space.sample_unit(8, rng)
+    except SpaceError:
+        return Space(dimensions), lambda params: True
+    return space, lambda params: params[first] + params[second] <= limit
+
+
+def random_recipe(rng):
+    """Return a recipe: one that has a name, or a surrogate with any acquisition."""
+    if rng.random() < 0.6:
+        return str(rng.choice(sorted(_PRESETS)))
+    surrogate = (GP(), Forest(n_trees=20), ExtraTrees(n_trees=20))[rng.integers(3)]
+    acquisition = ACQUISITIONS[rng.integers(len(ACQUISITIONS))]()
+    return Recipe(surrogate=surrogate, acquisition=acquisition, n_initial=int(rng.integers(1, 6)))
+
+
+class Walk:
+    """One optimizer on its random way; ``step`` does one thing and checks it."""
+
+    def __init__(self, seed, recipe=None):
+        self.rng = rng = np.random.default_rng(seed)
+        self.space, self.holds = random_space(rng)
+        chosen = random_recipe(rng)
+        self.recipe = recipe or chosen
+        constraints = ["speed <= 0.8"] if rng.random() < 0.2 else []
+        problem = Problem(self.space, constraints=constraints, maximize=bool(rng.random() < 0.3))
+        self.optimizer = Optimizer(problem, self.recipe, seed=int(rng.integers(1000)))
+        self.shape = str(rng.choice(list(SHAPES)))
+        self.weights = rng.normal(size=max(len(self.space.axes), 1))
+        self.is_discrete = all(axis.levels is not None for axis in self.space.axes)
+        self.is_used_up = False
+        self.name = f"seed {seed}: {self.recipe!r} on {self.space!r}, {self.shape} values"
+
+    def step(self):
+        running = [trial for trial in self.optimizer.trials if trial.state is TrialState.RUNNING]
+        actions = {"ask": 4.0, "ask-many": 0.7, "tell": 5.0, "fail": 0.7, "cancel": 0.2, "nan": 0.2,
+                   "outside": 0.5, "recommend": 0.3}  # fmt: skip
+        if not running:
+            actions = {key: actions[key] for key in ("ask", "ask-many", "outside", "recommend")}
+        chances = np.array(list(actions.values()))
+        action = str(self.rng.choice(list(actions), p=chances / chances.sum()))
+        if action in ("ask", "ask-many"):
+            self.ask(None if action == "ask" else int(self.rng.integers(2, 5)))
+        elif action == "outside":
+            # a person's own point, which may well have been evaluated before
+            self.tell_value(self.space.sample(1, self.rng)[0])
+        elif action == "recommend":
+            self.recommend()
+        else:
+            trial = running[self.rng.integers(len(running))]
+            if action == "tell":
+                self.tell_value(trial)
+            elif action == "nan":
+                told = self.optimizer.tell(trial, self.result(float(self.rng.choice([np.nan, np.inf])), 0.0))
+                assert told.state is TrialState.FAILED
+            else:
+                self.optimizer.tell(trial, status={"fail": "failed", "cancel": "cancelled"}[action])
+        return action
+
+    def ask(self, n):
+        before = self.optimizer.trials
+        twin = copy.copy(self.optimizer) if self.rng.random() < 0.03 else None
+        try:
+            asked = self.optimizer.ask(n)
+        except SpaceExhausted:
+            assert self.is_discrete, "a space with a continuous axis is never used up"
+            assert len(self.left(before)) < (n or 1), "called used up while points are left"
+            self.is_used_up = True
+            return
+        asked = [asked] if n is None else asked
+        for trial in asked:
+            self.check_point(trial.params)
+        if self.is_discrete:
+            taken = [key(trial.params) for trial in before if trial.state is not TrialState.CANCELLED]
+            new = [key(trial.params) for trial in asked]
+            assert len(set(new)) == len(new), "two equal points in one ask"
+            assert not set(new) & set(taken), "a point was proposed again"
+        if twin is not None:
+            again = twin.ask(len(asked))
+            assert [trial.params for trial in again] == [trial.params for trial in asked]
+        if self.rng.random() < 0.15:
+            self.check_posterior()
+
+    def check_point(self, params):
+        assert self.space.contains(params), f"{params} is not in the space"
+        assert self.holds(params), f"{params} violates the constraint"
+        for name, value in params.items():
+            given = self.space.dimensions[name]
+            if isinstance(given, Real | Integer):
+                assert given.low <= value <= given.high, f"{name}={value!r} is out of bounds"
+        unit = self.space.to_unit([params])
+        assert ((unit >= 0) & (unit <= 1)).all()
+
+    def check_posterior(self):
+        optimizer = self.optimizer
+        evidence = encode(optimizer.problem, optimizer.trials)
+        posterior = posterior_of(optimizer.recipe, evidence, optimizer._memory)
+        if posterior is not None:
+            points = np.concatenate([self.space.sample_unit(16, self.rng), evidence.points])
+            mean, std = posterior.moments(points)
+            assert np.isfinite(mean).all()
+            assert np.isfinite(std).all()
+            assert (std >= 0).all()
+
+    def recommend(self):
+        feasible = [trial for trial in self.optimizer.trials if trial.value is not None and trial.feasible]
+        if feasible:
+            found = self.optimizer.recommend()
+            assert math.isfinite(found.mean)
+            assert found.number in {trial.number for trial in feasible}
+
+    def tell_value(self, trial):
+        params = trial if isinstance(trial, dict) else trial.params
+        unit = self.space.to_unit([params])[0]
+        signal = float(np.sin(3 * unit @ self.weights[: len(unit)] + 1) + ((unit - 0.4) ** 2).sum())
+        value = float(SHAPES[self.shape](signal, float(self.rng.normal())))
+        sem = float(abs(value) * self.rng.choice([0.0, 0.1])) if self.rng.random() < 0.2 else None
+        told = self.optimizer.tell(trial, self.result(value, float(self.rng.random())), sem=sem)
+        assert told.state is TrialState.COMPLETE
+
+    def result(self, value, speed):
+        return {"value": value, "speed": speed} if self.optimizer.problem.constraints else value
+
+    def left(self, trials):
+        grid = {key(point) for point in self.space.from_unit(self.space.grid())}
+        return grid - {key(trial.params) for trial in trials if trial.state is not TrialState.CANCELLED}
+
+
+def key(params):
+    return tuple(sorted((name, repr(value)) for name, value in params.items()))
+
+
+def run_walk(seed, n_steps=MOST_STEPS, recipe=None):
+    """Go one walk and return what it did: action to count.
+
+    Raises:
+        AssertionError: a rule was broken; names the walk.
+    """
+    walk = Walk(seed, recipe)
+    done = Counter()
+    for _ in range(n_steps):
+        try:
+            done[walk.step()] += 1
+        except Exception as error:
+            raise AssertionError(f"{walk.name}, after {sum(done.values())} steps: {error!r}") from error
+        if walk.is_used_up:
+            break
+    return done
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="run the walk of this seed alone")
+    parser.add_argument("--keep-going", action="store_true", help="print what breaks and go on")
+    options = parser.parse_args()
+    if options.only is not None:
+        print(dict(run_walk(options.only)))
+        return
+    total, n_walks, n_broken, begin = Counter(), 0, 0, time.process_time()
+    while sum(total.values()) < options.steps:
+        try:
+            total += run_walk(1_000_000 * options.seed + n_walks)
+        except AssertionError as error:
+            if not options.keep_going:
+                raise
+            n_broken += 1
+            print(error, flush=True)
+        n_walks += 1
+        if n_walks % 50 == 0:
+            print(
+                f"{n_walks} walks, {sum(total.values())} steps, {time.process_time() - begin:.0f} s CPU",
+                flush=True,
+            )
+    print(f"{n_walks} walks, {sum(total.values())} steps, {n_broken} broken: {dict(total)}")
+
+
+if __name__ == "__main__":
+    main()
