@@ -6,6 +6,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def _find(name: str) -> Any:
     if not isinstance(name, str) or name.count(":") != 1 or not all(name.split(":")):
         raise ObjectiveError(f"python: function is {name!r}; write 'module:function'")
     module_name, attributes = name.split(":")
+    _refuse_namesake(module_name.split(".")[0])
     try:
         found: Any = importlib.import_module(module_name)
     except Exception as error:  # the module's own code may raise anything
@@ -76,6 +78,23 @@ def _find(name: str) -> Any:
             )
         found = getattr(found, attribute)
     return found
+
+
+def _refuse_namesake(module_name: str) -> None:
+    """Refuse a module that this process loaded from elsewhere than it would be found now.
+
+    A Dask worker serves one job after the other, and what two of them call ``model`` need not be
+    the same: the second would be evaluated with the first one's code.
+    """
+    loaded = getattr(sys.modules.get(module_name), "__spec__", None)
+    wanted = PathFinder.find_spec(module_name)
+    if loaded is None or wanted is None or loaded.origin is None or wanted.origin is None:
+        return
+    if Path(loaded.origin).resolve() != Path(wanted.origin).resolve():
+        raise ObjectiveError(
+            f"python: {wanted.origin} is meant, but this process has loaded {loaded.origin} as "
+            f"{module_name!r} already; rename one of them, or start new workers"
+        )
 
 
 def _is_offered(name: str, value: Any) -> bool:

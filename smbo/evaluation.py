@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -48,10 +49,13 @@ class ObjectiveSpec:
     Attributes:
         kind: name in the entry-point group ``smbo.objectives``.
         settings: keyword arguments of its constructor; plain JSON values.
+        folders: where its modules may be beside Python's own places; absolute, and the same on
+            every worker.
     """
 
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
 
     def load(self) -> Objective:
         """Return the objective, made once per process.
@@ -59,10 +63,17 @@ class ObjectiveSpec:
         Raises:
             ObjectiveError: see ``load_objective``.
         """
-        key = repr((self.kind, sorted(self.settings.items())))
+        key = repr((self.kind, sorted(self.settings.items()), self.folders))
         if key not in _loaded:
+            # a worker of somebody else's cluster was not started in the job's folder
+            _put_first(self.folders)
             _loaded[key] = load_objective(self.kind, self.settings)
         return _loaded[key]
+
+
+def _put_first(folders: tuple[str, ...]) -> None:
+    """Have Python look for modules in these folders before all others."""
+    sys.path[:] = [*folders, *(folder for folder in sys.path if folder not in folders)]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from smbo.cli.jobfile import JobFile
 from smbo.cli.quantities import duration_text
 from smbo.cli.reading import Document
 from smbo.cli.setup import find_modules_beside, load_task
-from smbo.cli.standing import Standing, standing
+from smbo.cli.standing import Standing, failures_summary, standing
 from smbo.cli.stored import keep_job
 from smbo.cli.watch import Watch
 from smbo.cli.workplace import Workplace
@@ -42,7 +42,7 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
         SmboError, SchedulerError: something is wrong with what was given; nothing was changed.
     """
     find_modules_beside(folder)
-    task = load_task(job, document)
+    task = load_task(job, document, folder)
     budget = Budget(job.budget.trials, job.budget.time, job.budget.failures)
     with Workplace(job.cluster, job.resources) as workplace:
         if _has_work(job, budget):
@@ -117,7 +117,7 @@ def _say_finished(errand: Errand, now: Standing) -> int:
     """Say that there is nothing to evaluate; make up for a report that a killed run did not write."""
     study = errand.study
     click.echo(f"{study.name} is {now.word}: {now.used_up}; raise its budget to go on")
-    code = TOO_MANY_FAILURES if now.too_many_failures else DONE
+    code = TOO_MANY_FAILURES if now.too_many_failures or now.nothing_succeeded else DONE
     if is_reported(errand):
         return code
     return finish(errand, standing(study), checks=code == DONE) or code
@@ -133,7 +133,7 @@ def _exit_code(report: RunReport, after: Standing, *, is_cut_short: bool) -> int
         return TOO_MANY_FAILURES
     if report.why in (Why.STOPPED, Why.TIMEOUT, Why.LOST) and not after.is_finished:
         return STOPPED
-    return DONE
+    return TOO_MANY_FAILURES if after.nothing_succeeded else DONE
 
 
 def _why(report: RunReport) -> str:
@@ -149,7 +149,7 @@ def _summary(study: Study, now: Standing) -> list[str]:
         said = now.recommendation
         spread = "" if said.std != said.std else f" ± {said.std:.2g}"
         lines.append(f"recommended (trial {said.number}): {study.problem.value_name} {said.mean:.6g}{spread}")
-    return lines
+    return [*lines, *failures_summary(study.trials)]
 
 
 def _say(stop: object) -> None:

@@ -1,7 +1,7 @@
 """The group of all commands, loaded one by one, and what every error becomes.
 
 Exit codes: 0 done; 1 a fault of smbo itself; 2 wrong input (one message, no traceback); 3 stopped
-early and resumable; 4 the budget of failures is used up; 130 interrupted twice.
+early and resumable; 4 the budget of failures is used up, or nothing but failures came; 130 interrupted twice.
 """
 
 from __future__ import annotations

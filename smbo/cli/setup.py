@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,15 @@ class Task:
     problem: Problem
 
 
-def load_task(job: JobFile, document: Document) -> Task:
-    """Return what a job names.
+def load_task(job: JobFile, document: Document, folder: Path) -> Task:
+    """Return what a job names; its modules may be in ``folder``.
 
     Raises:
         JobFileError: the objective is unknown or wrongly set up, the space makes no sense, a
             formula does not parse, the recipe is unknown; with file, line and key.
     """
     _check_recipe(job, document)
-    spec = _objective_spec(job, document)
+    spec = replace(_objective_spec(job, document), folders=(str(folder.resolve()),))
     (kind,) = job.objective
     try:
         objective = load_objective(spec.kind, spec.settings)

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from smbo import results
-from smbo.cli.standing import recommendation_of, value_text
+from smbo.cli.standing import failures_summary, line_text, recommendation_of, value_text
 from smbo.cli.target import load, study_argument
 from smbo.study import Study
 from smbo.trials import Trial, TrialState
 
+_LONGEST_LINE = 1000  # of a traceback
 _HIDDEN = ("seed", "fidelity")
 
 
@@ -23,9 +24,13 @@ _HIDDEN = ("seed", "fidelity")
 )
 @click.option("--by", type=click.Choice(["value", "number"]), default="value", help="Order of the table.")
 @click.option("--metrics", is_flag=True, help="Show the columns of metrics too.")
-def command(study: str, store: str | None, rows: int, by: str, metrics: bool) -> None:
+@click.option("--trial", type=click.IntRange(min=0), help="Show all that is known of this one instead.")
+def command(study: str, store: str | None, rows: int, by: str, metrics: bool, trial: int | None) -> None:
     """Show the best trial, the recommended point and a table (STUDY is a name or a job file)."""
     with load(study, store) as found:
+        if trial is not None:
+            click.echo("\n".join(_all_of(found, found.trial(trial))))
+            return
         for text in _best_and_recommended(found):
             click.echo(text)
         trials = found.trials
@@ -37,6 +42,8 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool) ->
             click.echo(
                 f"… {len(trials) - len(shown)} more trials; --rows shows them, `smbo export` writes all"
             )
+        for text in failures_summary(trials):
+            click.echo(text)
 
 
 def _best_and_recommended(study: Study) -> list[str]:
@@ -56,6 +63,14 @@ def _best_and_recommended(study: Study) -> list[str]:
 def _point(params: Mapping[str, Any]) -> list[str]:
     width = max((len(name) for name in params), default=0)
     return [f"  {name:<{width}}  {value_text(value)}" for name, value in params.items()]
+
+
+def _all_of(study: Study, trial: Trial) -> list[str]:
+    """Return one trial at length, what a failed evaluation said included."""
+    (row,) = results.rows(study.problem, [trial])
+    known = {name: value for name, value in row.items() if value is not None}
+    said = (trial.error or "").rstrip().splitlines()
+    return [*_point(known), *(f"  | {line_text(line, _LONGEST_LINE)}" for line in said)]
 
 
 def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from smbo.errors import SmboError
 from smbo.store.budget import exhausted
 from smbo.study import Study
 from smbo.trials import Recommendation, Trial, TrialState
+
+_MOST_CAUSES = 3  # of failures in a summary; `smbo show` has them all
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Standing:
     def is_finished(self) -> bool:
         """Whether nothing is left to do: the budget is used up and nothing is open."""
         return self.used_up is not None and self.n_open == 0
+
+    @property
+    def nothing_succeeded(self) -> bool:
+        """Whether trials failed and none is complete."""
+        return self.counts.get("failed", 0) > 0 and self.counts.get("complete", 0) == 0
 
     @property
     def word(self) -> str:
@@ -72,9 +80,35 @@ def recommendation_of(study: Study) -> Recommendation | None:
         return None
 
 
+def failure_text(trial: Trial) -> str:
+    """Return why a trial failed, on one line: the word for it, and what the evaluation said last."""
+    said = [line.strip() for line in (trial.error or "").splitlines() if line.strip()]
+    reason = trial.reason or "failed"
+    return f"{reason}: {line_text(said[-1])}" if said and said[-1] != reason else reason
+
+
+def failures_summary(trials: Sequence[Trial]) -> list[str]:
+    """Return the commonest causes of failure, one line each with how often and where."""
+    failed = [trial for trial in trials if trial.state is TrialState.FAILED]
+    causes = Counter(failure_text(trial) for trial in failed)
+    lines = []
+    for cause, count in causes.most_common(_MOST_CAUSES):
+        last = max(trial.number for trial in failed if failure_text(trial) == cause)
+        lines.append(f"{count} failed with {cause} (trial {last}, for one)")
+    if len(causes) > _MOST_CAUSES:
+        lines.append(f"… and {len(causes) - _MOST_CAUSES} other causes")
+    return lines
+
+
 def point_text(params: Any) -> str:
     """Return a point on one line."""
     return ", ".join(f"{name}={value_text(value)}" for name, value in params.items())
+
+
+def line_text(text: str, longest: int = 200) -> str:
+    """Return text that somebody else wrote on one line, without control characters."""
+    text = text if len(text) <= longest else text[: longest - 1] + "…"
+    return text if text.isprintable() else repr(text)
 
 
 def value_text(value: object) -> str:
@@ -83,6 +117,4 @@ def value_text(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value)
-    text = text if len(text) <= 60 else text[:59] + "…"
-    return text if text.isprintable() else repr(text)
+    return line_text(str(value), 60)

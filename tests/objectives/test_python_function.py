@@ -127,3 +127,11 @@ def test_the_point_handed_over_is_a_copy(module):
     objective._call = lambda p: p.update(x=9)
     objective.evaluate(params, Context(seed=1))
     assert params == {"x": 1}
+
+
+def test_a_module_loaded_from_elsewhere_is_not_taken_for_its_namesake(module, tmp_path):
+    assert PythonFunction("my_simulation:plain", path=module).evaluate({"x": 2}, None) == 2
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "my_simulation.py").write_text("def plain(params):\n    return 5\n")
+    with pytest.raises(ObjectiveError, match=r"has loaded .*my_simulation.py as 'my_simulation' already"):
+        PythonFunction("my_simulation:plain", path=str(tmp_path / "other"))

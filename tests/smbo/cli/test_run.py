@@ -292,3 +292,24 @@ def test_a_second_interrupt_ends_with_exit_code_130(folder):
     run.send_signal(signal.SIGINT)
     code, output = end(run)
     assert code == 130, output
+
+
+def test_what_failed_evaluations_said_can_be_read(folder):
+    ran = folder.smbo("run", folder.job("objective: {python: cli_toy:fail}"))
+    assert ran.exit_code == 4, "nothing but failures is no success"
+    assert "4 failed with objective-error: ValueError: no good (trial 3, for one)" in ran.output
+    assert "4 failed with objective-error: ValueError: no good" in folder.smbo("show", "toy").output
+    one = folder.smbo("show", "toy", "--trial", "2").output
+    assert "Traceback" in one
+    assert 'raise ValueError("no good")' in one
+    assert folder.smbo("show", "toy", "--trial", "9").exit_code == 2
+    assert folder.smbo("run", "job.yaml").exit_code == 4, "a second look finds no success either"
+
+
+def test_an_error_drives_no_terminal(folder):
+    folder.write("rude.py", 'def evaluate(params):\n    raise ValueError("\\x1b[2Jgone" + 9999 * "x")\n')
+    ran = folder.smbo("run", folder.job("objective: {python: rude:evaluate}"))
+    shown = folder.smbo("show", "toy", "--trial", "0").output
+    assert "\x1b" not in ran.output + shown
+    assert "\\x1b[2Jgone" in ran.output
+    assert max(map(len, ran.output.splitlines())) < 300
