@@ -21,6 +21,7 @@ from smbo.surrogates.marginal import (
     noise_variances,
 )
 from smbo.surrogates.outputs import Scale, normal_power
+from smbo.surrogates.warp import Warp
 
 # Half of the values' variance.
 _NOISY_START = float(np.log(0.5))
@@ -29,7 +30,7 @@ _FEWEST_NOISY = 20
 # Up to so many values another start is cheap, and earlier hyperparameters may be of the wrong optimum.
 _FEW = 100
 # Fewer values do not show a tail; and a bend must be this much likelier, in log density.
-_FEWEST_TO_BEND, _PRICE_OF_BENDING = 8, 1.0
+_FEWEST_TO_BEND, _PRICE_OF_BENDING, _PRICE_OF_WARPING = 8, 1.0, 1.0
 # From hyperparameters that are already good on the plain scale.
 _N_ITERATIONS_TO_BEND = 20
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
@@ -51,6 +52,7 @@ class GPPosterior:
         mean: constant mean, latent.
         alpha: covariance⁻¹ (values - mean), (n,).
         n_axes: number of columns of a unit point, d.
+        warp: how the axes are bent; None for not at all.
     """
 
     kernel: Kernel
@@ -65,6 +67,7 @@ class GPPosterior:
     mean: float
     alpha: Array
     n_axes: int
+    warp: Warp | None = None
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
@@ -92,6 +95,9 @@ class GPPosterior:
         slope *= 2.0 * self.amplitude  # d cross / d scaled = slope * (scaled - self.scaled)
         to_mean = self._weighted_differences(slope * self.alpha, scaled)
         to_variance = -2.0 * self._weighted_differences(slope * beta, scaled)
+        if self.warp is not None:
+            bends = self.warp.slopes(points)
+            to_mean, to_variance = to_mean * bends, to_variance * bends
         to_std = to_variance / (2.0 * std[:, None])
         if self.scale.is_affine:
             size = self.scale.size
@@ -153,7 +159,7 @@ class GPPosterior:
         return self.mean + cross @ self.alpha, np.sqrt(variance)
 
     def _encode(self, points: Array) -> Array:
-        return self.features.encode(points) / self.lengths
+        return self.features.encode(points, self.warp) / self.lengths
 
     def _cross(self, scaled: Array) -> Array:
         return self.amplitude * self.kernel.profile(squared_distances(scaled, self.scaled))
@@ -181,6 +187,7 @@ class GP:
         priors: on the logarithms of the hyperparameters.
         hyperparameters: fixed ones; None to learn them from the evidence.
         bend_values: whether to model values on a bent scale where that makes them likelier.
+        warp_axes: whether to bend the axes where that makes the values likelier.
         power: of the bend, learned together with the hyperparameters; 1 is none.
         relearn_growth: in ``train``, learn again once there is this much more evidence than the
             last time, relative to it.
@@ -192,6 +199,7 @@ class GP:
     priors: Priors = field(default_factory=Priors)
     hyperparameters: Hyperparameters | None = None
     bend_values: bool = True
+    warp_axes: bool = True
     power: float = 1.0
     relearn_growth: float = 0.15
     always_relearn_until: int = 30
@@ -211,7 +219,8 @@ class GP:
         scale = Scale.of(evidence.values, self.power)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = float(np.exp(theta.log_amplitude)), float(np.exp(theta.log_noise))
-        scaled = features.encode(evidence.points) / lengths
+        warp = theta.warp
+        scaled = features.encode(evidence.points, warp) / lengths
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         variances = noise_variances(_latent_variances(scale, evidence), noise)
         covariance.flat[:: len(evidence) + 1] = amplitude + variances
@@ -232,6 +241,7 @@ class GP:
             mean=mean,
             alpha=alpha,
             n_axes=len(evidence.axes),
+            warp=warp,
         )
 
     def train(self, evidence: Evidence, memory: Memory) -> tuple[GP, Memory]:
@@ -255,16 +265,16 @@ class GP:
         start = default_start(self.priors, len(evidence.axes))
         if len(evidence) < 2:  # one value says nothing about how values vary
             return start, 1.0
-        starts = [before or start]
+        starts = [start if before is None else replace(before, log_warps=())]
         n = len(evidence)
         if n >= _FEWEST_NOISY and (before is None or n <= _FEW):
             # noise and short length scales explain the same scatter: two optima, a start for each
             starts.append(replace(start, log_noise=_NOISY_START))
         plain, score = most_probable(self._likelihood(evidence, 1.0), starts, self.n_iterations)
-        if not self.bend_values or len(evidence) < _FEWEST_TO_BEND:
-            return plain, 1.0
         best = (score, plain, 1.0)
-        for power in _powers(evidence.values):
+        if n < _FEWEST_TO_BEND:
+            return plain, 1.0
+        for power in _powers(evidence.values) if self.bend_values else []:
             likelihood = self._likelihood(evidence, power)
             theta, score = most_probable(likelihood, [plain], _N_ITERATIONS_TO_BEND)
             # densities of the values themselves: each scale stretches them by its slope
@@ -272,7 +282,20 @@ class GP:
             flat = Scale.of(evidence.values).slopes(evidence.values)
             score += float(np.log(stretch / flat).sum()) - _PRICE_OF_BENDING
             best = max(best, (score, theta, power), key=lambda found: found[0])
-        return best[1], best[2]
+        _, theta, power = best
+        return (self._warped(evidence, theta, power, before) if self.warp_axes else theta), power
+
+    def _warped(
+        self, evidence: Evidence, theta: Hyperparameters, power: float, before: Hyperparameters | None
+    ) -> Hyperparameters:
+        """Return hyperparameters with the axes bent, or as they are where that is not likelier."""
+        likelihood = self._likelihood(evidence, power)
+        start = theta.with_identity_warps()
+        score = -likelihood.negative_with_gradient(start.vector())[0]
+        if before is not None and before.log_warps:
+            start = replace(theta, log_warps=before.log_warps)
+        warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_BEND)
+        return warped if found > score + _PRICE_OF_WARPING else theta
 
     def _likelihood(self, evidence: Evidence, power: float) -> Likelihood:
         features, scale = Features.of(evidence.axes), Scale.of(evidence.values, power)
@@ -281,6 +304,7 @@ class GP:
             features=features,
             priors=self.priors,
             n_axes=len(evidence.axes),
+            points=evidence.points,
             encoded=features.encode(evidence.points),
             values=scale.to_latent(evidence.values),
             variances=_latent_variances(scale, evidence),

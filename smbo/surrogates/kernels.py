@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.evidence import Array, Axis
+from smbo.surrogates.warp import Warp
 
 
 @runtime_checkable
@@ -110,11 +111,13 @@ class Features:
         """Which features are plain coordinates, shape (D,)."""
         return np.asarray(self.levels < 0)
 
-    def encode(self, points: Array) -> Array:
-        """Return the features of unit points (m, d), shape (m, D)."""
+    def encode(self, points: Array, warp: Warp | None = None) -> Array:
+        """Return the features of unit points (m, d), shape (m, D); coordinates are warped first."""
         values = points[:, self.columns]
         if self.coordinates.all():
-            return np.asarray(values - 0.5)
+            return np.asarray((values if warp is None else warp(points)) - 0.5)
+        if warp is not None:
+            values = np.where(self.coordinates, warp(points)[:, self.columns], values)
         level = np.minimum(np.floor(values * self.counts), self.counts - 1)
         return np.where(self.coordinates, values - 0.5, (level == self.levels) * np.sqrt(0.5))
 

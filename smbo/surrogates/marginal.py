@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,14 @@ from smbo.errors import NumericalError
 from smbo.evidence import Array
 from smbo.surrogates import linalg
 from smbo.surrogates.kernels import Features, Kernel, squared_distances
+from smbo.surrogates.warp import Warp
 
 # Box of the search, in the units of standardised values on the unit cube.  The noise's floor keeps
 # the covariance of duplicates well conditioned; a longer scale than 300 is a constant to a unit cube.
 _BOUNDS_LENGTH = (np.log(5e-3), np.log(3e2))
 _BOUNDS_AMPLITUDE = (np.log(1e-3), np.log(1e4))
 _BOUNDS_NOISE = (np.log(1e-7), np.log(1e1))
+_BOUNDS_WARP = (-1.5, 1.5)
 # A thousandth in log density is far below what the evidence can tell apart, and each iteration
 # more is a factorisation.
 _VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-6, 1e-3
@@ -32,29 +34,48 @@ class Hyperparameters:
         log_lengths: log length scale of each axis, in unit-cube coordinates.
         log_amplitude: log variance of the latent function.
         log_noise: log variance of an evaluation whose own was not given.
+        log_warps: log a of each axis, then log b (see ``Warp``); empty for none.
     """
 
     log_lengths: tuple[float, ...]
     log_amplitude: float
     log_noise: float
+    log_warps: tuple[float, ...] = ()
 
     @classmethod
-    def of_vector(cls, vector: Array) -> Hyperparameters:
-        return cls(tuple(float(v) for v in vector[:-2]), float(vector[-2]), float(vector[-1]))
+    def of_vector(cls, vector: Array, n_axes: int) -> Hyperparameters:
+        values = [float(v) for v in vector]
+        return cls(
+            tuple(values[:n_axes]), values[n_axes], values[n_axes + 1], tuple(values[n_axes + 2 :])
+        )
 
     def vector(self) -> Array:
-        return np.array([*self.log_lengths, self.log_amplitude, self.log_noise])
+        return np.array([*self.log_lengths, self.log_amplitude, self.log_noise, *self.log_warps])
+
+    def with_identity_warps(self) -> Hyperparameters:
+        """Return the same process with axes that may be bent and are not yet."""
+        return replace(self, log_warps=(0.0,) * (2 * len(self.log_lengths)))
+
+    @property
+    def warp(self) -> Warp | None:
+        """How the axes are bent, None where they are not."""
+        if not self.log_warps:
+            return None
+        log_a, log_b = np.array(self.log_warps).reshape(2, -1)
+        return Warp(log_a, log_b)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "log_lengths": list(self.log_lengths),
             "log_amplitude": self.log_amplitude,
             "log_noise": self.log_noise,
+            "log_warps": list(self.log_warps),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Hyperparameters:
-        return cls(tuple(data["log_lengths"]), data["log_amplitude"], data["log_noise"])
+        warps = tuple(data.get("log_warps", ()))
+        return cls(tuple(data["log_lengths"]), data["log_amplitude"], data["log_noise"], warps)
 
 
 @dataclass(frozen=True)
@@ -70,13 +91,15 @@ class Priors:
     log_length: tuple[float, float] = (-1.3, 1.1)
     log_amplitude: tuple[float, float] = (0.0, 2.0)
     log_noise: tuple[float, float] = (float(np.log(1e-3)), 3.0)
+    log_warp: tuple[float, float] = (0.0, 0.5)
 
-    def moments(self, n_axes: int) -> tuple[Array, Array]:
-        """Return means and standard deviations of a hyperparameter vector, each (d + 2,)."""
+    def moments(self, n_axes: int, warped: bool = False) -> tuple[Array, Array]:
+        """Return means and standard deviations of a hyperparameter vector, each (d + 2,) or (3d + 2,)."""
         length = self.log_length[0] + 0.5 * np.log(max(n_axes, 1))
-        means = np.array([length] * n_axes + [self.log_amplitude[0], self.log_noise[0]])
-        stds = np.array([self.log_length[1]] * n_axes + [self.log_amplitude[1], self.log_noise[1]])
-        return means, stds
+        n_warps = 2 * n_axes if warped else 0
+        means = [length] * n_axes + [self.log_amplitude[0], self.log_noise[0]] + [self.log_warp[0]] * n_warps
+        stds = [self.log_length[1]] * n_axes + [self.log_amplitude[1], self.log_noise[1]]
+        return np.array(means), np.array(stds + [self.log_warp[1]] * n_warps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +109,8 @@ class Likelihood:
     Attributes:
         kernel, features, priors: of the model.
         n_axes: number of axes, d.
-        encoded: features of the points, (n, D).
+        points: unit points, (n, d).
+        encoded: their features where no axis is bent, (n, D).
         values: standardised, (n,).
         variances: given variance of each value in standardised units, NaN where it is to be
             learned, (n,).
@@ -96,19 +120,23 @@ class Likelihood:
     features: Features
     priors: Priors
     n_axes: int
+    points: Array
     encoded: Array
     values: Array
     variances: Array
 
     def negative_with_gradient(self, vector: Array) -> tuple[float, Array]:
-        """Return minus the log density (up to a constant) and its gradient, shape (d + 2,).
+        """Return minus the log density (up to a constant) and its gradient, of the vector's shape.
 
         The constant mean m ~ N(0, 1) is at its maximum given the rest, so it adds nothing to
         the gradient.
         """
-        theta = Hyperparameters.of_vector(vector)
+        theta = Hyperparameters.of_vector(vector, self.n_axes)
         n, columns = len(self.values), self.features.columns
-        scaled = self.encoded / np.exp(np.array(theta.log_lengths))[columns]
+        lengths = np.exp(np.array(theta.log_lengths))[columns]
+        warp = theta.warp
+        encoded = self.encoded if warp is None else self.features.encode(self.points, warp)
+        scaled = encoded / lengths
         profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, scaled))
         amplitude, noise = np.exp(theta.log_amplitude), np.exp(theta.log_noise)
         covariance = amplitude * profile
@@ -117,7 +145,7 @@ class Likelihood:
         mean, alpha = constant_mean(factor, self.values)
         residual = self.values - mean
 
-        means, stds = self.priors.moments(self.n_axes)
+        means, stds = self.priors.moments(self.n_axes, warp is not None)
         pull = (vector - means) / stds
         value = 0.5 * residual @ alpha + np.log(np.diagonal(factor)).sum() + 0.5 * mean**2 + 0.5 * pull @ pull
 
@@ -128,10 +156,16 @@ class Likelihood:
         to_amplitude = 0.5 * amplitude * np.einsum("ij,ij->", weights, profile)
         to_noise = 0.5 * noise * np.diagonal(weights)[np.isnan(self.variances)].sum()
         weights *= slope
-        sums = scaled**2
-        per_feature = 2.0 * (weights.sum(axis=0) @ sums - np.einsum("ij,ij->j", scaled, weights @ scaled))
-        to_lengths = -amplitude * self.features.per_axis(per_feature, self.n_axes)
-        return float(value), np.array([*to_lengths, to_amplitude, to_noise]) + pull / stds
+        # dL / d scaled, (n, D): every other slope follows from it
+        pulls = (2.0 * amplitude) * (scaled * weights.sum(axis=1)[:, None] - weights @ scaled)
+        to_lengths = -self.features.per_axis(np.einsum("ij,ij->j", pulls, scaled), self.n_axes)
+        slopes = [*to_lengths, to_amplitude, to_noise]
+        if warp is not None:
+            pulls = np.where(self.features.coordinates, pulls / lengths, 0.0)
+            for by_parameter in warp.parameter_slopes(self.points):
+                sums = np.einsum("ij,ij->j", pulls, by_parameter[:, columns])
+                slopes += [*self.features.per_axis(sums, self.n_axes)]
+        return float(value), np.array(slopes) + pull / stds
 
 
 def noise_variances(given: Array, learned: float) -> Array:
@@ -156,6 +190,7 @@ def most_probable(
         NumericalError: the density is finite at none of the starts.
     """
     bounds = [_BOUNDS_LENGTH] * likelihood.n_axes + [_BOUNDS_AMPLITUDE, _BOUNDS_NOISE]
+    bounds += [_BOUNDS_WARP] * len(starts[0].log_warps)
     low, high = np.array(bounds).T
 
     def target(vector: Array) -> tuple[float, Array]:
@@ -180,10 +215,10 @@ def most_probable(
             best_value, best = float(found.fun), found.x
     if best is None:
         raise NumericalError("the likelihood of a Gaussian process is finite at none of its starts")
-    return Hyperparameters.of_vector(np.clip(best, low, high)), -best_value
+    return Hyperparameters.of_vector(np.clip(best, low, high), likelihood.n_axes), -best_value
 
 
 def default_start(priors: Priors, n_axes: int) -> Hyperparameters:
     """Return the most probable hyperparameters before any data."""
     means, _ = priors.moments(n_axes)
-    return Hyperparameters.of_vector(means)
+    return Hyperparameters.of_vector(means, n_axes)
