@@ -19,6 +19,8 @@ _SUFFICIENT = 1e-4
 _N_CUTS = 6
 # A first step has no curvature to go by: this much of the cube's edge.
 _FIRST_STEP = 0.1
+# A step that gains a smaller share of the score than this was the last: no evaluation can tell.
+_LEAST_GAIN = 1e-6
 
 
 def ascend(
@@ -30,7 +32,8 @@ def ascend(
 ) -> tuple[Array, Array]:
     """Return points (k, d) no worse than the starts, and the criterion there (k,).
 
-    Projected BFGS on all rows together, each with its own inverse Hessian.
+    Projected BFGS on all rows together, each with its own inverse Hessian; those that fall behind
+    are left where they are, so that the last iterations go to the few that may still win.
 
     Args:
         starts: unit points that are allowed, (k, d).
@@ -45,7 +48,8 @@ def ascend(
     fresh = np.ones(k, dtype=np.bool_)  # rows whose inverse Hessian knows no curvature yet
     going = np.isfinite(scores)
 
-    for _ in range(n_iterations):
+    for iteration in range(n_iterations):
+        _leave_behind(going, scores, 3 * iteration // n_iterations)
         # a coordinate on a bound with its slope pointing out is held there for this step
         held = ~movable | ((points <= 0.0) & (slopes < 0.0)) | ((points >= 1.0) & (slopes > 0.0))
         free_slopes = np.where(held, 0.0, slopes)
@@ -54,7 +58,7 @@ def ascend(
         if len(rows) == 0:
             break
         steps = _steps(inverse[rows], free_slopes[rows], held[rows], fresh[rows])
-        before, before_slopes = points[rows].copy(), slopes[rows].copy()
+        before, before_slopes, before_scores = points[rows].copy(), slopes[rows].copy(), scores[rows].copy()
         moved = _line_search(criterion, points, scores, slopes, rows, steps, free_slopes[rows], allowed)
         # a row that cannot move tries once more along its bare slope, then it is done
         stuck = rows[~moved]
@@ -65,8 +69,17 @@ def ascend(
         _update(inverse, fresh, gained, points[gained] - before[moved], before_slopes[moved] - slopes[gained])
         # movement below what matters to any evaluation
         tiny = np.abs(points[gained] - before[moved]).max(axis=1) < 1e-7
+        tiny |= scores[gained] - before_scores[moved] < _LEAST_GAIN * np.abs(scores[gained])
         going[gained[tiny]] = False
     return points, scores
+
+
+def _leave_behind(going: NDArray[np.bool_], scores: Array, n_thirds: int) -> None:
+    """Stop, in place, all but the best half of the rows after a third, all but a quarter after two."""
+    if n_thirds == 0:
+        return
+    kept = max(len(scores) >> n_thirds, 1)
+    going[np.argsort(-scores, kind="stable")[kept:]] = False
 
 
 def _steps(inverse: Array, slopes: Array, held: NDArray[np.bool_], fresh: NDArray[np.bool_]) -> Array:
