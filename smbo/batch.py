@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from smbo.acquisition.base import Acquisition
+from smbo.acquisition.improvement import means, normal
+from smbo.errors import SpaceExhausted
 from smbo.evidence import Array, Evidence
-from smbo.maximize import Effort, maximize
+from smbo.maximize import Effort, Found, maximize, search
 from smbo.space import Space
 from smbo.surrogates.base import ExtendablePosterior, Posterior, Surrogate
 
-# The first point of a batch gets the whole search.  Later ones start where it has been, on a
-# criterion that changed around the earlier ones only, so less will do: this is what makes eight
-# points cost a few times one.
-_FIRST = Effort()
-_LATER = Effort(n_candidates=128, n_local=12, n_starts=4, n_iterations=15, n_rounds=1)
+# The first point of a batch gets the whole search.  Later ones are looked for among what that found
+# promising, for their criterion changed around the earlier ones only: this is what makes eight
+# points cost about twice one.
+_LATER = Effort(n_candidates=0, n_local=2, n_starts=2, n_iterations=6, n_rounds=1)
 # Evaluated points around which the search looks closer.
 _N_CENTRES = 4
 
@@ -48,19 +51,31 @@ def select(
     if len(evidence) == 0:
         return _random(space, taken, n, rng)
     posterior = with_fantasies(surrogate, surrogate.fit(evidence), evidence, evidence.pending)
+    centres = _centres(posterior, evidence)
     chosen: list[Array] = []
+    promising: Array | None = None
     while True:
         criterion = acquisition.prepare(posterior, evidence)
-        effort = _LATER if chosen else _FIRST
-        centres = _centres(posterior, evidence)
-        point = maximize(criterion, space, rng, start_points=centres, exclude=taken, effort=effort)
-        chosen.append(point)
+        find = partial(search, criterion, space, rng, start_points=centres, exclude=taken)
+        found = None if promising is None else _one_more(find, promising)
+        if found is None:
+            found = find(effort=Effort.affordable(len(evidence)))
+        promising = found.promising
+        new = found.point[None, :]
+        chosen.append(found.point)
         if len(chosen) == n:
             return np.stack(chosen)
-        new = point[None, :]
         taken = np.concatenate([taken, new])
         posterior = with_fantasies(surrogate, posterior, evidence, new)
         evidence = replace(evidence, pending=np.concatenate([evidence.pending, new]))
+
+
+def _one_more(find: Callable[..., Found], promising: Array) -> Found | None:
+    """Return what a short search near promising points finds, None where they are used up."""
+    try:
+        return find(effort=_LATER, promising=promising)
+    except SpaceExhausted:
+        return None
 
 
 def with_fantasies(
@@ -100,7 +115,7 @@ def _with_values(evidence: Evidence, points: Array, values: Array) -> Evidence:
 def _centres(posterior: Posterior, evidence: Evidence) -> Array:
     """Return the evaluated points with the lowest posterior means, feasible ones first, (k, d)."""
     points = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
-    mean, _ = posterior.moments(points)
+    mean = means(normal(posterior), points)
     return np.asarray(points[np.argsort(mean, kind="stable")[:_N_CENTRES]])
 
 

@@ -19,6 +19,8 @@ _WHOLE = 2_000
 _LISTED = 1_000_000
 # A grid with more levels than this is climbed as if it were continuous, then snapped.
 _FINE = 12
+# Of what was tried, so many of the best are worth a look by a search that follows.
+_PROMISING = 64
 # Two snapped rows closer than this in every coordinate are the same point.
 _SAME = 1e-9
 
@@ -40,6 +42,13 @@ class Effort:
     n_starts: int = 8
     n_iterations: int = 30
     n_rounds: int = 2
+
+    @classmethod
+    def affordable(cls, n: int) -> Effort:
+        """Return how hard to search where a candidate costs n² operations, n values told."""
+        if n <= 200:
+            return cls()
+        return cls(n_candidates=256, n_local=16) if n <= 1000 else cls(128, 8, 4, 20)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +92,47 @@ def maximize(
     Raises:
         SpaceExhausted: every allowed point of a finite space is excluded.
     """
+    return search(criterion, space, rng, start_points=start_points, exclude=exclude, effort=effort).point
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search came to.
+
+    Attributes:
+        point: the highest new one, (d,).
+        promising: the best of all that were tried, for another search on a similar criterion, (m, d).
+    """
+
+    point: Array
+    promising: Array
+
+
+def search(
+    criterion: Criterion,
+    space: Space,
+    rng: np.random.Generator,
+    *,
+    start_points: Array,
+    exclude: Array,
+    effort: Effort | None = None,
+    promising: Array | None = None,
+) -> Found:
+    """Return the highest new point and what else looked promising; see ``maximize``.
+
+    Args:
+        promising: of an earlier search, tried too, (m, d).
+    """
     effort = effort or Effort()
     excluded = Excluded.of(exclude)
     n_grid = _grid_size(space.axes)
     if n_grid is not None and n_grid <= _WHOLE:
         points = _remaining(space, excluded)
-        return np.asarray(points[np.argmax(_finite(criterion(points)))])
+        return Found(np.asarray(points[np.argmax(_finite(criterion(points)))]), points[:0])
 
     points = _candidates(space, rng, start_points, effort)
+    if promising is not None:
+        points = np.concatenate([promising, points])
     scores = _finite(criterion(points))
     chosen = _spread(points, scores, effort.n_starts)
     climbed, climbed_scores = _climb(criterion, space, points[chosen], scores[chosen], effort)
@@ -98,13 +140,15 @@ def maximize(
     best = _best_new(points, scores, excluded)
     if best is None and n_grid is not None and n_grid <= _LISTED:
         points = _remaining(space, excluded)
-        best = int(np.argmax(_finite(criterion(points))))
+        scores = _finite(criterion(points))
+        best = int(np.argmax(scores))
     if best is None:
         raise SpaceExhausted(
             f"none of {len(points)} points tried is new; the {len(exclude)} evaluated and pending ones "
             "seem to be all that the space and its constraints allow"
         )
-    return np.asarray(points[best])
+    kept = np.argsort(-scores, kind="stable")[:_PROMISING]
+    return Found(np.asarray(points[best]), points[kept])
 
 
 def _best_new(points: Array, scores: Array, excluded: Excluded) -> int | None:
@@ -146,11 +190,11 @@ def _remaining(space: Space, excluded: Excluded) -> Array:
 
 def _candidates(space: Space, rng: np.random.Generator, centres: Array, effort: Effort) -> Array:
     """Return snapped and allowed points: from everywhere, and from around the centres, (m, d)."""
-    everywhere = space.sample_unit(effort.n_candidates, rng)
+    d = len(space.axes)
+    everywhere = space.sample_unit(effort.n_candidates, rng) if effort.n_candidates else np.zeros((0, d))
     if len(centres) == 0 or effort.n_local == 0:
         return everywhere
     near = np.repeat(centres, effort.n_local, axis=0)
-    d = near.shape[1]
     # from a tenth of the cube down to a thousandth, for optima of any width
     widths = 10.0 ** rng.uniform(-3.0, -1.0, size=(len(near), 1))
     moved = near + widths * rng.standard_normal(near.shape)
@@ -174,16 +218,17 @@ def _candidates(space: Space, rng: np.random.Generator, centres: Array, effort: 
 def _spread(points: Array, scores: Array, n: int) -> NDArray[np.intp]:
     """Return rows of n good starts: the best one, then good ones that are not beside a chosen one."""
     order = np.argsort(-scores, kind="stable")[: 16 * n]
+    good = points[order]
     near = 0.05 * np.sqrt(points.shape[1])
     chosen: list[int] = []
-    for row in order:
-        gaps = points[chosen] - points[row]
-        if len(chosen) == 0 or np.einsum("ij,ij->i", gaps, gaps).min() > near**2:
-            chosen.append(int(row))
-        if len(chosen) == n:
-            break
-    rest = [int(row) for row in order if int(row) not in chosen]
-    return np.array((chosen + rest)[:n], dtype=np.intp)
+    free = np.ones(len(order), dtype=np.bool_)
+    while len(chosen) < n and free.any():
+        row = int(np.argmax(free))
+        chosen.append(row)
+        gaps = good - good[row]
+        free &= np.einsum("ij,ij->i", gaps, gaps) > near**2
+    rest = [row for row in range(len(order)) if row not in chosen]
+    return np.asarray(order[(chosen + rest)[:n]], dtype=np.intp)
 
 
 def _climb(

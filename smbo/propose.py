@@ -29,6 +29,7 @@ __all__ = ["Proposal", "Recipe", "posterior_of", "propose", "recommend", "with_p
 _ROWS_AT_ONCE = 64  # of a design; most are used where there are no constraints
 _MOST_ROWS = 2**14  # of a design to look through before random points take over
 _MOST_DRAWS = 64  # rounds of random points before a space counts as used up
+_MOST_INITIAL = 10  # points of a design: with more axes too, a model soon does better than chance
 _DECIMALS = 9  # two snapped rows that agree to so many are the same point
 
 
@@ -211,7 +212,7 @@ def _n_initial(space: Space, recipe: Recipe) -> int:
     """Return how many points come before the surrogate."""
     if recipe.n_initial is not None:
         return recipe.n_initial
-    n_initial = max(5, 2 * len(space.axes))
+    n_initial = max(5, min(2 * len(space.axes), _MOST_INITIAL))
     return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))
 
 

@@ -11,7 +11,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.feasibility import Feasibility
 from smbo.evidence import Array, Evidence
-from smbo.surrogates.base import DifferentiablePosterior, Posterior, WarpedPosterior
+from smbo.surrogates.base import DifferentiablePosterior, Posterior, QuickMeans, WarpedPosterior
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
@@ -86,8 +86,14 @@ def normal(posterior: Posterior) -> Posterior:
 
 
 def _spread(posterior: Posterior, evidence: Evidence) -> float:
-    mean, _ = posterior.moments(evidence.points)
-    return float(mean.std())
+    return float(means(posterior, evidence.points).std())
+
+
+def means(posterior: Posterior, points: Array) -> Array:
+    """Return the means at unit points (m, d), shape (m,)."""
+    if isinstance(posterior, QuickMeans):
+        return posterior.means_only(points)
+    return posterior.moments(points)[0]
 
 
 def incumbent(posterior: Posterior, evidence: Evidence) -> float:
@@ -98,8 +104,7 @@ def incumbent(posterior: Posterior, evidence: Evidence) -> float:
     would be proposed again.  Without any feasible point all of them count.
     """
     points = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
-    mean, _ = posterior.moments(np.concatenate([points, evidence.pending]))
-    return float(mean.min())
+    return float(means(posterior, np.concatenate([points, evidence.pending])).min())
 
 
 def log_expected_improvement(mean: Array, std: Array, best: float) -> Array:

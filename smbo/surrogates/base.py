@@ -50,6 +50,15 @@ class WarpedPosterior(Posterior, Protocol):
 
 
 @runtime_checkable
+class QuickMeans(Protocol):
+    """A posterior that knows its means far cheaper than its deviations."""
+
+    def means_only(self, points: Array) -> Array:
+        """Return the means at unit points (m, d), shape (m,)."""
+        ...
+
+
+@runtime_checkable
 class Surrogate(Protocol):
     """Anything that turns evidence into a posterior.  Implementations are frozen dataclasses."""
 

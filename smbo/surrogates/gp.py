@@ -27,6 +27,9 @@ from smbo.surrogates.warp import Warp
 _NOISY_START = float(np.log(0.5))
 # Fewer values do not tell noise from signal, and a signal taken for noise ends the search.
 _FEWEST_NOISY = 20
+# Hyperparameters are learned from so many values at most: the density of more costs their cube, and
+# says little more about a handful of numbers.  So many of them are the best ones.
+_MOST_LEARNED, _MOST_LEARNED_BEST = 256, 96
 # Up to so many values another start is cheap, and earlier hyperparameters may be of the wrong optimum.
 _FEW = 100
 # Fewer values do not show a tail; and a bend must be this much likelier, in log density.
@@ -72,6 +75,12 @@ class GPPosterior:
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
         return self.scale.moments(*self._latent_moments(points))
+
+    def means_only(self, points: Array) -> Array:
+        """Return the means at unit points (m, d), shape (m,); cheap as long as nothing is bent."""
+        if not self.scale.is_affine:
+            return self.moments(points)[0]
+        return np.asarray(self.scale.from_latent(self.mean + self._cross(self._encode(points)) @ self.alpha))
 
     @property
     def latent(self) -> GPPosterior:
@@ -199,7 +208,7 @@ class GP:
     priors: Priors = field(default_factory=Priors)
     hyperparameters: Hyperparameters | None = None
     bend_values: bool = True
-    warp_axes: bool = True
+    warp_axes: bool = False
     power: float = 1.0
     relearn_growth: float = 0.15
     always_relearn_until: int = 30
@@ -267,29 +276,38 @@ class GP:
             return start, 1.0
         starts = [start if before is None else replace(before, log_warps=())]
         n = len(evidence)
+        scales = {power: Scale.of(evidence.values, power) for power in (1.0, *self._powers(evidence))}
+        evidence = _telling(evidence)
         if n >= _FEWEST_NOISY and (before is None or n <= _FEW):
             # noise and short length scales explain the same scatter: two optima, a start for each
             starts.append(replace(start, log_noise=_NOISY_START))
-        plain, score = most_probable(self._likelihood(evidence, 1.0), starts, self.n_iterations)
-        best = (score, plain, 1.0)
-        if n < _FEWEST_TO_BEND:
-            return plain, 1.0
-        for power in _powers(evidence.values) if self.bend_values else []:
-            likelihood = self._likelihood(evidence, power)
-            theta, score = most_probable(likelihood, [plain], _N_ITERATIONS_TO_BEND)
+        flat = scales.pop(1.0)
+        plain, score = most_probable(self._likelihood(evidence, flat), starts, self.n_iterations)
+        best = (score, plain, 1.0, flat)
+        for power, scale in scales.items():
+            theta, score = most_probable(self._likelihood(evidence, scale), [plain], _N_ITERATIONS_TO_BEND)
             # densities of the values themselves: each scale stretches them by its slope
-            stretch = Scale.of(evidence.values, power).slopes(evidence.values)
-            flat = Scale.of(evidence.values).slopes(evidence.values)
-            score += float(np.log(stretch / flat).sum()) - _PRICE_OF_BENDING
-            best = max(best, (score, theta, power), key=lambda found: found[0])
-        _, theta, power = best
-        return (self._warped(evidence, theta, power, before) if self.warp_axes else theta), power
+            stretch = scale.slopes(evidence.values) / flat.slopes(evidence.values)
+            score += float(np.log(stretch).sum()) - _PRICE_OF_BENDING
+            best = max(best, (score, theta, power, scale), key=lambda found: found[0])
+        _, theta, power, scale = best
+        if self.warp_axes and n >= _FEWEST_TO_BEND:
+            theta = self._warped(self._likelihood(evidence, scale), theta, before)
+        return theta, power
+
+    def _powers(self, evidence: Evidence) -> list[float]:
+        """Return the powers worth trying: the one that makes values look normal, and the whole way."""
+        if not self.bend_values or len(evidence) < _FEWEST_TO_BEND:
+            return []
+        normal = normal_power(evidence.values)
+        tried = [] if abs(normal - 1.0) < 0.1 else [normal]
+        # the logarithm of what lies above the mean, where there is a tail to bring in
+        return [*tried, 0.0] if 0.1 < normal < 0.9 else tried
 
     def _warped(
-        self, evidence: Evidence, theta: Hyperparameters, power: float, before: Hyperparameters | None
+        self, likelihood: Likelihood, theta: Hyperparameters, before: Hyperparameters | None
     ) -> Hyperparameters:
         """Return hyperparameters with the axes bent, or as they are where that is not likelier."""
-        likelihood = self._likelihood(evidence, power)
         start = theta.with_identity_warps()
         score = -likelihood.negative_with_gradient(start.vector())[0]
         if before is not None and before.log_warps:
@@ -297,8 +315,8 @@ class GP:
         warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_BEND)
         return warped if found > score + _PRICE_OF_WARPING else theta
 
-    def _likelihood(self, evidence: Evidence, power: float) -> Likelihood:
-        features, scale = Features.of(evidence.axes), Scale.of(evidence.values, power)
+    def _likelihood(self, evidence: Evidence, scale: Scale) -> Likelihood:
+        features = Features.of(evidence.axes)
         return Likelihood(
             kernel=self.kernel,
             features=features,
@@ -316,9 +334,21 @@ def _latent_variances(scale: Scale, evidence: Evidence) -> Array:
     return np.asarray(evidence.variances * scale.slopes(evidence.values) ** 2)
 
 
-def _powers(values: Array) -> list[float]:
-    """Return the powers worth trying: the one that makes values look normal, and the whole way."""
-    normal = normal_power(values)
-    tried = [] if abs(normal - 1.0) < 0.1 else [normal]
-    # the logarithm of what lies above the mean, where there is a tail to bring in
-    return [*tried, 0.0] if 0.1 < normal < 0.9 else tried
+def _telling(evidence: Evidence) -> Evidence:
+    """Return evidence of bounded size to learn hyperparameters from: the best rows, and every k-th other."""
+    n = len(evidence)
+    if n <= _MOST_LEARNED:
+        return evidence
+    order = np.argsort(evidence.values, kind="stable")
+    others = np.sort(order[_MOST_LEARNED_BEST:])
+    spread = np.linspace(0, len(others) - 1, _MOST_LEARNED - _MOST_LEARNED_BEST).astype(np.intp)
+    rows = np.sort(np.concatenate([order[:_MOST_LEARNED_BEST], others[spread]]))
+    return replace(
+        evidence,
+        numbers=evidence.numbers[rows],
+        points=evidence.points[rows],
+        values=evidence.values[rows],
+        variances=evidence.variances[rows],
+        costs=evidence.costs[rows],
+        feasible=evidence.feasible[rows],
+    )

@@ -45,9 +45,7 @@ class Hyperparameters:
     @classmethod
     def of_vector(cls, vector: Array, n_axes: int) -> Hyperparameters:
         values = [float(v) for v in vector]
-        return cls(
-            tuple(values[:n_axes]), values[n_axes], values[n_axes + 1], tuple(values[n_axes + 2 :])
-        )
+        return cls(tuple(values[:n_axes]), values[n_axes], values[n_axes + 1], tuple(values[n_axes + 2 :]))
 
     def vector(self) -> Array:
         return np.array([*self.log_lengths, self.log_amplitude, self.log_noise, *self.log_warps])

@@ -14,8 +14,9 @@ import numpy as np
 
 from smbo.evidence import Array
 
-# Slopes are infinite at the ends of the interval for a, b < 1.
-_END = 1e-6
+# The map's ends stay at 0 and 1 to about this power of a and b; its slopes are infinite there for
+# a, b < 1 and are taken a little further in.
+_END, _END_OF_SLOPES = 1e-12, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,9 @@ class Warp:
     def slopes(self, points: Array) -> Array:
         """Return d warped / d point, shape (m, d), > 0."""
         logs, rest, b = self._parts(points)
-        return np.asarray(np.exp(self.log_a + self.log_b + (np.exp(self.log_a) - 1.0) * logs + (b - 1.0) * rest))
+        return np.asarray(
+            np.exp(self.log_a + self.log_b + (np.exp(self.log_a) - 1.0) * logs + (b - 1.0) * rest)
+        )
 
     def parameter_slopes(self, points: Array) -> tuple[Array, Array]:
         """Return d warped / d log_a and d warped / d log_b, each (m, d)."""
@@ -46,7 +49,7 @@ class Warp:
         by_a = a * b * logs * np.exp(a * logs + (b - 1.0) * rest)
         return by_a, -b * rest * np.exp(b * rest)
 
-    def _parts(self, points: Array) -> tuple[Array, Array, Array]:
+    def _parts(self, points: Array, end: float = _END) -> tuple[Array, Array, Array]:
         """Return log u (m, d), log(1 - u^a) (m, d) and b (d,)."""
-        logs = np.log(np.clip(points, _END, 1.0 - _END))
+        logs = np.log(np.clip(points, end, 1.0 - end))
         return logs, np.log(-np.expm1(np.exp(self.log_a) * logs)), np.exp(self.log_b)

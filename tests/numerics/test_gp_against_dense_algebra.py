@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mpmath
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from smbo.surrogates.marginal import Hyperparameters, Likelihood, Priors
 KERNELS = [Matern52(), Matern32(), SquaredExponential()]
 AXES = (Axis("a", "continuous"), Axis("b", "ordered", 5), Axis("c", "categorical", 3))
 THETA = Hyperparameters((-0.7, 0.2, 0.5), 0.4, -3.0)
+BENT = (0.4, -0.3, 0.0, -0.5, 0.2, 0.0)  # log a, then log b, of each axis
 
 
 def mixed_points(n, rng):
@@ -95,14 +98,15 @@ def test_a_posterior_agrees_with_fifty_digit_algebra(kernel):
             assert std[row] == pytest.approx(float(scale * mpmath.sqrt(variance)), rel=1e-10)
 
 
+@pytest.mark.parametrize("bent", [(), BENT], ids=["straight", "bent"])
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
-def test_the_gradient_of_the_likelihood_is_its_slope(kernel):
+def test_the_gradient_of_the_likelihood_is_its_slope(kernel, bent):
     rng = np.random.default_rng(5)
     points, values = mixed_points(12, rng), rng.normal(size=12)
     variances = np.where(np.arange(12) % 3 == 0, 0.05, np.nan)
     features = Features.of(AXES)
-    likelihood = Likelihood(kernel, features, Priors(), 3, features.encode(points), values, variances)
-    at = THETA.vector()
+    likelihood = Likelihood(kernel, features, Priors(), 3, points, features.encode(points), values, variances)
+    at = replace(THETA, log_warps=bent).vector()
     _, gradient = likelihood.negative_with_gradient(at)
     for i in range(len(at)):
         step = np.zeros_like(at)
@@ -117,7 +121,7 @@ def test_the_likelihood_is_the_density_of_a_normal_vector_and_the_priors():
     points, values = mixed_points(6, rng), rng.normal(size=6)
     features, priors = Features.of(AXES), Priors()
     likelihood = Likelihood(
-        Matern52(), features, priors, 3, features.encode(points), values, np.full(6, np.nan)
+        Matern52(), features, priors, 3, points, features.encode(points), values, np.full(6, np.nan)
     )
     kernel = Matern52()
 
@@ -137,11 +141,14 @@ def test_the_likelihood_is_the_density_of_a_normal_vector_and_the_priors():
     assert found[1] - found[0] == pytest.approx(dense(THETA) - dense(other), rel=1e-10)
 
 
+@pytest.mark.parametrize("bent", [(), BENT], ids=["straight", "bent"])
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
-def test_the_gradients_of_the_moments_are_their_slopes(kernel):
+def test_the_gradients_of_the_moments_are_their_slopes(kernel, bent):
     rng = np.random.default_rng(7)
     points, values = mixed_points(9, rng), rng.normal(100.0, 7.0, 9)
-    posterior = GP(kernel=kernel, hyperparameters=THETA).fit(evidence_of(points, values))
+    posterior = GP(kernel=kernel, hyperparameters=replace(THETA, log_warps=bent)).fit(
+        evidence_of(points, values)
+    )
     queries = mixed_points(5, rng)
     mean, std, mean_slope, std_slope = posterior.moments_and_gradients(queries)
     np.testing.assert_allclose(np.stack([mean, std]), np.stack(posterior.moments(queries)), rtol=1e-12)
