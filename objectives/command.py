@@ -57,7 +57,7 @@ class Command:
             ``grace_seconds``, SIGKILL.
         env: variables to set, beside the few that are handed on.
         keep_env: names of further variables to hand on.
-        cwd: where the program runs; the current folder if None.
+        cwd: where the program runs; the current folder if None (in a job: the job file's folder).
         log_limit_bytes: how much of stdout and of stderr is kept in files in the attempt's folder.
 
     Raises:

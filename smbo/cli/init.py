@@ -16,8 +16,8 @@ study: {study}                    # its name in the store; letters, digits, '.',
 
 # What is evaluated: one of these, or any name that `smbo objectives` lists.
 objective:
-  python: mymodule:evaluate       # evaluate(params) or evaluate(params, context) returns a number
-  # command: ["./simulate", "--alpha={{alpha}}", "--out={{result}}"]
+  python: mymodule:evaluate       # in mymodule.py beside this file; takes (params) or (params, context)
+  # command: ["./simulate", "--alpha={{alpha}}", "--out={{result}}"]   # beside this file
   # pythia-ee: {{space: ee6n, events: 5000}}
 
 # Where to search.  An objective that knows its own space needs none here.

@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from smbo.expressions import Expression
 from smbo.presets import preset
 from smbo.problem import Objective, Problem
 from smbo.space import Space
+
+# The setting of an objective that runs programs: where.  In a job, beside the job file.
+_WORKING_FOLDER = "cwd"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,7 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
             formula does not parse, the recipe is unknown; with file, line and key.
     """
     _check_recipe(job, document)
-    spec = replace(_objective_spec(job, document), folders=(str(folder.resolve()),))
+    spec = _beside(_objective_spec(job, document), folder.resolve())
     (kind,) = job.objective
     try:
         objective = load_objective(spec.kind, spec.settings)
@@ -86,15 +89,30 @@ def _objective_spec(job: JobFile, document: Document) -> ObjectiveSpec:
     return ObjectiveSpec(kind, dict(settings))
 
 
+def _beside(spec: ObjectiveSpec, folder: Path) -> ObjectiveSpec:
+    """Return a spec whose modules and programs are found beside the job file, on any worker."""
+    settings = dict(spec.settings)
+    if _WORKING_FOLDER in _parameters(spec.kind):
+        given = settings.get(_WORKING_FOLDER)
+        if given is None or isinstance(given, str):  # anything else is the objective's to refuse
+            settings[_WORKING_FOLDER] = str(folder / (given or ""))
+    return ObjectiveSpec(spec.kind, settings, folders=(str(folder),))
+
+
+def _parameters(kind: str) -> list[str]:
+    """Return the names of an objective's settings, none where that cannot be told."""
+    try:
+        return list(inspect.signature(installed_objectives()[kind].load()).parameters)
+    except (ImportError, AttributeError, ValueError, TypeError):  # said better when it is made
+        return []
+
+
 def _first_parameter(kind: str, document: Document) -> str:
     """Return the setting that a bare value stands for: `python: m:f` is `python: {function: m:f}`."""
-    try:
-        loaded = installed_objectives()[kind].load()
-        return next(iter(inspect.signature(loaded).parameters))
-    except (ImportError, AttributeError, ValueError, StopIteration) as error:
-        raise JobFileError(
-            f"{document.place(('objective', kind))}: write its settings as a mapping ({error})"
-        ) from None
+    names = _parameters(kind)
+    if not names:
+        raise JobFileError(f"{document.place(('objective', kind))}: write its settings as a mapping")
+    return names[0]
 
 
 def _problem(job: JobFile, document: Document, objective: Objective, kind: str) -> Problem:

@@ -8,7 +8,7 @@ import pytest
 from smbo.cli.jobfile import read_jobfile
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
-JOBS = sorted(path for path in EXAMPLES.iterdir() if path.suffix in (".yaml", ".toml", ".json"))
+JOBS = sorted(path for path in EXAMPLES.rglob("*") if path.suffix in (".yaml", ".toml", ".json"))
 
 
 @pytest.mark.parametrize("path", JOBS, ids=lambda path: path.name)
@@ -25,3 +25,10 @@ def test_a_quick_example_runs(folder, name):
     result = folder.smbo("run", name, "--trials", "8", "--serial", "--no-report")
     assert result.exit_code == 0, result.output
     assert "8 complete" in result.output
+
+
+@pytest.mark.parametrize("name", ["valley.yaml", "decay.yaml"])
+def test_an_example_of_a_program_runs_from_any_folder(folder, name):
+    result = folder.smbo("run", EXAMPLES / "command" / name, "--trials", "3", "--serial", "--no-report")
+    assert result.exit_code == 0, result.output
+    assert "3 complete" in result.output
