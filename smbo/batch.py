@@ -31,6 +31,8 @@ def select(
     space: Space,
     n: int,
     rng: np.random.Generator,
+    *,
+    taken: Array | None = None,
 ) -> Array:
     """Return n unit points (n, d), distinct from each other and from pending and evaluated ones.
 
@@ -42,12 +44,14 @@ def select(
         acquisition: what makes a point worth evaluating.
         evidence: at least one value, unless all of the points are to be random.
         n: how many points.
+        taken: points that may not come again, where the evidence is a part of all there is, (m, d).
 
     Raises:
         SpaceExhausted: fewer than n points of a finite space are left.
         NumericalError: no posterior could be found.
     """
-    taken = np.concatenate([evidence.points, evidence.failed, evidence.pending])
+    if taken is None:
+        taken = np.concatenate([evidence.points, evidence.failed, evidence.pending])
     if len(evidence) == 0:
         return _random(space, taken, n, rng)
     posterior = with_fantasies(surrogate, surrogate.fit(evidence), evidence, evidence.pending)

@@ -11,16 +11,16 @@ import smbo.surrogates
 from smbo.auto import Auto
 from smbo.errors import RecipeError
 from smbo.recipe import Recipe
-from smbo.surrogates import GP, Boosting, ExtraTrees, Forest
+from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, Subset
 from smbo.trust_region import TrustRegion
 
 _PRESETS = {
     "auto": lambda: Recipe(rule=Auto()),
-    "gp": lambda: Recipe(surrogate=GP()),
+    "gp": lambda: Recipe(surrogate=Subset(GP())),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
-    "forest": lambda: Recipe(surrogate=Forest()),
-    "extra-trees": lambda: Recipe(surrogate=ExtraTrees()),
-    "boosting": lambda: Recipe(surrogate=Boosting()),
+    "forest": lambda: Recipe(surrogate=Subset(Forest())),
+    "extra-trees": lambda: Recipe(surrogate=Subset(ExtraTrees())),
+    "boosting": lambda: Recipe(surrogate=Subset(Boosting())),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smbo.batch import select
 from smbo.designs import design_rows
@@ -21,10 +22,12 @@ from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
 from smbo.recipe import Recipe, chosen
 from smbo.space import Space
-from smbo.surrogates import Memory, Posterior, Surrogate, Trainable
+from smbo.surrogates import Memory, Posterior, Selective, Surrogate, Trainable
 from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, select_within
 
 __all__ = ["Proposal", "Recipe", "posterior_of", "propose", "recommend", "with_penalties"]
+
+Rows = NDArray[np.intp]
 
 _ROWS_AT_ONCE = 64  # of a design; most are used where there are no constraints
 _MOST_ROWS = 2**14  # of a design to look through before random points take over
@@ -84,6 +87,7 @@ def propose(
     here = replace(here, pending=np.concatenate([evidence.pending, points]))
     known = with_penalties(here)
     surrogate, learned = _trained(recipe.surrogate, known, memory)
+    known = _relevant(recipe.surrogate, known)
     taken = np.concatenate([evidence.points, evidence.failed, here.pending])
     more = _selected(problem.space, recipe, surrogate, state, known, n - n_design, rng, taken)
     return Proposal(np.concatenate([points, more]), {**carried, **learned})
@@ -123,6 +127,7 @@ def recommend(
     if len(rows) == 0:
         raise TellError("nothing to recommend: no evaluation is complete and feasible yet")
     posterior = posterior_of(recipe, evidence, memory)
+    rows = _looked_at(recipe, evidence, memory, rows)
     if posterior is None:
         row = int(rows[np.argmin(evidence.values[rows])])
         return evidence.points[row], float(evidence.values[row]), float(evidence.variances[row] ** 0.5), row
@@ -171,7 +176,7 @@ def _selected(
         if state is not None:
             length = state.length
             return select_within(length, surrogate, recipe.acquisition, evidence, space, n, rng, taken=taken)
-        return select(surrogate, recipe.acquisition, evidence, space, n, rng)
+        return select(surrogate, recipe.acquisition, evidence, space, n, rng, taken=taken)
     except SpaceExhausted:
         # the search may have missed the last few points of a large finite space: look them up
         keys = {_key(row) for row in taken}
@@ -183,6 +188,19 @@ def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[
         return surrogate, {}
     trained, learned = surrogate.train(evidence, memory.get("surrogate", {}))
     return trained, {"surrogate": dict(learned)}
+
+
+def _relevant(surrogate: Surrogate, evidence: Evidence) -> Evidence:
+    return surrogate.relevant(evidence) if isinstance(surrogate, Selective) else evidence
+
+
+def _looked_at(recipe: Recipe, evidence: Evidence, memory: Memory, rows: Rows) -> Rows:
+    """Return those of the feasible rows of which the surrogate knows, or all if it knows none."""
+    surrogate = chosen(recipe, evidence, memory).recipe.surrogate
+    if not isinstance(surrogate, Selective):
+        return rows
+    known = rows[np.isin(evidence.numbers[rows], surrogate.relevant(evidence).numbers)]
+    return known if len(known) else rows
 
 
 def posterior_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterior | None:
@@ -227,9 +245,11 @@ def _design_points(
     """Return the next n allowed and new points of the design, (n, d), and where it stands then."""
     start = carried or {"seed": int(rng.integers(2**32)), "index": 0}
     seed, index = int(start["seed"]), int(start["index"])
+    if n == 0:  # and no need to look through all that is known
+        return np.zeros((0, len(space.axes))), {"seed": seed, "index": index}
     known = np.concatenate([evidence.points, evidence.failed, evidence.pending])
     taken = {_key(row) for row in known}
-    if n and space.size is not None and len(taken) + n > space.size:
+    if space.size is not None and len(taken) + n > space.size:
         raise SpaceExhausted(
             f"the space has {space.size} points, {len(taken)} of them evaluated or under way: "
             f"{n} more cannot be proposed"

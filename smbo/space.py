@@ -104,7 +104,11 @@ class Space:
         for column, axis in enumerate(self.axes):
             dimension = self.dimensions[axis.name]
             assert not isinstance(dimension, Constant)
-            rows = [row for row, point in enumerate(points) if axis.name in point]
+            try:  # every point has most of the names, and there may be very many points
+                units[:, column] = dimension.to_unit([point[axis.name] for point in points])
+                continue
+            except KeyError:
+                rows = [row for row, point in enumerate(points) if axis.name in point]
             units[rows, column] = dimension.to_unit([points[row][axis.name] for row in rows])
         return units
 

@@ -142,15 +142,18 @@ def _log_expected_improvement(mean: Array, std: Array, best: float) -> tuple[Arr
     z = (best - mean) / std
     log_h = _log_h(z)
     # d EI / d mean = -Φ(z) and d EI / d std = φ(z); over EI = std * h, by their logarithms
-    to_mean = -np.exp(log_ndtr(z) - log_h) / std
-    to_std = np.exp(-0.5 * z**2 - _LOG_ROOT_TWO_PI - log_h) / std
+    # far out their difference is rounding alone, and may overflow; the ratios tend to |z| and z²
+    far = z < -1e4
+    to_mean = -np.where(far, -z, np.exp(np.where(far, 0.0, log_ndtr(z) - log_h))) / std
+    to_std = np.where(far, z**2, np.exp(np.where(far, 0.0, -0.5 * z**2 - _LOG_ROOT_TWO_PI - log_h))) / std
     return np.log(std) + log_h, to_mean, to_std
 
 
 def _log_probability(mean: Array, std: Array, best: float) -> tuple[Array, Array, Array]:
     z = (best - mean) / std
     log_p = log_ndtr(z)
-    hazard = np.exp(-0.5 * z**2 - _LOG_ROOT_TWO_PI - log_p)
+    # φ(z) / Φ(z), without the difference of two logarithms that are large far out
+    hazard = np.sqrt(2.0 / np.pi) / erfcx(-z / np.sqrt(2.0))
     return log_p, -hazard / std, -hazard * z / std
 
 

@@ -5,6 +5,7 @@ from smbo.surrogates.base import (
     ExtendablePosterior,
     Memory,
     Posterior,
+    Selective,
     Surrogate,
     Trainable,
     WarpedPosterior,
@@ -15,6 +16,7 @@ from smbo.surrogates.gp import GP
 from smbo.surrogates.kernels import Kernel, Matern32, Matern52, SquaredExponential
 from smbo.surrogates.marginal import Priors
 from smbo.surrogates.regressor import Regressor
+from smbo.surrogates.subset import Subset
 
 __all__ = [
     "GP",
@@ -30,7 +32,9 @@ __all__ = [
     "Posterior",
     "Priors",
     "Regressor",
+    "Selective",
     "SquaredExponential",
+    "Subset",
     "Surrogate",
     "Trainable",
     "WarpedPosterior",

@@ -78,3 +78,12 @@ class Trainable(Surrogate, Protocol):
         first); whether to learn anew or to keep what it holds is decided here.
         """
         ...
+
+
+@runtime_checkable
+class Selective(Surrogate, Protocol):
+    """A surrogate that learns from a part of the evidence where there is much of it."""
+
+    def relevant(self, evidence: Evidence) -> Evidence:
+        """Return the part that it learns from, all of which an acquisition can afford to look at."""
+        ...

@@ -46,3 +46,15 @@ def test_slopes_of_scores_are_their_derivatives(score, z):
     # h² times the third derivative, and rounding of scores of size z² over h
     assert to_mean[0] == pytest.approx(by_mean[0], rel=2e-5, abs=1e-8)
     assert to_std[0] == pytest.approx(by_std[0], rel=2e-5, abs=1e-8)
+
+
+@pytest.mark.parametrize("z", [-1e5, -1e7, -1e9])
+def test_slopes_far_out_are_what_they_tend_to(z):
+    # φ/Φ and Φ/h tend to |z| and φ/h to z², by a relative 3/z² and less
+    mean, std = np.array([-z]), np.array([1.0])
+    _, to_mean, to_std = improvement._log_expected_improvement(mean, std, 0.0)
+    assert to_mean[0] == pytest.approx(z, rel=1e-9)
+    assert to_std[0] == pytest.approx(z**2, rel=1e-9)
+    _, to_mean, to_std = improvement._log_probability(mean, std, 0.0)
+    assert to_mean[0] == pytest.approx(z, rel=1e-9)
+    assert to_std[0] == pytest.approx(z**2, rel=1e-9)

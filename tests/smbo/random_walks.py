@@ -123,7 +123,7 @@ class Walk:
         self.optimizer = Optimizer(problem, self.recipe, seed=int(rng.integers(1000)))
         self.shape = str(rng.choice(list(SHAPES)))
         self.weights = rng.normal(size=max(len(self.space.axes), 1))
-        self.is_discrete = all(axis.levels is not None for axis in self.space.axes)
+        self.is_discrete = self.space.size is not None
         self.is_used_up = False
         self.name = f"seed {seed}: {self.recipe!r} on {self.space!r}, {self.shape} values"
 

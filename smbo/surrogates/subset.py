@@ -1,0 +1,110 @@
+"""A surrogate at bounded cost: of much evidence it learns from a part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.errors import RecipeError
+from smbo.evidence import Evidence
+from smbo.surrogates.base import Memory, Posterior, Surrogate, Trainable
+from smbo.surrogates.gp import GP
+
+Rows = NDArray[np.intp]
+# Hyperparameters are learned anew once there is this much more evidence than the last time: a
+# tenth of a part that is chosen anew each time says nothing new.
+_GROWTH = 1.5
+# In the memory, beside what the other surrogate keeps there: how many rows there were in all.
+_COUNT = "n_all"
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Another surrogate on all of the evidence while that is little, and on a part of it later.
+
+    The part has three shares: the lowest values, the points nearest to the lowest, and points
+    spread evenly over the rest by trial number.  A function of the evidence alone.
+
+    Attributes:
+        surrogate: that learns.
+        most: evaluations up to which it is given all of them.
+        n_rows: how many it is given from there on.
+        n_learned: how many of these its hyperparameters are learned from.
+
+    Raises:
+        RecipeError: figures that are not in order.
+    """
+
+    surrogate: Surrogate = field(default_factory=GP)
+    most: int = 2000
+    n_rows: int = 1000
+    n_learned: int = 250
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.n_learned <= self.n_rows <= self.most:
+            raise RecipeError(f"{self!r}: 3 <= n_learned <= n_rows <= most is needed")
+
+    def relevant(self, evidence: Evidence) -> Evidence:
+        """Return the part of the evidence that the surrogate is given; all of it while that is little."""
+        if len(evidence) <= self.most and len(evidence.failed) <= self.most:
+            return evidence
+        kept = evidence if len(evidence) <= self.most else _part(evidence, self.n_rows)
+        if len(evidence.failed) <= self.n_rows:
+            return kept
+        return replace(kept, failed=evidence.failed[_spread(np.arange(len(evidence.failed)), self.n_rows)])
+
+    def fit(self, evidence: Evidence) -> Posterior:
+        """Return the posterior of the other surrogate, given the part."""
+        return self.surrogate.fit(self.relevant(evidence))
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[Subset, Memory]:
+        """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
+        if not isinstance(self.surrogate, Trainable):
+            return self, {}
+        n = len(evidence)
+        if n <= self.most:
+            trained, learned = self.surrogate.train(evidence, _without_count(memory))
+            return replace(self, surrogate=trained), {**learned, _COUNT: n}
+        few = _part(evidence, self.n_learned)
+        n_before = int(memory.get(_COUNT, 0))
+        is_known = self.most < n_before <= n < _GROWTH * n_before
+        # nothing is carried to a part that is to be learned from: its size would pass for no growth
+        trained, learned = self.surrogate.train(few, _without_count(memory) if is_known else {})
+        return replace(self, surrogate=trained), {**learned, _COUNT: n_before if is_known else n}
+
+
+def _without_count(memory: Memory) -> Memory:
+    return {name: value for name, value in memory.items() if name != _COUNT}
+
+
+def _part(evidence: Evidence, n: int) -> Evidence:
+    """Return n rows of the evidence: the lowest, the nearest to the lowest, and others."""
+    values = evidence.values
+    if evidence.feasible.any():
+        values = np.where(evidence.feasible, values, np.inf)
+    lowest = np.argsort(values, kind="stable")[: n // 3]
+    gaps = evidence.points - evidence.points[lowest[0]]
+    nearest = np.argsort(np.einsum("ij,ij->i", gaps, gaps), kind="stable")[: n // 3]
+    chosen = np.union1d(lowest, nearest)
+    rest = np.setdiff1d(np.arange(len(evidence)), chosen, assume_unique=True)
+    return rows_of(evidence, np.sort(np.concatenate([chosen, _spread(rest, n - len(chosen))])))
+
+
+def _spread(rows: Rows, n: int) -> Rows:
+    """Return n of the rows, evenly spaced in their order."""
+    return rows[np.linspace(0, len(rows) - 1, n).astype(np.intp)]
+
+
+def rows_of(evidence: Evidence, rows: Rows) -> Evidence:
+    """Return the evidence with these evaluations only; what failed and what is pending stays."""
+    return replace(
+        evidence,
+        numbers=evidence.numbers[rows],
+        points=evidence.points[rows],
+        values=evidence.values[rows],
+        variances=evidence.variances[rows],
+        costs=evidence.costs[rows],
+        feasible=evidence.feasible[rows],
+    )
