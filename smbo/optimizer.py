@@ -42,6 +42,10 @@ __all__ = [
 _FOR_PROPOSALS = 0
 _FOR_EVALUATIONS = 1
 
+# What lies outside is told to the surrogate as the nearer end, or as zero: within, the ratio of any
+# value or error to any other can be squared without leaving the range of a float.
+_SMALLEST, _LARGEST = 1e-75, 1e75
+
 
 # ------------------------------------------------------------------------------------ pure functions
 
@@ -50,7 +54,8 @@ def encode(problem: Problem, trials: Iterable[Trial]) -> Evidence:
     """Return what the surrogate is told: minimised values over unit points, by trial number.
 
     Complete trials are evidence, failed ones are kept as failed points, trials that are not final
-    are pending; pruned and cancelled ones say nothing.
+    are pending; pruned and cancelled ones say nothing.  Values and errors beyond 1e75 are told as
+    1e75, and those below 1e-75 as zero.
     """
     ordered = sorted(trials, key=operator.attrgetter("number"))
     done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
@@ -58,12 +63,12 @@ def encode(problem: Problem, trials: Iterable[Trial]) -> Evidence:
     pending = [trial for trial in ordered if not trial.state.is_final]
     units = problem.space.to_unit([trial.params for trial in (*done, *failed, *pending)])
     n_done, n_failed = len(done), len(failed)
-    sems = _floats(trial.sem for trial in done)
+    sems = _within_range(_floats(trial.sem for trial in done))
     return Evidence(
         axes=problem.space.axes,
         numbers=np.array([trial.number for trial in done], dtype=np.int64),
         points=units[:n_done],
-        values=problem.sign * _floats(trial.value for trial in done),
+        values=problem.sign * _within_range(_floats(trial.value for trial in done)),
         variances=sems**2,
         costs=_floats(trial.cost for trial in done),
         feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_),
@@ -136,6 +141,12 @@ def recommendation(
 
 def _floats(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _within_range(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return numbers (NaN among them) whose squares and ratios are floats, same shape."""
+    clipped = np.clip(numbers, -_LARGEST, _LARGEST)
+    return np.where(np.abs(clipped) < _SMALLEST, 0.0, clipped)
 
 
 def _value(trial: Trial) -> float:

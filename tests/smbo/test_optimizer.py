@@ -361,3 +361,17 @@ def test_a_refused_tell_leaves_everything_as_it_was():
         optimizer.tell(trial, "nonsense")
     assert optimizer.trials == (trial,)
     assert optimizer.tell(trial, 1.0).state is TrialState.COMPLETE
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("sems", [(), (1e-320, 0.2, 1e300)], ids=["no errors", "errors"])
+@pytest.mark.parametrize("size", [5e-324, 1e-300, 1.0, 1e155, 1.7e308], ids=str)
+def test_values_of_any_size_can_be_told_and_the_next_point_asked(recipe, size, sems):
+    optimizer = Optimizer({"x": (0.0, 1.0), "y": (0.0, 1.0)}, recipe, seed=1)
+    for k in range(14):
+        x, y = k / 14, (5 * k % 14) / 14
+        value = size * (x + y - 1) if k else 1.0
+        optimizer.tell({"x": x, "y": y}, value, sem=sems[k % 3] if sems else None)
+    assert optimizer.space.contains(optimizer.ask().params)
+    assert math.isfinite(optimizer.recommend().mean)
+    assert optimizer.best.value == min(trial.value for trial in optimizer.trials if trial.value is not None)
