@@ -8,6 +8,7 @@
     ├── ProblemError        objectives, constraints or outputs that do not fit together
     ├── RecipeError         an unknown recipe, or settings it does not take
     ├── NumericalError      a computation that found no finite answer
+    ├── AskError            a number of trials that cannot be asked for
     ├── TellError           a result that cannot be recorded
     │   ├── UnknownTrial        it names a trial or an attempt that was never asked for
     │   └── AlreadyTold         its trial has another result already
@@ -53,6 +54,10 @@ class RecipeError(SmboError, ValueError):
 
 class NumericalError(SmboError, ArithmeticError):
     """A computation that found no finite answer."""
+
+
+class AskError(SmboError, ValueError):
+    """A number of trials that cannot be asked for."""
 
 
 class TellError(SmboError, ValueError):

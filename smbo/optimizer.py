@@ -15,7 +15,8 @@ from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 
-from smbo.errors import AlreadyTold, ProblemError, RecipeError, TellError, UnknownTrial
+from smbo import results
+from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.evidence import Evidence
 from smbo.judging import judge
 from smbo.presets import preset
@@ -30,6 +31,7 @@ __all__ = [
     "Optimizer",
     "Told",
     "best_trial",
+    "checked_count",
     "checked_seed",
     "encode",
     "judge",
@@ -211,6 +213,14 @@ class Optimizer:
         """All trials by number."""
         return tuple(self._trials)
 
+    def table(self) -> dict[str, list[Any]]:
+        """Return all trials as columns of equal length; see ``smbo.results.columns``."""
+        return results.columns(self.problem, self._trials)
+
+    def to_pandas(self) -> Any:
+        """Return the table as a pandas.DataFrame; ImportError without pandas."""
+        return results.to_pandas(self.problem, self._trials)
+
     @property
     def log(self) -> tuple[Event, ...]:
         """Every ask and tell, in order; ``replay`` makes the same optimizer of it."""
@@ -230,9 +240,9 @@ class Optimizer:
 
         Raises:
             SpaceExhausted: a finite space has not so many points left.
-            ValueError: n is no whole number from 1 up.
+            AskError: n is no whole number from 1 up.
         """
-        count = 1 if n is None else _count(n)
+        count = 1 if n is None else checked_count(n)
         first = len(self._trials)
         points, self._memory = suggest(
             self.problem, self.recipe, self.seed, self._trials, self._memory, first, count
@@ -369,9 +379,15 @@ def _as_problem(given: Problem | Space | Mapping[str, Any], maximize: bool) -> P
     return Problem(given if isinstance(given, Space) else Space(given), maximize=maximize)
 
 
-def _count(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"ask(n={n!r}): a whole number from 1 up is needed, or nothing for a single trial")
+def checked_count(n: int, most: int | None = None) -> int:
+    """Return how many trials to ask for as given.
+
+    Raises:
+        AskError: it is no whole number from 1 up (to ``most``).
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 or (most and n > most):
+        up = "up" if most is None else f"to {most}"
+        raise AskError(f"ask(n={n!r}): a whole number from 1 {up} is needed, or nothing for a single trial")
     return int(n)
 
 

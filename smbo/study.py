@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from smbo import results
 from smbo.errors import StoreError, UnknownTrial
-from smbo.optimizer import best_trial, checked_seed, judge, recommendation, suggest, trial_seed
+from smbo.optimizer import best_trial, checked_count, checked_seed, judge, recommendation, suggest, trial_seed
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
 from smbo.propose import Recipe
@@ -147,10 +148,10 @@ class Study:
         Raises:
             BudgetExhausted: the study may not have so many more.
             SpaceExhausted: a finite space has no point left.
+            AskError: n is no whole number from 1 up, or far too many.
         """
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST_AT_ONCE):
-            raise StoreError(f"ask: n={n!r}; give a whole number from 1 to {MOST_AT_ONCE}")
-        trials = self.ask_for("hand", 1 if n is None else n, key=check_key(key))
+        count = 1 if n is None else checked_count(n, MOST_AT_ONCE)
+        trials = self.ask_for("hand", count, key=check_key(key))
         return trials[0] if n is None else trials
 
     def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
@@ -288,6 +289,14 @@ class Study:
         self._refresh()
         return tuple(self._known())
 
+    def table(self) -> dict[str, list[Any]]:
+        """Return all trials as columns of equal length; see ``smbo.results.columns``."""
+        return results.columns(self.problem, self.trials)
+
+    def to_pandas(self) -> Any:
+        """Return the table as a pandas.DataFrame; ImportError without pandas."""
+        return results.to_pandas(self.problem, self.trials)
+
     def trial(self, number: int) -> Trial:
         """Return one trial as it stands now.
 
@@ -399,6 +408,9 @@ class Study:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        return f"Study({self.name!r} in {self._store.url}, recipe={self.recipe!r}, seed={self.seed})"
 
     # --- inside
 

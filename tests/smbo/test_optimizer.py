@@ -11,6 +11,7 @@ import pytest
 from smbo.acquisition import LogExpectedImprovement
 from smbo.errors import (
     AlreadyTold,
+    AskError,
     PointError,
     ProblemError,
     RecipeError,
@@ -333,8 +334,8 @@ WRONG = {
     "point: missing value": (tell_point(x=0.1), PointError, "is missing"),
     "point: out of bounds": (tell_point(x=2.0, y=0.1, m="a", n=1), PointError, "x=2.0 is outside"),
     "point: unknown category": (tell_point(x=0.2, y=0.1, m="z", n=1), PointError, "none of the choices"),
-    "ask for none": (lambda: asked()[0].ask(0), ValueError, "from 1 up"),
-    "ask for half": (lambda: asked()[0].ask(1.5), ValueError, "from 1 up"),
+    "ask for none": (lambda: asked()[0].ask(0), AskError, "from 1 up"),
+    "ask for half": (lambda: asked()[0].ask(1.5), AskError, "from 1 up"),
     "unknown recipe": (lambda: Optimizer(SPACE, "gpp"), RecipeError, "no recipe is called 'gpp'"),
     "unknown design": (lambda: Recipe(design="grid"), RecipeError, "no design is called"),
     "no initial point": (lambda: Recipe(n_initial=0), RecipeError, "n_initial=0"),

@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from smbo.optimizer import Optimizer
 from smbo.problem import Problem
 from smbo.results import columns, rows, to_csv, to_json, to_pandas
 from smbo.space import Space
+from smbo.study import Study
 from smbo.trials import Trial, TrialState
 
 
@@ -77,3 +79,16 @@ def test_a_log_without_trials_is_a_table_without_rows(problem):
     assert rows(problem, []) == []
     assert to_csv(problem, []).count("\n") == 1
     assert json.loads(to_json(problem, [])) == []
+
+
+def test_optimizer_and_study_give_the_same_table(tmp_path):
+    optimizer = Optimizer({"x": (0.0, 1.0)}, seed=1)
+    with Study.open(f"sqlite:///{tmp_path}/s.db", "s", {"x": (0.0, 1.0)}, seed=1) as study:
+        for face in (optimizer, study):
+            for value in (1.0, 0.5):
+                face.tell(face.ask(), value, sem=0.1)
+            face.ask()
+        assert optimizer.table() == study.table() == columns(study.problem, study.trials)
+        assert study.table()["state"] == ["complete", "complete", "running"]
+        assert optimizer.to_pandas()["value"].tolist()[:2] == [1.0, 0.5]
+        assert study.to_pandas().index.tolist() == [0, 1, 2]

@@ -11,6 +11,7 @@ import pytest
 
 from smbo.errors import (
     AlreadyTold,
+    AskError,
     BudgetExhausted,
     PointError,
     RecipeError,
@@ -161,9 +162,9 @@ def test_wrong_tells_are_refused_and_leave_the_store_untouched(study):
         (PointError, lambda: study.tell({"x": 2.0, "n": 1, "kind": "a"}, 1.0)),
         (PointError, lambda: study.tell({"x": 0.5, "n": 1, "kind": "c"}, 1.0)),
         (PointError, lambda: study.tell({"x": 0.5, "n": 1}, 1.0)),
-        (StoreError, lambda: study.ask(0)),
-        (StoreError, lambda: study.ask(2.5)),
-        (StoreError, lambda: study.ask(10**6)),
+        (AskError, lambda: study.ask(0)),
+        (AskError, lambda: study.ask(2.5)),
+        (AskError, lambda: study.ask(10**6)),
         (StoreError, lambda: study.ask(key="")),
         (StoreError, lambda: study.ask(key="k" * 10_240)),
     ]
@@ -323,6 +324,8 @@ from smbo.errors import BudgetExhausted
 from smbo.study import Study
 
 study = Study.load(sys.argv[1], "s")
+print("ready", flush=True)
+sys.stdin.readline()
 while True:
     try:
         trial = study.ask()
@@ -337,9 +340,16 @@ study.close()
 def test_processes_that_share_a_study_leave_no_gap_and_do_not_overshoot_the_budget(url):
     Study.open(url, "s", SPACE, recipe="random", seed=1, budget=Budget(trials=41)).close()
     workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER, url], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
+    # together: on a busy machine one could be done before the other has loaded its libraries
+    assert [worker.stdout.readline() for worker in workers] == ["ready\n", "ready\n"]
+    for worker in workers:
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
     outputs = [worker.communicate(timeout=120)[0].split() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert all(outputs), "one process did all the work: nothing was shared"
