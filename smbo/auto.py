@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from smbo.evidence import Evidence
 from smbo.recipe import Choice, Recipe
-from smbo.surrogates import GP, Memory
+from smbo.surrogates import GP, Memory, Subset
 from smbo.trust_region import TrustRegion
 
 
@@ -41,7 +41,7 @@ class Auto:
                 "the search keeps to a box around the best point",
             )
         return Choice(
-            Recipe(GP()),
+            Recipe(Subset(GP())),
             "gp",
             f"{d} axes and {n} evaluations: one Gaussian process models the whole space",
         )

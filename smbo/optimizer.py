@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias, overload
@@ -18,6 +19,7 @@ import numpy as np
 from smbo import results
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.evidence import Evidence
+from smbo.explain import Explanation, explanation
 from smbo.judging import judge
 from smbo.presets import preset
 from smbo.problem import Problem, Returned
@@ -34,6 +36,7 @@ __all__ = [
     "checked_count",
     "checked_seed",
     "encode",
+    "explained",
     "judge",
     "recommendation",
     "suggest",
@@ -139,6 +142,14 @@ def recommendation(
     _, mean, std, row = recommend(problem, recipe, evidence, memory)
     trial = known[int(evidence.numbers[row])]
     return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number)
+
+
+def explained(
+    problem: Problem, recipe: Recipe, seed: int, trials: Sequence[Trial], memory: Memory
+) -> Explanation:
+    """Return why the recipe proposes what it does, what it learned and how well it predicts."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, len(trials))))
+    return explanation(problem, recipe, encode(problem, trials), memory, rng, time.perf_counter)
 
 
 def _floats(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -291,6 +302,13 @@ class Optimizer:
             TellError: no feasible evaluation is complete.
         """
         return recommendation(self.problem, self.recipe, self.seed, self._trials, self._memory)
+
+    def explain(self) -> Explanation:
+        """Return why the recipe proposes what it does; print it to read it.
+
+        Nothing changes by it: the proposal that it times is thrown away.
+        """
+        return explained(self.problem, self.recipe, self.seed, self._trials, self._memory)
 
     @classmethod
     def replay(

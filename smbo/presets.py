@@ -8,15 +8,25 @@ from typing import Any
 
 import smbo.acquisition
 import smbo.surrogates
+from smbo.acquisition import (
+    MaxValueEntropySearch,
+    NoisyLogExpectedImprovement,
+    Portfolio,
+    ThompsonSampling,
+)
 from smbo.auto import Auto
 from smbo.errors import RecipeError
 from smbo.recipe import Recipe
 from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, Subset
 from smbo.trust_region import TrustRegion
 
-_PRESETS = {
+PRESETS = {
     "auto": lambda: Recipe(rule=Auto()),
     "gp": lambda: Recipe(surrogate=Subset(GP())),
+    "thompson": lambda: Recipe(Subset(GP()), ThompsonSampling()),
+    "entropy": lambda: Recipe(Subset(GP()), MaxValueEntropySearch()),
+    "noisy": lambda: Recipe(Subset(GP()), NoisyLogExpectedImprovement()),
+    "portfolio": lambda: Recipe(Subset(GP()), Portfolio()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
     "forest": lambda: Recipe(surrogate=Subset(Forest())),
     "extra-trees": lambda: Recipe(surrogate=Subset(ExtraTrees())),
@@ -27,16 +37,19 @@ _PRESETS = {
 
 
 def preset(recipe: str | Recipe) -> Recipe:
-    """Return the recipe of a name (those of ``_PRESETS``); a Recipe stays what it is.
+    """Return the recipe of a name; a Recipe stays what it is.
+
+    auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust rest on a
+    Gaussian process; forest, extra-trees and boosting on trees; random and sobol learn nothing.
 
     Raises:
         RecipeError: no recipe of that name.
     """
     if isinstance(recipe, Recipe):
         return recipe
-    if isinstance(recipe, str) and recipe in _PRESETS:
-        return _PRESETS[recipe]()
-    raise RecipeError(f"no recipe is called {recipe!r}; there are {', '.join(_PRESETS)}, or pass a Recipe")
+    if isinstance(recipe, str) and recipe in PRESETS:
+        return PRESETS[recipe]()
+    raise RecipeError(f"no recipe is called {recipe!r}; there are {', '.join(PRESETS)}, or pass a Recipe")
 
 
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:

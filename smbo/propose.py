@@ -15,17 +15,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.batch import select
 from smbo.designs import design_rows
 from smbo.errors import SpaceExhausted, TellError
 from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
-from smbo.recipe import Recipe, chosen
+from smbo.recipe import Choice, Recipe, chosen
+from smbo.selection import select_points
 from smbo.space import Space
 from smbo.surrogates import Memory, Posterior, Selective, Surrogate, Trainable
-from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, select_within
+from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of
 
-__all__ = ["Proposal", "Recipe", "posterior_of", "propose", "recommend", "with_penalties"]
+__all__ = [
+    "Model",
+    "Proposal",
+    "Recipe",
+    "model_of",
+    "posterior_of",
+    "propose",
+    "recommend",
+    "with_penalties",
+]
 
 Rows = NDArray[np.intp]
 
@@ -89,8 +98,8 @@ def propose(
     surrogate, learned = _trained(recipe.surrogate, known, memory)
     known = _relevant(recipe.surrogate, known)
     taken = np.concatenate([evidence.points, evidence.failed, here.pending])
-    more = _selected(problem.space, recipe, surrogate, state, known, n - n_design, rng, taken)
-    return Proposal(np.concatenate([points, more]), {**carried, **learned})
+    more, beside = _selected(problem.space, recipe, surrogate, state, known, n - n_design, rng, memory, taken)
+    return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
 
 
 def _region_state(
@@ -169,18 +178,17 @@ def _selected(
     evidence: Evidence,
     n: int,
     rng: np.random.Generator,
+    memory: Memory,
     taken: Array,
-) -> Array:
-    """Return n unit points that the acquisition chose, (n, d)."""
+) -> tuple[Array, dict[str, Any]]:
+    """Return n unit points that the acquisition chose, (n, d), and what to carry beside them."""
+    acquisition = recipe.acquisition
     try:
-        if state is not None:
-            length = state.length
-            return select_within(length, surrogate, recipe.acquisition, evidence, space, n, rng, taken=taken)
-        return select(surrogate, recipe.acquisition, evidence, space, n, rng, taken=taken)
+        return select_points(acquisition, surrogate, state, evidence, space, n, rng, memory, taken)
     except SpaceExhausted:
         # the search may have missed the last few points of a large finite space: look them up
         keys = {_key(row) for row in taken}
-        return np.array(_left_on_grid(space, keys, n, rng)).reshape(n, len(space.axes))
+        return np.array(_left_on_grid(space, keys, n, rng)).reshape(n, len(space.axes)), {}
 
 
 def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:
@@ -203,16 +211,37 @@ def _looked_at(recipe: Recipe, evidence: Evidence, memory: Memory, rows: Rows) -
     return known if len(known) else rows
 
 
-def posterior_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterior | None:
-    """Return the posterior that a recommendation rests on, None where too little is known for one."""
-    recipe = chosen(recipe, evidence, memory).recipe
-    if recipe.surrogate is None or len(evidence) < 2:
-        return None
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What a recipe believes, for people: recommendations, figures, explanations.
+
+    Attributes:
+        choice: the recipe that was followed, and why.
+        evidence: that the surrogate was given.
+        posterior: None where too little is known for one.
+    """
+
+    choice: Choice
+    evidence: Evidence
+    posterior: Posterior | None
+
+
+def model_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Model:
+    """Return what a recipe believes."""
+    choice = chosen(recipe, evidence, memory)
+    recipe = choice.recipe
     if recipe.region is not None and "region" in memory:
         evidence = evidence_of(recipe.region, RegionState.from_json(memory["region"]), evidence)
+    if recipe.surrogate is None or len(evidence) < 2:
+        return Model(choice, evidence, None)
     # no penalties here: what was measured is reported, feasible or not
     surrogate, _ = _trained(recipe.surrogate, evidence, memory)
-    return surrogate.fit(evidence)
+    return Model(choice, _relevant(recipe.surrogate, evidence), surrogate.fit(evidence))
+
+
+def posterior_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterior | None:
+    """Return the posterior that a recommendation rests on, None where too little is known for one."""
+    return model_of(recipe, evidence, memory).posterior
 
 
 def _n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> int:

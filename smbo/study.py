@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from smbo import results
 from smbo.errors import StoreError, UnknownTrial
-from smbo.optimizer import best_trial, checked_count, checked_seed, judge, recommendation, suggest, trial_seed
+from smbo.explain import Explanation
+from smbo.optimizer import (
+    best_trial,
+    checked_count,
+    checked_seed,
+    explained,
+    judge,
+    recommendation,
+    suggest,
+    trial_seed,
+)
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
 from smbo.propose import Recipe
@@ -317,6 +327,11 @@ class Study:
         """Return the point that the posterior takes for the best."""
         record = self._refresh()
         return recommendation(self.problem, self.recipe, record.seed, self._known(), record.memory)
+
+    def explain(self) -> Explanation:
+        """Return why the recipe proposes what it does; print it to read it."""
+        record = self._refresh()
+        return explained(self.problem, self.recipe, record.seed, self._known(), record.memory)
 
     # --- running
 

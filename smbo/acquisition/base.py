@@ -36,3 +36,12 @@ class Acquisition(Protocol):
         ``evidence.pending`` holds every point whose fantasy the posterior is given.
         """
         ...
+
+
+@runtime_checkable
+class Seeded(Acquisition, Protocol):
+    """An acquisition that draws random numbers: each proposal gives it a seed of its own."""
+
+    def seeded(self, seed: int) -> Acquisition:
+        """Return the same acquisition with other draws."""
+        ...

@@ -1,0 +1,157 @@
+"""Expected improvement where the incumbent itself is uncertain, because evaluations are noisy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import log_ndtr, logsumexp
+
+from smbo.acquisition.base import Criterion
+from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.improvement import log_expected_improvement, normal
+from smbo.acquisition.process import covariance_with_rows, encoded, pulled_back
+from smbo.errors import RecipeError
+from smbo.evidence import Array, Evidence
+from smbo.surrogates import linalg
+from smbo.surrogates.base import Posterior
+from smbo.surrogates.gp import GPPosterior
+from smbo.surrogates.kernels import squared_distances
+
+_LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
+_VARIANCE_FLOOR = 1e-12  # of the amplitude: what rounding leaves of a variance of zero
+
+
+@dataclass(frozen=True)
+class NoisyLogExpectedImprovement:
+    """Logarithm of the improvement expected over what the function may be at the known points.
+
+    The function's values at evaluated and pending points are drawn from the posterior; each draw
+    has its own incumbent and, being free of noise, its own process.  All share one factor.
+
+    Source: Letham et al. (2019), "Constrained Bayesian Optimization with Noisy Experiments",
+        sec. 3; its logarithm as in Ament et al. (2023).
+
+    Attributes:
+        seed: of the draws; a proposal sets its own.
+        n_draws: even; half of them mirror the other half.
+    """
+
+    seed: int = 0
+    n_draws: int = 16
+
+    def __post_init__(self) -> None:
+        if self.n_draws < 2 or self.n_draws % 2:
+            raise RecipeError(f"n_draws={self.n_draws!r}: an even number from 2 up is needed")
+
+    def seeded(self, seed: int) -> NoisyLogExpectedImprovement:
+        """Return the same acquisition with other draws."""
+        return replace(self, seed=seed)
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised.
+
+        Raises:
+            RecipeError: the posterior is not that of a Gaussian process.
+        """
+        belief = normal(posterior)
+        if not isinstance(belief, GPPosterior):
+            raise RecipeError(
+                f"noisy expected improvement draws from a Gaussian process, and {type(belief).__name__} is "
+                "none; use LogExpectedImprovement with this surrogate"
+            )
+        rng = np.random.default_rng([self.seed, len(evidence.pending)])
+        half = rng.standard_normal((len(belief.values), self.n_draws // 2))
+        errors = rng.standard_normal(half.shape)
+        return NoisyImprovement.of(
+            belief,
+            evidence,
+            np.concatenate([half, -half], axis=1),
+            np.concatenate([errors, -errors], axis=1),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyImprovement:
+    """The criterion: see NoisyLogExpectedImprovement.
+
+    Attributes:
+        posterior: latent, whose rows are the evaluated and the pending points.
+        factor: of the function's covariance at these rows, without noise, (n, n).
+        weights: of the rows in the mean of each draw, (n, k).
+        incumbents: lowest value of each draw, (k,).
+        feasibility: of evaluations, None where all went well.
+    """
+
+    posterior: GPPosterior
+    factor: Array
+    weights: Array
+    incumbents: Array
+    feasibility: Feasibility | None
+
+    @classmethod
+    def of(
+        cls, posterior: GPPosterior, evidence: Evidence, normals: Array, errors: Array
+    ) -> NoisyImprovement:
+        """Return the criterion of draws made of standard normal numbers, each (n, k)."""
+        covariance = covariance_with_rows(posterior, posterior.scaled)
+        factor = linalg.cholesky(covariance)
+        noise = np.einsum("ij,ij->i", posterior.factor, posterior.factor) - posterior.amplitude
+        prior = factor @ normals
+        told = prior + np.sqrt(np.maximum(noise, 0.0))[:, None] * errors
+        # Matheron's rule, at the rows themselves; K⁻¹ of a draw needs no second, ill-conditioned solve
+        update = linalg.solve(posterior.factor, (posterior.values - posterior.mean)[:, None] - told)
+        values = posterior.mean + prior + covariance @ update
+        weights = linalg.solve_lower_transposed(factor, normals) + update
+        usable = np.ones(len(values), dtype=np.bool_)
+        usable[: len(evidence)] = evidence.feasible if evidence.feasible.any() else True
+        return cls(posterior, factor, weights, values[usable].min(axis=0), Feasibility.of(evidence))
+
+    def __call__(self, points: Array) -> Array:
+        belief = self.posterior
+        cross = covariance_with_rows(belief, encoded(belief, points))
+        half = linalg.solve_lower(self.factor, cross.T)
+        worth = logsumexp(self._logs(cross, self._std(half))[0], axis=1) - np.log(len(self.incumbents))
+        if self.feasibility is None:
+            return np.asarray(worth)
+        return np.asarray(worth + self.feasibility.log_probability(points))
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return the criterion (m,) and its gradient (m, d)."""
+        belief = self.posterior
+        scaled = encoded(belief, points)
+        profile, slope = belief.kernel.profile_and_slope(squared_distances(scaled, belief.scaled))
+        cross = belief.amplitude * profile
+        half = linalg.solve_lower(self.factor, cross.T)
+        beta = linalg.solve_lower_transposed(self.factor, half).T
+        std = self._std(half)
+        logs, means = self._logs(cross, std)
+        total = logsumexp(logs, axis=1)
+        shares = np.exp(logs - total[:, None])
+        z = (self.incumbents - means) / std[:, None]
+        log_h = logs - np.log(std)[:, None]
+        to_means = -shares * np.exp(log_ndtr(z) - log_h) / std[:, None]
+        to_std = (shares * np.exp(-0.5 * z**2 - _LOG_ROOT_TWO_PI - log_h)).sum(axis=1) / std
+        # d mean / d cross = weights and d std / d cross = -beta / std, of each row
+        to_cross = to_means @ self.weights.T - (to_std / std)[:, None] * beta
+        pairs = 2.0 * belief.amplitude * slope * to_cross
+        to_scaled = scaled * pairs.sum(axis=1)[:, None] - pairs @ belief.scaled
+        gradient = pulled_back(belief, points, to_scaled)
+        worth = total - np.log(len(self.incumbents))
+        if self.feasibility is None:
+            return np.asarray(worth), gradient
+        log_p, log_p_slope = self.feasibility.with_gradient(points)
+        return np.asarray(worth + log_p), gradient + log_p_slope
+
+    def _logs(self, cross: Array, std: Array) -> tuple[Array, Array]:
+        """Return the log improvement and the mean by point and draw, each (m, k)."""
+        means = self.posterior.mean + cross @ self.weights
+        flat_std = np.repeat(std, means.shape[1])
+        gaps = (self.incumbents - means).ravel()
+        logs = log_expected_improvement(-gaps, flat_std, 0.0).reshape(means.shape)
+        return logs, means
+
+    def _std(self, half: Array) -> Array:
+        amplitude = self.posterior.amplitude
+        variance = amplitude - np.einsum("ij,ij->j", half, half)
+        return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * amplitude))

@@ -1,0 +1,112 @@
+"""Which way the points of one proposal are found: in a region, by draws, by a portfolio, or plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from smbo.acquisition import Acquisition, Portfolio, Seeded, ThompsonSampling
+from smbo.batch import select, with_fantasies
+from smbo.evidence import Array, Evidence
+from smbo.maximize import Effort, maximize
+from smbo.space import Space
+from smbo.surrogates import Memory, Surrogate
+from smbo.trust_region import RegionState, select_within
+
+# Each draw is a criterion of its own, so that every point pays for a search.
+_BY_DRAWS = Effort(n_candidates=256, n_local=16, n_starts=4, n_iterations=20, n_rounds=1)
+_N_CENTRES = 4
+
+
+def select_points(
+    acquisition: Acquisition,
+    surrogate: Surrogate,
+    state: RegionState | None,
+    evidence: Evidence,
+    space: Space,
+    n: int,
+    rng: np.random.Generator,
+    memory: Memory,
+    taken: Array,
+) -> tuple[Array, dict[str, Any]]:
+    """Return n new unit points, (n, d), and what to carry beside them.
+
+    Args:
+        state: of the trust region, None to search the whole space.
+        taken: every point that may not come again, (m, d).
+
+    Raises:
+        SpaceExhausted: no n new points were found.
+        NumericalError: no posterior could be found.
+    """
+    if isinstance(acquisition, Seeded):
+        acquisition = acquisition.seeded(int(rng.integers(2**32)))
+    if state is not None:
+        found = select_within(state.length, surrogate, acquisition, evidence, space, n, rng, taken=taken)
+        return found, {}
+    if isinstance(acquisition, ThompsonSampling):
+        return select_by_draws(acquisition, surrogate, evidence, space, n, rng, taken), {}
+    if isinstance(acquisition, Portfolio):
+        carried = memory.get("portfolio")
+        return select_by_portfolio(acquisition, surrogate, evidence, space, n, rng, carried, taken)
+    return select(surrogate, acquisition, evidence, space, n, rng, taken=taken), {}
+
+
+def select_by_draws(
+    acquisition: ThompsonSampling,
+    surrogate: Surrogate,
+    evidence: Evidence,
+    space: Space,
+    n: int,
+    rng: np.random.Generator,
+    taken: Array,
+) -> Array:
+    """Return the minima of n functions drawn from the posterior, (n, d).
+
+    Draws differ by themselves: pending points are kept out, and cost nothing beyond that.
+    """
+    posterior = surrogate.fit(evidence)
+    mean, _ = posterior.moments(evidence.points)
+    centres = evidence.points[np.argsort(mean, kind="stable")[:_N_CENTRES]]
+    found: list[Array] = []
+    for _ in range(n):
+        criterion = acquisition.seeded(int(rng.integers(2**32))).prepare(posterior, evidence)
+        point = maximize(criterion, space, rng, start_points=centres, exclude=taken, effort=_BY_DRAWS)
+        found.append(point)
+        taken = np.concatenate([taken, point[None, :]])
+    return np.stack(found)
+
+
+def select_by_portfolio(
+    portfolio: Portfolio,
+    surrogate: Surrogate,
+    evidence: Evidence,
+    space: Space,
+    n: int,
+    rng: np.random.Generator,
+    carried: Mapping[str, Any] | None,
+    taken: Array,
+) -> tuple[Array, dict[str, Any]]:
+    """Return n points, each nominated by a member drawn by its gains, and gains and nominees."""
+    posterior = with_fantasies(surrogate, surrogate.fit(evidence), evidence, evidence.pending)
+    gains = portfolio.gains(posterior, evidence, carried)
+    shares = portfolio.shares(gains)
+    nominees: list[Array] = []
+    found: list[Array] = []
+    for _ in range(n):
+        turn = int(rng.choice(len(shares), p=shares))
+        if not nominees:
+            for member in portfolio.members:
+                nominees.append(select(surrogate, member, evidence, space, 1, rng, taken=taken)[0])
+            point = nominees[turn]
+        else:
+            member = portfolio.members[turn]
+            point = select(surrogate, member, evidence, space, 1, rng, taken=taken)[0]
+        found.append(point)
+        taken = np.concatenate([taken, point[None, :]])
+        evidence = replace(evidence, pending=np.concatenate([evidence.pending, point[None, :]]))
+    remembered = {"gains": gains.tolist(), "nominees": [nominee.tolist() for nominee in nominees]}
+    return np.stack(found), {"portfolio": remembered}
