@@ -264,7 +264,10 @@ def _ascend_snapped(
     """Climb in the smooth coordinates, snap, and keep what became better."""
     assert isinstance(criterion, DifferentiableCriterion)
     movable = np.zeros(points.shape, dtype=np.bool_)
-    for column in np.flatnonzero(smooth):
+    conditional = any(space.dimensions[axis.name].active_when is not None for axis in space.axes)
+    if not conditional:
+        movable[:, smooth] = True
+    for column in np.flatnonzero(smooth & conditional):
         # an inactive coordinate snaps back to 0.5 wherever it is put; a step of half the cube
         # (away from where it is) is more than any grid rounds away
         probe = points.copy()
