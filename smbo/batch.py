@@ -19,7 +19,7 @@ from smbo.surrogates.base import ExtendablePosterior, Posterior, Surrogate
 # The first point of a batch gets the whole search.  Later ones are looked for among what that found
 # promising, for their criterion changed around the earlier ones only: this is what makes eight
 # points cost about twice one.
-_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_iterations=3, n_rounds=1)
+_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_iterations=2, n_rounds=1)
 # Evaluated points around which the search looks closer.
 _N_CENTRES = 4
 

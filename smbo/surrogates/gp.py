@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,7 @@ class GPPosterior:
         factor: lower Cholesky factor of their covariance, (n, n).
         mean: constant mean, latent.
         alpha: covariance⁻¹ (values - mean), (n,).
+        fitted: latent means at the evaluated points, (n,).
         n_axes: number of columns of a unit point, d.
         warp: how the axes are bent; None for not at all.
     """
@@ -69,6 +71,7 @@ class GPPosterior:
     factor: Array
     mean: float
     alpha: Array
+    fitted: Array
     n_axes: int
     warp: Warp | None = None
 
@@ -77,10 +80,21 @@ class GPPosterior:
         return self.scale.moments(*self._latent_moments(points))
 
     def means_only(self, points: Array) -> Array:
-        """Return the means at unit points (m, d), shape (m,); cheap as long as nothing is bent."""
+        """Return the means at unit points (m, d), shape (m,); those of evaluated points are looked up."""
         if not self.scale.is_affine:
             return self.moments(points)[0]
-        return np.asarray(self.scale.from_latent(self.mean + self._cross(self._encode(points)) @ self.alpha))
+        scaled = self._encode(points)
+        known = np.array([self._rows.get(row.tobytes(), -1) for row in scaled], dtype=np.intp)
+        new = known < 0
+        mean = np.empty(len(points))
+        mean[~new] = self.fitted[known[~new]]
+        if new.any():
+            mean[new] = self.mean + self._cross(scaled[new]) @ self.alpha
+        return np.asarray(self.scale.from_latent(mean))
+
+    @cached_property
+    def _rows(self) -> dict[bytes, int]:
+        return {row.tobytes(): index for index, row in enumerate(self.scaled)}
 
     @property
     def latent(self) -> GPPosterior:
@@ -138,7 +152,8 @@ class GPPosterior:
 
         Hyperparameters, scale and constant mean stay, and the factor gets rows: O(n² m).
         """
-        return self._extended(points, self.scale.to_latent(values))
+        extended = self._extended(points, self.scale.to_latent(values))
+        return replace(extended, fitted=extended.mean + extended._cross(extended.scaled) @ extended.alpha)
 
     def fantasise(self, points: Array) -> GPPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
@@ -159,6 +174,8 @@ class GPPosterior:
             values=values,
             factor=factor,
             alpha=linalg.solve(factor, values - self.mean),
+            # right for a fantasy, which is where the mean was
+            fitted=np.concatenate([self.fitted, latent]),
         )
 
     def _latent_moments(self, points: Array) -> tuple[Array, Array]:
@@ -232,10 +249,12 @@ class GP:
         scaled = features.encode(evidence.points, warp) / lengths
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         variances = noise_variances(_latent_variances(scale, evidence), noise)
-        covariance.flat[:: len(evidence) + 1] = amplitude + variances
+        diagonal = covariance.reshape(-1)[:: len(evidence) + 1]
+        diagonal[:] = amplitude + variances
         factor = linalg.cholesky(covariance)
         values = scale.to_latent(evidence.values)
         mean, alpha = constant_mean(factor, values)
+        diagonal[:] = amplitude
         return GPPosterior(
             kernel=self.kernel,
             features=features,
@@ -249,6 +268,7 @@ class GP:
             factor=factor,
             mean=mean,
             alpha=alpha,
+            fitted=mean + covariance @ alpha,
             n_axes=len(evidence.axes),
             warp=warp,
         )
