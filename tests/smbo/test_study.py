@@ -338,7 +338,7 @@ study.close()
 
 
 def test_processes_that_share_a_study_leave_no_gap_and_do_not_overshoot_the_budget(url):
-    Study.open(url, "s", SPACE, recipe="random", seed=1, budget=Budget(trials=41)).close()
+    Study.open(url, "s", SPACE, recipe="random", seed=1, budget=Budget(trials=101)).close()
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -353,11 +353,11 @@ def test_processes_that_share_a_study_leave_no_gap_and_do_not_overshoot_the_budg
     outputs = [worker.communicate(timeout=120)[0].split() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert all(outputs), "one process did all the work: nothing was shared"
-    assert sorted(int(number) for output in outputs for number in output) == list(range(41))
+    assert sorted(int(number) for output in outputs for number in output) == list(range(101))
     with Study.load(url, "s") as study:
         trials = study.trials
-        assert [trial.number for trial in trials] == list(range(41))
+        assert [trial.number for trial in trials] == list(range(101))
         assert {trial.state for trial in trials} == {TrialState.COMPLETE}
-        assert len({trial.params["x"] for trial in trials}) == 41
+        assert len({trial.params["x"] for trial in trials}) == 101
         seqs = [event.seq for event in study.store.events(study.id)]
         assert seqs == list(range(1, len(seqs) + 1))
