@@ -41,6 +41,8 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
                 [complete[k].params[up] for k in order],
                 c=ranks[order],
                 cmap="viridis",
+                vmin=0.0,  # a single evaluation has no range of its own
+                vmax=1.0,
                 s=16,
                 linewidths=0,
             )
@@ -85,10 +87,10 @@ def _scale(axes: Any, problem: Problem, across: str, up: str) -> None:
         low, high = float(dimension.low), float(dimension.high)
         if dimension.log:
             set_scale("log")
-            plain_log_labels(axis, at_most=4)
             set_limits(low * (low / high) ** 0.05, high * (high / low) ** 0.05)
+            plain_log_labels(axis, at_most=4)  # after the limits, on which they depend
         else:
-            axis.get_major_locator().set_params(nbins=4)
+            axis.get_major_locator().set_params(nbins=4, integer=isinstance(dimension, Integer))
             set_limits(low - 0.05 * (high - low), high + 0.05 * (high - low))
 
 
