@@ -17,6 +17,7 @@ from smbo.surrogates.kernels import Kernel, Matern32, Matern52, SquaredExponenti
 from smbo.surrogates.marginal import Priors
 from smbo.surrogates.regressor import Regressor
 from smbo.surrogates.subset import Subset
+from smbo.surrogates.torch_gp import TorchGP
 
 __all__ = [
     "GP",
@@ -36,6 +37,7 @@ __all__ = [
     "SquaredExponential",
     "Subset",
     "Surrogate",
+    "TorchGP",
     "Trainable",
     "WarpedPosterior",
 ]

@@ -23,6 +23,7 @@ from smbo.surrogates import (
     SquaredExponential,
     Subset,
     Surrogate,
+    TorchGP,
     Trainable,
 )
 
@@ -35,6 +36,7 @@ SURROGATES = [
     Boosting(n_members=2, n_stages=25, learning_rate=0.2),
     Regressor(BayesianRidge()),
     Subset(GP(), most=20, n_rows=15, n_learned=10),
+    TorchGP(device="cpu"),
     Regressor(GaussianProcessRegressor(alpha=1e-6, optimizer=None)),
 ]
 MIXED = (
