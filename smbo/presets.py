@@ -22,13 +22,13 @@ from smbo.trust_region import TrustRegion
 
 PRESETS = {
     "auto": lambda: Recipe(rule=Auto()),
-    "gp": lambda: Recipe(surrogate=Subset(GP())),
+    "gp": lambda: Recipe(surrogate=Subset(GP(), n_rows=1500)),
     "thompson": lambda: Recipe(Subset(GP()), ThompsonSampling()),
     "entropy": lambda: Recipe(Subset(GP()), MaxValueEntropySearch()),
     "noisy": lambda: Recipe(Subset(GP()), NoisyLogExpectedImprovement()),
     "portfolio": lambda: Recipe(Subset(GP()), Portfolio()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
-    "forest": lambda: Recipe(surrogate=Subset(Forest())),
+    "forest": lambda: Recipe(surrogate=Subset(Forest(), n_rows=600)),
     "extra-trees": lambda: Recipe(surrogate=Subset(ExtraTrees())),
     "boosting": lambda: Recipe(surrogate=Subset(Boosting())),
     "random": lambda: Recipe(design="random"),
