@@ -22,7 +22,7 @@ import smbo.acquisition
 from smbo import Categorical, Integer, Optimizer, Problem, Real, Recipe, Space
 from smbo.errors import SpaceError, SpaceExhausted
 from smbo.optimizer import encode
-from smbo.presets import _PRESETS
+from smbo.presets import PRESETS
 from smbo.propose import posterior_of
 from smbo.surrogates import GP, ExtraTrees, Forest
 from smbo.trials import TrialState
@@ -104,7 +104,7 @@ def random_space(rng):
 def random_recipe(rng):
     """Return a recipe: one that has a name, or a surrogate with any acquisition."""
     if rng.random() < 0.6:
-        return str(rng.choice(sorted(_PRESETS)))
+        return str(rng.choice(sorted(PRESETS)))
     surrogate = (GP(), Forest(n_trees=20), ExtraTrees(n_trees=20))[rng.integers(3)]
     acquisition = ACQUISITIONS[rng.integers(len(ACQUISITIONS))]()
     return Recipe(surrogate=surrogate, acquisition=acquisition, n_initial=int(rng.integers(1, 6)))

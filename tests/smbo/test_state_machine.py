@@ -7,12 +7,12 @@ import pytest
 from random_walks import Walk, random_space, run_walk
 
 from smbo import Space
-from smbo.presets import _PRESETS
+from smbo.presets import PRESETS
 
 
-@pytest.mark.parametrize("recipe", sorted(_PRESETS))
+@pytest.mark.parametrize("recipe", sorted(PRESETS))
 def test_no_rule_is_broken_on_a_walk_with_each_recipe(recipe):
-    done = run_walk(seed=1, n_steps=40, recipe=recipe) + run_walk(seed=2, n_steps=40, recipe=recipe)
+    done = run_walk(seed=1, n_steps=20, recipe=recipe) + run_walk(seed=2, n_steps=20, recipe=recipe)
     assert done["ask"] > 6
 
 
