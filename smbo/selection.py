@@ -45,6 +45,8 @@ def select_points(
     if isinstance(acquisition, Seeded):
         acquisition = acquisition.seeded(int(rng.integers(2**32)))
     if state is not None:
+        if isinstance(acquisition, ThompsonSampling):  # draws differ by themselves, see below
+            evidence = replace(evidence, pending=evidence.pending[:0])
         found = select_within(state.length, surrogate, acquisition, evidence, space, n, rng, taken=taken)
         return found, {}
     if isinstance(acquisition, ThompsonSampling):
