@@ -33,6 +33,8 @@ ACQUISITIONS = [
     for name in smbo.acquisition.__all__
     if is_dataclass(getattr(smbo.acquisition, name)) and hasattr(getattr(smbo.acquisition, name), "prepare")
 ]
+# the others draw functions, which only a Gaussian process lets them do
+FOR_ANY_SURROGATE = [kind for kind in ACQUISITIONS if kind.__module__ == "smbo.acquisition.improvement"]
 # what a value looks like: ordinary, flat, huge, tiny, with a pole, by chance alone
 SHAPES = {
     "smooth": lambda s, noise: s,
@@ -106,7 +108,8 @@ def random_recipe(rng):
     if rng.random() < 0.6:
         return str(rng.choice(sorted(PRESETS)))
     surrogate = (GP(), Forest(n_trees=20), ExtraTrees(n_trees=20))[rng.integers(3)]
-    acquisition = ACQUISITIONS[rng.integers(len(ACQUISITIONS))]()
+    fitting = ACQUISITIONS if isinstance(surrogate, GP) else FOR_ANY_SURROGATE
+    acquisition = fitting[rng.integers(len(fitting))]()
     return Recipe(surrogate=surrogate, acquisition=acquisition, n_initial=int(rng.integers(1, 6)))
 
 
