@@ -81,6 +81,10 @@ def sampled_minima(mean: Array, std: Array, uniforms: Array) -> Array:
         uniforms: in (0, 1), (k,).
     """
 
+    # trees that agree have almost no deviation: 10 of them must not vanish in the mean's rounding, or
+    # the bracket below holds no root
+    std = np.maximum(std, 1e-12 * float(np.abs(mean).max()))
+
     def excess(y: float, log_share: float) -> float:
         # log Pr[all are above y] falls from 0 to -inf as y grows
         return float(log_ndtr((mean - y) / std).sum()) - log_share

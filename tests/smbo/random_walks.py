@@ -34,7 +34,7 @@ ACQUISITIONS = [
     if is_dataclass(getattr(smbo.acquisition, name)) and hasattr(getattr(smbo.acquisition, name), "prepare")
 ]
 # the others draw functions, which only a Gaussian process lets them do
-FOR_ANY_SURROGATE = [kind for kind in ACQUISITIONS if kind.__module__ == "smbo.acquisition.improvement"]
+FOR_ANY_SURROGATE = [kind for kind in ACQUISITIONS if kind.__module__.endswith((".improvement", ".entropy"))]
 # what a value looks like: ordinary, flat, huge, tiny, with a pole, by chance alone
 SHAPES = {
     "smooth": lambda s, noise: s,

@@ -282,3 +282,10 @@ def test_a_member_whose_nominee_turned_out_low_gains_on_the_others():
 def test_settings_that_make_no_sense_are_refused(make):
     with pytest.raises(RecipeError):
         make()
+
+
+def test_a_place_without_deviation_is_the_minimum_where_it_is_the_lowest():
+    # a forest whose trees agree there, and do not elsewhere
+    mean, std = np.array([-3.7, 1.0, 2.0]), np.array([1e-150, 0.3, 0.5])
+    found = sampled_minima(mean, std, np.array([0.1, 0.5, 0.9]))
+    np.testing.assert_allclose(found, -3.7, rtol=1e-9)
