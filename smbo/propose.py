@@ -232,7 +232,7 @@ def model_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Model:
     recipe = choice.recipe
     if recipe.region is not None and "region" in memory:
         evidence = evidence_of(recipe.region, RegionState.from_json(memory["region"]), evidence)
-    if recipe.surrogate is None or len(evidence) < 2:
+    if recipe.surrogate is None or len(evidence) < 2 or not evidence.axes:
         return Model(choice, evidence, None)
     # no penalties here: what was measured is reported, feasible or not
     surrogate, _ = _trained(recipe.surrogate, evidence, memory)
@@ -246,7 +246,7 @@ def posterior_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterio
 
 def _n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> int:
     """Return how many of the next n points come from the design."""
-    if recipe.surrogate is None:
+    if recipe.surrogate is None or not space.axes:  # constants alone leave nothing to learn
         return n
     # asked for and told by hand alike: what is known need not be asked again
     n_known = len(evidence) + len(evidence.failed) + len(evidence.pending)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from smbo.acquisition import LowerConfidenceBound
-from smbo.errors import RecipeError
-from smbo.optimizer import encode
+from smbo.errors import RecipeError, SpaceExhausted
+from smbo.optimizer import Optimizer, encode
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem
 from smbo.propose import Recipe, propose, recommend, with_penalties
@@ -175,3 +175,13 @@ def test_an_optimum_on_a_grid_and_a_logarithm_is_found():
         value = (point["a"] - 0.35) ** 2 + np.log10(point["b"] / 30) ** 2
         known.append(Trial(number, point, 0, TrialState.COMPLETE, value=float(value), feasible=True))
     assert min(trial.value for trial in known) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["gp", "forest", "boosting"])
+def test_a_space_of_constants_has_one_point(name):
+    optimizer = Optimizer({"x": 3}, name, seed=1)
+    optimizer.tell(optimizer.ask(), 1.0)
+    optimizer.tell({"x": 3}, 2.0)  # told by hand, again
+    assert optimizer.recommend().params == {"x": 3}
+    with pytest.raises(SpaceExhausted, match="1 points"):
+        optimizer.ask()
