@@ -23,7 +23,10 @@ SMALLER = {
     ),
     "higgsml_cuts.yaml": ((r"trials: 150\b", "trials: 6"),),
     "branin.yaml": ((r"trials: 25\b", "trials: 6"),),
-    "pivot_toy.yaml": ((r"trials: 40\b", "trials: 3"),),
+    "pivot_toy.yaml": (
+        (r"ks_target: 0.05", "ks_target: 0.05, confirmation_repeats: 2"),
+        (r"trials: 40\b", "trials: 2"),
+    ),
 }
 SMALLER_OPTIONS = {"smbo resume branin --trials 30": "smbo resume branin --trials 8"}
 MARKS = {

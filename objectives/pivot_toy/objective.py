@@ -88,6 +88,8 @@ class PivotToy:
             (L_f 0.45, ks 0.27) is worth 1.5.
         device: "auto" takes a GPU where torch sees one; or any name that torch knows.
         n_threads: that torch may use.  More than one does not pay for networks of this size.
+        confirmation_repeats: trainings of the recommended settings, and as many of the paper's, that
+            check a finished study.
 
     Raises:
         ObjectiveError: a setting out of its range.
@@ -101,6 +103,7 @@ class PivotToy:
         penalty: float | None = 5.0,
         device: str = "auto",
         n_threads: int = 1,
+        confirmation_repeats: int = 3,
     ) -> None:
         if schedule not in SCHEDULES:
             raise ObjectiveError(f"pivot-toy: schedule={schedule!r}; choose one of {', '.join(SCHEDULES)}")
@@ -110,6 +113,15 @@ class PivotToy:
             raise ObjectiveError(f"pivot-toy: penalty={penalty!r}; give a number, 0 or more, or null")
         if isinstance(n_threads, bool) or not isinstance(n_threads, int) or n_threads < 1:
             raise ObjectiveError(f"pivot-toy: n_threads={n_threads!r}; give a whole number, 1 or more")
+        if (
+            isinstance(confirmation_repeats, bool)
+            or not isinstance(confirmation_repeats, int)
+            or confirmation_repeats < 2
+        ):
+            raise ObjectiveError(
+                f"pivot-toy: confirmation_repeats={confirmation_repeats!r}; give a whole number, 2 or more, "
+                "for fewer have no spread"
+            )
         if not isinstance(device, str) or not device:
             raise ObjectiveError(f"pivot-toy: device={device!r}; write auto, cpu, cuda, …")
         self.schedule_name = schedule
@@ -117,6 +129,7 @@ class PivotToy:
         self.penalty = penalty
         self.device = device
         self.n_threads = n_threads
+        self.confirmation_repeats = confirmation_repeats
         if penalty is None:
             self.problem = Problem(
                 SPACES[schedule], objectives={"L_f": "min"}, constraints=[f"ks <= {self.ks_target!r}"]
@@ -154,13 +167,15 @@ class PivotToy:
         return metrics
 
     def confirmation(self) -> Confirmation:
-        """Three trainings each of the recommended settings and of the paper's, as far as the space goes."""
+        """Train the recommended settings anew, and the paper's as far as the space goes."""
         space = SPACES[self.schedule_name]
         baseline = {
             name: min(value, getattr(space.dimensions[name], "high", value))
             for name, value in PAPER_POINT.items()
         }
-        return Confirmation(baseline=baseline, baseline_name="paper's settings", repeats=3)
+        return Confirmation(
+            baseline=baseline, baseline_name="paper's settings", repeats=self.confirmation_repeats
+        )
 
     def draw(
         self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]

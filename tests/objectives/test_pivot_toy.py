@@ -187,6 +187,7 @@ def test_an_objective_pickles_with_its_settings():
         ({"ks_target": 0.0}, r"ks_target=0\.0"),
         ({"penalty": -1}, "penalty=-1"),
         ({"n_threads": 0}, "n_threads=0"),
+        ({"confirmation_repeats": 1}, "confirmation_repeats=1"),
         ({"device": 3}, "device=3"),
     ],
 )
