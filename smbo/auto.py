@@ -17,10 +17,16 @@ from smbo.trust_region import TrustRegion
 
 @dataclass(frozen=True)
 class Auto:
-    """Chooses by the number of axes, by noise, and by how many evaluations are under way.
+    """Chooses by axes, by progress, by noise, and by how many evaluations are under way.
+
+    A process of the whole space comes first, in many dimensions too: on the tuning half of the
+    regret benchmark a trust region from the start is no better after 100 evaluations.  Where
+    it stops paying the region takes over, and keeps the search from then on.
 
     Attributes:
-        region_from: axes from which the search keeps to a trust region.
+        region_from: axes from which a trust region may take over.
+        patience: evaluations in a row that gained nothing after which it does; None for twice the
+            axes, and never fewer than 20.
         crowd_from: pending points from which points come of draws, which need no fantasies.
         noisy_from: share of noise in the variance of the values from which the incumbent counts as
             uncertain.
@@ -31,11 +37,14 @@ class Auto:
     """
 
     region_from: int = 10
+    patience: int | None = None
     crowd_from: int = 64
     noisy_from: float = 1e-3
     most_noisy: int = 500
 
     def __post_init__(self) -> None:
+        if self.patience is not None and self.patience < 1:
+            raise RecipeError(f"patience={self.patience!r}: a whole number from 1 up is needed, or None")
         if self.region_from < 1 or self.crowd_from < 1 or self.most_noisy < 0 or not self.noisy_from >= 0:
             raise RecipeError(f"{self!r}: counts from 1 up and a share from 0 up are needed")
 
@@ -50,12 +59,19 @@ class Auto:
             )
         else:
             acquisition, about = self._acquisition(evidence, memory)
-        if d >= self.region_from:
+        patience = max(20, 2 * d) if self.patience is None else self.patience
+        is_stuck = d >= self.region_from and n_without_gain(evidence) >= patience
+        # once it has begun a region decides for itself when to look elsewhere
+        if is_stuck or "region" in memory:
+            why = (
+                f"{patience} evaluations in a row gained nothing"
+                if is_stuck
+                else "since the whole space paid no more"
+            )
             return Choice(
                 Recipe(GP(), acquisition, region=TrustRegion()),
                 "region",
-                f"{d} axes ({self.region_from} or more): too large a space to be searched whole, so the "
-                f"search keeps to a box around the best point; {about}",
+                f"{d} axes, {why}: the search keeps to a box around the best point; {about}",
             )
         return Choice(
             Recipe(Subset(GP()), acquisition),
@@ -73,6 +89,22 @@ class Auto:
         if len(evidence) > self.most_noisy:
             return LogExpectedImprovement(), f"{text}, averaged over many values"
         return NoisyLogExpectedImprovement(), f"{text}: the best point itself is uncertain"
+
+
+def n_without_gain(evidence: Evidence) -> int:
+    """Return how many evaluations have been made since the last that gained on all before it.
+
+    By trial number.  A gain below a thousandth of what separates the best value from the median is
+    none; the first value is one.
+    """
+    values = np.where(evidence.feasible, evidence.values, np.inf)
+    if not evidence.feasible.any():
+        return 0
+    best = np.minimum.accumulate(values)
+    scatter = float(np.median(evidence.values[evidence.feasible])) - float(best[-1])
+    # the last row at which the best was still worse than it is now, by more than that
+    worse = np.flatnonzero(best > best[-1] + 1e-3 * scatter)
+    return len(values) - (int(worse[-1]) + 2 if len(worse) else 1)
 
 
 def noise_share(evidence: Evidence, memory: Memory) -> float | None:

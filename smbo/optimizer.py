@@ -192,7 +192,7 @@ class Optimizer:
 
     Args:
         space: what Space takes, a Space, or a Problem.
-        recipe: "auto", "gp", "forest", "random", "sobol", or a Recipe.
+        recipe: "auto", which chooses for each proposal; another name of ``smbo.presets``; or a Recipe.
         seed: a whole number from 0 up; None draws one (see ``seed``).
         maximize: higher is better (with a Problem: say so there).
 
@@ -203,7 +203,7 @@ class Optimizer:
     def __init__(
         self,
         space: Problem | Space | Mapping[str, Any],
-        recipe: str | Recipe = "gp",
+        recipe: str | Recipe = "auto",
         seed: int | None = None,
         maximize: bool = False,
     ) -> None:
@@ -315,7 +315,7 @@ class Optimizer:
         cls,
         space: Problem | Space | Mapping[str, Any],
         log: Sequence[Event],
-        recipe: str | Recipe = "gp",
+        recipe: str | Recipe = "auto",
         seed: int | None = None,
         maximize: bool = False,
     ) -> Self:

@@ -73,7 +73,7 @@ class Study:
         url: str,
         name: str,
         problem: Problem | Space | Mapping[str, Any],
-        recipe: str | Recipe = "gp",
+        recipe: str | Recipe = "auto",
         seed: int | None = None,
         budget: Budget | None = None,
     ) -> Study:

@@ -35,7 +35,7 @@ class BayesSearchCV(BaseSearchCV):
         search_spaces: {parameter name: dimension or shorthand} as ``Space`` takes it, a Space, or
             a list of them.  With several, candidates come from each in turn.
         n_iter: number of candidates in total.
-        recipe: how to propose: "gp", "forest", "random", "sobol", or a Recipe.
+        recipe: how to propose: "auto", "gp", "forest", "random", "sobol", ..., or a Recipe.
         objective: with several metrics, the name of the one to search by; None takes the one that
             ``refit`` names, or the first.
         n_jobs: processes (or what joblib's back end has) for the fits of a batch: as many candidates
@@ -71,7 +71,7 @@ class BayesSearchCV(BaseSearchCV):
         search_spaces: Any,
         *,
         n_iter: int = 50,
-        recipe: str | Recipe = "gp",
+        recipe: str | Recipe = "auto",
         objective: str | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,

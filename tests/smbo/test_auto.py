@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement, ThompsonSampling
-from smbo.auto import Auto, noise_share
+from smbo.auto import Auto, n_without_gain, noise_share
 from smbo.errors import RecipeError
 from smbo.evidence import Axis, Evidence
 from smbo.optimizer import Optimizer
@@ -14,19 +14,24 @@ from smbo.recipe import Choice, Recipe, chosen
 from smbo.surrogates import GP
 
 
-def evidence_with(d=3, n=20, n_pending=0, variance=np.nan):
+def evidence_with(d=3, n=20, n_pending=0, variance=np.nan, values=None):
     rng = np.random.default_rng(0)
     return Evidence(
         axes=tuple(Axis(f"x{i}", "continuous") for i in range(d)),
         numbers=np.arange(n),
         points=rng.random((n, d)),
-        values=rng.standard_normal(n),
+        values=rng.standard_normal(n) if values is None else np.array(values, dtype=float),
         variances=np.full(n, variance),
         costs=np.full(n, np.nan),
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, d)),
         pending=rng.random((n_pending, d)),
     )
+
+
+def stuck(d, n_without_gain):
+    values = [3.0, 2.0, 1.0] + [2.5] * n_without_gain
+    return evidence_with(d, len(values), values=values)
 
 
 def learned(noise):
@@ -39,14 +44,26 @@ def learned(noise):
     [
         (evidence_with(n=0), {}, "gp", LogExpectedImprovement, False, "nothing is known of noise"),
         (evidence_with(d=9), learned(1e-6), "gp", LogExpectedImprovement, False, "9 axes and 20 evaluations"),
-        (evidence_with(d=10), learned(1e-6), "region", LogExpectedImprovement, True, "10 axes"),
+        (evidence_with(d=10), learned(1e-6), "gp", LogExpectedImprovement, False, "10 axes"),
+        (stuck(10, 20), learned(1e-6), "region", LogExpectedImprovement, True, "20 evaluations in a row"),
+        (stuck(10, 19), learned(1e-6), "gp", LogExpectedImprovement, False, "10 axes"),
+        (stuck(12, 23), learned(1e-6), "gp", LogExpectedImprovement, False, "12 axes"),
+        (stuck(12, 24), learned(1e-6), "region", LogExpectedImprovement, True, "24 evaluations in a row"),
+        (stuck(9, 99), learned(1e-6), "gp", LogExpectedImprovement, False, "9 axes"),
         (evidence_with(), learned(0.1), "gp", NoisyLogExpectedImprovement, False, "10 %"),
-        (evidence_with(d=12), learned(0.1), "region", NoisyLogExpectedImprovement, True, "uncertain"),
+        (stuck(12, 30), learned(0.1), "region", NoisyLogExpectedImprovement, True, "uncertain"),
         (evidence_with(n=501), learned(0.1), "gp", LogExpectedImprovement, False, "many values"),
         (evidence_with(variance=0.2), learned(1e-6), "gp", NoisyLogExpectedImprovement, False, "uncertain"),
         (evidence_with(variance=0.0), learned(0.1), "gp", LogExpectedImprovement, False, "best mean"),
         (evidence_with(n_pending=64), {}, "gp", ThompsonSampling, False, "64 points are under way"),
-        (evidence_with(d=10, n_pending=64), {}, "region", ThompsonSampling, True, "64 points are under way"),
+        (
+            evidence_with(d=10, n_pending=64),
+            {"region": {}},
+            "region",
+            ThompsonSampling,
+            True,
+            "64 points are under way",
+        ),
         (evidence_with(n_pending=63), {}, "gp", LogExpectedImprovement, False, "3 axes"),
     ],
 )
@@ -58,6 +75,34 @@ def test_the_rule_goes_by_axes_noise_and_pending_points(
     assert isinstance(choice.recipe.acquisition, acquisition)
     assert (choice.recipe.region is not None) == is_region
     assert words in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "n"),
+    [
+        ([1.0], 0),
+        ([2.0, 1.0], 0),
+        ([2.0, 1.0, 3.0], 1),
+        ([1.0, 2.0, 3.0], 2),
+        ([3.0, 2.0, 1.0, 1.0], 1),  # the same again is no gain
+        ([3.0, 2.0, 1.0, 0.9999], 1),  # nor is one that is lost in the scatter
+        ([], 0),
+    ],
+)
+def test_evaluations_are_counted_since_the_last_that_gained(values, n):
+    assert n_without_gain(evidence_with(n=len(values), values=values)) == n
+
+
+def test_an_infeasible_value_gains_nothing():
+    evidence = evidence_with(n=3, values=[2.0, 1.0, 0.0])
+    evidence.feasible[2] = False
+    assert n_without_gain(evidence) == 1
+
+
+def test_a_region_that_has_begun_is_not_left_again():
+    choice = Auto().choose(evidence_with(d=10), {"region": {}})
+    assert choice.name == "region"
+    assert "paid no more" in choice.reason
 
 
 def test_noise_is_what_was_told_before_what_was_learned():
@@ -104,7 +149,9 @@ def test_a_recipe_without_a_rule_is_what_it_is():
     assert chosen(recipe, evidence_with(), {}).recipe is recipe
 
 
-@pytest.mark.parametrize("settings", [{"region_from": 0}, {"crowd_from": 0}, {"noisy_from": -1.0}])
+@pytest.mark.parametrize(
+    "settings", [{"region_from": 0}, {"patience": 0}, {"crowd_from": 0}, {"noisy_from": -1.0}]
+)
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(RecipeError):
         Auto(**settings)

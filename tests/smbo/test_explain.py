@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from smbo.auto import Auto
 from smbo.evidence import Axis, Evidence
 from smbo.explain import leave_one_out, left_out_moments
 from smbo.optimizer import Optimizer
+from smbo.recipe import Recipe
 from smbo.study import Study
 from smbo.surrogates import GP, Matern32
 from smbo.surrogates.kernels import squared_distances
@@ -125,8 +127,8 @@ def test_explaining_changes_no_proposal():
 
 
 def test_a_rule_s_choice_and_a_region_s_state_are_said():
-    wide = told("auto", 24, {"x": (0.0, 1.0), **{f"z{i}": (0.0, 1.0) for i in range(9)}})
-    explanation = wide.explain()
+    space = {"x": (0.0, 1.0), **{f"z{i}": (0.0, 1.0) for i in range(9)}}
+    explanation = told(Recipe(rule=Auto(patience=1)), 24, space).explain()
     assert explanation.choice == "region"
     assert "10 axes" in explanation.reason
     assert explanation.region["length"] > 0
