@@ -83,6 +83,9 @@ class Auto:
         share = noise_share(evidence, memory)
         if share is None:
             return LogExpectedImprovement(), "nothing is known of noise yet"
+        if len(evidence.axes) >= self.region_from and not _is_told(evidence):
+            # few values along many axes look like noise to a process, whether they are or not
+            return LogExpectedImprovement(), "noise is not told from structure along so many axes"
         text = f"noise is {100 * share:.2g} % of the values' variance"
         if share < self.noisy_from:
             return LogExpectedImprovement(), f"{text}: improvement is over the best mean"
@@ -113,8 +116,8 @@ def noise_share(evidence: Evidence, memory: Memory) -> float | None:
     By the standard errors that were told where most values have one, or by what the last proposal
     learned.
     """
-    given = evidence.variances[np.isfinite(evidence.variances)]
-    if len(evidence) >= 2 and 2 * len(given) > len(evidence):
+    if _is_told(evidence):
+        given = evidence.variances[np.isfinite(evidence.variances)]
         spread = float(evidence.values.var())
         return min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0
     learned = memory.get("surrogate", {}).get("hyperparameters")
@@ -122,3 +125,8 @@ def noise_share(evidence: Evidence, memory: Memory) -> float | None:
         return None
     # learned for standardised values, so that it is a share already
     return min(float(np.exp(learned["log_noise"])), 1.0)
+
+
+def _is_told(evidence: Evidence) -> bool:
+    """Return whether most values came with a standard error."""
+    return len(evidence) >= 2 and 2 * int(np.isfinite(evidence.variances).sum()) > len(evidence)

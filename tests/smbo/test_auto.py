@@ -29,9 +29,9 @@ def evidence_with(d=3, n=20, n_pending=0, variance=np.nan, values=None):
     )
 
 
-def stuck(d, n_without_gain):
+def stuck(d, n_without_gain, variance=np.nan):
     values = [3.0, 2.0, 1.0] + [2.5] * n_without_gain
-    return evidence_with(d, len(values), values=values)
+    return evidence_with(d, len(values), values=values, variance=variance)
 
 
 def learned(noise):
@@ -51,7 +51,8 @@ def learned(noise):
         (stuck(12, 24), learned(1e-6), "region", LogExpectedImprovement, True, "24 evaluations in a row"),
         (stuck(9, 99), learned(1e-6), "gp", LogExpectedImprovement, False, "9 axes"),
         (evidence_with(), learned(0.1), "gp", NoisyLogExpectedImprovement, False, "10 %"),
-        (stuck(12, 30), learned(0.1), "region", NoisyLogExpectedImprovement, True, "uncertain"),
+        (stuck(12, 30), learned(0.1), "region", LogExpectedImprovement, True, "so many axes"),
+        (stuck(12, 30, 0.05), {}, "region", NoisyLogExpectedImprovement, True, "uncertain"),
         (evidence_with(n=501), learned(0.1), "gp", LogExpectedImprovement, False, "many values"),
         (evidence_with(variance=0.2), learned(1e-6), "gp", NoisyLogExpectedImprovement, False, "uncertain"),
         (evidence_with(variance=0.0), learned(0.1), "gp", LogExpectedImprovement, False, "best mean"),

@@ -71,7 +71,7 @@ def test_a_study_proposes_what_the_optimizer_proposes(url, recipe):
 def test_a_closed_and_reopened_study_goes_on_as_if_nothing_had_happened(url, tmp_path):
     def points(where, breaks):
         found = []
-        study = Study.open(where, "s", SPACE, recipe="gp", seed=5)
+        study = Study.open(where, "s", SPACE, seed=5)
         for step in range(9):
             if step in breaks:
                 study.close()
