@@ -10,6 +10,7 @@ import pytest
 from smbo.acquisition.ascent import ascend
 from smbo.errors import SpaceExhausted
 from smbo.maximize import Effort, maximize
+from smbo.maximize import search as search_on
 from smbo.space import Categorical, Integer, Real, Space
 
 
@@ -184,3 +185,28 @@ def test_the_ascent_leaves_alone_what_may_not_move():
     movable = np.array([[True, False, True]])
     points, _ = ascend(bowl(0.6, 0.6, 0.6), starts, movable, lambda p: np.ones(len(p), dtype=bool), 30)
     np.testing.assert_allclose(points, [[0.6, 0.1, 0.6]], atol=1e-6)
+
+
+def test_what_looked_promising_is_where_a_second_search_starts():
+    space = Space({"a": (0.0, 1.0), "b": (0.0, 1.0)})
+    peak = np.array([0.31, 0.77])
+
+    def criterion(points):
+        return -((points - peak) ** 2).sum(axis=1)
+
+    nowhere = np.zeros((0, 2))
+    first = search_on(criterion, space, np.random.default_rng(0), start_points=nowhere, exclude=nowhere)
+    assert (first.promising == first.point).all(axis=1).any()
+    quick = Effort(n_candidates=0, n_local=0, n_starts=1, n_iterations=0, n_rounds=0)
+    again = search_on(
+        criterion,
+        space,
+        np.random.default_rng(1),
+        start_points=nowhere,
+        exclude=first.point[None],
+        effort=quick,
+        promising=first.promising,
+    )
+    assert not (again.point == first.point).all()
+    others = first.promising[~(first.promising == first.point).all(axis=1)]
+    assert criterion(again.point[None])[0] == criterion(others).max()
