@@ -31,6 +31,10 @@ class Auto:
         noisy_from: share of noise in the variance of the values from which the incumbent counts as
             uncertain.
         most_noisy: evaluations up to which it does: its draws take another factorisation of all.
+        restless_after: evaluations in a row that gained nothing, without noise, after which every third
+            point must promise more than a small gain.  Improvement alone can stay for a hundred
+            evaluations on the steps of a rough slope (five of six cut scans did).
+        margin: how much more, see ``LogExpectedImprovement``.
 
     Raises:
         RecipeError: figures that are not in order.
@@ -41,10 +45,14 @@ class Auto:
     crowd_from: int = 64
     noisy_from: float = 1e-3
     most_noisy: int = 500
+    restless_after: int = 15
+    margin: float = 0.1
 
     def __post_init__(self) -> None:
         if self.patience is not None and self.patience < 1:
             raise RecipeError(f"patience={self.patience!r}: a whole number from 1 up is needed, or None")
+        if self.restless_after < 1 or not self.margin >= 0.0:
+            raise RecipeError(f"{self!r}: restless_after from 1 up and a margin from 0 up are needed")
         if self.region_from < 1 or self.crowd_from < 1 or self.most_noisy < 0 or not self.noisy_from >= 0:
             raise RecipeError(f"{self!r}: counts from 1 up and a share from 0 up are needed")
 
@@ -88,6 +96,13 @@ class Auto:
             return LogExpectedImprovement(), "noise is not told from structure along so many axes"
         text = f"noise is {100 * share:.2g} % of the values' variance"
         if share < self.noisy_from:
+            n_idle = n_without_gain(evidence)
+            n_asked = len(evidence) + len(evidence.failed) + len(evidence.pending)
+            if n_idle >= self.restless_after and n_asked % 3 == 0:
+                return LogExpectedImprovement(margin=self.margin), (
+                    f"{text}, and {n_idle} evaluations in a row gained nothing: every third point looks "
+                    "for more than a small gain nearby"
+                )
             return LogExpectedImprovement(), f"{text}: improvement is over the best mean"
         if len(evidence) > self.most_noisy:
             return LogExpectedImprovement(), f"{text}, averaged over many values"

@@ -23,14 +23,23 @@ Score = Callable[[Array, Array, float], tuple[Array, Array, Array]]
 class LogExpectedImprovement:
     """Logarithm of the expected improvement: the same optimum, and slopes where it underflows.
 
+    Attributes:
+        margin: improvement counts from so far below the incumbent, in standard deviations of the
+            posterior means of the evaluated points.  Above 0 it looks past small gains nearby.
+
     Source: Ament et al. (2023), "Unexpected Improvements to Expected Improvement for Bayesian
-        Optimization", eq. 9.
+        Optimization", eq. 9; the margin is Lizotte's (2008, "Practical Bayesian Optimization").
     """
+
+    margin: float = 0.0
 
     def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
         """Return the criterion, to be maximised."""
-        best = incumbent(normal(posterior), evidence)
-        return _criterion(normal(posterior), best, _log_expected_improvement, Feasibility.of(evidence))
+        belief = normal(posterior)
+        target = incumbent(belief, evidence)
+        if self.margin:
+            target -= self.margin * _spread(belief, evidence)
+        return _criterion(belief, target, _log_expected_improvement, Feasibility.of(evidence))
 
 
 @dataclass(frozen=True)

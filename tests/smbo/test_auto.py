@@ -94,6 +94,21 @@ def test_evaluations_are_counted_since_the_last_that_gained(values, n):
     assert n_without_gain(evidence_with(n=len(values), values=values)) == n
 
 
+@pytest.mark.parametrize(
+    ("n_idle", "noise", "margin"),
+    [(14, 1e-6, 0.0), (15, 1e-6, 0.1), (16, 1e-6, 0.0), (17, 1e-6, 0.0), (18, 1e-6, 0.1)],
+)
+def test_after_fifteen_evaluations_without_gain_every_third_point_must_promise_more(n_idle, noise, margin):
+    evidence = stuck(3, n_idle)  # three values before
+    choice = Auto().choose(evidence, learned(noise))
+    assert choice.recipe.acquisition == LogExpectedImprovement(margin=margin)
+    assert ("every third point" in choice.reason) == (margin > 0)
+
+
+def test_noise_is_no_reason_to_be_restless():
+    assert Auto().choose(stuck(3, 15), learned(0.1)).recipe.acquisition == NoisyLogExpectedImprovement()
+
+
 def test_an_infeasible_value_gains_nothing():
     evidence = evidence_with(n=3, values=[2.0, 1.0, 0.0])
     evidence.feasible[2] = False
@@ -151,7 +166,8 @@ def test_a_recipe_without_a_rule_is_what_it_is():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"region_from": 0}, {"patience": 0}, {"crowd_from": 0}, {"noisy_from": -1.0}]
+    "settings",
+    [{"region_from": 0}, {"patience": 0}, {"crowd_from": 0}, {"noisy_from": -1.0}, {"margin": -0.1}],
 )
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(RecipeError):

@@ -14,12 +14,13 @@ from smbo.acquisition import (
     ProbabilityOfImprovement,
 )
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.improvement import incumbent
+from smbo.acquisition.improvement import incumbent, log_expected_improvement
 from smbo.evidence import Axis, Evidence
 from smbo.surrogates import GP, Forest
 
 ACQUISITIONS = [
     LogExpectedImprovement(),
+    LogExpectedImprovement(margin=0.2),
     ExpectedImprovement(),
     ProbabilityOfImprovement(),
     LowerConfidenceBound(),
@@ -43,8 +44,22 @@ def with_failures(evidence):
     )
 
 
+def test_a_margin_moves_the_target_by_that_many_deviations_of_the_means():
+    evidence = evidence_of(noise=0.1)
+    posterior = GP(bend_values=False).fit(evidence)
+    means, _ = posterior.moments(evidence.points)
+    points = np.random.default_rng(2).random((7, 2))
+    mean, std = posterior.moments(points)
+    target = means.min() - 0.3 * means.std()
+    np.testing.assert_allclose(
+        LogExpectedImprovement(margin=0.3).prepare(posterior, evidence)(points),
+        log_expected_improvement(mean, std, target),
+        rtol=1e-8,
+    )
+
+
 @pytest.mark.parametrize("evidence", [evidence_of(), with_failures(evidence_of())], ids=["good", "failures"])
-@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=repr)
 def test_the_gradient_of_a_criterion_is_its_slope(acquisition, evidence):
     criterion = acquisition.prepare(GP().fit(evidence), evidence)
     points = 0.05 + 0.9 * np.random.default_rng(1).random((6, 2))
@@ -58,7 +73,7 @@ def test_the_gradient_of_a_criterion_is_its_slope(acquisition, evidence):
         np.testing.assert_allclose(slope[:, column], expected, rtol=2e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=repr)
 def test_a_forest_gives_a_finite_criterion_without_slopes(acquisition):
     evidence = evidence_of()
     criterion = acquisition.prepare(Forest(n_trees=5).fit(evidence), evidence)
@@ -101,7 +116,7 @@ def test_a_pending_point_that_promises_more_becomes_the_incumbent():
     assert best < incumbent(posterior, evidence)
 
 
-@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=repr)
 def test_places_where_evaluations_failed_are_worth_less(acquisition):
     evidence = evidence_of(20)
     posterior = GP().fit(evidence)
