@@ -31,6 +31,7 @@ class Auto:
         noisy_from: share of noise in the variance of the values from which the incumbent counts as
             uncertain.
         most_noisy: evaluations up to which it does: its draws take another factorisation of all.
+        rough_below: share of learned noise up to which it may be roughness instead.
         restless_after: evaluations in a row that gained nothing, without noise, after which every third
             point must promise more than a small gain.  Improvement alone can stay for a hundred
             evaluations on the steps of a rough slope (five of six cut scans did).
@@ -45,6 +46,7 @@ class Auto:
     crowd_from: int = 64
     noisy_from: float = 1e-3
     most_noisy: int = 500
+    rough_below: float = 0.02
     restless_after: int = 15
     margin: float = 0.1
 
@@ -95,14 +97,16 @@ class Auto:
             # few values along many axes look like noise to a process, whether they are or not
             return LogExpectedImprovement(), "noise is not told from structure along so many axes"
         text = f"noise is {100 * share:.2g} % of the values' variance"
+        # a rough slope without noise looks like a little of it: told errors are believed, learned ones not
+        is_quiet = share < self.noisy_from or (share < self.rough_below and not _is_told(evidence))
+        n_idle = n_without_gain(evidence)
+        n_asked = len(evidence) + len(evidence.failed) + len(evidence.pending)
+        if is_quiet and n_idle >= self.restless_after and n_asked % 3 == 0:
+            return LogExpectedImprovement(margin=self.margin), (
+                f"{text}, and {n_idle} evaluations in a row gained nothing: every third point looks "
+                "for more than a small gain nearby"
+            )
         if share < self.noisy_from:
-            n_idle = n_without_gain(evidence)
-            n_asked = len(evidence) + len(evidence.failed) + len(evidence.pending)
-            if n_idle >= self.restless_after and n_asked % 3 == 0:
-                return LogExpectedImprovement(margin=self.margin), (
-                    f"{text}, and {n_idle} evaluations in a row gained nothing: every third point looks "
-                    "for more than a small gain nearby"
-                )
             return LogExpectedImprovement(), f"{text}: improvement is over the best mean"
         if len(evidence) > self.most_noisy:
             return LogExpectedImprovement(), f"{text}, averaged over many values"

@@ -105,8 +105,12 @@ def test_after_fifteen_evaluations_without_gain_every_third_point_must_promise_m
     assert ("every third point" in choice.reason) == (margin > 0)
 
 
-def test_noise_is_no_reason_to_be_restless():
+def test_a_little_learned_noise_may_be_roughness_but_told_noise_and_much_of_it_are_noise():
+    assert Auto().choose(stuck(3, 15), learned(0.01)).recipe.acquisition == LogExpectedImprovement(margin=0.1)
     assert Auto().choose(stuck(3, 15), learned(0.1)).recipe.acquisition == NoisyLogExpectedImprovement()
+    told = stuck(3, 15, variance=0.005)
+    assert 0.001 < noise_share(told, {}) < 0.05
+    assert Auto().choose(told, {}).recipe.acquisition == NoisyLogExpectedImprovement()
 
 
 def test_an_infeasible_value_gains_nothing():
