@@ -34,7 +34,7 @@ class Auto:
         rough_below: share of learned noise up to which it may be roughness instead.
         restless_after: evaluations in a row that gained nothing, without noise, after which every third
             point must promise more than a small gain.  Improvement alone can stay for a hundred
-            evaluations on the steps of a rough slope (five of six cut scans did).
+            evaluations on the steps of a rough slope (three of five cut scans did).
         margin: how much more, see ``LogExpectedImprovement``.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -59,3 +59,15 @@ class Evidence:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def rows(self, chosen: NDArray[np.intp]) -> Evidence:
+        """Return these evaluations only, by row; what failed and what is pending stays."""
+        return replace(
+            self,
+            numbers=self.numbers[chosen],
+            points=self.points[chosen],
+            values=self.values[chosen],
+            variances=self.variances[chosen],
+            costs=self.costs[chosen],
+            feasible=self.feasible[chosen],
+        )

@@ -142,15 +142,7 @@ def evidence_of(rule: TrustRegion, state: RegionState, evidence: Evidence) -> Ev
         gaps = evidence.points[rows] - centre
         nearest = np.argsort(np.einsum("ij,ij->i", gaps, gaps), kind="stable")[: rule.most_rows]
         rows = np.sort(rows[nearest])
-    return replace(
-        evidence,
-        numbers=evidence.numbers[rows],
-        points=evidence.points[rows],
-        values=evidence.values[rows],
-        variances=evidence.variances[rows],
-        costs=evidence.costs[rows],
-        feasible=evidence.feasible[rows],
-    )
+    return evidence.rows(rows)
 
 
 def _lowest(evidence: Evidence, rows: NDArray[np.intp]) -> int:

@@ -363,12 +363,4 @@ def _telling(evidence: Evidence) -> Evidence:
     others = np.sort(order[_MOST_LEARNED_BEST:])
     spread = np.linspace(0, len(others) - 1, _MOST_LEARNED - _MOST_LEARNED_BEST).astype(np.intp)
     rows = np.sort(np.concatenate([order[:_MOST_LEARNED_BEST], others[spread]]))
-    return replace(
-        evidence,
-        numbers=evidence.numbers[rows],
-        points=evidence.points[rows],
-        values=evidence.values[rows],
-        variances=evidence.variances[rows],
-        costs=evidence.costs[rows],
-        feasible=evidence.feasible[rows],
-    )
+    return evidence.rows(rows)

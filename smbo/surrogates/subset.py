@@ -89,22 +89,9 @@ def _part(evidence: Evidence, n: int) -> Evidence:
     nearest = np.argsort(np.einsum("ij,ij->i", gaps, gaps), kind="stable")[: n // 3]
     chosen = np.union1d(lowest, nearest)
     rest = np.setdiff1d(np.arange(len(evidence)), chosen, assume_unique=True)
-    return rows_of(evidence, np.sort(np.concatenate([chosen, _spread(rest, n - len(chosen))])))
+    return evidence.rows(np.sort(np.concatenate([chosen, _spread(rest, n - len(chosen))])))
 
 
 def _spread(rows: Rows, n: int) -> Rows:
     """Return n of the rows, evenly spaced in their order."""
     return rows[np.linspace(0, len(rows) - 1, n).astype(np.intp)]
-
-
-def rows_of(evidence: Evidence, rows: Rows) -> Evidence:
-    """Return the evidence with these evaluations only; what failed and what is pending stays."""
-    return replace(
-        evidence,
-        numbers=evidence.numbers[rows],
-        points=evidence.points[rows],
-        values=evidence.values[rows],
-        variances=evidence.variances[rows],
-        costs=evidence.costs[rows],
-        feasible=evidence.feasible[rows],
-    )
