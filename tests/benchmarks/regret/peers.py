@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import tempfile
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from problems import BenchmarkProblem
+from torch_peers import BoTorch, Turbo1
 
 
 class Peer(Protocol):
@@ -171,29 +174,84 @@ class HEBO:
         np.random.seed(seed)  # noqa: NPY002 - HEBO draws from the global state
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
-        kinds = {"choice": ("cat", "cat"), "integer": ("int", "int_exponent"), "real": ("num", "pow")}
+        self.problem = problem
+        kinds = {"choice": ("cat", "cat"), "integer": ("int", "pow_int"), "real": ("num", "pow")}
         parameters = []
         for i, v in enumerate(problem.variables):
-            kind = kinds[v.kind][bool(v.log)]
-            entry: dict[str, Any] = {"name": f"x{i}", "type": kind}
+            entry: dict[str, Any] = {"name": f"x{i}", "type": kinds[v.kind][bool(v.log)]}
             if v.kind == "choice":
                 entry["categories"] = list(v.choices)
             else:
                 entry.update(lb=v.low, ub=v.high)
-            if v.log:
-                entry["base"] = 10
             parameters.append(entry)
         self.optimizer = Hebo(DesignSpace().parse(parameters), scramble_seed=seed)
 
     def ask(self) -> tuple[Any, list[Any]]:
         frame = self.optimizer.suggest(n_suggestions=1)
-        return frame, list(frame.iloc[0].values)
+        point = []
+        for i, v in enumerate(self.problem.variables):  # the frame has its columns in an order of its own
+            value = frame[f"x{i}"].iloc[0]
+            point.append(
+                str(value) if v.kind == "choice" else int(value) if v.kind == "integer" else float(value)
+            )
+        return frame, point
 
     def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
         self.optimizer.observe(handle, np.array([[value]]))
 
     def recommend(self) -> list[Any] | None:
         return None
+
+
+class Smac:
+    """SMAC's black-box facade: a Gaussian process; points and results by ask and tell."""
+
+    packages = ("smac", "ConfigSpace")
+
+    def __init__(self, problem: BenchmarkProblem, seed: int, budget: int) -> None:
+        import smac
+        from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+        logging.disable(logging.WARNING)
+        warnings.simplefilter("ignore")
+        self.problem = problem
+        space = ConfigurationSpace(seed=seed)
+        for i, v in enumerate(problem.variables):
+            name = f"x{i:02d}"
+            if v.kind == "choice":
+                space.add(Categorical(name, list(v.choices)))
+            elif v.kind == "integer":
+                space.add(Integer(name, (int(v.low), int(v.high)), log=v.log))
+            else:
+                space.add(Float(name, (v.low, v.high), log=v.log))
+        self.folder = tempfile.TemporaryDirectory()
+        scenario = smac.Scenario(
+            space,
+            deterministic=problem.noise == 0,
+            n_trials=budget,
+            seed=seed,
+            output_directory=Path(self.folder.name),
+        )
+        self.facade = smac.BlackBoxFacade(
+            scenario, lambda config, seed=0: 0.0, overwrite=True, logging_level=False
+        )
+
+    def point(self, config: Any) -> list[Any]:
+        kinds = {"choice": str, "integer": int, "real": float}
+        return [kinds[v.kind](config[f"x{i:02d}"]) for i, v in enumerate(self.problem.variables)]
+
+    def ask(self) -> tuple[Any, list[Any]]:
+        info = self.facade.ask()
+        return info, self.point(info.config)
+
+    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+        from smac.runhistory.dataclasses import TrialValue
+
+        self.facade.tell(handle, TrialValue(cost=value), save=False)
+
+    def recommend(self) -> list[Any] | None:
+        best = self.facade.intensifier.get_incumbent()
+        return None if best is None else self.point(best)
 
 
 PEERS: dict[str, Any] = {
@@ -205,6 +263,9 @@ PEERS: dict[str, Any] = {
     "optuna_gp": OptunaGP,
     "cma": CMA,
     "hebo": HEBO,
+    "smac": Smac,
+    "botorch": BoTorch,
+    "turbo1": Turbo1,
 }
 
 

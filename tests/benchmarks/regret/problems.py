@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+# "large" is for 300 evaluations; the other groups are for 100
 TUNING = {
     "smooth": (
         "branin2", "hartmann3", "ackley5", "rosenbrock4", "griewank6", "bbob_f2_d5", "bbob_f15_d5",
@@ -31,6 +32,7 @@ TUNING = {
     "noisy": ("branin2+noise5", "hartmann3+noise10", "ackley5+noise5", "bbob_f15_d5+noise10"),
     "mixed": ("mixint_f3_d5", "mixint_f15_d10", "gbt_diabetes", "mlp_digits"),
     "batch": ("hartmann3@q4", "ackley5@q8", "bbob_f15_d5@q4"),
+    "large": ("bbob_f8_d20", "bbob_f10_d20", "bbob_f2_d20", "bbob_f15_d20"),
 }  # fmt: skip
 HELD_OUT = {
     "smooth": (
@@ -43,6 +45,7 @@ HELD_OUT = {
     ),
     "mixed": ("mixint_f8_d5", "mixint_f1_d10", "svr_diabetes", "rf_breast"),
     "batch": ("hartmann6@q4", "hartmann6@q8", "rosenbrock4@q8", "levy6@q4"),
+    "large": ("bbob_f1_d20", "bbob_f13_d20", "bbob_f17_d20", "bbob_f20_d20", "bbob_f22_d20"),
 }  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
     python tests/benchmarks/regret/run.py --peer smbo --problems held-out --seeds 0-9 --budget 100 --out FILE
 
-``--problems`` takes names, "tuning", "held-out", and these with a group, as in "held-out/noisy".
+``--problems`` takes names, "tuning", "held-out" (all groups but "large", which is for 300
+evaluations), and these with a group, as in "held-out/noisy".
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def selected(choice: str) -> list[str]:
     for word in choice.split(","):
         half, _, group = word.partition("/")
         if half in halves:
-            groups = [group] if group else list(halves[half])
+            groups = [group] if group else [g for g in halves[half] if g != "large"]
             names += [name for g in groups for name in halves[half][g]]
         else:
             names.append(word)
