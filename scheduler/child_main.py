@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import faulthandler
 import fcntl
+import io
 import os
 import pickle
 import resource
@@ -21,6 +22,7 @@ from typing import Any
 from scheduler import plain
 from scheduler.execute import LONGEST_STORY, execute, output_file
 from scheduler.frames import Frames
+from scheduler.patience import is_no_room
 from scheduler.processes import kill_group
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -32,6 +34,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with(lifeline)
     _adopt_orphans()
+    _forgive_full_disks()
     frames = Frames(socket.socket(fileno=end))
     for descriptor in (end, lifeline):
         os.set_inheritable(descriptor, False)
@@ -78,23 +81,51 @@ def _adopt_orphans() -> None:
 
 @contextlib.contextmanager
 def _output_to(path: Path) -> Iterator[None]:
-    """Send what this process prints, C code included, to a file."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for standard in (1, 2):
-        os.dup2(descriptor, standard)
-    os.close(descriptor)
+    """Send what this process prints, C code included, to a file; nowhere if there is no room for one."""
+    try:
+        _point_output_at(path, os.O_CREAT | os.O_APPEND)
+    except OSError as error:
+        if not is_no_room(error):
+            raise
+        _point_output_at(Path(os.devnull))
     faulthandler.enable()
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        for standard in (1, 2):
-            os.dup2(nothing, standard)
-        os.close(nothing)
+        _point_output_at(Path(os.devnull))
+
+
+def _point_output_at(path: Path, flags: int = 0) -> None:
+    descriptor = os.open(path, os.O_WRONLY | flags, 0o600)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    os.close(descriptor)
+
+
+class _Forgiving(io.FileIO):
+    """Where print() writes: what finds no room on the disk is dropped.
+
+    A measurement must not fail because its remarks could not be kept.
+    """
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if not is_no_room(error):
+                raise
+            return len(data)
+
+
+def _forgive_full_disks() -> None:
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        raw = _Forgiving(descriptor, "wb", closefd=False)
+        buffered = io.BufferedWriter(raw)
+        old = getattr(sys, name)
+        new = io.TextIOWrapper(buffered, old.encoding, old.errors, line_buffering=name == "stderr")
+        setattr(sys, name, new)
 
 
 @contextlib.contextmanager

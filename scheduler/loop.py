@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from scheduler.errors import Unavailable
 from scheduler.jobs import Ending, Executor, Job, JobOutcome, Source
+from scheduler.patience import is_no_room
 
 
 class Stop(IntEnum):
@@ -65,6 +68,10 @@ def never() -> Stop:
     return Stop.GO
 
 
+def no_trouble() -> None:
+    """Return None: nothing is known to be in the way."""
+
+
 def tell_nobody(_progress: Progress) -> None:
     """Drop a progress report."""
 
@@ -78,11 +85,13 @@ def run(
     on_progress: Callable[[Progress], None] = tell_nobody,
     poll_seconds: float = 0.5,
     adopt: Sequence[Job] = (),
+    trouble: Callable[[], str | None] = no_trouble,
 ) -> Summary:
     """Run jobs until the source is finished or a stop is asked for.
 
     Never more jobs are in flight than there are slots.  Each outcome is recorded with the source,
-    and the executor is told so, as soon as it is there, and a new job takes the slot.
+    and the executor is told so, as soon as it is there, and a new job takes the slot.  While the
+    source is unavailable, or a disk is full, the run says so in its progress and goes on trying.
 
     Args:
         source, executor: where jobs come from and where they run.
@@ -91,11 +100,12 @@ def run(
         on_progress: called when something changed.
         poll_seconds: longest wait before ``stop`` is asked again.
         adopt: jobs that an earlier run of this source left in flight.
+        trouble: asked again and again what stands in the way of those who evaluate, in words.
 
     Raises:
-        Whatever the source raises.  The executor is left open.
+        Whatever the source raises but Unavailable.  The executor is left open.
     """
-    return _Run(source, executor, clock, stop, on_progress, poll_seconds).run(adopt)
+    return _Run(source, executor, clock, stop, on_progress, poll_seconds, trouble).run(adopt)
 
 
 class _Run:
@@ -109,6 +119,7 @@ class _Run:
         stop: Callable[[], Stop],
         on_progress: Callable[[Progress], None],
         poll_seconds: float,
+        ask_trouble: Callable[[], str | None],
     ) -> None:
         self._source = source
         self._executor = executor
@@ -116,8 +127,11 @@ class _Run:
         self._ask_stop = stop
         self._on_progress = on_progress
         self._poll_seconds = poll_seconds
+        self._ask_trouble = ask_trouble
         self._began = clock()
         self._flight: dict[str, Job] = {}
+        self._unrecorded: deque[JobOutcome] = deque()
+        self._trouble: str | None = None
         self._cancelled: set[str] = set()
         self._endings: dict[Ending, int] = {}
         self._stop = Stop.GO
@@ -132,10 +146,38 @@ class _Run:
         return Summary(end, dict(self._endings), self._clock() - self._began)
 
     def _step(self) -> RunEnd | None:
-        """Start what can start, wait once, record what came; return why the run is over, if it is."""
+        """Record what came, start what can start, wait once; return why the run is over, if it is."""
         self._stop = max(self._stop, self._ask_stop())
         if self._stop is Stop.EXIT:
             return RunEnd.LEFT
+        end = self._unless_in_trouble(self._advance)
+        if end is not None:
+            return end
+        self._report()
+        self._unrecorded += self._executor.poll(self._poll_seconds)
+        self._unless_in_trouble(self._record_all)
+        return None
+
+    def _unless_in_trouble(self, do: Callable[[], RunEnd | None]) -> RunEnd | None:
+        """Do a part of a step; where it must wait, note why, and leave the rest for the next step."""
+        try:
+            end = do()
+        except (Unavailable, OSError) as error:
+            if not isinstance(error, Unavailable) and not is_no_room(error):
+                raise
+            self._trouble = str(error)
+            return None
+        self._trouble = None
+        return end
+
+    def _record_all(self) -> None:
+        while self._unrecorded:
+            self._record(self._unrecorded[0])
+            self._unrecorded.popleft()
+
+    def _advance(self) -> RunEnd | None:
+        """Record and start what can be; return why the run is over, if it is."""
+        self._record_all()
         if self._stop is Stop.CANCEL:
             self._cancel_all()
         if self._stop is Stop.GO:
@@ -145,9 +187,6 @@ class _Run:
                 return RunEnd.CANCELLED if self._cancelled else RunEnd.DRAINED
             if self._source.is_finished():
                 return RunEnd.FINISHED
-        self._report()
-        for outcome in self._executor.poll(self._poll_seconds):
-            self._record(outcome)
         return None
 
     def _start_jobs(self) -> None:
@@ -167,8 +206,8 @@ class _Run:
     def _cancel_all(self) -> None:
         for key, job in self._flight.items():
             if key not in self._cancelled:
-                self._cancelled.add(key)
                 self._executor.cancel(job)
+                self._cancelled.add(key)
 
     def _record(self, outcome: JobOutcome) -> None:
         self._source.record(outcome)
@@ -197,6 +236,9 @@ class _Run:
         )
 
     def _message(self) -> str | None:
+        trouble = self._trouble or self._ask_trouble()
+        if trouble is not None:
+            return trouble
         if self._stop is Stop.DRAIN:
             return f"stopping: waiting for {len(self._flight)} running"
         if self._stop is Stop.CANCEL:

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 from scheduler.errors import SpoolError
 from scheduler.execute import execute
 from scheduler.jobs import Ending, Job, JobOutcome, Target
+from scheduler.patience import insist
 from scheduler.spool import Spool
 
 Isolation: TypeAlias = Literal["auto", "thread", "process"]
@@ -81,14 +82,17 @@ def run_job(
 ) -> Receipt:
     """Claim a job, run it, and make its outcome durable.
 
+    Where the outbox has no room, before or after, this waits until it has.
+
     Raises:
-        OSError: the outbox will not take the outcome.
+        OSError: the outbox will not take the outcome for another reason.
     """
-    if not outbox.claim(job):
+    if not insist(lambda: outbox.claim(job)):
         return Receipt.CLAIMED_ALREADY
     try:
         with _counted(job), _beating(job, outbox, beat_seconds):
-            _write(outbox, _run(target, job, outbox, isolation))
+            outcome = _run(target, job, outbox, isolation)
+            insist(lambda: _write(outbox, outcome))
     except BaseException:
         # or this process, which lives on, would be taken to be at work on it for ever
         outbox.abandon(job)
@@ -106,7 +110,7 @@ def _write(outbox: Outbox, outcome: JobOutcome) -> None:
 
 
 def _run(target: Target, job: Job, outbox: Outbox, isolation: Isolation) -> JobOutcome:
-    folder = outbox.attempt_folder(job)
+    folder = insist(lambda: outbox.attempt_folder(job))
     limited = job.limits.time_seconds is not None or job.limits.memory_bytes is not None
     if isolation == "process" or (isolation == "auto" and limited):
         from scheduler.child import execute_in_child
@@ -141,7 +145,7 @@ def _beating(job: Job, outbox: Outbox, beat_seconds: float) -> Iterator[None]:
         for count in itertools.count(1):
             if over.wait(beat_seconds):
                 return
-            # a full disk must not end the beat: the next one may get through
+            # a disk in trouble must not end the beat: the next one may get through
             with contextlib.suppress(OSError):
                 outbox.beat(job, count)
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from scheduler import plain
 from scheduler.errors import SpoolError
 from scheduler.jobs import Job, JobOutcome
+from scheduler.patience import full_disk, insist
 from scheduler.processes import ProcessName, this_process
 
 LARGEST_OUTCOME_BYTES = 64 * 2**20
@@ -118,7 +119,13 @@ class Spool:
 
     def beat(self, job: Job, count: int) -> None:
         """Show that a claimed job is being worked on: ``count`` must differ from call to call."""
-        (self.folder / "beats" / _key(job)).write_bytes(b"%d" % count)
+        path = self.folder / "beats" / _key(job)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # always as long, over what is there: it must go on while the disk is full
+            os.pwrite(descriptor, b"%020d" % count, 0)
+        finally:
+            os.close(descriptor)
 
     def abandon(self, job: Job) -> None:
         """Show that a claimed job is no longer being worked on and leaves no outcome."""
@@ -175,6 +182,10 @@ class Spool:
         (self.folder / "outcomes" / f"{key}.json").unlink(missing_ok=True)
         self._beats_seen.pop(key, None)
 
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept at present, None if they can."""
+        return full_disk(self.folder)
+
     def _still_for(self, key: str, beat: bytes) -> float:
         """Return for how many seconds this object has seen a beat unchanged."""
         now = self._clock()
@@ -193,9 +204,10 @@ class Spool:
                 os.link(written, self.folder / "claims" / f"{key}.json")
         except FileExistsError:
             return False
-        _sync_folder(self.folder / "claims")
+        # taken: a claim without a beat would be given up by all who look
+        insist(lambda: _sync_folder(self.folder / "claims"))
         if not revoked:
-            self.beat(job, 0)
+            insist(lambda: self.beat(job, 0))
         return True
 
     def _read_outcome(self, path: Path) -> JobOutcome | None:

@@ -15,7 +15,8 @@
     ├── StoreError          a store that cannot be opened, read or written
     │   ├── UnknownStudy        no study of that name
     │   ├── StudyMismatch       the stored study is of another problem, recipe or seed
-    │   └── BudgetExhausted     the study's budget is used up
+    │   ├── BudgetExhausted     the study's budget is used up
+    │   └── StoreUnavailable    a store that is full, locked or away at present
     ├── JobFileError        a job file that does not say what it must
     ├── ObjectiveError      an objective that is unknown or wrongly configured
     └── EvaluationFailed    raised by an objective: this evaluation failed, for this reason
@@ -86,6 +87,13 @@ class StudyMismatch(StoreError, ValueError):
 
 class BudgetExhausted(StoreError):
     """The study's budget is used up."""
+
+
+class StoreUnavailable(StoreError):
+    """A store that cannot be used at present: its disk is full, or others hold it for too long.
+
+    The same call may be made again; it is as if the first had not been.
+    """
 
 
 class JobFileError(SmboError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from scheduler.jobs import Ending, Executor, Limits, Target
 from scheduler.loop import Progress, RunEnd, Stop, never, run, tell_nobody
 from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
-from smbo.errors import StoreError
+from smbo.errors import StoreError, StoreUnavailable
 from smbo.evaluation import AnyObjective, Evaluator
 from smbo.study_source import Runnable, StudySource, Why
 
@@ -80,9 +81,12 @@ def run_study(
             stop=stop or never,
             on_progress=on_progress or tell_nobody,
             adopt=source.left_behind(),
+            trouble=outbox.trouble,
         )
     finally:
-        source.add_time()
+        # on a full disk: a few seconds less on the study's account
+        with contextlib.suppress(StoreUnavailable):
+            source.add_time()
         if is_ours:
             place.close()
     why = source.why() if summary.end is RunEnd.FINISHED else Why.STOPPED

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
+from scheduler.errors import Unavailable
 from scheduler.jobs import Ending, Job, JobOutcome, Limits
 from scheduler.processes import ProcessName, this_process
 from scheduler.retry import Decision, RetryPolicy, decide
-from smbo.errors import AlreadyTold, BudgetExhausted, SmboError, SpaceExhausted
+from smbo.errors import AlreadyTold, BudgetExhausted, SmboError, SpaceExhausted, StoreUnavailable
 from smbo.evaluation import outcome_from_json, payload_of
 from smbo.optimizer import judge
 from smbo.problem import Problem
@@ -74,6 +76,23 @@ class Runnable(Protocol):
     def set_going(self) -> None: ...
 
 
+_Taken = ParamSpec("_Taken")
+_Given = TypeVar("_Given")
+
+
+def _in_the_loops_words(method: Callable[_Taken, _Given]) -> Callable[_Taken, _Given]:
+    """Have a method raise Unavailable, which the scheduler knows, where the store is unavailable."""
+
+    @functools.wraps(method)
+    def translated(*args: _Taken.args, **kwargs: _Taken.kwargs) -> _Given:
+        try:
+            return method(*args, **kwargs)
+        except StoreUnavailable as error:
+            raise Unavailable(str(error)) from error
+
+    return translated
+
+
 class StudySource:
     """Feeds a run with a study's trials (a ``scheduler.jobs.Source``).
 
@@ -112,6 +131,7 @@ class StudySource:
 
     # --- what scheduler.loop.run asks for
 
+    @_in_the_loops_words
     def next_jobs(self, n: int) -> Sequence[Job]:
         """Return jobs of at most n trials: waiting ones first, then new ones within the budget."""
         waiting = sum(trial.state is TrialState.WAITING for trial in self._study.trials)
@@ -128,6 +148,7 @@ class StudySource:
         self._started.update(trial.number for trial in trials)
         return [self.job(trial) for trial in trials]
 
+    @_in_the_loops_words
     def record(self, outcome: JobOutcome) -> None:
         """Record an outcome in the study: a result, a failure, or a trial that waits for another try."""
         trial = self._trial_of(outcome.job)
@@ -143,6 +164,7 @@ class StudySource:
             self._study.id, trial.number, outcome.job.token, AttemptOutcome(outcome.ending.value), place
         )
 
+    @_in_the_loops_words
     def is_finished(self) -> bool:
         """Return whether no further job will come."""
         return self.why() is not None

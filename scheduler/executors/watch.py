@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scheduler.jobs import Ending, Job, JobOutcome
+from scheduler.patience import is_no_room
 from scheduler.spool import Claim, Spool
 
 
@@ -23,9 +24,14 @@ def verdict(
     """
     claim = spool.claim_of(job)
     if claim is None:
-        if spool.revoke(job):
-            return lost(job, "it never started" if why is None else why)
-        return None  # claimed a moment ago
+        try:
+            is_ours = spool.revoke(job)
+        except OSError as error:
+            if is_no_room(error):
+                return None  # ask again
+            raise
+        # if it is not, it was claimed a moment ago
+        return lost(job, "it never started" if why is None else why) if is_ours else None
     if (is_alive or spool.is_alive)(claim):
         return spool.read(job)
     # read after the look at the process: it may have finished in between, and then have ended

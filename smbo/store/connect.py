@@ -123,6 +123,14 @@ def connect(url: str, *, create: bool) -> Engine:
     return engine
 
 
+def is_temporary(error: BaseException | None) -> bool:
+    """Return whether a database's error may go away by itself: a full disk, or a lock held for long."""
+    code = getattr(error, "sqlite_errorcode", None)
+    full_disk = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+    # the low byte is the kind of error, whatever the detail
+    return code in full_disk or (code is not None and code & 0xFF == sqlite3.SQLITE_BUSY)
+
+
 def _ensure_file(path: Path, *, create: bool) -> None:
     try:
         if path.exists():

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
-from smbo.errors import AlreadyTold, StoreError, UnknownStudy
+from smbo.errors import AlreadyTold, StoreError, StoreUnavailable, UnknownStudy
 from smbo.store import asking, schema, telling
 from smbo.store.budget import Budget, Spent
-from smbo.store.connect import connect
+from smbo.store.connect import connect, is_temporary
 from smbo.store.log import note, spent
 from smbo.store.records import (
     AttemptOutcome,
@@ -243,7 +243,8 @@ class SqlStore:
         try:
             yield
         except DatabaseError as error:
-            raise StoreError(f"store {self.url}: {error.orig}") from error
+            kind = StoreUnavailable if is_temporary(error.orig) else StoreError
+            raise kind(f"store {self.url}: {error.orig}") from error
 
     @staticmethod
     def _study_row(connection: Connection, name: str) -> Row[Any] | None:

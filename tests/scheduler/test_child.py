@@ -35,6 +35,13 @@ def target(payload, bench):
             ctypes.string_at(0)
         case "exit":
             os._exit(7)
+        case "print on a full disk":
+            full = os.open("/dev/full", os.O_WRONLY)
+            os.dup2(full, 1)
+            os.dup2(full, 2)
+            print("x" * 100_000, flush=True)
+            print("remarks", file=sys.stderr)
+            return {"value": 1.5}
         case "array":
             return {"size": len(bytearray(payload["bytes"]))}
         case "creep":
@@ -124,6 +131,11 @@ def test_a_crash_is_told_by_its_signal_or_exit_code_and_the_next_job_runs(outcom
 
 def test_a_crash_comes_with_what_was_printed_before_it(outcome_of, make_job):
     assert "about to go" in outcome_of(make_job(do="segfault"), "process").error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_a_measurement_does_not_fail_because_its_remarks_find_no_room(outcome_of, make_job):
+    assert outcome_of(make_job(do="print on a full disk"), "process").result == {"value": 1.5}
 
 
 def test_one_array_beyond_the_memory_limit_is_a_memory_ending(outcome_of, make_job):

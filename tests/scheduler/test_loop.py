@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 
 import pytest
 
+from scheduler.errors import Unavailable
 from scheduler.jobs import Ending, Job, JobOutcome
 from scheduler.loop import RunEnd, Stop, run
 
@@ -215,3 +217,65 @@ def test_an_error_of_the_source_ends_the_run(clock):
     with pytest.raises(OSError, match="disk full"):
         run(Broken(2), executor, clock=clock)
     assert executor.settled == []
+
+
+class TroubledSource(CountingSource):
+    """Unavailable for the first calls of each kind that it is told to be."""
+
+    def __init__(self, n, asks=0, records=0, error=None):
+        super().__init__(n)
+        self.left = {"ask": asks, "record": records}
+        self.error = error or Unavailable("store runs.db: disk is full")
+
+    def trouble(self, kind):
+        if self.left[kind]:
+            self.left[kind] -= 1
+            raise self.error
+
+    def next_jobs(self, n):
+        self.trouble("ask")
+        return super().next_jobs(n)
+
+    def record(self, outcome):
+        self.trouble("record")
+        super().record(outcome)
+
+
+NO_ROOM = OSError(errno.ENOSPC, "No space left on device", "claims/tune-1-1.json")
+
+
+@pytest.mark.parametrize("error", [None, NO_ROOM])
+def test_a_source_that_is_unavailable_is_asked_again_until_every_outcome_is_recorded(clock, error):
+    source, executor = TroubledSource(5, asks=3, records=4, error=error), ScriptedExecutor(clock)
+    seen = []
+    run(source, executor, clock=clock, on_progress=seen.append)
+    assert sorted(source.recorded) == list(range(5)) == sorted(executor.settled)
+    said = {progress.message for progress in seen}
+    assert any("runs.db" in str(each) or "tune-1-1" in str(each) for each in said)
+    assert seen[-1].message is None
+
+
+def test_what_is_done_while_the_source_is_unavailable_waits_and_nothing_else_ends_the_run(clock):
+    source = TroubledSource(2, records=10**6)
+    executor = ScriptedExecutor(clock)
+    summary = run(source, executor, clock=clock, stop=stop_after([5, 6, 50]))
+    assert summary.end is RunEnd.LEFT
+    assert source.recorded == executor.settled == []
+
+
+def test_other_errors_of_the_disk_end_the_run(clock):
+    source = TroubledSource(2, records=1, error=OSError(errno.EIO, "Input/output error"))
+    with pytest.raises(OSError, match="Input/output"):
+        run(source, ScriptedExecutor(clock), clock=clock)
+
+
+def test_what_stands_in_the_way_of_the_workers_is_said(clock):
+    seen = []
+    run(
+        CountingSource(2),
+        ScriptedExecutor(clock),
+        clock=clock,
+        on_progress=seen.append,
+        trouble=lambda: "no space left on the disk of spool",
+    )
+    assert {progress.message for progress in seen} == {"no space left on the disk of spool"}

@@ -15,7 +15,7 @@ from scheduler.loop import RunEnd, Stop
 from scheduler.processes import ProcessName, process_name, this_process
 from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
-from smbo.errors import EvaluationFailed, ObjectiveError, StoreError
+from smbo.errors import EvaluationFailed, ObjectiveError, StoreError, StoreUnavailable
 from smbo.problem import Outcome, Problem
 from smbo.space import Categorical, Integer, Real
 from smbo.store.budget import Budget
@@ -347,3 +347,46 @@ def test_an_evaluation_that_takes_too_long_is_ended_in_a_child_process(url):
         close_children()
         assert report.endings == {Ending.TIMEOUT: 1}
         assert states(study) == [("failed", "timeout")]
+
+
+def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
+    values = []
+
+    def objective(params):
+        values.append((params["x"] - 0.3) ** 2)
+        if len(values) == 3:
+            set_room(study, pages=1)
+        return values[-1]
+
+    def set_room(study, pages):
+        engine = study.store._engine
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    messages = []
+
+    def hear(progress):
+        messages.append(progress.message)
+        if progress.message and "full" in progress.message:
+            set_room(study, pages=2**30)
+
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", 1, Budget(trials=40)) as study:
+        study.run(objective, on_progress=hear)
+        # the attempts, whose number shows whether anything was evaluated twice
+        assert len(study.store.attempts(study.id)) == 40
+        assert [trial.value for trial in study.trials] == values
+    assert any(message and f"{tmp_path}/runs.db" in message for message in messages)
+
+
+def test_a_full_store_says_so_by_its_name_and_that_it_may_pass(tmp_path):
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", 1) as study:
+        with study.store._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        with pytest.raises(StoreUnavailable, match=r"runs\.db.*full"):
+            study.ask(500)
+        asked = len(study.trials)
+        with study.store._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        assert study.ask().number == asked
