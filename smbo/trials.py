@@ -38,7 +38,8 @@ class Trial:
         params: the point, in the user's units; inactive dimensions are absent.
         seed: for the objective's random numbers; a function of the study's seed and the number.
         state: where it stands.
-        value: what is optimised, in the user's sign and units; None until complete.
+        value: what is optimised, in the user's sign and units; None until complete.  A trial that
+            was paused or pruned has the last value it came to, at its fidelity.
         sem: standard error of the value, None where not given.
         cost: of the evaluation, in the user's unit; None where not given.
         feasible: whether the outcome constraints hold; None until complete.
@@ -47,6 +48,8 @@ class Trial:
         reason, error: why it failed, in a word, and at length.
         fidelity: of the evaluation, None where the problem has none.
         token: names the attempt that is under way (durable studies only).
+        rung: how far up it has come, where trials are paused and promoted; None elsewhere.
+        checkpoint: folder that its last attempt left for the next one to continue from.
     """
 
     number: int
@@ -64,6 +67,8 @@ class Trial:
     error: str | None = None
     fidelity: float | None = None
     token: int | None = None
+    rung: int | None = None
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)

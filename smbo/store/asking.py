@@ -6,18 +6,21 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, literal_column, select, update
 
 from smbo.errors import StoreError
 from smbo.store import schema
-from smbo.store.budget import Budget, judge
-from smbo.store.log import change_trial, note, spent, take
-from smbo.store.records import StaleProposal, dump_json, load_trial, params_hash
+from smbo.store.budget import Budget, Spent, judge
+from smbo.store.log import Taken, event_row, lock, take
+from smbo.store.records import StaleProposal, dump_json, load_trial, params_hash, storable
 from smbo.trials import Trial, TrialState
 
 MAX_KEY_CHARACTERS = 200
+
+_EMPTY_ROW = {**dict.fromkeys(schema.trial.c.keys()), "metrics": "{}", "priority": 0}
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Asking:
         key: makes the ask repeatable: the same key gives the same trials.
         is_final: whether to take the points under other numbers if somebody asked in between,
             rather than refuse them; repeated points are refused all the same.
+        fidelities, rungs: that the new trials begin at, one of each per point; empty where the
+            problem has none.  Waiting trials have theirs already.
     """
 
     n: int
@@ -46,6 +51,12 @@ class Asking:
     owner: str = "hand"
     key: str | None = None
     is_final: bool = False
+    fidelities: Sequence[float | None] = ()
+    rungs: Sequence[int | None] = ()
+
+    def __post_init__(self) -> None:
+        for given in (self.fidelities, self.rungs):
+            assert not given or len(given) == len(self.points)
 
 
 def check_key(key: object) -> str | None:
@@ -90,6 +101,7 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
         BudgetExhausted: no more new trials are allowed; judged here, so that no two who ask at
             once can overshoot it.
     """
+    lock(connection, study)
     if asking.key is not None:
         earlier = asked_before(connection, study, asking.key, asking.n)
         if earlier:
@@ -98,40 +110,66 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
     waiting = _waiting(connection, study, asking.n)
     if len(waiting) != asking.n - len(asking.points):
         raise StaleProposal("the number of waiting trials has changed")
-    budget = Budget.from_json(json.loads(row.budget))
-    if asking.points and budget != Budget():  # counting trials takes time
-        judge(row.name, budget, spent(connection, study), len(asking.points))
     hashes = [params_hash(point) for point in asking.points]
-    if asking.points and row.next_number != asking.first_number:
-        _refuse_stale(connection, study, asking, hashes)
-
-    numbers = [_restart(connection, study, number, asking) for number in waiting]
-    numbers += [
-        _start(connection, study, point, digest, index, asking)
-        for index, (point, digest) in enumerate(zip(asking.points, hashes))
-    ]
     if asking.points:
+        budget = Budget.from_json(json.loads(row.budget))
+        judge(row.name, budget, Spent(row.n_charged, row.n_failed, row.spent_seconds), len(asking.points))
+        if row.next_number != asking.first_number:
+            _refuse_stale(connection, study, asking, hashes)
+    return _take(connection, study, asking, waiting, hashes)
+
+
+def _take(
+    connection: Connection, study: int, asking: Asking, waiting: Sequence[Row[Any]], hashes: Sequence[str]
+) -> list[Trial]:
+    """Restart the waiting trials and insert the new ones, with all they need taken in one statement."""
+    n_new, is_keyed = len(hashes), asking.key is not None
+    memory: dict[str, Any] = {"memory": dump_json(asking.memory)} if n_new else {}
+    taken = take(
+        connection,
+        study,
+        numbers=n_new,
+        tokens=asking.n,
+        seqs=asking.n + is_keyed,
+        charged=n_new,
+        **memory,
+    )
+    old = [_restarted(row, taken, index) for index, row in enumerate(waiting)]
+    new = [
+        _started(study, taken, asking, index, len(old) + index, digest) for index, digest in enumerate(hashes)
+    ]
+    events = [
+        event_row(connection, study, row["seq"], kind, row["number"], row["token"])
+        for kind, rows in (("restarted", old), ("asked", new))
+        for row in rows
+    ]
+    if is_keyed:
+        seq, payload = taken.seq + asking.n, {"numbers": sorted(row["number"] for row in (*old, *new))}
+        events.append(event_row(connection, study, seq, "keyed", payload=payload, key=asking.key))
+    trial = schema.trial
+    for row in old:
         connection.execute(
-            update(schema.study).where(schema.study.c.id == study).values(memory=dump_json(asking.memory))
+            update(trial)
+            .where(trial.c.study == study, trial.c.number == row["number"])
+            .values({name: row[name] for name in ("state", "token", "attempts", "seq")})
         )
-    if asking.key is not None:
-        note(connection, study, "keyed", payload={"numbers": numbers}, key=asking.key)
-    trial = schema.trial
-    rows = connection.execute(
-        select(trial).where(trial.c.study == study, trial.c.number.in_(numbers)).order_by(trial.c.number)
-    )
-    return [load_trial(row) for row in rows]
+    if new:
+        connection.execute(insert(trial), new)
+    connection.execute(insert(schema.attempt), [_attempt(row, asking.owner) for row in (*old, *new)])
+    connection.execute(insert(schema.event), events)
+    trials = [load_trial(SimpleNamespace(**row)) for row in (*old, *new)]
+    return sorted(trials, key=lambda trial: trial.number)
 
 
-def _waiting(connection: Connection, study: int, n: int) -> list[int]:
+def _waiting(connection: Connection, study: int, n: int) -> Sequence[Row[Any]]:
+    # Nobody can take them from us: who asks has the study's row (SQLite: the file) to himself.
     trial = schema.trial
-    rows = connection.execute(
-        select(trial.c.number)
-        .where(trial.c.study == study, trial.c.state == TrialState.WAITING.value)
-        .order_by(trial.c.number)
+    return connection.execute(
+        select(trial)
+        .where(trial.c.study == study, trial.c.state == literal_column("'waiting'"))  # as its index says
+        .order_by(trial.c.priority.desc(), trial.c.number)
         .limit(n)
-    )
-    return [row.number for row in rows]
+    ).all()
 
 
 def _refuse_stale(connection: Connection, study: int, asking: Asking, hashes: Sequence[str]) -> None:
@@ -145,59 +183,48 @@ def _refuse_stale(connection: Connection, study: int, asking: Asking, hashes: Se
         raise StaleProposal("others have asked since the proposals were computed")
 
 
-def _restart(connection: Connection, study: int, number: int, asking: Asking) -> int:
-    """Run a waiting trial again: the same number, point and seed, a new token."""
-    token = _open_attempt(connection, study, number, asking.owner)
-    seq = note(connection, study, "restarted", number, token)
-    change_trial(
-        connection,
-        study,
-        number,
-        seq,
-        state=TrialState.RUNNING.value,
-        token=token,
-        attempts=schema.trial.c.attempts + 1,
-    )
-    return number
+def _restarted(row: Row[Any], taken: Taken, place: int) -> dict[str, Any]:
+    """Return a waiting trial's row as it runs again: the same number, point and seed, a new token."""
+    return {
+        **row._mapping,
+        "state": TrialState.RUNNING.value,
+        "token": taken.token + place,
+        "attempts": row.attempts + 1,
+        "seq": taken.seq + place,
+    }
 
 
-def _start(
-    connection: Connection, study: int, point: Mapping[str, Any], digest: str, index: int, asking: Asking
-) -> int:
-    number = take(connection, study, "next_number")
-    token = take(connection, study, "next_token")
-    seq = note(connection, study, "asked", number, token)
-    connection.execute(
-        insert(schema.trial).values(
-            study=study,
-            number=number,
-            origin="asked",
-            state=TrialState.RUNNING.value,
-            params=dump_json(point),
-            params_hash=digest,
-            seed=str(asking.seed_of(number)),
-            token=token,
-            attempts=1,
-            metrics="{}",
-            watermark_seq=asking.watermark,
-            proposed_as=asking.first_number + index,
-            seq=seq,
-            created=time.time(),
-        )
-    )
-    _insert_attempt(connection, study, number, token, asking.owner)
-    return number
+def _started(study: int, taken: Taken, asking: Asking, index: int, place: int, digest: str) -> dict[str, Any]:
+    """Return the row of a new trial.
+
+    Args:
+        index, place: among the new ones, and among all that are asked for.
+    """
+    number = taken.number + index
+    return {
+        **_EMPTY_ROW,
+        "study": study,
+        "number": number,
+        "origin": "asked",
+        "state": TrialState.RUNNING.value,
+        "params": dump_json(asking.points[index]),
+        "params_hash": digest,
+        "seed": str(asking.seed_of(number)),
+        "fidelity": asking.fidelities[index] if asking.fidelities else None,
+        "rung": asking.rungs[index] if asking.rungs else None,
+        "token": taken.token + place,
+        "attempts": 1,
+        "watermark_seq": asking.watermark,
+        "proposed_as": asking.first_number + index,
+        "seq": taken.seq + place,
+        "created": time.time(),
+    }
 
 
-def _open_attempt(connection: Connection, study: int, number: int, owner: str) -> int:
-    token = take(connection, study, "next_token")
-    _insert_attempt(connection, study, number, token, owner)
-    return token
-
-
-def _insert_attempt(connection: Connection, study: int, number: int, token: int, owner: str) -> None:
-    connection.execute(
-        insert(schema.attempt).values(
-            study=study, token=token, number=number, owner=owner, created=time.time()
-        )
-    )
+def _attempt(trial: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Return the row of the attempt that a trial now makes."""
+    return {
+        **{name: trial[name] for name in ("study", "token", "number", "fidelity", "rung")},
+        "owner": storable(owner),
+        "created": time.time(),
+    }

@@ -35,6 +35,7 @@ class AttemptOutcome(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "memory"
     LOST = "lost"
+    PAUSED = "paused"  # it reached its rung
     PRUNED = "pruned"
     CANCELLED = "cancelled"
     LATE = "late"  # its result came after it had been given up for lost, and counts
@@ -43,7 +44,11 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a trial came to, ready to be recorded: the fields of ``Trial`` of the same names."""
+    """What a trial came to, ready to be recorded: the fields of ``Trial`` of the same names.
+
+    A final state, or PAUSED with the value at the end of a rung.  PRUNED may have a value.
+    ``checkpoint`` is the folder left for the next attempt; None leaves an earlier one in place.
+    """
 
     state: TrialState
     value: float | None = None
@@ -55,10 +60,13 @@ class Result:
     outputs_variance: Array | None = None
     reason: str | None = None
     error: str | None = None
+    checkpoint: str | None = None
 
     def __post_init__(self) -> None:
-        assert self.state.is_final, f"a result cannot leave a trial {self.state}"
-        assert (self.state is TrialState.COMPLETE) == (self.value is not None)
+        is_paused = self.state is TrialState.PAUSED
+        assert self.state.is_final or is_paused, f"a result cannot leave a trial {self.state}"
+        if self.state is not TrialState.PRUNED:
+            assert (self.state is TrialState.COMPLETE or is_paused) == (self.value is not None)
 
     @classmethod
     def of(cls, trial: Trial) -> Result:
@@ -68,6 +76,11 @@ class Result:
     @property
     def is_lost(self) -> bool:
         return self.state is TrialState.FAILED and self.reason == LOST
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is a measurement, which counts whenever it comes."""
+        return self.state in (TrialState.COMPLETE, TrialState.PAUSED)
 
     def columns(self) -> dict[str, Any]:
         """Return the result as columns of the trial table."""
@@ -80,8 +93,8 @@ class Result:
             "metrics": dump_numbers(self.metrics),
             "outputs": dump_vector(self.outputs),
             "outputs_variance": dump_vector(self.outputs_variance),
-            "reason": None if self.reason is None else self.reason[:MAX_REASON_CHARACTERS],
-            "error": None if self.error is None else self.error[-MAX_ERROR_CHARACTERS:],
+            "reason": None if self.reason is None else storable(self.reason)[:MAX_REASON_CHARACTERS],
+            "error": None if self.error is None else storable(self.error)[-MAX_ERROR_CHARACTERS:],
         }
 
     def hash(self) -> str:
@@ -124,7 +137,18 @@ class StudyRecord:
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One execution of a trial, as it is stored; ``outcome`` is None while it is open."""
+    """One execution of a trial, as it is stored; ``outcome`` is None while it is open.
+
+    Attributes:
+        owner: who asked for it: a word, then details.
+        driver: that holds it, where several work on the study.
+        job: the back end's key of it.
+        fidelity, rung: that it runs at.
+        claimed: when it was begun under its token; None if nobody has.
+        beat: how often it has said that it lives.
+        value, sem, cost: that it brought; of a trial on several rungs each attempt has its own.
+        checkpoint: folder that it left.
+    """
 
     token: int
     number: int
@@ -135,6 +159,50 @@ class AttemptRecord:
     created: float | None = None
     started: float | None = None
     ended: float | None = None
+    driver: str | None = None
+    job: str | None = None
+    fidelity: float | None = None
+    rung: int | None = None
+    claimed: float | None = None
+    beat: int = 0
+    value: float | None = None
+    sem: float | None = None
+    cost: float | None = None
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class DriverRecord:
+    """A process that runs trials of a study, as it is stored.
+
+    Attributes:
+        id: of its own choosing; a driver that comes back under it gets the next epoch.
+        epoch: how often it has registered.
+        beat: how often it has said that it lives.
+        capacity: how many trials it can run at once.
+        created: when it registered last.
+        ended: when it left in good order, None while it works or if it died.
+    """
+
+    id: str
+    epoch: int
+    host: str
+    pid: int
+    beat: int
+    capacity: int
+    created: float
+    ended: float | None
+
+
+@dataclass(frozen=True)
+class ReportRecord:
+    """An intermediate value of an attempt; NaN where it was none."""
+
+    number: int
+    token: int
+    step: float
+    value: float
+    seq: int
 
 
 @dataclass(frozen=True)
@@ -163,6 +231,11 @@ def check_name(name: object) -> str:
             f"study name {shown}: use 1 to 100 letters, digits and . _ -, starting with a letter or digit"
         )
     return name
+
+
+def storable(text: str) -> str:
+    """Return text without what databases refuse: lone surrogates and NUL, written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def dump_json(value: Any) -> str:
@@ -223,4 +296,6 @@ def load_trial(row: Any) -> Trial:
         error=row.error,
         fidelity=row.fidelity,
         token=row.token,
+        rung=row.rung,
+        checkpoint=row.checkpoint,
     )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Connection,
@@ -25,16 +26,17 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     func,
     insert,
     inspect,
     select,
+    text,
 )
 
 from smbo.errors import StoreError
+from smbo.store import migrations as steps
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -62,6 +64,11 @@ study = Table(
     Column("next_number", Integer, nullable=False, default=0),
     Column("next_token", Integer, nullable=False, default=1),
     Column("next_seq", Integer, nullable=False, default=1),
+    # what the budget has been charged: counting a million trials in each ask would take a second
+    Column("n_charged", Integer, nullable=False, default=0, server_default="0"),
+    Column("n_failed", Integer, nullable=False, default=0, server_default="0"),
+    Column("leader", String(64)),  # the driver that decides for all: rungs, stops
+    Column("leader_epoch", Integer, nullable=False, default=0, server_default="0"),
     Column("created", Float, nullable=False),
 )
 
@@ -76,6 +83,9 @@ trial = Table(
     Column("params_hash", String(64), nullable=False),
     Column("seed", Text, nullable=False),
     Column("fidelity", Float),
+    Column("rung", Integer),
+    Column("priority", Integer, nullable=False, default=0),  # of waiting trials the highest goes first
+    Column("checkpoint", Text),  # folder that its last attempt left for the next one
     Column("token", Integer),
     Column("attempts", Integer, nullable=False, default=0),
     Column("value", Float),
@@ -92,9 +102,21 @@ trial = Table(
     Column("seq", Integer, nullable=False),
     Column("created", Float, nullable=False),
     Column("finished", Float),
-    CheckConstraint("(state = 'complete') = (value IS NOT NULL)", name="complete_has_a_value"),
+    # a paused or pruned trial keeps its last value, also while it waits and runs at the next rung
+    CheckConstraint(
+        "CASE WHEN state = 'complete' THEN value IS NOT NULL"
+        " WHEN state IN ('failed', 'cancelled') THEN value IS NULL ELSE 1 = 1 END",
+        name="value_goes_with_state",
+    ),
     Index("trial_by_seq", "study", "seq"),
-    Index("trial_by_state", "study", "state", "origin", "reason"),
+    Index(
+        "trial_waiting",
+        "study",
+        "priority",
+        "number",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
 )
 
 attempt = Table(
@@ -104,16 +126,64 @@ attempt = Table(
     Column("token", Integer, primary_key=True),
     Column("number", Integer, nullable=False),
     Column("owner", Text, nullable=False),
+    Column("driver", String(64)),  # that holds it, where several drivers work on the study
+    Column("job", Text),  # the back end's key of it
+    Column("fidelity", Float),
+    Column("rung", Integer),
     Column("host", String(255)),
     Column("pid", Integer),
     Column("created", Float, nullable=False),
+    Column("claimed", Float),
+    Column("beat", BigInteger, nullable=False, default=0),
     Column("started", Float),
     Column("ended", Float),
     Column("outcome", String(12)),
+    Column("value", Float),  # that it brought; of a trial on several rungs, one per rung
+    Column("sem", Float),
+    Column("cost", Float),
+    Column("checkpoint", Text),
     Column("result_hash", String(64)),
     Column("result", Text),
     ForeignKeyConstraint(["study", "number"], ["trial.study", "trial.number"]),
     Index("attempt_by_trial", "study", "number"),
+    Index(
+        "attempt_open",
+        "study",
+        "token",
+        sqlite_where=text("outcome IS NULL"),
+        postgresql_where=text("outcome IS NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+report = Table(
+    "report",
+    metadata,
+    Column("study", ForeignKey("study.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("token", Integer, primary_key=True),
+    Column("step", Float, primary_key=True),
+    Column("value", Float),  # NULL is NaN, which SQLite cannot hold
+    Column("seq", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    ForeignKeyConstraint(["study", "token"], ["attempt.study", "attempt.token"]),
+    Index("report_by_seq", "study", "seq"),
+    sqlite_with_rowid=False,
+)
+
+driver = Table(
+    "driver",
+    metadata,
+    Column("study", ForeignKey("study.id"), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("epoch", Integer, nullable=False),  # counts its registrations
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("beat", BigInteger, nullable=False, default=0),
+    Column("capacity", Integer, nullable=False, default=0),
+    Column("created", Float, nullable=False),
+    Column("ended", Float),
+    sqlite_with_rowid=False,
 )
 
 event = Table(
@@ -126,12 +196,21 @@ event = Table(
     Column("token", Integer),
     Column("payload", Text, nullable=False, default="{}"),
     Column("ask_key", String(200)),  # of an ask that can be repeated: its payload names the trials
+    Column("call", String(16)),  # which call made it: whose COMMIT went unanswered finds itself here
     Column("created", Float, nullable=False),
-    UniqueConstraint("study", "ask_key"),
+    Index(
+        "event_by_ask_key",
+        "study",
+        "ask_key",
+        unique=True,
+        sqlite_where=text("ask_key IS NOT NULL"),
+        postgresql_where=text("ask_key IS NOT NULL"),
+    ),
+    sqlite_with_rowid=False,
 )
 
 # MIGRATIONS[n] turns a store of version n into one of version n + 1, inside one transaction.
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {}
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: steps.from_1_to_2}
 
 
 def prepare(

@@ -7,27 +7,30 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from smbo.errors import AlreadyTold, StoreError, StoreUnavailable, UnknownStudy
-from smbo.store import asking, schema, telling
+from smbo.store import asking, leases, rungs, schema, telling
 from smbo.store.budget import Budget, Spent
 from smbo.store.connect import connect, is_temporary
-from smbo.store.log import note, spent
+from smbo.store.log import note, spent, trial_row
 from smbo.store.records import (
     AttemptOutcome,
     AttemptRecord,
+    DriverRecord,
     Place,
+    ReportRecord,
     Result,
     StudyRecord,
     check_name,
     dump_json,
     load_trial,
 )
-from smbo.trials import Trial
+from smbo.trials import Trial, TrialState
 
 
 class SqlStore:
@@ -183,8 +186,8 @@ class SqlStore:
     ) -> Trial:
         """Record a result at a point that was never asked for, as a trial of its own."""
         with self._writing() as connection:
-            number = telling.take_number(connection, study)
-            return telling.add(connection, study, params, seed_of(number), number, result)
+            number = telling.add(connection, study, [params], [result], seed_of)
+            return load_trial(trial_row(connection, study, number))
 
     def requeue(
         self,
@@ -210,6 +213,94 @@ class SqlStore:
             query = query.where(attempt.c.outcome.is_(None))
         with self._reading() as connection:
             return [_attempt_record(row) for row in connection.execute(query)]
+
+    # --- rungs: see ``smbo.store.rungs``
+
+    def report(self, study: int, number: int, token: int, step: float, value: float) -> bool:
+        """Write an intermediate value down; return whether its attempt is to go on."""
+        with self._writing() as connection:
+            return rungs.report(connection, study, number, token, step, value)
+
+    def reports(self, study: int, cursor: int = 0, *, number: int | None = None) -> list[ReportRecord]:
+        """Return the reports after a sequence number, in their order."""
+        with self._reading() as connection:
+            return rungs.reports(connection, study, cursor, number)
+
+    def pause(
+        self, study: int, number: int, token: int, result: Result, place: Place = telling.NOWHERE
+    ) -> Trial:
+        """Record the value at the end of a rung (a PAUSED result, with its checkpoint) as ``tell`` does."""
+        assert result.state is TrialState.PAUSED
+        return self.tell(study, number, token, result, place)
+
+    def promote(self, study: int, number: int, fidelity: float, rung: int, **decision: Any) -> Trial:
+        """Let a paused trial wait for its next rung; ``decision``: priority, why, epoch."""
+        with self._writing() as connection:
+            return rungs.promote(connection, study, number, fidelity, rung, **decision)
+
+    def prune(
+        self, study: int, number: int, token: int, value: float | None = None, **decision: Any
+    ) -> Trial:
+        """End a trial that is not worth going on with; ``decision``: why, epoch."""
+        with self._writing() as connection:
+            return rungs.prune(connection, study, number, token, value, **decision)
+
+    # --- leases: see ``smbo.store.leases``
+
+    def register_driver(self, study: int, driver: str, host: str, pid: int, capacity: int) -> DriverRecord:
+        """Write a driver down, under the next epoch if it was there before."""
+        with self._writing() as connection:
+            return leases.register_driver(connection, study, driver, host, pid, capacity)
+
+    def beat_driver(self, study: int, driver: str, capacity: int | None = None) -> int | None:
+        """Count one beat of a driver; return the counter, None if it is not registered."""
+        with self._writing() as connection:
+            return leases.beat_driver(connection, study, driver, capacity)
+
+    def end_driver(self, study: int, driver: str) -> None:
+        """Note that a driver has left in good order, and give up its lead."""
+        with self._writing() as connection:
+            leases.end_driver(connection, study, driver)
+
+    def drivers(self, study: int) -> list[DriverRecord]:
+        """Return all drivers that ever registered, by their ids."""
+        with self._reading() as connection:
+            return leases.drivers(connection, study)
+
+    def lead(self, study: int, driver: str, over: int | None = None) -> int | None:
+        """Return the epoch in which a driver leads, None if another does; ``over``: one seen dead."""
+        with self._writing() as connection:
+            return leases.lead(connection, study, driver, over)
+
+    def leader(self, study: int) -> tuple[str | None, int]:
+        """Return who leads (None if nobody does) and the epoch of the latest leadership."""
+        with self._reading() as connection:
+            return leases.leader(connection, study)
+
+    def claim(
+        self,
+        study: int,
+        number: int,
+        token: int,
+        driver: str | None = None,
+        job: str | None = None,
+        place: Place = telling.NOWHERE,
+    ) -> bool:
+        """Begin the execution of an attempt; return whether this caller may."""
+        with self._writing() as connection:
+            return leases.claim(connection, study, number, token, driver, job, place)
+
+    def hold_attempts(self, study: int, driver: str, jobs: Mapping[int, str | None]) -> None:
+        """Note which driver holds attempts (by token), and the back end's keys of them."""
+        with self._writing() as connection:
+            leases.hold_attempts(connection, study, driver, jobs)
+
+    def beat_attempts(self, study: int, beats: Mapping[int, int | None]) -> dict[int, int]:
+        """Move attempts' counters on (to a number, or by one); return those of the open ones."""
+        with self._writing() as connection:
+            return leases.beat_attempts(connection, study, beats)
+
+    # --- the change feed
 
     def events(self, study: int, cursor: int = 0) -> Sequence[Row[Any]]:
         """Return the change feed after ``cursor``: rows of the event table."""
@@ -274,14 +365,10 @@ def _study_record(row: Row[Any] | None) -> StudyRecord:
 
 
 def _attempt_record(row: Row[Any]) -> AttemptRecord:
+    columns = {name: value for name, value in row._mapping.items() if name in _ATTEMPT_FIELDS}
     return AttemptRecord(
-        token=row.token,
-        number=row.number,
-        owner=row.owner,
-        outcome=None if row.outcome is None else AttemptOutcome(row.outcome),
-        host=row.host,
-        pid=row.pid,
-        created=row.created,
-        started=row.started,
-        ended=row.ended,
+        **{**columns, "outcome": None if row.outcome is None else AttemptOutcome(row.outcome)}
     )
+
+
+_ATTEMPT_FIELDS = frozenset(each.name for each in fields(AttemptRecord))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
 from smbo.errors import AlreadyTold, UnknownTrial
 from smbo.store import schema
-from smbo.store.log import change_attempt, change_trial, note, take, trial_row
+from smbo.store.log import change_attempt, event_row, lock, move_trial, note, take, trial_row
 from smbo.store.records import (
     LOST,
     AttemptOutcome,
@@ -33,7 +34,8 @@ def tell(
 
     ``token`` None stands for the latest attempt.  The same result of the same attempt may be told
     any number of times.  The first result counts, also when it comes after its attempt had been
-    given up for lost; a failure does not, once the trial runs anew under another token.
+    given up for lost; a failure does not, once the trial runs anew under another token.  A value
+    at the end of a rung (PAUSED) is a result like others, of the attempts at that rung alone.
 
     Returns:
         AlreadyTold, to be raised once the transaction is through, when the trial has another
@@ -42,19 +44,18 @@ def tell(
     Raises:
         UnknownTrial: there is no such trial, or no such attempt at it.
     """
+    lock(connection, study)
     trial = trial_row(connection, study, number)
-    attempt = _attempt_row(connection, study, trial, token)
+    attempt = attempt_row(connection, study, trial, token)
     digest = result.hash()
     if attempt is None:  # a point of one's own, told without being asked for
         return _repeat_or_refusal(trial, digest)
     if attempt.result_hash is not None and attempt.outcome != AttemptOutcome.DUPLICATE.value:
         return load_trial(trial) if attempt.result_hash == digest else _refusal(trial)
 
-    is_current = attempt.token == trial.token
-    is_late = attempt.outcome is not None
     place_columns = _place_columns(place)
-    if _counts(trial, result, is_current, is_late):
-        return _record(connection, study, trial, attempt, result, place_columns)
+    if _counts(trial, attempt, result):
+        return _record(connection, study, trial, attempt, result, digest, place_columns)
     if not result.is_lost and attempt.result_hash is None:
         change_attempt(
             connection,
@@ -66,12 +67,17 @@ def tell(
             **place_columns,
         )
         note(connection, study, "duplicate", number, attempt.token)
-    if TrialState(trial.state).is_final and result.state is TrialState.COMPLETE:
+    if _is_settled(trial, attempt) and result.is_measured:
         return _refusal(trial)
     return load_trial(trial)
 
 
-def _attempt_row(connection: Connection, study: int, trial: Row[Any], token: int | None) -> Row[Any] | None:
+def attempt_row(connection: Connection, study: int, trial: Row[Any], token: int | None) -> Row[Any] | None:
+    """Return the row of an attempt at a trial; None stands for the latest, if it has any.
+
+    Raises:
+        UnknownTrial: the trial has no such attempt.
+    """
     if token is None:
         token = trial.token
     if token is None:
@@ -85,21 +91,25 @@ def _attempt_row(connection: Connection, study: int, trial: Row[Any], token: int
     return row
 
 
-def _counts(trial: Row[Any], result: Result, is_current: bool, is_late: bool) -> bool:
-    """Return whether a result moves its trial on.
+def _is_settled(trial: Row[Any], attempt: Row[Any]) -> bool:
+    """Return whether the trial has what this attempt was made for."""
+    is_past = trial.state == TrialState.PAUSED.value or attempt.rung != trial.rung
+    return TrialState(trial.state).is_final or is_past
 
-    Args:
-        is_current: its attempt is the trial's latest.
-        is_late: its attempt has ended without a result already.
-    """
+
+def _counts(trial: Row[Any], attempt: Row[Any], result: Result) -> bool:
+    """Return whether a result moves its trial on."""
     state = TrialState(trial.state)
     if state.is_final:
         # the one way out of a final state: it was paid for
         was_lost = state is TrialState.FAILED and trial.reason == LOST
-        return was_lost and result.state is TrialState.COMPLETE
-    if result.state is TrialState.COMPLETE:
+        return was_lost and result.is_measured and bool(attempt.rung == trial.rung)
+    if _is_settled(trial, attempt):
+        return False
+    if result.is_measured:
         return True
-    return is_current and not (is_late and result.is_lost)
+    is_late = attempt.outcome is not None  # it has ended, without a result
+    return bool(attempt.token == trial.token) and not (is_late and result.is_lost)
 
 
 def _record(
@@ -108,26 +118,36 @@ def _record(
     trial: Row[Any],
     attempt: Row[Any],
     result: Result,
+    digest: str,
     place_columns: Mapping[str, Any],
 ) -> Trial:
     now = time.time()
-    token, number = attempt.token, trial.number
-    was_given_up = attempt.outcome is not None
-    seq = note(connection, study, result.state.value, number, token)
+    token = attempt.token
+    is_late = attempt.outcome is not None
+    columns = {**result.columns(), "token": token, "checkpoint": result.checkpoint or trial.checkpoint}
+    if result.state.is_final:
+        columns["finished"] = now
+    state = TrialState(columns.pop("state"))
     if token != trial.token and trial.state == TrialState.RUNNING.value:
         # a newer attempt runs for nothing now
         change_attempt(connection, study, trial.token, outcome=AttemptOutcome.CANCELLED.value, ended=now)
-    change_trial(connection, study, number, seq, token=token, finished=now, **result.columns())
-    # What is merely lost may still bring its result: no hash stands in its way.
+    seq = move_trial(connection, trial, state, state.value, token, columns)
     change_attempt(
         connection,
         study,
         token,
-        outcome=(AttemptOutcome.LATE if was_given_up else _outcome_of(result)).value,
-        result_hash=None if result.is_lost else result.hash(),
+        outcome=(AttemptOutcome.LATE if is_late else _outcome_of(result)).value,
+        # What is merely lost may still bring its result: no hash stands in its way.
+        result_hash=None if result.is_lost else digest,
+        # the trial's row has the result of its last rung only
+        result=_dump_result(result) if state is TrialState.PAUSED else attempt.result,
+        value=result.value,
+        sem=result.sem,
+        cost=result.cost,
+        checkpoint=result.checkpoint,
         **{"ended": now, **place_columns},
     )
-    return load_trial(trial_row(connection, study, number))
+    return load_trial(SimpleNamespace(**{**trial._mapping, **columns, "state": state.value, "seq": seq}))
 
 
 def _outcome_of(result: Result) -> AttemptOutcome:
@@ -154,49 +174,54 @@ def requeue(
     Raises:
         UnknownTrial: there is no such trial, or no such attempt at it.
     """
+    lock(connection, study)
     trial = trial_row(connection, study, number)
-    attempt = _attempt_row(connection, study, trial, token)
+    attempt = attempt_row(connection, study, trial, token)
     if attempt is None or attempt.outcome is not None:
         return load_trial(trial)
     columns = {"ended": time.time(), **_place_columns(place)}
     change_attempt(connection, study, token, outcome=outcome.value, **columns)
     if trial.token == token and trial.state == TrialState.RUNNING.value:
-        seq = note(connection, study, "waiting", number, token, {"outcome": outcome.value})
-        change_trial(connection, study, number, seq, state=TrialState.WAITING.value)
+        payload = {"outcome": outcome.value}
+        move_trial(connection, trial, TrialState.WAITING, "waiting", token, {}, payload)
     return load_trial(trial_row(connection, study, number))
 
 
 def add(
-    connection: Connection, study: int, params: Mapping[str, Any], seed: int, number: int, result: Result
-) -> Trial:
-    """Record a result at a point that was never asked for, as a trial of its own.
+    connection: Connection,
+    study: int,
+    points: Sequence[Mapping[str, Any]],
+    results: Sequence[Result],
+    seed_of: Callable[[int], int],
+) -> int:
+    """Record results at points that were never asked for, as trials of their own.
 
-    Args:
-        number: it gets; ``take``n in this transaction.
+    Returns:
+        The number of the first; the others follow it.
     """
     now = time.time()
-    seq = note(connection, study, "told", number)
-    connection.execute(
-        insert(schema.trial).values(
-            study=study,
-            number=number,
-            origin="told",
-            params=dump_json(params),
-            params_hash=params_hash(params),
-            seed=str(seed),
-            attempts=0,
-            seq=seq,
-            created=now,
-            finished=now,
+    taken = take(connection, study, numbers=len(points), seqs=len(points))
+    rows = [
+        {
+            "study": study,
+            "number": taken.number + index,
+            "origin": "told",
+            "params": dump_json(params),
+            "params_hash": params_hash(params),
+            "seed": str(seed_of(taken.number + index)),
+            "attempts": 0,
+            "checkpoint": result.checkpoint,
+            "seq": taken.seq + index,
+            "created": now,
+            "finished": now,
             **result.columns(),
-        )
-    )
-    return load_trial(trial_row(connection, study, number))
-
-
-def take_number(connection: Connection, study: int) -> int:
-    """Return the number of the next trial, which is thereby taken."""
-    return take(connection, study, "next_number")
+        }
+        for index, (params, result) in enumerate(zip(points, results, strict=True))
+    ]
+    events = [event_row(connection, study, row["seq"], "told", row["number"]) for row in rows]
+    connection.execute(insert(schema.trial), rows)
+    connection.execute(insert(schema.event), events)
+    return taken.number
 
 
 def _place_columns(place: Place) -> dict[str, Any]:

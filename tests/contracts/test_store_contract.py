@@ -10,14 +10,15 @@ import pytest
 from smbo.errors import AlreadyTold, BudgetExhausted, StoreError, StudyMismatch, UnknownStudy, UnknownTrial
 from smbo.store.asking import Asking
 from smbo.store.budget import Budget
-from smbo.store.records import AttemptOutcome, Result, StaleProposal
+from smbo.store.records import AttemptOutcome, Place, Result, StaleProposal
 from smbo.store.sql import SqlStore
 from smbo.trials import TrialState
 
 HOSTILE = ["; rm -rf", "$(touch x)", "../../x", "'); DROP TABLE trial; --", "x" * 10_240]
-COMPLETE, FAILED, RUNNING, WAITING = (
+COMPLETE, FAILED, PAUSED, RUNNING, WAITING = (
     TrialState.COMPLETE,
     TrialState.FAILED,
+    TrialState.PAUSED,
     TrialState.RUNNING,
     TrialState.WAITING,
 )
@@ -334,6 +335,201 @@ def test_studies_are_listed_and_found_by_name(store, study):
     with pytest.raises(UnknownStudy, match="no study 'c'"):
         store.study("c")
     assert store.create_study("s", {"other": 1}, "gp", 8, Budget(trials=1)).seed == 7
+
+
+# --- rungs, reports
+
+
+def rung_of(store, study, n=1):
+    return store.ask(study, request(store, n, fidelities=[1.0] * n, rungs=[0] * n))
+
+
+def paused(value: float, checkpoint: str | None = None) -> Result:
+    return Result(PAUSED, value=value, checkpoint=checkpoint)
+
+
+def test_a_paused_trial_is_promoted_and_goes_on_under_a_new_token(store, study):
+    trial = rung_of(store, study)[0]
+    assert (trial.fidelity, trial.rung) == (1.0, 0)
+    held = store.pause(study, 0, trial.token, paused(2.0, "there"))
+    assert (held.state, held.value, held.checkpoint) == (PAUSED, 2.0, "there")
+    assert store.ask(study, request(store))[0].number == 1  # what is paused is not asked for
+
+    assert store.promote(study, 0, 3.0, 1).state is WAITING
+    again = store.ask(study, request(store, points=[]))[0]
+    assert (again.number, again.fidelity, again.rung, again.checkpoint) == (0, 3.0, 1, "there")
+    assert again.token != trial.token
+    store.tell(study, 0, again.token, measured(1.0))
+    first, last = store.attempts(study, number=0)
+    assert (first.outcome, first.rung, first.value, first.checkpoint) == (
+        AttemptOutcome.PAUSED,
+        0,
+        2.0,
+        "there",
+    )
+    assert (last.outcome, last.rung, last.value) == (AttemptOutcome.COMPLETE, 1, 1.0)
+
+
+def test_a_promotion_happens_once_and_only_upwards_from_a_pause(store, study):
+    trial = rung_of(store, study)[0]
+    with pytest.raises(StoreError, match="running at rung 0; only a paused one"):
+        store.promote(study, 0, 3.0, 1)
+    store.pause(study, 0, trial.token, paused(2.0))
+    with pytest.raises(StoreError, match="upwards"):
+        store.promote(study, 0, 1.0, 0)
+    store.promote(study, 0, 3.0, 1)
+    before = store.study("s").last_seq
+    store.promote(study, 0, 3.0, 1)
+    assert store.study("s").last_seq == before
+
+
+def test_of_the_waiting_trials_the_highest_rung_goes_first_then_the_lowest_number(store, study):
+    trials = rung_of(store, study, 3)
+    store.requeue(study, 0, trials[0].token, AttemptOutcome.LOST)
+    for trial, rung in ((trials[1], 1), (trials[2], 2)):
+        store.pause(study, trial.number, trial.token, paused(1.0))
+        store.promote(study, trial.number, 3.0, rung)
+    asked = [store.ask(study, request(store, points=[]))[0].number for _ in range(3)]
+    assert asked == [2, 1, 0]
+
+
+def test_a_value_of_a_lower_rung_does_not_end_a_trial_on_a_higher_one(store, study):
+    lost = rung_of(store, study)[0]
+    store.requeue(study, 0, lost.token, AttemptOutcome.LOST)
+    again = store.ask(study, request(store, points=[]))[0]
+    store.pause(study, 0, again.token, paused(2.0))
+    store.promote(study, 0, 3.0, 1)
+    for result in (measured(9.0), paused(9.0)):
+        with pytest.raises(AlreadyTold):
+            store.tell(study, 0, lost.token, result)
+    assert (trials_of(store)[0].state, trials_of(store)[0].value) == (WAITING, 2.0)
+
+
+def test_a_late_value_of_the_same_rung_pauses_the_trial_and_frees_the_newer_attempt(store, study):
+    lost = rung_of(store, study)[0]
+    store.requeue(study, 0, lost.token, AttemptOutcome.LOST)
+    newer = store.ask(study, request(store, points=[]))[0]
+    assert store.pause(study, 0, lost.token, paused(2.0)).state is PAUSED
+    assert store.pause(study, 0, lost.token, paused(2.0)).state is PAUSED
+    outcomes = {each.token: each.outcome for each in store.attempts(study)}
+    assert outcomes == {lost.token: AttemptOutcome.LATE, newer.token: AttemptOutcome.CANCELLED}
+    with pytest.raises(AlreadyTold):
+        store.pause(study, 0, newer.token, paused(3.0))
+
+
+def test_a_pruned_trial_keeps_its_last_value_and_its_attempt_is_told_to_end(store, study):
+    trial = rung_of(store, study)[0]
+    assert store.report(study, 0, trial.token, 1, 5.0)
+    assert store.beat_attempts(study, {trial.token: None}) == {trial.token: 1}
+    pruned = store.prune(study, 0, trial.token, 5.0, why={"median": 1.0})
+    assert (pruned.state, pruned.value) == (TrialState.PRUNED, 5.0)
+    assert not store.report(study, 0, trial.token, 2, 4.0)
+    assert store.beat_attempts(study, {trial.token: None}) == {}
+    before = store.study("s").last_seq
+    store.prune(study, 0, trial.token, 5.0)
+    assert store.study("s").last_seq == before
+    with pytest.raises(AlreadyTold, match="ended as pruned"):
+        store.tell(study, 0, trial.token, measured(1.0))
+
+
+def test_a_report_is_kept_once_per_step_and_in_the_order_of_arrival(store, study):
+    first, second = rung_of(store, study, 2)
+    store.report(study, 1, second.token, 1, math.nan)
+    store.report(study, 0, first.token, 2, math.inf)
+    store.report(study, 0, first.token, 1, 0.5)
+    store.report(study, 0, first.token, 1, 99.0)
+    found = store.reports(study)
+    assert [(each.number, each.step) for each in found] == [(1, 1), (0, 2), (0, 1)]
+    assert math.isnan(found[0].value)
+    assert [each.value for each in found[1:]] == [math.inf, 0.5]
+    assert store.reports(study, found[1].seq) == found[2:]
+    assert store.reports(study, number=1)[0].token == second.token
+    assert [each.seq for each in store.events(study)] == list(range(1, store.study("s").last_seq + 1))
+
+
+def test_reports_of_unknown_attempts_and_at_no_step_are_refused(store, study):
+    first, second = rung_of(store, study, 2)
+    for number, token in ((0, second.token), (0, 99), (7, first.token)):
+        with pytest.raises(UnknownTrial):
+            store.report(study, number, token, 1, 0.5)
+    with pytest.raises(StoreError, match="step=nan"):
+        store.report(study, 0, first.token, math.nan, 0.5)
+
+
+# --- drivers, leases
+
+
+def test_a_token_is_claimed_once_and_not_after_it_was_given_up(store, study):
+    first, second = store.ask(study, request(store, 2))
+    assert store.claim(study, 0, first.token, "d", "job-0", Place(host="h", pid=3))
+    assert not store.claim(study, 0, first.token)
+    store.requeue(study, 1, second.token, AttemptOutcome.LOST)
+    assert not store.claim(study, 1, second.token)
+    with pytest.raises(UnknownTrial):
+        store.claim(study, 0, second.token)
+    record = store.attempts(study, number=0)[0]
+    assert (record.driver, record.job, record.host, record.pid, record.beat) == ("d", "job-0", "h", 3, 1)
+    assert record.claimed is not None
+
+
+def test_beats_move_counters_forward_only_and_of_open_attempts_only(store, study):
+    first, second = store.ask(study, request(store, 2))
+    assert store.beat_attempts(study, {first.token: 7, second.token: None}) == {
+        first.token: 7,
+        second.token: 1,
+    }
+    assert store.beat_attempts(study, {first.token: 5}) == {first.token: 7}
+    store.tell(study, 0, first.token, measured(1.0))
+    assert store.beat_attempts(study, {first.token: None, second.token: None, 99: 1}) == {second.token: 2}
+
+
+def test_attempts_are_held_by_a_driver_under_the_back_ends_key(store, study):
+    trial = ask_one(store, study)
+    store.hold_attempts(study, "d", {trial.token: "cluster.17"})
+    store.hold_attempts(study, "e", {trial.token: None})
+    record = store.attempts(study)[0]
+    assert (record.driver, record.job) == ("e", "cluster.17")
+
+
+def test_drivers_register_beat_and_leave(store, study):
+    assert store.register_driver(study, "a", "host", 12, 4).epoch == 1
+    assert store.beat_driver(study, "a", 6) == 1
+    assert store.beat_driver(study, "b") is None
+    assert store.register_driver(study, "a", "host", 13, 2).epoch == 2
+    store.register_driver(study, "b", "other", 14, 1)
+    store.end_driver(study, "b")
+    a, b = store.drivers(study)
+    assert (a.id, a.epoch, a.pid, a.capacity, a.beat, a.ended) == ("a", 2, 13, 2, 2, None)
+    assert b.ended is not None
+
+
+def test_one_driver_leads_and_is_replaced_only_by_who_saw_it_dead_first(store, study):
+    for name in "abc":
+        store.register_driver(study, name, "host", 1, 1)
+    assert store.lead(study, "nobody") is None
+    assert store.lead(study, "a") == 1
+    assert store.lead(study, "a") == 1
+    assert store.lead(study, "b") is None
+    assert store.lead(study, "b", over=1) == 2
+    assert store.lead(study, "c", over=1) is None  # b was faster
+    assert store.leader(study) == ("b", 2)
+    store.end_driver(study, "b")
+    assert store.lead(study, "b", over=2) is None  # it has left
+    assert store.lead(study, "c") == 3
+
+
+def test_a_driver_that_no_longer_leads_decides_nothing(store, study):
+    for name in "ab":
+        store.register_driver(study, name, "host", 1, 1)
+    old = store.lead(study, "a")
+    trial = rung_of(store, study)[0]
+    store.pause(study, 0, trial.token, paused(2.0))
+    new = store.lead(study, "b", over=old)
+    with pytest.raises(StoreError, match="led in epoch 1, the study is in epoch 2"):
+        store.promote(study, 0, 3.0, 1, epoch=old)
+    with pytest.raises(StoreError, match="led in epoch 1"):
+        store.prune(study, 0, trial.token, epoch=old)
+    assert store.promote(study, 0, 3.0, 1, epoch=new).state is WAITING
 
 
 @pytest.mark.parametrize(

@@ -136,23 +136,25 @@ def test_an_older_store_is_brought_up_one_version_at_a_time(tmp_path):
     SqlStore(url).close()
     steps = []
 
-    def to_two(connection):
+    now = schema.SCHEMA_VERSION
+
+    def first(connection):
         steps.append(1)
         connection.execute(text("ALTER TABLE study ADD COLUMN colour TEXT"))
 
-    def to_three(connection):
+    def second(connection):
         steps.append(2)
         connection.execute(text("UPDATE study SET colour = 'red'"))
 
     engine = connect(url, create=False)
     for _ in range(2):  # the second time there is nothing left to do
         with engine.connect() as connection, connection.execution_options(write=True).begin():
-            schema.prepare(connection, version=3, migrations={1: to_two, 2: to_three})
+            schema.prepare(connection, version=now + 2, migrations={now: first, now + 1: second})
     with engine.connect() as connection:
         versions = list(connection.scalars(text("SELECT version FROM schema_version ORDER BY version")))
     engine.dispose()
     assert steps == [1, 2]
-    assert versions == [1, 2, 3]
+    assert versions == [now, now + 1, now + 2]
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path):
@@ -167,7 +169,9 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
     with engine.connect() as connection:
         writer = connection.execution_options(write=True)
         with pytest.raises(RuntimeError), writer.begin():
-            schema.prepare(writer, version=2, migrations={1: breaks})
+            schema.prepare(
+                writer, version=schema.SCHEMA_VERSION + 1, migrations={schema.SCHEMA_VERSION: breaks}
+            )
     with engine.connect() as connection:
         columns = [row[1] for row in connection.execute(text("PRAGMA table_info(study)"))]
     engine.dispose()

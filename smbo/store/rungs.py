@@ -1,0 +1,151 @@
+"""Intermediate values, and what is decided on them: promotions and prunings."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from smbo.errors import StoreError
+from smbo.store import schema
+from smbo.store.leases import leader
+from smbo.store.log import change_attempt, lock, move_trial, note, trial_row
+from smbo.store.records import AttemptOutcome, ReportRecord, load_trial
+from smbo.store.telling import attempt_row
+from smbo.trials import Trial, TrialState
+
+_REPORT = schema.report.c
+
+
+def report(connection: Connection, study: int, number: int, token: int, step: float, value: float) -> bool:
+    """Write an intermediate value down; return whether its attempt is to go on.
+
+    The first value of a step stands; the same may be told any number of times.
+
+    Raises:
+        UnknownTrial: there is no such trial, or no such attempt at it.
+        StoreError: the step is no finite number.
+    """
+    if not math.isfinite(step):
+        raise StoreError(f"report: step={step!r}; a finite number is needed")
+    lock(connection, study)
+    attempt = attempt_row(connection, study, trial_row(connection, study, number), token)
+    assert attempt is not None
+    known = connection.scalar(
+        select(_REPORT.seq).where(
+            _REPORT.study == study, _REPORT.number == number, _REPORT.token == token, _REPORT.step == step
+        )
+    )
+    if known is None:
+        seq = note(connection, study, "report", number, token, {"step": step})
+        connection.execute(
+            insert(schema.report).values(
+                study=study,
+                number=number,
+                token=token,
+                step=step,
+                value=None if math.isnan(value) else value,
+                seq=seq,
+                created=time.time(),
+            )
+        )
+    return attempt.outcome is None
+
+
+def reports(connection: Connection, study: int, cursor: int, number: int | None) -> list[ReportRecord]:
+    """Return the reports after a sequence number in their order; of one trial, or of all."""
+    query = select(schema.report).where(_REPORT.study == study, _REPORT.seq > cursor).order_by(_REPORT.seq)
+    if number is not None:
+        query = query.where(_REPORT.number == number)
+    return [
+        ReportRecord(row.number, row.token, row.step, math.nan if row.value is None else row.value, row.seq)
+        for row in connection.execute(query)
+    ]
+
+
+def promote(
+    connection: Connection,
+    study: int,
+    number: int,
+    fidelity: float,
+    rung: int,
+    *,
+    priority: int | None = None,
+    why: Mapping[str, Any] | None = None,
+    epoch: int | None = None,
+) -> Trial:
+    """Let a paused trial wait for its next rung; the next ask restarts it there under a new token.
+
+    Deciding the same twice decides it once.
+
+    Args:
+        priority: among those that wait; by default the higher rung goes first.
+        why: the evidence, kept with the event.
+        epoch: of the caller's leadership; None where there is one driver only.
+
+    Raises:
+        StoreError: the trial is not paused below that rung, or another driver leads.
+    """
+    lock(connection, study)
+    trial = trial_row(connection, study, number)
+    is_paused = trial.state == TrialState.PAUSED.value
+    if trial.rung == rung and not is_paused:
+        return load_trial(trial)
+    _refuse_deposed(connection, study, epoch)
+    if not is_paused or (trial.rung is not None and rung <= trial.rung):
+        raise StoreError(
+            f"trial {number} is {trial.state} at rung {trial.rung}; only a paused one is promoted, upwards"
+        )
+    payload = {"fidelity": fidelity, "rung": rung, **(why or {})}
+    columns = {"fidelity": fidelity, "rung": rung, "priority": rung if priority is None else priority}
+    move_trial(connection, trial, TrialState.WAITING, "promoted", trial.token, columns, payload)
+    return load_trial(trial_row(connection, study, number))
+
+
+def prune(
+    connection: Connection,
+    study: int,
+    number: int,
+    token: int,
+    value: float | None = None,
+    *,
+    why: Mapping[str, Any] | None = None,
+    epoch: int | None = None,
+) -> Trial:
+    """End a trial that is not worth going on with; it keeps ``value``, or else the last that it came to.
+
+    Its attempt ends with it, which its next report or beat is told.  Does nothing when the
+    trial has ended, or runs under another token by now.
+
+    Raises:
+        UnknownTrial: there is no such trial, or no such attempt at it.
+        StoreError: another driver leads.
+    """
+    lock(connection, study)
+    trial = trial_row(connection, study, number)
+    attempt = attempt_row(connection, study, trial, token)
+    assert attempt is not None
+    if TrialState(trial.state).is_final or trial.token != token:
+        return load_trial(trial)
+    _refuse_deposed(connection, study, epoch)
+    now = time.time()
+    kept = trial.value if value is None else value
+    columns = {"value": kept, "finished": now}
+    move_trial(connection, trial, TrialState.PRUNED, "pruned", token, columns, why)
+    if attempt.outcome is None:
+        outcome = AttemptOutcome.PRUNED.value
+        change_attempt(connection, study, token, outcome=outcome, value=value, ended=now)
+    return load_trial(trial_row(connection, study, number))
+
+
+def _refuse_deposed(connection: Connection, study: int, epoch: int | None) -> None:
+    if epoch is None:
+        return
+    who, current = leader(connection, study)
+    if who is None or current != epoch:
+        raise StoreError(
+            f"this driver led in epoch {epoch}, the study is in epoch {current} by now; decide nothing more"
+        )
