@@ -142,6 +142,18 @@ class Source(Protocol):
         """Take an outcome down for good."""
         ...
 
+    def orphans(self) -> Sequence[Job]:
+        """Return jobs whose driver is gone, to be taken over; asked for again and again."""
+        ...
+
+    def prepare(self) -> bool:
+        """Think ahead where that pays; called often, whether a slot is free or not.
+
+        Returns:
+            Whether a job is being thought out, so that it pays to ask for it again soon.
+        """
+        ...
+
     def is_finished(self) -> bool:
         """Return whether no further job will come (those in flight may still be running)."""
         ...

@@ -12,6 +12,8 @@ from scheduler.errors import Unavailable
 from scheduler.jobs import Ending, Executor, Job, JobOutcome, Source
 from scheduler.patience import is_no_room
 
+_SOON_SECONDS = 0.01  # between looks for a job that is being thought out while a slot is free
+
 
 class Stop(IntEnum):
     """How urgently a run is asked to end; a higher value includes the lower ones."""
@@ -84,14 +86,14 @@ def run(
     stop: Callable[[], Stop] = never,
     on_progress: Callable[[Progress], None] = tell_nobody,
     poll_seconds: float = 0.5,
-    adopt: Sequence[Job] = (),
     trouble: Callable[[], str | None] = no_trouble,
 ) -> Summary:
     """Run jobs until the source is finished or a stop is asked for.
 
     Never more jobs are in flight than there are slots.  Each outcome is recorded with the source,
-    and the executor is told so, as soon as it is there, and a new job takes the slot.  While the
-    source is unavailable, or a disk is full, the run says so in its progress and goes on trying.
+    and the executor is told so, as soon as it is there, and a new job takes the slot.  Jobs whose
+    driver is gone are taken over, whenever the source comes to know of them.  While the source is
+    unavailable, or a disk is full, the run says so in its progress and goes on trying.
 
     Args:
         source, executor: where jobs come from and where they run.
@@ -99,13 +101,12 @@ def run(
         stop: asked again and again; see ``Stop``.
         on_progress: called when something changed.
         poll_seconds: longest wait before ``stop`` is asked again.
-        adopt: jobs that an earlier run of this source left in flight.
         trouble: asked again and again what stands in the way of those who evaluate, in words.
 
     Raises:
         Whatever the source raises but Unavailable.  The executor is left open.
     """
-    return _Run(source, executor, clock, stop, on_progress, poll_seconds, trouble).run(adopt)
+    return _Run(source, executor, clock, stop, on_progress, poll_seconds, trouble).run()
 
 
 class _Run:
@@ -136,11 +137,10 @@ class _Run:
         self._endings: dict[Ending, int] = {}
         self._stop = Stop.GO
         self._capacity = 0
+        self._is_preparing = False
         self._told: tuple[object, ...] | None = None
 
-    def run(self, adopt: Sequence[Job]) -> Summary:
-        self._flight.update({job.key: job for job in adopt})
-        self._executor.adopt(adopt)
+    def run(self) -> Summary:
         while (end := self._step()) is None:
             pass
         return Summary(end, dict(self._endings), self._clock() - self._began)
@@ -154,7 +154,7 @@ class _Run:
         if end is not None:
             return end
         self._report()
-        self._unrecorded += self._executor.poll(self._poll_seconds)
+        self._unrecorded += self._executor.poll(self._patience_seconds())
         self._unless_in_trouble(self._record_all)
         return None
 
@@ -180,8 +180,11 @@ class _Run:
         self._record_all()
         if self._stop is Stop.CANCEL:
             self._cancel_all()
+        self._is_preparing = False
         if self._stop is Stop.GO:
+            self._adopt(self._source.orphans())
             self._start_jobs()
+            self._is_preparing = self._source.prepare()
         if not self._flight:
             if self._stop is not Stop.GO:
                 return RunEnd.CANCELLED if self._cancelled else RunEnd.DRAINED
@@ -189,12 +192,24 @@ class _Run:
                 return RunEnd.FINISHED
         return None
 
+    def _patience_seconds(self) -> float:
+        """Return how long to wait for an outcome: not long while a free slot waits for a job."""
+        is_soon = self._is_preparing and self._capacity > len(self._flight)
+        return min(self._poll_seconds, _SOON_SECONDS) if is_soon else self._poll_seconds
+
+    def _adopt(self, jobs: Sequence[Job]) -> None:
+        strange = [job for job in jobs if job.key not in self._flight]
+        if strange:
+            self._flight.update({job.key: job for job in strange})
+            self._executor.adopt(strange)
+
     def _start_jobs(self) -> None:
         self._capacity = self._executor.capacity()
         free = self._capacity - len(self._flight)
-        # one at a time: the first free slot must not wait until the last one's job is thought out
+        # the source gives fewer where each is thought out: the first free slot should not have to
+        # wait for the last one's job
         while free > 0 and not self._source.is_finished():
-            jobs = self._source.next_jobs(1)
+            jobs = self._source.next_jobs(free)
             if not jobs:
                 return
             for job in jobs:

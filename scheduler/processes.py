@@ -40,6 +40,12 @@ class ProcessName:
         """Whether the process still runs; only meaningful where ``is_here``."""
         return start_time(self.pid) == self.started
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the process is held by a signal or a debugger; only meaningful where ``is_here``."""
+        fields = _stat_fields(self.pid)
+        return fields is not None and fields[0] in (b"T", b"t")
+
 
 def this_process() -> ProcessName:
     """Return the name of the calling process."""
@@ -60,13 +66,20 @@ def process_name(pid: int) -> ProcessName:
 
 def start_time(pid: int) -> float | None:
     """Return when a process started, in the kernel's own count, or None if it is gone (or a zombie)."""
+    fields = _stat_fields(pid)
+    if fields is None:
+        return _start_time_elsewhere(pid) if not os.path.isdir("/proc/self") else None
+    return None if fields[0] in (b"Z", b"X") else float(fields[19])
+
+
+def _stat_fields(pid: int) -> list[bytes] | None:
+    """Return what the kernel says of a process, from its state on; None if it cannot say."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
-        return _start_time_elsewhere(pid) if not os.path.isdir("/proc/self") else None
+        return None
     # the program's name is in brackets and may hold anything, brackets too: count from the last one
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    return None if fields[0] in (b"Z", b"X") else float(fields[19])
+    return stat[stat.rindex(b")") + 2 :].split()
 
 
 def _start_time_elsewhere(pid: int) -> float | None:

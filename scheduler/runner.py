@@ -8,14 +8,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 from scheduler.errors import SpoolError
 from scheduler.execute import execute
 from scheduler.jobs import Ending, Job, JobOutcome, Target
+from scheduler.lease import BEATS_PER_LEASE
+from scheduler.outbox import Outbox
 from scheduler.patience import insist
-from scheduler.spool import Spool
 
 Isolation: TypeAlias = Literal["auto", "thread", "process"]
 
@@ -27,58 +27,34 @@ class Receipt(StrEnum):
     CLAIMED_ALREADY = "claimed already"
 
 
-class Outbox(Protocol):
-    """Where a runner claims its jobs and leaves its outcomes (``Spool`` is one)."""
-
-    def claim(self, job: Job) -> bool:
-        """Take a job; return False if it was taken before."""
-        ...
-
-    def attempt_folder(self, job: Job) -> Path:
-        """Return a new, empty folder for the execution."""
-        ...
-
-    def beat(self, job: Job, count: int) -> None:
-        """Show that the job is being worked on."""
-        ...
-
-    def is_asked_to_end(self, job: Job) -> bool:
-        """Return whether the job is to end before it is done."""
-        ...
-
-    def write(self, outcome: JobOutcome) -> None:
-        """Keep an outcome for good."""
-        ...
-
-    def abandon(self, job: Job) -> None:
-        """Give a claimed job up without an outcome."""
-        ...
-
-
 @dataclass(frozen=True)
 class Runner:
     """Runs jobs wherever it is sent.  It pickles.
 
     Args:
         target: what to call.
-        spool: folder of the spool.
+        outbox: where jobs are claimed and outcomes left.
         isolation: "thread" calls the target where the runner is called; "process" in a warm
             child process, so that it can be ended; "auto" in a child if the job has limits.
-        beat_seconds: how often to show a sign of life; well under the readers' lease.
+        beat_seconds: how often to show a sign of life; None for a quarter of the outbox's lease.
     """
 
     target: Target
-    spool: Path
+    outbox: Outbox
     isolation: Isolation = "auto"
-    beat_seconds: float = 15.0
+    beat_seconds: float | None = None
 
     def __call__(self, job: Job) -> str:
         """Run a job, unless somebody has claimed it; return a Receipt's value."""
-        return run_job(self.target, job, Spool(self.spool), self.isolation, self.beat_seconds).value
+        return run_job(self.target, job, self.outbox, self.isolation, self.beat_seconds).value
 
 
 def run_job(
-    target: Target, job: Job, outbox: Outbox, isolation: Isolation = "auto", beat_seconds: float = 15.0
+    target: Target,
+    job: Job,
+    outbox: Outbox,
+    isolation: Isolation = "auto",
+    beat_seconds: float | None = None,
 ) -> Receipt:
     """Claim a job, run it, and make its outcome durable.
 
@@ -90,7 +66,7 @@ def run_job(
     if not insist(lambda: outbox.claim(job)):
         return Receipt.CLAIMED_ALREADY
     try:
-        with _counted(job), _beating(job, outbox, beat_seconds):
+        with _counted(job), _beating(job, outbox, beat_seconds or outbox.lease_seconds / BEATS_PER_LEASE):
             outcome = _run(target, job, outbox, isolation)
             insist(lambda: _write(outbox, outcome))
     except BaseException:

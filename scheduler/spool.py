@@ -18,12 +18,15 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from scheduler import plain
 from scheduler.errors import SpoolError
 from scheduler.jobs import Job, JobOutcome
+from scheduler.lease import DEFAULT_LEASE_SECONDS, Beats
+from scheduler.outbox import Claim
 from scheduler.patience import full_disk, insist
 from scheduler.processes import ProcessName, this_process
 
@@ -34,28 +37,15 @@ _BEATLESS_SECONDS = 1.0  # between claim and first beat lie two writes
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9]{1,18}-[0-9]{1,18}")
 
 
-@dataclass(frozen=True)
-class Claim:
-    """Who runs what.
-
-    Attributes:
-        key: of the job.
-        owner: the process that runs it; None if the file does not say (it was cut short).
-        revoked: whether it was claimed only so that nobody runs it.
-    """
-
-    key: str
-    owner: ProcessName | None
-    revoked: bool = False
-
-
 class Spool:
     """A spool folder; made, for the owner's eyes alone, if it is not there.
 
     Args:
         folder: on a disk that everybody who runs its jobs can reach.
-        lease_seconds: how long a beat on another machine may stand still before its execution
-            counts as dead; here we look at the process itself.
+        lease_seconds: how long a beat may stand still before its execution counts as dead.  On
+            this machine we look at the process itself: one that is gone is dead at once, and one
+            that computes is alive, even where C code holds the interpreter and no beat gets
+            through; only one that is held by a signal is judged by its beat.
         clock: monotonic seconds of this process, by which beats are judged: what the other
             machine's clock says plays no part.
 
@@ -64,15 +54,25 @@ class Spool:
     """
 
     def __init__(
-        self, folder: str | Path, *, lease_seconds: float = 60.0, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: str | Path,
+        *,
+        lease_seconds: float = DEFAULT_LEASE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = Path(folder).absolute()
         self.lease_seconds = lease_seconds
-        self._clock = clock
-        self._beats_seen: dict[str, tuple[bytes, float]] = {}
+        self._beats = Beats(lease_seconds, clock)
         _make_private(self.folder)
         for name in ("outcomes", "claims", "beats", "cancels", "attempts"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"folder": self.folder, "lease_seconds": self.lease_seconds}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # on the worker: the folder is made there if need be, and its clock is the worker's
+        self.__init__(state["folder"], lease_seconds=state["lease_seconds"])  # type: ignore[misc]
 
     def claim(self, job: Job) -> bool:
         """Take a job for this process; return whether it was still to be had."""
@@ -102,20 +102,21 @@ class Spool:
     def is_alive(self, claim: Claim) -> bool:
         """Return whether a claim's owner is still at work, as far as can be seen from here.
 
-        An owner on another machine is taken for alive until this object has itself watched its
-        beat stand still for ``lease_seconds``; so ask again.
+        A beat counts as dead once this object has itself watched it stand still for
+        ``lease_seconds``; so ask again.
         """
         if claim.revoked:
             return False
-        is_here = claim.owner is not None and claim.owner.is_here
-        if claim.owner is not None and is_here and not claim.owner.is_alive:
+        owner = claim.owner if claim.owner is not None and claim.owner.is_here else None
+        if owner is not None and not owner.is_alive:
             return False
         try:
             beat = (self.folder / "beats" / claim.key).read_bytes()
         except FileNotFoundError:
             # never begun, given up or discarded; or claimed this very moment
-            return self._still_for(claim.key, b"") < _BEATLESS_SECONDS
-        return is_here or self._still_for(claim.key, beat) < self.lease_seconds
+            return self._beats.still_for(claim.key, b"") < _BEATLESS_SECONDS
+        is_still = self._beats.is_still(claim.key, beat)
+        return (owner is not None and not owner.is_stopped) or not is_still
 
     def beat(self, job: Job, count: int) -> None:
         """Show that a claimed job is being worked on: ``count`` must differ from call to call."""
@@ -180,20 +181,11 @@ class Spool:
         for name in ("beats", "cancels"):
             (self.folder / name / key).unlink(missing_ok=True)
         (self.folder / "outcomes" / f"{key}.json").unlink(missing_ok=True)
-        self._beats_seen.pop(key, None)
+        self._beats.forget(key)
 
     def trouble(self) -> str | None:
         """Return in words why outcomes cannot be kept at present, None if they can."""
         return full_disk(self.folder)
-
-    def _still_for(self, key: str, beat: bytes) -> float:
-        """Return for how many seconds this object has seen a beat unchanged."""
-        now = self._clock()
-        seen, since = self._beats_seen.get(key, (None, now))
-        if beat != seen:
-            self._beats_seen[key] = (beat, now)
-            return 0.0
-        return now - since
 
     def _claim(self, job: Job, *, revoked: bool) -> bool:
         key = _key(job)

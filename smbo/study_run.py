@@ -80,7 +80,6 @@ def run_study(
             clock=clock,
             stop=stop or never,
             on_progress=on_progress or tell_nobody,
-            adopt=source.left_behind(),
             trouble=outbox.trouble,
         )
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -33,6 +34,8 @@ _TIME_STEP_SECONDS = 5.0
 # them one after the other are no chance; lost trials are not counted by the budget of trials, and
 # without this limit such a run would never end.
 _MOST_LOST_IN_A_ROW = 3
+
+_LOOK_SECONDS = 1.0  # between looks for drivers that are gone
 
 _OWNER = "run "
 
@@ -125,6 +128,8 @@ class StudySource:
         self._deadline = None if timeout_seconds is None else clock() + timeout_seconds
         self._owner = owner_text(this_process())
         self._started: set[int] = set()
+        self._given: set[int] = set()
+        self._next_look = -math.inf
         self._lost_in_a_row = 0
         self._is_space_used_up = False
         self._timed_until = clock()
@@ -135,7 +140,8 @@ class StudySource:
     def next_jobs(self, n: int) -> Sequence[Job]:
         """Return jobs of at most n trials: waiting ones first, then new ones within the budget."""
         waiting = sum(trial.state is TrialState.WAITING for trial in self._study.trials)
-        count = min(n, waiting) if waiting else min(n, self._room())
+        # one at a time: the first free slot should not wait until the last one's point is found
+        count = min(1, waiting or self._room(), n)
         if count == 0 or self._why_over() is not None:
             return ()
         try:
@@ -146,6 +152,7 @@ class StudySource:
             self._is_space_used_up = True
             return ()
         self._started.update(trial.number for trial in trials)
+        self._given.update(trial.token for trial in trials if trial.token is not None)
         return [self.job(trial) for trial in trials]
 
     @_in_the_loops_words
@@ -168,6 +175,10 @@ class StudySource:
     def is_finished(self) -> bool:
         """Return whether no further job will come."""
         return self.why() is not None
+
+    def prepare(self) -> bool:
+        """Return False: each trial is thought out when it is asked for."""
+        return False
 
     # --- what the shell around it asks for
 
@@ -198,16 +209,19 @@ class StudySource:
             resources=self._resources,
         )
 
-    def left_behind(self) -> list[Job]:
+    def orphans(self) -> list[Job]:
         """Return jobs in flight whose driver is gone, to be watched until their fate is known.
 
         A driver on this machine that lives keeps its own; trials asked for by hand are nobody's.
         """
+        if self._clock() < self._next_look:
+            return []
+        self._next_look = self._clock() + _LOOK_SECONDS
         trials = {trial.number: trial for trial in self._study.trials}
         return [
             self.job(replace(trials[attempt.number], token=attempt.token))
             for attempt in self._study.store.attempts(self._study.id, is_open=True)
-            if _is_orphan(attempt)
+            if _is_orphan(attempt) and attempt.token not in self._given
         ]
 
     def add_time(self, at_least: float = 0.0) -> None:

@@ -9,6 +9,7 @@ process is at work, and what it left.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +24,8 @@ from distributed.comm import CommClosedError
 from scheduler.errors import ClusterError
 from scheduler.executors.watch import verdict
 from scheduler.jobs import Ending, Job, JobOutcome, Target
+from scheduler.outbox import Outbox
 from scheduler.runner import Isolation, Receipt, Runner
-from scheduler.spool import Spool
 
 _CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
 _SCAN_SECONDS = 0.5  # between looks at what no future tells of
@@ -53,7 +54,7 @@ class DaskExecutor:
     Args:
         client: synchronous; it is not closed here (those that ``reconnect`` makes are).
         target: what to call; it must pickle, and its modules must be there on the workers.
-        spool: in a folder that the workers reach under the same path.
+        spool: that the workers reach too: a folder under the same path, or what else there is.
         isolation, beat_seconds: as for ``Runner``.
         resources: Dask worker resources that each job occupies, besides its own.
         reconnect: makes a new client once this one has closed for good; without it that is an
@@ -65,10 +66,10 @@ class DaskExecutor:
         self,
         client: Client,
         target: Target,
-        spool: Spool,
+        spool: Outbox,
         *,
         isolation: Isolation = "auto",
-        beat_seconds: float = 15.0,
+        beat_seconds: float | None = None,
         resources: Mapping[str, float] | None = None,
         reconnect: Callable[[], Client] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -77,13 +78,12 @@ class DaskExecutor:
             raise ClusterError("the Dask client is asynchronous; give one made with asynchronous=False")
         self._client = client
         self._own_client: Client | None = None
-        self._runner = Runner(target, spool.folder, isolation, beat_seconds)
+        self._runner = Runner(target, spool, isolation, beat_seconds)
         self._spool = spool
         self._resources = dict(resources or {})
         self._reconnect = reconnect
         self._clock = clock
         self._flights: dict[str, _Flight] = {}
-        self._unsettled: set[str] = set()
         self._ready: list[JobOutcome] = []
         self._woken: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
         self._next_scan = 0.0
@@ -104,8 +104,19 @@ class DaskExecutor:
         if self._capacity == 0 or now >= self._capacity_until:
             self._capacity_until = now + _CAPACITY_SECONDS
             workers = self._client.scheduler_info()["workers"].values()
-            self._capacity = sum(slots(worker, self._resources) for worker in workers)
+            total = sum(slots(worker, self._resources) for worker in workers)
+            # one even where others hold all: Dask gives it the next slot that is free, so that a
+            # driver that comes later gets its turn
+            self._capacity = min(total, max(1, total - self._n_of_others()))
         return self._capacity
+
+    def _n_of_others(self) -> int:
+        """Return how many slots other drivers, or other people's tasks, hold at the moment."""
+        try:
+            keys = itertools.chain.from_iterable(self._client.processing().values())
+            return sum(str(key) not in self._flights for key in keys)
+        except (OSError, RuntimeError, TimeoutError):
+            return 0  # the connection is going; the next look will know
 
     def submit(self, job: Job) -> None:
         """Send a job to the cluster."""
@@ -155,7 +166,6 @@ class DaskExecutor:
     def settle(self, outcome: JobOutcome) -> None:
         """Drop an outcome that is recorded."""
         self._spool.discard(outcome)
-        self._unsettled.discard(outcome.job.key)
 
     def cancel(self, job: Job) -> None:
         """Take a job back if it has not started, else ask it to end.
@@ -227,10 +237,10 @@ class DaskExecutor:
         )
 
     def _scan(self) -> None:
-        """Look for outcomes and for deaths that no future told of."""
-        for outcome in self._spool.pending():
-            if outcome.job.key not in self._unsettled:
-                self._deliver(outcome)
+        """Look for outcomes and for deaths that no future told of, of our own jobs.
+
+        The spool may hold other drivers' outcomes too, which are theirs to record.
+        """
         for flight in list(self._flights.values()):
             # a job that Dask still holds and nobody has claimed may yet start
             if flight.future is None or self._spool.claim_of(flight.job) is not None:
@@ -243,7 +253,6 @@ class DaskExecutor:
 
     def _deliver(self, outcome: JobOutcome) -> None:
         self._flights.pop(outcome.job.key, None)
-        self._unsettled.add(outcome.job.key)
         self._ready.append(outcome)
 
     def _connect_again(self) -> None:

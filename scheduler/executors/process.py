@@ -13,9 +13,10 @@ from scheduler.child import close_children
 from scheduler.errors import SchedulerError
 from scheduler.executors.watch import lost, verdict
 from scheduler.jobs import Job, JobOutcome, Target
+from scheduler.outbox import Claim, Outbox
 from scheduler.processes import this_process
 from scheduler.runner import run_job
-from scheduler.spool import Claim, Spool
+from scheduler.spool import Spool
 
 _SCAN_SECONDS = 0.5  # between looks at adopted jobs
 
@@ -29,13 +30,13 @@ class ProcessExecutor:
         spool: where outcomes are kept until they are recorded; a temporary folder if None.
     """
 
-    def __init__(self, target: Target, n_workers: int, spool: Spool | None = None) -> None:
+    def __init__(self, target: Target, n_workers: int, spool: Outbox | None = None) -> None:
         if n_workers < 1:
             raise SchedulerError(f"n_workers is {n_workers}; at least one is needed")
         self._target = target
         self._n_workers = n_workers
         self._temporary = None if spool else tempfile.TemporaryDirectory(prefix="spool-")
-        self._spool = spool or Spool(self._temporary.name if self._temporary else "")
+        self._spool: Outbox = spool or Spool(self._temporary.name if self._temporary else "")
         # a thread for each child, which does nothing but wait for it
         self._threads = ThreadPoolExecutor(n_workers, thread_name_prefix="child")
         self._running: dict[str, Job] = {}

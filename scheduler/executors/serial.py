@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 from scheduler.executors.watch import verdict
 from scheduler.jobs import Ending, Job, JobOutcome, Target
+from scheduler.outbox import Claim, Outbox
 from scheduler.processes import this_process
 from scheduler.runner import Isolation, run_job
-from scheduler.spool import Claim, Spool
+from scheduler.spool import Spool
 
 
 class SerialExecutor:
@@ -27,14 +28,14 @@ class SerialExecutor:
     def __init__(
         self,
         target: Target,
-        spool: Spool | None = None,
+        spool: Outbox | None = None,
         *,
         isolation: Isolation = "auto",
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._target = target
         self._temporary = None if spool else tempfile.TemporaryDirectory(prefix="spool-")
-        self._spool = spool or Spool(self._temporary.name if self._temporary else "")
+        self._spool: Outbox = spool or Spool(self._temporary.name if self._temporary else "")
         self._isolation = isolation
         self._sleep = sleep
         self._waiting: deque[Job] = deque()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scheduler.jobs import Ending, Job, JobOutcome
+from scheduler.outbox import Claim, Outbox
 from scheduler.patience import is_no_room
-from scheduler.spool import Claim, Spool
 
 
 def verdict(
-    job: Job, spool: Spool, is_alive: Callable[[Claim], bool] | None = None, *, why: str | None = None
+    job: Job, outbox: Outbox, is_alive: Callable[[Claim], bool] | None = None, *, why: str | None = None
 ) -> JobOutcome | None:
     """Return a job's outcome, LOST if nobody runs it or ever will, None while somebody does.
 
@@ -18,24 +18,24 @@ def verdict(
 
     Args:
         job: an execution of which no more is heard.
-        spool: where it would claim and leave its outcome.
-        is_alive: whether a claim's owner is at work; the spool's own judgement if None.
+        outbox: where it would claim and leave its outcome.
+        is_alive: whether a claim's owner is at work; the outbox's own judgement if None.
         why: what is known about the loss, for the outcome's error.
     """
-    claim = spool.claim_of(job)
+    claim = outbox.claim_of(job)
     if claim is None:
         try:
-            is_ours = spool.revoke(job)
+            is_ours = outbox.revoke(job)
         except OSError as error:
             if is_no_room(error):
                 return None  # ask again
             raise
         # if it is not, it was claimed a moment ago
         return lost(job, "it never started" if why is None else why) if is_ours else None
-    if (is_alive or spool.is_alive)(claim):
-        return spool.read(job)
+    if (is_alive or outbox.is_alive)(claim):
+        return outbox.read(job)
     # read after the look at the process: it may have finished in between, and then have ended
-    return spool.read(job) or lost(job, _where(claim) if why is None else f"{why} ({_where(claim)})")
+    return outbox.read(job) or lost(job, _where(claim) if why is None else f"{why} ({_where(claim)})")
 
 
 def lost(job: Job, error: str) -> JobOutcome:

@@ -112,8 +112,8 @@ class CheckBook:
         self._running = self._earlier_tokens(stored)
         self._n_lost: dict[int, int] = {}
 
-    def left_in_flight(self) -> list[Job]:
-        """Return the jobs that an earlier run started and did not see the end of."""
+    def orphans(self) -> list[Job]:
+        """Return the jobs under way; those that an earlier run started are to be taken over."""
         return [self._job(number, token) for number, token in sorted(self._running.items())]
 
     def next_jobs(self, n: int) -> Sequence[Job]:
@@ -147,6 +147,10 @@ class CheckBook:
     def is_finished(self) -> bool:
         """Return whether every check is done or running."""
         return all(i in self._entries or i in self._running for i in range(len(self._checks)))
+
+    def prepare(self) -> bool:
+        """Return False: a check needs no thought."""
+        return False
 
     @property
     def n_wanted(self) -> int:

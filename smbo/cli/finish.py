@@ -112,7 +112,7 @@ def _run_checks(errand: Errand, book: CheckBook) -> bool:
             click.echo(f"checked {book.n_done} of {book.n_wanted}")
 
     try:
-        summary = run(book, executor, stop=errand.signals, on_progress=tell, adopt=book.left_in_flight())
+        summary = run(book, executor, stop=errand.signals, on_progress=tell)
     finally:
         executor.close()
     if summary.end is RunEnd.LEFT:

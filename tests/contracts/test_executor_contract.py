@@ -202,6 +202,12 @@ def test_the_loop_runs_any_number_of_jobs(executor):
         def is_finished(self):
             return self.given == 8
 
+        def orphans(self):
+            return []
+
+        def prepare(self):
+            return False
+
     source = Source()
     assert run(source, executor).end is RunEnd.FINISHED
     assert source.values == {number: number**2 for number in range(8)}

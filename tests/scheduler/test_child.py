@@ -214,7 +214,7 @@ def test_a_runner_travels(spool, make_job):
     import pickle
 
     job = make_job()
-    runner = pickle.loads(pickle.dumps(Runner(target, spool.folder)))
+    runner = pickle.loads(pickle.dumps(Runner(target, spool)))
     assert runner(job) == Receipt.DONE
     assert runner(job) == Receipt.CLAIMED_ALREADY
     assert spool.read(job).result == {"pid": os.getpid()}

@@ -64,6 +64,12 @@ class Requeuing:
     def is_finished(self):
         return self.unfinished == 0
 
+    def orphans(self):
+        return []
+
+    def prepare(self):
+        return False
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -97,13 +97,27 @@ def test_a_job_that_has_not_started_is_cancelled_at_once_and_never_runs(client, 
     assert not spool.claim(job)
 
 
-def test_a_late_outcome_of_a_job_that_was_given_up_is_delivered(client, spool, make_job):
-    late = make_job()
-    run_job(target, late, spool)
+def test_outcomes_of_other_drivers_in_the_same_spool_are_left_to_them(client, spool, make_job):
+    others, ours = make_job(), make_job()
+    run_job(target, others, spool)
     executor = DaskExecutor(client, target, spool)
-    (outcome,) = poll_until(executor)
-    assert outcome.job == late
-    assert executor.poll(0.01) == []
+    executor.submit(ours)
+    assert [outcome.job for outcome in poll_until(executor)] == [ours]
+    assert executor.poll(0.6) == []
+    assert [outcome.job for outcome in spool.pending()] == [others, ours]
+
+
+def test_two_drivers_share_the_slots_of_one_cluster(cluster, client, spool, make_job):
+    with Client(cluster, set_as_default=False) as other_client:
+        first, second = (DaskExecutor(each, target, spool) for each in (client, other_client))
+        assert first.capacity() == 2
+        for _ in range(2):
+            first.submit(make_job(seconds=1.5))
+        while len([key for keys in client.processing().values() for key in keys]) < 2:
+            time.sleep(0.01)
+        assert second.capacity() == 1  # its turn comes next
+        assert first.capacity() == 2  # its own jobs are no others'
+        assert len(poll_until(first)) + len(poll_until(first)) == 2
 
 
 def test_jobs_that_were_not_started_are_taken_back_on_closing(client, spool, make_job):

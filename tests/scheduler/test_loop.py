@@ -81,6 +81,12 @@ class CountingSource:
     def is_finished(self):
         return self.given >= self.n
 
+    def orphans(self):
+        return []
+
+    def prepare(self):
+        return False
+
 
 @pytest.fixture
 def clock():
@@ -168,12 +174,36 @@ def test_a_stop_is_never_taken_back(clock):
 
 
 def test_adopted_jobs_take_slots_and_are_recorded(clock):
-    adopted = [Job("tune", 100, 100, {}), Job("tune", 101, 101, {})]
     source, executor = CountingSource(1), ScriptedExecutor(clock, script=[[], [101], [0], [100]])
-    run(source, executor, clock=clock, adopt=adopted)
+    left = iter([[Job("tune", 100, 100, {}), Job("tune", 101, 101, {})]])
+    source.orphans = lambda: next(left, [])
+    run(source, executor, clock=clock)
     assert executor.adopted == [100, 101]
     assert source.recorded == [101, 0, 100]
     assert executor.most_running == 2
+
+
+def test_jobs_whose_driver_dies_later_are_taken_over_too_and_each_once(clock):
+    source, executor = CountingSource(4), ScriptedExecutor(clock)
+    source.orphans = lambda: [Job("tune", 100, 100, {})] if clock.now == 1.0 else []
+    run(source, executor, clock=clock)
+    assert executor.adopted == [100]
+    assert sorted(source.recorded) == [0, 1, 2, 3, 100]
+    assert executor.most_running == 2
+
+
+def test_while_a_job_is_thought_out_the_loop_looks_again_soon_and_only_then(clock):
+    class Thinker(CountingSource):
+        def next_jobs(self, n):
+            return super().next_jobs(n) if clock.now >= 0.05 else []
+
+        def prepare(self):
+            return clock.now < 0.05
+
+    source = Thinker(1)
+    run(source, ScriptedExecutor(clock, script=[[]] * 5), clock=clock)
+    assert source.recorded == [0]
+    assert 0.5 < clock.now < 0.6  # five short looks, then one wait for the job
 
 
 def test_a_source_that_is_dry_for_now_is_asked_again(clock):
@@ -205,7 +235,7 @@ def test_progress_tells_of_every_outcome_and_of_every_change_once(clock):
     reports = []
     run(CountingSource(2), ScriptedExecutor(clock, script=[[], [], [0], [1]]), on_progress=reports.append)
     assert [report.latest.job.number for report in reports if report.latest] == [0, 1]
-    assert [len(report.running) for report in reports] == [1, 2, 1, 0]
+    assert [len(report.running) for report in reports] == [2, 1, 0]
 
 
 def test_an_error_of_the_source_ends_the_run(clock):

@@ -79,6 +79,12 @@ class Endless:
     def is_finished(self):
         return False
 
+    def orphans(self):
+        return []
+
+    def prepare(self):
+        return False
+
 
 def drive(spool, seconds, processes, signals):
     """Run the driver in a terminal's own process group, and press Ctrl-C that often."""

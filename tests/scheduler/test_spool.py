@@ -189,8 +189,8 @@ def test_on_another_machine_the_beat_decides_by_our_own_clock(tmp_path, make_job
     spool.beat(job, 1)
     now[0] = 100
     assert spool.is_alive(far)  # it moved: the lease begins anew when we see it
-    now[0] = 159
-    assert spool.is_alive(far)
+    for now[0] in (125, 150, 159):
+        assert spool.is_alive(far)
     now[0] = 161
     assert not spool.is_alive(far)
 

@@ -59,7 +59,7 @@ def test_a_killed_confirmation_goes_on_where_it_was(book):
         first.record(done(job, value=job.number))
     second = book()
     assert second.n_done == 3
-    (left,) = second.left_in_flight()
+    (left,) = second.orphans()
     assert left.number == 3
     assert [job.number for job in second.next_jobs(9)] == [4, 5]
     second.record(JobOutcome(left, Ending.LOST, reason="lost"))

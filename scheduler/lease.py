@@ -1,0 +1,56 @@
+"""Who still lives, by beats: counters that must be seen to stand still before they mean a death."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+DEFAULT_LEASE_SECONDS = 60.0
+
+# A beat comes so many times in a lease: two may be late, or fail, and nobody is taken for dead.
+BEATS_PER_LEASE = 4
+
+
+@dataclass
+class _Seen:
+    """A beat as it was last seen: since when it is the same, and when it was last looked at."""
+
+    beat: bytes | int
+    since: float
+    looked: float
+
+
+class Beats:
+    """Beats as this process has itself watched them, by its own clock.
+
+    What other hosts' clocks say plays no part, and neither does time in which nobody looked: who
+    was stopped for an hour, or suspended together with those that it watches, starts anew.
+
+    Args:
+        lease_seconds: for how long a beat may stand still.
+        clock: monotonic seconds of this process.
+    """
+
+    def __init__(self, lease_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.lease_seconds = lease_seconds
+        self._clock = clock
+        self._seen: dict[str, _Seen] = {}
+
+    def still_for(self, key: str, beat: bytes | int) -> float:
+        """Return for how many seconds a beat has been watched and not moved; ask often."""
+        now = self._clock()
+        seen = self._seen.get(key)
+        if seen is None or seen.beat != beat or now - seen.looked > self.lease_seconds / 2:
+            self._seen[key] = _Seen(beat, now, now)
+            return 0.0
+        seen.looked = now
+        return now - seen.since
+
+    def is_still(self, key: str, beat: bytes | int) -> bool:
+        """Return whether a beat has been watched standing still for the lease."""
+        return self.still_for(key, beat) >= self.lease_seconds
+
+    def forget(self, key: str) -> None:
+        """Drop what was seen of a beat."""
+        self._seen.pop(key, None)
