@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
-import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from objectives import template
-from objectives.process import Ended, run
+from objectives.leavings import bad, outcome_of, parsed, printable, read_bounded
+from objectives.process import Bounds, Ended, run
+from objectives.progress import Follower
 from smbo.problem import Context, EvaluationFailed, ObjectiveError, Outcome
 
 __all__ = ["Command"]
@@ -36,9 +38,13 @@ _KEPT_ENVIRONMENT = (
     "MKL_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
 )
-_PLACEHOLDERS = ("params", "result", "folder", "seed", "fidelity")
+_PLACEHOLDERS = ("params", "result", "folder", "seed", "fidelity", "reports", "checkpoint")
+_PARAMS, _RESULT, _REPORTS = "params.json", "result.json", "progress.jsonl"
 _RESULT_LIMIT_BYTES = 10_000_000
 _TAIL_CHARACTERS = 2_000
+
+# What a program says on stderr when the kernel refuses it memory within its address space.
+_NO_MEMORY = re.compile(rb"MemoryError|bad_alloc|[Cc]annot allocate memory|[Oo]ut of memory")
 
 
 class Command:
@@ -48,17 +54,27 @@ class Command:
         argv: the program and its arguments, one list element each; there is no shell.  In an element,
             ``{x}`` is the value of parameter x, ``{params}`` the path of a JSON file with all of them,
             ``{result}`` the path where the program leaves its result, ``{folder}`` a folder of its own,
-            ``{seed}`` and ``{fidelity}`` what they say; ``{{x}}`` is the three characters.  All of it is in
-            the environment too, as SMBO_PARAM_x, SMBO_PARAMS, SMBO_RESULT, SMBO_FOLDER, SMBO_SEED,
-            SMBO_FIDELITY.
+            ``{seed}`` and ``{fidelity}`` what they say, ``{reports}`` the path of a file for intermediate
+            values, ``{checkpoint}`` the folder of an earlier attempt to go on from (empty if there is
+            none); ``{{x}}`` is the three characters.  All of it is in the environment too, as
+            SMBO_PARAM_x, SMBO_PARAMS, SMBO_RESULT, SMBO_FOLDER, SMBO_SEED, SMBO_FIDELITY,
+            SMBO_REPORTS, SMBO_CHECKPOINT; what there is not, is not set.
         result: "file" for JSON at ``{result}``, "stdout" for JSON in the last line printed: a number, or an
             object with "value", "sem", "cost", "outputs", "outputs_variance" and any metrics.
-        timeout_seconds: of one run; then the whole process group gets SIGTERM and, after
+        timeout_seconds: of one run; then the program and all that it started get SIGTERM and, after
             ``grace_seconds``, SIGKILL.
         env: variables to set, beside the few that are handed on.
         keep_env: names of further variables to hand on.
         cwd: where the program runs; the current folder if None (in a job: the job file's folder).
         log_limit_bytes: how much of stdout and of stderr is kept in files in the attempt's folder.
+        output_limit_bytes: how much may be printed at all; then the run is ended.
+        memory_bytes: for the program and all that it started, together; then the run is ended.
+        address_space_bytes, file_bytes, cpu_seconds: of each process, held by the kernel.
+        processes: how many there may be at a time; with more the run is ended.
+
+    Intermediate values: each line ``{"step": 3, "value": 0.25}`` that the program adds to ``{reports}`` is
+    handed to ``context.report`` while it runs; if that asks for an end, the program is ended as at a
+    timeout, so it may save its state on SIGTERM.
 
     Raises:
         ObjectiveError: a setting that makes no sense, or a program that is not there.
@@ -75,6 +91,12 @@ class Command:
         keep_env: Sequence[str] = (),
         cwd: str | None = None,
         log_limit_bytes: int = 10_000_000,
+        output_limit_bytes: int | None = None,
+        memory_bytes: int | None = None,
+        address_space_bytes: int | None = None,
+        file_bytes: int | None = None,
+        cpu_seconds: float | None = None,
+        processes: int | None = None,
     ) -> None:
         self._argv = _strings("argv", argv)
         if not self._argv:
@@ -83,14 +105,20 @@ class Command:
         if result not in ("file", "stdout"):
             raise ObjectiveError(f"command: result is {result!r}; write 'file' or 'stdout'")
         self._result = result
-        self._timeout_seconds = (
-            None if timeout_seconds is None else _number("timeout_seconds", timeout_seconds)
+        self._bounds = Bounds(
+            timeout_seconds=_number("timeout_seconds", timeout_seconds),
+            grace_seconds=_number("grace_seconds", grace_seconds) or 0.0,
+            log_limit_bytes=_whole("log_limit_bytes", log_limit_bytes) or 0,
+            output_limit_bytes=_whole("output_limit_bytes", output_limit_bytes),
+            memory_bytes=_whole("memory_bytes", memory_bytes),
+            address_space_bytes=_whole("address_space_bytes", address_space_bytes),
+            file_bytes=_whole("file_bytes", file_bytes),
+            cpu_seconds=_number("cpu_seconds", cpu_seconds),
+            processes=_whole("processes", processes),
         )
-        self._grace_seconds = _number("grace_seconds", grace_seconds)
         self._env = _variables(env or {})
         self._keep_env = _strings("keep_env", keep_env)
         self._cwd = Path(cwd) if cwd is not None else Path.cwd()
-        self._log_limit_bytes = int(_number("log_limit_bytes", log_limit_bytes))
         if not self._cwd.is_dir():
             raise ObjectiveError(f"command: cwd is {str(cwd)!r}, which is no folder")
         self._program = self._find_program()
@@ -99,39 +127,47 @@ class Command:
         """Run the program at a point and return what it measured.
 
         Raises:
-            EvaluationFailed: it ended with an error or took too long, left no result or one that is no
-                number; the reason holds the end of its stderr.
+            EvaluationFailed: it ended with an error, took too long or used too much, left no result or
+                one that is no number; the message holds the end of its stderr.
             ObjectiveError: the template names what the point does not have.
         """
         with _folder(context) as folder:
-            params_path, result_path = folder / "params.json", folder / "result.json"
-            values = _values(params, context, folder, params_path, result_path, self._argv)
+            values = _values(params, context, folder, self._argv)
             arguments = template.fill(self._argv[1:], values)
             environment = self._environment(params, values)
-            params_path.write_text(_json(params), encoding="utf-8")
-            result_path.unlink(missing_ok=True)
-            ended = self._run([self._program, *arguments], environment, folder)
-            if ended.timed_out:
-                raise EvaluationFailed(
-                    f"timeout: {self._argv[0]} still ran after {self._timeout_seconds:g} s{_tail(ended)}"
-                )
-            if ended.code != 0:
-                raise EvaluationFailed(f"{_how(ended.code)} of {self._argv[0]}{_tail(ended)}")
-            return _outcome(_last_line(ended) if self._result == "stdout" else _read(result_path, ended))
+            (folder / _PARAMS).write_text(_json(params), encoding="utf-8")
+            for name in (_RESULT, _REPORTS):
+                (folder / name).unlink(missing_ok=True)
+            follower = Follower(folder / _REPORTS, context.report)
+            ended = self._run([self._program, *arguments], environment, folder, follower)
+            self._check(ended)
+            follower.look(is_over=True)
+            return outcome_of(_last_line(ended) if self._result == "stdout" else _read(folder, ended))
 
-    def _run(self, argv: list[str], environment: Mapping[str, str], folder: Path) -> Ended:
+    def _run(
+        self, argv: list[str], environment: Mapping[str, str], folder: Path, follower: Follower
+    ) -> Ended:
         try:
             return run(
                 argv,
                 env=environment,
                 cwd=self._cwd,
                 logs=folder,
-                log_limit_bytes=self._log_limit_bytes,
-                timeout_seconds=self._timeout_seconds,
-                grace_seconds=self._grace_seconds,
+                bounds=self._bounds,
+                on_look=follower.look,
             )
         except OSError as error:  # too long an argument list, no memory, a script without an interpreter
-            raise EvaluationFailed(f"start: {self._argv[0]} cannot be run: {error}") from error
+            story = f"start: {self._argv[0]} cannot be run: {error}"
+            raise EvaluationFailed(story, reason="cannot-start") from error
+
+    def _check(self, ended: Ended) -> None:
+        """Raise EvaluationFailed unless the program ended by itself and well."""
+        if ended.ended_by is None and ended.code == 0:
+            return
+        reason, told = _why(ended, self._bounds)
+        if ended.left:
+            told += f", and could not be ended whole (processes {', '.join(map(str, ended.left))} still run)"
+        raise EvaluationFailed(f"{self._argv[0]} {told}{_tail(ended)}", reason=reason)
 
     def _environment(self, params: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
         kept = {
@@ -139,7 +175,9 @@ class Command:
         }
         told = {f"SMBO_PARAM_{name}": template.text(value) for name, value in params.items()}
         told |= {
-            f"SMBO_{name.upper()}": template.text(values[name]) for name in _PLACEHOLDERS if name in values
+            f"SMBO_{name.upper()}": template.text(values[name])
+            for name in _PLACEHOLDERS
+            if values.get(name, "") != ""
         }
         return _variables({**kept, **self._env, **told}, EvaluationFailed)
 
@@ -167,20 +205,16 @@ def _folder(context: Context) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _values(
-    params: Mapping[str, Any],
-    context: Context,
-    folder: Path,
-    params_path: Path,
-    result_path: Path,
-    argv: Sequence[str],
-) -> dict[str, Any]:
+def _values(params: Mapping[str, Any], context: Context, folder: Path, argv: Sequence[str]) -> dict[str, Any]:
     """Return what placeholders stand for."""
     own: dict[str, Any] = {
-        "params": str(params_path),
-        "result": str(result_path),
+        "params": str(folder / _PARAMS),
+        "result": str(folder / _RESULT),
+        "reports": str(folder / _REPORTS),
         "folder": str(folder),
         "seed": context.seed,
+        # empty, not missing: the first attempt of a trial has nothing to go on from
+        "checkpoint": "" if context.checkpoint is None else str(context.checkpoint),
     }
     if context.fidelity is not None:
         own["fidelity"] = context.fidelity
@@ -204,75 +238,47 @@ def _json(params: Mapping[str, Any]) -> str:
 def _last_line(ended: Ended) -> Any:
     lines = ended.stdout_tail.decode("utf-8", errors="replace").strip().splitlines()
     if not lines:
-        raise EvaluationFailed(f"result: nothing was printed{_tail(ended)}")
-    return _parsed(lines[-1], "the last line printed")
+        raise bad(f"nothing was printed{_tail(ended)}")
+    return parsed(lines[-1], "the last line printed")
 
 
-def _read(path: Path, ended: Ended) -> Any:
+def _read(folder: Path, ended: Ended) -> Any:
     try:
-        # a link or a pipe that the program left must not make us read, or wait for, something else
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        content = read_bounded(folder / _RESULT, _RESULT_LIMIT_BYTES)
     except FileNotFoundError:
-        raise EvaluationFailed(f"result: the program left no file {path.name}{_tail(ended)}") from None
-    except OSError as error:
-        raise EvaluationFailed(f"result: {path.name} cannot be read: {error}") from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise EvaluationFailed(f"result: {path.name} is not a regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(_RESULT_LIMIT_BYTES + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > _RESULT_LIMIT_BYTES:
-        raise EvaluationFailed(f"result: {path.name} has more than {_RESULT_LIMIT_BYTES} bytes")
-    return _parsed(content.decode("utf-8", errors="replace"), path.name)
+        raise bad(f"the program left no file {_RESULT}{_tail(ended)}") from None
+    return parsed(content.decode("utf-8", errors="replace"), _RESULT)
 
 
-def _parsed(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise EvaluationFailed(f"result: {what} is no JSON ({error}): {_printable(text[:200])}") from None
-
-
-def _outcome(result: Any) -> Outcome:
-    """Return a program's result, a number or an object, as an outcome."""
-    if not isinstance(result, dict):
-        return Outcome(value=_measured("value", result))
-    known = {name: _measured(name, result[name]) for name in ("value", "sem", "cost") if name in result}
-    vectors = {
-        name: _vector(name, result[name]) for name in ("outputs", "outputs_variance") if name in result
-    }
-    metrics = {
-        name: _measured(name, value)
-        for name, value in result.items()
-        if name not in known and name not in vectors
-    }
-    return Outcome(**known, **vectors, metrics=metrics)  # type: ignore[arg-type]
-
-
-def _vector(name: str, values: Any) -> Any:
-    if not isinstance(values, list):
-        raise EvaluationFailed(f"result: {name} is no list of numbers")
-    return [_measured(name, value) for value in values]
-
-
-def _measured(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise EvaluationFailed(
-            f"result: {_printable(name[:80])} is {_printable(repr(value)[:200])}, not a number"
-        )
-    try:
-        return float(value)
-    except OverflowError:
-        raise EvaluationFailed(f"result: {_printable(name[:80])} is too large for a number") from None
+def _why(ended: Ended, bounds: Bounds) -> tuple[str, str]:
+    """Return a word for how a program failed, and how to say so."""
+    match ended.ended_by:
+        case "timeout":
+            return "timeout", f"still ran after {bounds.timeout_seconds:g} s"
+        case "memory":
+            return "memory", f"used more than {bounds.memory_bytes} bytes of memory"
+        case "output":
+            return "output-cap", f"printed more than {bounds.output_limit_bytes} bytes"
+        case "processes":
+            return "process-limit", f"started more than {bounds.processes} processes"
+    if ended.code == -signal.SIGXCPU:
+        return "timeout", f"used more than {bounds.cpu_seconds} s of processor time"
+    if ended.code == -signal.SIGXFSZ:
+        return "output-cap", f"wrote a file of more than {bounds.file_bytes} bytes"
+    how = _how(ended.code)
+    if ended.code == -signal.SIGKILL and ended.kernel_killed:
+        return "memory", f"was killed ({how}) when the machine ran out of memory"
+    is_bounded = bounds.address_space_bytes is not None or bounds.memory_bytes is not None
+    if is_bounded and _NO_MEMORY.search(ended.stderr_tail[-_TAIL_CHARACTERS:]):
+        return "memory", f"ended for want of memory ({how})"
+    return how, f"ended with {how}"
 
 
 def _how(code: int) -> str:
     if code > 0:
-        return f"exit code {code}"
+        return f"exit {code}"
     try:
-        return f"signal {signal.Signals(-code).name}"
+        return signal.Signals(-code).name
     except ValueError:
         return f"signal {-code}"
 
@@ -280,12 +286,7 @@ def _how(code: int) -> str:
 def _tail(ended: Ended) -> str:
     """Return the end of what was printed to stderr, to be put behind a message."""
     text = ended.stderr_tail.decode("utf-8", errors="replace").strip()[-_TAIL_CHARACTERS:]
-    return f"; stderr ends: {_printable(text)}" if text else ""
-
-
-def _printable(text: str) -> str:
-    """Return text without the control characters that could act on a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return f"; stderr ends: {printable(text)}" if text else ""
 
 
 def _strings(name: str, values: Sequence[str]) -> list[str]:
@@ -315,7 +316,16 @@ def _variables(env: Mapping[str, Any], error: type[Exception] = ObjectiveError) 
     return dict(env)
 
 
-def _number(name: str, value: float) -> float:
+def _number(name: str, value: float | None) -> float | None:
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ObjectiveError(f"command: {name} is {value!r}; write a number above 0")
     return float(value)
+
+
+def _whole(name: str, value: int | None) -> int | None:
+    number = _number(name, value)
+    if number is not None and number != int(number):
+        raise ObjectiveError(f"command: {name} is {value!r}; write a whole number")
+    return None if number is None else int(number)

@@ -1,21 +1,55 @@
-"""One program in a process group of its own: bounded in time, and in what it may print."""
+"""One program, bounded in time and in what it may use, and ended with all that it started.
+
+The work is done by ``objectives.warden``, a process of ours that lives for as long as this one.
+"""
 
 from __future__ import annotations
 
+import array
+import atexit
 import contextlib
+import json
 import os
-import signal
+import socket
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-__all__ = ["Ended", "run"]
+__all__ = ["Bounds", "Ended", "run"]
 
-_CHUNK_BYTES = 65_536
-_DRAIN_SECONDS = 5.0  # for what is still in the pipes once the group is dead
+_LOOK_SECONDS = 0.2  # between two calls of on_look
+_REPORT_SECONDS = 10.0  # beyond the grace: for a supervisor to end everything and say so
+
+_START = "import sys; sys.path.insert(0, sys.argv.pop(2)); from objectives.warden import main; main()"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one run may use; None means no limit.
+
+    Attributes:
+        timeout_seconds: of wall time; then the program, and all that it started, get SIGTERM.
+        grace_seconds: from then until SIGKILL.
+        log_limit_bytes: how much of each stream is kept; the rest is dropped.
+        output_limit_bytes: how much may be printed at all, both streams together.
+        memory_bytes: of the program and all that it started, together: watched every 0.05 s.
+        address_space_bytes, file_bytes, cpu_seconds: of each process, by the kernel's own limits.
+        processes: how many there may be at a time, itself included.
+    """
+
+    timeout_seconds: float | None = None
+    grace_seconds: float = 5.0
+    log_limit_bytes: int = 10_000_000
+    output_limit_bytes: int | None = None
+    memory_bytes: int | None = None
+    address_space_bytes: int | None = None
+    file_bytes: int | None = None
+    cpu_seconds: float | None = None
+    processes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -24,14 +58,25 @@ class Ended:
 
     Attributes:
         code: exit code, or minus the number of the signal that ended it.
-        timed_out: whether it was ended because its time was up.
+        ended_by: why it was ended: "timeout", "memory", "output", "processes", "asked"; None if it
+            ended by itself.
+        kernel_killed: whether the kernel killed a process for want of memory meanwhile.
+        left: processes that could not be ended: another user's, or deaf in a system call.
         stdout_tail, stderr_tail: the last 64 kB of each, or less.
+        seconds: wall time.
     """
 
     code: int
-    timed_out: bool
+    ended_by: str | None
+    kernel_killed: bool
+    left: tuple[int, ...]
     stdout_tail: bytes
     stderr_tail: bytes
+    seconds: float
+
+
+def nothing() -> None:
+    """Do nothing."""
 
 
 def run(
@@ -40,111 +85,138 @@ def run(
     env: Mapping[str, str],
     cwd: Path,
     logs: Path,
-    log_limit_bytes: int,
-    timeout_seconds: float | None,
-    grace_seconds: float,
+    bounds: Bounds,
+    on_look: Callable[[], None] = nothing,
 ) -> Ended:
-    """Run a program without a shell, and leave nothing of its process group behind.
+    """Run a program without a shell, and leave nothing of it behind, whatever it started.
 
     What it prints goes to ``stdout.txt`` and ``stderr.txt`` in ``logs``, as far as the limit; the program
-    is never blocked by having printed too much.  When its time is up the group gets SIGTERM, and
-    SIGKILL when the grace is over.
+    is never blocked by having printed too much.
+
+    Args:
+        on_look: called five times a second while it runs; if it raises, the program is asked to
+            end (SIGTERM, grace, SIGKILL) and the exception goes on.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: it cannot be started, or the process that watches it died.
     """
-    process = subprocess.Popen(
-        list(argv),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=cwd,
-        env=dict(env),
-        start_new_session=True,
+    order = {
+        **asdict(bounds),
+        "argv": list(argv),
+        "env": dict(env),
+        "cwd": str(cwd),
+        "logs": [str(logs / "stdout.txt"), str(logs / "stderr.txt")],
+    }
+    with _supervisor() as connection:
+        connection.sendall(json.dumps(order).encode() + b"\n")
+        report = _wait(connection, bounds.grace_seconds, on_look)
+    if "error" in report:
+        raise OSError(report["errno"], report["error"])
+    stdout, stderr = (tail.encode("latin-1") for tail in report["tails"])
+    return Ended(
+        report["code"],
+        report["ended_by"],
+        report["kernel_killed"],
+        tuple(report["left"]),
+        stdout,
+        stderr,
+        report["seconds"],
     )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    pumps = [
-        _Pump(process.stdout, logs / "stdout.txt", log_limit_bytes),
-        _Pump(process.stderr, logs / "stderr.txt", log_limit_bytes),
-    ]
+
+
+def _wait(connection: socket.socket, grace_seconds: float, on_look: Callable[[], None]) -> dict[str, Any]:
+    """Return the supervisor's report."""
+    received = b""
+    connection.settimeout(None if on_look is nothing else _LOOK_SECONDS)
     try:
-        with _guard(process.pid):
-            timed_out = _wait(process, timeout_seconds, grace_seconds)
-    finally:
-        # also after a normal end, and when this process is interrupted: children may have stayed
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
-        tails = [pump.finish() for pump in pumps]
-    return Ended(process.returncode, timed_out, *tails)
+        while not received.endswith(b"\n"):
+            chunk = _received(connection)
+            if chunk is None:
+                on_look()
+            elif not chunk:
+                raise _WardenDied("the process that watched over it was killed, and it was ended with it")
+            else:
+                received += chunk
+    except _WardenDied:
+        raise
+    except BaseException:
+        # pruned, interrupted: the program goes first, so that nothing of it is left when this returns
+        with contextlib.suppress(OSError):
+            connection.sendall(b"end\n")
+            connection.settimeout(grace_seconds + _REPORT_SECONDS)
+            while _received(connection):
+                pass
+        raise
+    report: dict[str, Any] = json.loads(received)
+    return report
 
 
-@contextlib.contextmanager
-def _guard(group: int) -> Iterator[None]:
-    """While the block runs, see to it that the group does not outlive this process.
+class _WardenDied(OSError):
+    """There is nobody left to end the program politely."""
 
-    Whoever ends this process with SIGKILL, a limit on the evaluation for one, does not reach the
-    program's group.  So a shell waits for the end of a pipe that only we hold open, and ends the
-    group then.
-    """
-    guard = subprocess.Popen(
-        ["/bin/sh", "-c", 'read -r _; kill -KILL "-$1"', "sh", str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+
+def _received(connection: socket.socket) -> bytes | None:
+    """Return what came, nothing at the end, None if nothing comes in time."""
     try:
-        yield
-    finally:
-        # before the pipe is closed: by then the group's number may be another's
-        guard.kill()
-        guard.wait()
-        assert guard.stdin is not None
-        guard.stdin.close()
+        return connection.recv(1 << 20)
+    except TimeoutError:
+        return None
+    except ConnectionError:
+        return b""
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_seconds: float | None, grace_seconds: float) -> bool:
-    """Wait for the program to end; return whether its time was up."""
-    try:
-        process.wait(timeout_seconds)
-        return False
-    except subprocess.TimeoutExpired:
-        _signal_group(process, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(grace_seconds)
-        return True
+class _Warden:
+    """The process that forks supervisors for us."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        package = str(Path(__file__).resolve().parents[1])
+        with theirs:
+            self._process = subprocess.Popen(
+                # without the site's packages, which it does not need and which take their time
+                [sys.executable, "-I", "-S", "-c", _START, str(theirs.fileno()), package],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._requests = ours
+        self._owner = os.getpid()
+        atexit.register(self.close)
+
+    def is_ours(self) -> bool:
+        """Return whether it lives, and was not inherited from the process that forked this one."""
+        return self._owner == os.getpid() and self._process.poll() is None
+
+    def close(self) -> None:
+        """Let it go, which ends what it still runs."""
+        self._requests.close()
+        if self._owner == os.getpid():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1.0)
+
+    def supervisor(self) -> socket.socket:
+        """Return a socket with a new supervisor at its other end."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            descriptor = array.array("i", [theirs.fileno()])
+            self._requests.sendmsg([b"+"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
+        return ours
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    # the group outlives its leader for as long as it has members; none left is what we want
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+_warden: _Warden | None = None
+_lock = threading.Lock()
 
 
-class _Pump:
-    """Copies a stream to a file as far as a limit, remembers its tail, and drops the rest."""
-
-    def __init__(self, stream: IO[bytes], path: Path, limit_bytes: int) -> None:
-        self._stream = stream
-        self._path = path
-        self._limit_bytes = limit_bytes
-        self._tail = b""
-        self._thread = threading.Thread(target=self._copy, daemon=True)
-        self._thread.start()
-
-    def finish(self) -> bytes:
-        """Wait for the stream's end and return its tail."""
-        # A child that left the group may hold the pipe open for ever: it is not waited for.  The
-        # thread ends with that child, and closes the stream then.
-        self._thread.join(_DRAIN_SECONDS)
-        return self._tail
-
-    def _copy(self) -> None:
-        written = 0
-        with self._stream, self._path.open("wb") as log:
-            while chunk := os.read(self._stream.fileno(), _CHUNK_BYTES):
-                self._tail = (self._tail + chunk)[-_CHUNK_BYTES:]
-                if written < self._limit_bytes:
-                    written += log.write(chunk[: self._limit_bytes - written])
-                    log.flush()
+def _supervisor() -> socket.socket:
+    """Return a socket with a new supervisor at its other end; start a warden if there is none."""
+    global _warden
+    with _lock:
+        for _ in range(2):
+            if _warden is None or not _warden.is_ours():
+                if _warden is not None:
+                    _warden.close()
+                _warden = _Warden()
+            with contextlib.suppress(OSError):
+                return _warden.supervisor()
+    raise OSError("the process that starts programs does not start")

@@ -107,9 +107,13 @@ class ObjectiveError(SmboError, ValueError):
 class EvaluationFailed(SmboError):
     """Raised by an objective: this evaluation failed, for this reason.
 
-    The trial becomes FAILED with ``reason``; the study goes on.
+    The trial becomes FAILED with the reason; the study goes on.
+
+    Args:
+        message: what went wrong.
+        reason: a word for it ("timeout"); the message itself if None.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason

@@ -150,6 +150,8 @@ def test_only_the_listed_environment_is_handed_on(tmp_path, context, monkeypatch
         (["true", 3], {}, "list of strings"),
         (["true"], {"result": "json"}, "stdout"),
         (["true"], {"timeout_seconds": 0}, "above 0"),
+        (["true"], {"processes": 1.5}, "whole number"),
+        (["true"], {"memory_bytes": "1GB"}, "above 0"),
         (["true"], {"env": {"N": 3}}, "quote numbers"),
         (["true"], {"env": {"A=B": "3"}}, "A=B"),
         (["true"], {"cwd": "/no/such/folder"}, "no folder"),
@@ -240,14 +242,39 @@ def test_an_exit_code_fails_the_evaluation_with_the_end_of_stderr(tmp_path, cont
     command = python(
         tmp_path, "import sys; print('x' * 100_000, 'no such file', file=sys.stderr); sys.exit(3)"
     )
-    with pytest.raises(EvaluationFailed, match=r"exit code 3 .*no such file") as caught:
+    with pytest.raises(EvaluationFailed, match=r"exit 3.*no such file") as caught:
         command.evaluate({}, context)
     assert len(str(caught.value)) < 3_000
 
 
+@pytest.mark.parametrize(
+    ("code", "settings", "reason"),
+    [
+        ("import sys; sys.exit(3)", {}, "exit 3"),
+        ("import os; os.kill(os.getpid(), 11)", {}, "SIGSEGV"),
+        ("import time; time.sleep(100)", {"timeout_seconds": 0.2}, "timeout"),
+        ("while True: pass", {"cpu_seconds": 1}, "timeout"),
+        ("while True: print('x' * 9999)", {"output_limit_bytes": 100_000}, "output-cap"),
+        ("x = bytearray(10**9)", {"address_space_bytes": 300_000_000}, "memory"),
+        ("print('no number')", {}, "bad-output"),
+        ('print(\'{"value": 1, "value": 2}\')', {}, "bad-output"),
+        ('print(\'{"value": 1, "outputs": [1], "outputs_variance": [1, 2]}\')', {}, "bad-output"),
+    ],
+)
+def test_a_failure_has_a_reason_in_one_word(tmp_path, context, code, settings, reason):
+    with pytest.raises(EvaluationFailed) as caught:
+        python(tmp_path, code, result="stdout", **settings).evaluate({}, context)
+    assert caught.value.reason == reason
+
+
+def test_a_value_that_is_not_finite_is_left_to_the_study(tmp_path, context):
+    value = python(tmp_path, "print('NaN')", result="stdout").evaluate({}, context).value
+    assert value != value
+
+
 def test_a_program_ended_by_a_signal_says_which(tmp_path, context):
     command = python(tmp_path, "import os; os.kill(os.getpid(), 9)")
-    with pytest.raises(EvaluationFailed, match="signal SIGKILL"):
+    with pytest.raises(EvaluationFailed, match="SIGKILL"):
         command.evaluate({}, context)
 
 
@@ -295,8 +322,9 @@ def test_a_timeout_ends_the_whole_group_even_what_ignores_sigterm(tmp_path, cont
         tmp_path, STUBBORN, "{folder}", "wait", result="stdout", timeout_seconds=0.5, grace_seconds=0.3
     )
     started = time.monotonic()
-    with pytest.raises(EvaluationFailed, match="timeout"):
+    with pytest.raises(EvaluationFailed, match="still ran") as caught:
         command.evaluate({}, context)
+    assert caught.value.reason == "timeout"
     assert time.monotonic() - started < 10
     assert gone_within(int((context.folder / "child").read_text()), 5)
 

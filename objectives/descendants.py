@@ -1,0 +1,169 @@
+"""All that one process started, found and ended, wherever it hid: sessions, groups, double forks.
+
+Linux only where it matters: elsewhere orphans go to init and are out of reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what our descendants leave behind, so that it can be found and ended."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the *thread* that forked it ends.
+
+    So the parent must have forked from a thread that lives as long as it does itself.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below one, zombies included, parents before their children.
+
+    A process that forks while this looks may hide a child: ask again.
+    """
+    found, level = [], [pid]
+    while level:
+        below = children(*level)
+        level = [each for each in below if each not in found]
+        found += level
+    return found
+
+
+def children(*pids: int) -> list[int]:
+    """Return the children of processes, zombies included."""
+    found: list[int] = []
+    everybody: dict[int, list[int]] | None = None
+    for pid in pids:
+        try:
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                    found += [int(word) for word in file.read().split()]
+        except OSError:  # the process is gone, or the kernel does not keep these lists
+            everybody = _all_children() if everybody is None else everybody
+            found += everybody.get(pid, [])
+    return list(dict.fromkeys(found))
+
+
+def _all_children() -> dict[int, list[int]]:
+    """Return every process's children, from a look at every process."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
+        if name.isdigit() and (fields := _stat(int(name))) is not None:
+            children.setdefault(int(fields[1]), []).append(int(name))
+    return children
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    """Return what /proc says of a process from its state on, None if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            content = file.read()
+    except OSError:
+        return None
+    # the program's name is in brackets and may hold anything, brackets too: count from the last one
+    return content[content.rindex(b")") + 2 :].split()
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process is there and no zombie."""
+    fields = _stat(pid)
+    return fields is not None and fields[0] not in (b"Z", b"X")
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to each of these processes; those that are gone, or not ours, are passed over."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def sweep(within_seconds: float) -> tuple[dict[int, int], list[int]]:
+    """End all descendants of this process, which must have adopted its orphans.
+
+    Returns:
+        The wait statuses of the children that ended, by pid, and what still runs when the time is
+        over: processes of another user, or in a system call that nothing interrupts.
+    """
+    statuses: dict[int, int] = {}
+    until = time.monotonic() + within_seconds
+    while True:
+        # stopped first: what cannot run cannot fork behind our back while the others are ended
+        living = [pid for pid in descendants(os.getpid()) if is_running(pid)]
+        send(living, signal.SIGSTOP)
+        send(living, signal.SIGKILL)
+        ended, has_children = reap()
+        statuses |= ended
+        # nothing is left once the kernel says that we have no child: everybody else's orphans come here
+        if not has_children:
+            return statuses, []
+        if time.monotonic() > until:
+            return statuses, [pid for pid in descendants(os.getpid()) if is_running(pid)]
+        if not living:
+            time.sleep(0.002)  # they are dying
+
+
+def reap() -> tuple[dict[int, int], bool]:
+    """Let go of the children that have ended.
+
+    Returns:
+        Their wait statuses by pid, and whether there are children left.
+    """
+    statuses: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return statuses, False
+        if pid == 0:
+            return statuses, True
+        statuses[pid] = status
+
+
+def memory_bytes(pids: Iterable[int], enough: int) -> int:
+    """Return the memory that processes hold, together.
+
+    What they share is counted once only where it matters: if a count of everything resident is
+    below ``enough``, that count is the answer.
+    """
+    pids = list(pids)
+    resident = sum(_resident_bytes(pid) for pid in pids)
+    return resident if resident <= enough else sum(_share_bytes(pid) for pid in pids)
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError):
+        return 0
+
+
+def _share_bytes(pid: int) -> int:
+    """Return a process's proportional share: a page that n processes map counts 1/n for each."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return _resident_bytes(pid)
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(b"Pss:"))
