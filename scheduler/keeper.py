@@ -1,7 +1,7 @@
-"""The process that keeps a local cluster: ``python -m scheduler.keeper FOLDER``.
+"""The process that keeps a cluster of ours: ``python -m scheduler.keeper FOLDER``.
 
-It runs Dask's scheduler, starts the workers, starts new ones for those that die, and ends itself
-when no driver has been there for a while.  It lives in a session of its own, so that neither
+It runs Dask's scheduler, has workers started, has new ones started for those that die, and ends
+itself when no driver has been there for a while.  It lives in a session of its own, so that neither
 Ctrl-C in the driver's terminal nor the driver's death reaches an evaluation.
 """
 
@@ -12,85 +12,70 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import dask
 from distributed import Scheduler
 
-from scheduler.processes import kill_group, this_process
+from scheduler.errors import ClusterError
+from scheduler.local_fleet import LocalFleet
+from scheduler.plans import BatchPlan, LocalPlan, Plan, SshPlan, entrance_of, plan_from_plain
+from scheduler.processes import this_process
 from scheduler.state import (
     ClusterState,
     Wanted,
     make_certificate,
     read_wanted,
+    remove_certificate,
+    say_over,
     security_of,
     write_state,
 )
+from scheduler.worker import CONFIG
 
 _LOOK_SECONDS = 0.2
-_RESTART_SECONDS = 1.0  # between two starts in one place: a worker that dies at once must not spin
-_MOST_WORKERS = 1024
-
-CONFIG: dict[str, Any] = {
-    "distributed.scheduler.allowed-failures": 0,  # a token runs once; trying again is the source's business
-    "distributed.scheduler.worker-saturation": 1.0,
-    "distributed.scheduler.worker-ttl": None,  # an objective in C may hold the interpreter for minutes
-    "distributed.scheduler.http.routes": [],  # these pages ask nobody who they are
-    "distributed.worker.http.routes": [],
-    "distributed.admin.tick.limit": "1h",  # the same objective would fill the log with warnings
-}
 
 
-class Workers:
-    """The worker processes, by place; the latest generation only."""
+class Fleet(Protocol):
+    """The workers of a cluster: where they come from is its own business."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._retired: list[subprocess.Popen[bytes]] = []
-        self._started: dict[int, float] = {}
-        self._count = 0
+    def prepare(self, n_workers: int) -> None:
+        """Do what can be done before there is a scheduler."""
+        ...
 
-    def keep(self, n_workers: int) -> None:
-        """Have this many workers: start what is missing or has died."""
-        self._retired = [process for process in self._retired if process.poll() is None]
-        for place in range(min(n_workers, _MOST_WORKERS)):
-            process = self._processes.get(place)
-            dead = process is None or process.poll() is not None
-            if dead and time.monotonic() - self._started.get(place, -1e9) >= _RESTART_SECONDS:
-                self._processes[place] = self._start(place)
-                self._started[place] = time.monotonic()
+    def change(self, plan: Any) -> None:
+        """Go by another plan of the same kind from now on."""
+        ...
 
-    def retire(self, first: int) -> list[str]:
-        """Count the workers from place ``first`` on as gone, and return their names."""
-        places = [place for place in self._processes if place >= first]
-        gone = [self._processes.pop(place) for place in places]
-        for place in places:
-            self._started.pop(place, None)
-        self._retired += gone
-        return [str(process.pid) for process in gone]
+    async def keep(self, scheduler: Scheduler, n_workers: int, /) -> None:
+        """Have this many workers; called again and again."""
+        ...
 
-    def kill(self) -> None:
-        """End all of them at once, and what they started."""
-        processes = [*self._processes.values(), *self._retired]
-        for process in processes:
-            kill_group(process.pid)
-        for process in processes:
-            process.wait()
+    async def renew(self, scheduler: Scheduler, *, is_shared: bool) -> None:
+        """Have workers that load today's code, unless other drivers share those there are."""
+        ...
 
-    def _start(self, place: int) -> subprocess.Popen[bytes]:
-        with open(self._folder / f"worker-{place}.log", "ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "scheduler.worker", str(self._folder), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+    async def end(self) -> None:
+        """End all workers at once."""
+        ...
+
+
+def fleet_of(folder: Path, plan: Plan) -> Fleet:
+    """Return the fleet that a plan asks for."""
+    match plan:
+        case LocalPlan():
+            return LocalFleet(folder, plan)
+        case BatchPlan():
+            from scheduler.batch_fleet import BatchFleet
+
+            return BatchFleet(folder, plan)
+        case SshPlan():
+            from scheduler.ssh_fleet import SshFleet
+
+            return SshFleet(folder, plan)
 
 
 async def keep(folder: Path) -> None:
@@ -100,33 +85,48 @@ async def keep(folder: Path) -> None:
         raise SystemExit(f"{folder}/wanted.json does not say what to do")
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    workers = Workers(folder)
-    # started before the scheduler: they need as long as it does to load
-    workers.keep(wanted.workers)
+    plan = plan_from_plain(wanted.plan)
+    (folder / "over").unlink(missing_ok=True)
+    fleet = fleet_of(folder, plan)
+    fleet.prepare(wanted.workers)
     try:
-        make_certificate(folder)
-        security = security_of(folder)
-        async with Scheduler(
-            host="127.0.0.1",
-            port=0,
-            protocol="tls" if security else "tcp",
-            security=security,
-            dashboard=False,
-            dashboard_address="127.0.0.1:0",
-        ) as scheduler:
+        remove_certificate(folder) if wanted.insecure else make_certificate(folder)
+        async with _scheduler(folder, plan) as scheduler:
             write_state(folder, ClusterState(this_process(), scheduler.address))
-            await _serve(folder, scheduler, workers, wanted, over)
+            await _serve(folder, scheduler, fleet, wanted, over)
             # before the scheduler closes, which would let the workers finish what they run
             (folder / "cluster.json").unlink(missing_ok=True)
-            workers.kill()
+            say_over(folder)
+            await fleet.end()
     finally:
         (folder / "cluster.json").unlink(missing_ok=True)
-        workers.kill()
+        say_over(folder)
+        await fleet.end()
         shutil.rmtree(folder / "dask", ignore_errors=True)
 
 
+def _scheduler(folder: Path, plan: Plan) -> Scheduler:
+    entrance = entrance_of(plan)
+    security = security_of(folder)
+    host = {"interface": entrance.interface} if entrance.interface else {"host": entrance.host or _own_host()}
+    return Scheduler(
+        **host,
+        port=entrance.port,
+        protocol="tls" if security else "tcp",
+        security=security,
+        dashboard=False,
+        dashboard_address="127.0.0.1:0",
+    )
+
+
+def _own_host() -> str:
+    from distributed.utils import get_ip
+
+    return str(get_ip())
+
+
 async def _serve(
-    folder: Path, scheduler: Scheduler, workers: Workers, wanted: Wanted, over: asyncio.Event
+    folder: Path, scheduler: Scheduler, fleet: Fleet, wanted: Wanted, over: asyncio.Event
 ) -> None:
     """Look after the workers until ``over`` is set or nobody has been there for long enough."""
     wanted_by_somebody = time.monotonic()
@@ -134,13 +134,15 @@ async def _serve(
         now = time.monotonic()
         latest = read_wanted(folder) or wanted
         if latest.generation != wanted.generation:
+            fleet.change(plan_from_plain(latest.plan))
             # other drivers' workers are left as they are; this one's client is not connected yet
-            await _retire(scheduler, workers.retire(latest.workers if _has_driver(scheduler) else 0))
+            await fleet.renew(scheduler, is_shared=_has_driver(scheduler))
             wanted_by_somebody = now
-        elif latest.workers != wanted.workers:
-            await _retire(scheduler, workers.retire(latest.workers))
         wanted = latest
-        workers.keep(wanted.workers)
+        try:
+            await fleet.keep(scheduler, wanted.workers)
+        except ClusterError as error:
+            print(error, flush=True)
         if _has_driver(scheduler) or _is_at_work(scheduler):
             wanted_by_somebody = now
         if now - wanted_by_somebody > wanted.idle_seconds:
@@ -148,13 +150,6 @@ async def _serve(
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), _LOOK_SECONDS)
-
-
-async def _retire(scheduler: Scheduler, names: list[str]) -> None:
-    """Give these workers no further task; each ends when its evaluation is done."""
-    addresses = [worker.address for worker in scheduler.workers.values() if str(worker.name) in names]
-    if addresses:
-        await scheduler.retire_workers(workers=addresses, close_workers=True, remove=True)
 
 
 def _has_driver(scheduler: Scheduler) -> bool:

@@ -6,6 +6,8 @@ import contextlib
 import os
 import signal
 import socket
+import sys
+import sysconfig
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -99,6 +101,22 @@ def machine_name() -> str:
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return socket.gethostname()
+
+
+def module_path() -> str:
+    """Return where this process finds modules, for a process on another machine.
+
+    The standard library is left out, and what is installed with this interpreter: the one there
+    has its own, and may be of another version.
+    """
+    own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    entries = [os.path.abspath(entry) for entry in sys.path if entry]
+    kept = [
+        entry
+        for entry in entries
+        if not entry.endswith(".zip") and entry not in own and os.path.basename(entry) != "lib-dynload"
+    ]
+    return os.pathsep.join(dict.fromkeys(kept))
 
 
 def kill_group(group: int) -> None:

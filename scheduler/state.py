@@ -1,17 +1,22 @@
-"""The folder through which a local cluster and its drivers find each other.
+"""The folder through which a cluster's keeper, its workers and its drivers find each other.
 
 cluster.json    who keeps the cluster, and where its scheduler listens
 wanted.json     what the latest driver asked for
+jobs.json       batch jobs that are in the queue or run
+trouble.json    why no worker comes, in words for the user
+over            the cluster was ended on purpose: what still runs is not wanted any more
 lock            held by the keeper for as long as it lives
 cert.pem, key.pem, *.log
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import ssl
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +32,15 @@ class Wanted:
         workers: how many.
         idle_seconds: without a driver and without a running job, after which the cluster ends.
         generation: a new one asks for fresh workers, which load today's code.
+        plan: where its workers come from, as ``scheduler.plans`` writes it; empty: this machine.
+        insecure: whether the connections are plain, for everybody on the network to use.
     """
 
     workers: int
     idle_seconds: float
     generation: str
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    insecure: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,12 +88,53 @@ def write_state(folder: Path, state: ClusterState) -> None:
 
 def read_state(folder: Path) -> ClusterState | None:
     """Return the cluster that lives in a folder, None if there is none (any more)."""
+    state = read_place(folder)
+    return state if state and state.keeper.is_here and state.keeper.is_alive else None
+
+
+def read_place(folder: Path) -> ClusterState | None:
+    """Return the cluster that a folder names, on this machine or another, alive or not."""
     data = _read(folder / "cluster.json")
     try:
-        state = None if data is None else ClusterState(ProcessName(**data["keeper"]), str(data["address"]))
+        return None if data is None else ClusterState(ProcessName(**data["keeper"]), str(data["address"]))
     except (KeyError, TypeError):
         return None
-    return state if state and state.keeper.is_here and state.keeper.is_alive else None
+
+
+def write_jobs(folder: Path, jobs: Mapping[str, str]) -> None:
+    """Keep the batch system's ids of jobs, by our names for them."""
+    _write(folder / "jobs.json", dict(jobs))
+
+
+def read_jobs(folder: Path) -> dict[str, str]:
+    """Return what ``write_jobs`` kept."""
+    return {str(name): str(job_id) for name, job_id in (_read(folder / "jobs.json") or {}).items()}
+
+
+def write_trouble(folder: Path, text: str) -> None:
+    """Say why no worker comes."""
+    _write(folder / "trouble.json", {"text": text})
+
+
+def read_trouble(folder: Path) -> str | None:
+    """Return why no worker comes, None if nothing is known to be wrong."""
+    data = _read(folder / "trouble.json")
+    return None if data is None else str(data.get("text"))
+
+
+def forget_trouble(folder: Path) -> None:
+    """Begin anew: what was wrong may have been put right."""
+    (folder / "trouble.json").unlink(missing_ok=True)
+
+
+def say_over(folder: Path) -> None:
+    """Leave word, for workers on other machines, that nobody waits for what they still run."""
+    (folder / "over").touch(mode=0o600)
+
+
+def is_over(folder: Path) -> bool:
+    """Return whether the cluster was ended on purpose."""
+    return (folder / "over").exists()
 
 
 def security_of(folder: Path) -> Any:
@@ -102,17 +152,44 @@ def security_of(folder: Path) -> Any:
 
 
 def make_certificate(folder: Path) -> None:
-    """Write a new certificate and key, for this cluster alone, unless ``cryptography`` is missing."""
+    """Write a new certificate and key, for this cluster alone.
+
+    Raises:
+        ClusterError: ``cryptography`` is missing.
+    """
     from distributed import Security
 
-    for name in ("cert.pem", "key.pem"):
-        (folder / name).unlink(missing_ok=True)
-    try:
-        made = Security.temporary()
-    except ImportError:
-        return
+    remove_certificate(folder)
+    check_cryptography()
+    made = Security.temporary()
     _write_text(folder / "key.pem", made.tls_scheduler_key)
     _write_text(folder / "cert.pem", made.tls_scheduler_cert)
+
+
+def remove_certificate(folder: Path) -> None:
+    """Remove the certificate and key of an earlier cluster."""
+    for name in ("cert.pem", "key.pem"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def has_certificate(folder: Path) -> bool:
+    """Return whether there is a certificate with its key."""
+    return (folder / "cert.pem").exists() and (folder / "key.pem").exists()
+
+
+def check_cryptography() -> None:
+    """Take care that certificates can be made.
+
+    Raises:
+        ClusterError: with what to install, and the choice that there is.
+    """
+    if importlib.util.find_spec("cryptography") is None:
+        raise ClusterError(
+            "the connections of a cluster are encrypted, which needs the package cryptography: "
+            "pip install 'smbo[tls]'.  Without it, `insecure: true` under `cluster:` (or --insecure-dask) "
+            "leaves them plain, for every user of the machines involved to run programs as you; "
+            "`cluster: serial` needs no connections"
+        )
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

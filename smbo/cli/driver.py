@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from scheduler.jobs import Limits
-from scheduler.loop import RunEnd, Stop
+from scheduler.loop import Progress, RunEnd, Stop
 from scheduler.retry import RetryPolicy
 from scheduler.signals import StopOnSignals
 from smbo.cli import lock
 from smbo.cli.errand import Errand
-from smbo.cli.finish import finish, is_reported
+from smbo.cli.finish import finish, is_reported, n_checks
 from smbo.cli.group import DONE, INTERRUPTED, STOPPED, TOO_MANY_FAILURES
 from smbo.cli.jobfile import JobFile
 from smbo.cli.quantities import duration_text
@@ -44,16 +44,20 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
     find_modules_beside(folder)
     task = load_task(job, document, folder)
     budget = Budget(job.budget.trials, job.budget.time, job.budget.failures)
-    with Workplace(job.cluster, job.resources) as workplace:
+    with Workplace(job.cluster, job.resources, job.limits.time) as workplace:
         if _has_work(job, budget):
             workplace.check()
-        with Study.open(
-            job.store_url, job.study, task.problem, recipe=job.recipe, seed=job.seed, budget=budget
-        ) as study:
-            workplace.settle_in(study.spool_folder)
-            with lock.driving(study.spool_folder, study.name), StopOnSignals(_say) as signals:
-                keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
-                return _drive(Errand(job, task, study, workplace, signals))
+        with (
+            Study.open(
+                job.store_url, job.study, task.problem, recipe=job.recipe, seed=job.seed, budget=budget
+            ) as study,
+            lock.driving(study.spool_folder, study.name),
+            StopOnSignals(_say) as signals,
+        ):
+            keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
+            errand = Errand(job, task, study, workplace, signals)
+            workplace.settle_in(errand.spool_folder)
+            return _drive(errand)
 
 
 def _has_work(job: JobFile, budget: Budget) -> bool:
@@ -98,6 +102,18 @@ def _drive(errand: Errand) -> int:
 
 def _evaluate(errand: Errand) -> RunReport:
     job, study = errand.job, errand.study
+    reserve = n_checks(errand)
+
+    def tell(progress: Progress) -> None:
+        watch.report(progress)
+        if (left := _n_left(study)) is not None:
+            # those who check the recommended point should not wait in the queue again
+            errand.workplace.expect(max(left, reserve))
+
+    def stop() -> Stop:
+        errand.workplace.look()
+        return watch.stop()
+
     with Watch(study, errand.signals) as watch:
         report = study.run(
             errand.task.spec,
@@ -105,12 +121,19 @@ def _evaluate(errand: Errand) -> RunReport:
             limits=Limits(job.limits.time, job.limits.memory),
             resources=job.resources,
             retries=RetryPolicy(losses=job.retries.lost),
-            on_progress=watch.report,
-            stop=watch.stop,
+            on_progress=tell,
+            stop=stop,
+            spool=errand.spool_folder,
         )
     if report.end is RunEnd.LEFT:
         errand.workplace.leave_running()
     return report
+
+
+def _n_left(study: Study) -> int | None:
+    """Return how many evaluations the budget still has room for; None if it does not count them."""
+    limit = study.budget.trials
+    return None if limit is None else max(0, limit - study.spent.trials)
 
 
 def _say_finished(errand: Errand, now: Standing) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from scheduler.signals import StopOnSignals
 from smbo.cli.jobfile import JobFile
@@ -20,3 +21,11 @@ class Errand:
     study: Study
     workplace: Workplace
     signals: StopOnSignals
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where results wait to be recorded; workers reach it under the same path."""
+        beside_the_store = self.study.spool_folder
+        if self.job.spool is None:
+            return beside_the_store
+        return Path(self.job.spool).absolute() / beside_the_store.name

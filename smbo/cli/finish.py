@@ -34,6 +34,15 @@ PAGE = "index.html"
 _MAX_NAME = 90
 
 
+def n_checks(errand: Errand) -> int:
+    """Return how many evaluations come after the study's own."""
+    objective = errand.task.objective
+    if errand.job.report_folder is None or not isinstance(objective, Rated):
+        return 0
+    confirmation = objective.confirmation()
+    return confirmation.repeats * (1 if confirmation.baseline is None else 2)
+
+
 def is_reported(errand: Errand) -> bool:
     """Return whether the report of all trials is there already, or none is wanted."""
     folder, study = errand.job.report_folder, errand.study
@@ -98,11 +107,12 @@ def _run_checks(errand: Errand, book: CheckBook) -> bool:
     """Run the checks that are left; return whether all are done."""
     if book.n_done == book.n_wanted:
         return True
-    spool = Spool(errand.study.spool_folder / "checks")
+    spool = Spool(errand.spool_folder / "checks")
     for outcome in spool.pending():  # what finished while no driver was there
         book.record(outcome)
         spool.discard(outcome)
     click.echo(f"checking the recommended point: {book.n_wanted - book.n_done} evaluations with fresh seeds")
+    errand.workplace.expect(book.n_wanted - book.n_done)
     executor = errand.workplace.executor(Evaluator(errand.task.spec), spool)
     told = [book.n_done]
 

@@ -10,28 +10,31 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from smbo.cli.quantities import duration_seconds, size_bytes
+from smbo.cli.cluster_section import (
+    AdaptiveSection,
+    CertificatesSection,
+    ClusterSection,
+    HTCondorSection,
+    LocalSection,
+    SlurmSection,
+    SshSection,
+)
 from smbo.cli.reading import Document, KeyPath, read_document
+from smbo.cli.section import Count, Duration, Section, Size
 from smbo.errors import JobFileError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MAX_SHOWN = 5  # errors in one message; the sixth rarely helps while the first five stand
-
-Duration: TypeAlias = Annotated[float, BeforeValidator(duration_seconds)]
-Size: TypeAlias = Annotated[int, BeforeValidator(size_bytes)]
-Count: TypeAlias = Annotated[int, Field(ge=1, le=10**9)]
 
 
 def check_study_name(name: str) -> str:
@@ -43,12 +46,6 @@ def check_study_name(name: str) -> str:
             "or digit, 100 characters at most"
         )
     return name
-
-
-class Section(BaseModel):
-    """Base of every section: strict, frozen, no unknown keys, finite numbers."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class BudgetSection(Section):
@@ -78,54 +75,6 @@ class RetriesSection(Section):
     lost: Annotated[int, Field(ge=0, le=100)] = 3
 
 
-class LocalSection(Section):
-    """Workers on this machine."""
-
-    workers: Annotated[int, Field(ge=1, le=1024)] = 1
-    threads: int = 1
-
-    @field_validator("threads")
-    @classmethod
-    def _one_thread(cls, threads: int) -> int:
-        if threads != 1:
-            raise ValueError(
-                "evaluations in threads of one worker are not supported yet; write `workers: N` for N at once"
-            )
-        return threads
-
-
-class ClusterSection(Section):
-    """Where evaluations run: one of these."""
-
-    local: LocalSection | None = None
-    address: str | None = None
-    scheduler_file: str | None = None
-    serial: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _words(cls, value: Any) -> Any:
-        if value in ("serial", "local"):
-            return {"serial": True} if value == "serial" else {"local": {}}
-        if isinstance(value, Mapping) and "local" in value and value["local"] is None:
-            return {**value, "local": {}}
-        if not isinstance(value, Mapping):
-            raise ValueError(f"{value!r} is no cluster; write {{local: {{workers: 2}}}}, or serial")
-        return value
-
-    @model_validator(mode="after")
-    def _one(self) -> ClusterSection:
-        given = [
-            self.local is not None,
-            self.address is not None,
-            self.scheduler_file is not None,
-            self.serial,
-        ]
-        if sum(given) != 1:
-            raise ValueError("give exactly one of local, address, scheduler_file, or the word serial")
-        return self
-
-
 class JobFile(Section):
     """A job file: what to optimise, how, where, and until when."""
 
@@ -133,6 +82,7 @@ class JobFile(Section):
     objective: dict[str, Any]
     budget: BudgetSection
     store: str | None = None
+    spool: str | None = None
     space: dict[str, Any] | None = None
     constraints: list[str] = Field(default_factory=list, max_length=1000)
     objectives: dict[str, Literal["min", "max"]] | None = None
@@ -226,6 +176,12 @@ _SECTIONS: dict[KeyPath, type[BaseModel]] = {
     ("retries",): RetriesSection,
     ("cluster",): ClusterSection,
     ("cluster", "local"): LocalSection,
+    ("cluster", "slurm"): SlurmSection,
+    ("cluster", "htcondor"): HTCondorSection,
+    ("cluster", "ssh"): SshSection,
+    ("cluster", "tls"): CertificatesSection,
+    ("cluster", "slurm", "workers"): AdaptiveSection,
+    ("cluster", "htcondor", "workers"): AdaptiveSection,
 }
 
 

@@ -13,6 +13,7 @@ from smbo.cli.jobfile import check_jobfile, read_jobfile
 from smbo.cli.reading import Document
 from smbo.cli.stored import stored_job
 from smbo.cli.target import load, study_argument
+from smbo.cli.workplace import cluster_script
 
 
 def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,6 +24,7 @@ def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--time", "time_limit", metavar="DURATION", help='Budget of time, such as "2h".'),
         click.option("--serial", is_flag=True, help="Evaluate in this process, one after the other."),
         click.option("--report", metavar="FOLDER", help="Folder of the report."),
+        click.option("--insecure-dask", is_flag=True, help="Allow connections without encryption."),
         click.option("--no-report", is_flag=True, help="Check and report nothing at the end."),
     ):
         command = option(command)
@@ -34,11 +36,15 @@ def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
 @_overrides
 @click.option("--store", metavar="URL", help="Where results are kept.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of all randomness.")
+@click.option("--show-cluster-script", is_flag=True, help="Print the batch job that would be submitted.")
 @click.pass_context
-def run_command(ctx: click.Context, /, job: Path, **options: Any) -> None:
+def run_command(ctx: click.Context, /, job: Path, show_cluster_script: bool, **options: Any) -> None:
     """Run the study that a job file describes, or go on with it where it was."""
     _, document = read_jobfile(job)
     document = _with_options(document, options)
+    if show_cluster_script:
+        click.echo(cluster_script(check_jobfile(document)), nl=False)
+        return
     ctx.exit(drive(check_jobfile(document), document, job.parent))
 
 
@@ -64,6 +70,8 @@ def _with_options(document: Document, options: dict[str, Any]) -> Document:
         data["cluster"] = "serial"
     if options["workers"] is not None:
         data["cluster"] = {"local": {"workers": options["workers"]}}
+    if options["insecure_dask"]:
+        data["cluster"] = _insecure(data.get("cluster", "local"))
     budget = dict(data.get("budget") or {})
     if options["trials"] is not None:
         budget["trials"] = options["trials"]
@@ -76,3 +84,10 @@ def _with_options(document: Document, options: dict[str, Any]) -> Document:
     if options["no_report"]:
         data["report"] = False
     return Document(document.name, data, document.lines)
+
+
+def _insecure(cluster: Any) -> Any:
+    """Return a cluster, as a job file writes it, whose connections may be plain."""
+    if isinstance(cluster, str):
+        cluster = {cluster: True if cluster == "serial" else {}}
+    return {**cluster, "insecure": True} if isinstance(cluster, dict) else cluster

@@ -75,7 +75,7 @@ class Requeuing:
 def folder(tmp_path):
     folder = tmp_path / "cluster"
     yield folder
-    clusters.LocalCluster(folder, adopted=True).stop()
+    clusters.KeptCluster(folder, adopted=True).stop()
 
 
 @pytest.mark.dask
@@ -173,10 +173,10 @@ def test_nothing_listens_beyond_this_machine(folder):
 
 
 def test_a_keeper_that_cannot_start_is_reported_with_its_log(tmp_path, monkeypatch):
-    monkeypatch.setattr(clusters.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     cluster = clusters.start_local(tmp_path / "cluster", 1)
     with pytest.raises(ClusterError, match="did not start"):
-        clusters.LocalCluster(cluster.folder, False, start_seconds=5).connect()
+        clusters.KeptCluster(cluster.folder, False, start_seconds=5).connect()
 
 
 @pytest.mark.parametrize("workers", [0, -1])
