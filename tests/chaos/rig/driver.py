@@ -1,0 +1,82 @@
+"""One driver: it opens a study and runs it to its end.  Forked by the scenarios, or run by itself.
+
+python tests/chaos/rig/driver.py URL STUDY '{"trials": 100, ...}'
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[:1] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[3])]
+
+from rig import instruments
+from rig.objective import SPACE, Noted
+from scheduler.executors import ProcessExecutor
+from scheduler.retry import RetryPolicy
+from smbo import Budget, Study
+
+# those that die by our hand must not use up a trial's chances
+PATIENT = RetryPolicy(retries=10**6, losses=10**6)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a driver does.
+
+    Attributes:
+        url, study: where.
+        trials: the study's budget.
+        recipe, pause_seconds: of the study and its objective.
+        workers: child processes; 0 evaluates in the driver itself.
+    """
+
+    url: str
+    study: str
+    trials: int
+    recipe: str = "random"
+    pause_seconds: float = 0.0
+    workers: int = 1
+
+
+def drive(task: Task) -> None:
+    """Run a study to its end."""
+    instruments.install()
+
+    def processes(target, spool):
+        return ProcessExecutor(target, task.workers, spool)
+
+    budget = Budget(trials=task.trials)
+    with Study.open(task.url, task.study, SPACE, recipe=task.recipe, seed=1, budget=budget) as study:
+        study.run(
+            Noted(task.pause_seconds),
+            processes if task.workers else None,
+            retries=PATIENT,
+            on_progress=_Messages(),
+        )
+
+
+class _Messages:
+    """Prints what a run waits for, when that changes."""
+
+    def __init__(self):
+        self._last = None
+
+    def __call__(self, progress):
+        if progress.message != self._last:
+            self._last = progress.message
+            print(f"{time.time():.3f} {progress.message or 'going'}", flush=True)
+
+
+def as_arguments(task: Task) -> list[str]:
+    """Return the command line that runs a task."""
+    return [sys.executable, os.path.abspath(__file__), json.dumps(asdict(task))]
+
+
+if __name__ == "__main__":
+    drive(Task(**json.loads(sys.argv[1])))

@@ -1,0 +1,79 @@
+"""Ways to break the product, each of which a scenario must catch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+VARIABLE = "CHAOS_MUTANT"
+
+
+def apply(name: str | None) -> None:
+    """Break the product in this process as the mutant of this name does; nothing if it is empty."""
+    if name:
+        MUTANTS[name]()
+
+
+def forget() -> None:
+    """Say that an outcome is kept when it is not, one time in five."""
+    from scheduler.spool import Spool
+
+    write, count = Spool.write, iter(range(10**9))
+
+    def forgetting(self, outcome):
+        if next(count) % 5 != 4:
+            write(self, outcome)
+
+    Spool.write = forgetting
+
+
+def settle_first() -> None:
+    """Drop an outcome from the spool before it is in the store."""
+    from scheduler.loop import _Run
+
+    record = _Run._record
+
+    def settling(self, outcome):
+        self._executor.settle(outcome)
+        time.sleep(0.02)
+        record(self, outcome)
+
+    _Run._record = settling
+
+
+def clean_start() -> None:
+    """Begin each run with an empty spool."""
+    from scheduler.spool import Spool
+
+    make = Spool.__init__
+
+    def cleaning(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        for path in (self.folder / "outcomes").glob("*.json"):
+            path.unlink(missing_ok=True)
+
+    Spool.__init__ = cleaning
+
+
+def budget_outside() -> None:
+    """Judge the budget before the ask transaction only, and take any number of trials at once."""
+    from smbo.store import asking
+    from smbo.store.sql import SqlStore
+
+    ask = SqlStore.ask
+
+    def late(self, *args):
+        time.sleep(0.2)  # between the look and the leap
+        return ask(self, *args)
+
+    asking.judge = lambda *_: None
+    asking._refuse_stale = lambda *_: None
+    SqlStore.ask = late
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    "forget": forget,
+    "settle-first": settle_first,
+    "clean-start": clean_start,
+    "budget-outside": budget_outside,
+}
