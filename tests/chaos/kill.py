@@ -27,11 +27,11 @@ from rig.fleet import Fleet, wait_until
 
 
 def one_study(
-    folder: Path, task: driver.Task, n_drivers: int, kills: int, rng: random.Random, mean_seconds: float
+    folder: Path, tasks: list[driver.Task], kills: int, rng: random.Random, mean_seconds: float
 ) -> tuple[Account, int]:
     """Run one study under fire; return its account and the number of kills."""
     os.environ[ledger.VARIABLE] = str(folder / "ledger")
-    tasks = [replace(task, workers=place % 3) for place in range(n_drivers)]
+    task = tasks[0]
     drives = [functools.partial(driver.drive, each) for each in tasks]
     fleet = Fleet(folder / "output")
     try:
@@ -71,6 +71,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--drivers", type=int, default=3)
+    parser.add_argument("--workers", type=int, help="of each driver; 0, 1, 2 by turns if not given")
     parser.add_argument("--trials", type=int, default=3000, help="at least so many in all")
     parser.add_argument("--per-study", type=int, default=300)
     parser.add_argument("--mean-seconds", type=float, default=0.4, help="between two kills")
@@ -81,6 +82,7 @@ def main() -> int:
     rng = random.Random(seed)
     print(f"seed {seed}", flush=True)
     os.environ[mutants.VARIABLE] = options.mutant
+    places = range(options.drivers)
     kills = trials = faults = count = 0
     while kills < options.kills or trials < options.trials:
         with tempfile.TemporaryDirectory(prefix="chaos-kill-") as name:
@@ -94,7 +96,9 @@ def main() -> int:
                 0.005,
             )
             left = max(0, options.kills - kills)
-            account, n = one_study(folder, task, options.drivers, left, rng, options.mean_seconds)
+            workers = [place % 3 if options.workers is None else options.workers for place in places]
+            tasks = [replace(task, workers=n) for n in workers]
+            account, n = one_study(folder, tasks, left, rng, options.mean_seconds)
         count, kills, trials = count + 1, kills + n, trials + account.n_complete
         faults += len(account.faults)
         print(
