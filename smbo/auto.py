@@ -9,9 +9,9 @@ import numpy as np
 from smbo.acquisition import Acquisition, NoisyLogExpectedImprovement, ThompsonSampling
 from smbo.acquisition.improvement import LogExpectedImprovement
 from smbo.errors import RecipeError
-from smbo.evidence import Evidence
+from smbo.evidence import Evidence, Vectors
 from smbo.recipe import Choice, Recipe
-from smbo.surrogates import GP, Memory, Subset
+from smbo.surrogates import GP, Memory, Subset, VectorGP
 from smbo.trust_region import TrustRegion
 
 
@@ -61,6 +61,8 @@ class Auto:
     def choose(self, evidence: Evidence, memory: Memory) -> Choice:
         """Return the recipe to propose with, and the reason."""
         d, n, n_pending = len(evidence.axes), len(evidence), len(evidence.pending)
+        if evidence.vectors is not None:
+            return _of_vectors(evidence.vectors)
         if n_pending >= self.crowd_from:
             acquisition: Acquisition = ThompsonSampling()
             about = (
@@ -111,6 +113,16 @@ class Auto:
         if len(evidence) > self.most_noisy:
             return LogExpectedImprovement(), f"{text}, averaged over many values"
         return NoisyLogExpectedImprovement(), f"{text}: the best point itself is uncertain"
+
+
+def _of_vectors(vectors: Vectors) -> Choice:
+    k = vectors.values.shape[1]
+    return Choice(
+        Recipe(VectorGP(), LogExpectedImprovement()),
+        "vector",
+        f"there are {k} outputs with a loss on top: their principal components are modelled, and the "
+        "improvement of the loss follows from them",
+    )
 
 
 def n_without_gain(evidence: Evidence) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,61 @@ class Axis:
     levels: int | None = None
 
 
+@runtime_checkable
+class Loss(Protocol):
+    """What is minimised, as a function of a vector of k outputs."""
+
+    @property
+    def n_outputs(self) -> int | None:
+        """How many outputs there are; None for any number."""
+        ...
+
+    def of(self, outputs: Array) -> Array:
+        """Return the loss of noiseless outputs (..., k), shape (...)."""
+        ...
+
+    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+        """Return loss and standard error of measured outputs (k,) with their variances (k,)."""
+        ...
+
+
+@runtime_checkable
+class SquaredLoss(Loss, Protocol):
+    """A loss of the form Σ metric (output - data)²."""
+
+    @property
+    def data(self) -> Array:
+        """What the outputs should be, shape (k,)."""
+        ...
+
+    @property
+    def metric(self) -> Array:
+        """Weight of each squared difference, from 0 up, shape (k,)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """The vector outputs of the finished evaluations.
+
+    Attributes:
+        loss: what of them is minimised.
+        values: shape (n, k).
+        variances: of each entry's error, shape (n, k).
+        factors: low-rank part of the errors' covariance, shape (n, k, r): of evaluation i it is
+            diag(variances[i]) + factors[i] factors[i]ᵀ.
+    """
+
+    loss: Loss
+    values: Array
+    variances: Array
+    factors: Array
+
+    def rows(self, chosen: NDArray[np.intp]) -> Vectors:
+        """Return those of these evaluations only, by row."""
+        return Vectors(self.loss, self.values[chosen], self.variances[chosen], self.factors[chosen])
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """All that is known when a proposal is made.
@@ -45,6 +100,7 @@ class Evidence:
         feasible: whether the outcome constraints hold, shape (n,).
         failed: unit points of evaluations that failed, shape (n_failed, d).
         pending: unit points being evaluated now, shape (n_pending, d).
+        vectors: where the problem has vector outputs; the values are then their losses.
     """
 
     axes: tuple[Axis, ...]
@@ -56,6 +112,7 @@ class Evidence:
     feasible: NDArray[np.bool_]
     failed: Array
     pending: Array
+    vectors: Vectors | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -70,4 +127,5 @@ class Evidence:
             variances=self.variances[chosen],
             costs=self.costs[chosen],
             feasible=self.feasible[chosen],
+            vectors=None if self.vectors is None else self.vectors.rows(chosen),
         )

@@ -21,6 +21,8 @@ def judge(
     status: str | None = None,
     reason: str | None = None,
     error: str | None = None,
+    outputs: Any = None,
+    covariance: Any = None,
 ) -> Trial:
     """Return a trial with the result that was told for it.
 
@@ -29,6 +31,12 @@ def judge(
     Raises:
         TellError: the result is of no known form, lacks a metric, or contradicts the status.
     """
+    if outputs is not None:
+        if result is not None:
+            raise TellError(f"trial {trial.number}: a result beside outputs; an Outcome holds both")
+        result = _of_outputs(trial, outputs, covariance)
+    elif covariance is not None:
+        raise TellError(f"trial {trial.number}: covariance without outputs")
     if status not in (None, "complete", "failed", "cancelled"):
         raise TellError(f"status={status!r}: write 'complete', 'failed' or 'cancelled'")
     if status in ("failed", "cancelled"):
@@ -47,6 +55,13 @@ def judge(
     except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
         raise TellError(f"trial {trial.number}: {problem_error}") from None
     return _recorded(problem, trial, outcome, sem, cost)
+
+
+def _of_outputs(trial: Trial, outputs: Any, covariance: Any) -> Outcome:
+    try:
+        return Outcome.of_outputs(outputs, covariance)
+    except (ProblemError, TypeError, ValueError) as error:
+        raise TellError(f"trial {trial.number}: {error}") from None
 
 
 def _recorded(

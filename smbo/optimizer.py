@@ -18,7 +18,7 @@ import numpy as np
 
 from smbo import results
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
-from smbo.evidence import Evidence
+from smbo.evidence import Array, Evidence, Vectors
 from smbo.explain import Explanation, explanation
 from smbo.judging import judge
 from smbo.presets import preset
@@ -68,17 +68,23 @@ def encode(problem: Problem, trials: Iterable[Trial]) -> Evidence:
     pending = [trial for trial in ordered if not trial.state.is_final]
     units = problem.space.to_unit([trial.params for trial in (*done, *failed, *pending)])
     n_done, n_failed = len(done), len(failed)
-    sems = _within_range(_floats(trial.sem for trial in done))
+    vectors = _vectors(problem, done)
+    if vectors is None:
+        values, sems = _floats(trial.value for trial in done), _floats(trial.sem for trial in done)
+    else:  # by the loss as it is now: its weights may have changed since the values were told
+        values, sems = _losses(vectors)
+    sems = _within_range(sems)
     return Evidence(
         axes=problem.space.axes,
         numbers=np.array([trial.number for trial in done], dtype=np.int64),
         points=units[:n_done],
-        values=problem.sign * _within_range(_floats(trial.value for trial in done)),
+        values=problem.sign * _within_range(values),
         variances=sems**2,
         costs=_floats(trial.cost for trial in done),
         feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_),
         failed=units[n_done : n_done + n_failed],
         pending=units[n_done + n_failed :],
+        vectors=vectors,
     )
 
 
@@ -154,6 +160,34 @@ def explained(
 
 def _floats(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _vectors(problem: Problem, done: Sequence[Trial]) -> Vectors | None:
+    """Return the vector outputs of complete trials, None where the problem has no loss on any."""
+    if problem.loss is None:
+        return None
+    outputs = [trial.outputs for trial in done if trial.outputs is not None]
+    errors = [trial.outputs_variance for trial in done if trial.outputs_variance is not None]
+    assert len(outputs) == len(errors) == len(done), "judge() lets no result without outputs pass"
+    k = len(outputs[0]) if outputs else problem.loss.n_outputs or 0
+    packed = [each.reshape(k, -1) for each in errors]
+    rank = max((each.shape[1] - 1 for each in packed), default=0)
+    factors = np.zeros((len(done), k, rank))
+    for row, each in enumerate(packed):
+        factors[row, :, : each.shape[1] - 1] = each[:, 1:]
+    return Vectors(
+        problem.loss,
+        np.array(outputs).reshape(len(done), k),
+        np.array([each[:, 0] for each in packed]).reshape(len(done), k),
+        factors,
+    )
+
+
+def _losses(vectors: Vectors) -> tuple[Array, Array]:
+    """Return the loss of each evaluation and its standard error, each (n,)."""
+    full = vectors.variances + (vectors.factors**2).sum(axis=2)
+    pairs = [vectors.loss.told(outputs, errors) for outputs, errors in zip(vectors.values, full)]
+    return np.array([value for value, _ in pairs]), np.array([sem for _, sem in pairs])
 
 
 def _within_range(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -275,6 +309,8 @@ class Optimizer:
         *,
         status: str | None = None,
         reason: str | None = None,
+        outputs: Any = None,
+        covariance: Any = None,
     ) -> Trial:
         """Record what an evaluation gave, and return the finished trial.
 
@@ -283,6 +319,8 @@ class Optimizer:
             result: a value, (value, standard error), a mapping of metrics, or an Outcome.
             sem, cost: standard error of the value, and what it cost.
             status: "failed" (with a ``reason``) or "cancelled" where there is no result.
+            outputs, covariance: a vector output and the covariance of its errors, in place of a
+                result; see ``Outcome.of_outputs``.
 
         Raises:
             UnknownTrial: it was not asked for here.
@@ -291,7 +329,17 @@ class Optimizer:
             TellError: the result cannot be recorded.
         """
         known = self._find(trial)
-        told = judge(self.problem, known, result, sem, cost, status=status, reason=reason)
+        told = judge(
+            self.problem,
+            known,
+            result,
+            sem,
+            cost,
+            status=status,
+            reason=reason,
+            outputs=outputs,
+            covariance=covariance,
+        )
         self._record(told)
         return told
 

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from smbo.errors import EvaluationFailed, ObjectiveError, ProblemError
-from smbo.evidence import Array
+from smbo.evidence import Array, Loss
 from smbo.expressions import Expression
+from smbo.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
 from smbo.space import Space
 
 __all__ = [
+    "ChiSquare",
     "Confirmation",
     "Context",
     "EvaluationFailed",
     "Figure",
+    "FunctionLoss",
+    "Loss",
     "Objective",
     "ObjectiveError",
     "Outcome",
@@ -30,6 +34,9 @@ __all__ = [
     "Rated",
     "as_outcome",
 ]
+
+
+_MOST_COLUMNS = 32  # of the low-rank part of a covariance
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +48,9 @@ class Outcome:
         sem: standard error of the value, None if unknown.
         cost: of the evaluation, in the user's unit, None if unknown.
         metrics: everything measured, by name.
-        outputs, outputs_variance: a vector output and the variance of each entry, shape (k,).
+        outputs: a vector output, shape (k,).
+        outputs_variance: of each entry's error, shape (k,); or (k, 1 + r), where the columns after the
+            first are a low-rank part of the errors' covariance: diag(first) + rest restᵀ.
     """
 
     value: float | None = None
@@ -50,6 +59,23 @@ class Outcome:
     metrics: Mapping[str, float] = field(default_factory=dict)
     outputs: Array | None = None
     outputs_variance: Array | None = None
+
+    @classmethod
+    def of_outputs(cls, outputs: Any, covariance: Any = None) -> Outcome:
+        """Return the outcome of a vector output.
+
+        Args:
+            outputs: shape (k,).
+            covariance: of their errors: variances (k,), a matrix (k, k), or a pair of variances (k,) and
+                columns (k, r) that stand for diag(variances) + columns columnsᵀ.  Of a matrix
+                the 32 largest correlated directions are kept, and all variances.
+
+        Raises:
+            ProblemError: shapes that do not fit, or a covariance that is none.
+        """
+        vector = _vector("outputs", outputs)
+        assert vector is not None
+        return cls(outputs=vector, outputs_variance=_packed_covariance(vector, covariance))
 
 
 Returned: TypeAlias = "Outcome | float | tuple[float, float] | Mapping[str, float]"
@@ -150,6 +176,8 @@ class Problem:
         constraints: on measured metrics, such as "n_background >= 100"; a point that violates
             one is infeasible, not failed.
         maximize: shorthand for a single unnamed objective that is maximised.
+        loss: on vector outputs, such as ``ChiSquare``; it is what is minimised then, and the surrogate
+            models the outputs.
 
     Raises:
         ProblemError: more than one objective, an unknown direction, a constraint that is no
@@ -161,6 +189,7 @@ class Problem:
     objectives: Mapping[str, str] | None = None
     constraints: Sequence[str] = ()
     maximize: bool = False
+    loss: Loss | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -181,6 +210,8 @@ class Problem:
                     )
         if isinstance(self.constraints, str):
             raise ProblemError(f"constraints={self.constraints!r}: give a list of formulas, not one string")
+        if self.loss is not None and (self.maximize or "max" in (objectives or {}).values()):
+            raise ProblemError("a loss is minimised; leave maximize and 'max' out")
         object.__setattr__(self, "objectives", objectives)
         object.__setattr__(self, "constraints", tuple(self.constraints))
         object.__setattr__(self, "_constraints", tuple(Expression.parse(text) for text in self.constraints))
@@ -204,6 +235,8 @@ class Problem:
             ProblemError: it is of no known form, or lacks a metric that the problem names.
         """
         outcome = as_outcome(returned)
+        if self.loss is not None:
+            outcome = _with_loss(self.loss, outcome)
         value, metrics = outcome.value, dict(outcome.metrics)
         if value is None:
             if self.value_name not in metrics:
@@ -238,6 +271,7 @@ class Problem:
             "objectives": dict(self.objectives) if self.objectives else None,
             "constraints": list(self.constraints),
             "maximize": self.maximize,
+            "loss": None if self.loss is None else loss_to_json(self.loss),
         }
 
     @classmethod
@@ -248,6 +282,7 @@ class Problem:
             objectives=data["objectives"],
             constraints=data["constraints"],
             maximize=data["maximize"],
+            loss=None if data.get("loss") is None else loss_from_json(data["loss"]),
         )
 
 
@@ -264,7 +299,7 @@ def as_outcome(returned: Returned) -> Outcome:
             cost=None if returned.cost is None else _number("cost", returned.cost),
             metrics={str(name): _number(str(name), value) for name, value in returned.metrics.items()},
             outputs=_vector("outputs", returned.outputs),
-            outputs_variance=_vector("outputs_variance", returned.outputs_variance),
+            outputs_variance=_variances(returned.outputs_variance),
         )
     if isinstance(returned, Mapping):
         return Outcome(metrics={str(name): _number(str(name), value) for name, value in returned.items()})
@@ -289,3 +324,72 @@ def _vector(name: str, values: object) -> Array | None:
     if vector.ndim != 1:
         raise ProblemError(f"the result's {name} has shape {vector.shape}; one dimension is needed")
     return vector
+
+
+def _variances(values: object) -> Array | None:
+    if values is None:
+        return None
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
+        raise ProblemError(
+            f"the result's outputs_variance has shape {array.shape}; (k,) or (k, 1 + r) is needed"
+        )
+    return array
+
+
+def _with_loss(loss: Loss, outcome: Outcome) -> Outcome:
+    """Return an outcome whose value is the loss of its outputs, where it has none of its own.
+
+    Raises:
+        ProblemError: there are no outputs, or not so many as the loss is of.
+    """
+    outputs, variance = outcome.outputs, outcome.outputs_variance
+    if outputs is None:
+        raise ProblemError("the problem has a loss on vector outputs, and the result has no outputs")
+    if loss.n_outputs is not None and len(outputs) != loss.n_outputs:
+        raise ProblemError(f"the result has {len(outputs)} outputs, and the loss is of {loss.n_outputs}")
+    if variance is None:
+        variance = np.zeros(len(outputs))
+    if len(variance) != len(outputs):
+        raise ProblemError(f"the result has {len(outputs)} outputs and variances of {len(variance)}")
+    if not np.isfinite(outputs).all() or not np.isfinite(variance).all():
+        return replace(outcome, value=math.nan, outputs_variance=variance)  # a failure, as of any value
+    if (variance.reshape(len(outputs), -1)[:, 0] < 0).any():
+        raise ProblemError("the result's outputs_variance has negative entries")
+    if outcome.value is not None:
+        return replace(outcome, outputs_variance=variance)
+    full = variance if variance.ndim == 1 else variance[:, 0] + (variance[:, 1:] ** 2).sum(axis=1)
+    value, sem = loss.told(outputs, full)
+    return replace(outcome, value=value, sem=sem if sem > 0.0 else None, outputs_variance=variance)
+
+
+def _packed_covariance(outputs: Array, covariance: Any) -> Array:
+    """Return a covariance in one of its forms as (k,) or (k, 1 + r); see ``Outcome``."""
+    k = len(outputs)
+    if covariance is None:
+        return np.zeros(k)
+    if isinstance(covariance, tuple):
+        variances, columns = (np.asarray(part, dtype=np.float64) for part in covariance)
+        if variances.shape != (k,) or columns.ndim != 2 or len(columns) != k:
+            raise ProblemError(
+                f"covariance: variances {variances.shape} and columns {columns.shape} for {k} outputs; "
+                f"({k},) and ({k}, r) are needed"
+            )
+        return np.column_stack([variances, columns])
+    given = np.asarray(covariance, dtype=np.float64)
+    if given.shape == (k,):
+        return given
+    if given.shape != (k, k):
+        raise ProblemError(f"covariance has shape {given.shape}; ({k},), ({k}, {k}) or a pair is needed")
+    if not np.isfinite(given).all():
+        return np.column_stack([np.diagonal(given), np.full(k, np.nan)])
+    if not np.allclose(given, given.T, atol=1e-8 * float(np.abs(given).max(initial=0.0))):
+        raise ProblemError("covariance is not symmetric")
+    sizes, directions = np.linalg.eigh(given)
+    if sizes[0] < -1e-8 * max(sizes[-1], 0.0):
+        raise ProblemError(f"covariance has a negative eigenvalue, {sizes[0]:g}")
+    kept = slice(max(0, k - _MOST_COLUMNS), k)
+    columns = directions[:, kept] * np.sqrt(np.maximum(sizes[kept], 0.0))
+    columns = columns[:, (columns**2).sum(axis=0) > 0.0]
+    left = np.maximum(np.diagonal(given) - (columns**2).sum(axis=1), 0.0)
+    return np.column_stack([left, columns])

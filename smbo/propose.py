@@ -152,8 +152,8 @@ def with_penalties(evidence: Evidence) -> Evidence:
     learns to stay away, at a price that the user's own values set.
     """
     feasible = evidence.feasible
-    if not feasible.any():
-        return evidence
+    if not feasible.any() or evidence.vectors is not None:
+        return evidence  # a surrogate of outputs has no use for made-up losses
     worst = float(evidence.values[feasible].max())
     values = np.where(feasible, evidence.values, np.maximum(evidence.values, worst))
     n_failed = len(evidence.failed)

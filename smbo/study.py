@@ -217,6 +217,8 @@ class Study:
         status: str | None = None,
         reason: str | None = None,
         error: str | None = None,
+        outputs: Any = None,
+        covariance: Any = None,
     ) -> Trial:
         """Record what became of a trial, or of a point of one's own; return the trial.
 
@@ -230,6 +232,8 @@ class Study:
             cost: of the evaluation.
             status: "failed" (with a ``reason``) or "cancelled" where there is no result.
             reason, error: why, in a word and at length.
+            outputs, covariance: a vector output and the covariance of its errors, in place of a
+                result; see ``Outcome.of_outputs``.
 
         Raises:
             AlreadyTold: the trial has another result.
@@ -238,7 +242,18 @@ class Study:
             TellError: the result will not do.
         """
         known = self._find(trial)
-        told = judge(self.problem, known, result, sem, cost, status=status, reason=reason, error=error)
+        told = judge(
+            self.problem,
+            known,
+            result,
+            sem,
+            cost,
+            status=status,
+            reason=reason,
+            error=error,
+            outputs=outputs,
+            covariance=covariance,
+        )
         if not isinstance(trial, Mapping):
             return self.record(told)
         params = self.problem.space.point_to_json(told.params)

@@ -44,7 +44,7 @@ class Trial:
         cost: of the evaluation, in the user's unit; None where not given.
         feasible: whether the outcome constraints hold; None until complete.
         metrics: everything else that was measured, by name.
-        outputs, outputs_variance: a vector output and its variances, each of shape (k,), or None.
+        outputs, outputs_variance: a vector output (k,) and its errors' covariance (see ``Outcome``), or None.
         reason, error: why it failed, in a word, and at length.
         fidelity: of the evaluation, None where the problem has none.
         token: names the attempt that is under way (durable studies only).

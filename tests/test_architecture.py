@@ -21,7 +21,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.errors",),
     ("smbo.plain",),
     ("smbo.transforms", "smbo.expressions", "smbo.designs", "smbo.evidence", "smbo.choices"),
-    ("smbo.surrogates",),
+    ("smbo.losses", "smbo.surrogates"),
     ("smbo.dimensions", "smbo.forms", "smbo.rules"),
     ("smbo.space", "smbo.trials"),
     ("smbo.acquisition", "smbo.maximize"),

@@ -13,7 +13,7 @@ from objectives.pythia_ee.histograms import N_BLOCKS, Histograms
 from objectives.pythia_ee.spaces import default_point, named_space
 from objectives.pythia_ee.tables import DEFAULT_HADRONS, Observable, default_names, observables, read_tables
 from objectives.pythia_ee.value import Loss
-from smbo.problem import Confirmation, Context, Figure, ObjectiveError, Outcome, Problem
+from smbo.problem import ChiSquare, Confirmation, Context, Figure, ObjectiveError, Outcome, Problem
 
 __all__ = ["PythiaEE"]
 
@@ -52,7 +52,7 @@ class PythiaEE:
         confirmation_events: int = 20_000,
         confirmation_repeats: int = 5,
     ) -> None:
-        self.problem = Problem(named_space(space))
+        where = named_space(space)
         self.events = _events("events", events)
         self.confirmation_events = _events("confirmation_events", confirmation_events)
         self.confirmation_repeats = _positive("confirmation_repeats", confirmation_repeats)
@@ -66,6 +66,7 @@ class PythiaEE:
         for observable in self.observables:
             if ((observable.errors == 0) & (theory_uncertainty * observable.values == 0)).any():
                 raise ObjectiveError(f"pythia-ee: {observable.name} has bins without any error; leave it out")
+        self.problem = Problem(where, loss=self._chi_square(names))
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Generate events at a point and compare them with the data.
@@ -104,6 +105,14 @@ class PythiaEE:
         from objectives.pythia_ee.figures import draw
 
         return draw(folder, self.observables, results, self._loss.theory_uncertainty)
+
+    def _chi_square(self, names: Sequence[str]) -> ChiSquare:
+        """Return the same F as a loss on the outputs, so that a surrogate can model the bins."""
+        pairs = {
+            name: (observable.values, observable.errors) for name, observable in zip(names, self.observables)
+        }
+        weights = dict(zip(names, self._loss.weights.tolist()))
+        return ChiSquare.of_observables(pairs, weights, self._loss.theory_uncertainty)
 
     def _outcome(self, histograms: Histograms, n_failed: int) -> Outcome:
         predictions = histograms.predictions()

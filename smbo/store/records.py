@@ -277,6 +277,14 @@ def params_hash(params: Mapping[str, Any]) -> str:
     return hashlib.sha256(dump_json(dict(sorted(params.items()))).encode()).hexdigest()
 
 
+def _load_variance(outputs: bytes | None, variance: bytes | None) -> Array | None:
+    """Return a covariance as it was stored: (k,), or (k, 1 + r) for k outputs."""
+    loaded = load_vector(variance)
+    if outputs is None or loaded is None or len(variance or b"") == len(outputs):
+        return loaded
+    return loaded.reshape(len(outputs) // 8, -1)
+
+
 def load_trial(row: Any) -> Trial:
     """Return the trial in a row of the trial table."""
     state = TrialState(row.state)
@@ -291,7 +299,7 @@ def load_trial(row: Any) -> Trial:
         feasible=None if row.feasible is None else bool(row.feasible),
         metrics=load_numbers(row.metrics),
         outputs=load_vector(row.outputs),
-        outputs_variance=load_vector(row.outputs_variance),
+        outputs_variance=_load_variance(row.outputs, row.outputs_variance),
         reason=row.reason,
         error=row.error,
         fidelity=row.fidelity,

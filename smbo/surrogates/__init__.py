@@ -18,6 +18,7 @@ from smbo.surrogates.marginal import Priors
 from smbo.surrogates.regressor import Regressor
 from smbo.surrogates.subset import Subset
 from smbo.surrogates.torch_gp import TorchGP
+from smbo.surrogates.vector import VectorGP
 
 __all__ = [
     "GP",
@@ -39,5 +40,6 @@ __all__ = [
     "Surrogate",
     "TorchGP",
     "Trainable",
+    "VectorGP",
     "WarpedPosterior",
 ]
