@@ -17,7 +17,7 @@ from smbo.acquisition import (
 from smbo.auto import Auto
 from smbo.errors import RecipeError
 from smbo.recipe import Recipe
-from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, Subset, VectorGP
+from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, Subset
 from smbo.trust_region import TrustRegion
 
 PRESETS = {
@@ -31,7 +31,6 @@ PRESETS = {
     "forest": lambda: Recipe(surrogate=Subset(Forest(), n_rows=600)),
     "extra-trees": lambda: Recipe(surrogate=Subset(ExtraTrees())),
     "boosting": lambda: Recipe(surrogate=Subset(Boosting())),
-    "vector": lambda: Recipe(surrogate=VectorGP()),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
 }
@@ -41,8 +40,7 @@ def preset(recipe: str | Recipe) -> Recipe:
     """Return the recipe of a name; a Recipe stays what it is.
 
     auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust rest on a
-    Gaussian process; vector on processes of vector outputs under a loss; forest, extra-trees and
-    boosting on trees; random and sobol learn nothing.
+    Gaussian process; forest, extra-trees and boosting on trees; random and sobol learn nothing.
 
     Raises:
         RecipeError: no recipe of that name.
