@@ -125,8 +125,9 @@ class ChiSquare:
         full = self.floor + variances
         share = np.divide(self.weights, full, out=np.zeros_like(full), where=self.weights > 0.0)
         off = outputs - self.data
-        # of a normal y the variance of (y - d)² is 4 (y - d)² e² + 2 e⁴
-        spread = (share**2 * (4.0 * off**2 * variances + 2.0 * variances**2)).sum()
+        # the variance of (y - d)² is 4 m² e² + 2 e⁴ for y ~ N(d + m, e²), and (y - d)² - e² estimates m²
+        least = 2.0 * (share * variances) ** 2
+        spread = max((4.0 * (share * off) ** 2 * variances - least).sum(), least.sum())
         return float((share * off**2).sum()), float(np.sqrt(spread))
 
     def by_observable(self, outputs: Array) -> dict[str, Array]:

@@ -26,10 +26,8 @@ from smbo.surrogates.base import Memory
 from smbo.surrogates.kernels import Features
 from smbo.surrogates.trend import TrendPosterior
 
-# A component is kept while the settings, not the noise, move it by this share of all movement.
-_LEAST_SHARE = 1e-4
-# Of the mean loss: what keeps its logarithm finite.
-_LOSS_FLOOR = 1e-9
+# Of the largest component's movement: what moves less is left out, noise or not.
+_LEAST_SHARE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +66,16 @@ class Basis:
         centre = weights @ residuals
         scaled = np.sqrt(weights)[:, None] * (residuals - centre)
         _, singular, rows = np.linalg.svd(scaled, full_matrices=False)
-        noise_by_axis = (rows * root) ** 2 @ (weights @ vectors.variances)
-        signal = np.maximum(singular**2 - noise_by_axis, 0.0)
-        is_kept = signal > _LEAST_SHARE * max(float(signal.sum()), 1e-300)
-        axes = rows[is_kept][:n_components].T
+        least = max(_noise_alone(weights, root**2 * vectors.variances), _LEAST_SHARE * float(singular[0]))
+        n_kept = min(int((singular > least).sum()), n_components)
+        axes = rows[:n_kept].T
         components = residuals @ axes
         centres, sizes = weights @ components, components.std(axis=0)
         off = residuals - components @ axes.T
         noise = (vectors.variances * root**2).sum(axis=1)
         noise -= np.einsum("ij,jc->i", vectors.variances * root**2, axes**2)
+        # the centre and the axes follow the noise of what they are estimated from
+        noise *= max(0.0, 1.0 - (1 + n_kept) / len(residuals))
         left = float(weights @ (np.einsum("ij,ij->i", off, off) - noise))
         return cls(root, loss.data, axes, centres, np.where(sizes > 0.0, sizes, 1.0), max(left, 0.0))
 
@@ -97,6 +96,24 @@ class Basis:
         residuals = (self.centres + self.sizes * components) @ self.axes.T
         safe = np.where(self.root > 0.0, self.root, np.inf)
         return np.asarray(self.data + residuals / safe)
+
+
+def _noise_alone(weights: Array, variances: Array) -> float:
+    """Return the largest singular value that would be seen if nothing but noise moved the residuals.
+
+    The mean of a few draws: what does not exceed it is no component (Horn 1965, "A rationale and
+    test for the number of factors in factor analysis").
+    """
+    rng = np.random.default_rng(len(weights))
+    n_draws, (n, k) = 4, variances.shape
+    found = 0.0
+    for _ in range(n_draws):
+        draw = np.sqrt(variances) * rng.standard_normal((n, k))
+        scaled = np.sqrt(weights)[:, None] * (draw - weights @ draw)
+        # as an eigenvalue of the smaller product: a fifth of the time of singular values
+        square = np.linalg.eigvalsh(scaled @ scaled.T if n <= k else scaled.T @ scaled)[-1]
+        found += float(np.sqrt(max(square, 0.0))) / n_draws
+    return found
 
 
 @dataclass(frozen=True, eq=False)

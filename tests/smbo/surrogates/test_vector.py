@@ -1,0 +1,168 @@
+"""The surrogate of vector outputs: components, the loss on top of them, and its gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smbo import Optimizer, Problem, Recipe
+from smbo.errors import RecipeError
+from smbo.evidence import Axis, Evidence, Vectors
+from smbo.losses import ChiSquare, FunctionLoss
+from smbo.surrogates import VectorGP, trend
+
+D, K = 3, 40
+_RNG = np.random.default_rng(5)
+_TO_LINEAR, _TO_WAVY = _RNG.standard_normal((D, K)), _RNG.standard_normal((D, 2))
+_FROM_WAVY = _RNG.standard_normal((2, K))
+OPTIMUM = np.array([0.4, 0.6, 0.3])
+NOISE = 0.05
+
+
+def outputs_at(points):
+    off = points - 0.5
+    return off @ _TO_LINEAR + np.sin(3 * off @ _TO_WAVY) @ _FROM_WAVY
+
+
+LOSS = ChiSquare(outputs_at(OPTIMUM[None])[0], np.full(K, 0.5), np.full(K, 1 / K))
+
+
+def evidence(n=40, noise=NOISE, seed=0, loss=LOSS, factors=0):
+    rng = np.random.default_rng(seed)
+    points = rng.random((n, D))
+    values = outputs_at(points) + noise * rng.standard_normal((n, K))
+    vectors = Vectors(loss, values, np.full((n, K), noise**2), np.zeros((n, K, factors)))
+    unknown = np.full(n, np.nan)
+    return Evidence(
+        axes=tuple(Axis(f"x{j}", "continuous") for j in range(D)),
+        numbers=np.arange(n),
+        points=points,
+        values=loss.of(values),
+        variances=unknown,
+        costs=unknown,
+        feasible=np.ones(n, dtype=np.bool_),
+        failed=np.zeros((0, D)),
+        pending=np.zeros((0, D)),
+        vectors=vectors,
+    )
+
+
+def test_the_loss_is_predicted_within_its_deviation():
+    posterior = VectorGP().fit(evidence())
+    points = np.random.default_rng(1).random((300, D))
+    mean, std = posterior.moments(points)
+    true = LOSS.of(outputs_at(points))
+    assert np.corrcoef(mean, true)[0, 1] > 0.99
+    assert 0.3 < np.sqrt((((true - mean) / std) ** 2).mean()) < 2.0
+
+
+def test_outputs_are_predicted_within_their_deviation():
+    points = np.random.default_rng(1).random((50, D))
+    mean, std = VectorGP().fit(evidence(noise=0.3)).outputs(points)
+    off = outputs_at(points) - mean
+    assert np.sqrt((off**2).mean()) < 0.25 * outputs_at(points).std()
+    assert std.shape == off.shape
+    assert 0.3 < np.sqrt((off**2).mean() / (std**2).mean()) < 3.0
+
+
+def test_what_only_noise_moves_is_no_component():
+    quiet, loud = VectorGP().fit(evidence(noise=1e-6)), VectorGP().fit(evidence(noise=0.5))
+    assert len(quiet.components) == 5  # three linear directions and two waves
+    assert 1 <= len(loud.components) <= 5
+
+
+@pytest.mark.parametrize("scale", ["loss", "logarithm"])
+def test_gradients_are_those_of_finite_differences(scale):
+    posterior = VectorGP().fit(evidence())
+    belief = posterior if scale == "loss" else posterior.latent
+    points = np.random.default_rng(2).random((4, D))
+    _, _, to_mean, to_std = belief.moments_and_gradients(points)
+    step = 1e-6
+    for j in range(D):
+        ahead, behind = points.copy(), points.copy()
+        ahead[:, j] += step
+        behind[:, j] -= step
+        mean_slope, std_slope = (
+            (a - b) / (2 * step) for a, b in zip(belief.moments(ahead), belief.moments(behind))
+        )
+        assert to_mean[:, j] == pytest.approx(mean_slope, rel=1e-4, abs=1e-5)
+        assert to_std[:, j] == pytest.approx(std_slope, rel=1e-3, abs=1e-4)
+
+
+def test_the_likelihood_has_the_slope_of_finite_differences():
+    rng = np.random.default_rng(3)
+    features, values = rng.random((25, D)) - 0.5, rng.standard_normal(25)
+    theta = trend.prior_mean(D) + 0.3 * rng.standard_normal(4 + D)
+    variances = np.full(25, 0.05)
+    _, slope = trend.log_likelihood(theta, features, values, variances)
+    for j, unit in enumerate(1e-5 * np.eye(4 + D)):
+        ahead, _ = trend.log_likelihood(theta + unit, features, values, variances)
+        behind, _ = trend.log_likelihood(theta - unit, features, values, variances)
+        assert slope[j] == pytest.approx((ahead - behind) / 2e-5, rel=1e-4, abs=1e-4)
+
+
+def test_a_fantasy_leaves_the_mean_and_takes_from_the_deviation():
+    posterior = VectorGP().fit(evidence(n=15))
+    point = np.array([[0.9, 0.1, 0.8]])
+    before, after = posterior.moments(point), posterior.fantasise(point).moments(point)
+    assert after[1] < 0.7 * before[1]
+    assert abs(after[0] - before[0]) < 2 * before[1]
+
+
+def test_correlated_errors_count_as_noise_along_their_direction():
+    plain, correlated = evidence(noise=0.05, factors=1), evidence(noise=0.05, factors=1)
+    correlated.vectors.factors[:, :, 0] = 0.3 * _TO_LINEAR[0]
+    trusting, wary = (VectorGP().fit(each) for each in (plain, correlated))
+    points = np.random.default_rng(4).random((20, D))
+    assert wary.moments(points)[1].mean() > 1.3 * trusting.moments(points)[1].mean()
+
+
+def test_what_was_learned_is_kept_until_there_is_enough_more():
+    surrogate = VectorGP(always_relearn_until=10)
+    trained, memory = surrogate.train(evidence(n=40), {})
+    again, same = surrogate.train(evidence(n=42), memory)
+    assert same == memory
+    assert again.thetas == trained.thetas
+    _, other = surrogate.train(evidence(n=50), memory)
+    assert other["n_learned"] == 50
+
+
+def test_without_vectors_or_a_sum_of_squares_it_says_what_is_missing():
+    optimizer = Optimizer({"x": (0.0, 1.0)}, recipe=Recipe(VectorGP(), n_initial=1), seed=0)
+    optimizer.tell({"x": 0.1}, 1.0)
+    with pytest.raises(RecipeError, match="give it a loss"):
+        optimizer.ask()
+    with pytest.raises(RecipeError, match="sum of squares"):
+        VectorGP().fit(evidence(loss=FunctionLoss(lambda y: (y**2).sum(axis=-1))))
+
+
+def test_auto_tunes_vector_outputs_in_a_third_of_what_their_loss_alone_needs():
+    problem = Problem({f"x{j}": (0.0, 1.0) for j in range(D)}, loss=LOSS)
+
+    def reached(recipe, n):
+        optimizer = Optimizer(problem, recipe=recipe, seed=3)
+        rng = np.random.default_rng(6)
+        for _ in range(n):
+            trial = optimizer.ask()
+            point = np.array([list(trial.params.values())])
+            measured = outputs_at(point)[0] + NOISE * rng.standard_normal(K)
+            optimizer.tell(trial, outputs=measured, covariance=np.full(K, NOISE**2))
+        recommended = np.array([list(optimizer.recommend().params.values())])
+        return float(LOSS.of(outputs_at(recommended))[0])
+
+    assert reached("auto", 12) < reached("gp", 36)
+
+
+def test_the_order_of_tell_changes_no_bit_of_a_proposal():
+    problem = Problem({f"x{j}": (0.0, 1.0) for j in range(D)}, loss=LOSS)
+
+    def third(order):
+        optimizer = Optimizer(problem, seed=3)
+        trials = optimizer.ask(8)
+        for number in order:
+            point = np.array([list(trials[number].params.values())])
+            optimizer.tell(trials[number], outputs=outputs_at(point)[0], covariance=np.full(K, 1e-4))
+        return optimizer.ask(2)
+
+    first, second = third(range(8)), third(reversed(range(8)))
+    assert [trial.params for trial in first] == [trial.params for trial in second]
