@@ -19,7 +19,6 @@ from smbo.optimizer import (
     explained,
     judge,
     recommendation,
-    suggest,
     trial_seed,
 )
 from smbo.presets import preset, recipe_from_json, recipe_to_json
@@ -32,6 +31,7 @@ from smbo.store.budget import Budget, Spent
 from smbo.store.connect import sqlite_path
 from smbo.store.records import Place, Result, StaleProposal, StudyRecord
 from smbo.store.sql import SqlStore
+from smbo.study_proposals import Proposed, propose_trials
 from smbo.study_stored import problem_from_json, refuse_mismatch
 from smbo.trials import Recommendation, Trial, TrialState
 
@@ -185,27 +185,47 @@ class Study:
         trials = self._known()
         n_waiting = min(n, sum(trial.state is TrialState.WAITING for trial in trials))
         n_new = n - n_waiting
-        points: list[dict[str, Any]] = []
-        memory = record.memory
+        proposed = None
         if n_new:
             # judged for good inside the transaction; here it saves a proposal that nobody could use
             budget = Budget.from_json(record.budget)
             if budget != Budget():
                 budgets.judge(self.name, budget, self._store.spent(record.id), n_new)
-            points, memory = suggest(
-                self.problem, self.recipe, record.seed, trials, record.memory, record.next_number, n_new
-            )
+            proposed = propose_trials(self.problem, self.recipe, record, trials, n_new)
         return Asking(
             n=n,
-            points=[self.problem.space.point_to_json(point) for point in points],
+            points=proposed.points if proposed else (),
             first_number=record.next_number,
             watermark=record.last_seq,
-            memory=memory,
+            memory=proposed.memory if proposed else record.memory,
             seed_of=self._seed_of,
             owner=owner,
             key=key,
             is_final=is_final,
+            origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
         )
+
+    def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
+        """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
+
+        Under whatever numbers are next; waiting trials come first, by ``ask_for``.
+
+        Raises:
+            StaleProposal: somebody else asked for one of these points, or trials are waiting.
+            BudgetExhausted: the study may not have so many more.
+        """
+        request = Asking(
+            n=stop - start,
+            points=proposed.points[start:stop],
+            first_number=proposed.first_number + start,
+            watermark=proposed.watermark,
+            memory=proposed.memory,
+            seed_of=self._seed_of,
+            owner=owner,
+            is_final=True,
+            origins=proposed.origins(start, stop, is_whole=start == 0),
+        )
+        return [self._decoded(trial) for trial in self._store.ask(self.id, request)]
 
     def tell(
         self,
@@ -363,8 +383,13 @@ class Study:
         on_progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], Stop] | None = None,
         spool: str | Path | None = None,
+        lease_seconds: float = 60.0,
+        ahead: bool | None = None,
     ) -> RunReport:
         """Evaluate trials until the budget is used up; continue what an earlier run left.
+
+        Any number of runs, in any processes and on any hosts, may work on one study at a time: they
+        share its budget, and those that live take over what a dead one left.
 
         Args:
             objective: a function of (params) or (params, context), an Objective, or an
@@ -378,6 +403,11 @@ class Study:
             on_progress, stop: see ``scheduler.loop.run``.
             spool: folder where results wait to be recorded, which all workers must reach; beside
                 the store if None.
+            lease_seconds: how long a driver, or an evaluation, on another machine may give no sign
+                of life before it is taken for dead and its trials are run by others.
+            ahead: whether to think out points in a process of their own while all slots are busy;
+                None does so where evaluations run elsewhere.  Such a point may not know of
+                evaluations that ended meanwhile; ``replay`` knows what it knew.
 
         Returns:
             Why and how it ended.
@@ -399,6 +429,8 @@ class Study:
             on_progress=on_progress,
             stop=stop,
             spool=spool,
+            lease_seconds=lease_seconds,
+            ahead=ahead,
         )
 
     def stop(self) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import pickle
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from scheduler.aside import Aside
 from scheduler.executors import SerialExecutor
 from scheduler.jobs import Ending, Executor, Limits, Target
+from scheduler.lease import DEFAULT_LEASE_SECONDS
 from scheduler.loop import Progress, RunEnd, Stop, never, run, tell_nobody
 from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.evaluation import AnyObjective, Evaluator
+from smbo.study_ahead import Ahead, ThinkerMaker, thinks_long
+from smbo.study_crew import Crew
 from smbo.study_source import Runnable, StudySource, Why
 
 # Makes an executor for a target, with the spool through which its results come.
@@ -52,6 +58,8 @@ def run_study(
     on_progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], Stop] | None = None,
     spool: str | Path | None = None,
+    lease_seconds: float = DEFAULT_LEASE_SECONDS,
+    ahead: bool | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunReport:
     """Evaluate a study's trials; see ``Study.run``."""
@@ -59,8 +67,14 @@ def run_study(
         raise StoreError(f"run: n_trials={n_trials!r}; give a whole number of 1 or more, or None")
     if timeout_seconds is not None and not timeout_seconds > 0:
         raise StoreError(f"run: timeout_seconds={timeout_seconds!r}; give a positive number, or None")
+    if not 0 < lease_seconds < math.inf:
+        raise StoreError(f"run: lease_seconds={lease_seconds!r}; give a positive number")
     target = Evaluator(objective)
+    outbox = Spool(study.spool_folder if spool is None else spool, lease_seconds=lease_seconds)
+    place, is_ours = _executor(executor, target, outbox)
     study.set_going()
+    crew = Crew(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
+    thinker = _ahead(study, place, ahead, clock)
     source = StudySource(
         study,
         n_trials=n_trials,
@@ -68,12 +82,13 @@ def run_study(
         limits=limits,
         resources=resources,
         retries=retries,
+        crew=crew,
+        outbox=outbox,
+        ahead=thinker,
         clock=clock,
     )
-    outbox = Spool(study.spool_folder if spool is None else spool)
-    _drain(outbox, source, study)
-    place, is_ours = _executor(executor, target, outbox)
     try:
+        crew.join()
         summary = run(
             source,
             place,
@@ -86,18 +101,27 @@ def run_study(
         # on a full disk: a few seconds less on the study's account
         with contextlib.suppress(StoreUnavailable):
             source.add_time()
+        if thinker is not None:
+            thinker.close()
         if is_ours:
             place.close()
+        # when nothing of ours can start any more: what is open is now anybody's
+        crew.leave()
     why = source.why() if summary.end is RunEnd.FINISHED else Why.STOPPED
     return RunReport(summary.end, why or Why.STOPPED, summary.endings, summary.seconds)
 
 
-def _drain(spool: Spool, source: StudySource, study: Runnable) -> None:
-    """Record what finished while no driver was there to take it."""
-    for outcome in spool.pending():
-        if outcome.job.study == study.name:
-            source.record(outcome)
-            spool.discard(outcome)
+def _ahead(study: Runnable, place: Executor, wanted: bool | None, clock: Callable[[], float]) -> Ahead | None:
+    """Return who thinks ahead, where that pays: where a model is fitted and several slots wait for it."""
+    if wanted is None:
+        wanted = getattr(place, "runs_elsewhere", False)
+    if not wanted or not thinks_long(study.recipe):
+        return None
+    maker = ThinkerMaker(study.store.url, study.name, study.problem, study.recipe)
+    try:
+        return Ahead(Aside(maker), clock)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return None  # a problem that cannot travel is thought about here, while the loop waits
 
 
 def _executor(given: Any, target: Target, spool: Spool) -> tuple[Executor, bool]:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from scheduler.errors import Unavailable
 from scheduler.jobs import Ending, Job, JobOutcome, Limits
-from scheduler.processes import ProcessName, this_process
+from scheduler.outbox import Outbox
 from scheduler.retry import Decision, RetryPolicy, decide
 from smbo.errors import AlreadyTold, BudgetExhausted, SmboError, SpaceExhausted, StoreUnavailable
 from smbo.evaluation import outcome_from_json, payload_of
 from smbo.optimizer import judge
 from smbo.problem import Problem
+from smbo.recipe import Recipe
 from smbo.store.budget import Budget, Spent, exhausted
-from smbo.store.records import LOST, AttemptOutcome, AttemptRecord, Place
+from smbo.store.records import LOST, AttemptOutcome, Place, StaleProposal
 from smbo.store.sql import SqlStore
+from smbo.study_ahead import Ahead, thinks_long
+from smbo.study_crew import Crew
+from smbo.study_proposals import Proposed
 from smbo.trials import Trial, TrialState
 
 BAD_OUTPUT = "bad-output"
@@ -35,9 +38,8 @@ _TIME_STEP_SECONDS = 5.0
 # without this limit such a run would never end.
 _MOST_LOST_IN_A_ROW = 3
 
-_LOOK_SECONDS = 1.0  # between looks for drivers that are gone
-
-_OWNER = "run "
+_LOOK_SECONDS = 1.0  # between looks for drivers that are gone, and for outcomes that came late
+_MOST_AT_ONCE = 64  # trials in one ask
 
 
 class Why(StrEnum):
@@ -74,7 +76,10 @@ class Runnable(Protocol):
     @property
     def trials(self) -> Sequence[Trial]: ...
     def trial(self, number: int) -> Trial: ...
+    @property
+    def recipe(self) -> Recipe: ...
     def ask_for(self, owner: str, n: int) -> list[Trial]: ...
+    def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]: ...
     def record(self, told: Trial, place: Place | None = None) -> Trial: ...
     def set_going(self) -> None: ...
 
@@ -105,6 +110,9 @@ class StudySource:
         timeout_seconds: how long to start new ones.
         limits, resources: of each evaluation.
         retries: how often evaluations are repeated.
+        crew: this driver's place among those of the study.
+        outbox: where outcomes wait to be recorded.
+        ahead: proposals that are thought out beforehand; None to think when a slot is free.
         clock: monotonic seconds.
     """
 
@@ -117,18 +125,26 @@ class StudySource:
         limits: Limits | None = None,
         resources: Mapping[str, float] | None = None,
         retries: RetryPolicy | None = None,
+        crew: Crew,
+        outbox: Outbox,
+        ahead: Ahead | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._study = study
+        self._crew = crew
+        self._outbox = outbox
+        self._ahead = ahead
         self._n_trials = n_trials
         self._limits = limits or Limits()
         self._resources = dict(resources or {})
         self._retries = retries or RetryPolicy()
         self._clock = clock
         self._deadline = None if timeout_seconds is None else clock() + timeout_seconds
-        self._owner = owner_text(this_process())
         self._started: set[int] = set()
-        self._given: set[int] = set()
+        self._given: set[int] = set()  # tokens that this run started or took over
+        self._flying: set[int] = set()  # those of them that have not ended
+        self._n_slots = 0
+        self._was_stopped = False
         self._next_look = -math.inf
         self._lost_in_a_row = 0
         self._is_space_used_up = False
@@ -139,21 +155,43 @@ class StudySource:
     @_in_the_loops_words
     def next_jobs(self, n: int) -> Sequence[Job]:
         """Return jobs of at most n trials: waiting ones first, then new ones within the budget."""
+        self._n_slots = len(self._flying) + n
         waiting = sum(trial.state is TrialState.WAITING for trial in self._study.trials)
-        # one at a time: the first free slot should not wait until the last one's point is found
-        count = min(1, waiting or self._room(), n)
+        count = min(waiting or self._room(), n, _MOST_AT_ONCE)
         if count == 0 or self._why_over() is not None:
             return ()
         try:
-            trials = self._study.ask_for(self._owner, count)
-        except BudgetExhausted:  # another process was faster
+            trials = self._asked(count, is_waiting=waiting > 0)
+        except (BudgetExhausted, StaleProposal):  # another driver was faster
             return ()
         except SpaceExhausted:
             self._is_space_used_up = True
             return ()
         self._started.update(trial.number for trial in trials)
         self._given.update(trial.token for trial in trials if trial.token is not None)
+        self._flying.update(trial.token for trial in trials if trial.token is not None)
         return [self.job(trial) for trial in trials]
+
+    def _asked(self, n: int, *, is_waiting: bool) -> list[Trial]:
+        """Return at most n trials that run from now on."""
+        if self._ahead is None or is_waiting:
+            # one at a time where it takes a while: the first free slot should not have to wait
+            # until the last one's point is found
+            is_quick = is_waiting or not thinks_long(self._study.recipe)
+            return self._study.ask_for(self._crew.owner, n if is_quick else 1)
+        self._ahead.look()
+        found = self._ahead.first(n)
+        if found is None:
+            self._ahead.think(n)
+            return []
+        try:
+            trials = self._study.ask_proposed(self._crew.owner, *found)
+        except StaleProposal:
+            if not any(trial.state is TrialState.WAITING for trial in self._study.trials):
+                self._ahead.drop()
+            raise
+        self._ahead.use(found[2])
+        return trials
 
     @_in_the_loops_words
     def record(self, outcome: JobOutcome) -> None:
@@ -161,6 +199,7 @@ class StudySource:
         trial = self._trial_of(outcome.job)
         place = Place(host=outcome.host, pid=outcome.pid, started=outcome.started, ended=outcome.ended)
         self.add_time(at_least=_TIME_STEP_SECONDS)
+        self._note(outcome)
         if outcome.ending is Ending.OK:
             self._tell(self._concluded(trial, outcome), place)
             return
@@ -176,9 +215,15 @@ class StudySource:
         """Return whether no further job will come."""
         return self.why() is not None
 
+    @_in_the_loops_words
     def prepare(self) -> bool:
-        """Return False: each trial is thought out when it is asked for."""
-        return False
+        """Have the next points thought out while all slots are busy, as many as will soon be needed."""
+        if self._ahead is None:
+            return False
+        wanted = min(self._ahead.n_wanted(self._n_slots), self._room())
+        if wanted > 0 and self._why_over() is None:
+            self._ahead.think(wanted)
+        return self._ahead.is_thinking
 
     # --- what the shell around it asks for
 
@@ -190,11 +235,13 @@ class StudySource:
         if any(trial.state is TrialState.WAITING for trial in self._study.trials):
             return None
         if self._is_space_used_up:
-            return Why.SPACE
+            return None if self._others_are_at_work() else Why.SPACE
         budget, spent = self._study.budget, self._study.spent
         if exhausted(replace(budget, trials=None, time_seconds=None), spent) is not None:
             return Why.FAILURES
-        return None if exhausted(budget, spent) is None else Why.BUDGET
+        if exhausted(budget, spent) is None:
+            return None
+        return None if self._others_are_at_work() else Why.BUDGET
 
     def job(self, trial: Trial) -> Job:
         """Return the job that evaluates a trial under its present token."""
@@ -209,20 +256,46 @@ class StudySource:
             resources=self._resources,
         )
 
+    @_in_the_loops_words
     def orphans(self) -> list[Job]:
         """Return jobs in flight whose driver is gone, to be watched until their fate is known.
 
-        A driver on this machine that lives keeps its own; trials asked for by hand are nobody's.
+        Takes down what came late on the way, and says to the others that this driver lives.
         """
+        self._crew.beat(self._n_slots)
         if self._clock() < self._next_look:
             return []
         self._next_look = self._clock() + _LOOK_SECONDS
+        gone, living = self._crew.left_open()
+        settled = self._take_late({attempt.token for attempt in living})
         trials = {trial.number: trial for trial in self._study.trials}
-        return [
+        found = [
             self.job(replace(trials[attempt.number], token=attempt.token))
-            for attempt in self._study.store.attempts(self._study.id, is_open=True)
-            if _is_orphan(attempt) and attempt.token not in self._given
+            for attempt in gone
+            if attempt.token not in self._given | settled
         ]
+        self._given.update(job.token for job in found)
+        self._flying.update(job.token for job in found)
+        return found
+
+    def _take_late(self, living: Collection[int]) -> set[int]:
+        """Record outcomes that nobody waits for (their driver is gone, or had given them up).
+
+        Args:
+            living: tokens of attempts whose drivers will see to them.
+
+        Returns:
+            The tokens of those that were recorded.
+        """
+        settled = set()
+        for outcome in self._outbox.pending():
+            job = outcome.job
+            if job.study != self._study.name or job.token in living or job.token in self._flying:
+                continue
+            self.record(outcome)
+            self._outbox.discard(outcome)
+            settled.add(job.token)
+        return settled
 
     def add_time(self, at_least: float = 0.0) -> None:
         """Put the time since the last call on the study's account, unless it is still too little."""
@@ -235,7 +308,9 @@ class StudySource:
 
     def _why_over(self) -> Why | None:
         """Return why this call ends even if trials are waiting."""
-        if self._study.is_stopped:
+        # once seen it holds: a driver that begins meanwhile takes the wish back for itself alone
+        self._was_stopped = self._was_stopped or self._study.is_stopped
+        if self._was_stopped:
             return Why.STOPPED
         if self._deadline is not None and self._clock() >= self._deadline:
             return Why.TIMEOUT
@@ -246,6 +321,16 @@ class StudySource:
             waiting = {trial.number for trial in self._study.trials if trial.state is TrialState.WAITING}
             return Why.N_TRIALS if waiting.isdisjoint(self._started) else None
         return None
+
+    def _others_are_at_work(self) -> bool:
+        """Return whether other drivers' trials are open: should their drivers die, we take them over."""
+        return any(each.token not in self._given for attempts in self._crew.left_open() for each in attempts)
+
+    def _note(self, outcome: JobOutcome) -> None:
+        """Keep count of what is in flight, and of how long evaluations take."""
+        self._flying.discard(outcome.job.token)
+        if self._ahead is not None and outcome.started is not None and outcome.ended is not None:
+            self._ahead.note_evaluation(outcome.ended - outcome.started)
 
     def _room(self) -> int:
         """Return how many new trials this call may still start, as far as can be seen."""
@@ -282,19 +367,6 @@ class StudySource:
             return
         is_lost = recorded.state is TrialState.FAILED and recorded.reason == LOST
         self._lost_in_a_row = self._lost_in_a_row + 1 if is_lost else 0
-
-
-def owner_text(process: ProcessName) -> str:
-    """Return how an attempt names the driver that started it."""
-    return _OWNER + json.dumps(asdict(process))
-
-
-def _is_orphan(attempt: AttemptRecord) -> bool:
-    if not attempt.owner.startswith(_OWNER):
-        return False
-    driver = ProcessName(**json.loads(attempt.owner.removeprefix(_OWNER)))
-    # what this very process left behind in an earlier run is orphaned too
-    return driver == this_process() or not (driver.is_here and driver.is_alive)
 
 
 def _failed(study: Runnable, trial: Trial, outcome: JobOutcome) -> Trial:

@@ -34,7 +34,9 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.judging", "smbo.explain", "smbo.results"),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
-    ("smbo.study_source", "smbo.study_stored"),
+    ("smbo.study_proposals", "smbo.study_crew", "smbo.study_stored"),
+    ("smbo.study_ahead",),
+    ("smbo.study_source",),
     ("smbo.study_run",),
     ("smbo.study",),
     ("smbo.analysis",),
@@ -50,6 +52,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
 MAY_IMPORT_SCHEDULER = (
     "smbo.evaluation",
     "smbo.study",
+    "smbo.study_crew",
     "smbo.study_source",
     "smbo.study_run",
     "smbo.search_cv",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
-from typing import Any
+from typing import Any, ClassVar
 
 from distributed import Client, Future, KilledWorker
 from distributed.client import FutureCancelledError
@@ -61,6 +61,8 @@ class DaskExecutor:
             error.
         clock: monotonic seconds.
     """
+
+    runs_elsewhere: ClassVar[bool] = True  # so that there is time to think in while jobs run
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ClassVar
 
 from scheduler.child import close_children
 from scheduler.errors import SchedulerError
@@ -29,6 +30,8 @@ class ProcessExecutor:
         n_workers: how many children, at most.
         spool: where outcomes are kept until they are recorded; a temporary folder if None.
     """
+
+    runs_elsewhere: ClassVar[bool] = True  # so that there is time to think in while jobs run
 
     def __init__(self, target: Target, n_workers: int, spool: Outbox | None = None) -> None:
         if n_workers < 1:

@@ -40,6 +40,7 @@ class Asking:
             rather than refuse them; repeated points are refused all the same.
         fidelities, rungs: that the new trials begin at, one of each per point; empty where the
             problem has none.  Waiting trials have theirs already.
+        origins: what each new point was made from, for the change feed; none are noted if empty.
     """
 
     n: int
@@ -51,6 +52,7 @@ class Asking:
     owner: str = "hand"
     key: str | None = None
     is_final: bool = False
+    origins: Sequence[Mapping[str, Any]] = ()
     fidelities: Sequence[float | None] = ()
     rungs: Sequence[int | None] = ()
 
@@ -139,9 +141,11 @@ def _take(
         _started(study, taken, asking, index, len(old) + index, digest) for index, digest in enumerate(hashes)
     ]
     events = [
-        event_row(connection, study, row["seq"], kind, row["number"], row["token"])
-        for kind, rows in (("restarted", old), ("asked", new))
-        for row in rows
+        event_row(connection, study, row["seq"], "restarted", row["number"], row["token"]) for row in old
+    ]
+    events += [
+        event_row(connection, study, row["seq"], "asked", row["number"], row["token"], origin)
+        for row, origin in zip(new, asking.origins or [{}] * n_new)
     ]
     if is_keyed:
         seq, payload = taken.seq + asking.n, {"numbers": sorted(row["number"] for row in (*old, *new))}

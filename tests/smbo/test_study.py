@@ -297,7 +297,7 @@ def test_only_what_has_changed_is_read(study, monkeypatch):
 
 
 def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url, study, monkeypatch):
-    import smbo.study as module
+    import smbo.study_proposals as module
 
     original, calls = module.suggest, []
 

@@ -20,7 +20,8 @@ from smbo.problem import Outcome, Problem
 from smbo.space import Categorical, Integer, Real
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study_source import Why, owner_text
+from smbo.study_crew import owner_text
+from smbo.study_source import Why
 from smbo.trials import TrialState
 
 SPACE = {"x": Real(0.0, 1.0), "kind": Categorical(["a", ("b", 2)])}
@@ -284,7 +285,7 @@ def test_trials_of_a_dead_driver_are_watched_and_those_of_a_living_one_are_left_
         (orphan,) = study.ask_for(owner_text(dead), 1)
         (others,) = study.ask_for(owner_text(parent), 1)
         executor = ScriptedExecutor(["lost", "ok", "ok"])
-        study.run(parabola, executor)
+        study.run(parabola, executor, n_trials=2)
         assert [(job.number, job.token) for job in executor.adopted] == [(orphan.number, orphan.token)]
         assert [trial.state.value for trial in study.trials] == ["running", "complete", "running", "complete"]
         assert study.tell(by_hand, 1.0).state is TrialState.COMPLETE

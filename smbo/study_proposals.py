@@ -1,0 +1,112 @@
+"""Proposals of a durable study: what each was made from, so that it can be made again.
+
+A proposal is a function of the problem, the recipe, the seed and of what is noted here: the log up
+to a sequence number (the watermark), the recipe's memory, the number of its first trial, and the
+points that had been proposed before it but were not in the log yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from smbo.optimizer import suggest
+from smbo.problem import Problem
+from smbo.recipe import Recipe
+from smbo.store.records import StudyRecord, dump_json
+from smbo.trials import Trial
+
+JsonPoint = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """Points for the next trials, and what they were made from.
+
+    Attributes:
+        points: JSON values, one per trial.
+        first_number: of the trial that the first of them was made for.
+        watermark: sequence number of the last change that is known to them.
+        before: the recipe's memory that they were made with.
+        memory: that the recipe carries on.
+        beside: points proposed before these, for the numbers before ``first_number``, that were
+            not asked for at the watermark.
+    """
+
+    points: tuple[JsonPoint, ...]
+    first_number: int
+    watermark: int
+    before: Mapping[str, Any]
+    memory: Mapping[str, Any]
+    beside: tuple[JsonPoint, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What tells it from other proposals of its study."""
+        parts = [self.first_number, len(self.points), self.watermark, self.before, list(self.beside)]
+        return hashlib.sha256(dump_json(parts).encode()).hexdigest()[:16]
+
+    def origins(self, start: int, stop: int, *, is_whole: bool) -> list[dict[str, Any]]:
+        """Return what the log keeps of points ``start`` to ``stop``, one mapping each.
+
+        Args:
+            is_whole: whether the first of them carries what the proposal was made from; once a
+                proposal is enough.
+        """
+        origins: list[dict[str, Any]] = [
+            {"proposal": self.name, "index": index} for index in range(start, stop)
+        ]
+        if is_whole and origins:
+            origins[0] |= {
+                "first": self.first_number,
+                "n": len(self.points),
+                "watermark": self.watermark,
+                "memory": dict(self.before),
+                "beside": [dict(point) for point in self.beside],
+            }
+        return origins
+
+
+def propose_trials(
+    problem: Problem,
+    recipe: Recipe,
+    record: StudyRecord,
+    trials: Sequence[Trial],
+    n: int,
+    *,
+    beside: Sequence[JsonPoint] = (),
+    memory: Mapping[str, Any] | None = None,
+) -> Proposed:
+    """Return a proposal of n points, made from a study as it stands.
+
+    Args:
+        record, trials: of one moment.
+        beside: proposed before, and not asked for yet.
+        memory: after those; None for the study's own.
+
+    Raises:
+        SpaceExhausted, SpaceError, NumericalError: see ``smbo.propose.propose``.
+    """
+    first = record.next_number + len(beside)
+    before = record.memory if memory is None else memory
+    points, after = suggest(
+        problem, recipe, record.seed, [*trials, *proposed_trials(problem, beside, first)], before, first, n
+    )
+    return Proposed(
+        points=tuple(problem.space.point_to_json(point) for point in points),
+        first_number=first,
+        watermark=record.last_seq,
+        before=before,
+        memory=after,
+        beside=tuple(beside),
+    )
+
+
+def proposed_trials(problem: Problem, beside: Sequence[JsonPoint], first: int) -> list[Trial]:
+    """Return points that are not asked for yet as trials under way, numbered up to ``first``."""
+    return [
+        Trial(number, problem.space.point_from_json(dict(point)), seed=0)
+        for number, point in enumerate(beside, first - len(beside))
+    ]
