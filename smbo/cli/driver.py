@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -47,24 +48,25 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
     with Workplace(job.cluster, job.resources, job.limits.time) as workplace:
         if _has_work(job, budget):
             workplace.check()
-        with (
-            Study.open(
-                job.store_url, job.study, task.problem, recipe=job.recipe, seed=job.seed, budget=budget
-            ) as study,
-            lock.driving(study.spool_folder, study.name),
-            StopOnSignals(_say) as signals,
-        ):
-            keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
-            errand = Errand(job, task, study, workplace, signals)
-            workplace.settle_in(errand.spool_folder)
-            return _drive(errand)
+        with Study.open(
+            job.store_url, job.study, task.problem, recipe=job.recipe, seed=job.seed, budget=budget
+        ) as study:
+            try:
+                with lock.driving(study.spool_folder), StopOnSignals(_say) as signals:
+                    keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
+                    errand = Errand(job, task, study, workplace, signals)
+                    workplace.settle_in(errand.spool_folder)
+                    return _drive(errand)
+            finally:
+                if lock.drivers(study.spool_folder):
+                    workplace.leave_running()  # others use it: the last one ends it
 
 
 def _has_work(job: JobFile, budget: Budget) -> bool:
     """Return whether evaluations are left to do, looking without changing anything.
 
     Raises:
-        StoreError: another process runs this study, or the store cannot be read.
+        StoreError: the store cannot be read.
     """
     if not sqlite_path(job.store_url).exists():
         return True
@@ -73,9 +75,6 @@ def _has_work(job: JobFile, budget: Budget) -> bool:
     except UnknownStudy:
         return True
     with study:
-        driver = lock.holder(study.spool_folder)
-        if driver is not None:
-            raise lock.busy(study.name, driver)
         now = standing(study, recommend=False)
         return now.n_open > 0 or exhausted(study.budget.raised_to(budget), study.spent) is None
 
@@ -85,6 +84,9 @@ def _drive(errand: Errand) -> int:
     before = standing(study, recommend=False)
     if before.is_finished:
         return _say_finished(errand, before)
+    others = [who for who in lock.drivers_of(study) if f"process {os.getpid()} " not in who]
+    if others:
+        click.echo(f"sharing {study.name} with {' and '.join(others)}")
     n_finished = sum(n for state, n in before.counts.items() if state not in ("running", "waiting"))
     if n_finished:
         click.echo(f"resuming {study.name}: {n_finished} trials are finished already")
@@ -94,7 +96,7 @@ def _drive(errand: Errand) -> int:
         click.echo(text)
     code = _exit_code(report, after, is_cut_short=errand.signals() >= Stop.CANCEL)
     if code in (DONE, TOO_MANY_FAILURES):
-        return finish(errand, after, checks=code == DONE) or code
+        return _finish(errand, after, checks=code == DONE) or code
     if code == STOPPED:
         click.echo(f"stopped before its end{_why(report)}; the same command goes on from here")
     return code
@@ -143,7 +145,16 @@ def _say_finished(errand: Errand, now: Standing) -> int:
     code = TOO_MANY_FAILURES if now.too_many_failures or now.nothing_succeeded else DONE
     if is_reported(errand):
         return code
-    return finish(errand, standing(study), checks=code == DONE) or code
+    return _finish(errand, standing(study), checks=code == DONE) or code
+
+
+def _finish(errand: Errand, now: Standing, *, checks: bool) -> int | None:
+    """Check and report, unless another driver of the study does or has."""
+    with lock.finishing(errand.study.spool_folder) as is_ours:
+        if not is_ours:
+            click.echo("another driver checks the recommended point and writes the report")
+            return None
+        return None if is_reported(errand) else finish(errand, now, checks=checks)
 
 
 def _exit_code(report: RunReport, after: Standing, *, is_cut_short: bool) -> int:

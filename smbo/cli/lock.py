@@ -1,4 +1,4 @@
-"""One driver a study: a lock that goes away with the process that holds it, however that ends."""
+"""Who drives a study: locks that go away with the processes that hold them, however those end."""
 
 from __future__ import annotations
 
@@ -8,52 +8,78 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-from smbo.errors import StoreError
+from smbo.study import Study
 
-_FILE = "driver.lock"
+_DRIVERS = "drivers"  # folder with one locked file for each driver
+_FINISHING = "finishing.lock"
 
 
 @contextlib.contextmanager
-def driving(folder: Path, study: str) -> Iterator[None]:
-    """Hold the lock of a study while the block runs.
+def driving(folder: Path) -> Iterator[None]:
+    """Be known as one of a study's drivers while the block runs.
 
     Args:
         folder: of the study; made if it is missing.
-        study: its name, for the message.
-
-    Raises:
-        StoreError: another process holds it.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / _FILE).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise busy(study, file.read(200).strip() or "another process") from None
-        file.truncate(0)
+    place = folder / _DRIVERS
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = place / f"{socket.gethostname()}-{os.getpid()}"
+    file = _locked(path)
+    try:
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
 
 
-def busy(study: str, driver: str) -> StoreError:
-    """Return the error for a study that somebody else drives."""
-    return StoreError(
-        f"study {study} is being run already by {driver}; watch it with `smbo status {study}`, or end it "
-        f"with `smbo stop {study}`"
-    )
+def drivers(folder: Path) -> list[str]:
+    """Return who drives the study of this folder, in words; those that are gone are cleared away."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for path in sorted((folder / _DRIVERS).iterdir()):
+            with contextlib.suppress(FileNotFoundError), path.open("r") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    found.append(file.read(200).strip() or "another process")
+                else:
+                    path.unlink()
+    return found
 
 
-def holder(folder: Path) -> str | None:
-    """Return who drives the study of this folder, None if nobody does."""
-    try:
-        with (folder / _FILE).open("r") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return file.read(200).strip() or "another process"
-    except OSError:
-        return None
-    return None
+def drivers_of(study: Study) -> list[str]:
+    """Return who drives a study: what is seen here, and who has registered on other machines."""
+    here = socket.gethostname()
+    elsewhere = [
+        f"process {driver.pid} on {driver.host} (if it lives)"
+        for driver in study.store.drivers(study.id)
+        if driver.ended is None and driver.host != here
+    ]
+    return [*drivers(study.spool_folder), *elsewhere]
+
+
+@contextlib.contextmanager
+def finishing(folder: Path) -> Iterator[bool]:
+    """Give whether this process is the one to check and report; one at a time is."""
+    with (folder / _FINISHING).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def _locked(path: Path) -> IO[str]:
+    """Return a file that is ours, under its path: one cleared away before we had it locked is not."""
+    while True:
+        file = path.open("w")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()

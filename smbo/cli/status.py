@@ -20,18 +20,18 @@ def command(study: str, store: str | None, as_json: bool) -> None:
     """Say where a study stands (STUDY is its name or its job file)."""
     with load(study, store) as found:
         now = standing(found)
-        driver = lock.holder(found.spool_folder)
+        drivers = lock.drivers_of(found)
         if as_json:
-            click.echo(json.dumps(_as_json(found, now, driver), indent=1))
+            click.echo(json.dumps(_as_json(found, now, drivers), indent=1))
         else:
-            click.echo("\n".join(_lines(found, now, driver)))
+            click.echo("\n".join(_lines(found, now, drivers)))
 
 
-def _lines(study: Study, now: Standing, driver: str | None) -> list[str]:
+def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
     budget, spent = study.budget, study.spent
     name = study.problem.value_name
     lines = [f"{study.name}: {now.word}" + (f" ({now.used_up})" if now.used_up else "")]
-    lines.append(f"  driver       {driver if driver is not None else 'none is running'}")
+    lines.append(f"  drivers      {'; '.join(drivers) or 'none is running'}")
     counts = ", ".join(f"{n} {state}" for state, n in sorted(now.counts.items())) or "none yet"
     lines.append(f"  trials       {counts}; {spent.trials} of {budget.trials or 'any number'} asked for")
     of = f" of {duration_text(budget.time_seconds)}" if budget.time_seconds is not None else ""
@@ -47,13 +47,13 @@ def _lines(study: Study, now: Standing, driver: str | None) -> list[str]:
     return lines
 
 
-def _as_json(study: Study, now: Standing, driver: str | None) -> dict[str, object]:
+def _as_json(study: Study, now: Standing, drivers: list[str]) -> dict[str, object]:
     said, best = now.recommendation, now.best
     return {
         "study": study.name,
         "state": now.word,
         "used_up": now.used_up,
-        "driver": driver,
+        "drivers": drivers,
         "trials": now.counts,
         "budget": study.budget.to_json(),
         "spent": {"trials": study.spent.trials, "failures": study.spent.failures},

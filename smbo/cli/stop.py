@@ -17,9 +17,9 @@ def command(study: str, store: str | None) -> None:
         if standing(found, recommend=False).is_finished:
             click.echo(f"{found.name} is finished; there is nothing to stop")
             return
-        driver = lock.holder(found.spool_folder)
-        if driver is None:
+        drivers = lock.drivers_of(found)
+        if not drivers:
             click.echo(f"{found.name} is not running; `smbo resume {found.name}` goes on with it")
             return
         found.stop()
-        click.echo(f"{found.name}: {driver} will stop when its running evaluations are done")
+        click.echo(f"{found.name}: {' and '.join(drivers)} will stop when the running evaluations are done")

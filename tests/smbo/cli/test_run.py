@@ -265,7 +265,6 @@ def end(run):
 def test_a_running_study_drains_on_stop_and_can_be_resumed(folder):
     run = start(folder)
     assert "process" in folder.smbo("status", "toy").output
-    assert folder.smbo("run", "job.yaml").exit_code == 2  # a second driver is refused
     assert "will stop" in folder.smbo("stop", "toy").output
     code, output = end(run)
     assert (code, "goes on from here" in output) == (3, True)
@@ -275,6 +274,19 @@ def test_a_running_study_drains_on_stop_and_can_be_resumed(folder):
     result = folder.smbo("resume", "toy", "--time", "1s")
     assert result.exit_code in (0, 3), result.output
     assert len(trials(folder)) >= len(done)
+
+
+def test_two_runs_share_a_study_and_evaluate_each_trial_once(folder):
+    first, second = start(folder), start(folder)
+    until = time.monotonic() + 30
+    while len(json.loads(folder.smbo("status", "toy", "--json").output)["drivers"]) < 2:
+        assert time.monotonic() < until
+    (code, said), (other_code, other_said) = end(first), end(second)
+    assert (code, other_code) == (0, 0)
+    assert "sharing toy with process" in said + other_said
+    assert [row["state"] for row in trials(folder)] == ["complete"] * 30
+    assert (folder.path / "evaluated.txt").read_text() == "x" * 30
+    assert json.loads(folder.smbo("status", "toy", "--json").output)["drivers"] == []
 
 
 def test_one_interrupt_drains_with_exit_code_3(folder):
