@@ -83,6 +83,7 @@ class JobFile(Section):
     budget: BudgetSection
     store: str | None = None
     spool: str | None = None
+    lease: Duration = 60.0
     space: dict[str, Any] | None = None
     constraints: list[str] = Field(default_factory=list, max_length=1000)
     objectives: dict[str, Literal["min", "max"]] | None = None
