@@ -28,10 +28,23 @@ TUNING = {
     "smooth": (
         "branin2", "hartmann3", "ackley5", "rosenbrock4", "griewank6", "bbob_f2_d5", "bbob_f15_d5",
         "bbob_f21_d3", "bbob_f6_d10", "bbob_f10_d20", "bbob_f17_d2", "bbob_f8_d20",
+        "michalewicz5", "dixon4", "zakharov5", "beale2", "powell8", "cosine6",
+        "bbob_f4_d3", "bbob_f5_d5", "bbob_f7_d5", "bbob_f9_d3", "bbob_f11_d5", "bbob_f12_d3", "bbob_f14_d5",
+        "bbob_f14_d10", "bbob_f16_d2", "bbob_f18_d5", "bbob_f19_d3", "bbob_f23_d2", "bbob_f24_d5",
+        "bbob_f2_d20",
     ),
-    "noisy": ("branin2+noise5", "hartmann3+noise10", "ackley5+noise5", "bbob_f15_d5+noise10"),
-    "mixed": ("mixint_f3_d5", "mixint_f15_d10", "gbt_diabetes", "mlp_digits"),
-    "batch": ("hartmann3@q4", "ackley5@q8", "bbob_f15_d5@q4"),
+    "noisy": (
+        "branin2+noise5", "hartmann3+noise10", "ackley5+noise5", "bbob_f15_d5+noise10",
+        "beale2+noise10", "michalewicz5+noise5", "bbob_f14_d5+noise5", "bbob_f6_d10+noise5",
+    ),
+    "mixed": (
+        "mixint_f3_d5", "mixint_f15_d10", "gbt_diabetes", "mlp_digits",
+        "mixint_f7_d5", "mixint_f14_d5", "mixint_f21_d5", "mixint_f6_d10", "svc_wine", "knn_digits",
+    ),
+    "batch": (
+        "hartmann3@q4", "ackley5@q8", "bbob_f15_d5@q4",
+        "beale2@q4", "dixon4@q8", "michalewicz5@q4", "bbob_f14_d10@q8",
+    ),
     "large": ("bbob_f8_d20", "bbob_f10_d20", "bbob_f2_d20", "bbob_f15_d20"),
 }  # fmt: skip
 HELD_OUT = {
@@ -166,6 +179,34 @@ def _shekel(x: np.ndarray) -> float:
     return -float((1 / (((x[:, None] - _SHEKEL_C) ** 2).sum(axis=0) + _SHEKEL_B)).sum())
 
 
+def _michalewicz(x: np.ndarray) -> float:
+    return -float((np.sin(x) * np.sin(np.arange(1, len(x) + 1) * x**2 / np.pi) ** 20).sum())
+
+
+def _dixon(x: np.ndarray) -> float:
+    rest = np.arange(2, len(x) + 1) @ (2 * x[1:] ** 2 - x[:-1]) ** 2
+    return (x[0] - 1) ** 2 + float(rest)
+
+
+def _zakharov(x: np.ndarray) -> float:
+    line = 0.5 * np.arange(1, len(x) + 1) @ x
+    return x @ x + line**2 + line**4
+
+
+def _beale(x: np.ndarray) -> float:
+    a, b = x
+    return (1.5 - a + a * b) ** 2 + (2.25 - a + a * b**2) ** 2 + (2.625 - a + a * b**3) ** 2
+
+
+def _powell(x: np.ndarray) -> float:
+    a, b, c, d = x.reshape(-1, 4).T
+    return float(((a + 10 * b) ** 2 + 5 * (c - d) ** 2 + (b - 2 * c) ** 4 + 10 * (a - d) ** 4).sum())
+
+
+def _cosine(x: np.ndarray) -> float:
+    return x @ x - 0.1 * float(np.cos(5 * np.pi * x).sum())
+
+
 _CLASSICAL: dict[str, tuple[list[tuple[float, float]], Callable[[np.ndarray], float], float, float]] = {
     "branin2": ([(-5, 10), (0, 15)], _branin, 0.397887357729738, 0.0),
     "camel2": ([(-2, 2), (-1, 1)], _camel, -1.031628453489877, 0.1),
@@ -178,6 +219,12 @@ _CLASSICAL: dict[str, tuple[list[tuple[float, float]], Callable[[np.ndarray], fl
     "levy6": ([(-10, 10)] * 6, _levy, 0.0, 0.3),
     "styblinski5": ([(-5, 5)] * 5, _styblinski, -39.16616570377142 * 5, 0.1),
     "shekel4": ([(0, 10)] * 4, _shekel, -10.536443153483534, 0.1),
+    "michalewicz5": ([(0, np.pi)] * 5, _michalewicz, -4.687658179088148, 0.0),
+    "dixon4": ([(-10, 10)] * 4, _dixon, 0.0, 0.2),
+    "zakharov5": ([(-5, 10)] * 5, _zakharov, 0.0, 0.1),
+    "beale2": ([(-4.5, 4.5)] * 2, _beale, 0.0, 0.1),
+    "powell8": ([(-4, 5)] * 8, _powell, 0.0, 0.2),
+    "cosine6": ([(-1, 1)] * 6, _cosine, -0.6, 0.3),
 }
 
 
@@ -304,6 +351,29 @@ def _boosting(x: Sequence[Any], seed: int) -> float:
     )  # fmt: skip
 
 
+def _support_vectors(x: Sequence[Any], seed: int) -> float:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.svm import SVC
+
+    c, gamma, kernel, degree, shift = x
+    return _loss(
+        lambda: CalibratedClassifierCV(
+            SVC(C=c, gamma=gamma, kernel=kernel, degree=degree, coef0=shift, max_iter=3000), cv=2
+        ),
+        "wine",
+        seed,
+    )
+
+
+def _neighbours(x: Sequence[Any], seed: int) -> float:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    count, weights, power, leaf = x
+    return _loss(
+        lambda: KNeighborsClassifier(count, weights=weights, p=power, leaf_size=leaf), "digits", seed
+    )
+
+
 def _perceptron(x: Sequence[Any], seed: int) -> float:
     from sklearn.neural_network import MLPClassifier
 
@@ -345,6 +415,14 @@ _TASKS: dict[str, tuple[Callable[[Sequence[Any], int], float], list[Variable]]] 
             _r(5e-3, 1, True), _i(5, 60, True), _i(1, 5), _r(0.3, 1), _c("sqrt", "log2", "all"),
             _i(1, 50, True),
         ],
+    ),
+    "svc_wine": (
+        _support_vectors,
+        [_r(1e-3, 1e3, True), _r(1e-4, 10, True), _c("rbf", "poly", "sigmoid"), _i(2, 5), _r(0, 1)],
+    ),
+    "knn_digits": (
+        _neighbours,
+        [_i(1, 60), _c("uniform", "distance"), _r(1, 5), _i(10, 50)],
     ),
     "mlp_digits": (
         _perceptron,
