@@ -149,7 +149,7 @@ def explanation(
     posterior = model.posterior
     chosen = model.choice.recipe
     process = posterior if isinstance(posterior, GPPosterior) else None
-    size = process.scale.size if process is not None else 0.0
+    size = _latent_unit(process, model.evidence) if process is not None else 0.0
     score = None if process is None else leave_one_out(process)
     scored = clock()
     propose(problem, recipe, evidence, memory, 1, rng)
@@ -172,6 +172,11 @@ def explanation(
         leave_one_out=score,
         seconds={"model": fitted - began, "score": scored - fitted, "whole proposal": proposed - scored},
     )
+
+
+def _latent_unit(process: GPPosterior, evidence: Evidence) -> float:
+    """Return what a step of one on the latent scale is in the units of the values, at their median."""
+    return 1.0 / float(process.scale.slopes(np.array([np.median(evidence.values)]))[0])
 
 
 def _name(surrogate: Surrogate | None) -> str:

@@ -21,7 +21,7 @@ from smbo.surrogates.marginal import (
     most_probable,
     noise_variances,
 )
-from smbo.surrogates.outputs import Scale, normal_power
+from smbo.surrogates.outputs import Bend, Scale, bends_of
 from smbo.surrogates.warp import Warp
 
 # Half of the values' variance.
@@ -35,8 +35,10 @@ _MOST_LEARNED, _MOST_LEARNED_BEST = 256, 96
 _FEW = 100
 # Fewer values do not show a tail; and a bend must be this much likelier, in log density.
 _FEWEST_TO_BEND, _PRICE_OF_BENDING, _PRICE_OF_WARPING = 8, 1.0, 1.0
-# From hyperparameters that are already good on the plain scale.
-_N_ITERATIONS_TO_BEND = 20
+# Scales that hyperparameters are learned on, the likeliest before that.
+_N_SCALES = 2
+# Of a search that starts from what was learned for unbent axes.
+_N_ITERATIONS_TO_WARP = 20
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
 _VARIANCE_FLOOR = 1e-12
 
@@ -214,7 +216,7 @@ class GP:
         hyperparameters: fixed ones; None to learn them from the evidence.
         bend_values: whether to model values on a bent scale where that makes them likelier.
         warp_axes: whether to bend the axes where that makes the values likelier.
-        power: of the bend, learned together with the hyperparameters; 1 is none.
+        power, anchor: of the bend, learned together with the hyperparameters; see ``Bend``.
         relearn_growth: in ``train``, learn again once there is this much more evidence than the
             last time, relative to it.
         always_relearn_until: ... and at every change while there are at most so many values.
@@ -227,6 +229,7 @@ class GP:
     bend_values: bool = True
     warp_axes: bool = False
     power: float = 1.0
+    anchor: float = 0.0
     relearn_growth: float = 0.15
     always_relearn_until: int = 30
     n_iterations: int = 50
@@ -238,11 +241,11 @@ class GP:
             NumericalError: no jitter makes the covariance positive definite.
         """
         if self.hyperparameters is None:
-            theta, power = self._learn(evidence, None)
-            return replace(self, hyperparameters=theta, power=power).fit(evidence)
+            theta, bend = self._learn(evidence, None)
+            return self._fixed(theta, bend).fit(evidence)
         theta = self.hyperparameters
         features = Features.of(evidence.axes)
-        scale = Scale.of(evidence.values, self.power)
+        scale = Scale.of(evidence.values, self.power, self.anchor)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = float(np.exp(theta.log_amplitude)), float(np.exp(theta.log_noise))
         warp = theta.warp
@@ -279,50 +282,48 @@ class GP:
         known = memory.get("hyperparameters")
         before = None if known is None else Hyperparameters.from_json(known)
         if before is not None and not self._is_due(n, int(memory["n_learned"])):
-            return replace(self, hyperparameters=before, power=float(memory["power"])), memory
-        theta, power = self._learn(evidence, before)
-        learned = {"hyperparameters": theta.to_json(), "power": power, "n_learned": n}
-        return replace(self, hyperparameters=theta, power=power), learned
+            return self._fixed(before, Bend(memory["power"], memory.get("anchor", 0.0))), memory
+        theta, bend = self._learn(evidence, before)
+        learned = {"hyperparameters": theta.to_json(), **bend._asdict(), "n_learned": n}
+        return self._fixed(theta, bend), learned
+
+    def _fixed(self, theta: Hyperparameters, bend: Bend) -> GP:
+        return replace(self, hyperparameters=theta, power=float(bend.power), anchor=float(bend.anchor))
 
     def _is_due(self, n: int, n_learned: int) -> bool:
         if n <= self.always_relearn_until:
             return n != n_learned
         return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
 
-    def _learn(self, evidence: Evidence, before: Hyperparameters | None) -> tuple[Hyperparameters, float]:
-        """Return the most probable hyperparameters and the power, searched for also from earlier ones."""
+    def _learn(self, evidence: Evidence, before: Hyperparameters | None) -> tuple[Hyperparameters, Bend]:
+        """Return the most probable hyperparameters and bend, searched for also from earlier ones."""
         start = default_start(self.priors, len(evidence.axes))
-        if len(evidence) < 2:  # one value says nothing about how values vary
-            return start, 1.0
-        starts = [start if before is None else replace(before, log_warps=())]
         n = len(evidence)
-        scales = {power: Scale.of(evidence.values, power) for power in (1.0, *self._powers(evidence))}
-        evidence = _telling(evidence)
-        if n >= _FEWEST_NOISY and (before is None or n <= _FEW):
-            # noise and short length scales explain the same scatter: two optima, a start for each
-            starts.append(replace(start, log_noise=_NOISY_START))
-        flat = scales.pop(1.0)
-        plain, score = most_probable(self._likelihood(evidence, flat), starts, self.n_iterations)
-        best = (score, plain, 1.0, flat)
-        for power, scale in scales.items():
-            theta, score = most_probable(self._likelihood(evidence, scale), [plain], _N_ITERATIONS_TO_BEND)
-            # densities of the values themselves: each scale stretches them by its slope
-            stretch = scale.slopes(evidence.values) / flat.slopes(evidence.values)
-            score += float(np.log(stretch).sum()) - _PRICE_OF_BENDING
-            best = max(best, (score, theta, power, scale), key=lambda found: found[0])
-        _, theta, power, scale = best
+        if n < 2:  # one value says nothing about how values vary
+            return start, Bend()
+        first = start if before is None else replace(before, log_warps=())
+        bends = bends_of(evidence.values) if self.bend_values and n >= _FEWEST_TO_BEND else [Bend()]
+        scales = [Scale.of(evidence.values, *bend) for bend in bends]
+        few = _telling(evidence)
+        likelihoods = [self._likelihood(few, scale) for scale in scales]
+        # densities of the values themselves: each scale stretches them by its slope
+        stretches = [
+            np.log(scale.slopes(few.values) / scales[0].slopes(few.values)).sum() for scale in scales
+        ]
+        prices = [_PRICE_OF_BENDING * (bend != Bend()) - float(s) for bend, s in zip(bends, stretches)]
+        rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
+        found = []
+        for rank, k in enumerate(np.argsort(rough, kind="stable")[:_N_SCALES].tolist()):
+            starts = [first]
+            if rank == 0 and n >= _FEWEST_NOISY and (before is None or n <= _FEW):
+                # noise and short length scales explain the same scatter: two optima, a start for each
+                starts.append(replace(start, log_noise=_NOISY_START))
+            theta, density = most_probable(likelihoods[k], starts, self.n_iterations)
+            found.append((density - prices[k], k, theta))
+        _, k, theta = max(found, key=lambda item: item[0])
         if self.warp_axes and n >= _FEWEST_TO_BEND:
-            theta = self._warped(self._likelihood(evidence, scale), theta, before)
-        return theta, power
-
-    def _powers(self, evidence: Evidence) -> list[float]:
-        """Return the powers worth trying: the one that makes values look normal, and the whole way."""
-        if not self.bend_values or len(evidence) < _FEWEST_TO_BEND:
-            return []
-        normal = normal_power(evidence.values)
-        tried = [] if abs(normal - 1.0) < 0.1 else [normal]
-        # the logarithm of what lies above the mean, where there is a tail to bring in
-        return [*tried, 0.0] if 0.1 < normal < 0.9 else tried
+            theta = self._warped(likelihoods[k], theta, before)
+        return theta, bends[k]
 
     def _warped(
         self, likelihood: Likelihood, theta: Hyperparameters, before: Hyperparameters | None
@@ -332,7 +333,7 @@ class GP:
         score = -likelihood.negative_with_gradient(start.vector())[0]
         if before is not None and before.log_warps:
             start = replace(theta, log_warps=before.log_warps)
-        warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_BEND)
+        warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_WARP)
         return warped if found > score + _PRICE_OF_WARPING else theta
 
     def _likelihood(self, evidence: Evidence, scale: Scale) -> Likelihood:

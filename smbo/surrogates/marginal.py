@@ -124,6 +124,13 @@ class Likelihood:
     values: Array
     variances: Array
 
+    def negative(self, theta: Hyperparameters) -> float:
+        """Return minus the log density, infinite where the covariance cannot be factorised."""
+        try:
+            return self.negative_with_gradient(theta.vector())[0]
+        except NumericalError:
+            return float(np.inf)
+
     def negative_with_gradient(self, vector: Array) -> tuple[float, Array]:
         """Return minus the log density (up to a constant) and its gradient, of the vector's shape.
 

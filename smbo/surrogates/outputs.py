@@ -9,6 +9,7 @@ brings such a tail in; Cowen-Rivers et al. (2022), "HEBO", show that it pays.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -21,6 +22,37 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 # A standardised value cannot be further out than this on the bent scale before exp() runs away.
 _FARTHEST = 200.0
+# Shares of the way from the lowest value to the median: one decade of it apart, they cover tails of
+# several decades, each of which a process then sees as steps of equal size.
+_ANCHORS = (1.0, 0.1)
+
+
+class Bend(NamedTuple):
+    """How values are bent before a process models them.
+
+    Attributes:
+        power: of Yeo & Johnson's family, in [0, 2]; 1 bends nothing.
+        anchor: 0 bends around the mean.  Above it the lowest value is the origin, and this share of
+            its distance to the median the unit: with power 0 the latent is the logarithm of what a
+            value lies above the lowest, and a process sees the last digits of a search that comes
+            down through decades.
+    """
+
+    power: float = 1.0
+    anchor: float = 0.0
+
+
+def bends_of(values: Array) -> list[Bend]:
+    """Return the bends worth trying: none, to normal, the whole way, and from the lowest value up."""
+    power = normal_power(values)
+    bends = [Bend()]
+    if abs(power - 1.0) >= 0.1:
+        bends.append(Bend(power))
+    if 0.1 < power < 0.9:  # the logarithm of what lies above the mean, where there is a tail to bring in
+        bends.append(Bend(0.0))
+    if power < 0.9:
+        bends += [Bend(0.0, anchor) for anchor in _ANCHORS]
+    return bends
 
 
 @dataclass(frozen=True)
@@ -42,11 +74,16 @@ class Scale:
     width: float = 1.0
 
     @classmethod
-    def of(cls, values: Array, power: float = 1.0) -> Scale:
-        """Return the scale on which the values have mean 0 and standard deviation 1."""
+    def of(cls, values: Array, power: float = 1.0, anchor: float = 0.0) -> Scale:
+        """Return the scale on which the values have mean 0 and standard deviation 1; see ``Bend``."""
         shift, size = _location(values)
         if power == 1.0 or len(values) == 0:
             return cls(shift, size)
+        if anchor:
+            lowest = float(values.min())
+            reach = anchor * (float(np.median(values)) - lowest)
+            if reach > 1e-12 * size:  # else half of the values are the lowest one
+                shift, size = lowest, reach
         bent = _bend((values - shift) / size, power)
         centre, width = _location(bent)
         return cls(shift, size, power, centre, width)

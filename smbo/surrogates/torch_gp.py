@@ -196,7 +196,8 @@ class TorchGP:
         if theta is None:
             return self.train(evidence, {})[0].fit(evidence)
         torch = _torch()
-        features, scale = Features.of(evidence.axes), Scale.of(evidence.values, self.process.power)
+        features = Features.of(evidence.axes)
+        scale = Scale.of(evidence.values, self.process.power, self.process.anchor)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = math.exp(theta.log_amplitude), math.exp(theta.log_noise)
         latent_variances = evidence.variances * scale.slopes(evidence.values) ** 2

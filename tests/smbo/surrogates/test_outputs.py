@@ -9,9 +9,10 @@ from scipy.stats import norm, yeojohnson
 
 from smbo.evidence import Axis, Evidence
 from smbo.surrogates import GP, WarpedPosterior
-from smbo.surrogates.outputs import Scale, normal_power
+from smbo.surrogates.outputs import Bend, Scale, bends_of, normal_power
 
 POWERS = [0.0, 0.3, 1.0, 1.4, 2.0]
+BENDS = [*map(Bend, POWERS), Bend(0.0, 1.0), Bend(0.0, 0.1), Bend(0.5, 0.1)]
 VALUES = np.array([-3.0, -1.0, 0.5, 2.0, 4.0, 30.0])
 
 
@@ -22,9 +23,9 @@ def evidence_of(values, points):
     return Evidence(axes, np.arange(n), points, values, unknown, unknown, np.ones(n, bool), nowhere, nowhere)
 
 
-@pytest.mark.parametrize("power", POWERS)
-def test_values_survive_the_trip_through_the_latent_scale(power):
-    scale = Scale.of(VALUES, power)
+@pytest.mark.parametrize("bend", BENDS)
+def test_values_survive_the_trip_through_the_latent_scale(bend):
+    scale = Scale.of(VALUES, *bend)
     latent = scale.to_latent(VALUES)
     assert latent.mean() == pytest.approx(0.0, abs=1e-12)
     assert latent.std() == pytest.approx(1.0)
@@ -40,9 +41,9 @@ def test_the_bend_is_yeo_and_johnsons(power):
     np.testing.assert_allclose(Scale.of(VALUES, power).to_latent(VALUES), expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("power", POWERS)
-def test_slopes_are_those_of_the_map(power):
-    scale = Scale.of(VALUES, power)
+@pytest.mark.parametrize("bend", BENDS)
+def test_slopes_are_those_of_the_map(bend):
+    scale = Scale.of(VALUES, *bend)
     expected = (scale.to_latent(VALUES + 1e-6) - scale.to_latent(VALUES - 1e-6)) / 2e-6
     np.testing.assert_allclose(scale.slopes(VALUES), expected, rtol=1e-6)
 
@@ -66,9 +67,9 @@ def test_moments_are_the_integrals_over_the_latent(power, mean, std):
     assert found[1][0] == pytest.approx(np.sqrt(second), rel=1e-2)
 
 
-@pytest.mark.parametrize("power", POWERS)
-def test_slopes_of_the_moments_are_their_derivatives(power):
-    scale = Scale.of(VALUES, power)
+@pytest.mark.parametrize("bend", BENDS)
+def test_slopes_of_the_moments_are_their_derivatives(bend):
+    scale = Scale.of(VALUES, *bend)
     mean, std = np.array([0.2, -1.0]), np.array([0.4, 0.9])
     value, deviation, by_mean, by_std = scale.moments_and_slopes(mean, std)
     np.testing.assert_allclose(np.stack([value, deviation]), np.stack(scale.moments(mean, std)))
@@ -84,6 +85,44 @@ def test_a_lognormal_tail_is_brought_in_and_a_normal_sample_is_left_alone():
     assert normal_power(np.exp(1.5 * rng.standard_normal(200))) < 0.4
     assert normal_power(-np.exp(1.5 * rng.standard_normal(200))) > 1.6
     assert normal_power(rng.standard_normal(200)) == pytest.approx(1.0, abs=0.3)
+
+
+def test_an_anchored_bend_is_the_logarithm_of_what_lies_above_the_lowest_value():
+    lowest, median = VALUES.min(), np.median(VALUES)
+    logs = np.log1p((VALUES - lowest) / (0.1 * (median - lowest)))
+    expected = (logs - logs.mean()) / logs.std()
+    np.testing.assert_allclose(Scale.of(VALUES, 0.0, 0.1).to_latent(VALUES), expected, rtol=1e-10)
+
+
+def test_an_anchored_bend_goes_on_below_the_lowest_value():
+    scale = Scale.of(VALUES, 0.0, 0.1)
+    below = np.array([-10.0, -5.0, -4.0, -3.0])
+    assert (np.diff(scale.to_latent(below)) > 0).all()
+    np.testing.assert_allclose(scale.from_latent(scale.to_latent(below)), below, rtol=1e-10)
+
+
+def test_values_most_of_which_are_the_lowest_are_bent_around_their_mean():
+    values = np.array([1.0, 1.0, 1.0, 1.0, 50.0])
+    np.testing.assert_array_equal(
+        Scale.of(values, 0.0, 0.1).to_latent(values), Scale.of(values, 0.0).to_latent(values)
+    )
+
+
+def test_bends_from_the_lowest_value_are_tried_only_where_there_is_a_tail_above():
+    sample = norm.ppf((np.arange(100) + 0.5) / 100)
+    assert all(bend.anchor == 0.0 for bend in bends_of(sample))
+    assert all(bend.anchor == 0.0 for bend in bends_of(-np.exp(2 * sample)))
+    assert {bend.anchor for bend in bends_of(np.exp(2 * sample))} == {0.0, 0.1, 1.0}
+
+
+def test_a_process_sees_the_last_digits_of_values_that_come_down_through_decades():
+    points = np.random.default_rng(6).random((40, 2))
+    values = 7.0 + np.exp(12.0 * np.abs(points - 0.3).max(axis=1))
+    trained, memory = GP().train(evidence_of(values, points), {})
+    assert trained.power == 0.0
+    assert trained.anchor > 0.0
+    again, _ = GP().train(evidence_of(values, points), memory)
+    assert (again.power, again.anchor) == (trained.power, trained.anchor)
 
 
 def test_a_process_bends_what_has_a_long_tail_and_only_that():
