@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FAKE_BATCH = Path(__file__).with_name("fake_batch") / "fake_batch.py"
+FAKE_BATCH = Path(__file__).with_name("stand_ins") / "fake_batch.py"
 COMMANDS = ("sbatch", "squeue", "scancel", "condor_submit", "condor_q", "condor_rm")
 
 

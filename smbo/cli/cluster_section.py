@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from scheduler.plans import BatchPlan, Entrance, LocalPlan, Plan, SshPlan
 from smbo.cli.section import Duration, Section, Size
@@ -19,7 +19,15 @@ _STAGGER_SHARE = 0.05
 WorkerCount: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
 Resources: TypeAlias = dict[str, Annotated[float, Field(gt=0)]]
-Text: TypeAlias = Annotated[str, Field(min_length=1, pattern=r"^[^\r\n\x00]*$")]
+
+
+def _one_line(text: str) -> str:
+    if not text or any(end in text for end in "\r\n\0"):
+        raise ValueError(f"{text!r} is not one line of text")
+    return text
+
+
+Text: TypeAlias = Annotated[str, AfterValidator(_one_line)]
 
 
 class LocalSection(Section):
@@ -80,10 +88,19 @@ class AdaptiveSection(Section):
         return self
 
 
+def _bounds(value: Any) -> Any:
+    """Return a number as bounds that leave no choice."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"min": value, "max": value}
+    if not isinstance(value, Mapping | AdaptiveSection):
+        raise ValueError(f"{value!r} is no number of workers; write one, or {{min: 0, max: 40}}")
+    return value
+
+
 class BatchSection(EntranceSection):
     """Workers in jobs of a batch system; cores, memory and walltime are those of one job."""
 
-    workers: WorkerCount | AdaptiveSection
+    workers: Annotated[AdaptiveSection, BeforeValidator(_bounds)]
     cores: Annotated[int, Field(ge=1, le=4096)] = 1
     memory: Size
     walltime: Duration | None = None
@@ -92,14 +109,6 @@ class BatchSection(EntranceSection):
     lifetime: Duration | None = None
     stagger: Duration | None = None
     lease: Duration = _BATCH_LEASE_SECONDS
-
-    @model_validator(mode="before")
-    @classmethod
-    def _number_or_bounds(cls, value: Any) -> Any:
-        # as a union, a wrong number would be answered with what either form asks for
-        if isinstance(value, Mapping) and isinstance(value.get("workers"), Mapping):
-            return {**value, "workers": AdaptiveSection.model_validate(dict(value["workers"]))}
-        return value
 
     @model_validator(mode="after")
     def _in_time(self) -> BatchSection:
@@ -110,15 +119,8 @@ class BatchSection(EntranceSection):
             )
         return self
 
-    @property
-    def most_workers(self) -> int:
-        """How many evaluations may run at once."""
-        return self.workers if isinstance(self.workers, int) else self.workers.max
-
     def of_use(self, n_evaluations: int | None) -> int:
         """Return how many workers are wanted while so many evaluations are left; None: no end to them."""
-        if isinstance(self.workers, int):
-            return self.workers
         wanted = self.workers.max if n_evaluations is None else min(n_evaluations, self.workers.max)
         return max(wanted, self.workers.min)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -170,6 +171,48 @@ def test_nothing_listens_beyond_this_machine(folder):
             if connection.status == psutil.CONN_LISTEN
         ]
     assert set(listening) == {"127.0.0.1"}
+
+
+@pytest.mark.dask
+def test_only_who_holds_the_certificate_gets_in_and_only_the_owner_can_read_it(folder):
+    from distributed import Client
+
+    cluster = clusters.start_local(folder, 1)
+    cluster.connect().close()
+    address = read_state(folder).address
+    assert address.startswith("tls://")
+    with pytest.raises((OSError, TypeError, RuntimeError)):
+        Client(address.replace("tls://", "tcp://"), set_as_default=False, timeout=1)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for name in ("key.pem", "cert.pem"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    with pytest.raises(ClusterError, match=r"still listens at tls.*another host, port or encryption"):
+        clusters.start_local(folder, 1, insecure=True)
+
+
+@pytest.mark.dask
+def test_plain_connections_are_made_only_when_they_are_asked_for(folder):
+    cluster = clusters.start_local(folder, 1, insecure=True)
+    with cluster.connect() as client:
+        assert client.scheduler.address.startswith("tcp://127.0.0.1:")
+    assert not (folder / "key.pem").exists()
+
+
+def test_without_cryptography_nothing_is_started_unless_plain_connections_are_asked_for(folder, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ClusterError, match=r"pip install 'smbo\[tls\]'.*insecure: true"):
+        clusters.start_local(folder, 1)
+    assert not folder.exists()
+
+
+def test_a_cluster_kept_on_another_machine_is_named(folder, monkeypatch):
+    cluster = clusters.start_local(folder, 1)
+    cluster.stop()
+    elsewhere = {"host": "login7", "machine": "another", "pid": 77, "started": 1.0}
+    (folder / "cluster.json").write_text(json.dumps({"keeper": elsewhere, "address": "tls://10.0.0.1:1"}))
+    monkeypatch.setattr("scheduler.kept._start_keeper", lambda folder: False)
+    with pytest.raises(ClusterError, match="process 77 on login7"):
+        clusters.KeptCluster(folder, True, start_seconds=0.1).connect()
 
 
 def test_a_keeper_that_cannot_start_is_reported_with_its_log(tmp_path, monkeypatch):

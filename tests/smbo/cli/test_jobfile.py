@@ -45,6 +45,47 @@ REFUSED = {
     "two clusters": ("cluster: {local: {}, address: x}", "exactly one of"),
     "empty cluster": ("cluster: {}", "exactly one of"),
     "no workers": ("cluster: {local: {workers: 0}}", "greater than or equal to 1"),
+    "misspelt batch key": (
+        "cluster: {slurm: {workers: 2, memory: 1GB, wall_time: 1h}}",
+        "4: cluster.slurm.wall_time: unknown key; did you mean 'walltime'?",
+    ),
+    "batch without memory": ("cluster: {slurm: {workers: 2}}", "the key 'memory' is missing"),
+    "fewest above most": (
+        "cluster: {slurm: {workers: {min: 3, max: 2}, memory: 1GB}}",
+        "4: cluster.slurm.workers: min=3 is above max=2",
+    ),
+    "misspelt bound": (
+        "cluster: {htcondor: {workers: {mx: 2}, memory: 1GB}}",
+        "4: cluster.htcondor.workers.mx: unknown key; did you mean 'max'?",
+    ),
+    "no batch workers": ("cluster: {slurm: {workers: 0, memory: 1GB}}", "4: cluster.slurm.workers.max: "),
+    "workers as text": (
+        "cluster: {slurm: {workers: many, memory: 1GB}}",
+        "4: cluster.slurm.workers: 'many' is no number of workers; write one, or {min: 0, max: 40}",
+    ),
+    "life beyond the walltime": (
+        "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 1h, lifetime: 2h}}",
+        "lifetime (7200 s) is not below walltime",
+    ),
+    "directive that is none": (
+        "cluster: {slurm: {workers: 2, memory: 1GB, directives: [qos=long]}}",
+        "'qos=long' is no option of sbatch",
+    ),
+    "directive of two lines": (
+        'cluster: {htcondor: {workers: 2, memory: 1GB, directives: {a: "1\\nexecutable = /bin/rm"}}}',
+        "on one line",
+    ),
+    "prologue of two lines": (
+        'cluster: {slurm: {workers: 2, memory: 1GB, prologue: ["a\\nb"]}}',
+        "4: cluster.slurm.prologue.0: 'a\\nb' is not one line of text",
+    ),
+    "host named twice": ("cluster: {ssh: {hosts: [a, a]}}", "a host is named twice"),
+    "no hosts": ("cluster: {ssh: {hosts: []}}", "cluster.ssh.hosts: "),
+    "host and interface": ("cluster: {ssh: {hosts: [a], host: b, interface: ib0}}", "not both"),
+    "certificates of ours": (
+        "cluster: {local: {}, tls: {ca: a, cert: b, key: c}}",
+        "tls goes with address or scheduler_file",
+    ),
     "unknown direction": ("objectives: {a: up}", "'min' or 'max'"),
     "constraint as text": ("constraints: a <= 1", "constraints: a list is needed"),
     "fidelity": ("fidelity: {events: [1, 2]}", "not supported yet"),

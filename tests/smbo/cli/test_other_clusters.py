@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from scheduler.errors import ClusterError
+
 PROGRAM = """#!/bin/sh
 echo "$SMBO_PARAM_x"
 """
@@ -78,3 +80,53 @@ def test_a_job_runs_on_the_cluster_at_an_address(folder, scheduler_file):
     assert "4 complete" in ran.output
     again = folder.smbo("run", "job.yaml", "--trials", "5")
     assert "5 complete" in again.output, "the cluster is not ours, and was stopped"
+
+
+def test_a_plain_scheduler_elsewhere_is_refused_unless_that_is_allowed(folder):
+    job = folder.job("cluster: {address: 'tcp://192.0.2.1:8786'}")
+    refused = folder.smbo("run", job)
+    assert refused.exit_code == 2
+    assert "plain TCP to another machine" in refused.output
+    assert "--insecure-dask" in refused.output
+    assert not list(folder.path.glob("*.db"))
+
+
+def test_what_is_allowed_is_tried(folder, monkeypatch):
+    asked = []
+
+    def connect(address, *, security, allow_plain):
+        asked.append((address, allow_plain))
+        raise ClusterError("nobody there")
+
+    monkeypatch.setattr("scheduler.clusters.connect", connect)
+    job = folder.job("cluster: {address: 'tcp://192.0.2.1:8786'}")
+    assert "nobody there" in folder.smbo("run", job, "--insecure-dask").output
+    job = folder.job("cluster: {address: 'tcp://192.0.2.1:8786', insecure: true}")
+    assert "nobody there" in folder.smbo("run", job).output
+    assert asked == [("tcp://192.0.2.1:8786", True)] * 2
+
+
+@pytest.mark.dask
+def test_a_job_runs_on_a_scheduler_that_asks_for_certificates(folder, tmp_path_factory):
+    from scheduler import clusters
+    from scheduler.state import read_state
+
+    place = tmp_path_factory.mktemp("kept")
+    other = clusters.start_local(place, 1)
+    try:
+        other.connect().close()
+        files = f"ca: '{place}/cert.pem', cert: '{place}/cert.pem', key: '{place}/key.pem'"
+        cluster = f"cluster: {{address: '{read_state(place).address}', tls: {{{files}}}}}"
+        ran = folder.smbo("run", folder.job(cluster))
+        assert ran.exit_code == 0, ran.output
+        assert read_state(place) is not None, "the cluster is not ours, and was stopped"
+    finally:
+        other.stop()
+
+
+def test_a_certificate_that_is_not_there_is_named(folder):
+    ran = folder.smbo(
+        "run", folder.job("cluster: {address: 'tls://h:1', tls: {ca: no.pem, cert: no.pem, key: no.pem}}")
+    )
+    assert ran.exit_code == 2
+    assert "no.pem: this certificate or key cannot be read" in ran.output
