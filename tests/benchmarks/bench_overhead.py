@@ -1,10 +1,14 @@
 """CPU seconds of ask + tell over whole trajectories, beside Optuna's GPSampler in the same run.
 
     python tests/benchmarks/bench_overhead.py [--d 6 2 20] [--n 50 100 200] [--peer-python PATH]
+    python tests/benchmarks/bench_overhead.py --batch 8 [--d 6] [--n 50 100 200]
 
 Means over windows of ten trials around each n, refits included, in one thread.  Each optimizer runs
 in a process of its own, so that its peak memory is its own.  The peer runs where Optuna (and torch) is
 installed: in this interpreter, or in the one that --peer-python names.
+
+With --batch: ask(1) against ask(8) from the same states along a trajectory of single evaluations, with
+none and with as many points under way.
 """
 
 import os
@@ -13,6 +17,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 os.environ.update(dict.fromkeys(THREADS, "1"))
 
 import argparse
+import copy
 import json
 import resource
 import subprocess
@@ -79,6 +84,40 @@ def trajectory(name, d, n, seed):
     return {"asks": asks, "tells": tells, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
+def batch_costs(recipe, d, n, size, n_pending, seed):
+    """Return mean CPU seconds of ask() and ask(size) from each of the states around the n-th evaluation."""
+    optimizer = Smbo(d, seed, recipe)
+    one, many = [], []
+    for number in range(n + HALF_WINDOW):
+        if number >= n - HALF_WINDOW:
+            state = copy.copy(optimizer.optimizer)
+            if n_pending:
+                state.ask(n_pending)
+            # in turn, so that what the machine does meanwhile meets both
+            for repeat in range(4):
+                twin, is_batch = copy.copy(state), repeat % 2
+                start = time.process_time()
+                twin.ask(size if is_batch else 1)
+                (many if is_batch else one).append(time.process_time() - start)
+        optimizer.tell(loss(optimizer.ask()))
+    return sum(one) / len(one), sum(many) / len(many)
+
+
+def print_batches(options):
+    print(f"| d | n | under way | recipe | ask(1), ms | ask({options.batch}), ms | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for d in options.d:
+        for recipe in options.recipes:
+            for n in options.n:
+                for n_pending in (0, options.batch):
+                    one, many = batch_costs(recipe, d, n, options.batch, n_pending, options.seed)
+                    print(
+                        f"| {d} | {n} | {n_pending} | {recipe} | {1e3 * one:.1f} | {1e3 * many:.1f} "
+                        f"| {many / one:.2f} |",
+                        flush=True,
+                    )
+
+
 def measured(name, python, d, n, seed):
     """Return ``trajectory`` as run by an interpreter of its own, None where that failed."""
     command = [python, __file__, "--one", name, str(d), str(n), str(seed)]
@@ -104,11 +143,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has optuna and torch")
     parser.add_argument("--without-peer", action="store_true")
+    parser.add_argument("--batch", type=int, help="compare ask() with ask(BATCH) instead")
     parser.add_argument("--one", nargs=4, metavar=("NAME", "D", "N", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         name, d, n, seed = options.one
         print(json.dumps(trajectory(name, int(d), int(n), int(seed))))
+        return
+    if options.batch:
+        print_batches(options)
         return
     print("| d | n | recipe | ask + tell, ms | tell, ms | peer, ms | peer / smbo | MB | peer MB |")
     print("|---|---|---|---|---|---|---|---|---|")
