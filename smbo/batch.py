@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from smbo.acquisition.base import Acquisition
+from smbo.acquisition.base import Acquisition, Criterion, Stackable
 from smbo.acquisition.improvement import means, normal
 from smbo.errors import SpaceExhausted
 from smbo.evidence import Array, Evidence
-from smbo.maximize import Effort, Found, maximize, search
+from smbo.maximize import Effort, Excluded, Found, best_of, maximize, polish, search
 from smbo.space import Space
 from smbo.surrogates.base import ExtendablePosterior, Posterior, Surrogate
 
-# The first point of a batch gets the whole search.  Later ones are looked for among what that found
-# promising, for their criterion changed around the earlier ones only: this is what makes eight
-# points cost about twice one.
-_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_iterations=2, n_rounds=1)
+# Of every eight points the first gets the whole search.  Later ones are looked for among what that
+# found promising, for their criterion changed around the earlier ones only: this is what makes
+# eight points cost less than twice one.
+_BLOCK = 8
+# Where the criteria of later points stack they are picked, then moved, so many at a time: two that move
+# at once do not see each other move.
+_GROUP, _N_CALLS = 4, 6
+# Elsewhere each has a short search of its own.
+_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_calls=4, n_rounds=1)
 # Evaluated points around which the search looks closer.
 _N_CENTRES = 4
 
@@ -55,23 +60,76 @@ def select(
     if len(evidence) == 0:
         return _random(space, taken, n, rng)
     posterior = with_fantasies(surrogate, surrogate.fit(evidence), evidence, evidence.pending)
-    centres = _centres(posterior, evidence)
-    chosen: list[Array] = []
-    promising: Array | None = None
+    batch = _Batch(surrogate, acquisition, space, posterior, evidence, taken)
+    centres, effort = _centres(posterior, evidence), Effort.affordable(len(evidence))
+    is_smooth = all(axis.levels is None for axis in space.axes)
+    chosen, found = np.zeros((0, len(space.axes))), None
     while True:
-        criterion = acquisition.prepare(posterior, evidence)
-        find = partial(search, criterion, space, rng, start_points=centres, exclude=taken)
-        found = None if promising is None else _one_more(find, promising)
-        if found is None:
-            found = find(effort=Effort.affordable(len(evidence)))
-        promising = found.promising
-        new = found.point[None, :]
-        chosen.append(found.point)
+        find = partial(search, space=space, rng=rng, start_points=centres, exclude=batch.taken)
+        criterion, place = batch.criterion(), len(chosen) % _BLOCK
+        new = None
+        if found is not None and is_smooth and isinstance(criterion, Stackable):
+            most = min(n - len(chosen), _BLOCK - place, _GROUP)
+            new = _several(batch, criterion, found.promising, most) if place else None
+        elif found is not None:
+            found = _one_more(partial(find, criterion), found.promising)
+            new = None if found is None else found.point[None]
+        if new is None:
+            found = find(criterion, effort=effort)
+            new = found.point[None]
+        chosen = np.concatenate([chosen, new])
         if len(chosen) == n:
-            return np.stack(chosen)
-        taken = np.concatenate([taken, new])
-        posterior = with_fantasies(surrogate, posterior, evidence, new)
-        evidence = replace(evidence, pending=np.concatenate([evidence.pending, new]))
+            return chosen
+        batch = batch.with_points(new)
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """What is believed and taken, given the points of a batch so far."""
+
+    surrogate: Surrogate
+    acquisition: Acquisition
+    space: Space
+    posterior: Posterior
+    evidence: Evidence
+    taken: Array
+
+    def criterion(self) -> Criterion:
+        return self.acquisition.prepare(self.posterior, self.evidence)
+
+    def with_points(self, points: Array) -> _Batch:
+        """Return the batch with more points, (m, d)."""
+        return replace(
+            self,
+            posterior=with_fantasies(self.surrogate, self.posterior, self.evidence, points),
+            evidence=replace(self.evidence, pending=np.concatenate([self.evidence.pending, points])),
+            taken=np.concatenate([self.taken, points]),
+        )
+
+
+def _several(batch: _Batch, criterion: Stackable, promising: Array, n: int) -> Array | None:
+    """Return up to n new points, (m, d), None where none of the promising ones is new.
+
+    Each is picked given those before it; then all move at once, each by its own criterion, for a
+    call that serves all costs little more than one for a single point.
+    """
+    before = excluded = Excluded.of(batch.taken)
+    criteria, picks = [criterion], [best_of(criterion, promising, excluded)]
+    while len(picks) < n and picks[-1] is not None:
+        batch = batch.with_points(picks[-1][None])
+        excluded = excluded.with_points(picks[-1][None])
+        following = batch.criterion()
+        assert isinstance(following, Stackable)
+        criteria.append(following)
+        picks.append(best_of(following, promising, excluded))
+    found = [pick for pick in picks if pick is not None]
+    if not found:
+        return None
+    starts = np.stack(found)
+    moved = polish(criterion.stacked(criteria[: len(found)]), batch.space, starts, _N_CALLS)
+    # two may have come to the same corner
+    is_new = len(Excluded.of(moved).rows) == len(moved) and not before.hits(moved).any()
+    return moved if is_new else starts
 
 
 def _one_more(find: Callable[..., Found], promising: Array) -> Found | None:
@@ -133,7 +191,7 @@ def _random(space: Space, taken: Array, n: int, rng: np.random.Generator) -> Arr
             rng,
             start_points=np.zeros((0, len(space.axes))),
             exclude=taken,
-            effort=Effort(n_candidates=16, n_local=0, n_starts=1, n_iterations=0, n_rounds=0),
+            effort=Effort(n_candidates=16, n_local=0, n_starts=1, n_calls=0, n_rounds=0),
         )
         chosen.append(point)
         taken = np.concatenate([taken, point[None, :]])

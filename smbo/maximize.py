@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,14 +34,14 @@ class Effort:
         n_candidates: drawn from all of the space.
         n_local: drawn around each start point.
         n_starts: of the ascent, the best and most diverse of the candidates.
-        n_iterations: of each ascent.
+        n_calls: of the criterion in an ascent, which tries a point from every start at each.
         n_rounds: of ascent and neighbourhood search in turn.
     """
 
     n_candidates: int = 512
     n_local: int = 24
     n_starts: int = 8
-    n_iterations: int = 30
+    n_calls: int = 30
     n_rounds: int = 2
 
     @classmethod
@@ -60,6 +61,10 @@ class Excluded:
     @classmethod
     def of(cls, points: Array) -> Excluded:
         return cls(frozenset(_keys(points)))
+
+    def with_points(self, points: Array) -> Excluded:
+        """Return these points and some more, (m, d)."""
+        return Excluded(self.rows.union(_keys(points)))
 
     def hits(self, points: Array) -> NDArray[np.bool_]:
         """Return which of some snapped points (m, d) are among them, (m,)."""
@@ -151,6 +156,21 @@ def search(
     return Found(np.asarray(points[best]), points[kept])
 
 
+def best_of(criterion: Criterion, points: Array, excluded: Excluded) -> Array | None:
+    """Return that of some points (m, d) with the highest criterion, (d,), None if all are excluded."""
+    best = _best_new(points, _finite(criterion(points)), excluded) if len(points) else None
+    return None if best is None else np.asarray(points[best])
+
+
+def polish(criterion: DifferentiableCriterion, space: Space, points: Array, n_calls: int) -> Array:
+    """Return snapped and allowed points (k, d) no worse than the given ones, by an ascent from each.
+
+    Only smooth coordinates move.
+    """
+    climbed, _ = ascend(criterion, points, *_steerable(space, points), n_calls)
+    return np.asarray(space.snap(climbed))
+
+
 def _best_new(points: Array, scores: Array, excluded: Excluded) -> int | None:
     """Return the row of the best point that is not excluded, None if all are."""
     for row in np.argsort(-scores, kind="stable"):
@@ -235,12 +255,12 @@ def _climb(
     criterion: Criterion, space: Space, points: Array, scores: Array, effort: Effort
 ) -> tuple[Array, Array]:
     """Return points no worse than the given ones, snapped and allowed, and their scores."""
-    smooth = np.array([axis.levels is None or _is_fine(axis) for axis in space.axes])
+    smooth = np.array([_is_smooth(axis) for axis in space.axes])
     with_gradient = isinstance(criterion, DifferentiableCriterion)
     for _ in range(effort.n_rounds):
         before = scores.copy()
         if with_gradient and smooth.any():
-            points, scores = _ascend_snapped(criterion, space, points, scores, smooth, effort.n_iterations)
+            points, scores = _ascend_snapped(criterion, space, points, scores, effort.n_calls)
         if all(axis.levels is None for axis in space.axes):
             break  # the ascent found its optimum: there are no neighbours to try
         points, scores = _step_to_neighbours(criterion, space, points, scores)
@@ -249,8 +269,8 @@ def _climb(
     return points, scores
 
 
-def _is_fine(axis: Axis) -> bool:
-    return axis.kind == "ordered" and axis.levels is not None and axis.levels > _FINE
+def _is_smooth(axis: Axis) -> bool:
+    return axis.levels is None or (axis.kind == "ordered" and axis.levels > _FINE)
 
 
 def _ascend_snapped(
@@ -258,11 +278,20 @@ def _ascend_snapped(
     space: Space,
     points: Array,
     scores: Array,
-    smooth: NDArray[np.bool_],
-    n_iterations: int,
+    n_calls: int,
 ) -> tuple[Array, Array]:
     """Climb in the smooth coordinates, snap, and keep what became better."""
     assert isinstance(criterion, DifferentiableCriterion)
+    climbed, _ = ascend(criterion, points, *_steerable(space, points), n_calls)
+    climbed = space.snap(climbed)
+    climbed_scores = _finite(criterion(climbed))
+    better = (climbed_scores > scores) & space.allowed(climbed)
+    return np.where(better[:, None], climbed, points), np.where(better, climbed_scores, scores)
+
+
+def _steerable(space: Space, points: Array) -> tuple[NDArray[np.bool_], Callable[[Array], NDArray[np.bool_]]]:
+    """Return which coordinates of points an ascent may change, (k, d), and what says where it may step."""
+    smooth = np.array([_is_smooth(axis) for axis in space.axes])
     movable = np.zeros(points.shape, dtype=np.bool_)
     conditional = any(space.dimensions[axis.name].active_when is not None for axis in space.axes)
     if not conditional:
@@ -279,11 +308,7 @@ def _ascend_snapped(
             return np.ones(len(trial), dtype=np.bool_)
         return space.allowed(space.snap(trial))
 
-    climbed, _ = ascend(criterion, points, movable, allowed, n_iterations)
-    climbed = space.snap(climbed)
-    climbed_scores = _finite(criterion(climbed))
-    better = (climbed_scores > scores) & space.allowed(climbed)
-    return np.where(better[:, None], climbed, points), np.where(better, climbed_scores, scores)
+    return movable, allowed
 
 
 def _step_to_neighbours(

@@ -17,7 +17,7 @@ from smbo.surrogates import Memory, Surrogate
 from smbo.trust_region import RegionState, select_within
 
 # Each draw is a criterion of its own, so that every point pays for a search.
-_BY_DRAWS = Effort(n_candidates=256, n_local=16, n_starts=4, n_iterations=20, n_rounds=1)
+_BY_DRAWS = Effort(n_candidates=256, n_local=16, n_starts=4, n_calls=20, n_rounds=1)
 _N_CENTRES = 4
 
 

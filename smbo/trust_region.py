@@ -25,7 +25,7 @@ from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp import GPPosterior
 
 _N_CANDIDATES, _N_CANDIDATES_LATER = 512, 128
-_N_STARTS, _N_ITERATIONS = 6, 30
+_N_STARTS, _N_CALLS = 6, 30
 # Of the expected number of coordinates that a candidate moves (Eriksson et al., sec. 2).
 _N_MOVED = 20.0
 # A gain below this share of what separates the best value from the median is no success.
@@ -302,7 +302,7 @@ def _climbed(criterion: DifferentiableCriterion, space: Space, box: Box, starts:
         return space.allowed(space.snap(low + trial * size))
 
     movable = np.tile(~is_still, (len(starts), 1))
-    climbed, _ = ascend(stretched, np.clip((starts - low) / size, 0.0, 1.0), movable, allowed, _N_ITERATIONS)
+    climbed, _ = ascend(stretched, np.clip((starts - low) / size, 0.0, 1.0), movable, allowed, _N_CALLS)
     points = space.snap(low + climbed * size)
     return np.asarray(points[space.allowed(points)])
 

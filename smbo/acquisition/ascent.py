@@ -11,12 +11,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.acquisition.base import DifferentiableCriterion
+from smbo.acquisition.base import DifferentiableCriterion, Stacked
 from smbo.evidence import Array
 
 # Armijo's condition with the usual slope share, and the most a step may be cut within one search.
 _SUFFICIENT = 1e-4
-_N_CUTS = 6
+_N_CUTS, _CUT = 6, 0.25
 # A first step has no curvature to go by: this much of the cube's edge.
 _FIRST_STEP = 0.1
 # A step that gains a smaller share of the score than this was the last: no evaluation can tell.
@@ -28,49 +28,71 @@ def ascend(
     starts: Array,
     movable: NDArray[np.bool_],
     allowed: Callable[[Array], NDArray[np.bool_]],
-    n_iterations: int,
+    n_calls: int,
 ) -> tuple[Array, Array]:
-    """Return points (k, d) no worse than the starts, and the criterion there (k,).
+    """Return points no worse than the starts, and the criterion there (k,).
 
-    Projected BFGS on all rows together, each with its own inverse Hessian; those that fall behind
-    are left where they are, so that the last iterations go to the few that may still win.
+    Projected BFGS on all rows in step: each call of the criterion tries a point for every row,
+    whether it has just gone on or is cutting its step.  Each row has its own inverse Hessian.
+    Rows that fall behind are left where they are, so that the last calls go to the few that may
+    still win.
 
     Args:
+        criterion: of all starts, or (stacked) one for each: then none of them is left behind.
         starts: unit points that are allowed, (k, d).
         movable: coordinates that may change, (k, d).
         allowed: says which of some points (m, d) may be stepped on.
-        n_iterations: at most so many steps.
+        n_calls: of the criterion, at most, beside the first.
     """
     k, d = starts.shape
+    is_stacked = isinstance(criterion, Stacked)
+    asked = criterion.of_rows if isinstance(criterion, Stacked) else lambda _rows: criterion
     points = starts.copy()
     scores, slopes = criterion.with_gradient(points)
     inverse = np.tile(np.eye(d), (k, 1, 1))
     fresh = np.ones(k, dtype=np.bool_)  # rows whose inverse Hessian knows no curvature yet
     going = np.isfinite(scores)
+    steps, free_slopes, cuts = np.zeros((k, d)), np.zeros((k, d)), np.zeros(k, dtype=np.intp)
+    turns = np.flatnonzero(going)  # rows that need a new step
 
-    for iteration in range(n_iterations):
-        _leave_behind(going, scores, 3 * iteration // n_iterations)
-        # a coordinate on a bound with its slope pointing out is held there for this step
-        held = ~movable | ((points <= 0.0) & (slopes < 0.0)) | ((points >= 1.0) & (slopes > 0.0))
-        free_slopes = np.where(held, 0.0, slopes)
-        going &= np.abs(free_slopes).max(axis=1) > 1e-8
+    for call in range(n_calls):
+        if not is_stacked:
+            _leave_behind(going, scores, 3 * call // n_calls)
+        if len(turns):
+            # a coordinate on a bound with its slope pointing out is held there for this step
+            at, up = points[turns], slopes[turns]
+            held = ~movable[turns] | ((at <= 0.0) & (up < 0.0)) | ((at >= 1.0) & (up > 0.0))
+            free = np.where(held, 0.0, up)
+            climbs = np.abs(free).max(axis=1) > 1e-8
+            going[turns[~climbs]] = False
+            turns, free, held = turns[climbs], free[climbs], held[climbs]
+            steps[turns] = _steps(inverse[turns], free, held, fresh[turns])
+            free_slopes[turns], cuts[turns] = free, 0
         rows = np.flatnonzero(going)
         if len(rows) == 0:
             break
-        steps = _steps(inverse[rows], free_slopes[rows], held[rows], fresh[rows])
-        before, before_slopes, before_scores = points[rows].copy(), slopes[rows].copy(), scores[rows].copy()
-        moved = _line_search(criterion, points, scores, slopes, rows, steps, free_slopes[rows], allowed)
+        before = points[rows]
+        trial = np.clip(before + (_CUT ** cuts[rows])[:, None] * steps[rows], 0.0, 1.0)
+        trial_scores, trial_slopes = asked(rows).with_gradient(trial)
+        moves = trial - before
+        expected = np.einsum("ki,ki->k", moves, free_slopes[rows])
+        # a NaN compares false and so counts as no gain
+        good = trial_scores > scores[rows] + _SUFFICIENT * np.maximum(expected, 0.0)
+        good &= allowed(trial)
+        gained, failed = rows[good], rows[~good]
+        cuts[failed] += 1
         # a row that cannot move tries once more along its bare slope, then it is done
-        stuck = rows[~moved]
+        stuck = failed[cuts[failed] == _N_CUTS]
         going[stuck[fresh[stuck]]] = False
         inverse[stuck], fresh[stuck] = np.eye(d), True
 
-        gained = rows[moved]
-        _update(inverse, fresh, gained, points[gained] - before[moved], before_slopes[moved] - slopes[gained])
+        moves, gains = moves[good], trial_scores[good] - scores[gained]
+        _update(inverse, fresh, gained, moves, slopes[gained] - trial_slopes[good])
+        points[gained], scores[gained], slopes[gained] = trial[good], trial_scores[good], trial_slopes[good]
         # movement below what matters to any evaluation
-        tiny = np.abs(points[gained] - before[moved]).max(axis=1) < 1e-7
-        tiny |= scores[gained] - before_scores[moved] < _LEAST_GAIN * np.abs(scores[gained])
+        tiny = (np.abs(moves).max(axis=1) < 1e-7) | (gains < _LEAST_GAIN * np.abs(scores[gained]))
         going[gained[tiny]] = False
+        turns = np.concatenate([gained[~tiny], stuck[going[stuck]]])
     return points, scores
 
 
@@ -93,36 +115,6 @@ def _steps(inverse: Array, slopes: Array, held: NDArray[np.bool_], fresh: NDArra
     # no step leaves the region that its slope knows anything about
     longest = np.abs(steps).max(axis=1)
     return np.asarray(steps * np.minimum(1.0, 0.5 / np.maximum(longest, 1e-300))[:, None])
-
-
-def _line_search(
-    criterion: DifferentiableCriterion,
-    points: Array,
-    scores: Array,
-    slopes: Array,
-    rows: NDArray[np.intp],
-    steps: Array,
-    free_slopes: Array,
-    allowed: Callable[[Array], NDArray[np.bool_]],
-) -> NDArray[np.bool_]:
-    """Move rows of points, scores and slopes in place; return which of ``rows`` moved."""
-    moved = np.zeros(len(rows), dtype=np.bool_)
-    lengths = np.ones(len(rows))
-    for _ in range(_N_CUTS):
-        todo = np.flatnonzero(~moved)
-        if len(todo) == 0:
-            break
-        trial = np.clip(points[rows[todo]] + lengths[todo, None] * steps[todo], 0.0, 1.0)
-        trial_scores, trial_slopes = criterion.with_gradient(trial)
-        expected = np.einsum("ki,ki->k", trial - points[rows[todo]], free_slopes[todo])
-        # a NaN compares false and so counts as no gain
-        good = (trial_scores > scores[rows[todo]] + _SUFFICIENT * np.maximum(expected, 0.0)) & allowed(trial)
-        taken = todo[good]
-        points[rows[taken]], scores[rows[taken]] = trial[good], trial_scores[good]
-        slopes[rows[taken]] = trial_slopes[good]
-        moved[taken] = True
-        lengths[todo[~good]] *= 0.25
-    return moved
 
 
 def _update(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from smbo.evidence import Array, Evidence
 from smbo.surrogates.base import Posterior
@@ -23,6 +27,24 @@ class DifferentiableCriterion(Criterion, Protocol):
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return the worth of unit points (m, d), shape (m,), and its gradient, (m, d)."""
+        ...
+
+
+@runtime_checkable
+class Stacked(DifferentiableCriterion, Protocol):
+    """As many criteria as points are asked about: each point is judged by its own."""
+
+    def of_rows(self, rows: NDArray[np.intp]) -> Stacked:
+        """Return those criteria alone."""
+        ...
+
+
+@runtime_checkable
+class Stackable(DifferentiableCriterion, Protocol):
+    """A criterion that can be stacked with those of the points that join it in a batch."""
+
+    def stacked(self, criteria: Sequence[Criterion]) -> Stacked:
+        """Return the criteria of a batch's points, in the order in which these joined it, as one."""
         ...
 
 

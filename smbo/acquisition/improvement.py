@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.feasibility import Feasibility
 from smbo.evidence import Array, Evidence
 from smbo.surrogates.base import DifferentiablePosterior, Posterior, QuickMeans, WarpedPosterior
+from smbo.surrogates.gp import GPPosterior
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 # (mean, std, incumbent) to (score, d score / d mean, d score / d std), each (m,)
-Score = Callable[[Array, Array, float], tuple[Array, Array, Array]]
+Score = Callable[[Array, Array, float | Array], tuple[Array, Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class LowerConfidenceBound:
     def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
         """Return the criterion, to be maximised."""
 
-        def score(mean: Array, std: Array, _best: float) -> tuple[Array, Array, Array]:
+        def score(mean: Array, std: Array, _best: float | Array) -> tuple[Array, Array, Array]:
             return self.weight * std - mean, -np.ones_like(mean), np.full_like(std, self.weight)
 
         # a bound is in units of the values, so a logarithm must be brought to them
@@ -147,7 +149,7 @@ def _log_h(z: Array) -> Array:
     return out
 
 
-def _log_expected_improvement(mean: Array, std: Array, best: float) -> tuple[Array, Array, Array]:
+def _log_expected_improvement(mean: Array, std: Array, best: float | Array) -> tuple[Array, Array, Array]:
     z = (best - mean) / std
     log_h = _log_h(z)
     # d EI / d mean = -Φ(z) and d EI / d std = φ(z); over EI = std * h, by their logarithms
@@ -158,7 +160,7 @@ def _log_expected_improvement(mean: Array, std: Array, best: float) -> tuple[Arr
     return np.log(std) + log_h, to_mean, to_std
 
 
-def _log_probability(mean: Array, std: Array, best: float) -> tuple[Array, Array, Array]:
+def _log_probability(mean: Array, std: Array, best: float | Array) -> tuple[Array, Array, Array]:
     z = (best - mean) / std
     log_p = log_ndtr(z)
     # φ(z) / Φ(z), without the difference of two logarithms that are large far out
@@ -189,13 +191,60 @@ class _DifferentiableScored(_Scored):
     posterior: DifferentiablePosterior
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
-        mean, std, mean_slope, std_slope = self.posterior.moments_and_gradients(points)
-        worth, to_mean, to_std = self.score(mean, _positive(std, mean, self.best), self.best)
+        return self.scored(points, self.posterior.moments_and_gradients(points), self.best)
+
+    def scored(
+        self, points: Array, moments: tuple[Array, Array, Array, Array], best: float | Array
+    ) -> tuple[Array, Array]:
+        """Return the worth (m,) and its gradient (m, d) of moments, on one incumbent or one for each."""
+        mean, std, mean_slope, std_slope = moments
+        worth, to_mean, to_std = self.score(mean, _positive(std, mean, best), best)
         slope = to_mean[:, None] * mean_slope + to_std[:, None] * std_slope
         if self.feasibility is None:
             return worth, slope
         log_p, log_p_slope = self.feasibility.with_gradient(points)
         return worth + self.weight * log_p, slope + self.weight * log_p_slope
+
+
+@dataclass(frozen=True, eq=False)
+class _OfProcess(_DifferentiableScored):
+    """... of a Gaussian process, whose fantasies stack."""
+
+    posterior: GPPosterior
+
+    def stacked(self, criteria: Sequence[Criterion]) -> _StackedScores:
+        """Return the criteria of a batch's points, in the order in which these joined it, as one."""
+        mine = [one for one in criteria if isinstance(one, _OfProcess)]
+        n_known = np.array([len(one.posterior.values) for one in mine])
+        return _StackedScores(mine[-1], n_known, np.array([one.best for one in mine]))
+
+
+@dataclass(frozen=True, eq=False)
+class _StackedScores:
+    """Criteria of one acquisition as points were added to a batch, each for a point of its own.
+
+    Each knows of the fantasies before its point, so that the last one's posterior serves all.
+
+    Attributes:
+        last: the criterion with the most fantasies.
+        n_known: rows of its posterior that each one knows of, (k,).
+        best: incumbent of each, (k,).
+    """
+
+    last: _OfProcess
+    n_known: NDArray[np.intp]
+    best: Array
+
+    def of_rows(self, rows: NDArray[np.intp]) -> _StackedScores:
+        """Return those criteria alone."""
+        return replace(self, n_known=self.n_known[rows], best=self.best[rows])
+
+    def __call__(self, points: Array) -> Array:
+        return self.with_gradient(points)[0]
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        moments = self.last.posterior.moments_and_gradients(points, self.n_known)
+        return self.last.scored(points, moments, self.best)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,12 +280,14 @@ def _criterion(
     feasibility: Feasibility | None,
     weight: float = 1.0,
 ) -> Criterion:
+    if isinstance(posterior, GPPosterior):
+        return _OfProcess(posterior, best, score, feasibility, weight)
     if isinstance(posterior, DifferentiablePosterior):
         return _DifferentiableScored(posterior, best, score, feasibility, weight)
     return _Scored(posterior, best, score, feasibility, weight)
 
 
-def _positive(std: Array, mean: Array, best: float) -> Array:
+def _positive(std: Array, mean: Array, best: float | Array) -> Array:
     # a forest whose trees agree has a deviation of exactly 0, where z has no value; the floor
     # keeps |z| below 1e10, whose square is finite
     return np.maximum(std, 1e-10 * np.abs(best - mean) + 1e-150)

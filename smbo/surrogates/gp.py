@@ -86,6 +86,8 @@ class GPPosterior:
         if not self.scale.is_affine:
             return self.moments(points)[0]
         scaled = self._encode(points)
+        if np.array_equal(scaled, self.scaled[: len(scaled)]):  # by far the most frequent, and quickest
+            return np.asarray(self.scale.from_latent(self.fitted[: len(scaled)]))
         known = np.array([self._rows.get(row.tobytes(), -1) for row in scaled], dtype=np.intp)
         new = known < 0
         mean = np.empty(len(points))
@@ -103,16 +105,25 @@ class GPPosterior:
         """The same belief on the increasing scale of the values on which it is normal."""
         return self if self.scale.is_affine else replace(self, scale=Scale())
 
-    def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+    def moments_and_gradients(
+        self, points: Array, n_known: NDArray[np.intp] | None = None
+    ) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,) and their gradients, each (m, d).
 
         A categorical column's gradient is zero: its coordinate moves in jumps.
+
+        Args:
+            n_known: how many of the posterior's rows each point is to know of, where the rows after
+                them are fantasies, (m,); None for all.  The first rows of a factor are that of the
+                first rows, and a fantasy leaves the mean as it is.
         """
         scaled = self._encode(points)
         profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, self.scaled))
         cross = self.amplitude * profile
         mean = self.mean + cross @ self.alpha
         half = linalg.solve_lower(self.factor, cross.T)
+        if n_known is not None:
+            half[np.arange(len(half))[:, None] >= n_known] = 0.0
         variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
         std = np.sqrt(variance)
         beta = linalg.solve_lower_transposed(self.factor, half).T
@@ -154,8 +165,10 @@ class GPPosterior:
 
         Hyperparameters, scale and constant mean stay, and the factor gets rows: O(n² m).
         """
-        extended = self._extended(points, self.scale.to_latent(values))
-        return replace(extended, fitted=extended.mean + extended._cross(extended.scaled) @ extended.alpha)
+        values = self.scale.to_latent(values)
+        extended = self._extended(points, values)
+        alpha = linalg.solve(extended.factor, extended.values - self.mean)
+        return replace(extended, alpha=alpha, fitted=self.mean + extended._cross(extended.scaled) @ alpha)
 
     def fantasise(self, points: Array) -> GPPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
@@ -169,14 +182,13 @@ class GPPosterior:
         corner = self.amplitude * self.kernel.profile(squared_distances(added, added))
         corner.flat[:: len(corner) + 1] = self.amplitude + self.noise
         factor = linalg.extend_cholesky(self.factor, cross, corner)
-        values = np.concatenate([self.values, latent])
         return replace(
             self,
             scaled=np.concatenate([self.scaled, added]),
-            values=values,
+            values=np.concatenate([self.values, latent]),
             factor=factor,
-            alpha=linalg.solve(factor, values - self.mean),
-            # right for a fantasy, which is where the mean was
+            # right for a fantasy, which is where the mean was: it pulls at nothing
+            alpha=np.concatenate([self.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([self.fitted, latent]),
         )
 

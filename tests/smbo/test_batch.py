@@ -18,6 +18,7 @@ from smbo.errors import SpaceExhausted
 from smbo.evidence import Evidence
 from smbo.space import Categorical, Integer, Real, Space
 from smbo.surrogates import GP, Forest
+from smbo.surrogates.gp import GPPosterior
 
 SURROGATES = [GP(), Forest(n_trees=10)]
 ACQUISITIONS = [
@@ -103,6 +104,44 @@ def test_the_points_of_a_batch_spread_where_one_peak_promises_most():
     chosen = select(BOX, evidence, 6)
     gaps = np.sqrt(((chosen[:, None] - chosen[None]) ** 2).sum(axis=-1))
     assert gaps[np.triu_indices(6, 1)].min() > 1e-3
+
+
+def test_the_points_of_a_batch_are_nearly_the_best_ones_given_those_before():
+    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 60)] * 2), axis=-1).reshape(-1, 2)
+    lost = []
+    for seed in range(5):
+        evidence = evidence_on(BOX, n=15, seed=seed, function=branin)
+        posterior = GP().fit(evidence)
+        for point in select(BOX, evidence, 8):
+            criterion = LogExpectedImprovement().prepare(posterior, evidence)
+            lost.append(max(criterion(grid).max() - criterion(point[None])[0], 0.0))
+            posterior = posterior.fantasise(point[None])
+            evidence = replace(evidence, pending=np.concatenate([evidence.pending, point[None]]))
+    # in logarithms of what could be gained, measured: 0.25; picked and not moved they lose 0.52
+    assert np.mean(lost) < 0.35
+
+
+def test_points_that_all_climb_to_one_corner_stay_distinct():
+    # the deviation of a line's process and its mean both draw everything to the corner at 1, 1
+    evidence = evidence_on(BOX, n=6, function=lambda points: -points.sum(axis=1))
+    chosen = select(BOX, evidence, 12)
+    assert n_distinct(np.concatenate([chosen, evidence.points])) == 12 + len(evidence)
+
+
+def test_seven_more_points_take_fewer_calls_of_the_process_than_the_first(monkeypatch):
+    calls = []
+    plain = GPPosterior.moments_and_gradients
+
+    def counted(self, points, n_known=None):
+        calls.append(len(points))
+        return plain(self, points, n_known)
+
+    monkeypatch.setattr(GPPosterior, "moments_and_gradients", counted)
+    select(BOX, evidence_on(BOX, function=branin), 1)
+    n_first = len(calls)
+    calls.clear()
+    select(BOX, evidence_on(BOX, function=branin), 8)
+    assert n_first < len(calls) < 2 * n_first + 7
 
 
 def test_a_finite_space_is_used_up_without_a_repeat():

@@ -158,7 +158,7 @@ def test_little_effort_costs_few_calls():
         calls.append(len(points))
         return -((points - 0.3) ** 2).sum(axis=1)
 
-    search(counting, BOX, effort=Effort(n_candidates=16, n_local=0, n_starts=1, n_iterations=5, n_rounds=1))
+    search(counting, BOX, effort=Effort(n_candidates=16, n_local=0, n_starts=1, n_calls=5, n_rounds=1))
     assert sum(calls) <= 32
 
 
@@ -197,7 +197,7 @@ def test_what_looked_promising_is_where_a_second_search_starts():
     nowhere = np.zeros((0, 2))
     first = search_on(criterion, space, np.random.default_rng(0), start_points=nowhere, exclude=nowhere)
     assert (first.promising == first.point).all(axis=1).any()
-    quick = Effort(n_candidates=0, n_local=0, n_starts=1, n_iterations=0, n_rounds=0)
+    quick = Effort(n_candidates=0, n_local=0, n_starts=1, n_calls=0, n_rounds=0)
     again = search_on(
         criterion,
         space,

@@ -42,6 +42,16 @@ def test_the_order_of_tell_changes_nothing(name):
     assert [t.params for t in forth.trials] == [t.params for t in back.trials]
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_batch_beside_pending_points_comes_out_the_same_bits_in_any_order_of_tell(name):
+    space = {f"x{i}": (0.0, 1.0) for i in range(3)}
+    forth, back = told(name, space), told(name, space, backwards=True)
+    assert len([t for t in forth.trials if not t.state.is_final]) == 4
+    again = Optimizer.replay(space, forth.log, name, seed=3)
+    batches = [[t.params for t in optimizer.ask(8)] for optimizer in (forth, back, again)]
+    assert batches[0] == batches[1] == batches[2]
+
+
 SCRIPT = textwrap.dedent(
     """
     import json, sys

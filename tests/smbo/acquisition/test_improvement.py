@@ -13,6 +13,7 @@ from smbo.acquisition import (
     LowerConfidenceBound,
     ProbabilityOfImprovement,
 )
+from smbo.acquisition.base import Stackable
 from smbo.acquisition.feasibility import Feasibility
 from smbo.acquisition.improvement import incumbent, log_expected_improvement
 from smbo.evidence import Axis, Evidence
@@ -140,3 +141,26 @@ def test_nothing_feasible_yet_still_gives_a_criterion():
     evidence = replace(evidence_of(), feasible=np.zeros(12, dtype=bool))
     criterion = LogExpectedImprovement().prepare(GP().fit(evidence), evidence)
     assert np.isfinite(criterion(np.random.default_rng(1).random((50, 2)))).all()
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS[:2] + ACQUISITIONS[3:], ids=repr)
+def test_stacked_criteria_are_worth_at_each_point_what_its_own_is(acquisition):
+    evidence = with_failures(evidence_of(noise=0.05))
+    posterior = GP().fit(evidence)
+    joining = np.random.default_rng(3).random((4, 2))
+    criteria = []
+    for point in joining:
+        criteria.append(acquisition.prepare(posterior, evidence))
+        posterior = posterior.fantasise(point[None])
+        evidence = replace(evidence, pending=np.concatenate([evidence.pending, point[None]]))
+    assert isinstance(criteria[0], Stackable)
+    # beside the points that joined, where it matters most which of them a criterion knows
+    points = joining + 0.02
+    stacked = criteria[0].stacked(criteria)
+    worth, slope = stacked.with_gradient(points)
+    own = [one.with_gradient(point[None]) for one, point in zip(criteria, points)]
+    np.testing.assert_allclose(worth, [found[0][0] for found in own], rtol=1e-6)
+    np.testing.assert_allclose(slope, [found[1][0] for found in own], rtol=1e-5, atol=1e-6)
+    rows = np.array([3, 1])
+    np.testing.assert_allclose(stacked.of_rows(rows)(points[rows]), worth[rows], rtol=1e-10)
+    assert np.abs(criteria[0](points)[3] - worth[3]) > 1e-3  # the first knows of nobody
