@@ -1,4 +1,4 @@
-"""What becomes of a trial that is told a result: complete, failed or cancelled."""
+"""What becomes of a trial that is told a result: complete, paused, failed, pruned or cancelled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from smbo.errors import ProblemError, TellError
-from smbo.problem import Outcome, Problem, Returned
+from smbo.fidelity import Rung
+from smbo.problem import Outcome, Problem, Returned, as_outcome
 from smbo.trials import Trial, TrialState
 
 
@@ -26,7 +27,9 @@ def judge(
 ) -> Trial:
     """Return a trial with the result that was told for it.
 
-    A value that is not finite makes the trial FAILED with the reason "non-finite".
+    A value that is not finite makes the trial FAILED with the reason "non-finite".  A result below
+    the highest fidelity makes it PAUSED: whether it goes on is decided later, beside others.
+    A PRUNED trial keeps the last value that it reported, if a result says so.
 
     Raises:
         TellError: the result is of no known form, lacks a metric, or contradicts the status.
@@ -37,13 +40,17 @@ def judge(
         result = _of_outputs(trial, outputs, covariance)
     elif covariance is not None:
         raise TellError(f"trial {trial.number}: covariance without outputs")
-    if status not in (None, "complete", "failed", "cancelled"):
-        raise TellError(f"status={status!r}: write 'complete', 'failed' or 'cancelled'")
+    if status not in (None, "complete", "failed", "cancelled", "pruned"):
+        raise TellError(f"status={status!r}: write 'complete', 'failed', 'pruned' or 'cancelled'")
+    if status == "pruned":
+        return _pruned(trial, result, cost, reason)
     if status in ("failed", "cancelled"):
         if result is not None:
             raise TellError(f"trial {trial.number}: a result beside status={status!r}; tell one of them")
         state = TrialState.FAILED if status == "failed" else TrialState.CANCELLED
-        return replace(trial, state=state, reason=reason or status, error=error, cost=_cost(trial, cost))
+        # a value from a lower fidelity is no result of a trial that failed; it stays among its rungs
+        ended = replace(trial, state=state, value=None, sem=None, feasible=None)
+        return replace(ended, reason=reason or status, error=error, cost=_cost(trial, cost))
     if result is None:
         raise TellError(f"trial {trial.number}: no result; give a value, or status='failed'")
     if reason is not None:
@@ -82,15 +89,29 @@ def _recorded(
         outputs_variance=outcome.outputs_variance,
     )
     if not math.isfinite(value) or (sem is not None and not math.isfinite(sem)):
-        told = f"value={value!r}, sem={sem!r}"
-        return replace(measured, state=TrialState.FAILED, reason="non-finite", error=told)
-    return replace(
-        measured,
-        state=TrialState.COMPLETE,
-        value=value,
-        sem=sem,
-        feasible=problem.is_feasible(outcome),
-    )
+        said = f"value={value!r}, sem={sem!r}"
+        return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
+    feasible = problem.is_feasible(outcome)
+    told = replace(measured, state=TrialState.COMPLETE, value=value, sem=sem, feasible=feasible)
+    ladder = problem.ladder
+    if ladder is None or trial.fidelity is None or trial.fidelity >= ladder.fidelity.high:
+        return told
+    rung = Rung(trial.fidelity, value, sem, cost, feasible, trial.token)
+    return replace(told, state=TrialState.PAUSED, rungs=(*trial.rungs, rung))
+
+
+def _pruned(trial: Trial, result: Returned | None, cost: float | None, reason: str | None) -> Trial:
+    """Return a trial that ended early, with the last value it reported where one is told."""
+    told = replace(trial, state=TrialState.PRUNED, reason=reason or "pruned", cost=_cost(trial, cost))
+    if result is None:
+        return told
+    try:
+        value = as_outcome(result).value
+    except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
+        raise TellError(f"trial {trial.number}: {problem_error}") from None
+    if value is None or not math.isfinite(value):
+        return told
+    return replace(told, value=value)
 
 
 def _cost(trial: Trial, cost: float | None) -> float | None:

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeAlias, overload
 import numpy as np
 
 from smbo import results
+from smbo.climbing import as_at_one_fidelity, next_promotion, promoted
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.evidence import Array, Evidence, Vectors
 from smbo.explain import Explanation, explanation
@@ -63,6 +64,8 @@ def encode(problem: Problem, trials: Iterable[Trial]) -> Evidence:
     1e75, and those below 1e-75 as zero.
     """
     ordered = sorted(trials, key=operator.attrgetter("number"))
+    if problem.ladder is not None:
+        ordered = as_at_one_fidelity(problem, ordered)
     done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
     failed = [trial for trial in ordered if trial.state is TrialState.FAILED]
     pending = [trial for trial in ordered if not trial.state.is_final]
@@ -212,13 +215,20 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Promoted:
+    """A call of ``promote``, as the log keeps it: which trial went on."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Told:
     """A tell, as the log keeps it: the trial with its result."""
 
     trial: Trial
 
 
-Event: TypeAlias = Asked | Told
+Event: TypeAlias = Asked | Promoted | Told
 
 
 class Optimizer:
@@ -283,22 +293,59 @@ class Optimizer:
     def ask(self, n: int | None = None) -> Trial | list[Trial]:
         """Return a trial to evaluate, or a list of n that are aware of each other.
 
+        With a fidelity, trials that deserve to go on come first: each under its number, at the
+        ``fidelity`` that it is to reach now.
+
         Raises:
             SpaceExhausted: a finite space has not so many points left.
             AskError: n is no whole number from 1 up.
         """
         count = 1 if n is None else checked_count(n)
+        climbing = self._promote(count)
+        new = self._propose(count - len(climbing)) if len(climbing) < count else []
+        self._log.append(Asked(count))
+        trials = climbing + new
+        return trials[0] if n is None else trials
+
+    def promote(self) -> Trial | None:
+        """Return the next trial that goes on to a higher fidelity, None if none is to.
+
+        For the end of a search, when no new points are wanted: ``ask`` promotes by itself.  Once
+        nothing is under way, the best trial goes on although its rung is not full, so that one
+        at least is evaluated at the highest fidelity.
+        """
+        is_closing = all(trial.state is not TrialState.RUNNING for trial in self._trials)
+        found = self._promote(1, is_closing=is_closing)
+        if not found:
+            return None
+        self._log.append(Promoted(found[0].number))
+        return found[0]
+
+    def _promote(self, most: int, *, is_closing: bool = False) -> list[Trial]:
+        """Return up to so many trials that go on to a higher fidelity."""
+        found: list[Trial] = []
+        while len(found) < most:
+            decision = next_promotion(self.problem, self._trials, is_closing=is_closing)
+            if decision is None:
+                break
+            trial = promoted(self._trials[decision.number], decision)
+            self._trials[decision.number] = trial
+            found.append(trial)
+            is_closing = False  # something is under way again
+        return found
+
+    def _propose(self, count: int) -> list[Trial]:
+        """Return new trials at points of the recipe's choice."""
         first = len(self._trials)
         points, self._memory = suggest(
             self.problem, self.recipe, self.seed, self._trials, self._memory, first, count
         )
         trials = [
-            Trial(first + index, point, trial_seed(self.seed, first + index))
-            for index, point in enumerate(points)
+            Trial(number, point, trial_seed(self.seed, number), fidelity=self.problem.first_fidelity(number))
+            for number, point in enumerate(points, first)
         ]
         self._trials += trials
-        self._log.append(Asked(count))
-        return trials[0] if n is None else trials
+        return trials
 
     def tell(
         self,
@@ -318,7 +365,8 @@ class Optimizer:
             trial: as asked for, its number, or a point of one's own (which gets the next number).
             result: a value, (value, standard error), a mapping of metrics, or an Outcome.
             sem, cost: standard error of the value, and what it cost.
-            status: "failed" (with a ``reason``) or "cancelled" where there is no result.
+            status: "failed" (with a ``reason``) or "cancelled" where there is no result, "pruned" for
+                a trial that was ended early (with its last value, or none).
             outputs, covariance: a vector output and the covariance of its errors, in place of a
                 result; see ``Outcome.of_outputs``.
 
@@ -378,6 +426,9 @@ class Optimizer:
             if isinstance(event, Asked):
                 optimizer.ask(event.n)
                 continue
+            if isinstance(event, Promoted):
+                optimizer.promote()
+                continue
             told, n_asked = event.trial, len(optimizer._trials)
             if told.number < n_asked and told.params != optimizer._trials[told.number].params:
                 raise TellError(
@@ -412,7 +463,8 @@ class Optimizer:
             raise UnknownTrial(
                 f"trial {wanted} was asked for at {dict(known.params)!r}, not {given.params!r}"
             )
-        if known.state.is_final:
+        stale = isinstance(given, Trial) and given.fidelity != known.fidelity
+        if known.state.is_final or known.state is TrialState.PAUSED or stale:
             raise AlreadyTold(f"trial {wanted} was told already: {_told(known)}")
         return known
 
@@ -458,4 +510,7 @@ def checked_count(n: int, most: int | None = None) -> int:
 
 
 def _told(trial: Trial) -> str:
+    if trial.rungs and trial.state in (TrialState.RUNNING, TrialState.PAUSED):
+        last = trial.rungs[-1]
+        return f"value {last.value} at fidelity {last.fidelity:g}"
     return f"value {trial.value}" if trial.state is TrialState.COMPLETE else f"{trial.state} ({trial.reason})"

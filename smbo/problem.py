@@ -9,13 +9,23 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from smbo.errors import EvaluationFailed, ObjectiveError, ProblemError
 from smbo.evidence import Array, Loss
 from smbo.expressions import Expression
+from smbo.fidelity import (
+    Asha,
+    Fidelity,
+    Hyperband,
+    MedianStopping,
+    Stopping,
+    as_stopping,
+    stopping_from_json,
+    stopping_to_json,
+)
 from smbo.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
 from smbo.space import Space
 
@@ -24,6 +34,7 @@ __all__ = [
     "Confirmation",
     "Context",
     "EvaluationFailed",
+    "Fidelity",
     "Figure",
     "FunctionLoss",
     "Loss",
@@ -178,6 +189,9 @@ class Problem:
         maximize: shorthand for a single unnamed objective that is maximised.
         loss: on vector outputs, such as ``ChiSquare``; it is what is minimised then, and the surrogate
             models the outputs.
+        fidelity: how far an evaluation goes where it can be had cheaper; None where it cannot.
+        stopping: who goes on to a higher fidelity ("asha", "hyperband") or ends early ("median"), by
+            name, as {name: settings} or as Asha(…), …; None takes "asha" where there is a fidelity.
 
     Raises:
         ProblemError: more than one objective, an unknown direction, a constraint that is no
@@ -190,6 +204,8 @@ class Problem:
     constraints: Sequence[str] = ()
     maximize: bool = False
     loss: Loss | None = None
+    fidelity: Fidelity | None = None
+    stopping: Stopping | str | Mapping[str, Any] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -215,6 +231,7 @@ class Problem:
         object.__setattr__(self, "objectives", objectives)
         object.__setattr__(self, "constraints", tuple(self.constraints))
         object.__setattr__(self, "_constraints", tuple(Expression.parse(text) for text in self.constraints))
+        object.__setattr__(self, "stopping", _stopping(self.fidelity, self.stopping))
 
     @property
     def value_name(self) -> str:
@@ -264,15 +281,40 @@ class Problem:
         known = {**outcome.metrics, self.value_name: outcome.value}
         return all(bool(constraint.evaluate(known)) for constraint in self._constraints)
 
+    @property
+    def ladder(self) -> Ladder | None:
+        """The fidelity and who is promoted in it; None where every trial is evaluated but once."""
+        if self.fidelity is None or isinstance(self.stopping, MedianStopping):
+            return None
+        return Ladder(self.fidelity, self.stopping)  # type: ignore[arg-type]
+
+    def first_fidelity(self, number: int) -> float | None:
+        """Return the fidelity at which a new trial is evaluated first; None where there is none."""
+        if self.ladder is not None:
+            return self.ladder.stopping.rungs(self.ladder.fidelity, number)[0]
+        return None if self.fidelity is None else self.fidelity.high
+
+    def rung_of(self, level: float | None) -> int | None:
+        """Return how far up a fidelity is, counted from 0; None where there is no ladder."""
+        if self.ladder is None or level is None:
+            return None
+        return self.ladder.fidelity.ladder(self.ladder.stopping.eta).index(level)
+
     def to_json(self) -> dict[str, Any]:
         """Return the problem as plain JSON values."""
-        return {
+        data = {
             "space": self.space.to_json(),
             "objectives": dict(self.objectives) if self.objectives else None,
             "constraints": list(self.constraints),
             "maximize": self.maximize,
             "loss": None if self.loss is None else loss_to_json(self.loss),
         }
+        # absent where there is none: so were they when there could be none
+        if self.fidelity is not None:
+            data["fidelity"] = self.fidelity.to_json()
+        if self.stopping is not None:
+            data["stopping"] = stopping_to_json(self.stopping)  # type: ignore[arg-type]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Problem:
@@ -283,7 +325,37 @@ class Problem:
             constraints=data["constraints"],
             maximize=data["maximize"],
             loss=None if data.get("loss") is None else loss_from_json(data["loss"]),
+            **_fidelity_from_json(data),
         )
+
+
+class Ladder(NamedTuple):
+    """A fidelity, and who is promoted in it."""
+
+    fidelity: Fidelity
+    stopping: Asha | Hyperband
+
+
+def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a problem's JSON says of its fidelity, as arguments of ``Problem``."""
+    fidelity, stopping = data.get("fidelity"), data.get("stopping")
+    return {
+        "fidelity": None if fidelity is None else Fidelity.from_json(fidelity),
+        "stopping": None if stopping is None else stopping_from_json(stopping),
+    }
+
+
+def _stopping(fidelity: Fidelity | None, given: Any) -> Stopping | None:
+    if fidelity is not None and not isinstance(fidelity, Fidelity):
+        raise ProblemError(f"fidelity={fidelity!r}; give Fidelity(low, high), or None")
+    if given is None:
+        return None if fidelity is None else Asha()
+    stopping = as_stopping(given)
+    if fidelity is None and not isinstance(stopping, MedianStopping):
+        raise ProblemError(
+            f"stopping={given!r} needs a fidelity to climb; give fidelity=Fidelity(low, high) too"
+        )
+    return stopping
 
 
 def as_outcome(returned: Returned) -> Outcome:

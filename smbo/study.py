@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from smbo import results
+from smbo.climbing import next_promotion
 from smbo.errors import StoreError, UnknownTrial
 from smbo.explain import Explanation
+from smbo.fidelity import Promotion
 from smbo.optimizer import (
     best_trial,
     checked_count,
@@ -149,7 +152,7 @@ class Study:
     def ask(self, n: int | None = None, *, key: str | None = None) -> Trial | list[Trial]:
         """Return the next trial, or a list of n, running from now on.
 
-        Trials that wait to be run again come first.
+        Trials that wait to be run again come first, then those that go on to a higher fidelity.
 
         Args:
             n: how many.
@@ -167,6 +170,7 @@ class Study:
     def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
         """Return n running trials that ``owner`` (a word, then details) evaluates."""
         for proposal in range(_MOST_PROPOSALS):
+            self.let_climb(n)
             record = self._refresh()
             if key is not None:
                 earlier = self._store.asked_before(record.id, key, n)
@@ -180,6 +184,59 @@ class Study:
             return [self._decoded(trial) for trial in trials]
         raise StoreError(f"study {self.name}: others were faster {_MOST_PROPOSALS} times in a row; ask again")
 
+    def promote(self) -> Trial | None:
+        """Return the next trial that goes on to a higher fidelity, running; None if none is to.
+
+        For the end of a search, when no new points are wanted: ``ask`` promotes by itself.  Once
+        nothing is under way, the best trial goes on although its rung is not full, so that one
+        at least is evaluated at the highest fidelity.
+        """
+        if self.let_climb(1, is_closing=True) == 0:
+            return None
+        (trial,) = self.ask_for("hand", 1)
+        return trial
+
+    def let_climb(self, most: int, *, is_closing: bool = False) -> int:
+        """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
+
+        Each decision is a transaction of its own, with what it rests on in the change feed.
+
+        Args:
+            is_closing: no new trials are to come; see ``promote``.
+        """
+        while True:
+            record = self._refresh()
+            waiting = sum(trial.state is TrialState.WAITING for trial in self._trials.values())
+            decision = self.next_promotion(is_closing=is_closing) if waiting < most else None
+            if decision is None:
+                return waiting
+            rung = self.problem.rung_of(decision.next_fidelity)
+            why = {
+                "from": decision.fidelity,
+                "rank": decision.rank,
+                "of": decision.n_rung,
+                "watermark": record.last_seq,
+            }
+            assert rung is not None
+            with suppress(StaleProposal):  # another driver was faster; decide anew
+                self._store.promote(
+                    self.id, decision.number, decision.next_fidelity, rung, why=why, watermark=record.last_seq
+                )
+
+    def next_promotion(self, *, is_closing: bool = False) -> Promotion | None:
+        """Return who would go on to a higher fidelity now, None if nobody deserves it.
+
+        Args:
+            is_closing: no new trials are to come; see ``promote``.
+        """
+        if self.problem.ladder is None:
+            return None
+        with self._lock:
+            trials = list(self._trials.values())
+        busy = (TrialState.RUNNING, TrialState.WAITING)
+        is_closing = is_closing and all(trial.state not in busy for trial in trials)
+        return next_promotion(self.problem, trials, is_closing=is_closing)
+
     def _propose(self, record: StudyRecord, owner: str, n: int, key: str | None, *, is_final: bool) -> Asking:
         """Work out an ask of n trials, outside any transaction."""
         trials = self._known()
@@ -192,6 +249,7 @@ class Study:
             if budget != Budget():
                 budgets.judge(self.name, budget, self._store.spent(record.id), n_new)
             proposed = propose_trials(self.problem, self.recipe, record, trials, n_new)
+        levels = self._levels(record.next_number, n_new)
         return Asking(
             n=n,
             points=proposed.points if proposed else (),
@@ -203,7 +261,13 @@ class Study:
             key=key,
             is_final=is_final,
             origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
+            fidelities=levels,
+            rungs=[self.problem.rung_of(level) for level in levels],
         )
+
+    def _levels(self, first_number: int, n: int) -> list[float | None]:
+        """Return the fidelities at which n new trials begin."""
+        return [self.problem.first_fidelity(first_number + index) for index in range(n)]
 
     def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
         """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
@@ -214,6 +278,7 @@ class Study:
             StaleProposal: somebody else asked for one of these points, or trials are waiting.
             BudgetExhausted: the study may not have so many more.
         """
+        levels = self._levels(proposed.first_number + start, stop - start)
         request = Asking(
             n=stop - start,
             points=proposed.points[start:stop],
@@ -224,6 +289,8 @@ class Study:
             owner=owner,
             is_final=True,
             origins=proposed.origins(start, stop, is_whole=start == 0),
+            fidelities=levels,
+            rungs=[self.problem.rung_of(level) for level in levels],
         )
         return [self._decoded(trial) for trial in self._store.ask(self.id, request)]
 

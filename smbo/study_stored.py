@@ -7,7 +7,6 @@ from typing import Any
 
 from smbo.errors import StudyMismatch
 from smbo.problem import Problem
-from smbo.space import Space
 from smbo.store.records import StudyRecord
 
 _MOST_SHOWN = 5
@@ -15,12 +14,7 @@ _MOST_SHOWN = 5
 
 def problem_from_json(data: Mapping[str, Any]) -> Problem:
     """Return the problem that ``Problem.to_json`` wrote."""
-    return Problem(
-        Space.from_json(data["space"]),
-        objectives=data["objectives"],
-        constraints=data["constraints"],
-        maximize=data["maximize"],
-    )
+    return Problem.from_json(data)
 
 
 def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | None) -> None:

@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from smbo.evidence import Array
+from smbo.fidelity.levels import Rung
 
 
 class TrialState(StrEnum):
-    """Where a trial stands.  The last four are final."""
+    """Where a trial stands.  The last four are final; a paused one may go on at a higher fidelity."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -25,6 +26,9 @@ class TrialState(StrEnum):
     def is_final(self) -> bool:
         return self in _FINAL
 
+
+# the reason of a failure that is nobody's fault and may yet turn out a result
+LOST = "lost"
 
 _FINAL = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED})
 
@@ -46,7 +50,8 @@ class Trial:
         metrics: everything else that was measured, by name.
         outputs, outputs_variance: a vector output (k,) and its errors' covariance (see ``Outcome``), or None.
         reason, error: why it failed, in a word, and at length.
-        fidelity: of the evaluation, None where the problem has none.
+        fidelity: of the evaluation under way, or of the last; None where the problem has none.
+        rungs: what it came to at fidelities below the highest, ascending.
         token: names the attempt that is under way (durable studies only).
         rung: how far up it has come, where trials are paused and promoted; None elsewhere.
         checkpoint: folder that its last attempt left for the next one to continue from.
@@ -66,6 +71,7 @@ class Trial:
     reason: str | None = None
     error: str | None = None
     fidelity: float | None = None
+    rungs: tuple[Rung, ...] = ()
     token: int | None = None
     rung: int | None = None
     checkpoint: str | None = None

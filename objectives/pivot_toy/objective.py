@@ -7,9 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from objectives.pivot_toy import training
+from objectives.pivot_toy import checkpoint, training
+from objectives.pivot_toy.checkpoint import Checkpoint
 from objectives.pivot_toy.training import Measured, Schedule, Settings, Training
-from smbo.problem import Confirmation, Context, EvaluationFailed, Figure, ObjectiveError, Outcome, Problem
+from smbo.problem import (
+    Confirmation,
+    Context,
+    EvaluationFailed,
+    Fidelity,
+    Figure,
+    ObjectiveError,
+    Outcome,
+    Problem,
+)
 from smbo.space import Integer, Real, Space
 
 SCHEDULES = {
@@ -56,6 +66,12 @@ def _space(most_r_steps: int, most_iterations: int) -> Space:
 
 SPACES = {"paper": _space(600, 400), "quick": _space(150, 150)}
 
+# With the iterations as the fidelity: the fewest that tell one point from another, and all.
+FIDELITIES = {
+    "paper": Fidelity(14, 400, name="iterations"),
+    "quick": Fidelity(6, 150, name="iterations"),
+}
+
 # What the paper did: one epoch of the adversary (75,000 / 128 steps) after each step of the classifier.
 PAPER_POINT = {
     "lam": 50.0,
@@ -88,6 +104,8 @@ class PivotToy:
             (L_f 0.45, ks 0.27) is worth 1.5.
         device: "auto" takes a GPU where torch sees one; or any name that torch knows.
         n_threads: that torch may use.  More than one does not pay for networks of this size.
+        climb: take the number of turns for the fidelity rather than for a parameter: what is tuned then
+            is how good a training of the full length is, and bad ones are given up early.
         confirmation_repeats: trainings of the recommended settings, and as many of the paper's, that
             check a finished study.
 
@@ -103,6 +121,7 @@ class PivotToy:
         penalty: float | None = 5.0,
         device: str = "auto",
         n_threads: int = 1,
+        climb: bool = False,
         confirmation_repeats: int = 3,
     ) -> None:
         if schedule not in SCHEDULES:
@@ -124,18 +143,26 @@ class PivotToy:
             )
         if not isinstance(device, str) or not device:
             raise ObjectiveError(f"pivot-toy: device={device!r}; write auto, cpu, cuda, …")
+        if not isinstance(climb, bool):
+            raise ObjectiveError(f"pivot-toy: climb={climb!r}; write true or false")
         self.schedule_name = schedule
         self.ks_target = float(ks_target)
         self.penalty = penalty
         self.device = device
         self.n_threads = n_threads
         self.confirmation_repeats = confirmation_repeats
-        if penalty is None:
-            self.problem = Problem(
-                SPACES[schedule], objectives={"L_f": "min"}, constraints=[f"ks <= {self.ks_target!r}"]
-            )
-        else:
-            self.problem = Problem(SPACES[schedule], objectives={"loss": "min"})
+        self.climb = climb
+        self.problem = self._problem()
+
+    def _problem(self) -> Problem:
+        space, fidelity = SPACES[self.schedule_name], None
+        if self.climb:
+            fidelity = FIDELITIES[self.schedule_name]
+            space = Space({name: each for name, each in space.dimensions.items() if name != fidelity.name})
+        if self.penalty is None:
+            bound = f"ks <= {self.ks_target!r}"
+            return Problem(space, objectives={"L_f": "min"}, constraints=[bound], fidelity=fidelity)
+        return Problem(space, objectives={"loss": "min"}, fidelity=fidelity)
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Train once, reporting the value after every tenth of the turns, and measure.
@@ -147,16 +174,25 @@ class PivotToy:
         return Outcome(metrics=self._metrics(trained.history[-1]))
 
     def train(self, params: Mapping[str, Any], context: Context) -> Training:
-        """Return the training of a point and a seed."""
-        settings = Settings(**{name: params[name] for name in PAPER_POINT})
+        """Return the training of a point and a seed, up to the fidelity asked for where there is one."""
+        point = dict(params)
+        if context.fidelity is not None:
+            point["iterations"] = int(context.fidelity)
+        settings = Settings(**{name: point[name] for name in PAPER_POINT})
 
         def report(measured: Measured) -> None:
             metrics = self._metrics(measured)
             context.report(float(measured.iteration), metrics[self.problem.value_name])
 
+        def keep(state: Checkpoint) -> None:
+            if context.folder is not None:
+                checkpoint.save(state, context.folder)
+
         device = training.choose_device(self.device)
+        schedule = SCHEDULES[self.schedule_name]
+        start = checkpoint.load(context.checkpoint, device)
         with training.threads(self.n_threads):
-            return training.train(settings, SCHEDULES[self.schedule_name], context.seed, device, report)
+            return training.train(settings, schedule, context.seed, device, report, start, keep)
 
     def _metrics(self, measured: Measured) -> dict[str, float]:
         if not math.isfinite(measured.loss_f + measured.loss_r):
@@ -168,13 +204,18 @@ class PivotToy:
 
     def confirmation(self) -> Confirmation:
         """Train the recommended settings anew, and the paper's as far as the space goes."""
-        space = SPACES[self.schedule_name]
+        known = self.problem.space.dimensions
         baseline = {
-            name: min(value, getattr(space.dimensions[name], "high", value))
+            name: min(value, getattr(known[name], "high", value))
             for name, value in PAPER_POINT.items()
+            if name in known
         }
+        fidelity = self.problem.fidelity
         return Confirmation(
-            baseline=baseline, baseline_name="paper's settings", repeats=self.confirmation_repeats
+            baseline=baseline,
+            baseline_name="paper's settings",
+            fidelity=None if fidelity is None else fidelity.high,
+            repeats=self.confirmation_repeats,
         )
 
     def draw(
@@ -184,5 +225,7 @@ class PivotToy:
         from objectives.pivot_toy import drawing
 
         params = results["recommended"][0][0]
-        trained = self.train(params, Context(seed=0))
+        fidelity = self.problem.fidelity
+        context = Context(seed=0, fidelity=None if fidelity is None else fidelity.high)
+        trained = self.train(params, context)
         return [drawing.pivot(trained, self.ks_target, training.choose_device(self.device), folder)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from objectives.pivot_toy import networks, toy
+from objectives.pivot_toy.checkpoint import Checkpoint
 from objectives.pivot_toy.networks import Parameters, Tensor
 
 Tensors: TypeAlias = tuple[Tensor, ...]
@@ -105,8 +106,16 @@ def train(
     seed: int,
     device: str,
     report: Callable[[Measured], None],
+    start: Checkpoint | None = None,
+    keep: Callable[[Checkpoint], None] | None = None,
 ) -> Training:
-    """Return the training of one seed: the same seed, device and torch give the same numbers."""
+    """Return the training of one seed: the same seed, device and torch give the same numbers.
+
+    Args:
+        start: where an earlier training with these settings, but fewer iterations, ended; what comes
+            is the same to the last bit as if it had never been put down.
+        keep: called at the end with where this one is.
+    """
     import torch
 
     rng = np.random.default_rng(seed)
@@ -114,19 +123,33 @@ def train(
     with torch.no_grad():
         sample = _on_device(toy.draw(schedule.n_train, rng), device)
         ruler = _Ruler(schedule, rng, device)
-        f = networks.classifier(settings.width_f, rng, device)
-        r = networks.adversary(settings.width_r, rng, device)
-        _pretrain(f, r, sample, schedule, rng)
-        training = Training([parameter.clone() for parameter in f], f, [ruler.measure(0, f, r)])
         stream = _Stream(sample, schedule.batch, rng)
+        if start is None:
+            f = networks.classifier(settings.width_f, rng, device)
+            r = networks.adversary(settings.width_r, rng, device)
+            _pretrain(f, r, sample, schedule, rng)
+            training = Training([parameter.clone() for parameter in f], f, [ruler.measure(0, f, r)])
+        else:
+            f, r = start.f, start.r
+            training = Training(start.pretrained, f, [_measured(row) for row in start.history])
+            stream.go_on(start)
+        done = training.history[-1].iteration
         every = max(1, settings.iterations // schedule.n_reports)
-        for iteration in range(1, settings.iterations + 1):
+        for iteration in range(done + 1, settings.iterations + 1):
             _turn(f, r, stream, settings)
             if iteration % every == 0 or iteration == settings.iterations:
                 measured = ruler.measure(iteration, f, r)
                 training.history.append(measured)
                 report(measured)
+        if keep is not None:
+            history = np.array([(m.iteration, m.loss_f, m.loss_r, m.ks) for m in training.history])
+            keep(Checkpoint(training.pretrained, f, r, stream.random_state, stream.rows_left, history))
     return training
+
+
+def _measured(row: NDArray[np.float64]) -> Measured:
+    iteration, loss_f, loss_r, ks = (float(number) for number in row)
+    return Measured(int(iteration), loss_f, loss_r, ks)
 
 
 def _pretrain(
@@ -158,6 +181,21 @@ class _Stream:
         self._sample = sample
         self._rng = rng
         self._left = np.empty(0, dtype=np.int64)
+
+    @property
+    def random_state(self) -> dict[str, Any]:
+        """Where the random numbers are."""
+        return dict(self._rng.bit_generator.state)
+
+    @property
+    def rows_left(self) -> NDArray[np.int64]:
+        """Rows of the present pass that were not taken yet."""
+        return self._left
+
+    def go_on(self, start: Checkpoint) -> None:
+        """Go on where another stream of the same sample was."""
+        self._rng.bit_generator.state = start.random_state
+        self._left = start.rows_left
 
     def take(self, n_batches: int) -> Tensors:
         """Return the rows of the next n_batches, shape (n_batches * size, …) each."""

@@ -14,9 +14,9 @@ import numpy as np
 
 from smbo.errors import StoreError
 from smbo.evidence import Array
+from smbo.trials import LOST as LOST
 from smbo.trials import Trial, TrialState
 
-LOST = "lost"  # the reason of a failure that is nobody's fault and may yet turn out a result
 MAX_ERROR_CHARACTERS = 65_536
 MAX_REASON_CHARACTERS = 200
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from smbo.errors import StoreError
+from smbo.fidelity import Rung
 from smbo.store import schema
 from smbo.store.leases import leader
 from smbo.store.log import change_attempt, lock, move_trial, note, trial_row
-from smbo.store.records import AttemptOutcome, ReportRecord, load_trial
+from smbo.store.records import AttemptOutcome, ReportRecord, StaleProposal, load_trial
 from smbo.store.telling import attempt_row
 from smbo.trials import Trial, TrialState
 
-_REPORT = schema.report.c
+_REPORT, _ATTEMPT = schema.report.c, schema.attempt.c
+
+_MOST_NUMBERS = 500  # in one statement: databases limit its parameters
 
 
 def report(connection: Connection, study: int, number: int, token: int, step: float, value: float) -> bool:
@@ -66,6 +71,30 @@ def reports(connection: Connection, study: int, cursor: int, number: int | None)
     ]
 
 
+def with_rungs(connection: Connection, study: int, trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials with what they came to at the rungs below the highest, by their attempts."""
+    climbing = [trial.number for trial in trials if trial.rung is not None]
+    if not climbing:
+        return list(trials)
+    found: dict[int, list[Rung]] = {}
+    for first in range(0, len(climbing), _MOST_NUMBERS):
+        rows = connection.execute(
+            select(schema.attempt)
+            .where(
+                _ATTEMPT.study == study,
+                _ATTEMPT.number.in_(climbing[first : first + _MOST_NUMBERS]),
+                _ATTEMPT.result.is_not(None),
+                _ATTEMPT.outcome.in_((AttemptOutcome.PAUSED.value, AttemptOutcome.LATE.value)),
+            )
+            .order_by(_ATTEMPT.fidelity)
+        )
+        for row in rows:
+            feasible = bool(json.loads(row.result)["feasible"])
+            rung = Rung(row.fidelity, row.value, row.sem, row.cost, feasible, row.token)
+            found.setdefault(row.number, []).append(rung)
+    return [replace(trial, rungs=tuple(found.get(trial.number, ()))) for trial in trials]
+
+
 def promote(
     connection: Connection,
     study: int,
@@ -76,6 +105,7 @@ def promote(
     priority: int | None = None,
     why: Mapping[str, Any] | None = None,
     epoch: int | None = None,
+    watermark: int | None = None,
 ) -> Trial:
     """Let a paused trial wait for its next rung; the next ask restarts it there under a new token.
 
@@ -85,8 +115,10 @@ def promote(
         priority: among those that wait; by default the higher rung goes first.
         why: the evidence, kept with the event.
         epoch: of the caller's leadership; None where there is one driver only.
+        watermark: sequence number of the last change that the decision knew of.
 
     Raises:
+        StaleProposal: another trial was promoted after the watermark; decide anew.
         StoreError: the trial is not paused below that rung, or another driver leads.
     """
     lock(connection, study)
@@ -95,6 +127,8 @@ def promote(
     if trial.rung == rung and not is_paused:
         return load_trial(trial)
     _refuse_deposed(connection, study, epoch)
+    if watermark is not None:
+        _refuse_overtaken(connection, study, watermark)
     if not is_paused or (trial.rung is not None and rung <= trial.rung):
         raise StoreError(
             f"trial {number} is {trial.state} at rung {trial.rung}; only a paused one is promoted, upwards"
@@ -139,6 +173,18 @@ def prune(
         outcome = AttemptOutcome.PRUNED.value
         change_attempt(connection, study, token, outcome=outcome, value=value, ended=now)
     return load_trial(trial_row(connection, study, number))
+
+
+def _refuse_overtaken(connection: Connection, study: int, watermark: int) -> None:
+    # of two who decide on what they saw before the other's decision, both would fill the same place
+    event = schema.event.c
+    other = connection.scalar(
+        select(event.number)
+        .where(event.study == study, event.seq > watermark, event.kind == "promoted")
+        .limit(1)
+    )
+    if other is not None:
+        raise StaleProposal(f"trial {other} was promoted since the decision was made")
 
 
 def _refuse_deposed(connection: Connection, study: int, epoch: int | None) -> None:

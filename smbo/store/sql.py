@@ -154,7 +154,8 @@ class SqlStore:
             rows = connection.execute(
                 select(trial).where(trial.c.study == row.id, trial.c.seq > cursor).order_by(trial.c.seq)
             )
-            return _study_record(row), [load_trial(each) for each in rows]
+            trials = [load_trial(each) for each in rows]
+            return _study_record(row), rungs.with_rungs(connection, row.id, trials)
 
     def asked_before(self, study: int, key: str, n: int) -> list[Trial]:
         """Return the trials of an earlier ask with this key; none if there was none."""
@@ -164,7 +165,7 @@ class SqlStore:
     def ask(self, study: int, request: asking.Asking) -> list[Trial]:
         """Return running trials; see ``smbo.store.asking.ask``."""
         with self._writing() as connection:
-            return asking.ask(connection, study, request)
+            return rungs.with_rungs(connection, study, asking.ask(connection, study, request))
 
     def tell(
         self, study: int, number: int, token: int | None, result: Result, place: Place = telling.NOWHERE

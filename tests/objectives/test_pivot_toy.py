@@ -211,3 +211,30 @@ def test_the_figure_is_drawn(tiny, tmp_path):
     (figure,) = tiny.draw(tmp_path, {"recommended": [(POINT, None)]})
     assert figure.stem.with_suffix(".png").stat().st_size > 10_000
     assert figure.stem.with_suffix(".pdf").stat().st_size > 5_000
+
+
+def test_a_training_that_was_put_down_goes_on_as_if_it_had_not_been(tiny, tmp_path, monkeypatch):
+    tiny = PivotToy(schedule="quick", device="cpu", climb=True)
+    point = {name: value for name, value in POINT.items() if name != "iterations"}
+    (first := tmp_path / "first").mkdir()
+    (second := tmp_path / "second").mkdir()
+    whole = tiny.train(point, Context(seed=3, fidelity=10))
+    tiny.evaluate(point, Context(seed=3, fidelity=4, folder=first))
+
+    def refuse(*_):
+        raise AssertionError("trained from the beginning again")
+
+    monkeypatch.setattr(training, "_pretrain", refuse)
+    resumed = tiny.train(point, Context(seed=3, fidelity=10, folder=second, checkpoint=first))
+    assert resumed.history[-1] == whole.history[-1]
+    assert all(torch.equal(mine, other) for mine, other in zip(resumed.final, whole.final, strict=True))
+    assert (second / "training.npz").exists()  # and can be taken up once more
+
+
+def test_with_climb_the_turns_are_the_fidelity_and_no_parameter():
+    toy = PivotToy(schedule="quick", climb=True)
+    assert toy.problem.fidelity.name == "iterations"
+    assert "iterations" not in toy.problem.space.names
+    assert toy.confirmation().fidelity == toy.problem.fidelity.high
+    with pytest.raises(ObjectiveError, match="climb"):
+        PivotToy(climb=1)

@@ -325,7 +325,7 @@ WRONG = {
     "negative sem": (tell(1.0, sem=-1.0), TellError, "negative"),
     "text for sem": (tell(1.0, sem="small"), TellError, "sem='small'"),
     "negative cost": (tell(1.0, cost=-3.0), TellError, "cost=-3.0"),
-    "unknown status": (tell(status="bad"), TellError, "'complete', 'failed' or 'cancelled'"),
+    "unknown status": (tell(status="bad"), TellError, "'complete', 'failed', 'pruned' or 'cancelled'"),
     "failed with a value": (tell(1.0, status="failed"), TellError, "tell one of them"),
     "reason beside a value": (tell(1.0, reason="why"), TellError, "goes with status='failed'"),
     "missing objective": (tell({"n": 200}, problem=CUTS), TellError, "no 's'"),

@@ -1,0 +1,79 @@
+"""Trials on a ladder of fidelities: who goes on, and what a model is told of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from smbo.fidelity import Promotion, Standing, alike, last_promotion, promotion
+from smbo.problem import Problem
+from smbo.trials import LOST, Trial, TrialState
+
+
+def standings(problem: Problem, trials: Iterable[Trial]) -> list[Standing]:
+    """Return where each trial stands that has, or had to have, a result at some fidelity."""
+    found = []
+    for trial in trials:
+        values = _values(problem, trial)
+        if trial.state is TrialState.FAILED and trial.reason != LOST and trial.fidelity is not None:
+            values[trial.fidelity] = math.inf
+        if values:
+            found.append(Standing(trial.number, values, trial.state is TrialState.PAUSED))
+    return found
+
+
+def _values(problem: Problem, trial: Trial) -> dict[float, float]:
+    """Return a trial's minimised values by fidelity, infinite where infeasible."""
+    values = {rung.fidelity: problem.sign * rung.value if rung.feasible else math.inf for rung in trial.rungs}
+    if trial.state is TrialState.COMPLETE and trial.value is not None:
+        high = problem.fidelity.high if problem.fidelity else math.nan
+        at = trial.fidelity if trial.fidelity is not None else high
+        values[at] = problem.sign * trial.value if trial.feasible is not False else math.inf
+    return values
+
+
+def next_promotion(
+    problem: Problem, trials: Iterable[Trial], *, is_closing: bool = False
+) -> Promotion | None:
+    """Return which trial goes on to a higher fidelity, None if none deserves it.
+
+    Args:
+        is_closing: no new trials are to come, and nothing is under way.
+    """
+    ladder = problem.ladder
+    if ladder is None:
+        return None
+    decide = last_promotion if is_closing else promotion
+    return decide(ladder.stopping, ladder.fidelity, standings(problem, trials))
+
+
+def promoted(trial: Trial, decision: Promotion) -> Trial:
+    """Return a paused trial as it runs on."""
+    return replace(trial, state=TrialState.RUNNING, fidelity=decision.next_fidelity)
+
+
+def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials as if each had been evaluated once, at the highest fidelity that any has reached.
+
+    What has a result at any fidelity is complete, with its value moved by what others gained
+    on their way up; running on to a higher one, it is pending no more.
+    """
+    found = []
+    known = []
+    for trial in trials:
+        values = _values(problem, trial) if trial.state is not TrialState.FAILED else {}
+        known.append({level: value for level, value in values.items() if math.isfinite(value)})
+    told = [values for values in known if values]
+    moved = iter(alike(told)) if told else iter(())
+    for trial, values in zip(trials, known):
+        if not values:
+            # infeasible everywhere so far: complete, with the value that it has
+            done = bool(trial.rungs) and trial.state is not TrialState.FAILED
+            found.append(replace(trial, state=TrialState.COMPLETE) if done else trial)
+            continue
+        value = problem.sign * float(next(moved))
+        last = trial.rungs[-1] if trial.rungs else None
+        feasible = trial.feasible if last is None or trial.state is TrialState.COMPLETE else last.feasible
+        found.append(replace(trial, state=TrialState.COMPLETE, value=value, feasible=feasible))
+    return found

@@ -1,0 +1,32 @@
+"""Cheaper approximations: which trials go on to a higher fidelity, which end early, what a model is told.
+
+    levels     a fidelity and the results that a trial has at its lower values
+    halving    ASHA and Hyperband: who is promoted
+    median     the median stopping rule: who ends early
+    likeness   results at several fidelities as values at one
+
+Pure functions of the results of rungs; whoever calls them keeps the results.
+"""
+
+from smbo.fidelity.halving import Asha, Hyperband, Promotion, Standing, last_promotion, promotion
+from smbo.fidelity.levels import Fidelity, Rung
+from smbo.fidelity.likeness import alike
+from smbo.fidelity.median import MedianStopping
+from smbo.fidelity.words import Stopping, as_stopping, stopping_from_json, stopping_to_json
+
+__all__ = [
+    "Asha",
+    "Fidelity",
+    "Hyperband",
+    "MedianStopping",
+    "Promotion",
+    "Rung",
+    "Standing",
+    "Stopping",
+    "alike",
+    "as_stopping",
+    "last_promotion",
+    "promotion",
+    "stopping_from_json",
+    "stopping_to_json",
+]

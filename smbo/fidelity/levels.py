@@ -1,0 +1,102 @@
+"""A fidelity, and what a trial came to at a low one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from smbo.errors import ProblemError
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How far an evaluation goes: epochs, iterations, events, rows.  More is dearer and nearer the truth.
+
+    What counts in the end is the value at ``high``.
+
+    Args:
+        low: the least that tells anything, > 0.
+        high: what is wanted in the end, > low.
+        integer: whether it is a whole number.
+        name: what it is, in the user's words.
+
+    Raises:
+        ProblemError: bounds that make no sense.
+    """
+
+    low: float
+    high: float
+    integer: bool = True
+    name: str = "fidelity"
+
+    def __post_init__(self) -> None:
+        for word in ("low", "high"):
+            bound = getattr(self, word)
+            if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
+                raise ProblemError(f"fidelity: {word}={bound!r}; give a number above 0")
+            if self.integer and float(bound) != int(bound):
+                raise ProblemError(
+                    f"fidelity: {word}={bound!r} is no whole number; round it, or say integer=False"
+                )
+            object.__setattr__(self, word, float(bound))
+        if not 0 < self.low < self.high:
+            raise ProblemError(f"fidelity: low={self.low:g}, high={self.high:g}; 0 < low < high is needed")
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
+            raise ProblemError(f"fidelity: name={self.name!r}; give a word, such as 'epochs'")
+
+    def ladder(self, eta: float, start: int = 0) -> tuple[float, ...]:
+        """Return the fidelities at which trials are compared, ascending; the last is ``high``.
+
+        Args:
+            eta: ratio of one to the next.
+            start: how many of the lowest to leave out; ``high`` stays in any case.
+        """
+        return (*_below_the_highest(self, eta)[start:], self.high)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fidelity as plain JSON values."""
+        return {"low": self.low, "high": self.high, "integer": self.integer, "name": self.name}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Fidelity:
+        """Return what ``to_json`` wrote."""
+        return cls(**data)
+
+    def as_told(self, level: float) -> float | int:
+        """Return a level as an objective wants it: an int where the fidelity is a whole number."""
+        return int(level) if self.integer else level
+
+
+@lru_cache(maxsize=64)
+def _below_the_highest(fidelity: Fidelity, eta: float) -> tuple[float, ...]:
+    rungs = set()
+    # a rung just below the highest would cost nearly as much and save nothing
+    level, most = fidelity.low, fidelity.high / math.sqrt(eta)
+    while level < most * (1 - 1e-9):
+        rungs.add(float(round(level)) if fidelity.integer else level)
+        level *= eta
+    # whatever the ratio, the lowest is what was asked for
+    return tuple(sorted({fidelity.low, *rungs}))
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What a trial came to at a fidelity below the highest.
+
+    Attributes:
+        fidelity: at which it was evaluated.
+        value: in the user's sign and units.
+        sem, cost: of this evaluation, None where not given.
+        feasible: whether the outcome constraints hold.
+        token: of the attempt that brought it (durable studies only).
+    """
+
+    fidelity: float
+    value: float
+    sem: float | None = None
+    cost: float | None = None
+    feasible: bool = True
+    token: int | None = None

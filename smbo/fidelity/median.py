@@ -1,0 +1,56 @@
+"""The median stopping rule: a trial ends early when it is worse than half of the others were by then.
+
+Source: Golovin et al. (2017), "Google Vizier: A Service for Black-Box Optimization", section 3.2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TypeAlias
+
+from smbo.errors import ProblemError
+
+Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, minimised value) of one trial, by step
+
+
+@dataclass(frozen=True)
+class MedianStopping:
+    """End a trial whose best value by a step is worse than the median of the others' averages up to it.
+
+    Needs no fidelity, only reports: ``context.report(step, value)``.
+
+    Args:
+        n_others: trials that must have come so far before anything is ended.
+        grace: first step at which a trial may end.
+    """
+
+    n_others: int = 5
+    grace: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.n_others, bool) or not isinstance(self.n_others, int) or self.n_others < 1:
+            raise ProblemError(f"n_others={self.n_others!r}: a whole number from 1 up is needed")
+        if isinstance(self.grace, bool) or not isinstance(self.grace, int | float) or self.grace < 0:
+            raise ProblemError(f"grace={self.grace!r}: a step from 0 up is needed")
+
+    def ends(self, own: Reports, others: Iterable[Reports]) -> bool:
+        """Return whether a trial should end at its latest report.
+
+        Args:
+            own: its reports.
+            others: of complete trials, in any order.
+        """
+        if not own or own[-1][0] < self.grace:
+            return False
+        step = own[-1][0]
+        averages = [
+            fmean(value for at, value in reports if at <= step)
+            for reports in others
+            # a trial that never came so far cannot be compared with
+            if reports and reports[0][0] <= step <= reports[-1][0]
+        ]
+        if len(averages) < self.n_others:
+            return False
+        return min(value for _, value in own) > median(averages)
