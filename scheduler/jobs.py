@@ -11,10 +11,16 @@ from typing import Any, Protocol, TypeAlias
 
 @dataclass(frozen=True)
 class Limits:
-    """What one execution may use; None means no limit."""
+    """What one execution may use, None meaning no limit, and how long it may live.
+
+    Attributes:
+        time_seconds, memory_bytes: what it is ended for.
+        survive: whether it goes on when its worker, the scheduler or the driver dies.
+    """
 
     time_seconds: float | None = None
     memory_bytes: int | None = None
+    survive: bool = False
 
 
 @dataclass(frozen=True)

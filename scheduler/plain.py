@@ -47,6 +47,7 @@ def job_to_plain(job: Job) -> dict[str, Any]:
         "payload": dict(job.payload),
         "time_seconds": job.limits.time_seconds,
         "memory_bytes": job.limits.memory_bytes,
+        "survive": job.limits.survive,
         "resources": dict(job.resources),
     }
 
@@ -58,7 +59,7 @@ def job_from_plain(data: Mapping[str, Any]) -> Job:
         number=int(data["number"]),
         token=int(data["token"]),
         payload=dict(data["payload"]),
-        limits=Limits(data["time_seconds"], data["memory_bytes"]),
+        limits=Limits(data["time_seconds"], data["memory_bytes"], bool(data.get("survive", False))),
         resources=dict(data["resources"]),
     )
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Literal, TypeAlias
 
 from scheduler.errors import SpoolError
@@ -56,6 +57,29 @@ def run_job(
     isolation: Isolation = "auto",
     beat_seconds: float | None = None,
 ) -> Receipt:
+    """Run a job, here or where it outlives this process, and make its outcome durable.
+
+    Raises:
+        OSError, SchedulerError: the outbox will not take the outcome.
+    """
+    if job.limits.survive:
+        from scheduler.detached import run_detached
+
+        # in a child there, so that it can be ended; "thread" is for what must not be
+        work = partial(_runs_here, target, job, outbox, "process" if isolation == "auto" else isolation)
+        with _counted(job):
+            has_run = run_detached(partial(work, beat_seconds), job, outbox)
+        return Receipt.DONE if has_run else Receipt.CLAIMED_ALREADY
+    return run_here(target, job, outbox, isolation, beat_seconds)
+
+
+def run_here(
+    target: Target,
+    job: Job,
+    outbox: Outbox,
+    isolation: Isolation = "auto",
+    beat_seconds: float | None = None,
+) -> Receipt:
     """Claim a job, run it, and make its outcome durable.
 
     Where the outbox has no room, before or after, this waits until it has.
@@ -74,6 +98,12 @@ def run_job(
         outbox.abandon(job)
         raise
     return Receipt.DONE
+
+
+def _runs_here(
+    target: Target, job: Job, outbox: Outbox, isolation: Isolation, beat_seconds: float | None
+) -> bool:
+    return run_here(target, job, outbox, isolation, beat_seconds) is Receipt.DONE
 
 
 def _write(outbox: Outbox, outcome: JobOutcome) -> None:

@@ -120,7 +120,7 @@ def _evaluate(errand: Errand) -> RunReport:
         report = study.run(
             errand.task.spec,
             errand.workplace.executor,
-            limits=Limits(job.limits.time, job.limits.memory),
+            limits=Limits(job.limits.time, job.limits.memory, job.limits.survive),
             resources=job.resources,
             retries=RetryPolicy(losses=job.retries.lost),
             on_progress=tell,

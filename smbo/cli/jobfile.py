@@ -63,10 +63,11 @@ class BudgetSection(Section):
 
 
 class LimitsSection(Section):
-    """What one evaluation may use."""
+    """What one evaluation may use, and whether it goes on when its worker, or this run, dies."""
 
     time: Duration | None = None
     memory: Size | None = None
+    survive: bool = False
 
 
 class RetriesSection(Section):
