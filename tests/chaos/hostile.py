@@ -36,12 +36,12 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from objectives import process as programs  # noqa: E402
-from scheduler.child import close_children  # noqa: E402
-from scheduler.jobs import Job  # noqa: E402
-from scheduler.runner import run_job  # noqa: E402
-from scheduler.spool import Spool  # noqa: E402
-from smbo.evaluation import Evaluator, ObjectiveSpec, payload_of  # noqa: E402
+from objectives import process as programs
+from scheduler.child import close_children
+from scheduler.jobs import Job
+from scheduler.runner import run_job
+from scheduler.spool import Spool
+from smbo.evaluation import Evaluator, ObjectiveSpec, payload_of
 
 TIMEOUT_SECONDS = 2.0
 GRACE_SECONDS = 0.5
