@@ -32,7 +32,7 @@ from scheduler.processes import kill_group
 _LOOK_SECONDS = 0.1  # between looks at limits and wishes while a job runs
 _LOAD_SECONDS = 120.0  # for a child to import what the target needs
 _OUTPUT_TAIL_BYTES = 4000
-_KILL_ROUNDS = 20  # against a process that forks as fast as it is killed
+_SWEEP_SECONDS = 15.0  # for a child's guard to end what is below it
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """Of the child's guard, which stands for it."""
         return self._process.pid
 
     def run(self, job: Job, folder: Path, is_asked_to_end: Callable[[], bool]) -> JobOutcome:
@@ -98,16 +99,15 @@ class Child:
 
     def kill(self) -> None:
         """End the child and everything that it started, in sessions of their own or not."""
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGSTOP)  # it adopts its orphans, and must not start more
-            _kill_descendants(self.pid)
-        kill_group(self.pid)
-        self._process.wait()
-        self._frames.close()
         with contextlib.suppress(OSError):
-            os.close(self._lifeline)
+            os.close(self._lifeline)  # its guard sees to it
         self._lifeline = -1
+        try:
+            self._process.wait(_SWEEP_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill_group(self.pid)
+            self._process.wait()
+        self._frames.close()
 
     def _load(self) -> _End | None:
         """Have the target loaded if it is not yet; return what went wrong, if something did."""
@@ -213,16 +213,6 @@ def _take(digest: bytes) -> Child | None:
     return alive[0] if alive else None
 
 
-def _kill_descendants(pid: int) -> None:
-    for _ in range(_KILL_ROUNDS):
-        living = [process for process in _descendants(pid) if _is_running(process)]
-        if not living:
-            return
-        for process in living:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-
-
 def _descendants(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
@@ -230,20 +220,12 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _is_running(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
 def _memory_of(pid: int) -> int:
-    """Return the resident memory of a process and all below it, in bytes."""
+    """Return the resident memory of all below a process, in bytes."""
     used = 0
-    with contextlib.suppress(psutil.Error):
-        for process in [psutil.Process(pid), *_descendants(pid)]:
-            with contextlib.suppress(psutil.Error):
-                used += process.memory_info().rss
+    for process in _descendants(pid):
+        with contextlib.suppress(psutil.Error):
+            used += process.memory_info().rss
     return used
 
 

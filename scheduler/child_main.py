@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
-import fcntl
 import io
 import os
 import pickle
@@ -13,7 +11,6 @@ import resource
 import signal
 import socket
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,22 +19,18 @@ from typing import Any
 from scheduler import plain
 from scheduler.execute import LONGEST_STORY, execute, output_file
 from scheduler.frames import Frames
+from scheduler.guard import continue_under_guard
 from scheduler.patience import is_no_room
-from scheduler.processes import kill_group
-
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
     """Load the target that the parent sends, then run its jobs until it is gone."""
     end, lifeline = int(sys.argv[1]), int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with(lifeline)
-    _adopt_orphans()
+    continue_under_guard(lifeline, end)
     _forgive_full_disks()
+    os.set_inheritable(end, False)
     frames = Frames(socket.socket(fileno=end))
-    for descriptor in (end, lifeline):
-        os.set_inheritable(descriptor, False)
     try:
         # written by our own parent, over a socket that nobody else has
         target = pickle.loads(frames.receive() or b"")
@@ -55,28 +48,6 @@ def _run(target: Any, message: dict[str, Any]) -> bytes:
     with _output_to(output_file(folder)), _address_space(job.limits.memory_bytes):
         outcome = execute(target, job, folder)
     return plain.dumps(plain.outcome_to_plain(outcome)).encode()
-
-
-def _die_with(lifeline: int) -> None:
-    """Have this process group killed when the other end of the lifeline closes."""
-    if hasattr(fcntl, "F_SETSIG"):
-        # by the kernel, so that it works while C code holds the interpreter
-        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-
-    def wait() -> None:
-        os.read(lifeline, 1)
-        kill_group(os.getpgrp())
-
-    threading.Thread(target=wait, name="lifeline", daemon=True).start()
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of what our descendants leave behind, so that it can be found and ended."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 @contextlib.contextmanager

@@ -40,16 +40,24 @@ def smbo(tmp_path):
     (tmp_path / "work.sh").write_text(WORK)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
+    started = []
+
     def start(*words):
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "smbo.cli", *words],
             cwd=tmp_path,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    (tmp_path / "go").touch()  # whatever went wrong, nothing waits for ever
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def until(is_so, seconds=60.0):
@@ -59,14 +67,18 @@ def until(is_so, seconds=60.0):
     return is_so()
 
 
+def runs(process, module):
+    try:
+        return module in process.cmdline()
+    except psutil.Error:  # it has just ended
+        return False
+
+
 def kill_all_but_the_evaluations(driver):
     """Kill the driver, Dask's scheduler and the workers, with their process groups."""
-    family = psutil.Process(driver.pid).children(recursive=True)
-    doomed = [
-        process.pid
-        for process in family
-        if any(module in process.cmdline() for module in ("scheduler.keeper", "scheduler.worker"))
-    ]
+    (keeper,) = (each for each in psutil.Process(driver.pid).children() if runs(each, "scheduler.keeper"))
+    workers = [each for each in keeper.children() if runs(each, "scheduler.worker")]
+    doomed = [keeper.pid, *(worker.pid for worker in workers)]
     assert len(doomed) == 3
     driver.kill()
     for pid in doomed:
@@ -77,17 +89,16 @@ def kill_all_but_the_evaluations(driver):
 @pytest.mark.slow
 def test_evaluations_outlive_driver_scheduler_and_workers_and_the_next_run_takes_them_over(smbo, tmp_path):
     log = tmp_path / "log.txt"
-    with smbo("run", "job.yaml") as driver:
-        assert until(lambda: log.exists() and log.read_text().count("start") == 2)
-        kill_all_but_the_evaluations(driver)
-    with smbo("run", "job.yaml") as again:
-        time.sleep(5.0)  # the new run is up by then, and must wait: neither lost nor run again
-        (tmp_path / "go").touch()
-        output = again.communicate(timeout=120)[0].decode()
+    driver = smbo("run", "job.yaml")
+    assert until(lambda: log.exists() and log.read_text().count("start") == 2)
+    kill_all_but_the_evaluations(driver)
+    again = smbo("run", "job.yaml")
+    time.sleep(5.0)  # the new run is up by then, and must wait: neither lost nor run again
+    (tmp_path / "go").touch()
+    output = again.communicate(timeout=120)[0].decode()
     assert again.returncode == 0, output
     words = [line.split()[0] for line in log.read_text().splitlines()]
     assert words == ["start", "start", "end", "end"]
-    with smbo("export", "survivors", "--format", "json") as export:
-        trials = json.loads(export.communicate(timeout=60)[0])
+    trials = json.loads(smbo("export", "survivors", "--format", "json").communicate(timeout=60)[0])
     assert [trial["state"] for trial in trials] == ["complete", "complete"]
     assert all(trial["value"] == trial["params.x"] for trial in trials)

@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import cloudpickle
 import psutil
 import pytest
 
-from scheduler.child import close_children
+from scheduler.child import Child, close_children
 from scheduler.jobs import Ending
 from scheduler.runner import Receipt, Runner, run_job
 
@@ -33,6 +35,15 @@ def target(payload, bench):
         case "segfault":
             print("about to go", flush=True)
             ctypes.string_at(0)
+        case "comet":
+            # each process lives only until its child does
+            if os.fork() == 0:
+                while True:
+                    if os.fork():
+                        os._exit(0)
+                    os.setsid()
+            time.sleep(0.2)
+            return {}
         case "exit":
             os._exit(7)
         case "print on a full disk":
@@ -121,6 +132,21 @@ def test_everything_that_a_hanging_job_started_is_ended_with_it(outcome_of, make
     assert are_gone(pids)
 
 
+def test_a_family_that_forks_on_and_on_is_ended_with_its_child(outcome_of, make_job):
+    before = set(psutil.pids())
+    assert outcome_of(make_job(do="comet"), "process").ending is Ending.OK
+    close_children()
+    ours = [pid for pid in set(psutil.pids()) - before if is_ours(pid)]
+    assert are_gone(ours)
+
+
+def is_ours(pid):
+    try:
+        return "scheduler.child_main" in psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+
+
 @pytest.mark.parametrize(("do", "reason"), [("segfault", "SIGSEGV"), ("exit", "exit 7")])
 def test_a_crash_is_told_by_its_signal_or_exit_code_and_the_next_job_runs(outcome_of, make_job, do, reason):
     outcome = outcome_of(make_job(do=do), "process")
@@ -202,12 +228,27 @@ def test_a_child_does_not_outlive_its_worker(spool, tmp_path, do):
         worker.send_signal(signal.SIGKILL)
     pids = [process.pid for process in children]
     assert pids
-    # what put itself into a session of its own is beyond a dead worker's reach
-    in_group = [int(pid) for pid in notes.read_text().split()[:2]] if do == "family" else pids
-    assert are_gone(in_group)
-    for pid in map(int, notes.read_text().split()) if notes.exists() else ():
-        if psutil.pid_exists(pid):
-            os.kill(pid, signal.SIGKILL)
+    noted = [int(pid) for pid in notes.read_text().split()] if do == "family" else []
+    assert are_gone([*pids, *noted])
+
+
+def test_a_child_whose_guard_is_killed_ends_too(spool, make_job, tmp_path):
+    notes = tmp_path / "pids"
+    pickled = cloudpickle.dumps(target)
+    child = Child(pickled)
+    thread = threading.Thread(
+        target=child.run, args=(make_job(do="family", notes=str(notes)), tmp_path / "attempt", lambda: False)
+    )
+    thread.start()
+    until = time.monotonic() + 20
+    while not notes.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGKILL)
+    thread.join(20)
+    pids = [int(pid) for pid in notes.read_text().split()]
+    assert are_gone(pids[:1])
+    for pid in filter(psutil.pid_exists, pids):
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_runner_travels(spool, make_job):
