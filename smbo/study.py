@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from scheduler.loop import Progress, Stop
     from scheduler.retry import RetryPolicy
     from smbo.evaluation import AnyObjective
+    from smbo.study_replay import Replayed
     from smbo.study_run import ExecutorFactory, RunReport
 
 __all__ = ["Budget", "Study"]
@@ -499,6 +500,16 @@ class Study:
             lease_seconds=lease_seconds,
             ahead=ahead,
         )
+
+    def replay(self) -> Replayed:
+        """Make every proposal again from what was known at the time, and compare; see ``Replayed``.
+
+        Equal to the last bit on the same build of the libraries, whatever the order in which
+        results came.
+        """
+        from smbo.study_replay import replay
+
+        return replay(self._store, self.name, self.problem, self.recipe)
 
     def stop(self) -> None:
         """Ask whoever runs this study, in any process, to start nothing more."""

@@ -144,6 +144,11 @@ class Ahead:
         """Whether points are on their way."""
         return self._aside.is_busy
 
+    @property
+    def n_ready(self) -> int:
+        """How many points are ready."""
+        return len(self._left())
+
     def note_evaluation(self, seconds: float) -> None:
         """Hear how long an evaluation took."""
         self._evaluation_seconds = _mean(self._evaluation_seconds, seconds)

@@ -220,9 +220,13 @@ class StudySource:
         """Have the next points thought out while all slots are busy, as many as will soon be needed."""
         if self._ahead is None:
             return False
-        wanted = min(self._ahead.n_wanted(self._n_slots), self._room())
-        if wanted > 0 and self._why_over() is None:
-            self._ahead.think(wanted)
+        try:
+            self._ahead.look()
+        except SpaceExhausted:
+            self._is_space_used_up = True
+        wanted = self._ahead.n_wanted(self._n_slots)
+        if wanted > self._ahead.n_ready and self._why_over() is None:
+            self._ahead.think(min(wanted, self._room()))
         return self._ahead.is_thinking
 
     # --- what the shell around it asks for

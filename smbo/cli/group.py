@@ -1,7 +1,8 @@
 """The group of all commands, loaded one by one, and what every error becomes.
 
 Exit codes: 0 done; 1 a fault of smbo itself; 2 wrong input (one message, no traceback); 3 stopped
-early and resumable; 4 the budget of failures is used up, or nothing but failures came; 130 interrupted twice.
+early and resumable; 4 the budget of failures is used up, or nothing but failures came; 5 a replay came
+out otherwise; 130 interrupted twice.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ DONE = 0
 WRONG_INPUT = 2
 STOPPED = 3
 TOO_MANY_FAILURES = 4
+DIFFERS = 5
 INTERRUPTED = 130
 
 # name -> (module, its command): a command's libraries load when it is called, not for `smbo --help`
@@ -26,6 +28,7 @@ _COMMANDS = {
     "export": "smbo.cli.export:command",
     "init": "smbo.cli.init:command",
     "objectives": "smbo.cli.objectives:command",
+    "replay": "smbo.cli.replay:command",
     "resume": "smbo.cli.run:resume_command",
     "run": "smbo.cli.run:run_command",
     "show": "smbo.cli.show:command",

@@ -1,0 +1,177 @@
+"""Make every proposal of a study again from what the log says it was made from, and compare.
+
+A proposal is a function of the problem, the recipe, the seed, the log up to a sequence number, the
+recipe's memory and the points proposed before it that were not in the log yet.  All of that is
+noted with the trials that were asked for, whatever the order in which results came, and however
+often drivers died in between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Row
+
+from smbo.optimizer import suggest
+from smbo.problem import Problem
+from smbo.recipe import Recipe
+from smbo.store.records import AttemptRecord, dump_json
+from smbo.store.sql import SqlStore
+from smbo.study_proposals import JsonPoint, proposed_trials
+from smbo.trials import Trial, TrialState
+
+_ENDS = {str(state): state for state in TrialState if state.is_final} | {"paused": TrialState.PAUSED}
+_BEGINS = ("asked", "restarted", "waiting", "promoted")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where a proposal came out otherwise.
+
+    Attributes:
+        number: of the trial.
+        stored, now: its point, or the recipe's memory, as it was and as it is made again.
+        what: which of the two.
+    """
+
+    number: int
+    what: str
+    stored: Any
+    now: Any
+
+    def __str__(self) -> str:
+        return f"trial {self.number}: {self.what} was {_short(self.stored)}, and is now {_short(self.now)}"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What came of making the proposals again.
+
+    Attributes:
+        n_proposals: calls of the recipe that were made again.
+        n_trials: trials whose points came out the same, up to the first difference.
+        n_unknown: trials asked for before the log noted what they were made from.
+        difference: the first, None if there is none.
+    """
+
+    n_proposals: int
+    n_trials: int
+    n_unknown: int
+    difference: Difference | None
+
+    def __str__(self) -> str:
+        unknown = f"; of {self.n_unknown} the log does not say what they were made from"
+        said = f"{self.n_trials} trials of {self.n_proposals} proposals come out the same"
+        difference = "" if self.difference is None else f"\nfirst difference: {self.difference}"
+        return said + (unknown if self.n_unknown else "") + difference
+
+
+@dataclass
+class _Proposal:
+    """A proposal as the log has it: what it was made from, and which trials came of it."""
+
+    first: int
+    n: int
+    watermark: int
+    memory: Mapping[str, Any]
+    beside: Sequence[JsonPoint]
+    numbers: dict[int, int] = field(default_factory=dict)  # index among its points -> trial
+
+
+def replay(store: SqlStore, name: str, problem: Problem, recipe: Recipe) -> Replayed:
+    """Make every proposal of a study again, in the order in which they were made.
+
+    Raises:
+        SpaceError, NumericalError: a proposal cannot be made.
+    """
+    record, rows = store.changes(name, 0)
+    trials = {row.number: replace(row, params=problem.space.point_from_json(row.params)) for row in rows}
+    stored = {row.number: row.params for row in rows}
+    events = store.events(record.id)
+    proposals, n_unknown = _proposals(events)
+    past = _Past(events, trials, store.attempts(record.id))
+    memories = {dump_json({})}
+    n_same = 0
+    for done, proposal in enumerate(sorted(proposals, key=lambda each: (each.watermark, each.first))):
+        first_trial = min(proposal.numbers.values())
+        if n_unknown == 0 and dump_json(proposal.memory) not in memories:
+            difference = Difference(first_trial, "the memory", proposal.memory, "none that was carried on")
+            return Replayed(done, n_same, n_unknown, difference)
+        known = [*past.until(proposal.watermark), *proposed_trials(problem, proposal.beside, proposal.first)]
+        points, memory = suggest(
+            problem, recipe, record.seed, known, proposal.memory, proposal.first, proposal.n
+        )
+        memories.add(dump_json(memory))
+        for index, number in sorted(proposal.numbers.items()):
+            now = problem.space.point_to_json(points[index])
+            if dump_json(dict(sorted(now.items()))) != dump_json(dict(sorted(stored[number].items()))):
+                return Replayed(done, n_same, n_unknown, Difference(number, "the point", stored[number], now))
+            n_same += 1
+    return Replayed(len(proposals), n_same, n_unknown, None)
+
+
+def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
+    """Return the proposals that the log tells of, and how many trials it says nothing about."""
+    found: dict[str, _Proposal] = {}
+    n_unknown = 0
+    for event in events:
+        if event.kind != "asked":
+            continue
+        origin = json.loads(event.payload)
+        if "first" in origin:
+            found[origin["proposal"]] = _Proposal(
+                origin["first"], origin["n"], origin["watermark"], origin["memory"], origin["beside"]
+            )
+        if origin.get("proposal") in found:
+            found[origin["proposal"]].numbers[origin["index"]] = event.number
+        else:
+            n_unknown += 1
+    return list(found.values()), n_unknown
+
+
+class _Past:
+    """A study's trials as they stood at one moment after the other."""
+
+    def __init__(
+        self, events: Sequence[Row[Any]], trials: Mapping[int, Trial], attempts: Sequence[AttemptRecord]
+    ) -> None:
+        self._events = deque(events)
+        self._latest = trials
+        self._attempts = {attempt.token: attempt for attempt in attempts}
+        self._then: dict[int, Trial] = {}
+
+    def until(self, seq: int) -> Iterator[Trial]:
+        """Return the trials as they stood after a change; later and later ones."""
+        while self._events and self._events[0].seq <= seq:
+            event = self._events.popleft()
+            if event.number is not None:
+                self._apply(event)
+        return iter([self._then[number] for number in sorted(self._then)])
+
+    def _apply(self, event: Row[Any]) -> None:
+        trial = self._latest[event.number]
+        if event.kind in _BEGINS:
+            before = self._then.get(event.number, replace(trial, value=None, sem=None, cost=None))
+            self._then[event.number] = replace(before, state=TrialState.RUNNING)
+        elif event.kind == "told" or _ENDS.get(event.kind) is trial.state:
+            self._then[event.number] = trial
+        elif event.kind in _ENDS:
+            # it moved on later: paused at a rung, or given up for lost and found after all
+            state, attempt = _ENDS[event.kind], self._attempts.get(event.token)
+            at_rung = attempt if state is TrialState.PAUSED else None
+            self._then[event.number] = replace(
+                trial,
+                state=state,
+                value=at_rung.value if at_rung else None,
+                sem=at_rung.sem if at_rung else None,
+                cost=at_rung.cost if at_rung else None,
+            )
+
+
+def _short(value: Any) -> str:
+    text = dump_json(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
