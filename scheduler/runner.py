@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import pickle
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, TypeAlias
+
+import cloudpickle
 
 from scheduler.errors import SpoolError
 from scheduler.execute import execute
@@ -48,6 +51,29 @@ class Runner:
     def __call__(self, job: Job) -> str:
         """Run a job, unless somebody has claimed it; return a Receipt's value."""
         return run_job(self.target, job, self.outbox, self.isolation, self.beat_seconds).value
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A runner as bytes: packed once, sent with every job, unpacked once in each process."""
+
+    pickled: bytes
+
+    def __call__(self, job: Job) -> str:
+        """Run a job as the runner does."""
+        return _unpacked(self.pickled)(job)
+
+
+def packed(runner: Runner) -> Packed:
+    """Return a runner that is quick to send."""
+    return Packed(cloudpickle.dumps(runner))
+
+
+@lru_cache(maxsize=4)
+def _unpacked(pickled: bytes) -> Runner:
+    # packed by a driver that may run anything here, by the same way
+    runner: Runner = pickle.loads(pickled)
+    return runner
 
 
 def run_job(

@@ -141,7 +141,7 @@ class StudySource:
         self._clock = clock
         self._deadline = None if timeout_seconds is None else clock() + timeout_seconds
         self._started: set[int] = set()
-        self._given: set[int] = set()  # tokens that this run started or took over
+        self._given: dict[int, Trial] = {}  # what this run started or took over, by token
         self._flying: set[int] = set()  # those of them that have not ended
         self._n_slots = 0
         self._was_stopped = False
@@ -168,7 +168,7 @@ class StudySource:
             self._is_space_used_up = True
             return ()
         self._started.update(trial.number for trial in trials)
-        self._given.update(trial.token for trial in trials if trial.token is not None)
+        self._given.update((trial.token, trial) for trial in trials if trial.token is not None)
         self._flying.update(trial.token for trial in trials if trial.token is not None)
         return [self.job(trial) for trial in trials]
 
@@ -273,14 +273,14 @@ class StudySource:
         gone, living = self._crew.left_open()
         settled = self._take_late({attempt.token for attempt in living})
         trials = {trial.number: trial for trial in self._study.trials}
-        found = [
-            self.job(replace(trials[attempt.number], token=attempt.token))
+        found = {
+            attempt.token: replace(trials[attempt.number], token=attempt.token)
             for attempt in gone
-            if attempt.token not in self._given | settled
-        ]
-        self._given.update(job.token for job in found)
-        self._flying.update(job.token for job in found)
-        return found
+            if attempt.token not in self._given and attempt.token not in settled
+        }
+        self._given.update(found)
+        self._flying.update(found)
+        return [self.job(trial) for trial in found.values()]
 
     def _take_late(self, living: Collection[int]) -> set[int]:
         """Record outcomes that nobody waits for (their driver is gone, or had given them up).
@@ -349,6 +349,9 @@ class StudySource:
         return max(0, min(rooms))
 
     def _trial_of(self, job: Job) -> Trial:
+        given = self._given.get(job.token)
+        if given is not None and given.number == job.number:
+            return given  # its point is all that matters here, and that never changes
         return replace(self._study.trial(job.number), token=job.token)
 
     def _earlier(self, job: Job) -> list[Ending]:

@@ -25,7 +25,7 @@ from scheduler.errors import ClusterError
 from scheduler.executors.watch import verdict
 from scheduler.jobs import Ending, Job, JobOutcome, Target
 from scheduler.outbox import Outbox
-from scheduler.runner import Isolation, Receipt, Runner
+from scheduler.runner import Isolation, Receipt, Runner, packed
 
 _CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
 _SCAN_SECONDS = 0.5  # between looks at what no future tells of
@@ -80,7 +80,7 @@ class DaskExecutor:
             raise ClusterError("the Dask client is asynchronous; give one made with asynchronous=False")
         self._client = client
         self._own_client: Client | None = None
-        self._runner = Runner(target, spool, isolation, beat_seconds)
+        self._runner = packed(Runner(target, spool, isolation, beat_seconds))
         self._spool = spool
         self._resources = dict(resources or {})
         self._reconnect = reconnect
