@@ -29,6 +29,7 @@ from scheduler.runner import Isolation, Receipt, Runner, packed
 
 _CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
 _SCAN_SECONDS = 0.5  # between looks at what no future tells of
+_MOST_QUEUED = 10_000  # an adaptive cluster without a maximum has an infinite one
 _START_SECONDS = 0.1  # between looks for the first worker
 _LONGEST_BACK_OFF_SECONDS = 60.0
 
@@ -105,12 +106,33 @@ class DaskExecutor:
         now = self._clock()
         if self._capacity == 0 or now >= self._capacity_until:
             self._capacity_until = now + _CAPACITY_SECONDS
-            workers = self._client.scheduler_info()["workers"].values()
-            total = sum(slots(worker, self._resources) for worker in workers)
+            total = self._startable(self._n_slots())
             # one even where others hold all: Dask gives it the next slot that is free, so that a
             # driver that comes later gets its turn
             self._capacity = min(total, max(1, total - self._n_of_others()))
         return self._capacity
+
+    def _n_slots(self) -> int:
+        """Return how many jobs the workers that are there can run at once."""
+        if not self._resources:
+            return sum(self._client.nthreads().values())  # all that is needed of each
+        # some versions of Dask describe five workers unless told otherwise
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        return sum(slots(worker, self._resources) for worker in workers)
+
+    def _startable(self, n_slots: int) -> int:
+        """Return how many jobs may be submitted, so that a cluster that grows with its tasks does grow.
+
+        Without resources Dask keeps what cannot start in its own queue, where no worker's death
+        touches it.  With resources it gives all of it to the workers at once, so only one waits.
+        """
+        adaptive = getattr(getattr(self._client, "cluster", None), "_adaptive", None)
+        most = getattr(adaptive, "maximum", 0)
+        if not most:
+            return n_slots
+        if self._resources:
+            return max(n_slots, int(min(most, n_slots + 1)))
+        return max(n_slots, int(min(most, _MOST_QUEUED)))
 
     def _n_of_others(self) -> int:
         """Return how many slots other drivers, or other people's tasks, hold at the moment."""

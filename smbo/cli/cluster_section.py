@@ -61,7 +61,6 @@ class EntranceSection(Section):
     prologue: list[Text] = Field(default_factory=list, max_length=100)
     resources: Resources = Field(default_factory=dict)
     death_timeout: Duration = 120.0
-    lease: Duration = _LEASE_SECONDS
 
     @model_validator(mode="after")
     def _one_entrance(self) -> EntranceSection:
@@ -108,7 +107,6 @@ class BatchSection(EntranceSection):
     account: Text | None = None
     lifetime: Duration | None = None
     stagger: Duration | None = None
-    lease: Duration = _BATCH_LEASE_SECONDS
 
     @model_validator(mode="after")
     def _in_time(self) -> BatchSection:
@@ -156,6 +154,7 @@ class BatchSection(EntranceSection):
 class SlurmSection(BatchSection):
     """Jobs by sbatch."""
 
+    walltime: Duration  # needed here: dask-jobqueue's own is half an hour
     partition: Text | None = None
     directives: list[Text] = Field(default_factory=list, max_length=100)
 
@@ -292,10 +291,9 @@ class ClusterSection(Section):
         return self.slurm or self.htcondor
 
     @property
-    def lease_seconds(self) -> float:
-        """How long an evaluation elsewhere may give no sign of life."""
-        elsewhere = self.batch or self.ssh
-        return _LEASE_SECONDS if elsewhere is None else elsewhere.lease
+    def usual_lease_seconds(self) -> float:
+        """How long workers of this kind may give no sign of life, if the job does not say."""
+        return _LEASE_SECONDS if self.batch is None else _BATCH_LEASE_SECONDS
 
     def plan(self, evaluation_seconds: float | None = None) -> Plan | None:
         """Return where the workers of a cluster of ours come from; None if it is not ours.

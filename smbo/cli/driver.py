@@ -126,7 +126,7 @@ def _evaluate(errand: Errand) -> RunReport:
             on_progress=tell,
             stop=stop,
             spool=errand.spool_folder,
-            lease_seconds=job.lease,
+            lease_seconds=job.lease_seconds,
         )
     if report.end is RunEnd.LEFT:
         errand.workplace.leave_running()

@@ -107,7 +107,7 @@ def _run_checks(errand: Errand, book: CheckBook) -> bool:
     """Run the checks that are left; return whether all are done."""
     if book.n_done == book.n_wanted:
         return True
-    spool = Spool(errand.spool_folder / "checks")
+    spool = Spool(errand.spool_folder / "checks", lease_seconds=errand.job.lease_seconds)
     for outcome in spool.pending():  # what finished while no driver was there
         book.record(outcome)
         spool.discard(outcome)

@@ -84,7 +84,7 @@ class JobFile(Section):
     budget: BudgetSection
     store: str | None = None
     spool: str | None = None
-    lease: Duration = 60.0
+    lease: Duration | None = None
     space: dict[str, Any] | None = None
     constraints: list[str] = Field(default_factory=list, max_length=1000)
     objectives: dict[str, Literal["min", "max"]] | None = None
@@ -123,6 +123,11 @@ class JobFile(Section):
     def _report_off(cls, report: Any) -> Any:
         # null and false both mean no report; the default is a folder named after the study
         return "" if report is None or report is False else report
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long somebody elsewhere may give no sign of life before it counts as dead."""
+        return self.cluster.usual_lease_seconds if self.lease is None else self.lease
 
     @property
     def store_url(self) -> str:

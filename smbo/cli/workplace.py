@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from scheduler.kept import KeptCluster
 
 
-_BEATS_A_LEASE = 4
-
-
 class Workplace:
     """A job's cluster, connected to when first needed.
 
@@ -84,14 +81,8 @@ class Workplace:
             return SerialExecutor(target, spool)
         from scheduler.executors.dask import DaskExecutor
 
-        lease_seconds = self._cluster.lease_seconds
         return DaskExecutor(
-            self._connected(),
-            target,
-            Spool(spool.folder, lease_seconds=lease_seconds),
-            beat_seconds=lease_seconds / _BEATS_A_LEASE,
-            resources=self._resources,
-            reconnect=self._reconnected,
+            self._connected(), target, spool, resources=self._resources, reconnect=self._reconnected
         )
 
     def expect(self, n_evaluations: int | None) -> None:

@@ -70,6 +70,29 @@ def test_capacity_counts_only_workers_with_the_resources(client, spool):
     assert DaskExecutor(client, target, spool, resources={"TPU": 1}).capacity() == 0
 
 
+@pytest.mark.dask
+def test_a_cluster_that_grows_with_its_tasks_grows_to_its_maximum(spool, make_job):
+    with (
+        LocalCluster(
+            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        assert DaskExecutor(client, target, spool).capacity() == 0
+        cluster.adapt(minimum=0, maximum=2, interval="50ms", target_duration="10ms")
+        assert DaskExecutor(client, target, spool, resources={"GPU": 1}).capacity() == 1
+        executor = DaskExecutor(client, target, spool)
+        assert executor.capacity() == 2
+        for _ in range(2):
+            executor.submit(make_job(seconds=1.0))
+        until = time.monotonic() + 20
+        while len(client.nthreads()) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert {outcome.ending for outcome in poll_until(executor)} == {Ending.OK}
+    close_children()
+
+
 def test_a_job_with_resources_runs(client, spool, make_job):
     executor = DaskExecutor(client, target, spool, resources={"GPU": 1})
     executor.submit(make_job())

@@ -46,21 +46,28 @@ REFUSED = {
     "empty cluster": ("cluster: {}", "exactly one of"),
     "no workers": ("cluster: {local: {workers: 0}}", "greater than or equal to 1"),
     "misspelt batch key": (
-        "cluster: {slurm: {workers: 2, memory: 1GB, wall_time: 1h}}",
-        "4: cluster.slurm.wall_time: unknown key; did you mean 'walltime'?",
+        "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 1h, accont: x}}",
+        "4: cluster.slurm.accont: unknown key; did you mean 'account'?",
     ),
-    "batch without memory": ("cluster: {slurm: {workers: 2}}", "the key 'memory' is missing"),
+    "batch without memory": ("cluster: {htcondor: {workers: 2}}", "the key 'memory' is missing"),
+    "batch without walltime": (
+        "cluster: {slurm: {workers: 2, memory: 1GB}}",
+        "cluster.slurm: the key 'walltime' is missing",
+    ),
     "fewest above most": (
-        "cluster: {slurm: {workers: {min: 3, max: 2}, memory: 1GB}}",
+        "cluster: {slurm: {workers: {min: 3, max: 2}, memory: 1GB, walltime: 1h}}",
         "4: cluster.slurm.workers: min=3 is above max=2",
     ),
     "misspelt bound": (
         "cluster: {htcondor: {workers: {mx: 2}, memory: 1GB}}",
         "4: cluster.htcondor.workers.mx: unknown key; did you mean 'max'?",
     ),
-    "no batch workers": ("cluster: {slurm: {workers: 0, memory: 1GB}}", "4: cluster.slurm.workers.max: "),
+    "no batch workers": (
+        "cluster: {slurm: {workers: 0, memory: 1GB, walltime: 1h}}",
+        "4: cluster.slurm.workers.max: ",
+    ),
     "workers as text": (
-        "cluster: {slurm: {workers: many, memory: 1GB}}",
+        "cluster: {slurm: {workers: many, memory: 1GB, walltime: 1h}}",
         "4: cluster.slurm.workers: 'many' is no number of workers; write one, or {min: 0, max: 40}",
     ),
     "life beyond the walltime": (
@@ -68,7 +75,7 @@ REFUSED = {
         "lifetime (7200 s) is not below walltime",
     ),
     "directive that is none": (
-        "cluster: {slurm: {workers: 2, memory: 1GB, directives: [qos=long]}}",
+        "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 1h, directives: [qos=long]}}",
         "'qos=long' is no option of sbatch",
     ),
     "directive of two lines": (
@@ -76,7 +83,7 @@ REFUSED = {
         "on one line",
     ),
     "prologue of two lines": (
-        'cluster: {slurm: {workers: 2, memory: 1GB, prologue: ["a\\nb"]}}',
+        'cluster: {slurm: {workers: 2, memory: 1GB, walltime: 1h, prologue: ["a\\nb"]}}',
         "4: cluster.slurm.prologue.0: 'a\\nb' is not one line of text",
     ),
     "host named twice": ("cluster: {ssh: {hosts: [a, a]}}", "a host is named twice"),
@@ -196,3 +203,25 @@ def test_a_duration_is_written_for_people():
         "1h 00min",
         "2h 05min",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [("", 60.0), ("cluster: {htcondor: {workers: 2, memory: 1GB}}", 300.0), ("lease: 20s", 20.0)],
+)
+def test_batch_systems_get_a_longer_lease_unless_the_job_says_so(read, lines, seconds):
+    assert read(BASE + lines + "\n").lease_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("left", "workers"), [(None, 40), (100, 40), (7, 7), (1, 2), (0, 2)], ids=lambda value: str(value)
+)
+def test_no_more_workers_are_wanted_than_there_are_evaluations_left(read, left, workers):
+    job = read(BASE + "cluster: {htcondor: {workers: {min: 2, max: 40}, memory: 1GB}}\n")
+    assert job.cluster.workers_of_use(left) == workers
+
+
+def test_a_job_ends_its_life_early_enough_for_one_more_evaluation(read):
+    job = read(BASE + "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 2h}}\n")
+    assert job.cluster.plan().lifetime_seconds == 0.9 * 7200
+    assert job.cluster.plan(evaluation_seconds=1800.0).lifetime_seconds == 7200 - 1800 - 60
