@@ -31,7 +31,7 @@ from smbo.space import Space
 from smbo.store import budget as budgets
 from smbo.store.asking import Asking, check_key
 from smbo.store.budget import Budget, Spent
-from smbo.store.connect import sqlite_path
+from smbo.store.connect import spool_folder
 from smbo.store.records import Place, Result, StaleProposal, StudyRecord
 from smbo.store.sql import SqlStore
 from smbo.study_proposals import Proposed, propose_trials
@@ -533,9 +533,8 @@ class Study:
     @property
     def spool_folder(self) -> Path:
         """Where results wait to be recorded unless ``run`` is told otherwise: beside the store."""
-        path = sqlite_path(self._store.url)
         # the uid: claims of a study that was deleted must not block a new one of its name
-        return path.with_name(f"{path.name}-spool") / f"{self.name}-{self._record.uid}"
+        return spool_folder(self._store.url) / f"{self.name}-{self._record.uid}"
 
     def close(self) -> None:
         """Let go of the store; what was told stays."""
@@ -550,7 +549,7 @@ class Study:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Study({self.name!r} in {self._store.url}, recipe={self.recipe!r}, seed={self.seed})"
+        return f"Study({self.name!r} in {self._store.shown}, recipe={self.recipe!r}, seed={self.seed})"
 
     # --- inside
 

@@ -1,13 +1,15 @@
-"""What tests of several packages share: a batch system of one machine."""
+"""What tests of several packages share: a batch system of one machine, a database server."""
 
 import os
 import signal
 import stat
 import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from private_postgres import PrivatePostgres, add_schema, binaries, with_schema
 
 FAKE_BATCH = Path(__file__).with_name("stand_ins") / "fake_batch.py"
 COMMANDS = ("sbatch", "squeue", "scancel", "condor_submit", "condor_q", "condor_rm")
@@ -68,3 +70,27 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url():
+    """The URL of a PostgreSQL server: SMBO_TEST_PG_URL, or one that is started here."""
+    given = os.environ.get("SMBO_TEST_PG_URL")
+    if given:
+        yield given
+        return
+    if binaries() is None:
+        message = "no PostgreSQL server: set SMBO_TEST_PG_URL, or apt-get install postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with PrivatePostgres() as server:
+        yield server.url()
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url):
+    """The URL of an empty store in PostgreSQL, of one test alone."""
+    schema = f"test_{uuid.uuid4().hex[:12]}"
+    add_schema(postgres_server_url, schema)
+    return with_schema(postgres_server_url, schema)

@@ -25,7 +25,7 @@ from smbo.cli.watch import Watch
 from smbo.cli.workplace import Workplace
 from smbo.errors import UnknownStudy
 from smbo.store.budget import exhausted
-from smbo.store.connect import sqlite_path
+from smbo.store.connect import is_sqlite, sqlite_path
 from smbo.study import Budget, Study
 from smbo.study_run import RunReport
 from smbo.study_source import Why
@@ -68,7 +68,7 @@ def _has_work(job: JobFile, budget: Budget) -> bool:
     Raises:
         StoreError: the store cannot be read.
     """
-    if not sqlite_path(job.store_url).exists():
+    if is_sqlite(job.store_url) and not sqlite_path(job.store_url).exists():
         return True
     try:
         study = Study.load(job.store_url, job.study)

@@ -1,8 +1,9 @@
-"""Opening a store: one SQLite file on a local disk, every write transaction exclusive from its start."""
+"""Store URLs, and the SQLite file on a local disk: every write transaction exclusive from its start."""
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from smbo.errors import StoreError
 
 BUSY_SECONDS = 30.0
+
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 
 # WAL needs memory shared by all who have the file open, so one host only; and the file locks of
 # network file systems are not to be trusted in any mode.
@@ -55,28 +58,75 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 
+def parse_url(url: str) -> URL:
+    """Return a store's URL in its parts.
+
+    Raises:
+        StoreError: it is no URL, or of a database that is not supported.  No message shows a password.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError(
+            f"store {masked(url)!r} is not a URL; write sqlite:///runs.db, sqlite:////path/runs.db "
+            "or postgresql://user@host/database"
+        ) from None
+    if parsed.drivername not in _DRIVERS:
+        shown = parsed.render_as_string(hide_password=True)
+        raise StoreError(
+            f"store {shown!r}: SQLite and PostgreSQL are supported; write sqlite:///runs.db or "
+            "postgresql://user@host/database"
+        )
+    return parsed
+
+
+def masked(url: str) -> str:
+    """Return a URL, or what was meant for one, without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return re.sub(r":[^:@/]*@", ":***@", str(url))
+
+
+def is_sqlite(url: str) -> bool:
+    """Return whether a store is a SQLite file.
+
+    Raises:
+        StoreError: see ``parse_url``.
+    """
+    return parse_url(url).get_backend_name() == "sqlite"
+
+
 def sqlite_path(url: str) -> Path:
     """Return the file that a store URL names.
 
     Raises:
         StoreError: it is no URL, not of SQLite, or names no file.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError(
-            f"store {url!r} is not a URL; write sqlite:///runs.db (relative) or sqlite:////path/runs.db"
-        ) from None
+    parsed = parse_url(url)
     if parsed.get_backend_name() != "sqlite":
-        shown = parsed.render_as_string(hide_password=True)
-        raise StoreError(f"store {shown!r}: only SQLite is supported so far; write sqlite:///runs.db")
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or parsed.query:
-        raise StoreError(f"store {url!r}: drivers and options are not supported; write sqlite:///runs.db")
+        raise StoreError(f"store {masked(url)!r} is no file")
+    if parsed.query:
+        raise StoreError(f"store {url!r}: options are not supported; write sqlite:///runs.db")
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
         raise StoreError(
             f"store {url!r} names no file; write sqlite:///runs.db, or use Optimizer for a study in memory"
         )
     return Path(parsed.database).absolute()
+
+
+def spool_folder(url: str) -> Path:
+    """Return the folder where results of a store's studies wait to be recorded.
+
+    Beside the file; of a server's database, in the current folder.
+
+    Raises:
+        StoreError: see ``parse_url``.
+    """
+    if is_sqlite(url):
+        path = sqlite_path(url)
+        return path.with_name(f"{path.name}-spool")
+    return Path.cwd() / f"{parse_url(url).database}-spool"
 
 
 def file_system(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> str:
@@ -97,7 +147,7 @@ def file_system(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> 
     return kind
 
 
-def connect(url: str, *, create: bool) -> Engine:
+def connect_sqlite(url: str, *, create: bool) -> Engine:
     """Return an engine on the store's file, which is made (mode 0600) if it may be.
 
     Transactions of connections with the execution option ``write=True`` begin with BEGIN

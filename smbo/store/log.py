@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,28 @@ def note(
         insert(schema.event).values(event_row(connection, study, seq, kind, number, token, payload))
     )
     return seq
+
+
+def made_by(connection: Connection, study: int, call: str, kinds: Sequence[str]) -> list[int]:
+    """Return the trials in the events of these kinds that a call has made, if it was committed.
+
+    Waits for a transaction of the same study that is still under way: the call itself, maybe,
+    on a connection that was lost on our side only.
+    """
+    lock(connection, study)
+    event = schema.event.c
+    rows = connection.execute(
+        select(event.number).where(event.study == study, event.call == call, event.kind.in_(kinds))
+    )
+    return [row.number for row in rows]
+
+
+def is_made(connection: Connection, study: int, call: str) -> bool:
+    """Return whether a call has made any event; waits as ``made_by`` does."""
+    lock(connection, study)
+    event = schema.event.c
+    found = connection.scalar(select(event.seq).where(event.study == study, event.call == call).limit(1))
+    return found is not None
 
 
 def trial_row(connection: Connection, study: int, number: int) -> Row[Any]:

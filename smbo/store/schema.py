@@ -35,6 +35,7 @@ from sqlalchemy import (
 
 from smbo.errors import StoreError
 from smbo.store import migrations as steps
+from smbo.store.postgres import lock_store
 
 SCHEMA_VERSION = 2
 
@@ -227,6 +228,8 @@ def prepare(
     Raises:
         StoreError: the store holds something else, or was written by a newer smbo.
     """
+    if connection.dialect.name != "sqlite":
+        lock_store(connection)
     tables = set(inspect(connection).get_table_names())
     if not tables:
         metadata.create_all(connection)
@@ -234,7 +237,7 @@ def prepare(
         return
     if not {"schema_version", "study"} <= tables:
         raise StoreError(
-            f"the database holds other tables ({', '.join(sorted(tables)[:5])}); give smbo a file of its own"
+            f"the database holds other tables ({', '.join(sorted(tables)[:5])}); give smbo one of its own"
         )
     found = connection.scalar(select(func.max(schema_version.c.version)))
     if found is None or found > version:

@@ -32,9 +32,13 @@ def failed(reason: str = "error", error: str | None = None) -> Result:
     return Result(FAILED, reason=reason, error=error)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def store(request, tmp_path):
-    store = SqlStore(f"sqlite:///{tmp_path}/store.db")
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/store.db"
+    else:
+        url = request.getfixturevalue("postgres_url")
+    store = SqlStore(url)
     yield store
     store.close()
 

@@ -16,7 +16,8 @@ import smbo.store.connect as connect_module
 from smbo.errors import StoreError
 from smbo.store import schema
 from smbo.store.budget import Budget
-from smbo.store.connect import connect, file_system, sqlite_path
+from smbo.store.connect import connect_sqlite as connect
+from smbo.store.connect import file_system, sqlite_path
 from smbo.store.sql import SqlStore
 
 
@@ -25,11 +26,13 @@ from smbo.store.sql import SqlStore
     [
         ("runs.db", "is not a URL"),
         ("", "is not a URL"),
-        ("postgresql://me:secret@host/db", "only SQLite is supported so far"),
+        ("postgresql://me:secret@host/db", "is no file"),
+        ("mysql://me:secret@host/db", "SQLite and PostgreSQL are supported"),
+        ("postgresql:me:secret@host", "is not a URL"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///file:x?mode=ro&uri=true", "options are not supported"),
-        ("sqlite+aiosqlite:///x.db", "drivers and options"),
+        ("sqlite+aiosqlite:///x.db", "SQLite and PostgreSQL are supported"),
     ],
 )
 def test_a_url_that_names_no_sqlite_file_is_refused(url, message):

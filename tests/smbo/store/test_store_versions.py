@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import inspect
 
 from smbo.store import schema
-from smbo.store.connect import connect
+from smbo.store.connect import connect_sqlite as connect
 from smbo.store.sql import SqlStore
 from smbo.study import Study
 from smbo.trials import TrialState

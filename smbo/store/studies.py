@@ -1,0 +1,155 @@
+"""Reading and changing a study's own row, and reading its feed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from smbo.errors import UnknownStudy
+from smbo.store import schema
+from smbo.store.budget import Budget
+from smbo.store.log import lock, note
+from smbo.store.postgres import lock_store
+from smbo.store.records import (
+    AttemptOutcome,
+    AttemptRecord,
+    StudyRecord,
+    check_name,
+    dump_json,
+    load_trial,
+)
+from smbo.trials import Trial
+
+_STUDY = schema.study.c
+_ATTEMPT_FIELDS = frozenset(each.name for each in fields(AttemptRecord))
+
+
+def names(connection: Connection) -> list[str]:
+    """Return the names of all studies, sorted."""
+    # sorted here: a server's collation may put them in another order
+    return sorted(connection.scalars(select(_STUDY.name)))
+
+
+def create(
+    connection: Connection, name: str, problem: Mapping[str, Any], recipe: Any, seed: int, budget: Budget
+) -> StudyRecord:
+    """Return the study of this name, which is made if there is none."""
+    if connection.dialect.name != "sqlite":
+        lock_store(connection)
+    row = _row(connection, name)
+    if row is None:
+        connection.execute(
+            insert(schema.study).values(
+                name=name,
+                uid=secrets.token_hex(8),
+                problem=dump_json(problem),
+                recipe=dump_json(recipe),
+                seed=str(seed),
+                budget=dump_json(budget.to_json()),
+                memory="{}",
+                created=time.time(),
+            )
+        )
+        row = _row(connection, name)
+        assert row is not None
+        note(connection, row.id, "created")
+        row = _row(connection, name)
+    return study_record(row)
+
+
+def find(connection: Connection, name: str, store: str) -> StudyRecord:
+    """Return a study's record as it stands now.
+
+    Args:
+        store: its URL as it may be shown.
+
+    Raises:
+        UnknownStudy: there is none of that name.
+    """
+    row = _row(connection, check_name(name))
+    if row is None:
+        known = ", ".join(names(connection)[:10]) or "none"
+        raise UnknownStudy(f"no study {name!r} in {store}; it has: {known}")
+    return study_record(row)
+
+
+def raise_budget(connection: Connection, study: int, budget: Budget) -> Budget:
+    """Raise the limits that ``budget`` states and return all that hold now.
+
+    Raises:
+        StudyMismatch: a limit would be lowered.
+    """
+    lock(connection, study)
+    text = connection.scalar(select(_STUDY.budget).where(_STUDY.id == study))
+    old = Budget.from_json(json.loads(text or "{}"))
+    new = old.raised_to(budget)
+    if new != old:
+        payload = new.to_json()
+        note(connection, study, "budget", payload=payload, budget=dump_json(payload))
+    return new
+
+
+def changes(connection: Connection, name: str, cursor: int, store: str) -> tuple[StudyRecord, list[Trial]]:
+    """Return the study, and all trials changed after ``cursor`` in the order of their changes."""
+    record = find(connection, name, store)
+    if record.last_seq == cursor:
+        return record, []
+    trial = schema.trial
+    rows = connection.execute(
+        select(trial).where(trial.c.study == record.id, trial.c.seq > cursor).order_by(trial.c.seq)
+    )
+    return record, [load_trial(each) for each in rows]
+
+
+def attempts(connection: Connection, study: int, number: int | None, is_open: bool) -> list[AttemptRecord]:
+    """Return attempts by token: all, those at one trial, or those that have not ended."""
+    attempt = schema.attempt
+    query = select(attempt).where(attempt.c.study == study).order_by(attempt.c.token)
+    if number is not None:
+        query = query.where(attempt.c.number == number)
+    if is_open:
+        query = query.where(attempt.c.outcome.is_(None))
+    return [_attempt_record(row) for row in connection.execute(query)]
+
+
+def events(connection: Connection, study: int, cursor: int) -> Sequence[Row[Any]]:
+    """Return the change feed after ``cursor``: rows of the event table."""
+    event = schema.event
+    return connection.execute(
+        select(event).where(event.c.study == study, event.c.seq > cursor).order_by(event.c.seq)
+    ).all()
+
+
+def study_record(row: Row[Any] | None) -> StudyRecord:
+    """Return the study in a row of the study table."""
+    assert row is not None
+    return StudyRecord(
+        id=row.id,
+        name=row.name,
+        uid=row.uid,
+        problem=json.loads(row.problem),
+        recipe=json.loads(row.recipe),
+        seed=int(row.seed),
+        budget=json.loads(row.budget),
+        memory=json.loads(row.memory),
+        is_stopped=bool(row.is_stopped),
+        spent_seconds=row.spent_seconds,
+        next_number=row.next_number,
+        last_seq=row.next_seq - 1,
+    )
+
+
+def _row(connection: Connection, name: str) -> Row[Any] | None:
+    return connection.execute(select(schema.study).where(_STUDY.name == name)).one_or_none()
+
+
+def _attempt_record(row: Row[Any]) -> AttemptRecord:
+    columns = {name: value for name, value in row._mapping.items() if name in _ATTEMPT_FIELDS}
+    outcome = None if row.outcome is None else AttemptOutcome(row.outcome)
+    return AttemptRecord(**{**columns, "outcome": outcome})
