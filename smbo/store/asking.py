@@ -9,17 +9,24 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, select
 
 from smbo.errors import StoreError
 from smbo.store import schema
 from smbo.store.budget import Budget, Spent, judge
 from smbo.store.log import Taken, event_row, lock, take
 from smbo.store.records import StaleProposal, dump_json, load_trial, params_hash, storable
+from smbo.store.statements import change, insertion, selection
 from smbo.trials import Trial, TrialState
 
 MAX_KEY_CHARACTERS = 200
 
+_STUDY = selection(schema.study, "WHERE id = :study")
+_WAITING = selection(
+    schema.trial,
+    "WHERE study = :study AND state = 'waiting' ORDER BY priority DESC, number LIMIT :n",
+)
+_EMPTY_ATTEMPT = {**dict.fromkeys(schema.attempt.c.keys()), "beat": 0}
 _EMPTY_ROW = {**dict.fromkeys(schema.trial.c.keys()), "metrics": "{}", "priority": 0}
 
 
@@ -108,7 +115,8 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
         earlier = asked_before(connection, study, asking.key, asking.n)
         if earlier:
             return earlier
-    row = connection.execute(select(schema.study).where(schema.study.c.id == study)).one()
+    row = _STUDY.one(connection, study=study)
+    assert row is not None, f"study {study} is gone"
     waiting = _waiting(connection, study, asking.n)
     if len(waiting) != asking.n - len(asking.points):
         raise StaleProposal("the number of waiting trials has changed")
@@ -150,30 +158,20 @@ def _take(
     if is_keyed:
         seq, payload = taken.seq + asking.n, {"numbers": sorted(row["number"] for row in (*old, *new))}
         events.append(event_row(connection, study, seq, "keyed", payload=payload, key=asking.key))
-    trial = schema.trial
-    for row in old:
-        connection.execute(
-            update(trial)
-            .where(trial.c.study == study, trial.c.number == row["number"])
-            .values({name: row[name] for name in ("state", "token", "attempts", "seq")})
-        )
+    if old:
+        restart = change(schema.trial, ("study", "number"), ("state", "token", "attempts", "seq"))
+        restart.run_many(connection, old)
     if new:
-        connection.execute(insert(trial), new)
-    connection.execute(insert(schema.attempt), [_attempt(row, asking.owner) for row in (*old, *new)])
-    connection.execute(insert(schema.event), events)
+        insertion(schema.trial).run_many(connection, new)
+    insertion(schema.attempt).run_many(connection, [_attempt(row, asking.owner) for row in (*old, *new)])
+    insertion(schema.event).run_many(connection, events)
     trials = [load_trial(SimpleNamespace(**row)) for row in (*old, *new)]
     return sorted(trials, key=lambda trial: trial.number)
 
 
 def _waiting(connection: Connection, study: int, n: int) -> Sequence[Row[Any]]:
     # Nobody can take them from us: who asks has the study's row (SQLite: the file) to himself.
-    trial = schema.trial
-    return connection.execute(
-        select(trial)
-        .where(trial.c.study == study, trial.c.state == literal_column("'waiting'"))  # as its index says
-        .order_by(trial.c.priority.desc(), trial.c.number)
-        .limit(n)
-    ).all()
+    return _WAITING.all(connection, study=study, n=n)
 
 
 def _refuse_stale(connection: Connection, study: int, asking: Asking, hashes: Sequence[str]) -> None:
@@ -190,7 +188,7 @@ def _refuse_stale(connection: Connection, study: int, asking: Asking, hashes: Se
 def _restarted(row: Row[Any], taken: Taken, place: int) -> dict[str, Any]:
     """Return a waiting trial's row as it runs again: the same number, point and seed, a new token."""
     return {
-        **row._mapping,
+        **row._asdict(),
         "state": TrialState.RUNNING.value,
         "token": taken.token + place,
         "attempts": row.attempts + 1,
@@ -228,6 +226,7 @@ def _started(study: int, taken: Taken, asking: Asking, index: int, place: int, d
 def _attempt(trial: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """Return the row of the attempt that a trial now makes."""
     return {
+        **_EMPTY_ATTEMPT,
         **{name: trial[name] for name in ("study", "token", "number", "fidelity", "rung")},
         "owner": storable(owner),
         "created": time.time(),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select
 
 from smbo.errors import UnknownTrial
 from smbo.store import schema
 from smbo.store.budget import Spent
 from smbo.store.records import LOST, dump_json
+from smbo.store.statements import Statement, change, insertion, selection
 from smbo.trials import TrialState
 
 _STUDY = schema.study.c
+_LOCK = Statement("SELECT id FROM study WHERE id = :study FOR UPDATE")
+_TRIAL = selection(schema.trial, "WHERE study = :study AND number = :number")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def lock(connection: Connection, study: int) -> None:
     transaction has the whole file to itself already.
     """
     if connection.dialect.name != "sqlite":
-        connection.execute(select(_STUDY.id).where(_STUDY.id == study).with_for_update())
+        _LOCK.run(connection, {"study": study})
 
 
 def take(
@@ -46,23 +50,34 @@ def take(
     seqs: int = 0,
     charged: int = 0,
     failed: int = 0,
+    seconds: float = 0.0,
     **columns: Any,
 ) -> Taken:
     """Take so many of each from a study's counters, charge its budget, and set further columns of its row."""
-    row = connection.execute(
-        update(schema.study)
-        .where(_STUDY.id == study)
-        .values(
-            next_number=_STUDY.next_number + numbers,
-            next_token=_STUDY.next_token + tokens,
-            next_seq=_STUDY.next_seq + seqs,
-            n_charged=_STUDY.n_charged + charged,
-            n_failed=_STUDY.n_failed + failed,
-            **columns,
-        )
-        .returning(_STUDY.next_number, _STUDY.next_token, _STUDY.next_seq)
-    ).one()
+    row = _taking(tuple(columns)).one(
+        connection,
+        study=study,
+        numbers=numbers,
+        tokens=tokens,
+        seqs=seqs,
+        charged=charged,
+        failed=failed,
+        seconds=seconds,
+        **columns,
+    )
+    assert row is not None, f"study {study} is gone"
     return Taken(row.next_number - numbers, row.next_token - tokens, row.next_seq - seqs)
+
+
+@lru_cache(maxsize=32)
+def _taking(columns: tuple[str, ...]) -> Statement:
+    further = "".join(f", {name} = :{name}" for name in columns)
+    return Statement(
+        "UPDATE study SET next_number = next_number + :numbers, next_token = next_token + :tokens,"
+        " next_seq = next_seq + :seqs, n_charged = n_charged + :charged, n_failed = n_failed + :failed,"
+        f" spent_seconds = spent_seconds + :seconds{further}"
+        " WHERE id = :study RETURNING next_number, next_token, next_seq"
+    )
 
 
 def event_row(
@@ -104,9 +119,7 @@ def note(
         columns: of the study's row, set along with it.
     """
     seq = take(connection, study, seqs=1, **columns).seq
-    connection.execute(
-        insert(schema.event).values(event_row(connection, study, seq, kind, number, token, payload))
-    )
+    insertion(schema.event).run(connection, event_row(connection, study, seq, kind, number, token, payload))
     return seq
 
 
@@ -133,15 +146,12 @@ def is_made(connection: Connection, study: int, call: str) -> bool:
 
 
 def trial_row(connection: Connection, study: int, number: int) -> Row[Any]:
-    """Return a trial's row.
+    """Return a trial's row: one attribute per column.
 
     Raises:
         UnknownTrial: there is none.
     """
-    trial = schema.trial
-    row = connection.execute(
-        select(trial).where(trial.c.study == study, trial.c.number == number)
-    ).one_or_none()
+    row = _TRIAL.one(connection, study=study, number=number)
     if row is None:
         raise UnknownTrial(f"trial {number} was never asked for in this study")
     return row
@@ -169,24 +179,17 @@ def move_trial(
         charged, failed = after[0] - before[0], after[1] - before[1]
     study, number = trial.study, trial.number
     seq = take(connection, study, seqs=1, charged=charged, failed=failed).seq
-    connection.execute(
-        insert(schema.event).values(event_row(connection, study, seq, kind, number, token, payload))
-    )
-    table = schema.trial
-    connection.execute(
-        update(table)
-        .where(table.c.study == study, table.c.number == number)
-        .values(seq=seq, state=state.value, **columns)
-    )
+    insertion(schema.event).run(connection, event_row(connection, study, seq, kind, number, token, payload))
+    changed = {**columns, "seq": seq, "state": state.value}
+    statement = change(schema.trial, ("study", "number"), tuple(changed))
+    statement.run(connection, {**changed, "study": study, "number": number})
     return seq
 
 
 def change_attempt(connection: Connection, study: int, token: int, **columns: Any) -> None:
     """Write what is now known of an attempt."""
-    attempt = schema.attempt
-    connection.execute(
-        update(attempt).where(attempt.c.study == study, attempt.c.token == token).values(**columns)
-    )
+    statement = change(schema.attempt, ("study", "token"), tuple(columns))
+    statement.run(connection, {**columns, "study": study, "token": token})
 
 
 def charge(state: str, reason: str | None) -> tuple[int, int]:

@@ -96,8 +96,7 @@ class SqlStore:
 
     def add_time(self, study: int, seconds: float) -> None:
         """Add wall time that a run has used."""
-        spent = schema.study.c.spent_seconds + seconds
-        self._note(study, "time", {"seconds": seconds}, spent_seconds=spent)
+        self._note(study, "time", {"seconds": seconds}, seconds=seconds)
 
     def spent(self, study: int) -> Spent:
         """Return what the study has used of its budget."""

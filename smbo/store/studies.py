@@ -24,9 +24,12 @@ from smbo.store.records import (
     dump_json,
     load_trial,
 )
+from smbo.store.statements import selection
 from smbo.trials import Trial
 
 _STUDY = schema.study.c
+_BY_NAME = selection(schema.study, "WHERE name = :name")
+_CHANGED = selection(schema.trial, "WHERE study = :study AND seq > :cursor ORDER BY seq")
 _ATTEMPT_FIELDS = frozenset(each.name for each in fields(AttemptRecord))
 
 
@@ -100,10 +103,7 @@ def changes(connection: Connection, name: str, cursor: int, store: str) -> tuple
     record = find(connection, name, store)
     if record.last_seq == cursor:
         return record, []
-    trial = schema.trial
-    rows = connection.execute(
-        select(trial).where(trial.c.study == record.id, trial.c.seq > cursor).order_by(trial.c.seq)
-    )
+    rows = _CHANGED.all(connection, study=record.id, cursor=cursor)
     return record, [load_trial(each) for each in rows]
 
 
@@ -146,7 +146,7 @@ def study_record(row: Row[Any] | None) -> StudyRecord:
 
 
 def _row(connection: Connection, name: str) -> Row[Any] | None:
-    return connection.execute(select(schema.study).where(_STUDY.name == name)).one_or_none()
+    return _BY_NAME.one(connection, name=name)
 
 
 def _attempt_record(row: Row[Any]) -> AttemptRecord:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row
 
 from smbo.errors import AlreadyTold, UnknownTrial
 from smbo.store import schema
@@ -22,9 +22,13 @@ from smbo.store.records import (
     load_trial,
     params_hash,
 )
+from smbo.store.statements import insertion, selection
 from smbo.trials import Trial, TrialState
 
 NOWHERE = Place()
+
+_ATTEMPT = selection(schema.attempt, "WHERE study = :study AND token = :token")
+_EMPTY_ROW = {**dict.fromkeys(schema.trial.c.keys()), "priority": 0}
 
 
 def tell(
@@ -82,10 +86,7 @@ def attempt_row(connection: Connection, study: int, trial: Row[Any], token: int 
         token = trial.token
     if token is None:
         return None
-    attempt = schema.attempt
-    row = connection.execute(
-        select(attempt).where(attempt.c.study == study, attempt.c.token == token)
-    ).one_or_none()
+    row = _ATTEMPT.one(connection, study=study, token=token)
     if row is None or row.number != trial.number:
         raise UnknownTrial(f"trial {trial.number} has no attempt with token {token}")
     return row
@@ -147,7 +148,7 @@ def _record(
         checkpoint=result.checkpoint,
         **{"ended": now, **place_columns},
     )
-    return load_trial(SimpleNamespace(**{**trial._mapping, **columns, "state": state.value, "seq": seq}))
+    return load_trial(SimpleNamespace(**{**trial._asdict(), **columns, "state": state.value, "seq": seq}))
 
 
 def _outcome_of(result: Result) -> AttemptOutcome:
@@ -203,6 +204,7 @@ def add(
     taken = take(connection, study, numbers=len(points), seqs=len(points))
     rows = [
         {
+            **_EMPTY_ROW,
             "study": study,
             "number": taken.number + index,
             "origin": "told",
@@ -219,8 +221,8 @@ def add(
         for index, (params, result) in enumerate(zip(points, results, strict=True))
     ]
     events = [event_row(connection, study, row["seq"], "told", row["number"]) for row in rows]
-    connection.execute(insert(schema.trial), rows)
-    connection.execute(insert(schema.event), events)
+    insertion(schema.trial).run_many(connection, rows)
+    insertion(schema.event).run_many(connection, events)
     return taken.number
 
 
