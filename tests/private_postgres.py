@@ -33,13 +33,18 @@ def binaries() -> Path | None:
 
 
 class PrivatePostgres:
-    """One server; a context manager that leaves nothing behind."""
+    """One server; a context manager that leaves nothing behind.
 
-    def __init__(self) -> None:
+    Args:
+        settings: further options, such as "-c fsync=off" where no crash is played.
+    """
+
+    def __init__(self, settings: str = "") -> None:
         folder = binaries()
         if folder is None:
             raise RuntimeError("no PostgreSQL server here; apt-get install postgresql")
         self._programs = folder
+        self._settings = settings
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._as_user: dict[str, object] = {}
         if os.getuid() == 0:  # which the server refuses to run as
@@ -60,7 +65,7 @@ class PrivatePostgres:
         """Start it, or start it again after a crash; returns when it answers."""
         options = (
             f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
-            " -c max_connections=60 -c shared_buffers=32MB"
+            f" -c max_connections=60 -c shared_buffers=32MB {self._settings}"
         )
         self._run("pg_ctl", "-w", "-o", options, "-l", str(self._folder / "server.log"), "start")
 
