@@ -25,6 +25,7 @@ INTERRUPTED = 130
 
 # name -> (module, its command): a command's libraries load when it is called, not for `smbo --help`
 _COMMANDS = {
+    "db": "smbo.cli.db:group",
     "export": "smbo.cli.export:command",
     "init": "smbo.cli.init:command",
     "objectives": "smbo.cli.objectives:command",

@@ -214,6 +214,14 @@ event = Table(
 MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: steps.from_1_to_2}
 
 
+def version_of(connection: Connection) -> int | None:
+    """Return a store's schema version, None if the database holds no store."""
+    if not {"schema_version", "study"} <= set(inspect(connection).get_table_names()):
+        return None
+    version: int | None = connection.scalar(select(func.max(schema_version.c.version)))
+    return version
+
+
 def prepare(
     connection: Connection,
     *,

@@ -1,0 +1,77 @@
+"""`smbo db`: look after a store."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from smbo.store import schema, upkeep
+from smbo.store.connect import is_sqlite
+from smbo.store.database import Database
+
+DAMAGED = 1
+
+
+@click.group(name="db")
+def group() -> None:
+    """Check, migrate or back up a store (URL: sqlite:///runs.db, a file's path, or postgresql://…)."""
+
+
+@group.command()
+@click.argument("url", callback=lambda _context, _parameter, value: _as_url(value))
+def check(url: str) -> None:
+    """Read the whole store and say what does not fit together; exit code 1 if anything does not."""
+    with _opened(url) as database:
+        upkeep.refuse_other_version(database.read(schema.version_of))
+        faults = database.read(upkeep.faults)
+        shown = database.shown
+    for fault in faults:
+        click.echo(fault)
+    if faults:
+        click.echo(f"{shown}: {len(faults)} faults")
+        raise click.exceptions.Exit(DAMAGED)
+    click.echo(f"{shown}: no fault found (schema version {schema.SCHEMA_VERSION})")
+
+
+@group.command()
+@click.argument("url", callback=lambda _context, _parameter, value: _as_url(value))
+def migrate(url: str) -> None:
+    """Bring an older store up to the present version, as opening it for work does too."""
+    with _opened(url) as database:
+        before = database.read(schema.version_of)
+        if before is None:
+            upkeep.refuse_other_version(before)
+        database.write(schema.prepare)
+        shown = database.shown
+    if before == schema.SCHEMA_VERSION:
+        click.echo(f"{shown} has schema version {before} already")
+    else:
+        click.echo(f"{shown}: from schema version {before} to {schema.SCHEMA_VERSION}")
+
+
+@group.command()
+@click.argument("url", callback=lambda _context, _parameter, value: _as_url(value))
+@click.argument("target", type=click.Path(path_type=Path))
+def backup(url: str, target: Path) -> None:
+    """Copy a SQLite store into the new file TARGET, also while it is being written to."""
+    if not is_sqlite(url):
+        raise click.UsageError("a store in PostgreSQL is backed up by PostgreSQL's own tools: pg_dump")
+    upkeep.back_up(url, target)
+    click.echo(f"wrote {target}")
+
+
+def _as_url(given: str) -> str:
+    """Return a URL; a path stands for the SQLite file there."""
+    return given if ":" in given else f"sqlite:///{given}"
+
+
+@contextlib.contextmanager
+def _opened(url: str) -> Iterator[Database]:
+    database = Database(url, create=False)
+    try:
+        yield database
+    finally:
+        database.close()

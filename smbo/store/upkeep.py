@@ -1,0 +1,143 @@
+"""Looking after a store: whether all that it holds fits together, and a copy of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from smbo.errors import StoreError
+from smbo.store.connect import sqlite_path
+from smbo.store.schema import SCHEMA_VERSION
+
+# Each finds rows that must not be there: what is wrong, and a query for (study, number or token, detail).
+_RULES: tuple[tuple[str, str], ...] = (
+    (
+        "numbers have gaps: so many trials, and the next number",
+        """SELECT s.name, count(t.number), s.next_number FROM study s LEFT JOIN trial t ON t.study = s.id
+           GROUP BY s.id, s.name, s.next_number
+           HAVING count(t.number) <> s.next_number OR coalesce(max(t.number) + 1, 0) <> s.next_number""",
+    ),
+    (
+        "the change feed has gaps: so many events, and the next sequence number",
+        """SELECT s.name, count(e.seq), s.next_seq FROM study s LEFT JOIN event e ON e.study = s.id
+           GROUP BY s.id, s.name, s.next_seq
+           HAVING count(e.seq) <> s.next_seq - 1 OR coalesce(max(e.seq), 0) <> s.next_seq - 1""",
+    ),
+    (
+        "a trial's last change is not in the change feed",
+        """SELECT s.name, t.number, t.seq FROM trial t JOIN study s ON s.id = t.study
+           LEFT JOIN event e ON e.study = t.study AND e.seq = t.seq
+           WHERE e.seq IS NULL OR e.number <> t.number""",
+    ),
+    (
+        "a running trial has no open attempt",
+        """SELECT s.name, t.number, t.token FROM trial t JOIN study s ON s.id = t.study
+           LEFT JOIN attempt a ON a.study = t.study AND a.token = t.token AND a.number = t.number
+           WHERE t.state = 'running' AND (a.token IS NULL OR a.outcome IS NOT NULL)""",
+    ),
+    (
+        "an open attempt is not the one under which its trial runs",
+        """SELECT s.name, a.token, a.number FROM attempt a JOIN study s ON s.id = a.study
+           LEFT JOIN trial t ON t.study = a.study AND t.number = a.number
+           WHERE a.outcome IS NULL AND (t.state IS NULL OR t.state <> 'running' OR t.token <> a.token)""",
+    ),
+    (
+        "a complete trial that was asked for has no attempt with its result",
+        """SELECT s.name, t.number, t.token FROM trial t JOIN study s ON s.id = t.study
+           LEFT JOIN attempt a ON a.study = t.study AND a.token = t.token AND a.number = t.number
+           WHERE t.state = 'complete' AND t.origin = 'asked'
+             AND (a.outcome IS NULL OR a.outcome NOT IN ('complete', 'late') OR a.result_hash IS NULL)""",
+    ),
+    (
+        "a token is beyond the next one",
+        """SELECT s.name, a.token, s.next_token FROM attempt a JOIN study s ON s.id = a.study
+           WHERE a.token >= s.next_token""",
+    ),
+    (
+        "the budget's account is wrong: charged, and as counted",
+        """SELECT s.name, s.n_charged, count(t.number) FROM study s LEFT JOIN trial t
+             ON t.study = s.id AND t.origin = 'asked' AND t.state <> 'cancelled'
+             AND NOT (t.state = 'failed' AND coalesce(t.reason, '') = 'lost')
+           GROUP BY s.id, s.name, s.n_charged HAVING s.n_charged <> count(t.number)""",
+    ),
+    (
+        "failures are counted wrongly: as counted before, and now",
+        """SELECT s.name, s.n_failed, count(t.number) FROM study s
+           LEFT JOIN trial t ON t.study = s.id AND t.origin = 'asked' AND t.state = 'failed'
+           GROUP BY s.id, s.name, s.n_failed HAVING s.n_failed <> count(t.number)""",
+    ),
+    (
+        "a report is not in the change feed",
+        """SELECT s.name, r.number, r.seq FROM report r JOIN study s ON s.id = r.study
+           LEFT JOIN event e ON e.study = r.study AND e.seq = r.seq WHERE e.seq IS NULL""",
+    ),
+)
+_MOST_SHOWN = 5
+
+
+def faults(connection: Connection) -> list[str]:
+    """Return what does not fit together in a store of the present version, in words."""
+    found = _file_faults(connection) if connection.dialect.name == "sqlite" else []
+    for what, query in _RULES:
+        rows = connection.execute(text(query)).all()
+        found += [f"study {name}: {what} ({first}, {second})" for name, first, second in rows[:_MOST_SHOWN]]
+        if len(rows) > _MOST_SHOWN:
+            found.append(f"… and {len(rows) - _MOST_SHOWN} more of the same")
+    return found
+
+
+def _file_faults(connection: Connection) -> list[str]:
+    answers = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+    found = [f"the file is damaged: {answer}" for answer in answers[:_MOST_SHOWN] if answer != "ok"]
+    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    found += [f"table {row[0]}: row {row[1]} refers to nothing in {row[2]}" for row in dangling[:_MOST_SHOWN]]
+    return found
+
+
+def refuse_other_version(found: int | None) -> None:
+    """Let a store of the present version through.
+
+    Raises:
+        StoreError: it is older or newer, or no store.
+    """
+    if found is None:
+        raise StoreError("the database holds no studies of smbo")
+    if found < SCHEMA_VERSION:
+        raise StoreError(
+            f"the store has schema version {found}, the present one is {SCHEMA_VERSION}; smbo db migrate"
+        )
+    if found > SCHEMA_VERSION:
+        raise StoreError(f"the store has schema version {found}, newer than {SCHEMA_VERSION}; update smbo")
+
+
+def back_up(url: str, target: Path) -> None:
+    """Copy a SQLite store as of one moment into a new file, while others go on with it.
+
+    Raises:
+        StoreError: it is no SQLite store, the target exists, or one of them cannot be read or written.
+    """
+    source = sqlite_path(url)
+    if not source.is_file():
+        raise StoreError(f"store {source} does not exist")
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        raise StoreError(f"{target} exists; a backup goes into a new file") from None
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old,
+            contextlib.closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)  # all pages in one go: one moment, whoever writes meanwhile
+            new.execute("PRAGMA journal_mode = DELETE")  # one file, until it is opened as a store
+        with target.open("rb") as file:
+            os.fsync(file.fileno())
+    except (sqlite3.Error, OSError) as error:
+        target.unlink(missing_ok=True)
+        raise StoreError(f"backup of {source} to {target}: {error}") from error
