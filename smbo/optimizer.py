@@ -12,6 +12,7 @@ import operator
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
@@ -119,14 +120,21 @@ def trial_seed(study_seed: int, number: int) -> int:
     No two trials of a study have the same one: ``number`` is shuffled among the 31-bit numbers by
     steps that can each be undone, in an order that the study's seed sets.
     """
-    sequence = np.random.SeedSequence(study_seed, spawn_key=(_FOR_EVALUATIONS,))
-    offset, odd = (int(word) for word in sequence.generate_state(2))
+    offset, odd = _shuffle(study_seed)
     mask = 2**31 - 1
     mixed = (number + offset) & mask
     for _ in range(2):
         mixed = (mixed * (odd | 1)) & mask
         mixed ^= mixed >> 16
     return mixed
+
+
+@lru_cache(maxsize=64)
+def _shuffle(study_seed: int) -> tuple[int, int]:
+    """Return the two numbers that set the order of a study's trial seeds."""
+    sequence = np.random.SeedSequence(study_seed, spawn_key=(_FOR_EVALUATIONS,))
+    offset, odd = (int(word) for word in sequence.generate_state(2))
+    return offset, odd
 
 
 def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from smbo.optimizer import (
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
 from smbo.propose import Recipe
-from smbo.space import Space
+from smbo.space import Integer, Real, Space
 from smbo.store import budget as budgets
 from smbo.store.asking import Asking, check_key
 from smbo.store.budget import Budget, Spent
@@ -50,6 +50,9 @@ __all__ = ["Budget", "Study"]
 
 MOST_AT_ONCE = 1024
 
+# stands where a trial is about to be read
+_UNREAD = Trial(-1, {}, 0)
+
 # A proposal is refused when somebody else asked while it was computed.  The second one may take
 # another number than it was made for; from then on only a point that others took sends us back.
 _MOST_PROPOSALS = 10
@@ -65,11 +68,13 @@ class Study:
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
         self._store = store
         self._record = record
-        self._trials: dict[int, Trial] = {}
+        self._trials: list[Trial] = []  # by number
         self._cursor = 0
         self._lock = threading.RLock()
         self.problem = problem
         self.recipe = recipe
+        kinds = problem.space.dimensions.values()
+        self._is_numeric = all(isinstance(each, Real | Integer) for each in kinds)
 
     @classmethod
     def open(
@@ -207,7 +212,7 @@ class Study:
         """
         while True:
             record = self._refresh()
-            waiting = sum(trial.state is TrialState.WAITING for trial in self._trials.values())
+            waiting = sum(trial.state is TrialState.WAITING for trial in self._trials)
             decision = self.next_promotion(is_closing=is_closing) if waiting < most else None
             if decision is None:
                 return waiting
@@ -233,7 +238,7 @@ class Study:
         if self.problem.ladder is None:
             return None
         with self._lock:
-            trials = list(self._trials.values())
+            trials = self._trials.copy()
         busy = (TrialState.RUNNING, TrialState.WAITING)
         is_closing = is_closing and all(trial.state not in busy for trial in trials)
         return next_promotion(self.problem, trials, is_closing=is_closing)
@@ -347,6 +352,26 @@ class Study:
         params = self.problem.space.point_to_json(told.params)
         return self._decoded(self._store.add(self.id, params, Result.of(told), self._seed_of))
 
+    def add_many(self, points: Iterable[Mapping[str, Any]], results: Iterable[Returned | None]) -> int:
+        """Record results at points of one's own, such as those of an earlier campaign.
+
+        The same as telling them one by one, and about ten times as fast: on disk in pieces of some
+        thousands.  What cannot be recorded raises before anything of its piece is.
+
+        Args:
+            points: in the space.
+            results: of each, as for ``tell``; None stands for a failure.
+
+        Returns:
+            How many were recorded.
+
+        Raises:
+            PointError, TellError: naming the place of the first that will not do.
+        """
+        from smbo.study_import import add_many
+
+        return add_many(self._store, self.id, self.problem, self._seed_of, points, results)
+
     def record(self, told: Trial, place: Place | None = None) -> Trial:
         """Record a finished trial under its token; ``tell`` for those who have judged already."""
         recorded = self._store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
@@ -359,7 +384,7 @@ class Study:
         number = given.number if isinstance(given, Trial) else given
         if isinstance(number, bool) or not isinstance(number, int):
             raise UnknownTrial(f"{given!r} is neither a trial, nor its number, nor a point")
-        known = self._trials.get(number) or self.trial(number)
+        known = self._trials[number] if 0 <= number < len(self._trials) else self.trial(number)
         if not isinstance(given, Trial):
             return known
         if given.params != known.params:
@@ -417,7 +442,7 @@ class Study:
             UnknownTrial: it was never asked for.
         """
         self._refresh()
-        if number not in self._trials:
+        if not 0 <= number < len(self._trials):
             raise UnknownTrial(f"trial {number} was never asked for in study {self.name}")
         return self._trials[number]
 
@@ -556,19 +581,25 @@ class Study:
     def _refresh(self) -> StudyRecord:
         """Read what has changed since the last look, and return the study's record."""
         with self._lock:
-            record, changed = self._store.changes(self.name, self._cursor)
+            record, changed = self._store.changes(self.name, self._cursor, self._decode)
+            # a place for each number; all of them are among the changed ones
+            self._trials += [_UNREAD] * (record.next_number - len(self._trials))
             for trial in changed:
-                self._trials[trial.number] = self._decoded(trial)
+                self._trials[trial.number] = trial
             self._cursor = record.last_seq
             return record
 
     def _known(self) -> list[Trial]:
         with self._lock:
-            return [self._trials[number] for number in sorted(self._trials)]
+            return self._trials.copy()
 
     def _seed_of(self, number: int) -> int:
         return trial_seed(self.seed, number)
 
     def _decoded(self, trial: Trial) -> Trial:
         """Return a trial with the space's own objects for its categories."""
-        return replace(trial, params=self.problem.space.point_from_json(trial.params))
+        return replace(trial, params=self._decode(dict(trial.params)))
+
+    def _decode(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        """Return a point of JSON values that the store holds; numbers are what they were."""
+        return params if self._is_numeric else self.problem.space.point_from_json(params)

@@ -33,7 +33,7 @@ LOST = "lost"
 _FINAL = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)  # slots: a study may hold a million of them
 class Trial:
     """One point, asked for once, with what became of it.  Frozen: a change makes a new one.
 

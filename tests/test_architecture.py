@@ -35,7 +35,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.judging", "smbo.climbing", "smbo.explain", "smbo.results"),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
-    ("smbo.study_proposals", "smbo.study_crew", "smbo.study_stored"),
+    ("smbo.study_proposals", "smbo.study_crew", "smbo.study_stored", "smbo.study_import"),
     ("smbo.study_ahead", "smbo.study_replay"),
     ("smbo.study_source",),
     ("smbo.study_run",),

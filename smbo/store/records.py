@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,9 @@ MAX_ERROR_CHARACTERS = 65_536
 MAX_REASON_CHARACTERS = 200
 
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+Decode: TypeAlias = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
 class StaleProposal(StoreError):
@@ -252,6 +255,8 @@ def dump_json(value: Any) -> str:
 
 def dump_numbers(numbers: Mapping[str, float]) -> str:
     """Return named numbers as JSON; those that JSON has no word for as strings."""
+    if not numbers:
+        return "{}"
     return dump_json(
         {name: value if np.isfinite(value) else str(float(value)) for name, value in numbers.items()}
     )
@@ -272,9 +277,17 @@ def load_vector(data: bytes | None) -> Array | None:
     return None if data is None else np.frombuffer(data, dtype="<f8").astype(np.float64)
 
 
-def params_hash(params: Mapping[str, Any]) -> str:
-    """Return what tells two points apart, whatever the order of their names."""
-    return hashlib.sha256(dump_json(dict(sorted(params.items()))).encode()).hexdigest()
+def params_hash(params: Mapping[str, Any], text: str | None = None) -> str:
+    """Return what tells two points apart, whatever the order of their names.
+
+    Args:
+        text: what ``dump_json`` made of them, if that is known already.
+    """
+    names = list(params)
+    in_order = sorted(names)
+    if text is None or names != in_order:
+        text = dump_json({name: params[name] for name in in_order})
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _load_variance(outputs: bytes | None, variance: bytes | None) -> Array | None:
@@ -285,19 +298,27 @@ def _load_variance(outputs: bytes | None, variance: bytes | None) -> Array | Non
     return loaded.reshape(len(outputs) // 8, -1)
 
 
-def load_trial(row: Any) -> Trial:
-    """Return the trial in a row of the trial table."""
-    state = TrialState(row.state)
+_STATES = {each.value: each for each in TrialState}
+_scan_json = json.JSONDecoder().raw_decode  # what json.loads calls, without a look at the ends of the text
+
+
+def load_trial(row: Any, decode: Decode | None = None) -> Trial:
+    """Return the trial in a row of the trial table.
+
+    Args:
+        decode: makes a point of its JSON values, which it is otherwise.
+    """
+    params, _ = _scan_json(row.params)
     return Trial(
         number=row.number,
-        params=json.loads(row.params),
+        params=params if decode is None else decode(params),
         seed=int(row.seed),
-        state=state,
+        state=_STATES[row.state],
         value=row.value,
         sem=row.sem,
         cost=row.cost,
         feasible=None if row.feasible is None else bool(row.feasible),
-        metrics=load_numbers(row.metrics),
+        metrics={} if row.metrics == "{}" else load_numbers(row.metrics),
         outputs=load_vector(row.outputs),
         outputs_variance=_load_variance(row.outputs, row.outputs_variance),
         reason=row.reason,

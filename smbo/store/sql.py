@@ -14,6 +14,7 @@ from smbo.store.database import Database
 from smbo.store.records import (
     AttemptOutcome,
     AttemptRecord,
+    Decode,
     DriverRecord,
     Place,
     ReportRecord,
@@ -104,13 +105,17 @@ class SqlStore:
 
     # --- trials: see ``smbo.store.asking`` and ``smbo.store.telling``
 
-    def changes(self, name: str, cursor: int) -> tuple[StudyRecord, list[Trial]]:
+    def changes(
+        self, name: str, cursor: int, decode: Decode | None = None
+    ) -> tuple[StudyRecord, list[Trial]]:
         """Return the study, and all trials changed after ``cursor`` in the order of their changes.
 
-        The record's ``last_seq`` is the next cursor: both are of one snapshot.
+        The record's ``last_seq`` is the next cursor: both are of one snapshot.  ``decode`` makes a
+        point of each trial's JSON values.
         """
+
         def work(at: Connection) -> tuple[StudyRecord, list[Trial]]:
-            record, trials = studies.changes(at, name, cursor, self.shown)
+            record, trials = studies.changes(at, name, cursor, self.shown, decode)
             return record, rungs.with_rungs(at, record.id, trials)
 
         return self._read(work)

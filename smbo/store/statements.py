@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -41,6 +41,12 @@ class Statement:
         make = self._row or self._name_columns(cursor)
         return [make(row) for row in cursor]
 
+    def each(self, connection: Connection, **parameters: Any) -> Iterator[Any]:
+        """Return the rows one by one; of a server, all are fetched first."""
+        cursor = self.run(connection, parameters)
+        make = self._row or self._name_columns(cursor)
+        return map(make, cursor)
+
     def one(self, connection: Connection, **parameters: Any) -> Any | None:
         """Return the first row, None if there is none."""
         cursor = self.run(connection, parameters)
@@ -55,9 +61,9 @@ class Statement:
         return row._make
 
 
-def selection(table: Table, rest: str) -> Statement:
-    """Return a SELECT of all columns of a table, by name: older files have them in another order."""
-    return Statement(f"SELECT {', '.join(table.c.keys())} FROM {table.name} {rest}")
+def selection(table: Table, rest: str, columns: Sequence[str] = ()) -> Statement:
+    """Return a SELECT of some or all columns of a table, by name: older files have them in another order."""
+    return Statement(f"SELECT {', '.join(columns or table.c.keys())} FROM {table.name} {rest}")
 
 
 @lru_cache(maxsize=32)

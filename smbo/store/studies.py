@@ -19,6 +19,7 @@ from smbo.store.postgres import lock_store
 from smbo.store.records import (
     AttemptOutcome,
     AttemptRecord,
+    Decode,
     StudyRecord,
     check_name,
     dump_json,
@@ -29,7 +30,12 @@ from smbo.trials import Trial
 
 _STUDY = schema.study.c
 _BY_NAME = selection(schema.study, "WHERE name = :name")
-_CHANGED = selection(schema.trial, "WHERE study = :study AND seq > :cursor ORDER BY seq")
+_CHANGED = selection(
+    schema.trial,
+    "WHERE study = :study AND seq > :cursor ORDER BY seq LIMIT :most",
+    [*(each.name for each in fields(Trial) if each.name in schema.trial.c), "seq"],
+)
+_PAGE = 10_000
 _ATTEMPT_FIELDS = frozenset(each.name for each in fields(AttemptRecord))
 
 
@@ -98,13 +104,25 @@ def raise_budget(connection: Connection, study: int, budget: Budget) -> Budget:
     return new
 
 
-def changes(connection: Connection, name: str, cursor: int, store: str) -> tuple[StudyRecord, list[Trial]]:
-    """Return the study, and all trials changed after ``cursor`` in the order of their changes."""
+def changes(
+    connection: Connection, name: str, cursor: int, store: str, decode: Decode | None = None
+) -> tuple[StudyRecord, list[Trial]]:
+    """Return the study, and all trials changed after ``cursor`` in the order of their changes.
+
+    Args:
+        store: its URL as it may be shown.
+        decode: makes a point of each trial's JSON values.
+    """
     record = find(connection, name, store)
-    if record.last_seq == cursor:
-        return record, []
-    rows = _CHANGED.all(connection, study=record.id, cursor=cursor)
-    return record, [load_trial(each) for each in rows]
+    trials: list[Trial] = []
+    while cursor < record.last_seq:
+        # in pages: the rows of a million trials take more memory than the trials
+        page = list(_CHANGED.each(connection, study=record.id, cursor=cursor, most=_PAGE))
+        trials += [load_trial(row, decode) for row in page]
+        if len(page) < _PAGE:
+            break
+        cursor = page[-1].seq
+    return record, trials
 
 
 def attempts(connection: Connection, study: int, number: int | None, is_open: bool) -> list[AttemptRecord]:

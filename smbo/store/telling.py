@@ -22,12 +22,18 @@ from smbo.store.records import (
     load_trial,
     params_hash,
 )
-from smbo.store.statements import insertion, selection
+from smbo.store.statements import Statement, insertion, selection
 from smbo.trials import Trial, TrialState
 
 NOWHERE = Place()
 
 _ATTEMPT = selection(schema.attempt, "WHERE study = :study AND token = :token")
+# an event for each of the trials, which know their sequence numbers
+_TELL_EVENTS = Statement(
+    "INSERT INTO event (study, seq, kind, number, payload, call, created)"
+    " SELECT study, seq, :kind, number, :payload, :call, created FROM trial"
+    " WHERE study = :study AND seq >= :seq AND seq <= :last"
+)
 _EMPTY_ROW = {**dict.fromkeys(schema.trial.c.keys()), "priority": 0}
 
 
@@ -202,14 +208,15 @@ def add(
     """
     now = time.time()
     taken = take(connection, study, numbers=len(points), seqs=len(points))
+    texts = [dump_json(params) for params in points]
     rows = [
         {
             **_EMPTY_ROW,
             "study": study,
             "number": taken.number + index,
             "origin": "told",
-            "params": dump_json(params),
-            "params_hash": params_hash(params),
+            "params": text,
+            "params_hash": params_hash(params, text),
             "seed": str(seed_of(taken.number + index)),
             "attempts": 0,
             "checkpoint": result.checkpoint,
@@ -218,11 +225,11 @@ def add(
             "finished": now,
             **result.columns(),
         }
-        for index, (params, result) in enumerate(zip(points, results, strict=True))
+        for index, (params, text, result) in enumerate(zip(points, texts, results, strict=True))
     ]
-    events = [event_row(connection, study, row["seq"], "told", row["number"]) for row in rows]
     insertion(schema.trial).run_many(connection, rows)
-    insertion(schema.event).run_many(connection, events)
+    event = event_row(connection, study, taken.seq, "told", taken.number)
+    _TELL_EVENTS.run(connection, event | {"last": taken.seq + len(rows) - 1})
     return taken.number
 
 

@@ -285,8 +285,8 @@ def test_only_what_has_changed_is_read(study, monkeypatch):
     read = []
     original = study.store.changes
 
-    def counting(name, cursor):
-        record, changed = original(name, cursor)
+    def counting(name, cursor, decode):
+        record, changed = original(name, cursor, decode)
         read.append(len(changed))
         return record, changed
 
