@@ -51,9 +51,9 @@ class Statement:
         """Return the first row, None if there is none."""
         cursor = self.run(connection, parameters)
         row = cursor.fetchone()
-        # to its end: an unfinished SELECT would hold its snapshot
-        cursor.close()
-        return None if row is None else (self._row or self._name_columns(cursor))(row)
+        make = self._row or self._name_columns(cursor)
+        cursor.close()  # an unfinished SELECT would hold its snapshot
+        return None if row is None else make(row)
 
     def _name_columns(self, cursor: Any) -> Callable[[Sequence[Any]], Any]:
         row: Any = namedtuple("Row", [column[0] for column in cursor.description])  # type: ignore[misc]
