@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from objectives import template
+from objectives.cards import Cards
+from objectives.comparison import comparison
 from objectives.leavings import bad, outcome_of, parsed, printable, read_bounded
 from objectives.process import Bounds, Ended, run
 from objectives.progress import Follower
-from smbo.problem import Context, EvaluationFailed, ObjectiveError, Outcome
+from smbo.problem import ChiSquare, Context, EvaluationFailed, ObjectiveError, Outcome
 
 __all__ = ["Command"]
 
@@ -41,6 +43,7 @@ _KEPT_ENVIRONMENT = (
 _PLACEHOLDERS = ("params", "result", "folder", "seed", "fidelity", "reports", "checkpoint")
 _PARAMS, _RESULT, _REPORTS = "params.json", "result.json", "progress.jsonl"
 _RESULT_LIMIT_BYTES = 10_000_000
+_HISTOGRAMS_LIMIT_BYTES = 200_000_000
 _TAIL_CHARACTERS = 2_000
 
 # What a program says on stderr when the kernel refuses it memory within its address space.
@@ -71,6 +74,11 @@ class Command:
         memory_bytes: for the program and all that it started, together; then the run is ended.
         address_space_bytes, file_bytes, cpu_seconds: of each process, held by the kernel.
         processes: how many there may be at a time; with more the run is ended.
+        cards: {name: template}, files that are written into ``{folder}`` for each run with placeholders
+            filled, for programs that have a form of their own for parameters.
+        histograms: {data, file, observables, weights, theory_uncertainty}: the program leaves histograms
+            (YODA, CSV or JSON) at ``{result}``; the value is their chi-square against measured ones, and the
+            bins are its outputs.  See ``objectives.comparison``.
 
     Intermediate values: each line ``{"step": 3, "value": 0.25}`` that the program adds to ``{reports}`` is
     handed to ``context.report`` while it runs; if that asks for an end, the program is ended as at a
@@ -97,6 +105,8 @@ class Command:
         file_bytes: int | None = None,
         cpu_seconds: float | None = None,
         processes: int | None = None,
+        cards: Mapping[str, str] | None = None,
+        histograms: Mapping[str, Any] | None = None,
     ) -> None:
         self._argv = _strings("argv", argv)
         if not self._argv:
@@ -122,6 +132,16 @@ class Command:
         if not self._cwd.is_dir():
             raise ObjectiveError(f"command: cwd is {str(cwd)!r}, which is no folder")
         self._program = self._find_program()
+        self._cards = Cards(cards or {}, self._cwd)
+        self._comparison = None if histograms is None else comparison(histograms, self._cwd)
+        if self._comparison is not None and result != "file":
+            raise ObjectiveError("command: histograms are read from a file; leave result: stdout out")
+        self._result_name = _RESULT if self._comparison is None else self._comparison.file
+
+    @property
+    def loss(self) -> ChiSquare | None:
+        """The chi-square on the bins of the histograms, None where the result is a number."""
+        return None if self._comparison is None else self._comparison.loss
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Run the program at a point and return what it measured.
@@ -132,17 +152,30 @@ class Command:
             ObjectiveError: the template names what the point does not have.
         """
         with _folder(context) as folder:
-            values = _values(params, context, folder, self._argv)
+            values = _values(params, context, folder, self._result_name)
+            _check_clash(
+                params, [*(name for each in self._argv for name in template.names(each)), *self._cards.names]
+            )
             arguments = template.fill(self._argv[1:], values)
             environment = self._environment(params, values)
             (folder / _PARAMS).write_text(_json(params), encoding="utf-8")
-            for name in (_RESULT, _REPORTS):
+            self._cards.write(folder, values)
+            for name in (self._result_name, _REPORTS):
                 (folder / name).unlink(missing_ok=True)
             follower = Follower(folder / _REPORTS, context.report)
             ended = self._run([self._program, *arguments], environment, folder, follower)
             self._check(ended)
             follower.look(is_over=True)
-            return outcome_of(_last_line(ended) if self._result == "stdout" else _read(folder, ended))
+            return self._outcome(folder, ended)
+
+    def _outcome(self, folder: Path, ended: Ended) -> Outcome:
+        if self._result == "stdout":
+            return outcome_of(_last_line(ended))
+        limit = _RESULT_LIMIT_BYTES if self._comparison is None else _HISTOGRAMS_LIMIT_BYTES
+        text = _read(folder / self._result_name, limit, ended)
+        if self._comparison is not None:
+            return self._comparison.outcome(text)
+        return outcome_of(parsed(text, self._result_name))
 
     def _run(
         self, argv: list[str], environment: Mapping[str, str], folder: Path, follower: Follower
@@ -205,11 +238,11 @@ def _folder(context: Context) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _values(params: Mapping[str, Any], context: Context, folder: Path, argv: Sequence[str]) -> dict[str, Any]:
+def _values(params: Mapping[str, Any], context: Context, folder: Path, result_name: str) -> dict[str, Any]:
     """Return what placeholders stand for."""
     own: dict[str, Any] = {
         "params": str(folder / _PARAMS),
-        "result": str(folder / _RESULT),
+        "result": str(folder / result_name),
         "reports": str(folder / _REPORTS),
         "folder": str(folder),
         "seed": context.seed,
@@ -218,12 +251,14 @@ def _values(params: Mapping[str, Any], context: Context, folder: Path, argv: Seq
     }
     if context.fidelity is not None:
         own["fidelity"] = context.fidelity
-    used = {name for element in argv for name in template.names(element)}
-    if clash := sorted(used & set(_PLACEHOLDERS) & params.keys()):
+    return {**params, **own}
+
+
+def _check_clash(params: Mapping[str, Any], used: Sequence[str]) -> None:
+    if clash := sorted(set(used) & set(_PLACEHOLDERS) & params.keys()):
         raise ObjectiveError(
             f"command: {{{clash[0]}}} could be the parameter or what smbo puts there; rename the parameter"
         )
-    return {**params, **own}
 
 
 def _json(params: Mapping[str, Any]) -> str:
@@ -242,12 +277,12 @@ def _last_line(ended: Ended) -> Any:
     return parsed(lines[-1], "the last line printed")
 
 
-def _read(folder: Path, ended: Ended) -> Any:
+def _read(path: Path, limit_bytes: int, ended: Ended) -> str:
     try:
-        content = read_bounded(folder / _RESULT, _RESULT_LIMIT_BYTES)
+        content = read_bounded(path, limit_bytes)
     except FileNotFoundError:
-        raise bad(f"the program left no file {_RESULT}{_tail(ended)}") from None
-    return parsed(content.decode("utf-8", errors="replace"), _RESULT)
+        raise bad(f"the program left no file {path.name}{_tail(ended)}") from None
+    return content.decode("utf-8", errors="replace")
 
 
 def _why(ended: Ended, bounds: Bounds) -> tuple[str, str]:

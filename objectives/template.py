@@ -11,7 +11,7 @@ from typing import Any
 
 from smbo.problem import EvaluationFailed, ObjectiveError
 
-__all__ = ["check", "fill", "names", "text"]
+__all__ = ["check", "fill", "fill_text", "names", "text"]
 
 # {{name}} stands for the characters {name}; every other brace is itself
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{([A-Za-z_]\w*)\}")
@@ -62,19 +62,35 @@ def fill(argv: Sequence[str], values: Mapping[str, Any]) -> list[str]:
     return [_fill(element, values) for element in argv]
 
 
-def _fill(element: str, values: Mapping[str, Any]) -> str:
-    for name in names(element):
-        if name not in values:
-            raise ObjectiveError(
-                f"command: {element!r} needs {name!r}, which this point does not have "
-                f"(it has {', '.join(sorted(values))}); mend the name, write {{{{{name}}}}} for these very "
-                "characters, or, if it is a conditional parameter, read it from the file {params}"
-            )
+def fill_text(content: str, values: Mapping[str, Any], what: str) -> str:
+    """Return a file's text with every placeholder replaced by its value.
+
+    Args:
+        what: names the file in messages.
+
+    Raises:
+        ObjectiveError: a placeholder without a value.
+    """
+    _check_names(content, what, values)
 
     def replacement(match: re.Match[str]) -> str:
         return f"{{{match[1]}}}" if match[1] else text(values[match[2]])
 
-    filled = _PLACEHOLDER.sub(replacement, element)
+    return _PLACEHOLDER.sub(replacement, content)
+
+
+def _check_names(content: str, what: str, values: Mapping[str, Any]) -> None:
+    for name in names(content):
+        if name not in values:
+            raise ObjectiveError(
+                f"command: {what!r} needs {name!r}, which this point does not have "
+                f"(it has {', '.join(sorted(values))}); mend the name, write {{{{{name}}}}} for these very "
+                "characters, or, if it is a conditional parameter, read it from the file {params}"
+            )
+
+
+def _fill(element: str, values: Mapping[str, Any]) -> str:
+    filled = fill_text(element, values, element)
     if "\0" in filled:
         raise EvaluationFailed(
             f"argument: the value for {element!r} has a NUL character, which no argument can"

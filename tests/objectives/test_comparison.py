@@ -1,0 +1,221 @@
+"""A program's histograms become a chi-square against measured ones, whatever file they come in."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from objectives.command import Command
+from objectives.comparison import comparison
+from smbo.problem import Context, EvaluationFailed, ObjectiveError
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "generator"
+
+CSV_DATA = """observable,bin_lo,bin_hi,value,err_lo,err_hi
+mass,0,1,10,1,1
+mass,1,3,20,2,2
+angle,0,1,5,0.5,1.5
+"""
+# predictions 1 above, 2 below, and on the data; errors of 1, 0 and 0.5
+OUTPUTS = [11.0, 18.0, 5.0]
+VARIANCES = [1.0, 0.0, 0.25]
+
+CSV = """observable,bin_lo,bin_hi,value,error
+mass,0,1,11,1
+mass,1,3,18,0
+angle,0,1,5,0.5
+more,0,1,3,1
+"""
+JSON = json.dumps(
+    {
+        "angle": {"low": [0], "high": [1], "values": [5], "errors": [0.5]},
+        "mass": {"edges": [0, 1, 3], "values": [11, 18], "variances": [1, 0]},
+    }
+)
+YODA = """BEGIN YODA_ESTIMATE1D_V3 mass
+---
+Edges(A1): [0.0, 1.0, 3.0]
+nan --- ---
+11.0 -1.0 1.0
+18.0 --- ---
+nan --- ---
+END YODA_ESTIMATE1D_V3
+BEGIN YODA_HISTO1D_V3 angle
+---
+Edges(A1): [0.0, 1.0]
+0 0 0 0 0
+5.0 0.25 0 0 0
+0 0 0 0 0
+END YODA_HISTO1D_V3
+"""
+FORMS = {"out.csv": CSV, "out.json": JSON, "out.yoda": YODA}
+
+
+@pytest.fixture
+def make(tmp_path):
+    (tmp_path / "data.csv").write_text(CSV_DATA)
+
+    def make(**settings):
+        return comparison({"data": "data.csv", "theory_uncertainty": 0.1, **settings}, tmp_path)
+
+    return make
+
+
+@pytest.mark.parametrize("file", FORMS)
+def test_the_value_is_the_mean_over_observables_of_the_mean_over_bins(make, file):
+    outcome = make(file=file).outcome(FORMS[file])
+    # (y - d)² / (s² + (0.1 d)² + e²), by hand
+    mass = np.mean([1 / (1 + 1 + 1), 4 / (4 + 4 + 0)])
+    assert outcome.value == pytest.approx(mass / 2, rel=1e-12)
+    assert outcome.metrics == {"chi2_mass": pytest.approx(mass), "chi2_angle": 0.0}
+    assert outcome.outputs.tolist() == OUTPUTS
+    assert outcome.outputs_variance.tolist() == VARIANCES
+    assert outcome.sem > 0
+
+
+def test_weights_and_choices_go_by_names_and_patterns(make):
+    by_weight = make(file="out.csv", weights={"*": 0.0, "mass": 2.0}).outcome(CSV)
+    alone = make(file="out.csv", observables=["m*"]).outcome(CSV)
+    assert by_weight.value == pytest.approx(alone.value)  # twice, and half of two observables
+    assert list(alone.outputs) == OUTPUTS[:2]
+
+
+def test_data_may_be_packed_and_come_from_several_files(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress("\n".join(CSV_DATA.splitlines()[:3]).encode()))
+    (tmp_path / "b.json").write_text(json.dumps({"angle": {"edges": [0, 1], "values": [5], "errors": [1.0]}}))
+    settings = {"data": ["a.csv.gz", "b.json"], "file": "out.csv"}
+    assert comparison(settings, tmp_path).outcome(CSV).outputs.tolist() == OUTPUTS
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no histogram"),
+        ("a,b\n1,2\n", "column 'observable' is missing"),
+        (CSV.replace("angle,0,1,5,0.5\n", ""), "has no angle"),
+        (CSV.replace("mass,1,3", "mass,1,4"), "other bins"),
+        (CSV.replace("mass,1,3,18,0\n", ""), "other bins"),
+        (CSV.replace("11,1", "nan,1"), "bin 0 holds nan"),
+        (CSV.replace("11,1", "1e400,1"), "bin 0 holds inf"),
+        (CSV.replace("11,1", "eleven,1"), "eleven"),
+        (CSV.replace("mass,1,3,18,0", "mass,1,3"), "it is no table"),
+    ],
+)
+def test_histograms_that_cannot_be_compared_fail_the_evaluation(make, text, said):
+    with pytest.raises(EvaluationFailed, match=said) as caught:
+        make(file="out.csv").outcome(text)
+    assert caught.value.reason == "bad-output"
+
+
+@pytest.mark.parametrize(
+    "text", ["[1]", '{"mass": 3}', '{"mass": {"edges": [0, 1]}}', '{"mass": {"edges": 3}}', "{"]
+)
+def test_json_that_is_no_histogram_fails_the_evaluation(make, text):
+    with pytest.raises(EvaluationFailed):
+        make(file="out.json").outcome(text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"data": "nowhere.csv"}, "nowhere.csv"),
+        ({"data": ["data.csv", "data.csv"]}, "two of the data files"),
+        ({"data": 3}, "list of names"),
+        ({"file": "../out.csv"}, "ends in one of"),
+        ({"file": "out.root"}, "ends in one of"),
+        ({"observables": ["thrust"]}, "none of the data's"),
+        ({"weights": {"thrust": 1.0}}, "none of the data's"),
+        ({"weights": {"mass": -1.0}}, "0 or more"),
+        ({"weights": {"*": 0.0}}, "some weight above 0"),
+        ({"theory": 0.05}, "no setting 'theory'"),
+        ({"theory_uncertainty": True}, "0 or more"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(make, settings, said):
+    with pytest.raises(ObjectiveError, match=said):
+        make(**settings)
+
+
+def test_a_bin_without_any_error_is_refused(tmp_path):
+    (tmp_path / "data.csv").write_text("observable,bin_lo,bin_hi,value,error\nmass,0,1,0,0\n")
+    with pytest.raises(ObjectiveError, match="no error at all"):
+        comparison({"data": "data.csv"}, tmp_path)
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """Return evaluations of the example's generator with so many events."""
+    template = (EXAMPLE / "params.dat.in").read_text().replace("5000", "{fidelity}")
+    (tmp_path / "params.dat.in").write_text(template)
+    command = Command(
+        ["perl", str(EXAMPLE / "shower.pl"), "{folder}/params.dat", "{result}"],
+        cards={"params.dat": str(tmp_path / "params.dat.in")},
+        histograms={"data": str(EXAMPLE / "reference.yoda"), "theory_uncertainty": 0.02},
+    )
+
+    def evaluate(events=2000.0, seed=3, **params):
+        folder = tmp_path / f"attempt-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        point = {"alphaS": 0.118, "cutoff": 1.0, "density": 1.5, **params}
+        return command.evaluate(point, Context(seed=seed, folder=folder, fidelity=events))
+
+    evaluate.command = command
+    return evaluate
+
+
+def test_the_examples_generator_is_lowest_at_the_truth_and_repeats_by_its_seed(toy):
+    truth = toy()
+    # at the truth a term is a squared pull
+    assert 0.3 < truth.value < 2.0
+    assert len(truth.outputs) == len(truth.outputs_variance) == toy.command.loss.n_outputs == 40
+    assert truth.value == toy().value
+    for worse in ({"alphaS": 0.15}, {"cutoff": 2.0}, {"density": 2.5}):
+        assert toy(**worse).value > 3 * truth.value
+
+
+def test_the_told_variances_are_those_of_repeated_runs(toy):
+    runs = [toy(events=500.0, seed=seed) for seed in range(30)]
+    spread = np.var([run.outputs for run in runs], axis=0, ddof=1)
+    told = np.mean([run.outputs_variance for run in runs], axis=0)
+    # each bin's ratio is chi-square's with 29 degrees of freedom, spread 0.26: the mean of 40 is within 10 %,
+    # and the gluons of one event are correlated a little
+    assert np.mean(spread / told) == pytest.approx(1.0, abs=0.2)
+
+
+def test_a_generator_that_refuses_its_parameters_is_a_failed_evaluation_with_its_words(toy):
+    with pytest.raises(EvaluationFailed, match=r"outside 0\.4 to 10") as caught:
+        toy(cutoff=0.1)
+    assert caught.value.reason.startswith("exit")
+
+
+def test_the_example_runs_from_its_job_file(tmp_path):
+    job = (EXAMPLE / "tune.yaml").read_text()
+    small = job.replace("trials: 40", "trials: 8").replace("report: report/toy-shower", "report: false")
+    small = small.replace("{local: {workers: 2}}", "serial").replace("recipe: auto", "recipe: sobol")
+    assert small.count("serial") == small.count("trials: 8") == 1
+    for file in EXAMPLE.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "tune.yaml").write_text(small)
+
+    def smbo(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "smbo.cli", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    smbo("run", "tune.yaml")
+    trials = json.loads(smbo("export", "toy-shower", "--format", "json"))
+    assert [trial["state"] for trial in trials] == ["complete"] * 8
+    assert all(
+        trial["sem"] > 0 and trial["metrics.chi2_TOY_SHOWER_one_minus_thrust"] >= 0 for trial in trials
+    )
