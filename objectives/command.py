@@ -294,6 +294,8 @@ def _why(ended: Ended, bounds: Bounds) -> tuple[str, str]:
             return "memory", f"used more than {bounds.memory_bytes} bytes of memory"
         case "output":
             return "output-cap", f"printed more than {bounds.output_limit_bytes} bytes"
+        case "asked":
+            return "cancelled", "was asked to end"
         case "processes":
             return "process-limit", f"started more than {bounds.processes} processes"
     if ended.code == -signal.SIGXCPU:

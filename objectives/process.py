@@ -58,8 +58,8 @@ class Ended:
 
     Attributes:
         code: exit code, or minus the number of the signal that ended it.
-        ended_by: why it was ended: "timeout", "memory", "output", "processes", "asked"; None if it
-            ended by itself.
+        ended_by: why it was ended: "timeout", "memory", "output", "processes", "asked" (its supervisor got
+            SIGTERM); None if it ended by itself.
         kernel_killed: whether the kernel killed a process for want of memory meanwhile.
         left: processes that could not be ended: another user's, or deaf in a system call.
         stdout_tail, stderr_tail: the last 64 kB of each, or less.

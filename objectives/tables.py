@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from objectives.histograms import Array, Histogram
-from objectives.leavings import parsed
+from objectives.leavings import measured, parsed
 from objectives.yoda import read_yoda
 from smbo.problem import EvaluationFailed
 
@@ -83,17 +83,21 @@ def _read_json(text: str, name: str) -> dict[str, Histogram]:
     for observable, entry in told.items():
         try:
             found[observable] = _from_entry(entry)
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            raise ValueError(f"{observable[:80]!r} has no {error}") from None
+        except (ValueError, EvaluationFailed) as error:
             raise ValueError(f"{observable[:80]!r} is no histogram: {error}") from None
     return found
 
 
-def _from_entry(entry: Mapping[str, Any]) -> Histogram:
+def _from_entry(entry: Any) -> Histogram:
+    if not isinstance(entry, dict):
+        raise ValueError('write {"edges": […], "values": […], "errors": […]}')
+
     def numbers(key: str) -> Array:
-        array = np.array(entry[key], dtype=np.float64)
-        if array.ndim != 1:
+        if not isinstance(entry[key], list):
             raise ValueError(f"{key} is no list of numbers")
-        return array
+        return np.array([measured(key, each) for each in entry[key]], dtype=np.float64)
 
     if "edges" in entry:
         edges = numbers("edges")

@@ -128,11 +128,14 @@ class Supervisor:
         return list(zip((process.stdout, process.stderr), self._order["logs"], strict=True))
 
     def _wake_on_children(self) -> tuple[int, int]:
-        """Have a byte written to a pipe whenever a child ends; return the pipe."""
+        """Have a byte, its number, written to a pipe for each signal; return the pipe."""
         wake, waker = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(waker, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        # a batch system's SIGTERM goes to everybody: whoever obeyed it here would take the program along
+        # before that has saved its state.  Handlers, unlike SIG_IGN, are not handed on to the program.
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         return wake, waker
 
@@ -152,7 +155,8 @@ class Supervisor:
                     self._hear()
                 elif descriptor == wake:
                     with contextlib.suppress(BlockingIOError):
-                        os.read(wake, _CHUNK_BYTES)
+                        if signal.SIGTERM in os.read(wake, _CHUNK_BYTES):
+                            self._end("asked")
                 elif not by_descriptor[descriptor].copy():
                     poll.unregister(descriptor)
             self._note(reap()[0])

@@ -6,10 +6,13 @@ import gzip
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from objectives.command import Command
 from objectives.comparison import comparison
@@ -114,8 +117,51 @@ def test_histograms_that_cannot_be_compared_fail_the_evaluation(make, text, said
     assert caught.value.reason == "bad-output"
 
 
+@given(st.sampled_from(sorted(FORMS)), st.data())
+def test_whatever_a_program_leaves_is_compared_or_refused_in_one_way(file, data):
+    text = FORMS[file]
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(text)))
+        stop = data.draw(st.integers(start, min(len(text), start + 20)))
+        bits = [
+            "",
+            ",",
+            "\n",
+            "{",
+            "null",
+            "-1",
+            "1e999",
+            "nan",
+            "9" * 400,
+            "END YODA",
+            "\t\t",
+            '"',
+            "\x00",
+            "[[1]]",
+            "true",
+        ]
+        text = text[:start] + data.draw(st.sampled_from(bits)) + text[stop:]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "data.csv").write_text(CSV_DATA)
+        judge = comparison({"data": "data.csv", "file": file}, Path(folder))
+    try:
+        outcome = judge.outcome(text)
+    except EvaluationFailed as error:
+        assert error.reason == "bad-output"
+    else:
+        assert np.isfinite([outcome.value, outcome.sem, *outcome.outputs, *outcome.outputs_variance]).all()
+
+
 @pytest.mark.parametrize(
-    "text", ["[1]", '{"mass": 3}', '{"mass": {"edges": [0, 1]}}', '{"mass": {"edges": 3}}', "{"]
+    "text",
+    [
+        "[1]",
+        '{"mass": 3}',
+        '{"mass": {"edges": [0, 1]}}',
+        '{"mass": {"edges": 3}}',
+        "{",
+        '{"mass": {"edges": [0, 1], "values": ["1"], "errors": [1]}}',
+    ],
 )
 def test_json_that_is_no_histogram_fails_the_evaluation(make, text):
     with pytest.raises(EvaluationFailed):

@@ -178,6 +178,25 @@ def test_a_program_whose_supervisor_is_killed_is_ended_and_the_next_one_runs(tmp
     assert execute(tmp_path, "print(1)").code == 0
 
 
+def test_a_batch_systems_sigterm_to_all_leaves_the_program_time_to_save_its_state(tmp_path):
+    def look() -> None:
+        if (tmp_path / "pids").exists() and not is_told:
+            is_told.append(True)
+            supervisor = psutil.Process(warden().pid).children()[0]
+            for each in (warden().pid, supervisor.pid):
+                os.kill(each, signal.SIGTERM)
+
+    is_told: list[bool] = []
+    ended = execute(tmp_path, SAVE_ON_SIGTERM, on_look=look)
+    assert ended.ended_by == "asked"
+    assert (tmp_path / "saved").exists()
+
+
+def test_a_program_finds_signals_as_they_should_be(tmp_path):
+    code = "print([signal.getsignal(n) == signal.SIG_DFL for n in (1, 15, 17)])"
+    assert execute(tmp_path, code).stdout_tail == b"[True, True, True]\n"
+
+
 def test_a_new_warden_comes_for_one_that_was_killed(tmp_path):
     execute(tmp_path, "print(1)")
     warden().kill()
