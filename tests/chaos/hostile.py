@@ -1,6 +1,6 @@
 """Run programs that do what they should not, and count what is left of them.
 
-    python tests/chaos/hostile.py --runs 200 [--at-once 4] [--seed 1] [--mutant killpg]
+    python tests/chaos/hostile.py --runs 200 [--at-once 4] [--seed 1] [--only daemons] [--mutant killpg]
 
 Each run is an evaluation by the objective ``command``, through the runner and its spool, in a thread
 that ends with it or in a child process: programs that hang, are deaf to SIGTERM, leave twenty daemons
@@ -241,16 +241,17 @@ def main() -> int:
     parser.add_argument("--slack", type=float, default=1.0, help="seconds beyond timeout and grace")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default=None)
+    parser.add_argument("--only", default="", help="kinds whose name has this in it")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     isolations: tuple[str, ...] = ("thread", "process")
-    kinds = tuple(KINDS)
+    kinds = tuple(kind for kind in KINDS if options.only in kind)
     if options.mutant is not None:
         take_out(options.mutant)
         isolations = ("thread",)  # a child process would start programs with the whole product
         kinds = tuple(
-            kind for kind in KINDS if kind != "forks on and on"
+            kind for kind in kinds if kind != "forks on and on"
         )  # it could not be ended here either
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:

@@ -147,9 +147,11 @@ def test_whatever_a_program_leaves_is_compared_or_refused_in_one_way(file, data)
     try:
         outcome = judge.outcome(text)
     except EvaluationFailed as error:
-        assert error.reason == "bad-output"
+        reason = error.reason
     else:
+        reason = "bad-output"
         assert np.isfinite([outcome.value, outcome.sem, *outcome.outputs, *outcome.outputs_variance]).all()
+    assert reason == "bad-output"
 
 
 @pytest.mark.parametrize(
