@@ -13,6 +13,7 @@ from scheduler import plain
 from scheduler.jobs import Ending, Job, JobOutcome, Target
 
 REPORTS_FILE = "reports.jsonl"
+STOP_FILE = "stop"  # there once the execution need not go on: a wish, for those who look
 LONGEST_STORY = 20_000  # characters of a traceback that are kept, counted from its end
 
 _LONGEST_REASON = 100
@@ -34,6 +35,10 @@ class FolderBench:
         line = plain.dumps({"step": float(step), "value": float(value)})
         with open(self.folder / REPORTS_FILE, "a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    def is_asked_to_stop(self) -> bool:
+        """Return whether the execution need not go on: what it has reported is enough."""
+        return (self.folder / STOP_FILE).exists()
 
 
 def execute(target: Target, job: Job, folder: Path) -> JobOutcome:

@@ -34,6 +34,7 @@ class Job:
         payload: what the target is called with; plain JSON values.
         limits: what the execution may use.
         resources: Dask worker resources that it occupies, such as {"GPU": 1}.
+        keeps_folder: whether what it leaves in its folder is kept, for a later job to go on from.
     """
 
     study: str
@@ -42,6 +43,7 @@ class Job:
     payload: Mapping[str, Any]
     limits: Limits = Limits()
     resources: Mapping[str, float] = field(default_factory=dict)
+    keeps_folder: bool = False
 
     @property
     def key(self) -> str:
@@ -93,6 +95,10 @@ class Bench(Protocol):
 
     def report(self, step: float, value: float) -> None:
         """Note an intermediate value."""
+        ...
+
+    def is_asked_to_stop(self) -> bool:
+        """Return whether the execution need not go on: what it has reported is enough."""
         ...
 
 

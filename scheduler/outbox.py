@@ -86,6 +86,14 @@ class Outbox(Protocol):
         """Ask whoever runs a job to end it."""
         ...
 
+    def reports(self, job: Job, start: int) -> tuple[list[tuple[float, float]], int]:
+        """Return the intermediate values (step, value) of a job from ``start`` on, and the next start."""
+        ...
+
+    def ask_to_stop(self, job: Job) -> None:
+        """Tell whoever runs a job that it need not go on: what it has reported is enough."""
+        ...
+
     def read(self, job: Job) -> JobOutcome | None:
         """Return a job's outcome, None if there is none yet."""
         ...

@@ -49,6 +49,7 @@ def job_to_plain(job: Job) -> dict[str, Any]:
         "memory_bytes": job.limits.memory_bytes,
         "survive": job.limits.survive,
         "resources": dict(job.resources),
+        "keeps_folder": job.keeps_folder,
     }
 
 
@@ -61,6 +62,7 @@ def job_from_plain(data: Mapping[str, Any]) -> Job:
         payload=dict(data["payload"]),
         limits=Limits(data["time_seconds"], data["memory_bytes"], bool(data.get("survive", False))),
         resources=dict(data["resources"]),
+        keeps_folder=bool(data.get("keeps_folder", False)),  # absent in what an earlier version wrote
     )
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from scheduler import plain
 from scheduler.errors import SpoolError
+from scheduler.execute import REPORTS_FILE, STOP_FILE
 from scheduler.jobs import Job, JobOutcome
 from scheduler.lease import DEFAULT_LEASE_SECONDS, Beats
 from scheduler.outbox import Claim
@@ -31,6 +32,8 @@ from scheduler.patience import full_disk, insist
 from scheduler.processes import ProcessName, this_process
 
 LARGEST_OUTCOME_BYTES = 64 * 2**20
+
+_MOST_REPORT_BYTES = 2**20  # of reports, in one look
 
 _BEATLESS_SECONDS = 1.0  # between claim and first beat lie two writes
 
@@ -140,6 +143,27 @@ class Spool:
         """Return whether ``ask_to_end`` was called, here or elsewhere."""
         return (self.folder / "cancels" / _key(job)).exists()
 
+    def reports(self, job: Job, start: int) -> tuple[list[tuple[float, float]], int]:
+        """Return what a job has reported from a place in its file on, and the next place: whole lines."""
+        path = self.folder / "attempts" / _key(job) / REPORTS_FILE
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:  # nothing yet, or nothing that could be read
+            return [], start
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return [], start
+            file.seek(start)
+            data = file.read(_MOST_REPORT_BYTES)
+        whole = data[: data.rfind(b"\n") + 1]
+        found = [report for line in whole.splitlines() if (report := _report(line)) is not None]
+        return found, start + len(whole)
+
+    def ask_to_stop(self, job: Job) -> None:
+        """Tell whoever runs a job that it need not go on: what it has reported is enough."""
+        with contextlib.suppress(FileNotFoundError):  # it has not begun, or is over
+            (self.folder / "attempts" / _key(job) / STOP_FILE).touch(mode=0o600)
+
     def attempt_folder(self, job: Job) -> Path:
         """Return a new, empty folder for the execution of a claimed job."""
         folder = self.folder / "attempts" / _key(job)
@@ -170,12 +194,12 @@ class Spool:
         return [outcome for path in paths if (outcome := self._read_outcome(path)) is not None]
 
     def discard(self, outcome: JobOutcome) -> None:
-        """Drop an outcome that is recorded elsewhere, its beat, and the folder if all went well.
+        """Drop an outcome that is recorded elsewhere, its beat, and the folder if all went well and it may.
 
         The claim stays: a late second execution of the same token must find it.
         """
         key = _key(outcome.job)
-        if outcome.result is not None:
+        if outcome.result is not None and not outcome.job.keeps_folder:
             shutil.rmtree(self.folder / "attempts" / key, ignore_errors=True)
             (self.folder / "attempts" / f"{key}.log").unlink(missing_ok=True)
         for name in ("beats", "cancels"):
@@ -208,6 +232,15 @@ class Spool:
             return outcome if _key(outcome.job) == path.stem else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, SpoolError):
             return None
+
+
+def _report(line: bytes) -> tuple[float, float] | None:
+    """Return a line of a file of reports; None if it is none: others may write there too."""
+    try:
+        data = plain.loads(line)
+        return float(data["step"]), float(data["value"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
 
 
 def _key(job: Job) -> str:

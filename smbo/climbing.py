@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
-from smbo.fidelity import Promotion, Standing, alike, last_promotion, promotion
+from smbo.fidelity import MedianStopping, Promotion, Standing, alike, last_promotion, promotion
 from smbo.problem import Problem
 from smbo.trials import LOST, Trial, TrialState
+
+Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, value) of one trial, in the user's sign, by step
 
 
 def standings(problem: Problem, trials: Iterable[Trial]) -> list[Standing]:
@@ -53,11 +56,29 @@ def promoted(trial: Trial, decision: Promotion) -> Trial:
     return replace(trial, state=TrialState.RUNNING, fidelity=decision.next_fidelity)
 
 
-def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials as if each had been evaluated once, at the highest fidelity that any has reached.
+def ends_early(
+    problem: Problem, number: int, reports: Mapping[int, Reports], trials: Iterable[Trial]
+) -> bool:
+    """Return whether a trial is not worth going on with after its latest report.
 
-    What has a result at any fidelity is complete, with its value moved by what others gained
-    on their way up; running on to a higher one, it is pending no more.
+    Args:
+        number: of the trial.
+        reports: of all trials that have any, by number.
+    """
+    if not isinstance(problem.stopping, MedianStopping):
+        return False
+
+    def minimised(number: int) -> Reports:
+        return [(step, problem.sign * value) for step, value in reports.get(number, ())]
+
+    complete = [trial.number for trial in trials if trial.state is TrialState.COMPLETE]
+    return problem.stopping.ends(minimised(number), map(minimised, complete))
+
+
+def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials as if each had been evaluated once, all at the same fidelity; see ``alike``.
+
+    What has a result at any fidelity is complete; running on to a higher one, it is not pending.
     """
     found = []
     known = []

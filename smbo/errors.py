@@ -19,9 +19,10 @@
     │   └── StoreUnavailable    a store that is full, locked or away at present
     ├── JobFileError        a job file that does not say what it must
     ├── ObjectiveError      an objective that is unknown or wrongly configured
-    └── EvaluationFailed    raised by an objective: this evaluation failed, for this reason
+    ├── EvaluationFailed    raised by an objective: this evaluation failed, for this reason
+    └── Pruned              raised by context.report: this evaluation need not go on
 
-All of them but EvaluationFailed are the caller's to mend; the message says how.
+All of them but the last two are the caller's to mend; the message says how.
 """
 
 
@@ -117,3 +118,10 @@ class EvaluationFailed(SmboError):
     def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)
         self.reason = message if reason is None else reason
+
+
+class Pruned(SmboError):
+    """Raised by ``context.report``: this evaluation need not go on; what it has reported is enough.
+
+    An objective lets it through, or tidies up in a ``finally``.  The trial becomes PRUNED.
+    """

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from smbo.errors import ObjectiveError
+from smbo.errors import ObjectiveError, Pruned
 from smbo.evidence import Array
 from smbo.plain import from_plain
 from smbo.problem import Context, Objective, Outcome, Returned, as_outcome
@@ -39,6 +39,10 @@ class Bench(Protocol):
 
     def report(self, step: float, value: float) -> None:
         """Note an intermediate value."""
+        ...
+
+    def is_asked_to_stop(self) -> bool:
+        """Return whether the evaluation need not go on."""
         ...
 
 
@@ -94,24 +98,60 @@ class Evaluator:
             _as_function(self.objective)
 
     def __call__(self, payload: Mapping[str, Any], bench: Bench) -> dict[str, Any]:
-        """Return the outcome as plain JSON values, or raise what the objective raises."""
+        """Return the outcome as plain JSON values, or raise what the objective raises.
+
+        Of an evaluation that was ended early it holds the last value reported, and says so.
+        """
         objective = self.objective
         evaluate = _as_function(objective.load() if isinstance(objective, ObjectiveSpec) else objective)
         params = {name: from_plain(value) for name, value in payload["params"].items()}
         checkpoint = payload.get("checkpoint")
+        reports = _Reports(bench)
         context = Context(
             seed=payload["seed"],
             folder=bench.folder,
             fidelity=payload.get("fidelity"),
             checkpoint=None if checkpoint is None else Path(checkpoint),
-            report=bench.report,
+            report=reports.report,
+            should_stop=reports.should_stop,
         )
-        return outcome_to_json(as_outcome(evaluate(params, context)))
+        try:
+            outcome = as_outcome(evaluate(params, context))
+        except Pruned:
+            outcome, reports.is_told_to_stop = Outcome(), True
+        found = outcome_to_json(outcome)
+        if reports.is_told_to_stop:
+            return {**found, "value": reports.last, "pruned": True}
+        return {**found, "folder": str(bench.folder)}
 
 
-def payload_of(params: Mapping[str, Any], seed: int, fidelity: float | None) -> dict[str, Any]:
+class _Reports:
+    """The way of intermediate values from an objective to the bench, and of a wish to stop back."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self.last: float | None = None
+        self.is_told_to_stop = False
+
+    def report(self, step: float, value: float) -> None:
+        """Note an intermediate value; raise Pruned if it was enough."""
+        self._bench.report(step, value)
+        self.last = float(value)
+        if self.should_stop():
+            raise Pruned(f"ended early at step {step:g}")
+
+    def should_stop(self) -> bool:
+        """Return whether the evaluation need not go on."""
+        self.is_told_to_stop = self.is_told_to_stop or self._bench.is_asked_to_stop()
+        return self.is_told_to_stop
+
+
+def payload_of(
+    params: Mapping[str, Any], seed: int, fidelity: float | None, checkpoint: str | None = None
+) -> dict[str, Any]:
     """Return what an Evaluator is called with; ``params`` as ``Space.point_to_json`` gives them."""
-    return {"params": dict(params), "seed": seed, "fidelity": fidelity}
+    payload = {"params": dict(params), "seed": seed, "fidelity": fidelity}
+    return payload if checkpoint is None else {**payload, "checkpoint": checkpoint}
 
 
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:

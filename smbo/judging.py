@@ -93,9 +93,9 @@ def _recorded(
         return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
     feasible = problem.is_feasible(outcome)
     told = replace(measured, state=TrialState.COMPLETE, value=value, sem=sem, feasible=feasible)
-    ladder = problem.ladder
-    if ladder is None or trial.fidelity is None or trial.fidelity >= ladder.fidelity.high:
+    if not problem.is_below_the_highest(trial.fidelity):
         return told
+    assert trial.fidelity is not None
     rung = Rung(trial.fidelity, value, sem, cost, feasible, trial.token)
     return replace(told, state=TrialState.PAUSED, rungs=(*trial.rungs, rung))
 

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeAlias, overload
 import numpy as np
 
 from smbo import results
-from smbo.climbing import as_at_one_fidelity, next_promotion, promoted
+from smbo.climbing import as_at_one_fidelity, ends_early, next_promotion, promoted
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.evidence import Array, Evidence, Vectors
 from smbo.explain import Explanation, explanation
@@ -57,15 +57,18 @@ _SMALLEST, _LARGEST = 1e-75, 1e75
 # ------------------------------------------------------------------------------------ pure functions
 
 
-def encode(problem: Problem, trials: Iterable[Trial]) -> Evidence:
+def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = False) -> Evidence:
     """Return what the surrogate is told: minimised values over unit points, by trial number.
 
     Complete trials are evidence, failed ones are kept as failed points, trials that are not final
     are pending; pruned and cancelled ones say nothing.  Values and errors beyond 1e75 are told as
     1e75, and those below 1e-75 as zero.
+
+    Args:
+        is_in_full: leave out what was not evaluated at the highest fidelity, rather than move its value.
     """
     ordered = sorted(trials, key=operator.attrgetter("number"))
-    if problem.ladder is not None:
+    if problem.ladder is not None and not is_in_full:
         ordered = as_at_one_fidelity(problem, ordered)
     done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
     failed = [trial for trial in ordered if trial.state is TrialState.FAILED]
@@ -155,7 +158,7 @@ def recommendation(
     """
     del seed  # nothing here is random
     known = {trial.number: trial for trial in trials}
-    evidence = encode(problem, known.values())
+    evidence = encode(problem, known.values(), is_in_full=True)
     _, mean, std, row = recommend(problem, recipe, evidence, memory)
     trial = known[int(evidence.numbers[row])]
     return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number)
@@ -230,13 +233,22 @@ class Promoted:
 
 
 @dataclass(frozen=True)
+class Reported:
+    """An intermediate value, as the log keeps it."""
+
+    number: int
+    step: float
+    value: float
+
+
+@dataclass(frozen=True)
 class Told:
     """A tell, as the log keeps it: the trial with its result."""
 
     trial: Trial
 
 
-Event: TypeAlias = Asked | Promoted | Told
+Event: TypeAlias = Asked | Promoted | Reported | Told
 
 
 class Optimizer:
@@ -265,6 +277,7 @@ class Optimizer:
         self._trials: list[Trial] = []
         self._memory: dict[str, Any] = {}
         self._log: list[Event] = []
+        self._reports: dict[int, dict[float, float]] = {}
 
     @property
     def space(self) -> Space:
@@ -399,6 +412,22 @@ class Optimizer:
         self._record(told)
         return told
 
+    def report(self, trial: Trial | int, step: float, value: float) -> bool:
+        """Note an intermediate value of a running trial; return whether it may end early now.
+
+        Then tell it with ``status="pruned"``, and with the value; or go on all the same.
+
+        Raises:
+            UnknownTrial: it was not asked for here.
+            AlreadyTold: it has a result already.
+        """
+        known = self._find(trial)
+        reports = self._reports.setdefault(known.number, {})
+        reports[float(step)] = float(value)
+        self._log.append(Reported(known.number, float(step), float(value)))
+        by_step = {number: sorted(each.items()) for number, each in self._reports.items()}
+        return ends_early(self.problem, known.number, by_step, self._trials)
+
     def recommend(self) -> Recommendation:
         """Return the point that the posterior takes for the best, with its mean and deviation.
 
@@ -437,6 +466,9 @@ class Optimizer:
             if isinstance(event, Promoted):
                 optimizer.promote()
                 continue
+            if isinstance(event, Reported):
+                optimizer.report(event.number, event.step, event.value)
+                continue
             told, n_asked = event.trial, len(optimizer._trials)
             if told.number < n_asked and told.params != optimizer._trials[told.number].params:
                 raise TellError(
@@ -451,6 +483,7 @@ class Optimizer:
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._trials, twin._log = self._trials.copy(), self._log.copy()
+        twin._reports = {number: steps.copy() for number, steps in self._reports.items()}
         return twin
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from smbo.errors import EvaluationFailed, ObjectiveError, ProblemError
+from smbo.errors import EvaluationFailed, ObjectiveError, ProblemError, Pruned
 from smbo.evidence import Array, Loss
 from smbo.expressions import Expression
 from smbo.fidelity import (
@@ -42,6 +42,7 @@ __all__ = [
     "ObjectiveError",
     "Outcome",
     "Problem",
+    "Pruned",
     "Rated",
     "as_outcome",
 ]
@@ -96,6 +97,11 @@ def _report_to_nobody(_step: float, _value: float) -> None:
     """Drop an intermediate value: there is nobody to tell (ask/tell by hand)."""
 
 
+def _go_on() -> bool:
+    """Return False: nobody asks for an early end."""
+    return False
+
+
 @dataclass(frozen=True)
 class Context:
     """What an evaluation may use besides its point.
@@ -104,9 +110,12 @@ class Context:
         seed: for its random numbers; never the same for two trials, the same when a lost trial
             is run again.
         folder: a fresh folder of its own, or None where there is none (ask/tell by hand).
-        fidelity: asked for, or None.
+        fidelity: asked for (an int where the problem's is a whole number), or None.
         checkpoint: folder of an earlier attempt at the same trial to go on from, or None.
-        report: ``report(step, value)`` notes an intermediate value.
+        report: ``report(step, value)`` notes an intermediate value.  It raises Pruned once the
+            evaluation need not go on.
+        should_stop: ``should_stop()`` says the same without raising.  An objective that has been
+            told so may return; its trial counts as ended early.
     """
 
     seed: int
@@ -114,6 +123,7 @@ class Context:
     fidelity: float | None = None
     checkpoint: Path | None = None
     report: Callable[[float, float], None] = field(default=_report_to_nobody)
+    should_stop: Callable[[], bool] = field(default=_go_on)
 
 
 class Objective(Protocol):
@@ -292,7 +302,11 @@ class Problem:
         """Return the fidelity at which a new trial is evaluated first; None where there is none."""
         if self.ladder is not None:
             return self.ladder.stopping.rungs(self.ladder.fidelity, number)[0]
-        return None if self.fidelity is None else self.fidelity.high
+        return None if self.fidelity is None else self.fidelity.as_told(self.fidelity.high)
+
+    def is_below_the_highest(self, level: float | None) -> bool:
+        """Return whether an evaluation at a fidelity may be followed by one at a higher."""
+        return self.ladder is not None and level is not None and level < self.ladder.fidelity.high
 
     def rung_of(self, level: float | None) -> int | None:
         """Return how far up a fidelity is, counted from 0; None where there is no ladder."""

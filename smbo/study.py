@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from smbo import results
-from smbo.climbing import next_promotion
+from smbo.climbing import Reports, ends_early, next_promotion
 from smbo.errors import StoreError, UnknownTrial
 from smbo.explain import Explanation
 from smbo.fidelity import Promotion
@@ -70,6 +70,8 @@ class Study:
         self._record = record
         self._trials: list[Trial] = []  # by number
         self._cursor = 0
+        self._reports: dict[int, dict[float, float]] = {}
+        self._reports_cursor = 0
         self._lock = threading.RLock()
         self.problem = problem
         self.recipe = recipe
@@ -228,6 +230,31 @@ class Study:
                 self._store.promote(
                     self.id, decision.number, decision.next_fidelity, rung, why=why, watermark=record.last_seq
                 )
+
+    def report(self, trial: Trial | int, step: float, value: float) -> bool:
+        """Write an intermediate value of a running trial down; return whether it may end early now.
+
+        Then tell it with ``status="pruned"``, and with the value; or go on all the same.
+
+        Raises:
+            UnknownTrial: it was never asked for.
+        """
+        known = self._find(trial)
+        if known.token is None:
+            raise UnknownTrial(f"trial {known.number} was told, not asked for; it has nothing to report")
+        self._store.report(self.id, known.number, known.token, step, value)
+        return ends_early(self.problem, known.number, self.reports(), self.trials)
+
+    def reports(self) -> Mapping[int, Reports]:
+        """Return all intermediate values: (step, value) pairs in the order of steps, by trial number.
+
+        Where several attempts reported at a step, the latest counts.
+        """
+        with self._lock:
+            for each in self._store.reports(self.id, self._reports_cursor):
+                self._reports.setdefault(each.number, {})[each.step] = each.value
+                self._reports_cursor = each.seq
+            return {number: sorted(steps.items()) for number, steps in sorted(self._reports.items())}
 
     def next_promotion(self, *, is_closing: bool = False) -> Promotion | None:
         """Return who would go on to a higher fidelity now, None if nobody deserves it.
@@ -598,7 +625,11 @@ class Study:
 
     def _decoded(self, trial: Trial) -> Trial:
         """Return a trial with the space's own objects for its categories."""
-        return replace(trial, params=self._decode(dict(trial.params)))
+        point = self._decode(dict(trial.params))
+        level, fidelity = trial.fidelity, self.problem.fidelity
+        if fidelity is not None and level is not None:
+            return replace(trial, params=point, fidelity=fidelity.as_told(level))
+        return replace(trial, params=point)
 
     def _decode(self, params: dict[str, Any]) -> Mapping[str, Any]:
         """Return a point of JSON values that the store holds; numbers are what they were."""

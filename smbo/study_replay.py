@@ -143,6 +143,7 @@ class _Past:
         self._latest = trials
         self._attempts = {attempt.token: attempt for attempt in attempts}
         self._then: dict[int, Trial] = {}
+        self._paused: set[int] = set()  # tokens of attempts that have come to the end of a rung
 
     def until(self, seq: int) -> Iterator[Trial]:
         """Return the trials as they stood after a change; later and later ones."""
@@ -153,7 +154,10 @@ class _Past:
         return iter([self._then[number] for number in sorted(self._then)])
 
     def _apply(self, event: Row[Any]) -> None:
-        trial = self._latest[event.number]
+        if event.kind == "paused":
+            self._paused.add(event.token)
+        latest = self._latest[event.number]
+        trial = replace(latest, rungs=tuple(rung for rung in latest.rungs if rung.token in self._paused))
         if event.kind in _BEGINS:
             before = self._then.get(event.number, replace(trial, value=None, sem=None, cost=None))
             self._then[event.number] = replace(before, state=TrialState.RUNNING)

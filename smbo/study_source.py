@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import shutil
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -15,8 +16,10 @@ from scheduler.errors import Unavailable
 from scheduler.jobs import Ending, Job, JobOutcome, Limits
 from scheduler.outbox import Outbox
 from scheduler.retry import Decision, RetryPolicy, decide
+from smbo.climbing import Reports
 from smbo.errors import AlreadyTold, BudgetExhausted, SmboError, SpaceExhausted, StoreUnavailable
 from smbo.evaluation import outcome_from_json, payload_of
+from smbo.fidelity import Promotion
 from smbo.optimizer import judge
 from smbo.problem import Problem
 from smbo.recipe import Recipe
@@ -26,6 +29,7 @@ from smbo.store.sql import SqlStore
 from smbo.study_ahead import Ahead, thinks_long
 from smbo.study_crew import Crew
 from smbo.study_proposals import Proposed
+from smbo.study_reports import Reporter
 from smbo.trials import Trial, TrialState
 
 BAD_OUTPUT = "bad-output"
@@ -79,6 +83,9 @@ class Runnable(Protocol):
     @property
     def recipe(self) -> Recipe: ...
     def ask_for(self, owner: str, n: int) -> list[Trial]: ...
+    def let_climb(self, most: int, *, is_closing: bool = False) -> int: ...
+    def next_promotion(self, *, is_closing: bool = False) -> Promotion | None: ...
+    def reports(self) -> Mapping[int, Reports]: ...
     def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]: ...
     def record(self, told: Trial, place: Place | None = None) -> Trial: ...
     def set_going(self) -> None: ...
@@ -134,6 +141,7 @@ class StudySource:
         self._crew = crew
         self._outbox = outbox
         self._ahead = ahead
+        self._reporter = Reporter(study, outbox)
         self._n_trials = n_trials
         self._limits = limits or Limits()
         self._resources = dict(resources or {})
@@ -156,7 +164,9 @@ class StudySource:
     def next_jobs(self, n: int) -> Sequence[Job]:
         """Return jobs of at most n trials: waiting ones first, then new ones within the budget."""
         self._n_slots = len(self._flying) + n
-        waiting = sum(trial.state is TrialState.WAITING for trial in self._study.trials)
+        may_climb = self._may_climb()
+        most = min(n, _MOST_AT_ONCE) if may_climb else 0
+        waiting = self._study.let_climb(most, is_closing=may_climb and self._is_closing())
         count = min(waiting or self._room(), n, _MOST_AT_ONCE)
         if count == 0 or self._why_over() is not None:
             return ()
@@ -170,7 +180,9 @@ class StudySource:
         self._started.update(trial.number for trial in trials)
         self._given.update((trial.token, trial) for trial in trials if trial.token is not None)
         self._flying.update(trial.token for trial in trials if trial.token is not None)
-        return [self.job(trial) for trial in trials]
+        jobs = [self.job(trial) for trial in trials]
+        self._reporter.watch(jobs)
+        return jobs
 
     def _asked(self, n: int, *, is_waiting: bool) -> list[Trial]:
         """Return at most n trials that run from now on."""
@@ -200,8 +212,10 @@ class StudySource:
         place = Place(host=outcome.host, pid=outcome.pid, started=outcome.started, ended=outcome.ended)
         self.add_time(at_least=_TIME_STEP_SECONDS)
         self._note(outcome)
+        self._reporter.finish(outcome.job)
         if outcome.ending is Ending.OK:
             self._tell(self._concluded(trial, outcome), place)
+            self._forget_checkpoint(trial)
             return
         if decide(outcome, self._earlier(outcome.job), self._retries) is Decision.FAIL:
             self._tell(_failed(self._study, trial, outcome), place)
@@ -236,7 +250,7 @@ class StudySource:
         over = self._why_over()
         if over is not None:
             return over
-        if any(trial.state is TrialState.WAITING for trial in self._study.trials):
+        if self._has_old():
             return None
         if self._is_space_used_up:
             return None if self._others_are_at_work() else Why.SPACE
@@ -255,9 +269,10 @@ class StudySource:
             study=self._study.name,
             number=trial.number,
             token=trial.token,
-            payload=payload_of(params, trial.seed, trial.fidelity),
+            payload=payload_of(params, trial.seed, trial.fidelity, trial.checkpoint),
             limits=self._limits,
             resources=self._resources,
+            keeps_folder=self._study.problem.is_below_the_highest(trial.fidelity),
         )
 
     @_in_the_loops_words
@@ -270,6 +285,7 @@ class StudySource:
         if self._clock() < self._next_look:
             return []
         self._next_look = self._clock() + _LOOK_SECONDS
+        self._reporter.take()
         gone, living = self._crew.left_open()
         settled = self._take_late({attempt.token for attempt in living})
         trials = {trial.number: trial for trial in self._study.trials}
@@ -280,7 +296,9 @@ class StudySource:
         }
         self._given.update(found)
         self._flying.update(found)
-        return [self.job(trial) for trial in found.values()]
+        jobs = [self.job(trial) for trial in found.values()]
+        self._reporter.watch(jobs)
+        return jobs
 
     def _take_late(self, living: Collection[int]) -> set[int]:
         """Record outcomes that nobody waits for (their driver is gone, or had given them up).
@@ -321,6 +339,8 @@ class StudySource:
         if self._lost_in_a_row >= _MOST_LOST_IN_A_ROW:
             return Why.LOST
         if self._n_trials is not None and len(self._started) >= self._n_trials:
+            if self._study.problem.ladder is not None:
+                return None if self._has_old() else Why.N_TRIALS
             # what this call has started it also runs again
             waiting = {trial.number for trial in self._study.trials if trial.state is TrialState.WAITING}
             return Why.N_TRIALS if waiting.isdisjoint(self._started) else None
@@ -335,6 +355,24 @@ class StudySource:
         self._flying.discard(outcome.job.token)
         if self._ahead is not None and outcome.started is not None and outcome.ended is not None:
             self._ahead.note_evaluation(outcome.ended - outcome.started)
+
+    def _has_old(self) -> bool:
+        """Return whether a trial waits to be run again, or goes on to a higher fidelity."""
+        if any(trial.state is TrialState.WAITING for trial in self._study.trials):
+            return True
+        if not self._may_climb():
+            return False
+        return self._study.next_promotion(is_closing=self._is_closing()) is not None
+
+    def _may_climb(self) -> bool:
+        """Return whether trials may go on to a higher fidelity, which takes time but no trial."""
+        if self._study.problem.ladder is None:
+            return False
+        return exhausted(replace(self._study.budget, trials=None), self._study.spent) is None
+
+    def _is_closing(self) -> bool:
+        """Return whether no new trials are to come in this study."""
+        return self._is_space_used_up or exhausted(self._study.budget, self._study.spent) is not None
 
     def _room(self) -> int:
         """Return how many new trials this call may still start, as far as can be seen."""
@@ -351,8 +389,9 @@ class StudySource:
     def _trial_of(self, job: Job) -> Trial:
         given = self._given.get(job.token)
         if given is not None and given.number == job.number:
-            return given  # its point is all that matters here, and that never changes
-        return replace(self._study.trial(job.number), token=job.token)
+            return given  # what it was asked for never changes
+        known = self._study.trial(job.number)
+        return replace(known, token=job.token, fidelity=job.payload.get("fidelity"))
 
     def _earlier(self, job: Job) -> list[Ending]:
         attempts = self._study.store.attempts(self._study.id, number=job.number)
@@ -363,9 +402,22 @@ class StudySource:
         """Return the trial with its result; one that the problem cannot use is a failure."""
         try:
             assert outcome.result is not None
-            return judge(self._study.problem, trial, outcome_from_json(outcome.result))
+            result = outcome.result
+            if result.get("pruned"):
+                return judge(self._study.problem, trial, result["value"], status="pruned")
+            told = judge(self._study.problem, trial, outcome_from_json(result))
+            # what it left is there for the next rung
+            return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
         except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
             return judge(self._study.problem, trial, status="failed", reason=BAD_OUTPUT, error=f"{error!r}")
+
+    def _forget_checkpoint(self, before: Trial) -> None:
+        """Drop what a trial went on from, once there is a result that no longer needs it."""
+        if before.checkpoint is None:
+            return
+        now = self._study.trial(before.number)
+        if now.state is TrialState.COMPLETE or now.checkpoint != before.checkpoint:
+            shutil.rmtree(before.checkpoint, ignore_errors=True)
 
     def _tell(self, told: Trial, place: Place) -> None:
         try:

@@ -35,7 +35,13 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.judging", "smbo.climbing", "smbo.explain", "smbo.results"),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
-    ("smbo.study_proposals", "smbo.study_crew", "smbo.study_stored", "smbo.study_import"),
+    (
+        "smbo.study_proposals",
+        "smbo.study_crew",
+        "smbo.study_reports",
+        "smbo.study_stored",
+        "smbo.study_import",
+    ),
     ("smbo.study_ahead", "smbo.study_replay"),
     ("smbo.study_source",),
     ("smbo.study_run",),
@@ -51,6 +57,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
 
 # scheduler/ knows nothing of smbo; these few carry trials to it and outcomes back
 MAY_IMPORT_SCHEDULER = (
+    "smbo.study_reports",
     "smbo.evaluation",
     "smbo.study",
     "smbo.study_crew",

@@ -17,7 +17,7 @@ from smbo.analysis import verdict
 from smbo.cli.confirmation import FILE, Check, CheckBook, plan
 from smbo.cli.errand import Errand
 from smbo.cli.group import STOPPED
-from smbo.cli.standing import Standing
+from smbo.cli.standing import Standing, rungs_text
 from smbo.errors import SmboError, StoreError
 from smbo.evaluation import Evaluator, outcome_from_json, payload_of
 from smbo.optimizer import encode
@@ -91,7 +91,9 @@ def _check_book(errand: Errand, recommended: Mapping[str, Any], folder: Path) ->
 
     def payload(check: Check) -> dict[str, Any]:
         point = {name: to_plain(value) for name, value in check.params.items()}
-        return payload_of(point, check.seed, check.fidelity)
+        own = study.problem.fidelity
+        level = own.as_told(own.high) if check.fidelity is None and own is not None else check.fidelity
+        return payload_of(point, check.seed, level)
 
     return CheckBook(
         folder / FILE,
@@ -173,7 +175,8 @@ def _posterior(errand: Errand) -> Posterior | None:
     study = errand.study
     memory = study.store.study(study.name).memory
     try:
-        return posterior_of(study.recipe, encode(study.problem, study.trials), memory)
+        evidence = encode(study.problem, study.trials, is_in_full=True)
+        return posterior_of(study.recipe, evidence, memory)
     except SmboError:  # too little is known for one
         return None
 
@@ -196,6 +199,8 @@ def _settings(errand: Errand) -> dict[str, object]:
     job = errand.job
     ((kind, settings),) = job.objective.items()
     said: dict[str, object] = {"objective": f"{kind}: {settings}", "recipe": job.recipe}
+    if (rungs := rungs_text(errand.study)) is not None:
+        said["fidelity"] = rungs
     said["seed"] = errand.study.seed
     said["budget"] = ", ".join(
         f"{key}: {value}" for key, value in job.budget.model_dump(exclude_none=True).items()

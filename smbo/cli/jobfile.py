@@ -32,6 +32,7 @@ from smbo.cli.cluster_section import (
 from smbo.cli.reading import Document, KeyPath, read_document
 from smbo.cli.section import Count, Duration, Section, Size
 from smbo.errors import JobFileError
+from smbo.fidelity import Fidelity, as_stopping
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MAX_SHOWN = 5  # errors in one message; the sixth rarely helps while the first five stand
@@ -76,6 +77,24 @@ class RetriesSection(Section):
     lost: Annotated[int, Field(ge=0, le=100)] = 3
 
 
+class FidelitySection(Section):
+    """How far an evaluation goes, where it can be had cheaper."""
+
+    low: float
+    high: float
+    integer: bool = True
+    name: str = "fidelity"
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> FidelitySection:
+        self.fidelity()
+        return self
+
+    def fidelity(self) -> Fidelity:
+        """Return it as a problem has it."""
+        return Fidelity(self.low, self.high, self.integer, self.name)
+
+
 class JobFile(Section):
     """A job file: what to optimise, how, where, and until when."""
 
@@ -96,7 +115,8 @@ class JobFile(Section):
     cluster: ClusterSection = ClusterSection(local=LocalSection())
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     report: str | None = None
-    fidelity: dict[str, Any] | None = None
+    fidelity: FidelitySection | None = None
+    stopping: str | dict[str, Any] | None = None
 
     @field_validator("study")
     @classmethod
@@ -112,11 +132,12 @@ class JobFile(Section):
             )
         return objective
 
-    @field_validator("fidelity")
+    @field_validator("stopping")
     @classmethod
-    def _no_fidelity_yet(cls, fidelity: dict[str, Any] | None) -> None:
-        if fidelity is not None:
-            raise ValueError("several fidelities are not supported yet; take this key out")
+    def _known_stopping(cls, stopping: Any) -> Any:
+        if stopping is not None:
+            as_stopping(stopping)  # its ProblemError is a ValueError
+        return stopping
 
     @field_validator("report", mode="before")
     @classmethod
@@ -181,6 +202,7 @@ _SECTIONS: dict[KeyPath, type[BaseModel]] = {
     ("budget",): BudgetSection,
     ("limits",): LimitsSection,
     ("retries",): RetriesSection,
+    ("fidelity",): FidelitySection,
     ("cluster",): ClusterSection,
     ("cluster", "local"): LocalSection,
     ("cluster", "slurm"): SlurmSection,

@@ -37,6 +37,7 @@ class Snapshot:
         recommended: mean and standard deviation of the posterior at its best point.
         elapsed_seconds: of this run.
         left_seconds: until the end, as far as can be told.
+        paused: trials that wait at a low fidelity for a chance to go on.
     """
 
     complete: int
@@ -48,6 +49,12 @@ class Snapshot:
     recommended: tuple[float, float] | None
     elapsed_seconds: float
     left_seconds: float | None
+    paused: int = 0
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many trials have come to a result, and how many failed."""
+        return self.complete + self.paused, self.failed
 
 
 class Progress(Protocol):
@@ -89,6 +96,8 @@ def line(snapshot: Snapshot, value_name: str = "value") -> str:
         f"{snapshot.running} running{busy}",
         f"{snapshot.failed} failed",
     ]
+    if snapshot.paused:
+        parts.insert(1, f"{snapshot.paused} paused")
     if snapshot.best is not None:
         parts.append(f"best {value_name} {snapshot.best:.5g}")
     if snapshot.recommended is not None:
@@ -118,18 +127,18 @@ class PlainProgress:
         self._last_counts: tuple[int, int] | None = None
 
     def show(self, snapshot: Snapshot) -> None:
-        counts = (snapshot.complete, snapshot.failed)
+        counts = snapshot.counts
         if counts != self._last_counts and self._clock() - self._last_time >= self._period:
             self._write(snapshot)
 
     def close(self, snapshot: Snapshot | None) -> None:
-        if snapshot is not None and (snapshot.complete, snapshot.failed) != self._last_counts:
+        if snapshot is not None and snapshot.counts != self._last_counts:
             self._write(snapshot)
 
     def _write(self, snapshot: Snapshot) -> None:
         self._echo(line(snapshot, self._value_name))
         self._last_time = self._clock()
-        self._last_counts = (snapshot.complete, snapshot.failed)
+        self._last_counts = snapshot.counts
 
 
 class LiveProgress:
@@ -168,9 +177,10 @@ def _panel(title: str, value_name: str, snapshot: Snapshot) -> Panel:
     of = f" of {snapshot.trials}" if snapshot.trials is not None else ""
     slots = f" of {snapshot.slots} slots" if snapshot.slots is not None else ""
     table = Table.grid(padding=(0, 2))
-    table.add_row("evaluations", f"{snapshot.complete}{of} done, {snapshot.failed} failed")
+    paused = f"{snapshot.paused} paused, " if snapshot.paused else ""
+    table.add_row("evaluations", f"{snapshot.complete}{of} done, {paused}{snapshot.failed} failed")
     if snapshot.trials is not None:
-        table.add_row("", ProgressBar(total=snapshot.trials, completed=snapshot.complete, width=40))
+        table.add_row("", ProgressBar(total=snapshot.trials, completed=snapshot.counts[0], width=40))
     table.add_row("workers", f"{snapshot.running}{slots} busy")
     best = "none yet" if snapshot.best is None else f"{snapshot.best:.6g}"
     table.add_row(f"best {value_name}", Text(best))

@@ -15,6 +15,7 @@ from smbo.cli.reading import Document, KeyPath
 from smbo.errors import ExpressionError, JobFileError, ObjectiveError, ProblemError, RecipeError, SpaceError
 from smbo.evaluation import ObjectiveSpec, installed_objectives, load_objective
 from smbo.expressions import Expression
+from smbo.fidelity import Fidelity
 from smbo.presets import preset
 from smbo.problem import Objective, Problem
 from smbo.space import Space
@@ -140,10 +141,27 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
     maximize = job.maximize
     if own is not None and objectives is None and not maximize:
         objectives, maximize = own.objectives, own.maximize
+    fidelity, stopping = _fidelity(job, own)
     try:
-        return Problem(space, objectives=objectives, constraints=measured, maximize=maximize)
+        return Problem(
+            space,
+            objectives=objectives,
+            constraints=measured,
+            maximize=maximize,
+            fidelity=fidelity,
+            stopping=stopping,
+        )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, ("objectives",), error) from None
+
+
+def _fidelity(job: JobFile, own: Problem | None) -> tuple[Fidelity | None, Any]:
+    """Return the fidelity and the way of stopping: the job's where it says so, else the objective's."""
+    fidelity = None if own is None else own.fidelity
+    stopping = None if own is None else own.stopping
+    if job.fidelity is not None:
+        fidelity = job.fidelity.fidelity()
+    return fidelity, job.stopping if job.stopping is not None else stopping
 
 
 def _dimensions(job: JobFile, document: Document) -> dict[str, Any]:

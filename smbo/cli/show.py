@@ -14,7 +14,7 @@ from smbo.study import Study
 from smbo.trials import Trial, TrialState
 
 _LONGEST_LINE = 1000  # of a traceback
-_HIDDEN = ("seed", "fidelity")
+_HIDDEN = ("seed",)
 
 
 @click.command(name="show")
@@ -78,9 +78,12 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
         return sorted(trials, key=lambda trial: trial.number)
 
     def rank(trial: Trial) -> tuple[int, float, int]:
-        if trial.state is not TrialState.COMPLETE or trial.value is None:
-            return (2, 0.0, trial.number)
-        return (int(trial.feasible is False), study.problem.sign * trial.value, trial.number)
+        if trial.value is None or trial.state not in (TrialState.COMPLETE, TrialState.PAUSED):
+            return (3, 0.0, trial.number)
+        value = study.problem.sign * trial.value
+        if trial.state is TrialState.PAUSED:  # values at other fidelities say little beside the others
+            return (2, value, trial.number)
+        return (int(trial.feasible is False), value, trial.number)
 
     return sorted(trials, key=rank)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smbo.errors import SmboError
@@ -26,7 +26,7 @@ class Standing:
         used_up: which limit of the budget is reached, in words; None while there is something left.
         too_many_failures: whether that limit is the one on failures.
         is_stopped: somebody asked for an end.
-        n_open: trials that run or wait to be run again.
+        n_open: trials that run, wait to be run again, or may go on to a higher fidelity.
     """
 
     counts: dict[str, int]
@@ -68,8 +68,33 @@ def standing(study: Study, *, recommend: bool = True) -> Standing:
         used_up=used_up,
         too_many_failures=used_up is not None and not failures_left,
         is_stopped=study.is_stopped,
-        n_open=sum(trial.state in (TrialState.RUNNING, TrialState.WAITING) for trial in trials),
+        n_open=sum(trial.state in (TrialState.RUNNING, TrialState.WAITING) for trial in trials)
+        + _may_climb(study),
     )
+
+
+def _may_climb(study: Study) -> bool:
+    """Return whether a trial may go on to a higher fidelity, and there is time left for it."""
+    budget = study.budget
+    is_closing = exhausted(budget, study.spent) is not None
+    if exhausted(replace(budget, trials=None), study.spent) is not None:
+        return False
+    return study.next_promotion(is_closing=is_closing) is not None
+
+
+def rungs_text(study: Study) -> str | None:
+    """Return how many trials have come to which fidelity, on one line; None where there is none."""
+    fidelity, stopping = study.problem.fidelity, study.problem.stopping
+    if fidelity is None:
+        return None
+    reached: Counter[float] = Counter()
+    for trial in study.trials:
+        reached.update(rung.fidelity for rung in trial.rungs)
+        if trial.state is TrialState.COMPLETE:
+            reached[trial.fidelity or fidelity.high] += 1
+    counts = ", ".join(f"{n} at {level:g}" for level, n in sorted(reached.items()))
+    way = f"{line_text(fidelity.name, 40)} {fidelity.low:g} to {fidelity.high:g}"
+    return f"{way} ({type(stopping).__name__}); {counts or 'none yet'}"
 
 
 def recommendation_of(study: Study) -> Recommendation | None:

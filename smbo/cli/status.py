@@ -8,7 +8,7 @@ import click
 
 from smbo.cli import lock
 from smbo.cli.quantities import duration_text
-from smbo.cli.standing import Standing, standing
+from smbo.cli.standing import Standing, rungs_text, standing
 from smbo.cli.target import load, study_argument
 from smbo.study import Study
 
@@ -34,6 +34,8 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
     lines.append(f"  drivers      {'; '.join(drivers) or 'none is running'}")
     counts = ", ".join(f"{n} {state}" for state, n in sorted(now.counts.items())) or "none yet"
     lines.append(f"  trials       {counts}; {spent.trials} of {budget.trials or 'any number'} asked for")
+    if (rungs := rungs_text(study)) is not None:
+        lines.append(f"  fidelity     {rungs}")
     of = f" of {duration_text(budget.time_seconds)}" if budget.time_seconds is not None else ""
     lines.append(f"  time         {duration_text(spent.seconds)}{of}")
     if budget.failures is not None:

@@ -30,7 +30,9 @@ class Watch:
         self._budget = study.budget
         self._seconds_before = study.spent.seconds
         self._began = time.monotonic()
-        self._n_at_start = sum(trial.state.is_final for trial in study.trials)
+        self._n_at_start = sum(
+            trial.state.is_final or trial.state is TrialState.PAUSED for trial in study.trials
+        )
         self._latest: loop.Progress | None = None
         self._message: str | None = None
         self._snapshot: Snapshot | None = None
@@ -78,7 +80,8 @@ class Watch:
         limit = self._budget.time_seconds
         time_left = None if limit is None else limit - self._seconds_before - elapsed
         best = study.best
-        n_final = sum(trial.state.is_final for trial in trials)
+        n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
+        n_final = sum(trial.state.is_final for trial in trials) + n_paused
         return Snapshot(
             complete=n_complete,
             failed=n_failed,
@@ -89,6 +92,7 @@ class Watch:
             recommended=self._recommender.latest(n_complete),
             elapsed_seconds=elapsed,
             left_seconds=seconds_left(n_final, self._n_at_start, self._budget.trials, elapsed, time_left),
+            paused=n_paused,
         )
 
     def _recommended(self) -> tuple[float, float] | None:

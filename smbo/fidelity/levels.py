@@ -54,7 +54,8 @@ class Fidelity:
             eta: ratio of one to the next.
             start: how many of the lowest to leave out; ``high`` stays in any case.
         """
-        return (*_below_the_highest(self, eta)[start:], self.high)
+        levels = (*_below_the_highest(self, eta)[start:], self.high)
+        return tuple(self.as_told(level) for level in levels)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fidelity as plain JSON values."""

@@ -30,8 +30,8 @@ def root_context(search: Any, told: dict[str, Any]) -> Any:
     return context.call_on_fit_task_begin(estimator=search, **told)
 
 
-def search_context(context: Any, search: Any, n_fits: int) -> Any:
-    """Return the context of the search itself: one task for each fit, in no order."""
+def search_context(context: Any, search: Any, n_fits: int | None) -> Any:
+    """Return the context of the search itself: one task for each fit, in no order; None if unknown."""
     inner = context.subcontext(task_name="search", max_subtasks=n_fits, sequential_subtasks=False)
     return inner.call_on_fit_task_begin(estimator=search)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from smbo.errors import SpaceExhausted
+from smbo.fidelity import Fidelity, Stopping
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
 from smbo.propose import Recipe
@@ -19,9 +21,26 @@ from smbo.trials import Trial
 
 Result = dict[str, Any]  # of one fit, as scikit-learn's _fit_and_score returns it
 
+N_SAMPLES = "n_samples"  # the resource that is no parameter of the estimator
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What a candidate gets more of while it does well.
+
+    Attributes:
+        fidelity: its name is a parameter of the estimator, or "n_samples".
+        stopping: who gets more.
+    """
+
+    fidelity: Fidelity
+    stopping: Stopping | str
+
 
 class Candidates:
     """Proposes candidates, and tells the optimizers their scores.
+
+    With a resource a candidate may come again, with more of it: each evaluation has a number here.
 
     Args:
         search_spaces: what Space takes, or a list of that; with several, each has its turn.
@@ -30,11 +49,12 @@ class Candidates:
         n_iter: candidates in total.
         metric: name of the metric to search by, None for the first.
         verbose: print a line for each candidate from 1 up.
+        resource: that candidates get more of while they do well; None evaluates each once.
 
     Attributes:
         optimizers: one for each search space.
-        params: of each candidate, in the order of their proposal.
-        results: by candidate, of its folds in order.
+        params: of each evaluation, in the order of their proposal.
+        results: by evaluation, of its folds in order.
     """
 
     def __init__(
@@ -45,14 +65,22 @@ class Candidates:
         n_iter: int,
         metric: str | None,
         verbose: int,
+        resource: Resource | None = None,
     ) -> None:
         spaces = [*search_spaces] if isinstance(search_spaces, list) else [search_spaces]
         if not spaces:
             raise ValueError("search_spaces=[]: give at least one space")
         random = check_random_state(random_state)
+        fidelity = None if resource is None else resource.fidelity
+        stopping = None if resource is None else resource.stopping
         self.optimizers = [
             Optimizer(
-                Problem(space if isinstance(space, Space) else Space(space), maximize=True),
+                Problem(
+                    space if isinstance(space, Space) else Space(space),
+                    maximize=True,
+                    fidelity=fidelity,
+                    stopping=stopping,
+                ),
                 recipe,
                 seed=int(random.randint(2**31 - 1)),
             )
@@ -61,16 +89,29 @@ class Candidates:
         self.params: list[dict[str, Any]] = []
         self.results: dict[int, list[Result]] = {}
         self.n_iter = n_iter
+        self._n_candidates = 0
+        self._resource = resource
         self._metric = metric
         self._verbose = verbose
         self._asked: list[tuple[Optimizer, Trial]] = []
         self._turns = deque(self.optimizers)
 
     def propose(self, n: int) -> list[int]:
-        """Return the numbers of the next n candidates; fewer at the end of the search."""
+        """Return the numbers of the next n evaluations; fewer at the end of the search."""
         first = len(self.params)
-        while len(self.params) < min(first + n, self.n_iter) and self._turns:
+        while len(self.params) < first + n:
+            found = self._next()
+            if found is None:
+                break
+            self._asked.append(found)
+            self.params.append(self._params(found[1]))
+        return list(range(first, len(self.params)))
+
+    def _next(self) -> tuple[Optimizer, Trial] | None:
+        """Return what is evaluated next, None if nothing is for now."""
+        while self._n_candidates < self.n_iter and self._turns:
             optimizer = self._turns[0]
+            n_known = len(optimizer.trials)
             try:
                 trial = optimizer.ask()
             except SpaceExhausted:
@@ -79,12 +120,36 @@ class Candidates:
                     self._warn_of_the_end()
                 continue
             self._turns.rotate(-1)
-            self._asked.append((optimizer, trial))
-            self.params.append(dict(trial.params))
-        return list(range(first, len(self.params)))
+            self._n_candidates += trial.number >= n_known
+            return optimizer, trial
+        for optimizer in self.optimizers:
+            if self._resource is not None and (promoted := optimizer.promote()) is not None:
+                return optimizer, promoted
+        return None
+
+    def _params(self, trial: Trial) -> dict[str, Any]:
+        """Return the parameters to set for an evaluation, the resource among them if it is one."""
+        if self._resource is None or self._resource.fidelity.name == N_SAMPLES:
+            return dict(trial.params)
+        return {**trial.params, self._resource.fidelity.name: trial.fidelity}
+
+    def n_samples(self, number: int) -> int | None:
+        """Return how many samples of a fold an evaluation trains with, None for all of them."""
+        if self._resource is None or self._resource.fidelity.name != N_SAMPLES:
+            return None
+        return int(self._asked[number][1].fidelity or 0)
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return what cv_results_ says of the evaluations besides parameters and scores."""
+        if self._resource is None:
+            return {}
+        return {
+            "candidate": [trial.number for _, trial in self._asked],
+            "n_resources": [trial.fidelity for _, trial in self._asked],
+        }
 
     def tell(self, number: int, results: list[Result]) -> None:
-        """Record a candidate's folds; without a finite mean score it has failed.
+        """Record an evaluation's folds; without a finite mean score it has failed.
 
         The spread between folds is not told as the score's error: the folds are the same for all
         candidates, so that most of it is common to them and does not blur their order.
@@ -97,7 +162,8 @@ class Candidates:
         else:
             optimizer.tell(trial, status="failed", reason="no finite score")
         if self._verbose > 0:
-            print(f"candidate {number + 1} of {self.n_iter}: score {score:.6g}, {self.params[number]}")
+            of = f" of {self.n_iter}" if self._resource is None else ""
+            print(f"candidate {number + 1}{of}: score {score:.6g}, {self.params[number]}")
 
     def all_results(self) -> list[Result]:
         """Return the results of all folds of all candidates, by candidate."""
@@ -115,7 +181,7 @@ class Candidates:
 
     def _warn_of_the_end(self) -> None:
         warnings.warn(
-            f"The search spaces hold {len(self.params)} candidates, fewer than n_iter={self.n_iter}; "
+            f"The search spaces hold {self._n_candidates} candidates, fewer than n_iter={self.n_iter}; "
             "all of them were tried.",
             UserWarning,
             stacklevel=2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,9 +18,10 @@ from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params
 
+from smbo.fidelity import Asha, Fidelity, Hyperband, Stopping
 from smbo.propose import Recipe
 from smbo.search_cv.callbacks import root_context, search_context
-from smbo.search_cv.candidates import Candidates
+from smbo.search_cv.candidates import N_SAMPLES, Candidates, Resource
 from smbo.search_cv.fits import Work, opened, run_on_dask, run_on_joblib
 from smbo.space import Space
 
@@ -46,13 +47,22 @@ class BayesSearchCV(BaseSearchCV):
             so that no slot waits for a slow fold; which scores are known by then, and so the
             candidates, depend on who finishes first.
         random_state: seed of the proposals.
+        resource: what a candidate gets more of while it does well: the name of a parameter of the
+            estimator, such as "n_estimators" or "mlp__max_iter", or "n_samples" of each training
+            set.  None evaluates every candidate once, in full.
+        min_resources, max_resources: the least of it that tells anything, and all; for "n_samples"
+            by default a 27th part of the smallest training set (two for each class at
+            least), and the whole of it.
+        stopping: who gets more: "asha", "hyperband", or Asha(...), Hyperband(...).
         scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as for
             RandomizedSearchCV.  A candidate without a finite mean score is told as failed, and the
             search stays away from where it lies.
 
     Attributes:
         optimizers_: one for each search space, with every trial.
-        cv_results_, best_params_ and the others: as for RandomizedSearchCV.
+        cv_results_, best_params_ and the others: as for RandomizedSearchCV.  With a resource a row
+            is one evaluation of a candidate, ``candidate`` and ``n_resources`` say which, and the
+            best is the best of those with all of it.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -63,6 +73,10 @@ class BayesSearchCV(BaseSearchCV):
         "objective": [str, None],
         "client": "no_validation",
         "random_state": ["random_state"],
+        "resource": [str, None],
+        "min_resources": [Interval(Real, 0, None, closed="neither"), None],
+        "max_resources": [Interval(Real, 0, None, closed="neither"), None],
+        "stopping": [str, Asha, Hyperband],
     }
 
     def __init__(
@@ -81,6 +95,10 @@ class BayesSearchCV(BaseSearchCV):
         verbose: int = 0,
         pre_dispatch: Any = "2*n_jobs",
         random_state: Any = None,
+        resource: str | None = None,
+        min_resources: float | None = None,
+        max_resources: float | None = None,
+        stopping: str | Stopping = "asha",
         error_score: Any = np.nan,
         return_train_score: bool = False,
     ) -> None:
@@ -90,6 +108,10 @@ class BayesSearchCV(BaseSearchCV):
         self.objective = objective
         self.client = client
         self.random_state = random_state
+        self.resource = resource
+        self.min_resources = min_resources
+        self.max_resources = max_resources
+        self.stopping = stopping
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -157,10 +179,18 @@ class BayesSearchCV(BaseSearchCV):
         if metric is None and isinstance(self.refit, str):
             metric = self.refit
         candidates = Candidates(
-            self.search_spaces, self.recipe, self.random_state, self.n_iter, metric, self.verbose
+            self.search_spaces,
+            self.recipe,
+            self.random_state,
+            self.n_iter,
+            metric,
+            self.verbose,
+            self._resource(work),
         )
         self.optimizers_ = candidates.optimizers
-        inner = search_context(context, self, self.n_iter * len(work.folds))
+        # who goes on with more of a resource is not known beforehand
+        n_fits = None if self.resource else self.n_iter * len(work.folds)
+        inner = search_context(context, self, n_fits)
         if self.client is None:
             run_on_joblib(self.n_jobs, self.pre_dispatch, candidates, work, self, inner)
         else:
@@ -168,6 +198,25 @@ class BayesSearchCV(BaseSearchCV):
                 run_on_dask(client, candidates, work, self, inner)
         inner.call_on_fit_task_end(estimator=self)
         return candidates
+
+    def _resource(self, work: Work) -> Resource | None:
+        """Return what candidates get more of while they do well, None if nothing."""
+        if self.resource is None:
+            return None
+        least, most = self.min_resources, self.max_resources
+        if self.resource == N_SAMPLES:
+            whole = min(len(train) for train, _ in work.folds)
+            most = whole if most is None else min(most, whole)
+            n_classes = len(np.unique(work.y)) if is_classifier(self.estimator) else 1
+            least = max(2 * n_classes, most // 27) if least is None else least
+        elif self.resource not in self.estimator.get_params():
+            raise ValueError(
+                f"resource={self.resource!r} is neither 'n_samples' nor a parameter of {self.estimator!r}"
+            )
+        if least is None or most is None:
+            raise ValueError(f"resource={self.resource!r}: give min_resources and max_resources too")
+        is_whole = float(least).is_integer() and float(most).is_integer()
+        return Resource(Fidelity(float(least), float(most), is_whole, self.resource), self.stopping)
 
     def _check_objective(self, scorers: Any) -> None:
         """Refuse an objective that no scorer measures, where that can be known before a fit."""
@@ -207,16 +256,26 @@ class BayesSearchCV(BaseSearchCV):
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(out, self.error_score)
-        return self._format_results(candidates.params, self.n_splits_, out), out[0]["test_scores"]
+        more = {name: np.asarray(column) for name, column in candidates.columns().items()}
+        results = self._format_results(candidates.params, self.n_splits_, out, more)
+        return results, out[0]["test_scores"]
 
     def _choose(self, results: dict[str, Any], refit_metric: str) -> None:
         """Set best_index_, best_params_ and best_score_, where they are defined."""
         if not self.refit and self.multimetric_:
             return
-        self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
+        self.best_index_ = self._best_index(results, refit_metric)
         if not callable(self.refit):
             self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
         self.best_params_ = results["params"][self.best_index_]
+
+    def _best_index(self, results: dict[str, Any], refit_metric: str) -> int:
+        """Return the row of the best candidate: with a resource, of those that had all of it."""
+        if self.resource is None or callable(self.refit):
+            return int(self._select_best_index(self.refit, refit_metric, results))
+        whole = np.flatnonzero(results["n_resources"] == results["n_resources"].max())
+        scores = results[f"mean_test_{refit_metric}"][whole]
+        return int(whole[0 if np.isnan(scores).all() else np.nanargmax(scores)])
 
     def _refit(self, work: Work, context: Any, told: dict[str, Any]) -> None:
         """Fit the best candidate on all of the data."""

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import numpy as np
 from joblib import effective_n_jobs
 from sklearn import config_context, get_config
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.utils.parallel import Parallel, delayed
@@ -39,9 +40,11 @@ class Work:
     folds: list[tuple[Any, Any]]
     settings: dict[str, Any]
 
-    def fit(self, params: dict[str, Any], fold: int, **more: Any) -> Result:
-        """Return the scores of one candidate on one fold."""
+    def fit(self, params: dict[str, Any], fold: int, n_samples: int | None = None, **more: Any) -> Result:
+        """Return the scores of one candidate on one fold, trained with so many of its samples."""
         train, test = self.folds[fold]
+        if n_samples is not None:
+            train = np.asarray(train)[self._order(train, fold)[:n_samples]]
         return _fit_and_score(
             clone(self.estimator),
             self.X,
@@ -53,6 +56,22 @@ class Work:
             **self.settings,
             **more,
         )
+
+    def _order(self, train: Any, fold: int) -> Any:
+        """Return the order in which the samples of a training set come in, as far as they are wanted.
+
+        Always the same, so that more samples are the fewer ones and others; of a classifier's every
+        class has its share from the start on.
+        """
+        order = np.random.default_rng(fold).permutation(len(train))
+        if not is_classifier(self.estimator):
+            return order
+        _, labels = np.unique(np.asarray(self.y)[np.asarray(train)[order]], return_inverse=True)
+        place = np.empty(len(order))
+        for label in range(labels.max() + 1):
+            rows = np.flatnonzero(labels == label)
+            place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+        return order[np.argsort(place, kind="stable")]
 
     def lost(self, fold: int, reason: str) -> Result:
         """Return the result of a fit that took its workers with it: failed, as if it had raised."""
@@ -82,7 +101,11 @@ def run_on_joblib(
         while numbers := candidates.propose(width):
             tasks = [(number, fold) for number in numbers for fold in range(n_folds)]
             extras: list[dict[str, Any]] = [
-                {"candidate_progress": (number, candidates.n_iter)} for number, _ in tasks
+                {
+                    "candidate_progress": (number, candidates.n_iter),
+                    "n_samples": candidates.n_samples(number),
+                }
+                for number, _ in tasks
             ]
             if not isinstance(context, Silence):
                 # made before the parallel loop: making one changes what is being sent
@@ -113,7 +136,7 @@ def run_on_dask(client: Any, candidates: Candidates, work: Work, search: Any, co
                 if not waiting:
                     break
                 number, fold = waiting.popleft()
-                handed.submit(number, fold, candidates.params[number])
+                handed.submit(number, fold, candidates.params[number], candidates.n_samples(number))
             if not handed:
                 return
             number, fold, result = handed.take()
@@ -138,6 +161,7 @@ class _Fit:
     number: int
     fold: int
     params: dict[str, Any]
+    n_samples: int | None = None
     is_suspect: bool = False
 
 
@@ -176,9 +200,9 @@ class _Handed:
         """Whether suspects are to be run, beside whom nothing else may be."""
         return bool(self._suspects) or any(fit.is_suspect for fit in self._running.values())
 
-    def submit(self, number: int, fold: int, params: dict[str, Any]) -> None:
+    def submit(self, number: int, fold: int, params: dict[str, Any], n_samples: int | None) -> None:
         """Hand out a fit."""
-        self._submit(_Fit(number, fold, params))
+        self._submit(_Fit(number, fold, params, n_samples))
 
     def take(self) -> tuple[int, int, Result]:
         """Wait for a fit and return the candidate's number, the fold and the result."""
@@ -226,6 +250,7 @@ class _Handed:
             self._shared,
             fit.params,
             fit.fold,
+            fit.n_samples,
             self._config,
             key=f"{self._name}-{fit.number}-{fit.fold}-{uuid.uuid4().hex[:8]}",
             pure=False,
@@ -238,10 +263,12 @@ def _same(work: Work) -> Work:
     return work
 
 
-def _fit_on_worker(work: Work, params: dict[str, Any], fold: int, config: dict[str, Any]) -> Result:
+def _fit_on_worker(
+    work: Work, params: dict[str, Any], fold: int, n_samples: int | None, config: dict[str, Any]
+) -> Result:
     """Run one fit with the driver's scikit-learn configuration."""
     with config_context(**config):
-        return work.fit(params, fold)
+        return work.fit(params, fold, n_samples)
 
 
 def _note(search: Any, context: Any, work: Work) -> None:

@@ -60,6 +60,15 @@ def report(connection: Connection, study: int, number: int, token: int, step: fl
     return attempt.outcome is None
 
 
+def note_reports(
+    connection: Connection, study: int, number: int, token: int, values: Sequence[tuple[float, float]]
+) -> None:
+    """Write intermediate values (step, value) of one attempt down in one go; see ``report``."""
+    for step, value in values:
+        if math.isfinite(step):  # any other came from an objective that nobody can ask to mend it now
+            report(connection, study, number, token, step, value)
+
+
 def reports(connection: Connection, study: int, cursor: int, number: int | None) -> list[ReportRecord]:
     """Return the reports after a sequence number in their order; of one trial, or of all."""
     query = select(schema.report).where(_REPORT.study == study, _REPORT.seq > cursor).order_by(_REPORT.seq)

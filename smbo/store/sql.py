@@ -193,6 +193,12 @@ class SqlStore:
         """Write an intermediate value down; return whether its attempt is to go on."""
         return self._write(lambda at: rungs.report(at, study, number, token, step, value))
 
+    def note_reports(
+        self, study: int, number: int, token: int, values: Sequence[tuple[float, float]]
+    ) -> None:
+        """Write several intermediate values of an attempt down."""
+        self._write(lambda at: rungs.note_reports(at, study, number, token, values))
+
     def reports(self, study: int, cursor: int = 0, *, number: int | None = None) -> list[ReportRecord]:
         """Return the reports after a sequence number, in their order."""
         return self._read(lambda at: rungs.reports(at, study, cursor, number))

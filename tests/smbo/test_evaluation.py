@@ -31,9 +31,13 @@ from smbo.problem import Outcome
 class FakeBench:
     folder: Path = Path("/nowhere")
     reports: list = field(default_factory=list)
+    most_reports: int = 1_000
 
     def report(self, step, value):
         self.reports.append((step, value))
+
+    def is_asked_to_stop(self):
+        return len(self.reports) >= self.most_reports
 
 
 class Scaled:
@@ -200,3 +204,27 @@ def test_a_mistake_inside_a_constructor_is_not_blamed_on_the_settings():
 
 def test_the_objectives_of_this_distribution_are_installed():
     assert {"pythia-ee", "command", "python"} <= installed_objectives().keys()
+
+
+def reporting(params, context):
+    for step in range(5):
+        context.report(step, 10.0 - step)
+    return 1.0
+
+
+def looking(params, context):
+    context.report(0, 7.0) if params["x"] else None
+    return 1.0 if context.should_stop() else 2.0
+
+
+def test_an_evaluation_that_was_enough_ends_at_its_report_with_the_last_value():
+    payload = payload_of({"x": 1.0}, seed=7, fidelity=None)
+    found = Evaluator(reporting)(payload, FakeBench(most_reports=3))
+    assert (found["pruned"], found["value"]) == (True, 8.0)
+    assert "pruned" not in Evaluator(reporting)(payload, FakeBench())
+
+
+def test_an_objective_that_looked_and_returned_counts_as_ended_early():
+    payload = payload_of({"x": 0.0}, seed=7, fidelity=None)
+    assert Evaluator(looking)(payload, FakeBench(most_reports=0))["pruned"]
+    assert Evaluator(looking)(payload, FakeBench())["value"] == 2.0

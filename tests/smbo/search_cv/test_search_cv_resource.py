@@ -1,0 +1,124 @@
+"""The search estimator with a resource: candidates that do well get more of it."""
+
+import numpy as np
+import pytest
+from distributed import Client
+from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+from smbo import BayesSearchCV
+from smbo.fidelity import Hyperband
+from smbo.search_cv.fits import Work
+
+X, Y = make_classification(n_samples=120, n_features=6, random_state=1)
+TREES = {"max_depth": (1, 6), "max_features": (1, 6)}
+
+
+def forest_search(**more):
+    settings = {"resource": "n_estimators", "min_resources": 1, "max_resources": 9, **more}
+    return BayesSearchCV(
+        RandomForestClassifier(random_state=0),
+        TREES,
+        n_iter=9,
+        recipe="random",
+        cv=2,
+        random_state=1,
+        **settings,
+    )
+
+
+@pytest.fixture(scope="module")
+def client():
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
+        yield client
+
+
+def check(search, n_candidates=9):
+    """What holds of every search with a resource that was fitted."""
+    results = search.cv_results_
+    per_level = {level: set(results["candidate"][results["n_resources"] == level]) for level in (1, 3, 9)}
+    assert len(per_level[1] | per_level[3] | per_level[9]) == n_candidates
+    assert 1 <= len(per_level[9]) < n_candidates
+    whole = results["n_resources"] == 9
+    assert search.best_score_ == np.max(results["mean_test_score"][whole])
+    assert whole[search.best_index_]
+    return per_level
+
+
+def test_a_parameter_of_the_estimator_can_be_the_resource():
+    search = forest_search().fit(X, Y)
+    levels = check(search)
+    assert len(levels[1]) == 9 > len(levels[3]) >= 3
+    assert search.best_params_["n_estimators"] == 9
+    assert len(search.best_estimator_.estimators_) == 9
+
+
+def test_samples_can_be_the_resource():
+    search = BayesSearchCV(
+        LogisticRegression(),
+        {"C": (0.001, 100.0)},
+        n_iter=6,
+        recipe="random",
+        cv=3,
+        random_state=0,
+        resource="n_samples",
+    ).fit(X, Y)
+    levels = sorted(set(search.cv_results_["n_resources"]))
+    assert levels[0] == 4  # two of each class
+    assert levels[-1] == 80
+    assert set(search.best_params_) == {"C"}
+
+
+def test_fewer_samples_are_part_of_more():
+    seen = []
+
+    class Spy(LogisticRegression):
+        def fit(self, X, y):
+            seen.append({row.tobytes() for row in X})
+            return super().fit(X, y)
+
+    folds = [(np.arange(80), np.arange(80, 120))]
+    settings = {
+        "scorer": lambda estimator, X, y: 0.0,
+        "fit_params": {},
+        "score_params": {},
+        "error_score": "raise",
+        "verbose": 0,
+    }
+    work = Work(Spy(), X, Y, folds, settings)
+    for n_samples in (10, 30, None):
+        work.fit({}, 0, n_samples)
+    assert [len(each) for each in seen] == [10, 30, 80]
+    assert seen[0] < seen[1] < seen[2]
+
+
+def test_every_class_has_its_share_of_few_samples():
+    labels = np.repeat([0, 1, 2], [50, 20, 10])
+    work = Work(LogisticRegression(), None, labels, [], {})
+    order = work._order(np.arange(80), 0)
+    assert np.bincount(labels[order[:8]]).tolist() == [5, 2, 1]
+    assert sorted(order) == list(range(80))
+
+
+@pytest.mark.parametrize("stopping", ["asha", Hyperband(3)], ids=str)
+def test_a_search_with_a_resource_runs_on_a_dask_client(client, stopping):
+    search = forest_search(client=client, stopping=stopping).fit(X, Y)
+    check(search)
+    assert search.predict(X).shape == Y.shape
+
+
+def test_the_rows_of_a_candidate_climb():
+    results = forest_search().fit(X, Y).cv_results_
+    for candidate in set(results["candidate"]):
+        levels = results["n_resources"][results["candidate"] == candidate]
+        assert (np.diff(levels) > 0).all()
+
+
+def test_a_resource_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="neither 'n_samples' nor a parameter"):
+        forest_search(resource="n_trees").fit(X, Y)
+    with pytest.raises(ValueError, match="give min_resources and max_resources"):
+        forest_search(min_resources=None).fit(X, Y)
+    with pytest.raises(ValueError, match="stopping"):
+        forest_search(stopping="halving").fit(X, Y)
