@@ -29,6 +29,7 @@ from scheduler.runner import Isolation, Receipt, Runner, packed
 
 _CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
 _SCAN_SECONDS = 0.5  # between looks at what no future tells of
+_SCAN_REST = 10  # times as long as a look took: thousands of jobs on a shared disk take seconds
 _MOST_QUEUED = 10_000  # an adaptive cluster without a maximum has an infinite one
 _START_SECONDS = 0.1  # between looks for the first worker
 _LONGEST_BACK_OFF_SECONDS = 60.0
@@ -173,8 +174,8 @@ class DaskExecutor:
         while True:
             now = self._clock()
             if now >= self._next_scan:
-                self._next_scan = now + _SCAN_SECONDS
                 self._scan()
+                self._next_scan = now + max(_SCAN_SECONDS, _SCAN_REST * (self._clock() - now))
             wait = 0.0 if self._ready else max(0.0, min(until, self._next_scan) - now)
             self._wait(wait)
             if self._ready or self._clock() >= until:
