@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -151,7 +152,11 @@ class Source(Protocol):
         ...
 
     def record(self, outcome: JobOutcome) -> None:
-        """Take an outcome down for good."""
+        """Take an outcome down: for good, once the block of ``together`` around it has ended well."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a block whose outcomes are taken down at its end, all or none."""
         ...
 
     def orphans(self) -> Sequence[Job]:

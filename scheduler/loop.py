@@ -171,8 +171,13 @@ class _Run:
         return end
 
     def _record_all(self) -> None:
+        if not self._unrecorded:
+            return
+        with self._source.together():
+            for outcome in self._unrecorded:
+                self._source.record(outcome)
         while self._unrecorded:
-            self._record(self._unrecorded[0])
+            self._settle(self._unrecorded[0])
             self._unrecorded.popleft()
 
     def _advance(self) -> RunEnd | None:
@@ -224,8 +229,7 @@ class _Run:
                 self._executor.cancel(job)
                 self._cancelled.add(key)
 
-    def _record(self, outcome: JobOutcome) -> None:
-        self._source.record(outcome)
+    def _settle(self, outcome: JobOutcome) -> None:
         self._executor.settle(outcome)
         self._flight.pop(outcome.job.key, None)
         self._endings[outcome.ending] = self._endings.get(outcome.ending, 0) + 1

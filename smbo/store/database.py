@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ class Database:
         parsed = parse_url(url)
         self.shown = parsed.render_as_string(hide_password=True)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._joint = threading.local()  # the transaction that this thread is in, if it is in one
         self._engine = connect_sqlite(url, create=create) if self.is_sqlite else postgres.connect(parsed)
 
     def close(self) -> None:
@@ -67,6 +69,9 @@ class Database:
                 unanswered may have happened; returns what ``work`` did, None if nothing.
             is_patient: whether to try again for a while if the server is away.
         """
+        joint = getattr(self._joint, "connection", None)
+        if joint is not None:
+            return work(joint)
         call = secrets.token_hex(8)  # in the events that ``work`` notes
 
         def attempt(is_repeated: bool) -> T:
@@ -79,6 +84,32 @@ class Database:
 
         return self._repeat(attempt, is_patient=is_patient)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make all that this thread writes within the block one transaction.
+
+        It is committed, once, when the block ends well; else nothing of it counts.  It is not tried
+        again here: the caller repeats the whole block, whose calls must be harmless to repeat.
+
+        Raises:
+            StoreUnavailable: the disk is full or the server away, perhaps in the COMMIT.
+        """
+        try:
+            with self._begun(secrets.token_hex(8)) as connection:
+                self._joint.connection = connection
+                try:
+                    yield
+                finally:
+                    self._joint.connection = None
+        except _errors() as error:
+            raise self._in_our_words(error) from error
+
+    def _in_our_words(self, error: BaseException) -> StoreError:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        is_passing = is_temporary(original) if self.is_sqlite else postgres.is_passing(original)
+        kind = StoreUnavailable if is_passing else StoreError
+        return kind(f"store {self.shown}: {_without_details(original)}")
+
     def _repeat(self, attempt: Callable[[bool], T], *, is_patient: bool = True) -> T:
         deadline = time.monotonic() + (RETRY_SECONDS if is_patient and not self.is_sqlite else 0.0)
         pause, is_repeated = _FIRST_PAUSE_SECONDS, False
@@ -86,11 +117,9 @@ class Database:
             try:
                 return attempt(is_repeated)
             except _errors() as error:
-                original = error.orig if isinstance(error, DBAPIError) else error
-                is_passing = is_temporary(original) if self.is_sqlite else postgres.is_passing(original)
-                if not is_passing or time.monotonic() > deadline:
-                    kind = StoreUnavailable if is_passing else StoreError
-                    raise kind(f"store {self.shown}: {_without_details(original)}") from error
+                told = self._in_our_words(error)
+                if not isinstance(told, StoreUnavailable) or time.monotonic() > deadline:
+                    raise told from error
             time.sleep(pause)
             pause, is_repeated = min(2 * pause, _LONGEST_PAUSE_SECONDS), True
 

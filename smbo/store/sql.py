@@ -46,6 +46,7 @@ class SqlStore:
         self.url = url
         self._database = Database(url, create=create)
         self._write, self._read = self._database.write, self._database.read
+        self.together = self._database.together
         try:
             self._write(schema.prepare, is_patient=False)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -207,6 +208,8 @@ def test_the_loop_runs_any_number_of_jobs(executor):
 
         def prepare(self):
             return False
+
+        together = contextlib.nullcontext
 
     source = Source()
     assert run(source, executor).end is RunEnd.FINISHED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections import deque
 
@@ -86,6 +87,8 @@ class CountingSource:
 
     def prepare(self):
         return False
+
+    together = contextlib.nullcontext
 
 
 @pytest.fixture

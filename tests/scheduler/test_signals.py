@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -84,6 +85,8 @@ class Endless:
 
     def prepare(self):
         return False
+
+    together = contextlib.nullcontext
 
 
 def drive(spool, seconds, processes, signals):
