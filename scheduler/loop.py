@@ -74,6 +74,11 @@ def no_trouble() -> None:
     """Return None: nothing is known to be in the way."""
 
 
+def none_spare(_n_slots: int) -> int:
+    """Return 0: no job is sent before there is a slot for it."""
+    return 0
+
+
 def tell_nobody(_progress: Progress) -> None:
     """Drop a progress report."""
 
@@ -87,10 +92,12 @@ def run(
     on_progress: Callable[[Progress], None] = tell_nobody,
     poll_seconds: float = 0.5,
     trouble: Callable[[], str | None] = no_trouble,
+    spare: Callable[[int], int] = none_spare,
 ) -> Summary:
     """Run jobs until the source is finished or a stop is asked for.
 
-    Never more jobs are in flight than there are slots.  Each outcome is recorded with the source,
+    Never more jobs are in flight than there are slots (and a few to spare, where that is asked
+    for).  Each outcome is recorded with the source,
     and the executor is told so, as soon as it is there, and a new job takes the slot.  Jobs whose
     driver is gone are taken over, whenever the source comes to know of them.  While the source is
     unavailable, or a disk is full, the run says so in its progress and goes on trying.
@@ -102,11 +109,13 @@ def run(
         on_progress: called when something changed.
         poll_seconds: longest wait before ``stop`` is asked again.
         trouble: asked again and again what stands in the way of those who evaluate, in words.
+        spare: how many jobs to send beyond so many slots, so that a worker need not wait for its
+            next one.
 
     Raises:
         Whatever the source raises but Unavailable.  The executor is left open.
     """
-    return _Run(source, executor, clock, stop, on_progress, poll_seconds, trouble).run()
+    return _Run(source, executor, clock, stop, on_progress, poll_seconds, trouble, spare).run()
 
 
 class _Run:
@@ -121,6 +130,7 @@ class _Run:
         on_progress: Callable[[Progress], None],
         poll_seconds: float,
         ask_trouble: Callable[[], str | None],
+        spare: Callable[[int], int],
     ) -> None:
         self._source = source
         self._executor = executor
@@ -129,6 +139,8 @@ class _Run:
         self._on_progress = on_progress
         self._poll_seconds = poll_seconds
         self._ask_trouble = ask_trouble
+        self._spare = spare
+        self._places = 0  # slots, and those to spare
         self._began = clock()
         self._flight: dict[str, Job] = {}
         self._unrecorded: deque[JobOutcome] = deque()
@@ -199,7 +211,7 @@ class _Run:
 
     def _patience_seconds(self) -> float:
         """Return how long to wait for an outcome: not long while a free slot waits for a job."""
-        is_soon = self._is_preparing and self._capacity > len(self._flight)
+        is_soon = self._is_preparing and self._places > len(self._flight)
         return min(self._poll_seconds, _SOON_SECONDS) if is_soon else self._poll_seconds
 
     def _adopt(self, jobs: Sequence[Job]) -> None:
@@ -210,7 +222,8 @@ class _Run:
 
     def _start_jobs(self) -> None:
         self._capacity = self._executor.capacity()
-        free = self._capacity - len(self._flight)
+        self._places = self._capacity + self._spare(self._capacity)
+        free = self._places - len(self._flight)
         # the source gives fewer where each is thought out: the first free slot should not have to
         # wait for the last one's job
         while free > 0 and not self._source.is_finished():

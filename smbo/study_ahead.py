@@ -135,7 +135,6 @@ class Ahead:
         self._asked_for = 0
         self._asked_at = 0.0
         self._thinking_seconds: float | None = None
-        self._evaluation_seconds: float | None = None
         self._is_valid = True
         self._is_space_small = False
 
@@ -149,13 +148,9 @@ class Ahead:
         """How many points are ready."""
         return len(self._left())
 
-    def note_evaluation(self, seconds: float) -> None:
-        """Hear how long an evaluation took."""
-        self._evaluation_seconds = _mean(self._evaluation_seconds, seconds)
-
-    def n_wanted(self, n_slots: int) -> int:
+    def n_wanted(self, n_slots: int, evaluation_seconds: float | None) -> int:
         """Return how many points to have ready while all slots are busy."""
-        return n_ahead(n_slots, self._thinking_seconds, self._evaluation_seconds)
+        return n_ahead(n_slots, self._thinking_seconds, evaluation_seconds)
 
     def think(self, n: int) -> None:
         """Have points thought out, so that n are ready, unless some are being thought out."""
@@ -187,7 +182,7 @@ class Ahead:
             return
         if answer is None:
             return
-        self._thinking_seconds = _mean(self._thinking_seconds, self._clock() - self._asked_at)
+        self._thinking_seconds = running_mean(self._thinking_seconds, self._clock() - self._asked_at)
         if self._is_valid:
             self._batches.append(_Batch(answer[0]))
 
@@ -217,7 +212,8 @@ class Ahead:
         return tuple(point for batch in self._batches for point in batch.left)
 
 
-def _mean(before: float | None, latest: float) -> float:
+def running_mean(before: float | None, latest: float) -> float:
+    """Return a mean that forgets: of durations, the latest of which say most."""
     return latest if before is None else (1 - _MEMORY) * before + _MEMORY * latest
 
 

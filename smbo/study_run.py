@@ -15,7 +15,7 @@ from scheduler.aside import Aside
 from scheduler.executors import SerialExecutor
 from scheduler.jobs import Ending, Executor, Limits, Target
 from scheduler.lease import DEFAULT_LEASE_SECONDS
-from scheduler.loop import Progress, RunEnd, Stop, never, run, tell_nobody
+from scheduler.loop import Progress, RunEnd, Stop, never, none_spare, run, tell_nobody
 from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
 from smbo.errors import StoreError, StoreUnavailable
@@ -96,6 +96,7 @@ def run_study(
             stop=stop or never,
             on_progress=on_progress or tell_nobody,
             trouble=outbox.trouble,
+            spare=source.n_spare if getattr(place, "runs_elsewhere", False) else none_spare,
         )
     finally:
         # on a full disk: a few seconds less on the study's account

@@ -27,7 +27,7 @@ from smbo.recipe import Recipe
 from smbo.store.budget import Budget, Spent, exhausted
 from smbo.store.records import LOST, AttemptOutcome, Place, StaleProposal
 from smbo.store.sql import SqlStore
-from smbo.study_ahead import Ahead, thinks_long
+from smbo.study_ahead import Ahead, running_mean, thinks_long
 from smbo.study_crew import Crew
 from smbo.study_proposals import Proposed
 from smbo.study_reports import Reporter
@@ -45,6 +45,10 @@ _MOST_LOST_IN_A_ROW = 3
 
 _LOOK_SECONDS = 1.0  # between looks for drivers that are gone, and for outcomes that came late
 _MOST_AT_ONCE = 64  # trials in one ask
+
+# Where an evaluation takes less than this, an eighth more jobs are sent than there are slots.
+_SHORT_SECONDS = 10.0
+_SPARE_PART = 1 / 8
 
 
 class Why(StrEnum):
@@ -153,6 +157,7 @@ class StudySource:
         self._given: dict[int, Trial] = {}  # what this run started or took over, by token
         self._flying: set[int] = set()  # those of them that have not ended
         self._n_slots = 0
+        self._evaluation_seconds: float | None = None
         self._was_stopped = False
         self._next_look = -math.inf
         self._lost_in_a_row = 0
@@ -248,10 +253,23 @@ class StudySource:
             self._ahead.look()
         except SpaceExhausted:
             self._is_space_used_up = True
-        wanted = self._ahead.n_wanted(self._n_slots)
+        wanted = self._ahead.n_wanted(self._n_slots, self._evaluation_seconds)
         if wanted > self._ahead.n_ready and self._why_over() is None:
             self._ahead.think(min(wanted, self._room()))
         return self._ahead.is_thinking
+
+    def n_spare(self, n_slots: int) -> int:
+        """Return how many jobs to send beyond the slots: a few while evaluations are short.
+
+        Then the way from a result to the next evaluation, some tenths of a second, would be idle
+        time worth counting.  A trial that waits does not know of what ends meanwhile, so none do
+        where evaluations are long; and none where they need resources, for Dask would count such a
+        trial among those that a dying worker may have been killed by.
+        """
+        seconds = self._evaluation_seconds
+        if n_slots < 2 or self._resources or seconds is None or seconds > _SHORT_SECONDS:
+            return 0
+        return math.ceil(_SPARE_PART * n_slots)
 
     # --- what the shell around it asks for
 
@@ -367,8 +385,10 @@ class StudySource:
     def _note(self, outcome: JobOutcome) -> None:
         """Keep count of what is in flight, and of how long evaluations take."""
         self._flying.discard(outcome.job.token)
-        if self._ahead is not None and outcome.started is not None and outcome.ended is not None:
-            self._ahead.note_evaluation(outcome.ended - outcome.started)
+        if outcome.started is None or outcome.ended is None:
+            return
+        seconds = max(0.0, outcome.ended - outcome.started)
+        self._evaluation_seconds = running_mean(self._evaluation_seconds, seconds)
 
     def _has_old(self) -> bool:
         """Return whether a trial waits to be run again, or goes on to a higher fidelity."""

@@ -312,3 +312,28 @@ def test_what_stands_in_the_way_of_the_workers_is_said(clock):
         trouble=lambda: "no space left on the disk of spool",
     )
     assert {progress.message for progress in seen} == {"no space left on the disk of spool"}
+
+
+def test_a_few_jobs_more_than_slots_are_in_flight_where_that_is_asked_for(clock):
+    executor = ScriptedExecutor(clock, capacities=(4,))
+    run(CountingSource(20), executor, clock=clock, spare=lambda n_slots: n_slots // 4)
+    assert executor.most_running == 5
+
+
+def test_outcomes_of_one_poll_are_taken_down_together_and_settled_afterwards(clock):
+    said = []
+
+    class Noting(CountingSource):
+        @contextlib.contextmanager
+        def together(self):
+            said.append("begin")
+            yield
+            said.append("end")
+
+        def record(self, outcome):
+            said.append(outcome.job.number)
+
+    executor = ScriptedExecutor(clock, script=[[0, 1]])
+    executor.settle = lambda outcome: said.append(f"settled {outcome.job.number}")
+    run(Noting(2), executor, clock=clock)
+    assert said == ["begin", 0, 1, "end", "settled 0", "settled 1"]

@@ -212,3 +212,35 @@ def test_runs_in_several_threads_share_a_study_and_evaluate_each_trial_once(tmp_
         assert Counter(evaluated) == Counter(trial.seed for trial in study.trials)
         assert len(study.store.attempts(study.id)) == 60
         assert all(driver.ended for driver in study.store.drivers(study.id))
+
+
+def test_a_few_more_jobs_than_slots_are_sent_while_evaluations_are_short(study, clock):
+    def after(seconds, **more):
+        source = source_of(study, clock, **more)
+        (job,) = source.next_jobs(1)
+        source.record(JobOutcome(job, Ending.OK, RESULT, started=0.0, ended=seconds))
+        return source
+
+    assert source_of(study, clock).n_spare(8) == 0  # nothing is known yet
+    assert [after(1.0).n_spare(n) for n in (1, 2, 8, 64)] == [0, 1, 1, 8]
+    assert after(3600.0).n_spare(64) == 0
+    assert after(1.0, resources={"GPU": 1}).n_spare(64) == 0
+
+
+def test_what_is_written_together_counts_as_a_whole_or_not_at_all(study, clock):
+    source = source_of(study, clock)
+    jobs = source.next_jobs(2)
+    outcomes = [JobOutcome(job, Ending.OK, RESULT) for job in jobs]
+
+    def half():
+        with source.together():
+            source.record(outcomes[0])
+            raise RuntimeError("killed here")
+
+    with pytest.raises(RuntimeError, match="killed here"):
+        half()
+    assert [trial.state for trial in study.trials] == [TrialState.RUNNING] * 2
+    with source.together():
+        for outcome in outcomes:
+            source.record(outcome)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
