@@ -59,7 +59,7 @@ def select(
         taken = np.concatenate([evidence.points, evidence.failed, evidence.pending])
     if len(evidence) == 0:
         return _random(space, taken, n, rng)
-    posterior = with_fantasies(surrogate, surrogate.fit(evidence), evidence, evidence.pending)
+    posterior = believed(surrogate, evidence)
     batch = _Batch(surrogate, acquisition, space, posterior, evidence, taken)
     centres, effort = _centres(posterior, evidence), Effort.affordable(len(evidence))
     is_smooth = all(axis.levels is None for axis in space.axes)
@@ -140,20 +140,31 @@ def _one_more(find: Callable[..., Found], promising: Array) -> Found | None:
         return None
 
 
+def believed(surrogate: Surrogate, evidence: Evidence) -> Posterior:
+    """Return the posterior given also its own mean at points that failed and at pending ones.
+
+    Where an evaluation failed there is nothing left to learn of the value: the deviation goes away, and
+    the mean stays what the successes say.
+    """
+    unknown = np.concatenate([evidence.failed, evidence.pending])
+    bare = replace(evidence, failed=evidence.failed[:0], pending=evidence.pending[:0])
+    return with_fantasies(surrogate, surrogate.fit(evidence), bare, unknown)
+
+
 def with_fantasies(
     surrogate: Surrogate, posterior: Posterior, evidence: Evidence, points: Array
 ) -> Posterior:
     """Return the posterior given also its own mean at points (m, d).
 
     Args:
-        evidence: what the posterior was fitted to, with any points of earlier fantasies pending;
-            used where the posterior itself cannot be extended.
+        evidence: what the posterior was fitted to, with any points of earlier fantasies failed or
+            pending; used where the posterior itself cannot be extended.
     """
     if len(points) == 0:
         return posterior
     if isinstance(posterior, ExtendablePosterior):
         return posterior.fantasise(points)
-    known = np.concatenate([evidence.pending, points]) if points is not evidence.pending else points
+    known = np.concatenate([evidence.failed, evidence.pending, points])
     means, _ = posterior.moments(known)
     return surrogate.fit(_with_values(evidence, known, means))
 

@@ -23,7 +23,7 @@ from smbo.recipe import Choice, Recipe, chosen
 from smbo.selection import select_points
 from smbo.space import Space
 from smbo.surrogates import Memory, Posterior, Selective, Surrogate, Trainable
-from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of
+from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, length_within
 
 __all__ = [
     "Model",
@@ -87,6 +87,7 @@ def propose(
         state = _region_state(problem.space, recipe, recipe.region, evidence, memory)
         carried["region"] = state.to_json()
         here = evidence_of(recipe.region, state, evidence)
+        state = replace(state, length=length_within(recipe.region, state, here))
     n_design = _n_from_design(problem.space, recipe, here, n)
     points, carried["design"] = _design_points(
         problem.space, recipe, evidence, memory.get("design"), n_design, rng
@@ -146,28 +147,16 @@ def recommend(
 
 
 def with_penalties(evidence: Evidence) -> Evidence:
-    """Return the evidence with failed and infeasible points made unattractive.
+    """Return the evidence with infeasible points no better than the worst feasible one.
 
-    A failed point gets the worst feasible value, an infeasible one at least that: the surrogate
-    learns to stay away, at a price that the user's own values set.
+    The surrogate learns to stay away, at a price that the user's own values set.  A failed point has no
+    value, good or bad: it counts for the probability of success alone.
     """
     feasible = evidence.feasible
-    if not feasible.any() or evidence.vectors is not None:
-        return evidence  # a surrogate of outputs has no use for made-up losses
+    if feasible.all() or not feasible.any():
+        return evidence
     worst = float(evidence.values[feasible].max())
-    values = np.where(feasible, evidence.values, np.maximum(evidence.values, worst))
-    n_failed = len(evidence.failed)
-    unknown = np.full(n_failed, np.nan)
-    after = int(evidence.numbers[-1]) + 1
-    return replace(
-        evidence,
-        numbers=np.concatenate([evidence.numbers, np.arange(after, after + n_failed)]),
-        points=np.concatenate([evidence.points, evidence.failed]),
-        values=np.concatenate([values, np.full(n_failed, worst)]),
-        variances=np.concatenate([evidence.variances, unknown]),
-        costs=np.concatenate([evidence.costs, unknown]),
-        feasible=np.concatenate([feasible, np.zeros(n_failed, dtype=np.bool_)]),
-    )
+    return replace(evidence, values=np.where(feasible, evidence.values, np.maximum(evidence.values, worst)))
 
 
 def _selected(

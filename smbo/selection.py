@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from smbo.acquisition import Acquisition, Portfolio, Seeded, ThompsonSampling
-from smbo.batch import select, with_fantasies
+from smbo.batch import believed, select
 from smbo.evidence import Array, Evidence
 from smbo.maximize import Effort, maximize
 from smbo.space import Space
@@ -70,7 +70,7 @@ def select_by_draws(
 
     Draws differ by themselves: pending points are kept out, and cost nothing beyond that.
     """
-    posterior = surrogate.fit(evidence)
+    posterior = believed(surrogate, replace(evidence, pending=evidence.pending[:0]))
     mean, _ = posterior.moments(evidence.points)
     centres = evidence.points[np.argsort(mean, kind="stable")[:_N_CENTRES]]
     found: list[Array] = []
@@ -93,7 +93,7 @@ def select_by_portfolio(
     taken: Array,
 ) -> tuple[Array, dict[str, Any]]:
     """Return n points, each nominated by a member drawn by its gains, and gains and nominees."""
-    posterior = with_fantasies(surrogate, surrogate.fit(evidence), evidence, evidence.pending)
+    posterior = believed(surrogate, evidence)
     gains = portfolio.gains(posterior, evidence, carried)
     shares = portfolio.shares(gains)
     nominees: list[Array] = []

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smbo.acquisition.ascent import ascend
 from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion
-from smbo.batch import with_fantasies
+from smbo.batch import believed, with_fantasies
 from smbo.errors import RecipeError, SpaceExhausted
 from smbo.evidence import Array, Axis, Evidence
 from smbo.maximize import Excluded
@@ -145,6 +145,20 @@ def evidence_of(rule: TrustRegion, state: RegionState, evidence: Evidence) -> Ev
     return evidence.rows(rows)
 
 
+def length_within(rule: TrustRegion, state: RegionState, evidence: Evidence) -> float:
+    """Return the edge of a region's box, given the rows of ``evidence_of``.
+
+    Where they are the nearest of many, the box is no wider than what they fill: a surrogate that was
+    given nothing from further away would take all of that for promising.
+    """
+    if len(evidence) < rule.most_rows:
+        return state.length
+    gaps = evidence.points - evidence.points[_lowest(evidence, np.arange(len(evidence)))]
+    # the edge of a cube over which points that are spread evenly scatter as widely
+    filled = float(np.sqrt(12.0 * np.mean(gaps**2)))
+    return float(np.clip(filled, rule.least_length, state.length))
+
+
 def _lowest(evidence: Evidence, rows: NDArray[np.intp]) -> int:
     values = evidence.values[rows]
     if evidence.feasible[rows].any():
@@ -206,7 +220,7 @@ def select_within(
         SpaceExhausted: no new point was found in the box, however wide.
         NumericalError: no posterior could be found.
     """
-    posterior = with_fantasies(surrogate, surrogate.fit(evidence), evidence, evidence.pending)
+    posterior = believed(surrogate, evidence)
     box = box_around(posterior, evidence, length)
     found: list[Array] = []
     while True:

@@ -76,7 +76,7 @@ class NoisyImprovement:
     """The criterion: see NoisyLogExpectedImprovement.
 
     Attributes:
-        posterior: latent, whose rows are the evaluated and the pending points.
+        posterior: latent, whose rows are the evaluated, the failed and the pending points.
         factor: of the function's covariance at these rows, without noise, (n, n).
         weights: of the rows in the mean of each draw, (n, k).
         incumbents: lowest value of each draw, (k,).
@@ -104,7 +104,9 @@ class NoisyImprovement:
         values = posterior.mean + prior + covariance @ update
         weights = linalg.solve_lower_transposed(factor, normals) + update
         usable = np.ones(len(values), dtype=np.bool_)
-        usable[: len(evidence)] = evidence.feasible if evidence.feasible.any() else True
+        n = len(evidence)
+        usable[:n] = evidence.feasible if evidence.feasible.any() else True
+        usable[n : n + len(evidence.failed)] = False  # nothing was found there
         return cls(posterior, factor, weights, values[usable].min(axis=0), Feasibility.of(evidence))
 
     def __call__(self, points: Array) -> Array:

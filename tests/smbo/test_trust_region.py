@@ -1,5 +1,7 @@
 """A trust region: its counters, its box, and what it proposes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from smbo.space import Space
 from smbo.surrogates import GP, Forest
 from smbo.surrogates.marginal import Hyperparameters
 from smbo.trials import Trial, TrialState
-from smbo.trust_region import RegionState, TrustRegion, advance, box_around, evidence_of
+from smbo.trust_region import RegionState, TrustRegion, advance, box_around, evidence_of, length_within
 
 AXES = tuple(Axis(f"x{i}", "continuous") for i in range(4))
 
@@ -201,3 +203,28 @@ def test_a_restart_begins_with_points_of_the_design():
 def test_settings_that_make_no_sense_are_refused(make):
     with pytest.raises(RecipeError):
         make()
+
+
+def test_a_box_is_no_wider_than_what_the_nearest_of_many_rows_fill():
+    rule = TrustRegion(most_rows=50)
+    evidence = evidence_with([1.0] * 400)
+    points = evidence.points.copy()
+    points[:300] = 0.3 + 0.05 * (points[:300] - 0.5)
+    values = ((points - 0.3) ** 2).sum(axis=1)
+    evidence = replace(evidence, points=points, values=values)
+    given = evidence_of(rule, RegionState(), evidence)
+    assert 0.5**7 <= length_within(rule, RegionState(), given) < 0.05
+    assert length_within(rule, RegionState(length=0.01), given) == 0.01
+    assert length_within(rule, RegionState(), given.rows(np.arange(49))) == 0.8
+    recipe = Recipe(GP(), region=rule)
+    space = Space({axis.name: (0.0, 1.0) for axis in AXES})
+    memory = {}
+    for number in range(400, 404):  # the best point is known already: what follows stays beside it
+        proposal = propose(Problem(space), recipe, evidence, memory, 1, np.random.default_rng(number))
+        memory, point = proposal.memory, proposal.points
+        assert np.abs(point - 0.3).max() < 0.1
+        evidence = replace(
+            evidence_with([1.0] * (number + 1)),
+            points=np.concatenate([evidence.points, point]),
+            values=np.concatenate([evidence.values, ((point - 0.3) ** 2).sum(axis=1)]),
+        )
