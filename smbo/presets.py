@@ -28,7 +28,7 @@ PRESETS = {
     "noisy": lambda: Recipe(Subset(GP()), NoisyLogExpectedImprovement()),
     "portfolio": lambda: Recipe(Subset(GP()), Portfolio()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
-    "forest": lambda: Recipe(surrogate=Subset(Forest(), n_rows=600)),
+    "forest": lambda: Recipe(surrogate=Subset(Forest(), n_rows=400)),
     "extra-trees": lambda: Recipe(surrogate=Subset(ExtraTrees())),
     "boosting": lambda: Recipe(surrogate=Subset(Boosting())),
     "random": lambda: Recipe(design="random"),

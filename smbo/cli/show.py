@@ -57,6 +57,8 @@ def _best_and_recommended(study: Study) -> list[str]:
         spread = "" if said.std != said.std else f" ± {said.std:.2g}"
         lines.append(f"recommended: {name} {said.mean:.6g}{spread} by the posterior (trial {said.number})")
         lines += _point(said.params) if said.number != best.number else ["  the same point"]
+        explained = study.explain()
+        lines += [f"model: {explained.short()}"] if explained.n_modelled else []
     return lines
 
 

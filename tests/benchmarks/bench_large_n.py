@@ -67,7 +67,9 @@ def main():
     parser.add_argument("--n", type=int, default=100_000)
     parser.add_argument("--d", type=int, default=20)
     parser.add_argument("--asks", type=int, default=4)
-    parser.add_argument("--recipes", nargs="*", default=["gp", "forest", "extra-trees", "auto"])
+    parser.add_argument(
+        "--recipes", nargs="*", default=["gp", "trust", "forest", "extra-trees", "boosting", "auto"]
+    )
     options = parser.parse_args()
     print("| recipe | n | d | first ask, s | later asks, s | tell, ms | peak MB | best proposed |")
     print("|---|---|---|---|---|---|---|---|")
