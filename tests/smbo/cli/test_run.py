@@ -157,6 +157,13 @@ def test_status_says_where_a_study_stands(folder):
     assert (said["state"], said["trials"]) == ("finished", {"complete": 4})
 
 
+def test_show_says_what_the_model_makes_of_the_evidence(folder):
+    folder.job("recipe: gp", "budget: {trials: 8}")
+    folder.smbo("run", "job.yaml")
+    (line,) = [line for line in folder.smbo("show", "toy").output.splitlines() if line.startswith("model:")]
+    assert "(GP); matters most: x; leave-one-out on 8 values" in line
+
+
 def test_show_puts_the_best_trial_first_and_keeps_its_point(folder):
     folder.job()
     folder.smbo("run", "job.yaml")
