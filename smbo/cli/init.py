@@ -35,7 +35,7 @@ space:
 recipe: auto                        # how to propose: auto, gp, forest, sobol, random
 seed: 1                             # the same seed repeats the study; leave it out for a fresh one
 budget: {{trials: 40}}                # also time: 2h, and failures: 10 (give up after so many)
-cluster: {{local: {{workers: 2}}}}      # or {{address: "tls://host:8786"}}, {{scheduler_file: path}}, serial
+cluster: {{local: {{workers: 2}}}}      # or slurm, htcondor, ssh, address, scheduler_file, serial
 # limits: {{time: 30min, memory: 4GB}}  # of one evaluation
 # retries: {{lost: 3}}                # run again when a worker was lost
 # resources: {{GPU: 1}}               # Dask worker resources that one evaluation occupies

@@ -145,7 +145,9 @@ class SimulatedExecutor:
         attempt = self._attempts.get(job.number, 0)
         self._attempts[job.number] = attempt + 1
         seconds, ending = self._durations.draw(np.random.default_rng([self._seed, job.number, attempt]))
-        now = self._last_submit = self._clock()
+        now = self._clock()
+        if attempt == 0:
+            self._last_submit = now
         known = now + seconds + (self._lease_seconds if ending is Ending.LOST else 0.0)
         self._busy.append((now, now + seconds))
         self._n_running += 1
@@ -195,9 +197,9 @@ class SimulatedExecutor:
         pass
 
     def account(self) -> Account:
-        """Return the worker time used, up to the last start: the end of a budget is nobody's fault."""
+        """Return the worker time used, up to the last new trial: the end of a budget is nobody's fault."""
         until = self._last_submit
-        busy = sum(min(end, until) - start for start, end in self._busy)
+        busy = sum(max(0.0, min(end, until) - start) for start, end in self._busy)
         dead = sum(max(0.0, min(end, until) - start) for start, end in self._dead)
         return Account(busy, self._n_workers * (until - self._began) - dead, len(self._busy))
 

@@ -229,3 +229,19 @@ def test_a_job_ends_its_life_early_enough_for_one_more_evaluation(read):
     job = read(BASE + "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 2h}}\n")
     assert job.cluster.plan().lifetime_seconds == 0.9 * 7200
     assert job.cluster.plan(evaluation_seconds=1800.0).lifetime_seconds == 7200 - 1800 - 60
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        "{slurm: {workers: {max: 4}, memory: 1GB, walltime: 1h, directives: [--qos=x], prologue: [a]}}",
+        "{htcondor: {workers: 4, memory: 1GB, directives: {requirements: x, n: 2, b: true}}}",
+        "{ssh: {hosts: [a, b], user: me, known_hosts: k}, insecure: true}",
+        "{address: 'tls://h:1', tls: {ca: a, cert: b, key: c}}",
+        "{local: {workers: 2, resources: {GPU: 1}}}",
+    ],
+)
+def test_a_cluster_is_kept_with_its_study_and_read_again(read, cluster):
+    job = read(BASE + f"cluster: {cluster}\n")
+    kept = job.model_dump(mode="json", exclude_none=True)
+    assert check_jobfile(Document("study a", kept)) == job
