@@ -280,7 +280,7 @@ class Study:
             # judged for good inside the transaction; here it saves a proposal that nobody could use
             budget = Budget.from_json(record.budget)
             if budget != Budget():
-                budgets.judge(self.name, budget, self._store.spent(record.id), n_new)
+                budgets.judge(self.name, budget, record.spent, n_new)
             proposed = propose_trials(self.problem, self.recipe, record, trials, n_new)
         levels = self._levels(record.next_number, n_new)
         return Asking(

@@ -14,6 +14,7 @@ import numpy as np
 
 from smbo.errors import StoreError
 from smbo.evidence import Array
+from smbo.store.budget import Spent
 from smbo.trials import LOST as LOST
 from smbo.trials import Trial, TrialState
 
@@ -119,7 +120,7 @@ class StudyRecord:
         problem, recipe, budget, memory: JSON values.
         seed: of the study.
         is_stopped: somebody asked for an end.
-        spent_seconds: wall time of all runs so far.
+        spent: of its budget, so far.
         next_number: of the trial that would be asked for next.
         last_seq: of the latest change.
     """
@@ -133,7 +134,7 @@ class StudyRecord:
     budget: Mapping[str, Any]
     memory: Mapping[str, Any]
     is_stopped: bool
-    spent_seconds: float
+    spent: Spent
     next_number: int
     last_seq: int
 

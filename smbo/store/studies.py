@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, insert, select
 
 from smbo.errors import UnknownStudy
 from smbo.store import schema
-from smbo.store.budget import Budget
+from smbo.store.budget import Budget, Spent
 from smbo.store.log import lock, note
 from smbo.store.postgres import lock_store
 from smbo.store.records import (
@@ -157,7 +157,7 @@ def study_record(row: Row[Any] | None) -> StudyRecord:
         budget=json.loads(row.budget),
         memory=json.loads(row.memory),
         is_stopped=bool(row.is_stopped),
-        spent_seconds=row.spent_seconds,
+        spent=Spent(row.n_charged, row.n_failed, row.spent_seconds),
         next_number=row.next_number,
         last_seq=row.next_seq - 1,
     )
