@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smbo.errors import AlreadyTold, BudgetExhausted, StoreError, UnknownTrial
-from smbo.store import log, rungs, telling
+from smbo.store import log, rungs, telling, upkeep
 from smbo.store.asking import Asking
 from smbo.store.budget import Budget
 from smbo.store.records import AttemptOutcome, Result
@@ -145,6 +145,8 @@ class Walk:
             for token, each in trial.attempts.items()
             for step, value in each.reports.items()
         }
+        faults = self.store._read(upkeep.faults)
+        assert not faults, f"the store does not fit together: {faults[0]}"
 
     # --- choices
 
