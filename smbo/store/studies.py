@@ -35,6 +35,7 @@ _CHANGED = selection(
     "WHERE study = :study AND seq > :cursor ORDER BY seq LIMIT :most",
     [*(each.name for each in fields(Trial) if each.name in schema.trial.c), "seq"],
 )
+_EVENTS = selection(schema.event, "WHERE study = :study AND seq > :cursor ORDER BY seq")
 _PAGE = 10_000
 _ATTEMPT_FIELDS = frozenset(each.name for each in fields(AttemptRecord))
 
@@ -138,10 +139,7 @@ def attempts(connection: Connection, study: int, number: int | None, is_open: bo
 
 def events(connection: Connection, study: int, cursor: int) -> Sequence[Row[Any]]:
     """Return the change feed after ``cursor``: rows of the event table."""
-    event = schema.event
-    return connection.execute(
-        select(event).where(event.c.study == study, event.c.seq > cursor).order_by(event.c.seq)
-    ).all()
+    return _EVENTS.all(connection, study=study, cursor=cursor)
 
 
 def study_record(row: Row[Any] | None) -> StudyRecord:

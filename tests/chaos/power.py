@@ -38,6 +38,7 @@ from smbo.store.sql import SqlStore
 from smbo.trials import TrialState
 
 SECTOR = 512
+CUTS_PER_STORE = 50  # each is read whole after each cut
 LONGEST_LIFE = 400  # writes and syncs until the power goes, at most
 
 
@@ -312,13 +313,18 @@ class Rig:
 
 def cut(folder: Path, cuts: int, seed: int, mutant: str | None = None) -> tuple[list[str], int]:
     """Return what was found wrong over so many power cuts, and how many results were acknowledged."""
-    rig = Rig(folder, seed, mutant)
     found: list[str] = []
-    for _ in range(cuts):
-        found += rig.live()
-        if any("cannot be read" in fault or "damaged" in fault for fault in found):
-            break  # there is nothing to go on with
-    return found, rig.n_acknowledged
+    acknowledged = 0
+    for first in range(0, cuts, CUTS_PER_STORE):
+        (place := folder / f"store-{first}").mkdir()
+        rig = Rig(place, seed + first, mutant)
+        for _ in range(min(CUTS_PER_STORE, cuts - first)):
+            found += rig.live()
+            if any("cannot be read" in fault or "damaged" in fault for fault in found):
+                break  # there is nothing to go on with
+        acknowledged += rig.n_acknowledged
+        shutil.rmtree(place)
+    return found, acknowledged
 
 
 def main() -> None:

@@ -109,7 +109,7 @@ class Walk:
         self.cursor = record.last_seq
         for trial in changed:
             self.check_trial(trial)
-        spent, charges = self.store.spent(self.study), [each.charge for each in self.trials.values()]
+        spent, charges = record.spent, [each.charge for each in self.trials.values()]
         assert spent.trials == sum(each[0] for each in charges), "the budget was charged otherwise"
         assert spent.failures == sum(each[1] for each in charges), "failures were counted otherwise"
         assert record.next_number == len(self.trials), "numbers have a gap"
@@ -145,6 +145,7 @@ class Walk:
             for token, each in trial.attempts.items()
             for step, value in each.reports.items()
         }
+        assert self.store.spent(self.study) == self.store.study(self.name).spent
         faults = self.store._read(upkeep.faults)
         assert not faults, f"the store does not fit together: {faults[0]}"
 
