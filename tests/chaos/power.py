@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -311,7 +312,13 @@ class Rig:
         return found
 
 
-def cut(folder: Path, cuts: int, seed: int, mutant: str | None = None) -> tuple[list[str], int]:
+def cut(
+    folder: Path,
+    cuts: int,
+    seed: int,
+    mutant: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[list[str], int]:
     """Return what was found wrong over so many power cuts, and how many results were acknowledged."""
     found: list[str] = []
     acknowledged = 0
@@ -324,6 +331,7 @@ def cut(folder: Path, cuts: int, seed: int, mutant: str | None = None) -> tuple[
                 break  # there is nothing to go on with
         acknowledged += rig.n_acknowledged
         shutil.rmtree(place)
+        tell(f"{min(first + CUTS_PER_STORE, cuts)} cuts, {acknowledged} acknowledged, {len(found)} faults")
     return found, acknowledged
 
 
@@ -336,7 +344,9 @@ def main() -> None:
     shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
     start = time.monotonic()
     with tempfile.TemporaryDirectory(dir=shared) as folder:
-        found, acknowledged = cut(Path(folder), given.cuts, given.seed, given.mutant)
+        found, acknowledged = cut(
+            Path(folder), given.cuts, given.seed, given.mutant, partial(print, flush=True)
+        )
     for fault in found[:10]:
         print(fault)
     seconds = time.monotonic() - start

@@ -457,6 +457,8 @@ def walk(url, steps, seed):
                 walker.step()
             except AssertionError as error:
                 raise AssertionError(f"step {number} of seed {seed}: {error}") from error
+            if number % 10_000 == 9_999:
+                print(f"{number + 1} steps, {walker.n_studies} studies", flush=True)
         walker.check_all()
     finally:
         walker.store.close()
