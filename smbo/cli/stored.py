@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smbo.errors import StoreError
+from smbo.store.connect import masked
 from smbo.study import Study
 
 _KIND = "job"
@@ -15,7 +16,10 @@ _KIND = "job"
 
 def keep_job(study: Study, job: Mapping[str, Any], folder: Path) -> None:
     """Note in the store what this study was told to do, unless it says so already."""
-    payload = {"job": dict(job), "folder": str(folder.resolve())}
+    told = dict(job)
+    if told.get("store") is not None:  # a password is not written down; who resumes gives the URL anyway
+        told["store"] = masked(told["store"])
+    payload = {"job": told, "folder": str(folder.resolve())}
     if _latest(study) != payload:
         study.store.add_event(study.id, _KIND, payload)
 
@@ -36,5 +40,5 @@ def stored_job(study: Study) -> tuple[dict[str, Any], Path]:
 
 
 def _latest(study: Study) -> dict[str, Any] | None:
-    found = [event.payload for event in study.store.events(study.id) if event.kind == _KIND]
-    return dict(json.loads(found[-1])) if found else None
+    found = study.store.events(study.id, kind=_KIND)
+    return dict(json.loads(found[-1].payload)) if found else None

@@ -273,9 +273,9 @@ class SqlStore:
 
     # --- the change feed
 
-    def events(self, study: int, cursor: int = 0) -> Sequence[Row[Any]]:
-        """Return the change feed after ``cursor``: rows of the event table."""
-        return self._read(lambda at: studies.events(at, study, cursor))
+    def events(self, study: int, cursor: int = 0, *, kind: str | None = None) -> Sequence[Row[Any]]:
+        """Return the change feed after ``cursor``, all of it or one kind: rows of the event table."""
+        return self._read(lambda at: studies.events(at, study, cursor, kind))
 
     def add_event(self, study: int, kind: str, payload: Mapping[str, Any]) -> None:
         """Add an event of the caller's own to the change feed."""

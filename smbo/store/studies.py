@@ -36,6 +36,9 @@ _CHANGED = selection(
     [*(each.name for each in fields(Trial) if each.name in schema.trial.c), "seq"],
 )
 _EVENTS = selection(schema.event, "WHERE study = :study AND seq > :cursor ORDER BY seq")
+_EVENTS_OF_A_KIND = selection(
+    schema.event, "WHERE study = :study AND seq > :cursor AND kind = :kind ORDER BY seq"
+)
 _PAGE = 10_000
 _ATTEMPT_FIELDS = frozenset(each.name for each in fields(AttemptRecord))
 
@@ -137,8 +140,10 @@ def attempts(connection: Connection, study: int, number: int | None, is_open: bo
     return [_attempt_record(row) for row in connection.execute(query)]
 
 
-def events(connection: Connection, study: int, cursor: int) -> Sequence[Row[Any]]:
-    """Return the change feed after ``cursor``: rows of the event table."""
+def events(connection: Connection, study: int, cursor: int, kind: str | None = None) -> Sequence[Row[Any]]:
+    """Return the change feed after ``cursor``, all of it or one kind: rows of the event table."""
+    if kind is not None:
+        return _EVENTS_OF_A_KIND.all(connection, study=study, cursor=cursor, kind=kind)
     return _EVENTS.all(connection, study=study, cursor=cursor)
 
 

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from private_postgres import PrivatePostgres, binaries
 
+from smbo.cli.stored import keep_job, stored_job
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.store import database as database_module
 from smbo.store import upkeep
@@ -156,7 +157,7 @@ def test_a_mistake_is_not_tried_again(store, monkeypatch):
     assert calls == [1]
 
 
-def test_passwords_are_shown_in_no_message(postgres_url):
+def test_passwords_are_shown_in_no_message_and_kept_nowhere(postgres_url, tmp_path):
     url = "postgresql://me:geheim@127.0.0.1:1/db"
     with pytest.raises(StoreError, match=r"me:\*\*\*@127") as caught:
         SqlStore(url)
@@ -166,6 +167,9 @@ def test_passwords_are_shown_in_no_message(postgres_url):
     with Study.open(with_password, "s", {"x": (0.0, 1.0)}, "random", 1) as study:
         assert "geheim" not in repr(study)
         assert "geheim" not in str(spool_folder(with_password))
+        keep_job(study, {"study": "s", "store": with_password}, tmp_path)
+        assert "geheim" not in repr(study.store.events(study.id, kind="job"))
+        assert stored_job(study)[0]["store"].count("***") == 1
         with pytest.raises(StoreError) as caught:
             study.store.study("other")
         assert "geheim" not in str(caught.value)
