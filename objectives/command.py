@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from objectives.comparison import comparison
 from objectives.leavings import bad, outcome_of, parsed, printable, read_bounded
 from objectives.process import Bounds, Ended, run
 from objectives.progress import Follower
-from smbo.problem import ChiSquare, Context, EvaluationFailed, ObjectiveError, Outcome
+from smbo.problem import ChiSquare, Context, EvaluationFailed, ObjectiveError, Outcome, Pruned
 
 __all__ = ["Command"]
 
@@ -81,8 +81,8 @@ class Command:
             bins are its outputs.  See ``objectives.comparison``.
 
     Intermediate values: each line ``{"step": 3, "value": 0.25}`` that the program adds to ``{reports}`` is
-    handed to ``context.report`` while it runs; if that asks for an end, the program is ended as at a
-    timeout, so it may save its state on SIGTERM.
+    handed to ``context.report`` while it runs.  When the study says that it need not go on, the program is
+    ended as at a timeout.
 
     Raises:
         ObjectiveError: a setting that makes no sense, or a program that is not there.
@@ -163,7 +163,14 @@ class Command:
             for name in (self._result_name, _REPORTS):
                 (folder / name).unlink(missing_ok=True)
             follower = Follower(folder / _REPORTS, context.report)
-            ended = self._run([self._program, *arguments], environment, folder, follower)
+
+            def look() -> None:
+                follower.look()
+                # not only at a report: the next one may be hours away
+                if context.should_stop():
+                    raise Pruned(f"{self._argv[0]} was ended early: what it has reported is enough")
+
+            ended = self._run([self._program, *arguments], environment, folder, look)
             self._check(ended)
             follower.look(is_over=True)
             return self._outcome(folder, ended)
@@ -178,7 +185,7 @@ class Command:
         return outcome_of(parsed(text, self._result_name))
 
     def _run(
-        self, argv: list[str], environment: Mapping[str, str], folder: Path, follower: Follower
+        self, argv: list[str], environment: Mapping[str, str], folder: Path, look: Callable[[], None]
     ) -> Ended:
         try:
             return run(
@@ -187,7 +194,7 @@ class Command:
                 cwd=self._cwd,
                 logs=folder,
                 bounds=self._bounds,
-                on_look=follower.look,
+                on_look=look,
             )
         except OSError as error:  # too long an argument list, no memory, a script without an interpreter
             story = f"start: {self._argv[0]} cannot be run: {error}"

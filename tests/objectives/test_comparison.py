@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from objectives.command import Command
 from objectives.comparison import comparison
-from smbo.problem import Context, EvaluationFailed, ObjectiveError
+from smbo.problem import Context, EvaluationFailed, ObjectiveError, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "generator"
@@ -81,6 +82,14 @@ def test_the_value_is_the_mean_over_observables_of_the_mean_over_bins(make, file
     assert outcome.outputs.tolist() == OUTPUTS
     assert outcome.outputs_variance.tolist() == VARIANCES
     assert outcome.sem > 0
+
+
+def test_a_problem_with_the_loss_gives_the_same_value(make):
+    judge = make(file="out.csv", weights={"mass": 3.0})
+    found = judge.outcome(CSV)
+    problem = Problem({"x": (0.0, 1.0)}, loss=judge.loss)
+    again = problem.outcome(replace(found, value=None, sem=None))
+    assert (again.value, again.sem) == (found.value, found.sem)
 
 
 def test_weights_and_choices_go_by_names_and_patterns(make):
