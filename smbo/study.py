@@ -503,6 +503,7 @@ class Study:
         on_progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], Stop] | None = None,
         spool: str | Path | None = None,
+        outbox: str = "spool",
         lease_seconds: float = 60.0,
         ahead: bool | None = None,
     ) -> RunReport:
@@ -523,6 +524,8 @@ class Study:
             on_progress, stop: see ``scheduler.loop.run``.
             spool: folder where results wait to be recorded, which all workers must reach; beside
                 the store if None.
+            outbox: "spool", or "store" to have workers put results straight into PostgreSQL, where
+                they share no folder with the driver.
             lease_seconds: how long a driver, or an evaluation, on another machine may give no sign
                 of life before it is taken for dead and its trials are run by others.
             ahead: whether to think out points in a process of their own while all slots are busy;
@@ -549,6 +552,7 @@ class Study:
             on_progress=on_progress,
             stop=stop,
             spool=spool,
+            outbox=outbox,
             lease_seconds=lease_seconds,
             ahead=ahead,
         )

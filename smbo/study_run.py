@@ -16,16 +16,18 @@ from scheduler.executors import SerialExecutor
 from scheduler.jobs import Ending, Executor, Limits, Target
 from scheduler.lease import DEFAULT_LEASE_SECONDS
 from scheduler.loop import Progress, RunEnd, Stop, never, none_spare, run, tell_nobody
+from scheduler.outbox import Outbox
 from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.evaluation import AnyObjective, Evaluator
 from smbo.study_ahead import Ahead, ThinkerMaker, thinks_long
 from smbo.study_crew import Crew
+from smbo.study_outbox import StoreOutbox
 from smbo.study_source import Runnable, StudySource, Why
 
-# Makes an executor for a target, with the spool through which its results come.
-ExecutorFactory: TypeAlias = Callable[[Target, Spool], Executor]
+# Makes an executor for a target, with the outbox through which its results come.
+ExecutorFactory: TypeAlias = Callable[[Target, Any], Executor]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def run_study(
     on_progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], Stop] | None = None,
     spool: str | Path | None = None,
+    outbox: str = "spool",
     lease_seconds: float = DEFAULT_LEASE_SECONDS,
     ahead: bool | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -70,8 +73,8 @@ def run_study(
     if not 0 < lease_seconds < math.inf:
         raise StoreError(f"run: lease_seconds={lease_seconds!r}; give a positive number")
     target = Evaluator(objective)
-    outbox = Spool(study.spool_folder if spool is None else spool, lease_seconds=lease_seconds)
-    place, is_ours = _executor(executor, target, outbox)
+    keeper = _outbox(study, outbox, spool, lease_seconds)
+    place, is_ours = _executor(executor, target, keeper)
     study.set_going()
     crew = Crew(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
     thinker = _ahead(study, place, ahead, clock)
@@ -83,7 +86,7 @@ def run_study(
         resources=resources,
         retries=retries,
         crew=crew,
-        outbox=outbox,
+        outbox=keeper,
         ahead=thinker,
         clock=clock,
     )
@@ -95,7 +98,7 @@ def run_study(
             clock=clock,
             stop=stop or never,
             on_progress=on_progress or tell_nobody,
-            trouble=outbox.trouble,
+            trouble=keeper.trouble,
             spare=source.n_spare if getattr(place, "runs_elsewhere", False) else none_spare,
         )
     finally:
@@ -108,6 +111,8 @@ def run_study(
             place.close()
         # when nothing of ours can start any more: what is open is now anybody's
         crew.leave()
+        if isinstance(keeper, StoreOutbox):
+            keeper.close()
     why = source.why() if summary.end is RunEnd.FINISHED else Why.STOPPED
     return RunReport(summary.end, why or Why.STOPPED, summary.endings, summary.seconds)
 
@@ -125,7 +130,21 @@ def _ahead(study: Runnable, place: Executor, wanted: bool | None, clock: Callabl
         return None  # a problem that cannot travel is thought about here, while the loop waits
 
 
-def _executor(given: Any, target: Target, spool: Spool) -> tuple[Executor, bool]:
+def _outbox(study: Runnable, kind: str, spool: str | Path | None, lease_seconds: float) -> Outbox:
+    """Return where evaluations leave their outcomes: a folder, or the store itself."""
+    if kind == "spool":
+        return Spool(study.spool_folder if spool is None else spool, lease_seconds=lease_seconds)
+    if kind != "store":
+        raise StoreError(f"run: outbox={kind!r}; give 'spool' or 'store'")
+    if study.store.url.startswith("sqlite"):
+        raise StoreError(
+            "run: outbox='store' is for PostgreSQL, which workers on other hosts can reach; "
+            "with SQLite leave it out, and results go through the spool"
+        )
+    return StoreOutbox(study.store.url, study.id, lease_seconds=lease_seconds)
+
+
+def _executor(given: Any, target: Target, spool: Outbox) -> tuple[Executor, bool]:
     """Return where to run, and whether it is ours to close."""
     if given is None:
         return SerialExecutor(target, spool), True

@@ -38,11 +38,12 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "smbo.study_proposals",
         "smbo.study_crew",
+        "smbo.study_outbox",
         "smbo.study_reports",
         "smbo.study_stored",
         "smbo.study_import",
     ),
-    ("smbo.study_ahead", "smbo.study_replay"),
+    ("smbo.study_ahead", "smbo.study_replay", "smbo.study_outbox"),
     ("smbo.study_source",),
     ("smbo.study_run",),
     ("smbo.study",),
