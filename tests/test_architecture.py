@@ -62,6 +62,7 @@ MAY_IMPORT_SCHEDULER = (
     "smbo.evaluation",
     "smbo.study",
     "smbo.study_crew",
+    "smbo.study_outbox",
     "smbo.study_source",
     "smbo.study_run",
     "smbo.search_cv",
