@@ -38,7 +38,6 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "smbo.study_proposals",
         "smbo.study_crew",
-        "smbo.study_outbox",
         "smbo.study_reports",
         "smbo.study_stored",
         "smbo.study_import",
