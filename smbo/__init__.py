@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from smbo.errors import EvaluationFailed, SmboError
+from smbo.fidelity import Fidelity
 from smbo.optimizer import Optimizer
 from smbo.problem import Context, Outcome, Problem
 from smbo.propose import Recipe
@@ -30,6 +31,7 @@ __all__ = [
     "Constant",
     "Context",
     "EvaluationFailed",
+    "Fidelity",
     "Integer",
     "Optimizer",
     "Outcome",

@@ -1,0 +1,211 @@
+"""ASHA beside a search in full, for the same problem and seeds: what does the same final value cost?
+
+    python tests/benchmarks/bench_asha.py [--problems mlp pivot] [--seeds 5] [--trials 40] [--stopping asha]
+
+mlp: a scikit-learn MLP on 200 handwritten digits, eight settings, epochs as the fidelity; the value is
+the log loss on 300 others.  pivot: the toy of "Learning to Pivot" (``objectives/pivot_toy``) with
+fewer samples and at most 40 adversary steps a turn, so that a training takes a third of a second;
+six settings, turns as the fidelity.
+
+Both searches propose with the recipe "auto", one trial at a time.  Cost is counted in units of the
+fidelity; a trial that goes on pays for what is added, since it continues from its checkpoint.  The best
+trial evaluated in full so far is the incumbent; each is scored by trainings at the full fidelity with
+fresh seeds.  The full search ends with the score of its last incumbent; ASHA has reached it at the
+cost where its incumbent scores as well.  The bar: the median over the seeds of that cost, over the
+cost of the whole full search, is at most 1/3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from smbo import Categorical, Integer, Optimizer, Problem, Real, Space
+from smbo.problem import Context, EvaluationFailed, Fidelity
+
+_FRESH = 3  # trainings that score an incumbent
+_FIRST_FRESH_SEED = 2**30
+_LONGEST = 0.4  # of the full search's cost: as far as ASHA is followed
+_SHARE = 1 / 3
+
+
+@dataclass(frozen=True)
+class Task:
+    """A problem, and how to train.
+
+    Attributes:
+        problem: with its fidelity.
+        train: (params, seed, fidelity, state) -> (value, state): goes on from a state, if there is one.
+    """
+
+    problem: Problem
+    train: Callable[..., tuple[float, object]]
+
+    @property
+    def high(self) -> int:
+        assert self.problem.fidelity is not None
+        return int(self.problem.fidelity.high)
+
+
+def mlp() -> Task:
+    """Return the task of the multi-layer perceptron."""
+    from sklearn.datasets import load_digits
+    from sklearn.metrics import log_loss
+    from sklearn.model_selection import train_test_split
+    from sklearn.neural_network import MLPClassifier
+
+    X, y = load_digits(return_X_y=True)
+    X_train, X_rest, y_train, y_rest = train_test_split(X / 16, y, train_size=200, random_state=0, stratify=y)
+    X_test, y_test = X_rest[:300], y_rest[:300]
+    labels = np.arange(10)
+    space = {
+        "learning_rate": Real(1e-5, 1e-1, log=True),
+        "alpha": Real(1e-6, 10.0, log=True),
+        "batch": Integer(16, 200, log=True),
+        "width_1": Integer(8, 128, log=True),
+        "width_2": Integer(8, 128, log=True),
+        "beta_1": Real(0.5, 0.99),
+        "beta_2": Real(0.9, 0.9999),
+        "activation": Categorical(["relu", "tanh"]),
+    }
+
+    def train(params, seed, fidelity, state):
+        model, done = state or (None, 0)
+        if model is None:
+            model = MLPClassifier(
+                (params["width_1"], params["width_2"]),
+                activation=params["activation"],
+                learning_rate_init=params["learning_rate"],
+                alpha=params["alpha"],
+                batch_size=params["batch"],
+                beta_1=params["beta_1"],
+                beta_2=params["beta_2"],
+                random_state=seed,
+            )
+        for _ in range(done, int(fidelity)):
+            model.partial_fit(X_train, y_train, classes=labels)
+        shares = np.clip(np.nan_to_num(model.predict_proba(X_test)), 1e-9, 1.0)
+        shares /= shares.sum(axis=1, keepdims=True)
+        return float(log_loss(y_test, shares, labels=labels)), (model, int(fidelity))
+
+    return Task(Problem(space, fidelity=Fidelity(3, 81, name="epochs")), train)
+
+
+def pivot() -> Task:
+    """Return the task of the adversarial training."""
+    from objectives.pivot_toy import PivotToy
+    from objectives.pivot_toy.objective import FIDELITIES, SCHEDULES, SPACES
+
+    SCHEDULES["bench"] = replace(
+        SCHEDULES["quick"], n_train=5_000, n_validation=5_000, adversary_epochs=5, batch=64, n_ks=10_000
+    )
+    SPACES["bench"] = Space({**SPACES["quick"].dimensions, "r_steps": Integer(1, 40, log=True)})
+    FIDELITIES["bench"] = Fidelity(15, 150, name="iterations")
+    toy = PivotToy(schedule="bench", device="cpu", climb=True)
+    root = tempfile.TemporaryDirectory(prefix="bench-asha-")
+    n_folders = 0
+
+    def train(params, seed, fidelity, state):
+        nonlocal n_folders
+        n_folders += 1
+        _ = root  # lives as long as this function
+        folder = Path(root.name) / str(n_folders)
+        folder.mkdir()
+        context = Context(seed=seed, fidelity=int(fidelity), folder=folder, checkpoint=state)
+        try:
+            return float(toy.evaluate(params, context).metrics["loss"]), folder
+        except EvaluationFailed:
+            return math.nan, folder
+
+    return Task(toy.problem, train)
+
+
+TASKS = {"mlp": mlp, "pivot": pivot}
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """The best trial evaluated in full, from a cost on."""
+
+    cost: float
+    number: int
+    params: dict
+    value: float
+
+
+def search(task: Task, optimizer: Optimizer, most: float) -> Iterator[Incumbent]:
+    """Yield each new incumbent of a search that may cost ``most``."""
+    states: dict[int, tuple[object, float]] = {}
+    cost, best = 0.0, None
+    while cost < most:
+        trial = optimizer.ask()
+        level = trial.fidelity or task.high
+        state, done = states.pop(trial.number, (None, 0.0))
+        value, state = task.train(trial.params, trial.seed, level, state)
+        cost += level - done
+        optimizer.tell(trial, value)
+        states[trial.number] = (state, level)
+        if optimizer.best is not None and optimizer.best.number != best:
+            best = optimizer.best.number
+            yield Incumbent(cost, best, dict(optimizer.best.params), optimizer.best.value or math.nan)
+
+
+def score(task: Task, params: dict) -> float:
+    """Return the mean value of trainings at the full fidelity with fresh seeds."""
+    seeds = range(_FIRST_FRESH_SEED, _FIRST_FRESH_SEED + _FRESH)
+    return float(np.mean([task.train(params, seed, task.high, None)[0] for seed in seeds]))
+
+
+def compare(task: Task, stopping: str, seed: int, n_trials: int) -> tuple[float, float, float]:
+    """Return the score of the full search, ASHA's at a third of its cost, and where ASHA has reached it."""
+    whole = float(n_trials * task.high)
+    in_full = replace(task.problem, fidelity=None, stopping=None)
+    *_, last = search(task, Optimizer(in_full, seed=seed), whole)
+    aim = score(task, last.params)
+    climbing = Optimizer(replace(task.problem, stopping=stopping), seed=seed)
+    at_share, reached = math.nan, math.inf
+    for incumbent in search(task, climbing, _LONGEST * whole):
+        found = score(task, incumbent.params)
+        if incumbent.cost <= _SHARE * whole:
+            at_share = found
+        if found <= aim:
+            reached = min(reached, incumbent.cost / whole)
+            if incumbent.cost > _SHARE * whole:
+                break
+    return aim, at_share, reached
+
+
+def main() -> None:
+    """Run what the command line asks for and print it side by side."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--problems", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--stopping", default="asha")
+    given = parser.parse_args()
+    for name in given.problems:
+        task, rows = TASKS[name](), []
+        began = time.process_time()
+        print(f"{name}: full search of {given.trials} trials; {given.stopping}")
+        print("seed   full   at 1/3 of its cost   reached at")
+        for seed in range(given.first_seed, given.first_seed + given.seeds):
+            rows.append(compare(task, given.stopping, seed, given.trials))
+            aim, at_share, reached = rows[-1]
+            print(f"{seed:4d}  {aim:.4f}  {at_share:.4f}               {reached:.3f}", flush=True)
+        aim, at_share, reached = (median(column) for column in zip(*rows))
+        verdict = "reached" if reached <= _SHARE else "MISSED"
+        spent = time.process_time() - began
+        print(f"median {aim:.4f}  {at_share:.4f}  {reached:.3f}; bar (1/3) {verdict}; {spent:.0f} CPU s\n")
+
+
+if __name__ == "__main__":
+    main()
