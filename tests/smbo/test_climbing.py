@@ -185,3 +185,20 @@ def test_what_cannot_be_climbed_is_refused():
         Problem(SPACE, stopping="asha")
     with pytest.raises(ProblemError, match="fidelity"):
         Problem(SPACE, fidelity=(1, 9))
+
+
+def test_by_hand_a_report_says_whether_a_trial_may_end_early():
+    problem = Problem(SPACE, stopping=MedianStopping(n_others=2))
+    opt = Optimizer(problem, "random", seed=1)
+    for value in (0.1, 0.2):
+        trial = opt.ask()
+        assert not opt.report(trial, 1, value)
+        opt.tell(trial, value)
+    bad, good = opt.ask(2)
+    assert opt.report(bad, 1, 0.5)
+    assert not opt.report(good, 1, 0.12)
+    assert copy.copy(opt).report(bad, 2, 0.4)
+    twin = Optimizer.replay(problem, opt.log, "random", seed=1)
+    assert twin.log == opt.log
+    with pytest.raises(AlreadyTold):
+        opt.report(0, 2, 0.3)
