@@ -54,6 +54,15 @@ def test_a_budget_judged_outside_the_transaction_is_overshot():
     assert "6 complete trials were asked for" in fails("kill", *options, "--mutant", "budget-outside")
 
 
+def test_a_full_disk_is_waited_out():
+    said = holds("full", "--points", "3", "--pretend", "--seed", "1")
+    assert "0 faults" in said
+
+
+def test_an_outcome_given_up_for_want_of_room_is_noticed():
+    fails("full", "--points", "2", "--pretend", "--seed", "1", "--mutant", "impatient")
+
+
 # --- the auditor itself
 
 Trial = namedtuple("Trial", "number state value params seed token reason")

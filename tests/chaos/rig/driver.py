@@ -34,6 +34,7 @@ class Task:
         trials: the study's budget.
         recipe, pause_seconds: of the study and its objective.
         workers: child processes; 0 evaluates in the driver itself.
+        spool: its folder; beside the store if None.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Task:
     recipe: str = "random"
     pause_seconds: float = 0.0
     workers: int = 1
+    spool: str | None = None
 
 
 def drive(task: Task) -> None:
@@ -58,6 +60,7 @@ def drive(task: Task) -> None:
             processes if task.workers else None,
             retries=PATIENT,
             on_progress=_Messages(),
+            spool=task.spool,
         )
 
 

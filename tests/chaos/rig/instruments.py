@@ -11,7 +11,7 @@ import os
 import random
 import signal
 
-from rig import ledger, mutants
+from rig import disks, ledger, mutants
 from scheduler.jobs import Ending
 from scheduler.spool import Spool
 from smbo.store.sql import SqlStore
@@ -38,6 +38,8 @@ def install() -> None:
         return
     _installed.append(True)
     mutants.apply(os.environ.get(mutants.VARIABLE))
+    if disks.PRETEND_VARIABLE in os.environ:
+        disks.pretend()
     Spool.write = _noting_kept(Spool.write)
     SqlStore.tell = _noting_told(SqlStore.tell)
     probability = float(os.environ.get(CRASH_VARIABLE, "0"))

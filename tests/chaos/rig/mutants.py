@@ -71,8 +71,24 @@ def budget_outside() -> None:
     SqlStore.ask = late
 
 
+def impatient() -> None:
+    """Give an outcome up that finds no room in the spool."""
+    from scheduler import runner
+
+    runner.insist = lambda do: do()
+
+
+def no_waiting() -> None:
+    """End the run when the store is full."""
+    from scheduler.loop import _Run
+
+    _Run._unless_in_trouble = lambda self, do: do()
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "forget": forget,
+    "impatient": impatient,
+    "no-waiting": no_waiting,
     "settle-first": settle_first,
     "clean-start": clean_start,
     "budget-outside": budget_outside,
