@@ -136,6 +136,13 @@ def _check_ledger(stored: Stored, lines: Sequence[Line], account: Account) -> No
         if (number, token) not in known:
             account.faults.append(f"token {token} of trial {number} was run and is in no attempt")
     account.n_unkept = len(by_word["finished"].keys() - by_word["kept"].keys())
+    first_told: dict[int, int] = {}
+    for line in lines:
+        if line.word == "told":
+            first_told.setdefault(line.number, line.token)
+    for trial in stored.trials:
+        if trial.value is not None and first_told.get(trial.number, trial.token) != trial.token:
+            account.faults.append(f"trial {trial.number} has a later result than its first")
     never_finished = has_value - {number for number, _ in by_word["finished"]}
     if never_finished:
         account.faults.append(f"trials {sorted(never_finished)[:10]} have values that nobody measured")

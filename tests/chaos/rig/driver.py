@@ -31,10 +31,12 @@ class Task:
 
     Attributes:
         url, study: where.
-        trials: the study's budget.
+        trials: the study's budget; 0 leaves it as it is.
         recipe, pause_seconds: of the study and its objective.
         workers: child processes; 0 evaluates in the driver itself.
         spool: its folder; beside the store if None.
+        cluster: the folder of a local Dask cluster, or the address of one, to evaluate on instead.
+        lease_seconds: for how long a driver or an evaluation may give no sign of life.
     """
 
     url: str
@@ -44,24 +46,44 @@ class Task:
     pause_seconds: float = 0.0
     workers: int = 1
     spool: str | None = None
+    cluster: str | None = None
+    lease_seconds: float = 60.0
 
 
 def drive(task: Task) -> None:
     """Run a study to its end."""
     instruments.install()
-
-    def processes(target, spool):
-        return ProcessExecutor(target, task.workers, spool)
-
-    budget = Budget(trials=task.trials)
+    budget = Budget(trials=task.trials) if task.trials else None
     with Study.open(task.url, task.study, SPACE, recipe=task.recipe, seed=1, budget=budget) as study:
         study.run(
             Noted(task.pause_seconds),
-            processes if task.workers else None,
+            _place(task),
             retries=PATIENT,
             on_progress=_Messages(),
             spool=task.spool,
+            lease_seconds=task.lease_seconds,
         )
+
+
+def _place(task: Task):
+    if task.cluster:
+        return lambda target, spool: _on_dask(task.cluster, target, spool)
+    if task.workers:
+        return lambda target, spool: ProcessExecutor(target, task.workers, spool)
+    return None
+
+
+def _on_dask(cluster: str, target, spool):
+    from scheduler import clusters
+    from scheduler.executors.dask import DaskExecutor
+    from scheduler.kept import KeptCluster
+
+    def connect():
+        if "://" in cluster:
+            return clusters.connect(cluster, allow_plain=True)
+        return KeptCluster(Path(cluster), adopted=True).connect()
+
+    return DaskExecutor(connect(), target, spool, reconnect=connect)
 
 
 class _Messages:

@@ -11,13 +11,16 @@ import os
 import random
 import signal
 
-from rig import disks, ledger, mutants
+from rig import clocks, disks, ledger, mutants
+from scheduler import processes
 from scheduler.jobs import Ending
 from scheduler.spool import Spool
 from smbo.store.sql import SqlStore
 from smbo.trials import TrialState
 
 CRASH_VARIABLE = "CHAOS_CRASH"  # with which probability a process dies at each of its steps
+
+MACHINE_VARIABLE = "CHAOS_MACHINE"  # the name of the machine that a process takes itself to be on
 
 # between any two of them lies a state of the disk from which the next driver must go on
 STEPS = (
@@ -38,6 +41,9 @@ def install() -> None:
         return
     _installed.append(True)
     mutants.apply(os.environ.get(mutants.VARIABLE))
+    clocks.install()
+    if MACHINE_VARIABLE in os.environ:
+        processes.machine_name = lambda: os.environ[MACHINE_VARIABLE]
     if disks.PRETEND_VARIABLE in os.environ:
         disks.pretend()
     Spool.write = _noting_kept(Spool.write)

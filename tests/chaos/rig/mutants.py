@@ -85,8 +85,43 @@ def no_waiting() -> None:
     _Run._unless_in_trouble = lambda self, do: do()
 
 
+def refuse_late() -> None:
+    """Count a result only if its attempt is the trial's latest and was never given up."""
+    from smbo.store import telling
+
+    telling._counts = lambda trial, result, is_current, is_late: is_current and not is_late
+
+
+def any_claim() -> None:
+    """Let anybody run an attempt, however often it was claimed."""
+    from scheduler.spool import Spool
+
+    claim = Spool.claim
+
+    def claiming(self, job):
+        claim(self, job)
+        return True
+
+    Spool.claim = claiming
+
+
+def wall_clock() -> None:
+    """Judge beats by the wall clock."""
+    from scheduler.lease import Beats
+
+    make = Beats.__init__
+
+    def by_wall_clock(self, lease_seconds, clock=None):
+        make(self, lease_seconds, lambda: time.time())
+
+    Beats.__init__ = by_wall_clock
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
+    "any-claim": any_claim,
     "forget": forget,
+    "refuse-late": refuse_late,
+    "wall-clock": wall_clock,
     "impatient": impatient,
     "no-waiting": no_waiting,
     "settle-first": settle_first,

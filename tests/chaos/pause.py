@@ -1,0 +1,175 @@
+"""R5: stop processes for longer than the lease, and let the clock jump.
+
+    python tests/chaos/pause.py --pauses 50 --steps 20 [--seed 1] [--faketime] [--mutant NAME]
+
+First, drivers that take each other for other machines are held by SIGSTOP, alone or with their
+workers, until the others have taken their trials over; then they go on and bring late results.
+Every first result must count, and none twice.  Then the wall clock of all jumps by an hour to and
+fro: no living trial may be given up for that.  With --faketime by libfaketime, else in Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+sys.path[:1] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
+
+from rig import clocks, driver, instruments, ledger, mutants
+from rig.audit import Account, audit, read_store
+from rig.fleet import Fleet, wait_until
+from rig.supply import Supply
+
+END_SECONDS = 120.0
+
+
+def pauses(root: Path, n: int, lease_seconds: float, rng: random.Random) -> Account:
+    """Hold one driver after the other for longer than its lease; return the account."""
+    task = _task(root, "pauses", lease_seconds, pause_seconds=0.1)
+    os.environ[ledger.VARIABLE] = str(root / "ledger")
+    supply = Supply(task.url, task.study, root / "ledger")
+    fleet = Fleet(root / "output")
+    drives = []
+    for place in range(3):
+        drives.append(functools.partial(_as_machine, place, replace(task, workers=place)))
+    try:
+        fleet.keep(drives)
+        wait_until(lambda: supply.n_told() >= 3, END_SECONDS)
+        for _ in range(n):
+            _keep(fleet, drives, supply, rng.uniform(0.1, 0.5))
+            place = rng.choice(sorted(fleet.pids))
+            pids = [fleet.pids[place]] if rng.random() < 0.5 else [*fleet.workers(place), fleet.pids[place]]
+            _signal(pids, signal.SIGSTOP)
+            _keep(fleet, drives, supply, lease_seconds * rng.uniform(1.3, 2.0))
+            _signal(pids, signal.SIGCONT)
+        is_over = wait_until(lambda: not fleet.keep(drives), END_SECONDS)
+        stored, lines = read_store(task.url, task.study), ledger.read(root / "ledger")
+        account = audit(stored, lines, supply.n_asked, may_run_again=True)
+    finally:
+        fleet.end()
+    outcomes = Counter(attempt.outcome for attempt in stored.attempts)
+    print(
+        f"{n} pauses: {account.n_complete} of {supply.n_asked} complete, {account.n_attempts} attempts,"
+        f" {outcomes['late']} late first results, {outcomes['duplicate']} late second ones,"
+        f" {account.n_again} evaluations run again",
+        flush=True,
+    )
+    if not is_over:
+        account.faults.append("the drivers did not come to their end")
+    if n >= 10 and not outcomes["lost"]:
+        account.faults.append("no lease was ever lost: nothing was tried")
+    return _with_output(account, root, fleet)
+
+
+def steps(root: Path, n: int, lease_seconds: float, rng: random.Random, *, by_library: bool) -> Account:
+    """Let the clock jump while drivers run; return the account."""
+    task = _task(root, "steps", lease_seconds, pause_seconds=0.4)
+    os.environ[ledger.VARIABLE] = str(root / "ledger")
+    supply = Supply(task.url, task.study, root / "ledger")
+    clock = clocks.Clock(root / "clock", by_library)
+    fleet = Fleet(root / "output")
+    drives = []
+    for place in (0, 1):
+        drives.append(functools.partial(_as_machine, place, replace(task, workers=place), clock))
+    try:
+        fleet.keep(drives)
+        wait_until(lambda: supply.n_told() >= 3, END_SECONDS)
+        for _ in range(n):
+            _keep(fleet, drives, supply, lease_seconds * rng.uniform(0.2, 0.8))
+            clock.step(rng.choice([-3600.0, 3600.0]))
+        is_over = wait_until(lambda: not fleet.keep(drives), END_SECONDS)
+        account = audit(
+            read_store(task.url, task.study), ledger.read(root / "ledger"), supply.n_asked, may_run_again=True
+        )
+    finally:
+        fleet.end()
+    print(
+        f"{n} steps of the clock: {account.n_complete} of {supply.n_asked} complete,"
+        f" {account.n_attempts} attempts",
+        flush=True,
+    )
+    if not is_over:
+        account.faults.append("the drivers did not come to their end")
+    if account.n_attempts > account.n_complete:
+        account.faults.append(
+            f"{account.n_attempts - account.n_complete} living trials were given up though nothing died"
+        )
+    return _with_output(account, root, fleet)
+
+
+def _task(root: Path, study: str, lease_seconds: float, pause_seconds: float) -> driver.Task:
+    url = f"sqlite:///{root}/runs.db"
+    return driver.Task(url, study, 0, pause_seconds=pause_seconds, lease_seconds=lease_seconds)
+
+
+def _as_machine(place: int, task: driver.Task, clock: clocks.Clock | None = None) -> None:
+    """Be a driver that others take for one on another machine."""
+    os.environ[instruments.MACHINE_VARIABLE] = f"machine {place}"
+    if clock is not None and clock.by_library:
+        os.execve(sys.executable, driver.as_arguments(task), {**os.environ, **clock.environment()})
+    if clock is not None:
+        os.environ.update(clock.environment())
+    driver.drive(task)
+
+
+def _keep(fleet: Fleet, drives: list, supply: Supply, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        fleet.keep(drives)
+        supply.top_up()
+        time.sleep(0.05)
+
+
+def _signal(pids: list[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _with_output(account: Account, root: Path, fleet: Fleet) -> Account:
+    if account.faults:
+        said = (root / "output").read_text()[-3000:]
+        account.faults.append(f"exit codes {fleet.exits}; the drivers said:\n{said}")
+    return account
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pauses", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--lease", type=float, default=2.0, help="seconds")
+    parser.add_argument("--faketime", action="store_true", help="step the clock with libfaketime")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--mutant", choices=["", *sorted(mutants.MUTANTS)], default="")
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
+    rng = random.Random(seed)
+    print(f"seed {seed}", flush=True)
+    os.environ[mutants.VARIABLE] = options.mutant
+    faults: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="chaos-pause-") as name:
+        if options.pauses:
+            (Path(name) / "pauses").mkdir()
+            faults += pauses(Path(name) / "pauses", options.pauses, options.lease, rng).faults
+        if options.steps:
+            root = Path(name) / "steps"
+            root.mkdir()
+            faults += steps(root, options.steps, options.lease, rng, by_library=options.faketime).faults
+    for fault in faults[:20]:
+        print(f"    {fault}", flush=True)
+    print(f"{len(faults)} faults")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
