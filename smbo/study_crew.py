@@ -56,7 +56,7 @@ class Crew:
         self._store, self._study = store, study
         self._clock = clock
         self._beats = Beats(lease_seconds, clock)
-        self._beat_seconds = lease_seconds / BEATS_PER_LEASE
+        self.beat_seconds = lease_seconds / BEATS_PER_LEASE
         self._next_beat = 0.0
         self._drivers: dict[str, DriverRecord] = {}
 
@@ -64,7 +64,7 @@ class Crew:
         """Register; before the first trial is asked for."""
         _here.add(self.id)
         self._store.register_driver(self._study, self.id, socket.gethostname(), os.getpid(), 0)
-        self._next_beat = self._clock() + self._beat_seconds
+        self._next_beat = self._clock() + self.beat_seconds
 
     def leave(self) -> None:
         """Say that this driver is gone: what it left open is there for others at once."""
@@ -75,7 +75,7 @@ class Crew:
     def beat(self, n_slots: int) -> None:
         """Show that this driver is at work, if that is due; call it often."""
         if self._clock() >= self._next_beat:
-            self._next_beat = self._clock() + self._beat_seconds
+            self._next_beat = self._clock() + self.beat_seconds
             self._store.beat_driver(self._study, self.id, n_slots)
 
     def left_open(self) -> tuple[list[AttemptRecord], list[AttemptRecord]]:

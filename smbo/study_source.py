@@ -312,7 +312,8 @@ class StudySource:
         self._crew.beat(self._n_slots)
         if self._clock() < self._next_look:
             return []
-        self._next_look = self._clock() + _LOOK_SECONDS
+        # who looks too rarely never sees a beat stand still
+        self._next_look = self._clock() + min(_LOOK_SECONDS, self._crew.beat_seconds)
         self._reporter.take()
         gone, living = self._crew.left_open()
         settled = self._take_late({attempt.token for attempt in living})

@@ -89,7 +89,13 @@ def refuse_late() -> None:
     """Count a result only if its attempt is the trial's latest and was never given up."""
     from smbo.store import telling
 
-    telling._counts = lambda trial, result, is_current, is_late: is_current and not is_late
+    counts = telling._counts
+
+    def strict(trial, attempt, result):
+        is_late = attempt.outcome is not None or attempt.token != trial.token
+        return counts(trial, attempt, result) and not is_late
+
+    telling._counts = strict
 
 
 def any_claim() -> None:
@@ -106,15 +112,19 @@ def any_claim() -> None:
 
 
 def wall_clock() -> None:
-    """Judge beats by the wall clock."""
+    """Judge beats by the wall clock, and look at them often enough to catch them standing still."""
+    import smbo.study_source
+    from scheduler.executors import process
     from scheduler.lease import Beats
 
-    make = Beats.__init__
+    def by_wall_clock(self, key, beat):
+        moved = self._seen.get(key)
+        if moved is None or moved[0] != beat:
+            self._seen[key] = moved = (beat, time.time())
+        return time.time() - moved[1]
 
-    def by_wall_clock(self, lease_seconds, clock=None):
-        make(self, lease_seconds, lambda: time.time())
-
-    Beats.__init__ = by_wall_clock
+    Beats.still_for = by_wall_clock
+    smbo.study_source._LOOK_SECONDS = process._SCAN_SECONDS = 0.05
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
