@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -127,9 +128,23 @@ def wall_clock() -> None:
     smbo.study_source._LOOK_SECONDS = process._SCAN_SECONDS = 0.05
 
 
+def leak() -> None:
+    """Keep a descriptor for each result."""
+    from smbo.store.sql import SqlStore
+
+    tell, kept = SqlStore.tell, []
+
+    def leaking(self, *args):
+        kept.append(os.open(os.devnull, os.O_RDONLY))
+        return tell(self, *args)
+
+    SqlStore.tell = leaking
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "any-claim": any_claim,
     "forget": forget,
+    "leak": leak,
     "refuse-late": refuse_late,
     "wall-clock": wall_clock,
     "impatient": impatient,
