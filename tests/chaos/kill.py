@@ -1,33 +1,61 @@
-"""R1: SIGKILL drivers and workers at random moments, and count what was lost or done twice.
+"""R1, R2: SIGKILL drivers and workers at random moments, and count what was lost or done twice.
 
     python tests/chaos/kill.py --kills 500 --drivers 3 [--trials 3000] [--seed 1] [--mutant NAME]
+    python tests/chaos/kill.py --postgres --crashes 10 ...
 
 Study after study is run by several drivers at once; some evaluate in their own process, some in
 child processes.  What is killed is started again.  Each study then runs to its end, and the store
-is held against the ledger.  The exit code is 0 if all held.
+is held against the ledger.  With --postgres the store is in a server of our own, which crashes
+so many times (pg_ctl -m immediate stop) and starts again.  The exit code is 0 if all held.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import os
 import random
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-sys.path[:1] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
+sys.path[:1] = [str(Path(__file__).resolve().parents[n]) for n in (0, 1, 2)]
+
+from private_postgres import PrivatePostgres
 
 from rig import driver, instruments, ledger, mutants
 from rig.audit import Account, audit, read_store
 from rig.fleet import Fleet, wait_until
 
 
+@dataclass
+class Crashes:
+    """Crashes of the database's server, spread over the kills."""
+
+    server: PrivatePostgres | None = None
+    left: int = 0
+    done: int = 0
+
+    def maybe(self, kills_left: int, rng: random.Random) -> None:
+        """Crash the server and start it again, if it is time."""
+        if self.server is None or rng.random() > self.left / max(1, kills_left):
+            return
+        self.left, self.done = self.left - 1, self.done + 1
+        self.server.crash()
+        time.sleep(rng.uniform(0.0, 1.0))
+        self.server.start()
+
+
 def one_study(
-    folder: Path, tasks: list[driver.Task], kills: int, rng: random.Random, mean_seconds: float
+    folder: Path,
+    tasks: list[driver.Task],
+    kills: int,
+    rng: random.Random,
+    mean_seconds: float,
+    crashes: Crashes,
 ) -> tuple[Account, int]:
     """Run one study under fire; return its account and the number of kills."""
     os.environ[ledger.VARIABLE] = str(folder / "ledger")
@@ -35,7 +63,7 @@ def one_study(
     drives = [functools.partial(driver.drive, each) for each in tasks]
     fleet = Fleet(folder / "output")
     try:
-        _under_fire(fleet, drives, kills, rng, mean_seconds)
+        _under_fire(fleet, drives, kills, rng, mean_seconds, crashes)
         is_over = _finish(fleet, drives, seconds=120)
         account = audit(read_store(task.url, task.study), ledger.read(folder / "ledger"), task.trials)
         if not is_over:
@@ -48,14 +76,17 @@ def one_study(
     return account, fleet.n_kills + fleet.n_suicides
 
 
-def _under_fire(fleet: Fleet, drives: list, kills: int, rng: random.Random, mean_seconds: float) -> None:
+def _under_fire(
+    fleet: Fleet, drives: list, kills: int, rng: random.Random, mean_seconds: float, crashes: Crashes
+) -> None:
     """Keep the drivers running and kill until there were so many kills, or all have ended well."""
-    os.environ[instruments.CRASH_VARIABLE] = "0.02"
+    os.environ[instruments.CRASH_VARIABLE] = "0.01"
     while fleet.n_kills + fleet.n_suicides < kills:
         if not fleet.keep(drives):
             return
         time.sleep(rng.expovariate(1 / mean_seconds))
         fleet.kill_one(rng)
+        crashes.maybe(kills - fleet.n_kills - fleet.n_suicides, rng)
 
 
 def _finish(fleet: Fleet, drives: list, seconds: float) -> bool:
@@ -75,6 +106,8 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=3000, help="at least so many in all")
     parser.add_argument("--per-study", type=int, default=300)
     parser.add_argument("--mean-seconds", type=float, default=0.4, help="between two kills")
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--crashes", type=int, default=10, help="of the PostgreSQL server")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--mutant", choices=["", *sorted(mutants.MUTANTS)], default="")
     options = parser.parse_args()
@@ -82,23 +115,24 @@ def main() -> int:
     rng = random.Random(seed)
     print(f"seed {seed}", flush=True)
     os.environ[mutants.VARIABLE] = options.mutant
-    places = range(options.drivers)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(PrivatePostgres()) if options.postgres else None
+        faults = _siege(options, Crashes(server, options.crashes if server else 0), rng)
+    return 1 if faults else 0
+
+
+def _siege(options: argparse.Namespace, crashes: Crashes, rng: random.Random) -> int:
+    """Run study after study under fire; return the number of faults."""
     kills = trials = faults = count = 0
-    while kills < options.kills or trials < options.trials:
+    while (kills < options.kills or trials < options.trials) and not faults:
         with tempfile.TemporaryDirectory(prefix="chaos-kill-") as name:
             folder, began = Path(name), time.monotonic()
-            is_modelled = count % 5 == 4
-            task = driver.Task(
-                f"sqlite:///{folder}/runs.db",
-                f"kill-{count}",
-                30 if is_modelled else options.per_study,
-                "auto" if is_modelled else "random",
-                0.005,
-            )
-            left = max(0, options.kills - kills)
+            task = _task(options, count, folder, crashes.server)
+            places = range(options.drivers)
             workers = [place % 3 if options.workers is None else options.workers for place in places]
             tasks = [replace(task, workers=n) for n in workers]
-            account, n = one_study(folder, tasks, left, rng, options.mean_seconds)
+            left = max(0, options.kills - kills)
+            account, n = one_study(folder, tasks, left, rng, options.mean_seconds, crashes)
         count, kills, trials = count + 1, kills + n, trials + account.n_complete
         faults += len(account.faults)
         print(
@@ -109,10 +143,24 @@ def main() -> int:
         )
         for fault in account.faults[:20]:
             print(f"    {fault}", flush=True)
-        if account.faults:
-            break
-    print(f"{kills} kills, {trials} trials, {faults} faults")
-    return 1 if faults else 0
+    crashed = f", {crashes.done} crashes of the server" if crashes.server else ""
+    print(f"{kills} kills{crashed}, {trials} trials, {faults} faults")
+    return faults
+
+
+def _task(
+    options: argparse.Namespace, count: int, folder: Path, server: PrivatePostgres | None
+) -> driver.Task:
+    """Return what the drivers of the next study do; every fifth study thinks about its points."""
+    is_modelled = count % 5 == 4
+    return driver.Task(
+        server.url() if server else f"sqlite:///{folder}/runs.db",
+        f"kill-{count}",
+        30 if is_modelled else options.per_study,
+        "auto" if is_modelled else "random",
+        0.005,
+        spool=str(folder / "spool"),
+    )
 
 
 if __name__ == "__main__":
