@@ -26,23 +26,32 @@ SCENARIOS = {
     "kills for long": "soak.py --minutes 0.1 --every 1.5 --pause 0.1 --seed 1",
 }
 
-# By name: a mutant of the product, and what is said of it.
+# By name: a scenario with a mutant of the product, and what is said of it.
 MUTANTS = {
-    "settle-first": (
-        "kill.py --drivers 3 --workers 0 --kills 60 --trials 30 --per-study 30",
+    "dropped before it is stored": (
+        "kill.py --drivers 3 --workers 0 --kills 60 --trials 30 --per-study 30 --mutant settle-first",
         "was run again",
     ),
-    "budget-outside": (
-        "kill.py --drivers 3 --workers 0 --kills 0 --trials 18 --per-study 6",
+    "budget outside the transaction": (
+        "kill.py --drivers 3 --workers 0 --kills 0 --trials 18 --per-study 6 --mutant budget-outside",
         "6 complete trials were asked for",
     ),
-    "impatient": ("full.py --points 2 --pretend --seed 1", "exit codes"),
-    "wall-clock": (
-        "pause.py --pauses 0 --steps 16 --lease 1.5 --seed 1",
-        "were given up though nothing died",
+    "no patience with a full disk": (
+        "full.py --points 2 --pretend --seed 1 --mutant impatient",
+        "exit codes",
     ),
-    "forget": ("dask_kill.py --seconds 1 --mean-seconds 2 --pause 0.05 --seed 1", "was run again"),
-    "leak": ("soak.py --minutes 0.1 --every 3 --pause 0.1 --seed 1", "descriptors grow"),
+    "leases by the wall clock": (
+        "pause.py --pauses 0 --steps 24 --lease 1.5 --seed 1 --mutant wall-clock",
+        "given up though nothing died",
+    ),
+    "budget outside, on Dask": (
+        "dask_kill.py --seconds 1 --mean-seconds 9 --pause 0.05 --seed 1 --mutant budget-outside",
+        "complete trials were asked for",
+    ),
+    "a descriptor for each result": (
+        "soak.py --minutes 0.1 --every 3 --pause 0.1 --seed 1 --mutant leak",
+        "descriptors grow",
+    ),
 }
 
 
@@ -52,7 +61,7 @@ def outcomes(request):
     items = [item for item in request.session.items if item.module is request.module]
     names = [item.callspec.params.get("name") for item in items if hasattr(item, "callspec")]
     commands = {name: SCENARIOS[name] for name in names if name in SCENARIOS}
-    commands |= {name: f"{MUTANTS[name][0]} --mutant {name}" for name in names if name in MUTANTS}
+    commands |= {name: MUTANTS[name][0] for name in names if name in MUTANTS}
     with ThreadPoolExecutor(3) as pool:
         yield {name: pool.submit(run, command) for name, command in commands.items()}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import os
 import subprocess
 import time
@@ -72,27 +71,23 @@ def pretend() -> None:
     """Have the store and the spool of this process find their disks full where the control files say so."""
     import scheduler.patience
     from scheduler import spool
-    from smbo.store.sql import SqlStore
+    from smbo.store.database import Database
 
     controls = Path(os.environ[PRETEND_VARIABLE])
 
-    def limited(step):
-        @functools.wraps(step)
-        def on_a_small_disk(self, *args):
-            # SQLite's own limit: at 1 the file may not grow beyond what it has
-            pages = 1 if (controls / "store").exists() else 2**30
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-            return step(self, *args)
+    write = Database.write
 
-        return on_a_small_disk
+    def on_a_small_disk(self, *args, **kwargs):
+        # SQLite's own limit: at 1 the file may not grow beyond what it has
+        pages = 1 if (controls / "store").exists() else 2**30
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        return write(self, *args, **kwargs)
 
-    for name in ("ask", "tell", "requeue"):
-        setattr(SqlStore, name, limited(getattr(SqlStore, name)))
-
+    Database.write = on_a_small_disk
     temporary, full_disk = spool._temporary, scheduler.patience.full_disk
 
-    def on_a_small_disk(folder, data):
+    def in_a_small_spool(folder, data):
         if (controls / "spool").exists():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         return temporary(folder, data)
@@ -102,4 +97,4 @@ def pretend() -> None:
             f"no space left on the disk of {folder}" if (controls / "spool").exists() else full_disk(folder)
         )
 
-    spool._temporary, spool.full_disk = on_a_small_disk, seen
+    spool._temporary, spool.full_disk = in_a_small_spool, seen

@@ -1,6 +1,6 @@
 """What happened, as those who evaluate saw it: lines in a file of which the product knows nothing.
 
-    started NUMBER TOKEN PID        the objective was called
+    started NUMBER TOKEN PID WHERE  the objective was called; where, if machines are told apart
     finished NUMBER TOKEN VALUE     it returns this
     kept NUMBER TOKEN               its outcome is in the outbox, and durable
     told NUMBER TOKEN               its outcome is in the store: ``tell`` has returned

@@ -109,7 +109,12 @@ def any_claim() -> None:
         claim(self, job)
         return True
 
-    Spool.claim = claiming
+    def folder_of(self, job):
+        folder = self.folder / "attempts" / job.key
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    Spool.claim, Spool.attempt_folder = claiming, folder_of
 
 
 def wall_clock() -> None:

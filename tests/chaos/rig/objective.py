@@ -31,7 +31,8 @@ class Noted:
         """Return the value, and note so."""
         # the attempt's own folder is named study-number-token
         number, token = map(int, context.folder.name.rsplit("-", 2)[1:])
-        ledger.note("started", number, token, os.getpid())
+        where = os.environ.get(instruments.MACHINE_VARIABLE, "")
+        ledger.note("started", number, token, f"{os.getpid()} {where}".strip())
         time.sleep(self.pause_seconds * (0.5 + context.seed % 1000 / 1000))
         value = value_of(params, context.seed)
         ledger.note("finished", number, token, repr(value))
