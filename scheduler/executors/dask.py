@@ -107,7 +107,11 @@ class DaskExecutor:
         now = self._clock()
         if self._capacity == 0 or now >= self._capacity_until:
             self._capacity_until = now + _CAPACITY_SECONDS
-            total = self._startable(self._n_slots())
+            try:
+                total = self._startable(self._n_slots())
+            except (OSError, RuntimeError, TimeoutError):
+                self._capacity = 0  # the scheduler went away this moment; the client's state will tell
+                return 0
             # one even where others hold all: Dask gives it the next slot that is free, so that a
             # driver that comes later gets its turn
             self._capacity = min(total, max(1, total - self._n_of_others()))

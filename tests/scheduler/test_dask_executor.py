@@ -7,6 +7,7 @@ import time
 
 import pytest
 from distributed import Client, LocalCluster
+from distributed.comm import CommClosedError
 
 from scheduler import clusters
 from scheduler.child import close_children
@@ -225,3 +226,22 @@ def test_a_target_that_the_workers_do_not_have_is_explained(tmp_path, spool, mak
     finally:
         sys.modules.pop("only_here")
         cluster.stop()
+
+
+def test_a_scheduler_that_dies_while_it_is_asked_has_no_slots_and_ends_no_run(spool):
+    class Dying:
+        asynchronous, status = False, "running"
+        deaths = 1
+
+        def nthreads(self):
+            if self.deaths:
+                self.deaths -= 1
+                raise CommClosedError("in <TLS ConnectionPool.ncores>: Stream is closed")
+            return {"tcp://worker": 2}
+
+        def processing(self):
+            return {}
+
+    executor = DaskExecutor(Dying(), print, spool)
+    assert executor.capacity() == 0
+    assert executor.capacity() == 2
