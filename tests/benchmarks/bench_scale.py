@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from scale_simulation import Account, Durations, SimulatedExecutor, VirtualClock, hartmann6
+from scale_simulation import SLEPT, Account, Durations, SimulatedExecutor, Sleeper, VirtualClock, hartmann6
 
 from smbo import Budget, Problem, Real, Study
 from smbo.study_run import run_study
@@ -122,15 +122,7 @@ def main_threads(n_workers: int, n_trials: int, seconds: float) -> None:
     """Run a study on real Dask threads; evaluations sleep for about so long, heavy-tailed."""
     from distributed import Client, LocalCluster
 
-    busy: list[tuple[float, float]] = []
     spread = Durations(median_seconds=seconds, sigma=0.5, straggler_share=0.02, failed_share=0, lost_share=0)
-
-    def evaluate(params, context):
-        start = time.monotonic()
-        time.sleep(spread.draw(np.random.default_rng(context.seed))[0])
-        busy.append((start, time.monotonic()))
-        return hartmann6(params)
-
     with (
         tempfile.TemporaryDirectory() as folder,
         LocalCluster(
@@ -142,15 +134,15 @@ def main_threads(n_workers: int, n_trials: int, seconds: float) -> None:
         ) as study,
     ):
         began, began_cpu = time.monotonic(), time.process_time()
-        study.run(evaluate, client)
+        study.run(Sleeper(spread), client)
         wall, cpu = time.monotonic() - began, time.process_time() - began_cpu
         n_done = sum(trial.state is TrialState.COMPLETE for trial in study.trials)
         best = study.best.value
-    last_start = max(start for start, _ in busy)
-    used = sum(min(end, last_start) - start for start, end in busy)
+    last_start = max(start for start, _ in SLEPT)
+    used = sum(min(end, last_start) - start for start, end in SLEPT)
     print("| threads | trials | mean evaluation, s | utilisation | trials/s | driver CPU ms a trial | best |")
     print("|---|---|---|---|---|---|---|")
-    mean = statistics.mean(end - start for start, end in busy)
+    mean = statistics.mean(end - start for start, end in SLEPT)
     print(
         f"| {n_workers} | {n_done} | {mean:.1f} | {used / (n_workers * (last_start - began)):.1%} "
         f"| {n_done / wall:.1f} | {1000 * cpu / n_done:.0f} | {best:.4f} |"

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from scheduler.jobs import Ending, Job, JobOutcome, Target
+from smbo.problem import Context
 
 
 class VirtualClock:
@@ -202,6 +203,25 @@ class SimulatedExecutor:
         busy = sum(max(0.0, min(end, until) - start) for start, end in self._busy)
         dead = sum(max(0.0, min(end, until) - start) for start, end in self._dead)
         return Account(busy, self._n_workers * (until - self._began) - dead, len(self._busy))
+
+
+SLEPT: list[tuple[float, float]] = []  # by Sleeper, in this process
+
+
+@dataclass(frozen=True)
+class Sleeper:
+    """An objective that takes its time, and notes in ``SLEPT`` when it began and ended.
+
+    It is here and not in the script: what is defined there travels to the threads as a copy.
+    """
+
+    durations: Durations
+
+    def evaluate(self, params: Mapping[str, float], context: Context) -> float:
+        start = time.monotonic()
+        time.sleep(self.durations.draw(np.random.default_rng(context.seed))[0])
+        SLEPT.append((start, time.monotonic()))
+        return hartmann6(params)
 
 
 def hartmann6(params: Mapping[str, float]) -> float:

@@ -43,3 +43,11 @@ def test_the_account_sees_slots_that_wait_for_the_driver(bench, monkeypatch):
 def test_the_goal_is_reached_at_the_known_minimum(bench):
     minimum = [0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573]
     assert bench.hartmann6({f"x{i}": x for i, x in enumerate(minimum)}) == pytest.approx(-3.32237, abs=1e-5)
+
+
+@pytest.mark.dask
+def test_threads_of_dask_are_timed_by_what_they_slept(bench, capsys):
+    bench.main_threads(4, 12, 0.2)
+    figures = capsys.readouterr().out.splitlines()[-1].split("|")
+    assert [int(figures[1]), int(figures[2])] == [4, 12]
+    assert 0.0 < float(figures[4].strip().rstrip("%")) <= 100.0
