@@ -15,6 +15,7 @@ from scipy.special import ndtri, stdtrit
 from smbo.evidence import Array, Axis
 from smbo.problem import Outcome, Problem
 from smbo.space import Space
+from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
 from smbo.trials import Trial, TrialState
 
@@ -136,6 +137,15 @@ class JointPosterior(Posterior, Protocol):
         ...
 
 
+@runtime_checkable
+class DrawnPosterior(Posterior, Protocol):
+    """A posterior that draws whole functions, where it is not normal itself."""
+
+    def draws(self, points: Array, n: int, rng: np.random.Generator) -> Array:
+        """Return n draws of the values at unit points (m, d), shape (m, n)."""
+        ...
+
+
 def optimum_samples(
     space: Space,
     posterior: Posterior,
@@ -152,15 +162,13 @@ def optimum_samples(
     ``params`` at widths from 2 to 30 percent of each range, since random points of the whole
     space leave wide gaps where it matters.  None when the posterior has no joint covariance.
     """
-    if not isinstance(posterior, JointPosterior):
+    if not isinstance(posterior, JointPosterior | DrawnPosterior):
         return None
     candidates = _candidates(space, space.to_unit([params])[0], rng, n_candidates)
-    mean, covariance = posterior.joint(candidates)
-    # An eigendecomposition draws from a covariance that is singular to rounding (candidates lie
-    # close together) without jitter: directions of no variance contribute nothing.
-    variances, directions = np.linalg.eigh(covariance)
-    scaled = directions * np.sqrt(np.maximum(variances, 0.0))
-    draws = mean[:, None] + scaled @ rng.standard_normal((len(candidates), n_samples))
+    if isinstance(posterior, DrawnPosterior):
+        draws = posterior.draws(candidates, n_samples, rng)
+    else:
+        draws = linalg.draws(*posterior.joint(candidates), n_samples, rng)
     return candidates[np.argmin(draws, axis=0)]
 
 

@@ -138,9 +138,9 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
     except SpaceError as error:
         raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
     objectives: Mapping[str, str] | None = job.objectives
-    maximize = job.maximize
+    maximize, loss = job.maximize, None
     if own is not None and objectives is None and not maximize:
-        objectives, maximize = own.objectives, own.maximize
+        objectives, maximize, loss = own.objectives, own.maximize, own.loss
     fidelity, stopping = _fidelity(job, own)
     try:
         return Problem(
@@ -150,6 +150,7 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
             maximize=maximize,
             fidelity=fidelity,
             stopping=stopping,
+            loss=loss,
         )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, ("objectives",), error) from None

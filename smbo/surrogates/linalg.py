@@ -82,6 +82,17 @@ def inverse(factor: Array) -> Array:
     return np.asarray(full + np.tril(full, -1).T)
 
 
+def draws(mean: Array, covariance: Array, n: int, rng: np.random.Generator) -> Array:
+    """Return n draws of normal numbers with this mean (m,) and covariance (m, m), shape (m, n).
+
+    By eigenvectors: a covariance that is singular to rounding (points close together) needs no
+    jitter then, for directions of no variance contribute nothing.
+    """
+    variances, directions = np.linalg.eigh(covariance)
+    scaled = directions * np.sqrt(np.maximum(variances, 0.0))
+    return np.asarray(mean[:, None] + scaled @ rng.standard_normal((len(mean), n)))
+
+
 def extend_cholesky(factor: Array, cross: Array, corner: Array) -> Array:
     """Return the factor of [[L Lᵀ, B], [Bᵀ, C]] from that of its upper left block.
 

@@ -79,6 +79,12 @@ class TrendPosterior:
         to_prior = (2.0 * linear + 4.0 * quadratic * norms)[:, None] * features
         return cross @ self.alpha, self._floored(variance, prior), to_mean, to_prior - 2.0 * to_cross
 
+    def joint(self, features: Array) -> tuple[Array, Array]:
+        """Return mean (m,) and covariance (m, m) at features (m, D)."""
+        cross = covariance(self.theta, features, self.features)
+        half = linalg.solve_lower(self.factor, cross.T)
+        return cross @ self.alpha, covariance(self.theta, features, features) - half.T @ half
+
     def fantasised(self, features: Array) -> TrendPosterior:
         """Return the belief given also what it expects at features (m, D)."""
         cross = covariance(self.theta, self.features, features)

@@ -21,7 +21,7 @@ import numpy as np
 
 from smbo.errors import RecipeError
 from smbo.evidence import Array, Evidence, SquaredLoss, Vectors
-from smbo.surrogates import trend
+from smbo.surrogates import linalg, trend
 from smbo.surrogates.base import Memory
 from smbo.surrogates.kernels import Features
 from smbo.surrogates.trend import TrendPosterior
@@ -160,6 +160,14 @@ class VectorPosterior:
         safe = np.where(self.basis.root > 0.0, self.basis.root, np.inf)
         to_outputs = (self.basis.axes * self.basis.sizes / safe[:, None]) ** 2
         return mean, np.sqrt(variances @ to_outputs.T)
+
+    def draws(self, points: Array, n: int, rng: np.random.Generator) -> Array:
+        """Return n draws of the loss at unit points (m, d), shape (m, n)."""
+        features = self.encoder.encode(points)
+        total = np.full((len(points), n), self.basis.rest)
+        for centre, size, component in zip(self.basis.centres, self.basis.sizes, self.components):
+            total += (centre + size * linalg.draws(*component.joint(features), n, rng)) ** 2
+        return total
 
     def _standard(self, points: Array) -> tuple[Array, Array]:
         features = self.encoder.encode(points)
