@@ -14,6 +14,10 @@ from pathlib import Path
 
 import psutil
 
+from rig.mutants import CannotBreak
+
+_CANNOT_BREAK = 70  # exit code
+
 
 @dataclass
 class Fleet:
@@ -42,6 +46,8 @@ class Fleet:
     def keep(self, tasks: Sequence[Callable[[], None]]) -> bool:
         """Have each task done, again if it ended badly; return whether any is left to do."""
         self.reap()
+        if _CANNOT_BREAK in self.exits.values():
+            raise CannotBreak(self.log.read_text()[-500:])
         for place, do in enumerate(tasks):
             if place not in self.pids and self.exits.get(place) != 0:
                 self.start(place, do)
@@ -102,8 +108,10 @@ class Fleet:
                 os.dup2(log, standard)
             do()
             code = 0
-        except BaseException:
+        except BaseException as error:
             traceback.print_exc()
+            if isinstance(error, CannotBreak):
+                code = _CANNOT_BREAK
         finally:
             with contextlib.suppress(OSError):
                 os.sys.stdout.flush()

@@ -5,14 +5,33 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 VARIABLE = "CHAOS_MUTANT"
 
 
+class CannotBreak(Exception):
+    """A mutant names what the product no longer has."""
+
+
 def apply(name: str | None) -> None:
-    """Break the product in this process as the mutant of this name does; nothing if it is empty."""
-    if name:
+    """Break the product in this process as the mutant of this name does; nothing if it is empty.
+
+    Raises:
+        CannotBreak: the product has changed, and the mutant has not.
+    """
+    if not name:
+        return
+    try:
         MUTANTS[name]()
+    except (AttributeError, ImportError) as error:
+        raise CannotBreak(f"the mutant {name!r} does not fit the product any more: {error}") from error
+
+
+def swap(owner: Any, name: str, new: Any) -> None:
+    """Put something else in the place of what the product has under this name."""
+    getattr(owner, name)  # else nothing would be broken
+    setattr(owner, name, new)
 
 
 def forget() -> None:
@@ -32,14 +51,15 @@ def settle_first() -> None:
     """Drop an outcome from the spool before it is in the store."""
     from scheduler.loop import _Run
 
-    record = _Run._record
+    record = _Run._record_all
 
-    def settling(self, outcome):
-        self._executor.settle(outcome)
-        time.sleep(0.02)
-        record(self, outcome)
+    def settling(self):
+        for outcome in self._unrecorded:
+            self._executor.settle(outcome)
+            time.sleep(0.02)
+        record(self)
 
-    _Run._record = settling
+    _Run._record_all = settling
 
 
 def clean_start() -> None:
@@ -67,8 +87,8 @@ def budget_outside() -> None:
         time.sleep(0.2)  # between the look and the leap
         return ask(self, *args)
 
-    asking.judge = lambda *_: None
-    asking._refuse_stale = lambda *_: None
+    swap(asking, "judge", lambda *_: None)
+    swap(asking, "_refuse_stale", lambda *_: None)
     SqlStore.ask = late
 
 
@@ -76,14 +96,14 @@ def impatient() -> None:
     """Give an outcome up that finds no room in the spool."""
     from scheduler import runner
 
-    runner.insist = lambda do: do()
+    swap(runner, "insist", lambda do: do())
 
 
 def no_waiting() -> None:
     """End the run when the store is full."""
     from scheduler.loop import _Run
 
-    _Run._unless_in_trouble = lambda self, do: do()
+    swap(_Run, "_unless_in_trouble", lambda self, do: do())
 
 
 def refuse_late() -> None:
@@ -114,7 +134,8 @@ def any_claim() -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
-    Spool.claim, Spool.attempt_folder = claiming, folder_of
+    swap(Spool, "claim", claiming)
+    swap(Spool, "attempt_folder", folder_of)
 
 
 def wall_clock() -> None:
@@ -129,8 +150,9 @@ def wall_clock() -> None:
             self._seen[key] = moved = (beat, time.time())
         return time.time() - moved[1]
 
-    Beats.still_for = by_wall_clock
-    smbo.study_source._LOOK_SECONDS = process._SCAN_SECONDS = 0.05
+    swap(Beats, "still_for", by_wall_clock)
+    swap(smbo.study_source, "_LOOK_SECONDS", 0.05)
+    swap(process, "_SCAN_SECONDS", 0.05)
 
 
 def leak() -> None:
