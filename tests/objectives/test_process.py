@@ -85,7 +85,10 @@ def test_twenty_daemons_that_ignore_sigterm_are_gone_when_a_timeout_is_reported(
 
 def test_a_program_that_forks_as_fast_as_it_can_is_ended(tmp_path):
     # a comet: each process lives only until its child does
-    code = "note()\nwhile True:\n    if os.fork():\n        os._exit(0)\n    os.setsid()"
+    code = (
+        "note()\nuntil = time.time() + 30\n"
+        "while time.time() < until:\n    if os.fork():\n        os._exit(0)\n    os.setsid()"
+    )
     ended = execute(
         tmp_path, f"if os.fork() == 0:\n    {code.replace(chr(10), chr(10) + '    ')}\ntime.sleep(0.3)"
     )

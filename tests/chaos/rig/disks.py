@@ -87,10 +87,10 @@ def pretend() -> None:
     Database.write = on_a_small_disk
     temporary, full_disk = spool._temporary, scheduler.patience.full_disk
 
-    def in_a_small_spool(folder, data):
+    def in_a_small_spool(folder, data, **options):
         if (controls / "spool").exists():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        return temporary(folder, data)
+        return temporary(folder, data, **options)
 
     def seen(folder):
         return (
