@@ -156,6 +156,8 @@ class StudySource:
         self._started: set[int] = set()
         self._given: dict[int, Trial] = {}  # what this run started or took over, by token
         self._flying: set[int] = set()  # those of them that have not ended
+        self._gone_on: list[Trial] = []  # recorded; what they went on from may be dropped
+        self._is_together = False  # within a block of records that is not committed yet
         self._n_slots = 0
         self._evaluation_seconds: float | None = None
         self._was_stopped = False
@@ -221,7 +223,9 @@ class StudySource:
         self._reporter.finish(outcome.job)
         if outcome.ending is Ending.OK:
             self._tell(self._concluded(trial, outcome), place)
-            self._forget_checkpoint(trial)
+            self._gone_on.append(trial)
+            if not self._is_together:
+                self._forget_checkpoints()
             return
         if decide(outcome, self._earlier(outcome.job), self._retries) is Decision.FAIL:
             self._tell(_failed(self._study, trial, outcome), place)
@@ -234,8 +238,14 @@ class StudySource:
     def together(self) -> Iterator[None]:
         """Make the records of a block one transaction: one wait for the disk, not one each."""
         try:
-            with self._study.store.together():
-                yield
+            self._is_together = True
+            try:
+                with self._study.store.together():
+                    yield
+            finally:
+                self._is_together = False
+            # not before the commit: what does not come to be recorded goes on from there once more
+            self._forget_checkpoints()
         except StoreUnavailable as error:
             raise Unavailable(str(error)) from error
 
@@ -445,6 +455,12 @@ class StudySource:
             return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
         except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
             return judge(self._study.problem, trial, status="failed", reason=BAD_OUTPUT, error=f"{error!r}")
+
+    def _forget_checkpoints(self) -> None:
+        """Drop what recorded trials went on from, as far as it is no longer needed."""
+        while self._gone_on:
+            self._forget_checkpoint(self._gone_on[-1])
+            self._gone_on.pop()
 
     def _forget_checkpoint(self, before: Trial) -> None:
         """Drop what a trial went on from, once there is a result that no longer needs it."""

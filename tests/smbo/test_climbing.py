@@ -193,11 +193,18 @@ def test_by_hand_a_report_says_whether_a_trial_may_end_early():
     for value in (0.1, 0.2):
         trial = opt.ask()
         assert not opt.report(trial, 1, value)
+        assert not opt.report(trial, 2, value)
         opt.tell(trial, value)
     bad, good = opt.ask(2)
     assert opt.report(bad, 1, 0.5)
     assert not opt.report(good, 1, 0.12)
+    n_events = len(opt.log)
     assert copy.copy(opt).report(bad, 2, 0.4)
+    assert not copy.copy(opt).report(good, 2, 9.0)  # its best was 0.12, which the copy knows
+    assert not copy.copy(opt).report(bad, 2, 0.01)
+    assert not copy.copy(opt).report(bad, 3, 0.4)  # no other has come so far
+    assert len(opt.log) == n_events
+    assert opt.report(bad, 2, 0.4)  # whatever its copies were told
     twin = Optimizer.replay(problem, opt.log, "random", seed=1)
     assert twin.log == opt.log
     with pytest.raises(AlreadyTold):

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
 from smbo import Budget, Problem, Real, Study, TrialState
+from smbo.errors import StoreUnavailable
 from smbo.fidelity import Fidelity, MedianStopping
 from smbo.study_replay import replay
 from smbo.study_source import Why
@@ -93,6 +95,28 @@ def test_what_a_paused_trial_left_is_kept_and_what_nobody_needs_is_not(url, log)
         study.run(climbing)
         gone_on = [entry for entry in entries(log)[n_before:] if entry[1] > 0]
         assert gone_on  # from the checkpoints of the first run, some of them
+
+
+def test_a_checkpoint_outlives_a_commit_that_fails(url, log, monkeypatch):
+    with open_study(url) as study:
+        together, failed = study.store.together, []
+
+        @contextmanager
+        def at_first_in_vain():
+            with together():
+                yield
+                # what is committed so far, for whoever takes over
+                needed = [t for t in study.trials if t.state is TrialState.RUNNING and t.checkpoint]
+                assert all(Path(trial.checkpoint).is_dir() for trial in needed)
+                if needed and not failed:
+                    failed.append(needed)
+                    raise StoreUnavailable("the disk is full")
+
+        monkeypatch.setattr(study.store, "together", at_first_in_vain)
+        study.run(climbing)
+        assert failed
+        kept = {path for path in (study.spool_folder / "attempts").iterdir() if path.is_dir()}
+        assert kept == {Path(t.checkpoint) for t in study.trials if t.state is TrialState.PAUSED}
 
 
 def test_a_run_of_a_few_trials_promotes_them_too(url, log):
