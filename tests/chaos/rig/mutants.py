@@ -144,6 +144,11 @@ def wall_clock() -> None:
     from scheduler.executors import process
     from scheduler.lease import Beats
 
+    poll = process.ProcessExecutor.poll
+
+    def briefly(self, timeout_seconds):
+        return poll(self, min(timeout_seconds, 0.05))  # longer, and each beat has moved in between
+
     def by_wall_clock(self, key, beat):
         moved = self._seen.get(key)
         if moved is None or moved[0] != beat:
@@ -153,6 +158,7 @@ def wall_clock() -> None:
     swap(Beats, "still_for", by_wall_clock)
     swap(smbo.study_source, "_LOOK_SECONDS", 0.05)
     swap(process, "_SCAN_SECONDS", 0.05)
+    swap(process.ProcessExecutor, "poll", briefly)
 
 
 def leak() -> None:
