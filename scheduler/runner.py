@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import pickle
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cloudpickle
 
@@ -72,8 +74,33 @@ def packed(runner: Runner) -> Packed:
 @lru_cache(maxsize=4)
 def _unpacked(pickled: bytes) -> Runner:
     # packed by a driver that may run anything here, by the same way
-    runner: Runner = pickle.loads(pickled)
+    runner: Runner = _where_dask_loads(partial(pickle.loads, pickled))
     return runner
+
+
+def _where_dask_loads(do: Callable[[], Any]) -> Any:
+    """Call something in a Dask worker's event loop, in its main thread as a rule; elsewhere at once.
+
+    A task has a thread of its own, in which modules that handle signals cannot be imported.
+    """
+    if "distributed" not in sys.modules:
+        return do()
+    from distributed import get_worker
+
+    try:
+        loop = get_worker().loop
+    except ValueError:  # not in a task
+        return do()
+    done: Future[Any] = Future()
+
+    def call() -> None:
+        try:
+            done.set_result(do())
+        except BaseException as error:
+            done.set_exception(error)
+
+    loop.add_callback(call)
+    return done.result()
 
 
 def run_job(

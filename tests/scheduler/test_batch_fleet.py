@@ -58,7 +58,8 @@ def n_workers(client):
 def test_a_killed_worker_costs_neither_its_job_nor_the_keepers_death_the_queue(
     folder, spool, batch_system, tmp_path
 ):
-    cluster = clusters.start_kept(folder, plan(), 1)
+    # a worker that comes back too early tries the dead keeper's address for 20 s before it looks again
+    cluster = clusters.start_kept(folder, plan(death_timeout_seconds=60.0), 1)
     gate = str(tmp_path / "gate")
     with cluster.connect(timeout_seconds=2) as client:
         executor = DaskExecutor(client, target, spool, reconnect=cluster.connect, beat_seconds=1.0)
@@ -81,7 +82,7 @@ def test_a_killed_worker_costs_neither_its_job_nor_the_keepers_death_the_queue(
         outcomes.clear()
         wait_until(lambda: outcomes.extend(executor.poll(0.1)) or outcomes)
         assert outcomes[0].ending is Ending.OK
-        wait_until(lambda: executor.capacity() == 1 or executor.poll(0.1))
+        wait_until(lambda: executor.capacity() == 1 or executor.poll(0.1), 60.0)
         executor.close()
     assert len(batch_system.submitted) == 1
     cluster.stop()
