@@ -14,7 +14,7 @@ from smbo.errors import SpaceExhausted
 from smbo.evidence import Array, Evidence
 from smbo.maximize import Effort, Excluded, Found, best_of, maximize, polish, search
 from smbo.space import Space
-from smbo.surrogates.base import ExtendablePosterior, Posterior, Surrogate
+from smbo.surrogates.base import ConditionablePosterior, ExtendablePosterior, Posterior, Surrogate
 
 # Of every eight points the first gets the whole search.  Later ones are looked for among what that
 # found promising, for their criterion changed around the earlier ones only: this is what makes
@@ -141,14 +141,32 @@ def _one_more(find: Callable[..., Found], promising: Array) -> Found | None:
 
 
 def believed(surrogate: Surrogate, evidence: Evidence) -> Posterior:
-    """Return the posterior given also its own mean at points that failed and at pending ones.
+    """Return the posterior given also its own mean at pending points, and nothing to gain at failed ones.
 
-    Where an evaluation failed there is nothing left to learn of the value: the deviation goes away, and
-    the mean stays what the successes say.
+    Where an evaluation failed there is nothing to be had, whatever the successes promise.  So what the
+    search is shown (never what is learned from, recommended or reported) is there as high as the highest
+    mean of an evaluated point.  Else a search that comes to its end beside a cliff finds the
+    improvement that it imagines beyond it worth any risk.
     """
-    unknown = np.concatenate([evidence.failed, evidence.pending])
+    posterior = surrogate.fit(evidence)
     bare = replace(evidence, failed=evidence.failed[:0], pending=evidence.pending[:0])
-    return with_fantasies(surrogate, surrogate.fit(evidence), bare, unknown)
+    if len(evidence.failed) and len(evidence):
+        means, _ = posterior.moments(evidence.failed)
+        known = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
+        highest = float(posterior.moments(known)[0].max())
+        posterior = _given(surrogate, posterior, bare, evidence.failed, np.maximum(means, highest))
+    return with_fantasies(surrogate, posterior, replace(bare, failed=evidence.failed), evidence.pending)
+
+
+def _given(
+    surrogate: Surrogate, posterior: Posterior, evidence: Evidence, points: Array, values: Array
+) -> Posterior:
+    """Return the posterior given also these values (m,) at points (m, d)."""
+    if isinstance(posterior, ConditionablePosterior):
+        return posterior.condition_on(points, values)
+    if isinstance(posterior, ExtendablePosterior):  # of several outputs: one value does not tell them
+        return posterior.fantasise(points)
+    return surrogate.fit(_with_values(evidence, points, values))
 
 
 def with_fantasies(

@@ -14,6 +14,9 @@ from smbo.surrogates.marginal import Hyperparameters, Priors
 # A label of 0 or 1 varies by 1/4 in all.  The noise lets neighbours differ: a boundary is narrower
 # than the length scale.
 _AMPLITUDE, _NOISE = 1.0, 0.1
+# The probability counts squared: in the worst run of bench_failures 13 % of evaluations 31 to 100 fail,
+# and not 21 %.
+_CAUTION = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +59,19 @@ class Feasibility:
         return cls(GP(hyperparameters=theta).fit(rows))
 
     def log_probability(self, points: Array) -> Array:
-        """Return the log probability at unit points (m, d), shape (m,)."""
+        """Return the log probability at unit points (m, d), times the caution, shape (m,)."""
         mean, std = self.labels.moments(points)
-        return np.asarray(log_ndtr((mean - 0.5) / self._width(std)))
+        return np.asarray(_CAUTION * log_ndtr((mean - 0.5) / self._width(std)))
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
-        """Return the log probability, (m,), and its gradient, (m, d)."""
+        """Return ``log_probability``, (m,), and its gradient, (m, d)."""
         mean, std, mean_slope, std_slope = self.labels.moments_and_gradients(points)
         width = self._width(std)
         z = (mean - 0.5) / width
         log_p = log_ndtr(z)
         hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2.0 * np.pi) - log_p)
         z_slope = (mean_slope - (z * std / width)[:, None] * std_slope) / width[:, None]
-        return np.asarray(log_p), np.asarray(hazard[:, None] * z_slope)
+        return np.asarray(_CAUTION * log_p), np.asarray(_CAUTION * hazard[:, None] * z_slope)
 
     @staticmethod
     def _width(std: Array) -> Array:

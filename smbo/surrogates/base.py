@@ -40,6 +40,15 @@ class ExtendablePosterior(Posterior, Protocol):
 
 
 @runtime_checkable
+class ConditionablePosterior(Posterior, Protocol):
+    """A posterior that takes in values cheaply."""
+
+    def condition_on(self, points: Array, values: Array) -> Posterior:
+        """Return the posterior given also values (m,) at unit points (m, d)."""
+        ...
+
+
+@runtime_checkable
 class WarpedPosterior(Posterior, Protocol):
     """A posterior that is normal on another, increasing scale of the values."""
 

@@ -139,12 +139,13 @@ def test_the_points_of_a_batch_are_nearly_the_best_ones_given_those_before():
 
 
 @pytest.mark.parametrize("surrogate", [GP(bend_values=False), Flat()], ids=lambda one: type(one).__name__)
-def test_a_failed_point_takes_the_deviation_away_and_leaves_the_mean(surrogate):
+def test_a_failed_point_leaves_nothing_to_gain_where_it_lies(surrogate):
     failed = np.array([[0.9, 0.1], [0.2, 0.8]])
     evidence = evidence_on(BOX)
     plain, given = surrogate.fit(evidence), batch.believed(surrogate, replace(evidence, failed=failed))
     (mean, std), (mean_given, std_given) = plain.moments(failed), given.moments(failed)
-    np.testing.assert_allclose(mean_given, mean, rtol=1e-6)
+    highest = plain.moments(evidence.points)[0].max()
+    np.testing.assert_allclose(mean_given, np.maximum(mean, highest), rtol=0.05)
     assert (std_given < std).all()
 
 
