@@ -1,4 +1,4 @@
-"""Ask/tell in memory, and the pure functions that the durable study shares with it.
+"""Ask/tell in memory.
 
 opt = Optimizer({"x": (0.0, 1.0)}, seed=1)
 trial = opt.ask()
@@ -7,215 +7,23 @@ opt.tell(trial, objective(**trial.params))
 
 from __future__ import annotations
 
-import math
-import operator
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 
 from smbo import results
-from smbo.climbing import as_at_one_fidelity, ends_early, next_promotion, promoted
+from smbo.climbing import ends_early, next_promotion, promoted
+from smbo.derived import best_trial, explained, recommendation, suggest, trial_seed
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
-from smbo.evidence import Array, Evidence, Vectors
-from smbo.explain import Explanation, explanation
+from smbo.explain import Explanation
 from smbo.judging import judge
 from smbo.presets import preset
 from smbo.problem import Problem, Returned
-from smbo.propose import Recipe, propose, recommend
+from smbo.propose import Recipe
 from smbo.space import Space
-from smbo.surrogates.base import Memory
 from smbo.trials import Recommendation, Trial, TrialState
-
-__all__ = [
-    "Asked",
-    "Optimizer",
-    "Told",
-    "best_trial",
-    "checked_count",
-    "checked_seed",
-    "encode",
-    "explained",
-    "judge",
-    "recommendation",
-    "suggest",
-    "trial_seed",
-]
-
-# What the random numbers are for: the first entry of the spawn key of their seed.
-_FOR_PROPOSALS = 0
-_FOR_EVALUATIONS = 1
-
-# What lies outside is told to the surrogate as the nearer end, or as zero: within, the ratio of any
-# value or error to any other can be squared without leaving the range of a float.
-_SMALLEST, _LARGEST = 1e-75, 1e75
-
-
-# ------------------------------------------------------------------------------------ pure functions
-
-
-def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = False) -> Evidence:
-    """Return what the surrogate is told: minimised values over unit points, by trial number.
-
-    Complete trials are evidence, failed ones are kept as failed points, trials that are not final
-    are pending; pruned and cancelled ones say nothing.  Values and errors beyond 1e75 are told as
-    1e75, and those below 1e-75 as zero.
-
-    Args:
-        is_in_full: leave out what was not evaluated at the highest fidelity, rather than move its value.
-    """
-    ordered = sorted(trials, key=operator.attrgetter("number"))
-    if problem.ladder is not None and not is_in_full:
-        ordered = as_at_one_fidelity(problem, ordered)
-    done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
-    failed = [trial for trial in ordered if trial.state is TrialState.FAILED]
-    pending = [trial for trial in ordered if not trial.state.is_final]
-    units = problem.space.to_unit([trial.params for trial in (*done, *failed, *pending)])
-    n_done, n_failed = len(done), len(failed)
-    vectors = _vectors(problem, done)
-    if vectors is None:
-        values, sems = _floats(trial.value for trial in done), _floats(trial.sem for trial in done)
-    else:  # by the loss as it is now: its weights may have changed since the values were told
-        values, sems = _losses(vectors)
-    sems = _within_range(sems)
-    return Evidence(
-        axes=problem.space.axes,
-        numbers=np.array([trial.number for trial in done], dtype=np.int64),
-        points=units[:n_done],
-        values=problem.sign * _within_range(values),
-        variances=sems**2,
-        costs=_floats(trial.cost for trial in done),
-        feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_),
-        failed=units[n_done : n_done + n_failed],
-        pending=units[n_done + n_failed :],
-        vectors=vectors,
-    )
-
-
-def suggest(
-    problem: Problem,
-    recipe: Recipe,
-    seed: int,
-    trials: Iterable[Trial],
-    memory: Memory,
-    first_number: int,
-    n: int,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the points of the next n trials and the memory that goes with them.
-
-    A function of its arguments alone: the random numbers come from the seed and the number of the
-    first of these trials.
-
-    Raises:
-        SpaceExhausted, SpaceError, NumericalError: see ``propose``.
-    """
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, first_number)))
-    proposal = propose(problem, recipe, encode(problem, trials), memory, n, rng)
-    return problem.space.from_unit(proposal.points), proposal.memory
-
-
-def trial_seed(study_seed: int, number: int) -> int:
-    """Return the seed of a trial's own random numbers, in [0, 2**31).
-
-    No two trials of a study have the same one: ``number`` is shuffled among the 31-bit numbers by
-    steps that can each be undone, in an order that the study's seed sets.
-    """
-    offset, odd = _shuffle(study_seed)
-    mask = 2**31 - 1
-    mixed = (number + offset) & mask
-    for _ in range(2):
-        mixed = (mixed * (odd | 1)) & mask
-        mixed ^= mixed >> 16
-    return mixed
-
-
-@lru_cache(maxsize=64)
-def _shuffle(study_seed: int) -> tuple[int, int]:
-    """Return the two numbers that set the order of a study's trial seeds."""
-    sequence = np.random.SeedSequence(study_seed, spawn_key=(_FOR_EVALUATIONS,))
-    offset, odd = (int(word) for word in sequence.generate_state(2))
-    return offset, odd
-
-
-def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
-    """Return the feasible trial with the best told value (the first of equals), None if there is none."""
-    found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
-    if not found:
-        return None
-    return min(found, key=lambda trial: (problem.sign * _value(trial), trial.number))
-
-
-def recommendation(
-    problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
-) -> Recommendation:
-    """Return the evaluated point that the posterior takes for the best; see ``propose.recommend``.
-
-    Raises:
-        TellError: no feasible evaluation is complete.
-    """
-    del seed  # nothing here is random
-    known = {trial.number: trial for trial in trials}
-    evidence = encode(problem, known.values(), is_in_full=True)
-    _, mean, std, row = recommend(problem, recipe, evidence, memory)
-    trial = known[int(evidence.numbers[row])]
-    return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number)
-
-
-def explained(
-    problem: Problem, recipe: Recipe, seed: int, trials: Sequence[Trial], memory: Memory
-) -> Explanation:
-    """Return why the recipe proposes what it does, what it learned and how well it predicts."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, len(trials))))
-    return explanation(problem, recipe, encode(problem, trials), memory, rng, time.perf_counter)
-
-
-def _floats(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _vectors(problem: Problem, done: Sequence[Trial]) -> Vectors | None:
-    """Return the vector outputs of complete trials, None where the problem has no loss on any."""
-    if problem.loss is None:
-        return None
-    outputs = [trial.outputs for trial in done if trial.outputs is not None]
-    errors = [trial.outputs_variance for trial in done if trial.outputs_variance is not None]
-    assert len(outputs) == len(errors) == len(done), "judge() lets no result without outputs pass"
-    k = len(outputs[0]) if outputs else problem.loss.n_outputs or 0
-    packed = [each.reshape(k, -1) for each in errors]
-    rank = max((each.shape[1] - 1 for each in packed), default=0)
-    factors = np.zeros((len(done), k, rank))
-    for row, each in enumerate(packed):
-        factors[row, :, : each.shape[1] - 1] = each[:, 1:]
-    return Vectors(
-        problem.loss,
-        np.array(outputs).reshape(len(done), k),
-        np.array([each[:, 0] for each in packed]).reshape(len(done), k),
-        factors,
-    )
-
-
-def _losses(vectors: Vectors) -> tuple[Array, Array]:
-    """Return the loss of each evaluation and its standard error, each (n,)."""
-    full = vectors.variances + (vectors.factors**2).sum(axis=2)
-    pairs = [vectors.loss.told(outputs, errors) for outputs, errors in zip(vectors.values, full)]
-    return np.array([value for value, _ in pairs]), np.array([sem for _, sem in pairs])
-
-
-def _within_range(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return numbers (NaN among them) whose squares and ratios are floats, same shape."""
-    clipped = np.clip(numbers, -_LARGEST, _LARGEST)
-    return np.where(np.abs(clipped) < _SMALLEST, 0.0, clipped)
-
-
-def _value(trial: Trial) -> float:
-    assert trial.value is not None
-    return trial.value
-
-
-# ------------------------------------------------------------------------------------------ the shell
 
 
 @dataclass(frozen=True)

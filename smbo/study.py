@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,18 +15,12 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from smbo import results
 from smbo.climbing import Reports, ends_early, next_promotion
+from smbo.derived import best_trial, explained, recommendation, trial_seed
 from smbo.errors import StoreError, UnknownTrial
 from smbo.explain import Explanation
 from smbo.fidelity import Promotion
-from smbo.optimizer import (
-    best_trial,
-    checked_count,
-    checked_seed,
-    explained,
-    judge,
-    recommendation,
-    trial_seed,
-)
+from smbo.judging import judge
+from smbo.optimizer import checked_count, checked_seed
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
 from smbo.propose import Recipe
@@ -55,7 +52,10 @@ _UNREAD = Trial(-1, {}, 0)
 
 # A proposal is refused when somebody else asked while it was computed.  The second one may take
 # another number than it was made for; from then on only a point that others took sends us back.
-_MOST_PROPOSALS = 10
+# Whoever sends us back has got on, so all asks together always do; the pauses, of random length,
+# see to it that drivers in step with each other do not hold one of them back for ever.
+_PATIENCE_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 1.0
 
 
 class Study:
@@ -177,7 +177,12 @@ class Study:
 
     def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
         """Return n running trials that ``owner`` (a word, then details) evaluates."""
-        for proposal in range(_MOST_PROPOSALS):
+        started = time.monotonic()
+        for proposal in itertools.count():
+            if proposal > 1:
+                if time.monotonic() - started > _PATIENCE_SECONDS:
+                    break
+                time.sleep(random.uniform(0.0, min(_LONGEST_PAUSE_SECONDS, 0.001 * 2.0 ** min(proposal, 10))))
             self.let_climb(n)
             record = self._refresh()
             if key is not None:
@@ -190,7 +195,10 @@ class Study:
             except StaleProposal:
                 continue
             return [self._decoded(trial) for trial in trials]
-        raise StoreError(f"study {self.name}: others were faster {_MOST_PROPOSALS} times in a row; ask again")
+        raise StoreError(
+            f"study {self.name}: others asked first {proposal} times in a row, "
+            f"for {_PATIENCE_SECONDS:g} s; ask again"
+        )
 
     def promote(self) -> Trial | None:
         """Return the next trial that goes on to a higher fidelity, running; None if none is to.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smbo.optimizer import suggest
+from smbo.derived import suggest
 from smbo.problem import Problem
 from smbo.recipe import Recipe
 from smbo.store.records import StudyRecord, dump_json

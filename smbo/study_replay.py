@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from smbo.optimizer import suggest
+from smbo.derived import suggest
 from smbo.problem import Problem
 from smbo.recipe import Recipe
 from smbo.store.records import AttemptRecord, dump_json

@@ -21,7 +21,7 @@ from smbo.climbing import Reports
 from smbo.errors import AlreadyTold, BudgetExhausted, SmboError, SpaceExhausted, StoreUnavailable
 from smbo.evaluation import outcome_from_json, payload_of
 from smbo.fidelity import Promotion
-from smbo.optimizer import judge
+from smbo.judging import judge
 from smbo.problem import Problem
 from smbo.recipe import Recipe
 from smbo.store.budget import Budget, Spent, exhausted

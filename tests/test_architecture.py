@@ -30,9 +30,11 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.trust_region",),
     ("smbo.selection",),
     ("smbo.recipe",),
+    ("smbo.outcome",),
     ("smbo.problem", "smbo.auto"),
     ("smbo.propose", "smbo.presets"),
     ("smbo.judging", "smbo.climbing", "smbo.explain", "smbo.results"),
+    ("smbo.derived",),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
     (

@@ -18,9 +18,9 @@ from smbo.cli.confirmation import FILE, Check, CheckBook, plan
 from smbo.cli.errand import Errand
 from smbo.cli.group import STOPPED
 from smbo.cli.standing import Standing, rungs_text
+from smbo.derived import encode
 from smbo.errors import SmboError, StoreError
 from smbo.evaluation import Evaluator, outcome_from_json, payload_of
-from smbo.optimizer import encode
 from smbo.plain import to_plain
 from smbo.problem import Figure, Outcome, Rated
 from smbo.propose import posterior_of

@@ -20,8 +20,8 @@ import numpy as np
 
 import smbo.acquisition
 from smbo import Categorical, Integer, Optimizer, Problem, Real, Recipe, Space
+from smbo.derived import encode
 from smbo.errors import SpaceError, SpaceExhausted
-from smbo.optimizer import encode
 from smbo.presets import PRESETS
 from smbo.propose import posterior_of
 from smbo.surrogates import GP, ExtraTrees, Forest

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from smbo.acquisition import LogExpectedImprovement
+from smbo.derived import encode, trial_seed
 from smbo.errors import (
     AlreadyTold,
     AskError,
@@ -21,7 +22,7 @@ from smbo.errors import (
     TellError,
     UnknownTrial,
 )
-from smbo.optimizer import Optimizer, encode, trial_seed
+from smbo.optimizer import Optimizer
 from smbo.problem import Outcome, Problem
 from smbo.propose import Recipe
 from smbo.space import Integer, Real, Space

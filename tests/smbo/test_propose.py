@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from smbo.acquisition import LowerConfidenceBound
+from smbo.derived import encode
 from smbo.errors import RecipeError, SpaceExhausted
-from smbo.optimizer import Optimizer, encode
+from smbo.optimizer import Optimizer
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem
 from smbo.propose import Recipe, propose, recommend, with_penalties

@@ -8,7 +8,8 @@ import textwrap
 import numpy as np
 import pytest
 
-from smbo.optimizer import Optimizer, encode, suggest
+from smbo.derived import encode, suggest
+from smbo.optimizer import Optimizer
 from smbo.presets import PRESETS, preset, recipe_to_json
 from smbo.problem import Problem
 from smbo.space import Space
@@ -55,7 +56,8 @@ def test_a_batch_beside_pending_points_comes_out_the_same_bits_in_any_order_of_t
 SCRIPT = textwrap.dedent(
     """
     import json, sys
-    from smbo.optimizer import Optimizer, suggest
+    from smbo.derived import suggest
+    from smbo.optimizer import Optimizer
     from smbo.presets import recipe_from_json
     from smbo.space import Space
     from smbo.problem import Problem

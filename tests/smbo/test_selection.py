@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smbo.acquisition import LogExpectedImprovement, LowerConfidenceBound, Portfolio, ThompsonSampling
-from smbo.optimizer import encode
+from smbo.derived import encode
 from smbo.problem import Problem
 from smbo.propose import Recipe, propose
 from smbo.space import Space

@@ -318,6 +318,44 @@ def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url
     assert [trial.params for trial in study.trials] == [each.params for each in (alone.ask(), alone.ask())]
 
 
+@pytest.fixture
+def always_late(url, monkeypatch):
+    """Make somebody else ask for the same number while we propose, ``limit`` times."""
+    import smbo.study_proposals as module
+
+    original = module.suggest
+
+    def make(limit):
+        calls = []
+
+        def late(*arguments):
+            calls.append(arguments[5])
+            if len(calls) <= limit:
+                with Study.load(url, "s") as other, pytest.MonkeyPatch.context() as inside:
+                    inside.setattr(module, "suggest", original)
+                    other.ask()
+            return original(*arguments)
+
+        monkeypatch.setattr(module, "suggest", late)
+        return calls
+
+    return make
+
+
+def test_who_loses_many_races_in_a_row_still_gets_his_trial(study, always_late):
+    calls = always_late(14)
+    assert study.ask().number == 14
+    assert calls == list(range(15))
+
+
+def test_who_has_lost_races_for_too_long_is_told_so(study, always_late, monkeypatch):
+    monkeypatch.setattr("smbo.study._PATIENCE_SECONDS", 0.0)
+    always_late(1000)
+    with pytest.raises(StoreError, match="others asked first 2 times in a row, for 0 s; ask again"):
+        study.ask()
+    assert len(study.trials) == 2
+
+
 WORKER = """
 import sys
 from smbo.errors import BudgetExhausted

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from smbo.derived import encode
 from smbo.errors import RecipeError
 from smbo.evidence import Axis, Evidence
-from smbo.optimizer import encode
 from smbo.problem import Problem
 from smbo.propose import Recipe, propose
 from smbo.space import Space
