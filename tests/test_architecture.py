@@ -35,6 +35,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.propose", "smbo.presets"),
     ("smbo.judging", "smbo.climbing", "smbo.explain", "smbo.results"),
     ("smbo.derived",),
+    ("smbo.tuning",),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
     (
