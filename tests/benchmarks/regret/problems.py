@@ -55,9 +55,17 @@ HELD_OUT = {
     "noisy": (
         "hartmann6+noise5", "camel2+noise10", "levy6+noise5", "bbob_f8_d5+noise5",
         "rosenbrock4+noise10",
+        "shekel4+noise5", "styblinski5+noise10", "goldstein2+noise5", "bbob_f13_d3+noise10",
+        "bbob_f17_d5+noise5", "bbob_f20_d10+noise5",
     ),
-    "mixed": ("mixint_f8_d5", "mixint_f1_d10", "svr_diabetes", "rf_breast"),
-    "batch": ("hartmann6@q4", "hartmann6@q8", "rosenbrock4@q8", "levy6@q4"),
+    "mixed": (
+        "mixint_f8_d5", "mixint_f1_d10", "svr_diabetes", "rf_breast",
+        "mixint_f2_d5", "mixint_f8_d10", "mixint_f13_d5", "mixint_f17_d5", "mixint_f20_d5", "mixint_f10_d10",
+    ),
+    "batch": (
+        "hartmann6@q4", "hartmann6@q8", "rosenbrock4@q8", "levy6@q4",
+        "styblinski5@q4", "shekel4@q8", "camel2@q4", "bbob_f8_d5@q4", "bbob_f20_d10@q8", "bbob_f13_d3@q8",
+    ),
     "large": ("bbob_f1_d20", "bbob_f13_d20", "bbob_f17_d20", "bbob_f20_d20", "bbob_f22_d20"),
 }  # fmt: skip
 
