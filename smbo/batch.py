@@ -20,9 +20,9 @@ from smbo.surrogates.base import ConditionablePosterior, ExtendablePosterior, Po
 # found promising, for their criterion changed around the earlier ones only: this is what makes
 # eight points cost less than twice one.
 _BLOCK = 8
-# Where the criteria of later points stack they are picked, then moved, so many at a time: two that move
-# at once do not see each other move.
-_GROUP, _N_CALLS = 4, 6
+# Where the criteria of later points stack they are picked, then moved, so many at a time.  Two that move
+# at once do not see each other move: with seven of them some end at one place.
+_GROUP, _N_CALLS = 4, 4
 # Elsewhere each has a short search of its own.
 _LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_calls=4, n_rounds=1)
 # Evaluated points around which the search looks closer.
@@ -62,13 +62,12 @@ def select(
     posterior = believed(surrogate, evidence)
     batch = _Batch(surrogate, acquisition, space, posterior, evidence, taken)
     centres, effort = _centres(posterior, evidence), Effort.affordable(len(evidence))
-    is_smooth = all(axis.levels is None for axis in space.axes)
     chosen, found = np.zeros((0, len(space.axes))), None
     while True:
         find = partial(search, space=space, rng=rng, start_points=centres, exclude=batch.taken)
         criterion, place = batch.criterion(), len(chosen) % _BLOCK
         new = None
-        if found is not None and is_smooth and isinstance(criterion, Stackable):
+        if found is not None and len(found.promising) and isinstance(criterion, Stackable):
             most = min(n - len(chosen), _BLOCK - place, _GROUP)
             new = _several(batch, criterion, found.promising, most) if place else None
         elif found is not None:

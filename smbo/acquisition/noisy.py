@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from smbo.acquisition.base import Criterion
@@ -113,43 +115,59 @@ class NoisyImprovement:
         belief = self.posterior
         cross = covariance_with_rows(belief, encoded(belief, points))
         half = linalg.solve_lower(self.factor, cross.T)
-        worth = _log_sums(self._logs(cross, self._std(half))[0]) - np.log(len(self.incumbents))
+        logs, _ = self._logs(cross, self._std(half), self.draws)
+        worth = _log_sums(logs) - np.log(logs.shape[1])
         if self.feasibility is None:
             return np.asarray(worth)
         return np.asarray(worth + self.feasibility.log_probability(points))
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return the criterion (m,) and its gradient (m, d)."""
+        return self.judged(points, self.draws)
+
+    def stacked(self, criteria: Sequence[Criterion]) -> StackedNoisyImprovements:
+        """Return the criteria of a batch's points, in the order in which these joined it, as one."""
+        mine = [one for one in criteria if isinstance(one, NoisyImprovement)]
+        return StackedNoisyImprovements(mine[-1], _DrawsOfEach.of([one.draws for one in mine]))
+
+    @property
+    def draws(self) -> _Draws:
+        """What was drawn."""
+        return _Draws(self.weights, self.incumbents)
+
+    def judged(self, points: Array, draws: _Draws | _DrawsOfEach) -> tuple[Array, Array]:
+        """Return the criterion (m,) and its gradient (m, d) by some draws: the same for all, or of each."""
         belief = self.posterior
         scaled = encoded(belief, points)
         profile, slope = belief.kernel.profile_and_slope(squared_distances(scaled, belief.scaled))
         cross = belief.amplitude * profile
-        half = linalg.solve_lower(self.factor, cross.T)
+        # of a prefix of the rows: a triangular solve's first entries do not depend on what follows
+        half = draws.known(linalg.solve_lower(self.factor, cross.T))
         beta = linalg.solve_lower_transposed(self.factor, half).T
         std = self._std(half)
-        logs, means = self._logs(cross, std)
+        logs, means = self._logs(cross, std, draws)
         total = _log_sums(logs)
         shares = np.exp(logs - total[:, None])
-        z = (self.incumbents - means) / std[:, None]
+        z = (draws.incumbents - means) / std[:, None]
         log_h = logs - np.log(std)[:, None]
         to_means = -shares * np.exp(log_ndtr(z) - log_h) / std[:, None]
         to_std = (shares * np.exp(-0.5 * z**2 - _LOG_ROOT_TWO_PI - log_h)).sum(axis=1) / std
         # d mean / d cross = weights and d std / d cross = -beta / std, of each row
-        to_cross = to_means @ self.weights.T - (to_std / std)[:, None] * beta
+        to_cross = draws.to_cross(to_means) - (to_std / std)[:, None] * beta
         pairs = 2.0 * belief.amplitude * slope * to_cross
         to_scaled = scaled * pairs.sum(axis=1)[:, None] - pairs @ belief.scaled
         gradient = pulled_back(belief, points, to_scaled)
-        worth = total - np.log(len(self.incumbents))
+        worth = total - np.log(logs.shape[1])
         if self.feasibility is None:
             return np.asarray(worth), gradient
         log_p, log_p_slope = self.feasibility.with_gradient(points)
         return np.asarray(worth + log_p), gradient + log_p_slope
 
-    def _logs(self, cross: Array, std: Array) -> tuple[Array, Array]:
+    def _logs(self, cross: Array, std: Array, draws: _Draws | _DrawsOfEach) -> tuple[Array, Array]:
         """Return the log improvement and the mean by point and draw, each (m, k)."""
-        means = self.posterior.mean + cross @ self.weights
+        means = self.posterior.mean + draws.of_cross(cross)
         flat_std = np.repeat(std, means.shape[1])
-        gaps = (self.incumbents - means).ravel()
+        gaps = (draws.incumbents - means).ravel()
         logs = log_expected_improvement(-gaps, flat_std, 0.0).reshape(means.shape)
         return logs, means
 
@@ -157,6 +175,81 @@ class NoisyImprovement:
         amplitude = self.posterior.amplitude
         variance = amplitude - np.einsum("ij,ij->j", half, half)
         return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * amplitude))
+
+
+@dataclass(frozen=True, eq=False)
+class StackedNoisyImprovements:
+    """The criteria of points as they joined a batch, each for a point of its own.
+
+    Attributes:
+        last: the criterion that knows of the most rows.
+        draws: of each criterion.
+    """
+
+    last: NoisyImprovement
+    draws: _DrawsOfEach
+
+    def of_rows(self, rows: NDArray[np.intp]) -> StackedNoisyImprovements:
+        """Return those criteria alone."""
+        return replace(self, draws=self.draws.of_rows(rows))
+
+    def __call__(self, points: Array) -> Array:
+        return self.with_gradient(points)[0]
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return each point's own criterion (m,) and its gradient (m, d)."""
+        return self.last.judged(points, self.draws)
+
+
+@dataclass(frozen=True, eq=False)
+class _Draws:
+    """Draws by which all points are judged: weights of the rows (n, k), lowest values (k,)."""
+
+    weights: Array
+    incumbents: Array
+
+    def known(self, half: Array) -> Array:
+        return half
+
+    def of_cross(self, cross: Array) -> Array:
+        return np.asarray(cross @ self.weights)
+
+    def to_cross(self, to_means: Array) -> Array:
+        return np.asarray(to_means @ self.weights.T)
+
+
+@dataclass(frozen=True, eq=False)
+class _DrawsOfEach:
+    """Draws of m criteria: weights (m, n, k), 0 at rows they do not know; lowest values (m, k).
+
+    Attributes:
+        is_known: rows that each knows of, (n, m).
+    """
+
+    weights: Array
+    incumbents: Array
+    is_known: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, draws: Sequence[_Draws]) -> _DrawsOfEach:
+        n_known = np.array([len(one.weights) for one in draws])
+        weights = np.zeros((len(draws), n_known.max(), draws[0].weights.shape[1]))
+        for mine, one in zip(weights, draws):
+            mine[: len(one.weights)] = one.weights
+        is_known = np.arange(weights.shape[1])[:, None] < n_known
+        return cls(weights, np.stack([one.incumbents for one in draws]), is_known)
+
+    def of_rows(self, rows: NDArray[np.intp]) -> _DrawsOfEach:
+        return _DrawsOfEach(self.weights[rows], self.incumbents[rows], self.is_known[:, rows])
+
+    def known(self, half: Array) -> Array:
+        return np.where(self.is_known, half, 0.0)
+
+    def of_cross(self, cross: Array) -> Array:
+        return np.einsum("mn,mnk->mk", cross, self.weights)
+
+    def to_cross(self, to_means: Array) -> Array:
+        return np.einsum("mk,mnk->mn", to_means, self.weights)
 
 
 def _log_sums(logs: Array) -> Array:

@@ -11,6 +11,7 @@ from smbo.acquisition import (
     ExpectedImprovement,
     LogExpectedImprovement,
     LowerConfidenceBound,
+    NoisyLogExpectedImprovement,
     ProbabilityOfImprovement,
 )
 from smbo.acquisition.base import Stackable
@@ -143,7 +144,9 @@ def test_nothing_feasible_yet_still_gives_a_criterion():
     assert np.isfinite(criterion(np.random.default_rng(1).random((50, 2)))).all()
 
 
-@pytest.mark.parametrize("acquisition", ACQUISITIONS[:2] + ACQUISITIONS[3:], ids=repr)
+@pytest.mark.parametrize(
+    "acquisition", [*ACQUISITIONS[:2], *ACQUISITIONS[3:], NoisyLogExpectedImprovement()], ids=repr
+)
 def test_stacked_criteria_are_worth_at_each_point_what_its_own_is(acquisition):
     evidence = with_failures(evidence_of(noise=0.05))
     posterior = GP().fit(evidence)
