@@ -55,12 +55,12 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
         values, sems = _floats(trial.value for trial in done), _floats(trial.sem for trial in done)
     else:  # by the loss as it is now: its weights may have changed since the values were told
         values, sems = _losses(vectors)
-    sems = _within_range(sems)
+    sems = within_range(sems)
     return Evidence(
         axes=problem.space.axes,
         numbers=np.array([trial.number for trial in done], dtype=np.int64),
         points=units[:n_done],
-        values=problem.sign * _within_range(values),
+        values=problem.sign * within_range(values),
         variances=sems**2,
         costs=_floats(trial.cost for trial in done),
         feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_),
@@ -87,8 +87,15 @@ def suggest(
     Raises:
         SpaceExhausted, SpaceError, NumericalError: see ``propose``.
     """
+    return suggest_from(problem, recipe, seed, encode(problem, trials), memory, first_number, n)
+
+
+def suggest_from(
+    problem: Problem, recipe: Recipe, seed: int, evidence: Evidence, memory: Memory, first_number: int, n: int
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return what ``suggest`` does, of evidence that is made already."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, first_number)))
-    proposal = propose(problem, recipe, encode(problem, trials), memory, n, rng)
+    proposal = propose(problem, recipe, evidence, memory, n, rng)
     return problem.space.from_unit(proposal.points), proposal.memory
 
 
@@ -179,7 +186,7 @@ def _losses(vectors: Vectors) -> tuple[Array, Array]:
     return np.array([value for value, _ in pairs]), np.array([sem for _, sem in pairs])
 
 
-def _within_range(numbers: Array) -> Array:
+def within_range(numbers: Array) -> Array:
     """Return numbers (NaN among them) whose squares and ratios are floats, same shape."""
     clipped = np.clip(numbers, -_LARGEST, _LARGEST)
     return np.where(np.abs(clipped) < _SMALLEST, 0.0, clipped)

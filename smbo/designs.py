@@ -38,7 +38,9 @@ def design_rows(kind: str, n_axes: int, seed: int, start: int, count: int) -> Ar
 
 
 def _random(n_axes: int, seed: int, start: int, count: int) -> Array:
-    return np.random.default_rng(seed).random((start + count, n_axes))[start:]
+    bits = np.random.PCG64(seed)
+    bits.advance(start * n_axes)  # one step a number
+    return np.random.Generator(bits).random((count, n_axes))
 
 
 def _sobol(n_axes: int, seed: int, start: int, count: int) -> Array:

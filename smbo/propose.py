@@ -8,7 +8,7 @@ on is in ``memory``, plain JSON values: the design's seed and index, and what th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +43,7 @@ _MOST_ROWS = 2**14  # of a design to look through before random points take over
 _MOST_DRAWS = 64  # rounds of random points before a space counts as used up
 _MOST_INITIAL = 10  # points of a design: with more axes too, a model soon does better than chance
 _DECIMALS = 9  # two snapped rows that agree to so many are the same point
+_NEAR = 1e-8  # farther apart than what is rounded to the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,8 +177,8 @@ def _selected(
         return select_points(acquisition, surrogate, state, evidence, space, n, rng, memory, taken)
     except SpaceExhausted:
         # the search may have missed the last few points of a large finite space: look them up
-        keys = {_key(row) for row in taken}
-        return np.array(_left_on_grid(space, keys, n, rng)).reshape(n, len(space.axes)), {}
+        known = _Taken(space, [taken])
+        return np.array(_left_on_grid(space, known, n, rng)).reshape(n, len(space.axes)), {}
 
 
 def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:
@@ -265,8 +266,7 @@ def _design_points(
     seed, index = int(start["seed"]), int(start["index"])
     if n == 0:  # and no need to look through all that is known
         return np.zeros((0, len(space.axes))), {"seed": seed, "index": index}
-    known = np.concatenate([evidence.points, evidence.failed, evidence.pending])
-    taken = {_key(row) for row in known}
+    taken = _Taken(space, [evidence.points, evidence.failed, evidence.pending])
     if space.size is not None and len(taken) + n > space.size:
         raise SpaceExhausted(
             f"the space has {space.size} points, {len(taken)} of them evaluated or under way: "
@@ -277,8 +277,8 @@ def _design_points(
         if len(chosen) == n:
             break
         index = next_index
-        if row is not None and _key(row) not in taken:
-            taken.add(_key(row))
+        if row is not None and row not in taken:
+            taken.add(row)
             chosen.append(row)
     chosen += _random_points(space, taken, n - len(chosen), rng)
     return np.array(chosen).reshape(n, len(space.axes)), {"seed": seed, "index": index}
@@ -292,15 +292,15 @@ def _design_stream(space: Space, design: str, seed: int, index: int) -> Iterator
             yield (row if is_allowed else None), start + offset + 1
 
 
-def _random_points(space: Space, taken: set[bytes], n: int, rng: np.random.Generator) -> list[Array]:
+def _random_points(space: Space, taken: _Taken, n: int, rng: np.random.Generator) -> list[Array]:
     """Return n points that are not taken, where the design had no more of them."""
     chosen: list[Array] = []
     draws = 0
     while len(chosen) < n and draws < _MOST_DRAWS:
         draws += 1
         for row in space.sample_unit(_ROWS_AT_ONCE, rng):
-            if len(chosen) < n and _key(row) not in taken:
-                taken.add(_key(row))
+            if len(chosen) < n and row not in taken:
+                taken.add(row)
                 chosen.append(row)
     if len(chosen) < n:
         left = _left_on_grid(space, taken, n - len(chosen), rng)
@@ -308,15 +308,51 @@ def _random_points(space: Space, taken: set[bytes], n: int, rng: np.random.Gener
     return chosen
 
 
-def _left_on_grid(space: Space, taken: set[bytes], n: int, rng: np.random.Generator) -> list[Array]:
+def _left_on_grid(space: Space, taken: _Taken, n: int, rng: np.random.Generator) -> list[Array]:
     grid = space.grid()
-    left = [] if grid is None else [row for row in grid if _key(row) not in taken]
+    left = [] if grid is None else [row for row in grid if row not in taken]
     if len(left) < n:
         raise SpaceExhausted(
             f"no new point was found beside the {len(taken)} evaluated or under way; "
             "the space and its known constraints seem to be used up"
         )
     return [left[row] for row in rng.permutation(len(left))[:n]]
+
+
+class _Taken:
+    """The points that are evaluated or under way, to nine decimals.
+
+    A set of all keys takes longer to make than a proposal that takes no thought; in a space without end
+    a few points are looked up, so they are compared by one coordinate first.
+
+    Args:
+        space: of the points.
+        known: unit points, each (k, d).
+    """
+
+    def __init__(self, space: Space, known: Sequence[Array]) -> None:
+        # the first column without end tells nearly all points apart
+        columns = [column for column, axis in enumerate(space.axes) if axis.levels is None]
+        self._column = columns[0] if space.size is None and columns else None
+        self._known = known
+        self._keys = {_key(row) for rows in known for row in rows} if self._column is None else set()
+
+    def __contains__(self, row: Array) -> bool:
+        key = _key(row)
+        if key in self._keys:
+            return True
+        column = self._column
+        if column is None:
+            return False
+        near = (rows[np.abs(rows[:, column] - row[column]) < _NEAR] for rows in self._known)
+        return any(_key(other) == key for rows in near for other in rows)
+
+    def __len__(self) -> int:
+        """Return how many there are; in a space without end those that coincide count each."""
+        return len(self._keys) + (0 if self._column is None else sum(map(len, self._known)))
+
+    def add(self, row: Array) -> None:
+        self._keys.add(_key(row))
 
 
 def _key(row: Array) -> bytes:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import random
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from smbo import results
-from smbo.climbing import Reports, ends_early, next_promotion
-from smbo.derived import best_trial, explained, recommendation, trial_seed
-from smbo.errors import StoreError, UnknownTrial
+from smbo.climbing import Reports, ends_early
+from smbo.derived import best_trial, explained, recommendation
+from smbo.errors import UnknownTrial
 from smbo.explain import Explanation
 from smbo.fidelity import Promotion
 from smbo.judging import judge
@@ -24,16 +18,16 @@ from smbo.optimizer import checked_count, checked_seed
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
 from smbo.propose import Recipe
-from smbo.space import Integer, Real, Space
-from smbo.store import budget as budgets
-from smbo.store.asking import Asking, check_key
+from smbo.space import Space
+from smbo.store.asking import check_key
 from smbo.store.budget import Budget, Spent
 from smbo.store.connect import spool_folder
-from smbo.store.records import Place, Result, StaleProposal, StudyRecord
+from smbo.store.records import Place, Result, StudyRecord
 from smbo.store.sql import SqlStore
-from smbo.study_proposals import Proposed, propose_trials
+from smbo.study_asking import Asker
+from smbo.study_proposals import Proposed
 from smbo.study_stored import problem_from_json, refuse_mismatch
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.trials import Recommendation, Trial
 
 if TYPE_CHECKING:
     from scheduler.jobs import Executor, Limits
@@ -47,16 +41,6 @@ __all__ = ["Budget", "Study"]
 
 MOST_AT_ONCE = 1024
 
-# stands where a trial is about to be read
-_UNREAD = Trial(-1, {}, 0)
-
-# A proposal is refused when somebody else asked while it was computed.  The second one may take
-# another number than it was made for; from then on only a point that others took sends us back.
-# Whoever sends us back has got on, so all asks together always do; the pauses, of random length,
-# see to it that drivers in step with each other do not hold one of them back for ever.
-_PATIENCE_SECONDS = 120.0
-_LONGEST_PAUSE_SECONDS = 1.0
-
 
 class Study:
     """A problem, a recipe, a seed, a budget, and the durable log of its trials.
@@ -68,15 +52,10 @@ class Study:
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
         self._store = store
         self._record = record
-        self._trials: list[Trial] = []  # by number
-        self._cursor = 0
-        self._reports: dict[int, dict[float, float]] = {}
-        self._reports_cursor = 0
-        self._lock = threading.RLock()
+        self._asker = Asker(store, record, problem, recipe)
+        self._log = self._asker.log
         self.problem = problem
         self.recipe = recipe
-        kinds = problem.space.dimensions.values()
-        self._is_numeric = all(isinstance(each, Real | Integer) for each in kinds)
 
     @classmethod
     def open(
@@ -177,28 +156,7 @@ class Study:
 
     def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
         """Return n running trials that ``owner`` (a word, then details) evaluates."""
-        started = time.monotonic()
-        for proposal in itertools.count():
-            if proposal > 1:
-                if time.monotonic() - started > _PATIENCE_SECONDS:
-                    break
-                time.sleep(random.uniform(0.0, min(_LONGEST_PAUSE_SECONDS, 0.001 * 2.0 ** min(proposal, 10))))
-            self.let_climb(n)
-            record = self._refresh()
-            if key is not None:
-                earlier = self._store.asked_before(record.id, key, n)
-                if earlier:
-                    return [self._decoded(trial) for trial in earlier]
-            request = self._propose(record, owner, n, key, is_final=proposal > 0)
-            try:
-                trials = self._store.ask(record.id, request)
-            except StaleProposal:
-                continue
-            return [self._decoded(trial) for trial in trials]
-        raise StoreError(
-            f"study {self.name}: others asked first {proposal} times in a row, "
-            f"for {_PATIENCE_SECONDS:g} s; ask again"
-        )
+        return self._asker.ask_for(owner, n, key=key)
 
     def promote(self) -> Trial | None:
         """Return the next trial that goes on to a higher fidelity, running; None if none is to.
@@ -220,24 +178,7 @@ class Study:
         Args:
             is_closing: no new trials are to come; see ``promote``.
         """
-        while True:
-            record = self._refresh()
-            waiting = sum(trial.state is TrialState.WAITING for trial in self._trials)
-            decision = self.next_promotion(is_closing=is_closing) if waiting < most else None
-            if decision is None:
-                return waiting
-            rung = self.problem.rung_of(decision.next_fidelity)
-            why = {
-                "from": decision.fidelity,
-                "rank": decision.rank,
-                "of": decision.n_rung,
-                "watermark": record.last_seq,
-            }
-            assert rung is not None
-            with suppress(StaleProposal):  # another driver was faster; decide anew
-                self._store.promote(
-                    self.id, decision.number, decision.next_fidelity, rung, why=why, watermark=record.last_seq
-                )
+        return self._asker.let_climb(most, is_closing=is_closing)
 
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
         """Write an intermediate value of a running trial down; return whether it may end early now.
@@ -258,11 +199,7 @@ class Study:
 
         Where several attempts reported at a step, the latest counts.
         """
-        with self._lock:
-            for each in self._store.reports(self.id, self._reports_cursor):
-                self._reports.setdefault(each.number, {})[each.step] = each.value
-                self._reports_cursor = each.seq
-            return {number: sorted(steps.items()) for number, steps in sorted(self._reports.items())}
+        return self._log.reports()
 
     def next_promotion(self, *, is_closing: bool = False) -> Promotion | None:
         """Return who would go on to a higher fidelity now, None if nobody deserves it.
@@ -270,45 +207,7 @@ class Study:
         Args:
             is_closing: no new trials are to come; see ``promote``.
         """
-        if self.problem.ladder is None:
-            return None
-        with self._lock:
-            trials = self._trials.copy()
-        busy = (TrialState.RUNNING, TrialState.WAITING)
-        is_closing = is_closing and all(trial.state not in busy for trial in trials)
-        return next_promotion(self.problem, trials, is_closing=is_closing)
-
-    def _propose(self, record: StudyRecord, owner: str, n: int, key: str | None, *, is_final: bool) -> Asking:
-        """Work out an ask of n trials, outside any transaction."""
-        trials = self._known()
-        n_waiting = min(n, sum(trial.state is TrialState.WAITING for trial in trials))
-        n_new = n - n_waiting
-        proposed = None
-        if n_new:
-            # judged for good inside the transaction; here it saves a proposal that nobody could use
-            budget = Budget.from_json(record.budget)
-            if budget != Budget():
-                budgets.judge(self.name, budget, record.spent, n_new)
-            proposed = propose_trials(self.problem, self.recipe, record, trials, n_new)
-        levels = self._levels(record.next_number, n_new)
-        return Asking(
-            n=n,
-            points=proposed.points if proposed else (),
-            first_number=record.next_number,
-            watermark=record.last_seq,
-            memory=proposed.memory if proposed else record.memory,
-            seed_of=self._seed_of,
-            owner=owner,
-            key=key,
-            is_final=is_final,
-            origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
-            fidelities=levels,
-            rungs=[self.problem.rung_of(level) for level in levels],
-        )
-
-    def _levels(self, first_number: int, n: int) -> list[float | None]:
-        """Return the fidelities at which n new trials begin."""
-        return [self.problem.first_fidelity(first_number + index) for index in range(n)]
+        return self._asker.next_promotion(is_closing=is_closing)
 
     def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
         """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
@@ -319,21 +218,7 @@ class Study:
             StaleProposal: somebody else asked for one of these points, or trials are waiting.
             BudgetExhausted: the study may not have so many more.
         """
-        levels = self._levels(proposed.first_number + start, stop - start)
-        request = Asking(
-            n=stop - start,
-            points=proposed.points[start:stop],
-            first_number=proposed.first_number + start,
-            watermark=proposed.watermark,
-            memory=proposed.memory,
-            seed_of=self._seed_of,
-            owner=owner,
-            is_final=True,
-            origins=proposed.origins(start, stop, is_whole=start == 0),
-            fidelities=levels,
-            rungs=[self.problem.rung_of(level) for level in levels],
-        )
-        return [self._decoded(trial) for trial in self._store.ask(self.id, request)]
+        return self._asker.ask_proposed(owner, proposed, start, stop)
 
     def tell(
         self,
@@ -385,7 +270,8 @@ class Study:
         if not isinstance(trial, Mapping):
             return self.record(told)
         params = self.problem.space.point_to_json(told.params)
-        return self._decoded(self._store.add(self.id, params, Result.of(told), self._seed_of))
+        recorded = self._store.add(self.id, params, Result.of(told), self._asker.seed_of)
+        return self._asker.decoded([recorded])[0]
 
     def add_many(self, points: Iterable[Mapping[str, Any]], results: Iterable[Returned | None]) -> int:
         """Record results at points of one's own, such as those of an earlier campaign.
@@ -405,12 +291,12 @@ class Study:
         """
         from smbo.study_import import add_many
 
-        return add_many(self._store, self.id, self.problem, self._seed_of, points, results)
+        return add_many(self._store, self.id, self.problem, self._asker.seed_of, points, results)
 
     def record(self, told: Trial, place: Place | None = None) -> Trial:
         """Record a finished trial under its token; ``tell`` for those who have judged already."""
         recorded = self._store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
-        return self._decoded(recorded)
+        return self._asker.decoded([recorded])[0]
 
     def _find(self, given: Trial | int | Mapping[str, Any]) -> Trial:
         """Return the trial that is meant, or a new one for a point of one's own."""
@@ -419,7 +305,7 @@ class Study:
         number = given.number if isinstance(given, Trial) else given
         if isinstance(number, bool) or not isinstance(number, int):
             raise UnknownTrial(f"{given!r} is neither a trial, nor its number, nor a point")
-        known = self._trials[number] if 0 <= number < len(self._trials) else self.trial(number)
+        known = self._log.point_of(number)
         if not isinstance(given, Trial):
             return known
         if given.params != known.params:
@@ -444,7 +330,7 @@ class Study:
     @property
     def budget(self) -> Budget:
         """What the study may spend, as it stands now."""
-        return Budget.from_json(self._refresh().budget)
+        return Budget.from_json(self._log.read().budget)
 
     @property
     def spent(self) -> Spent:
@@ -454,13 +340,12 @@ class Study:
     @property
     def is_stopped(self) -> bool:
         """Whether somebody asked for an end."""
-        return self._refresh().is_stopped
+        return self._log.read().is_stopped
 
     @property
     def trials(self) -> tuple[Trial, ...]:
         """All trials by number, those of other processes included."""
-        self._refresh()
-        return tuple(self._known())
+        return tuple(self._log.with_trials()[1])
 
     def table(self) -> dict[str, list[Any]]:
         """Return all trials as columns of equal length; see ``smbo.results.columns``."""
@@ -476,10 +361,7 @@ class Study:
         Raises:
             UnknownTrial: it was never asked for.
         """
-        self._refresh()
-        if not 0 <= number < len(self._trials):
-            raise UnknownTrial(f"trial {number} was never asked for in study {self.name}")
-        return self._trials[number]
+        return self._log.trial(number)
 
     @property
     def best(self) -> Trial | None:
@@ -488,13 +370,13 @@ class Study:
 
     def recommend(self) -> Recommendation:
         """Return the point that the posterior takes for the best."""
-        record = self._refresh()
-        return recommendation(self.problem, self.recipe, record.seed, self._known(), record.memory)
+        record, trials = self._log.with_trials()
+        return recommendation(self.problem, self.recipe, record.seed, trials, record.memory)
 
     def explain(self) -> Explanation:
         """Return why the recipe proposes what it does; print it to read it."""
-        record = self._refresh()
-        return explained(self.problem, self.recipe, record.seed, self._known(), record.memory)
+        record, trials = self._log.with_trials()
+        return explained(self.problem, self.recipe, record.seed, trials, record.memory)
 
     # --- running
 
@@ -614,35 +496,3 @@ class Study:
 
     def __repr__(self) -> str:
         return f"Study({self.name!r} in {self._store.shown}, recipe={self.recipe!r}, seed={self.seed})"
-
-    # --- inside
-
-    def _refresh(self) -> StudyRecord:
-        """Read what has changed since the last look, and return the study's record."""
-        with self._lock:
-            record, changed = self._store.changes(self.name, self._cursor, self._decode)
-            # a place for each number; all of them are among the changed ones
-            self._trials += [_UNREAD] * (record.next_number - len(self._trials))
-            for trial in changed:
-                self._trials[trial.number] = trial
-            self._cursor = record.last_seq
-            return record
-
-    def _known(self) -> list[Trial]:
-        with self._lock:
-            return self._trials.copy()
-
-    def _seed_of(self, number: int) -> int:
-        return trial_seed(self.seed, number)
-
-    def _decoded(self, trial: Trial) -> Trial:
-        """Return a trial with the space's own objects for its categories."""
-        point = self._decode(dict(trial.params))
-        level, fidelity = trial.fidelity, self.problem.fidelity
-        if fidelity is not None and level is not None:
-            return replace(trial, params=point, fidelity=fidelity.as_told(level))
-        return replace(trial, params=point)
-
-    def _decode(self, params: dict[str, Any]) -> Mapping[str, Any]:
-        """Return a point of JSON values that the store holds; numbers are what they were."""
-        return params if self._is_numeric else self.problem.space.point_from_json(params)

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smbo.derived import suggest
+from smbo.derived import encode, suggest_from
+from smbo.evidence import Evidence
 from smbo.problem import Problem
 from smbo.recipe import Recipe
 from smbo.store.records import StudyRecord, dump_json
@@ -90,10 +91,24 @@ def propose_trials(
         SpaceExhausted, SpaceError, NumericalError: see ``smbo.propose.propose``.
     """
     first = record.next_number + len(beside)
+    evidence = encode(problem, [*trials, *proposed_trials(problem, beside, first)])
+    return propose_from(problem, recipe, record, evidence, n, beside=beside, memory=memory)
+
+
+def propose_from(
+    problem: Problem,
+    recipe: Recipe,
+    record: StudyRecord,
+    evidence: Evidence,
+    n: int,
+    *,
+    beside: Sequence[JsonPoint] = (),
+    memory: Mapping[str, Any] | None = None,
+) -> Proposed:
+    """Return what ``propose_trials`` does, of evidence that is made already, ``beside`` among it."""
+    first = record.next_number + len(beside)
     before = record.memory if memory is None else memory
-    points, after = suggest(
-        problem, recipe, record.seed, [*trials, *proposed_trials(problem, beside, first)], before, first, n
-    )
+    points, after = suggest_from(problem, recipe, record.seed, evidence, before, first, n)
     return Proposed(
         points=tuple(problem.space.point_to_json(point) for point in points),
         first_number=first,

@@ -36,6 +36,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.judging", "smbo.climbing", "smbo.explain", "smbo.results"),
     ("smbo.derived",),
     ("smbo.tuning",),
+    ("smbo.columns",),
     ("smbo.optimizer",),
     ("smbo.store", "smbo.evaluation"),
     (
@@ -45,7 +46,8 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
         "smbo.study_stored",
         "smbo.study_import",
     ),
-    ("smbo.study_ahead", "smbo.study_replay", "smbo.study_outbox"),
+    ("smbo.study_ahead", "smbo.study_replay", "smbo.study_outbox", "smbo.study_log"),
+    ("smbo.study_asking",),
     ("smbo.study_source",),
     ("smbo.study_run",),
     ("smbo.study",),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -150,9 +150,7 @@ def file_system(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> 
 def connect_sqlite(url: str, *, create: bool) -> Engine:
     """Return an engine on the store's file, which is made (mode 0600) if it may be.
 
-    Transactions of connections with the execution option ``write=True`` begin with BEGIN
-    IMMEDIATE: a transaction that reads first and writes later would fail at once, whatever the
-    timeout, when another process wrote in between.
+    It begins no transactions of its own: see ``Database``.
 
     Raises:
         StoreError: see ``sqlite_path``; or the file is missing, unreadable, or on a network disk.
@@ -166,10 +164,11 @@ def connect_sqlite(url: str, *, create: bool) -> Engine:
         )
     _ensure_file(path, create=create)
     engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        f"sqlite:///{path}",
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        poolclass=NullPool,  # ``Database`` keeps the connections
     )
     event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -220,8 +219,3 @@ def _enter_wal(raw: sqlite3.Connection) -> None:
                 f"the file system offers no write-ahead log (SQLite says {mode!r}); use a local disk"
             )
         return
-
-
-def _begin(connection: Connection) -> None:
-    is_write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")

@@ -1,4 +1,9 @@
-"""Transactions on a store's database, of whichever kind it is."""
+"""Transactions on a store's database, of whichever kind it is.
+
+They are begun and ended by hand on the driver's connection, and connections are kept from one to the
+next: SQLAlchemy's own way takes longer than a whole ask.  Its ``Connection`` goes along for statements
+that are rare; it runs each as it comes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -17,12 +22,20 @@ from sqlalchemy.exc import DBAPIError
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.store import postgres
 from smbo.store.connect import connect_sqlite, is_temporary, parse_url
+from smbo.store.statements import CALL, driver_of
 
 T = TypeVar("T")
 
 # How long a transaction is tried again by itself while the server is away.
 RETRY_SECONDS = 40.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 1.0
+
+_MOST_IDLE = 8  # connections kept for later: as many threads as mostly work on one study at once
+
+# BEGIN IMMEDIATE: a transaction that reads first and writes later would fail at once, whatever the
+# timeout, when another process wrote in between.  In PostgreSQL a plain BEGIN is one snapshot a statement.
+_WRITE = {True: "BEGIN IMMEDIATE", False: "BEGIN"}
+_READ = {True: "BEGIN", False: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 
 
 class Database:
@@ -45,14 +58,21 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._joint = threading.local()  # the transaction that this thread is in, if it is in one
         self._engine = connect_sqlite(url, create=create) if self.is_sqlite else postgres.connect(parsed)
+        self._idle: list[Connection] = []
 
     def close(self) -> None:
         """Let go of the file or the server; what was committed stays."""
+        self._drop_idle()
         self._engine.dispose()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Return what ``work`` finds in one snapshot."""
-        return self._repeat(lambda _: self._read_once(work))
+
+        def attempt(_: bool) -> T:
+            with self._begun(_READ[self.is_sqlite]) as connection:
+                return work(connection)
+
+        return self._repeat(attempt)
 
     def write(
         self,
@@ -75,7 +95,7 @@ class Database:
         call = secrets.token_hex(8)  # in the events that ``work`` notes
 
         def attempt(is_repeated: bool) -> T:
-            with self._begun(call) as connection:
+            with self._begun(_WRITE[self.is_sqlite], call) as connection:
                 if is_repeated and settle is not None:
                     done = settle(connection, call)
                     if done is not None:
@@ -95,7 +115,7 @@ class Database:
             StoreUnavailable: the disk is full or the server away, perhaps in the COMMIT.
         """
         try:
-            with self._begun(secrets.token_hex(8)) as connection:
+            with self._begun(_WRITE[self.is_sqlite], secrets.token_hex(8)) as connection:
                 self._joint.connection = connection
                 try:
                     yield
@@ -124,26 +144,51 @@ class Database:
             pause, is_repeated = min(2 * pause, _LONGEST_PAUSE_SECONDS), True
 
     @contextmanager
-    def _begun(self, call: str) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
-            writer = connection.execution_options(write=True, call=call)
-            try:
-                with writer.begin():
-                    yield writer
-            except _errors():
-                # a connection that has seen an error of its own is not used again
-                if not self.is_sqlite:
-                    writer.invalidate()
-                raise
+    def _begun(self, begin: str, call: str = "") -> Iterator[Connection]:
+        """Have a connection in a transaction, committed if the block ends well."""
+        connection = self._connection()
+        raw = driver_of(connection)
+        try:
+            raw.execute(begin)
+            connection.info[CALL] = call
+            yield connection
+            raw.commit()
+        except BaseException as error:
+            self._give_up(connection, error)
+            raise
+        self._put_back(connection)
 
-    def _read_once(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
-            if not self.is_sqlite:  # where it would be one snapshot per statement
-                connection = connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
-            with connection.begin():
-                return work(connection)
+    def _connection(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._engine.connect()
+
+    def _put_back(self, connection: Connection) -> None:
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _give_up(self, connection: Connection, error: BaseException) -> None:
+        """Undo what a transaction has done, and part with a connection that may be lost."""
+        if self.is_sqlite or not isinstance(error, _errors()):
+            try:
+                driver_of(connection).rollback()
+            except Exception:  # whatever it is, the transaction's own error says more
+                pass
+            else:
+                self._put_back(connection)
+                return
+        connection.invalidate()
+        connection.close()
+        if not self.is_sqlite:  # the others were made before the same trouble
+            self._drop_idle()
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            with suppress(IndexError):  # another thread may have taken the last
+                self._idle.pop().close()
 
 
 def _errors() -> tuple[type[BaseException], ...]:

@@ -14,7 +14,7 @@ from smbo.errors import UnknownTrial
 from smbo.store import schema
 from smbo.store.budget import Spent
 from smbo.store.records import LOST, dump_json
-from smbo.store.statements import Statement, change, insertion, selection
+from smbo.store.statements import CALL, Statement, change, insertion, selection
 from smbo.trials import TrialState
 
 _STUDY = schema.study.c
@@ -99,7 +99,7 @@ def event_row(
         "token": token,
         "payload": dump_json(payload or {}),
         "ask_key": key,
-        "call": connection.get_execution_options().get("call"),
+        "call": connection.info.get(CALL),
         "created": time.time(),
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
 from smbo.errors import StoreError
 
@@ -72,8 +72,8 @@ def connect(url: URL) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={name: value for name, value in _CONNECTING.items() if name not in url.query},
-        pool_size=5,
-        max_overflow=20,
+        poolclass=NullPool,  # ``Database`` keeps the connections, and begins their transactions
+        isolation_level="AUTOCOMMIT",
     )
     event.listen(engine, "connect", _configure)
     return engine

@@ -1,7 +1,6 @@
 """Plain SQL with named parameters (``:name``), run on the driver's own cursor.
 
 For what each ask and tell runs: of a statement's 60 µs through SQLAlchemy, SQLite itself takes five.
-The transaction and its connection are SQLAlchemy's as everywhere; only the last step is taken by hand.
 """
 
 from __future__ import annotations
@@ -17,6 +16,13 @@ from sqlalchemy import Connection, Table
 # psycopg writes %(name)s for what SQLite and everybody else write as :name
 _PARAMETER = re.compile(r":(\w+)")
 
+CALL = "call"  # in a connection's ``info``: the name of the call whose transaction it is in
+
+
+def driver_of(connection: Connection) -> Any:
+    """Return the driver's own connection (sqlite3's or psycopg's)."""
+    return connection.connection.driver_connection
+
 
 class Statement:
     """One SQL statement, ready for both databases; its rows are named tuples."""
@@ -27,13 +33,11 @@ class Statement:
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:
         """Run it and return the driver's cursor."""
-        raw: Any = connection.connection.driver_connection
-        return raw.execute(self._texts[connection.dialect.name], parameters)
+        return driver_of(connection).execute(self._texts[connection.dialect.name], parameters)
 
     def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it once for each row of parameters."""
-        raw: Any = connection.connection.driver_connection
-        raw.cursor().executemany(self._texts[connection.dialect.name], rows)
+        driver_of(connection).cursor().executemany(self._texts[connection.dialect.name], rows)
 
     def all(self, connection: Connection, **parameters: Any) -> list[Any]:
         """Return all rows."""

@@ -76,20 +76,21 @@ def create(
     return study_record(row)
 
 
-def find(connection: Connection, name: str, store: str) -> StudyRecord:
+def find(connection: Connection, name: str, store: str, known: StudyRecord | None = None) -> StudyRecord:
     """Return a study's record as it stands now.
 
     Args:
         store: its URL as it may be shown.
+        known: an earlier record of the study.
 
     Raises:
         UnknownStudy: there is none of that name.
     """
     row = _row(connection, check_name(name))
     if row is None:
-        known = ", ".join(names(connection)[:10]) or "none"
-        raise UnknownStudy(f"no study {name!r} in {store}; it has: {known}")
-    return study_record(row)
+        there = ", ".join(names(connection)[:10]) or "none"
+        raise UnknownStudy(f"no study {name!r} in {store}; it has: {there}")
+    return study_record(row, known)
 
 
 def raise_budget(connection: Connection, study: int, budget: Budget) -> Budget:
@@ -109,15 +110,21 @@ def raise_budget(connection: Connection, study: int, budget: Budget) -> Budget:
 
 
 def changes(
-    connection: Connection, name: str, cursor: int, store: str, decode: Decode | None = None
+    connection: Connection,
+    name: str,
+    cursor: int,
+    store: str,
+    decode: Decode | None = None,
+    known: StudyRecord | None = None,
 ) -> tuple[StudyRecord, list[Trial]]:
     """Return the study, and all trials changed after ``cursor`` in the order of their changes.
 
     Args:
         store: its URL as it may be shown.
         decode: makes a point of each trial's JSON values.
+        known: an earlier record of the study.
     """
-    record = find(connection, name, store)
+    record = find(connection, name, store, known)
     trials: list[Trial] = []
     while cursor < record.last_seq:
         # in pages: the rows of a million trials take more memory than the trials
@@ -147,15 +154,20 @@ def events(connection: Connection, study: int, cursor: int, kind: str | None = N
     return _EVENTS.all(connection, study=study, cursor=cursor)
 
 
-def study_record(row: Row[Any] | None) -> StudyRecord:
-    """Return the study in a row of the study table."""
+def study_record(row: Row[Any] | None, known: StudyRecord | None = None) -> StudyRecord:
+    """Return the study in a row of the study table.
+
+    Args:
+        known: an earlier record; of the same study, what never changes is taken from there.
+    """
     assert row is not None
+    is_known = known is not None and known.uid == row.uid
     return StudyRecord(
         id=row.id,
         name=row.name,
         uid=row.uid,
-        problem=json.loads(row.problem),
-        recipe=json.loads(row.recipe),
+        problem=known.problem if known and is_known else json.loads(row.problem),
+        recipe=known.recipe if known and is_known else json.loads(row.recipe),
         seed=int(row.seed),
         budget=json.loads(row.budget),
         memory=json.loads(row.memory),

@@ -30,10 +30,10 @@ from typing import Any
 
 import numpy as np
 
-import smbo.study as study_module
+import smbo.study_asking as asking_module
 from scheduler.retry import RetryPolicy
 from smbo import Budget, Study
-from smbo.study_proposals import propose_trials
+from smbo.study_proposals import propose_from
 
 SPACE = {"x": (0.0, 1.0), "y": (0.0, 1.0), "n": (1, 4)}
 PAUSE_SECONDS = 0.01  # of an evaluation, so that kills hit those too
@@ -56,7 +56,7 @@ class Account:
 def drive(folder: Path, recipe: str, seed: int, trials: int, mutant: str | None) -> None:
     """Run the study of a folder to its end."""
     if mutant is not None:
-        study_module.propose_trials = MUTANTS[mutant]()  # type: ignore[attr-defined]
+        asking_module.propose_from = MUTANTS[mutant]()  # type: ignore[attr-defined]
     with opened(folder, recipe, seed, trials) as study:
         study.run(objective, retries=RetryPolicy(losses=10**6))
 
@@ -73,7 +73,7 @@ def forgetful() -> Callable[..., Any]:
     def propose(problem: Any, recipe: Any, record: Any, *rest: Any, **more: Any) -> Any:
         calls.append(1)
         record = replace(record, memory={}) if len(calls) == 1 else record
-        return propose_trials(problem, recipe, record, *rest, **more)
+        return propose_from(problem, recipe, record, *rest, **more)
 
     return propose
 
@@ -83,7 +83,7 @@ def lucky() -> Callable[..., Any]:
 
     def propose(problem: Any, recipe: Any, record: Any, *rest: Any, **more: Any) -> Any:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
-        return propose_trials(problem, recipe, replace(record, seed=seed), *rest, **more)
+        return propose_from(problem, recipe, replace(record, seed=seed), *rest, **more)
 
     return propose
 

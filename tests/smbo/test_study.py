@@ -285,8 +285,8 @@ def test_only_what_has_changed_is_read(study, monkeypatch):
     read = []
     original = study.store.changes
 
-    def counting(name, cursor, decode):
-        record, changed = original(name, cursor, decode)
+    def counting(name, cursor, *more):
+        record, changed = original(name, cursor, *more)
         read.append(len(changed))
         return record, changed
 
@@ -299,18 +299,18 @@ def test_only_what_has_changed_is_read(study, monkeypatch):
 def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url, study, monkeypatch):
     import smbo.study_proposals as module
 
-    original, calls = module.suggest, []
+    original, calls = module.suggest_from, []
 
     def interrupted(*arguments):
         calls.append(arguments[5])
         if len(calls) == 1:
             with Study.load(url, "s") as other:
-                monkeypatch.setattr(module, "suggest", original)
+                monkeypatch.setattr(module, "suggest_from", original)
                 other.ask()
-                monkeypatch.setattr(module, "suggest", interrupted)
+                monkeypatch.setattr(module, "suggest_from", interrupted)
         return original(*arguments)
 
-    monkeypatch.setattr(module, "suggest", interrupted)
+    monkeypatch.setattr(module, "suggest_from", interrupted)
     trial = study.ask()
     assert calls == [0, 1]
     assert trial.number == 1
@@ -323,7 +323,7 @@ def always_late(url, monkeypatch):
     """Make somebody else ask for the same number while we propose, ``limit`` times."""
     import smbo.study_proposals as module
 
-    original = module.suggest
+    original = module.suggest_from
 
     def make(limit):
         calls = []
@@ -332,11 +332,11 @@ def always_late(url, monkeypatch):
             calls.append(arguments[5])
             if len(calls) <= limit:
                 with Study.load(url, "s") as other, pytest.MonkeyPatch.context() as inside:
-                    inside.setattr(module, "suggest", original)
+                    inside.setattr(module, "suggest_from", original)
                     other.ask()
             return original(*arguments)
 
-        monkeypatch.setattr(module, "suggest", late)
+        monkeypatch.setattr(module, "suggest_from", late)
         return calls
 
     return make
@@ -349,7 +349,7 @@ def test_who_loses_many_races_in_a_row_still_gets_his_trial(study, always_late):
 
 
 def test_who_has_lost_races_for_too_long_is_told_so(study, always_late, monkeypatch):
-    monkeypatch.setattr("smbo.study._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("smbo.study_asking._PATIENCE_SECONDS", 0.0)
     always_late(1000)
     with pytest.raises(StoreError, match="others asked first 2 times in a row, for 0 s; ask again"):
         study.ask()

@@ -360,9 +360,8 @@ def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
         return values[-1]
 
     def set_room(study, pages):
-        engine = study.store._database._engine
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        # of the connection that is used next
+        study.store._database.read(lambda at: at.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))
 
     messages = []
 
@@ -383,11 +382,9 @@ def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
 def test_a_full_store_says_so_by_its_name_and_that_it_may_pass(tmp_path):
     url = f"sqlite:///{tmp_path}/runs.db"
     with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", 1) as study:
-        with study.store._database._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        study.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1"))
         with pytest.raises(StoreUnavailable, match=r"runs\.db.*full"):
             study.ask(500)
         asked = len(study.trials)
-        with study.store._database._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        study.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1000000"))
         assert study.ask().number == asked

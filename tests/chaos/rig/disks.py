@@ -75,16 +75,16 @@ def pretend() -> None:
 
     controls = Path(os.environ[PRETEND_VARIABLE])
 
-    write = Database.write
+    connection_of = Database._connection
 
-    def on_a_small_disk(self, *args, **kwargs):
+    def on_a_small_disk(self):
+        connection = connection_of(self)
         # SQLite's own limit: at 1 the file may not grow beyond what it has
         pages = 1 if (controls / "store").exists() else 2**30
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        return write(self, *args, **kwargs)
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        return connection
 
-    Database.write = on_a_small_disk
+    Database._connection = on_a_small_disk
     temporary, full_disk = spool._temporary, scheduler.patience.full_disk
 
     def in_a_small_spool(folder, data, **options):

@@ -18,6 +18,7 @@ from smbo.store import schema
 from smbo.store.budget import Budget
 from smbo.store.connect import connect_sqlite as connect
 from smbo.store.connect import file_system, sqlite_path
+from smbo.store.database import Database
 from smbo.store.sql import SqlStore
 
 
@@ -71,13 +72,17 @@ def test_the_log_is_written_ahead_and_synchronised_in_full(tmp_path):
 
 
 def test_a_write_transaction_is_exclusive_from_its_start(tmp_path):
-    engine = connect(f"sqlite:///{tmp_path}/a.db", create=True)
-    with engine.connect() as one, one.execution_options(write=True).begin():
-        other = sqlite3.connect(tmp_path / "a.db", timeout=0)
+    database = Database(f"sqlite:///{tmp_path}/a.db")
+    other = sqlite3.connect(tmp_path / "a.db", timeout=0)
+
+    def look(_connection):
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
-        other.close()
-    engine.dispose()
+
+    database.write(look)
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+    database.close()
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "NFS", "fuse.sshfs", "lustre", "afs", "eos"])
@@ -168,16 +173,12 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
         connection.execute(text("ALTER TABLE study ADD COLUMN colour TEXT"))
         raise RuntimeError("power went")
 
-    engine = connect(url, create=False)
-    with engine.connect() as connection:
-        writer = connection.execution_options(write=True)
-        with pytest.raises(RuntimeError), writer.begin():
-            schema.prepare(
-                writer, version=schema.SCHEMA_VERSION + 1, migrations={schema.SCHEMA_VERSION: breaks}
-            )
-    with engine.connect() as connection:
-        columns = [row[1] for row in connection.execute(text("PRAGMA table_info(study)"))]
-    engine.dispose()
+    database = Database(url, create=False)
+    version, migrations = schema.SCHEMA_VERSION + 1, {schema.SCHEMA_VERSION: breaks}
+    with pytest.raises(RuntimeError):
+        database.write(lambda at: schema.prepare(at, version=version, migrations=migrations))
+    columns = database.read(lambda at: [row[1] for row in at.execute(text("PRAGMA table_info(study)"))])
+    database.close()
     assert "colour" not in columns
 
 

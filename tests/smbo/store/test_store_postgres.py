@@ -53,8 +53,8 @@ def unanswered(monkeypatch):
     original = Database._begun
 
     @contextmanager
-    def begun(self, call):
-        with original(self, call) as connection:
+    def begun(self, begin, call=""):
+        with original(self, begin, call) as connection:
             yield connection
         if left[0]:
             left[0] -= 1

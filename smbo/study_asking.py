@@ -1,0 +1,208 @@
+"""How trials of a durable study are asked for, and asked for again when others were faster."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from smbo.climbing import next_promotion
+from smbo.derived import trial_seed
+from smbo.errors import StoreError
+from smbo.fidelity import Promotion
+from smbo.problem import Problem
+from smbo.recipe import Recipe
+from smbo.space import Integer, Real
+from smbo.store import budget as budgets
+from smbo.store.asking import Asking
+from smbo.store.budget import Budget
+from smbo.store.records import StaleProposal, StudyRecord
+from smbo.store.sql import SqlStore
+from smbo.study_log import Look, StudyLog
+from smbo.study_proposals import Proposed, propose_from
+from smbo.trials import Trial, TrialState
+
+# A proposal is refused when somebody else asked while it was computed.  The second one may take
+# another number than it was made for; from then on only a point that others took sends us back.
+# Whoever sends us back has got on, so all asks together always do; the pauses, of random length,
+# see to it that drivers in step with each other do not hold one of them back for ever.
+_PATIENCE_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+class Asker:
+    """Asks for trials of one study.
+
+    Args:
+        store: of the study.
+        record: of the study, at any time.
+        problem, recipe: of the study.
+    """
+
+    def __init__(self, store: SqlStore, record: StudyRecord, problem: Problem, recipe: Recipe) -> None:
+        self._store, self._problem, self._recipe = store, problem, recipe
+        self._id, self._name, self._seed = record.id, record.name, record.seed
+        kinds = problem.space.dimensions.values()
+        self._is_numeric = all(isinstance(each, Real | Integer) for each in kinds)
+        self.log = StudyLog(store, record, problem, self.decode)
+
+    def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
+        """Return n running trials that ``owner`` (a word, then details) evaluates."""
+        started = time.monotonic()
+        for proposal in itertools.count():
+            if proposal > 1:
+                if time.monotonic() - started > _PATIENCE_SECONDS:
+                    break
+                time.sleep(random.uniform(0.0, min(_LONGEST_PAUSE_SECONDS, 0.001 * 2.0 ** min(proposal, 10))))
+            if self._problem.ladder is not None:
+                self.let_climb(n)
+            look = self.log.look(n)
+            if key is not None:
+                earlier = self._store.asked_before(self._id, key, n)
+                if earlier:
+                    return self.decoded(earlier)
+            request = self._propose(look, owner, n, key, is_final=proposal > 0)
+            with suppress(StaleProposal):
+                return self._asked(request)
+        raise StoreError(
+            f"study {self._name}: others asked first {proposal} times in a row, "
+            f"for {_PATIENCE_SECONDS:g} s; ask again"
+        )
+
+    def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
+        """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
+
+        Under whatever numbers are next; waiting trials come first, by ``ask_for``.
+
+        Raises:
+            StaleProposal: somebody else asked for one of these points, or trials are waiting.
+            BudgetExhausted: the study may not have so many more.
+        """
+        levels = self._levels(proposed.first_number + start, stop - start)
+        request = Asking(
+            n=stop - start,
+            points=proposed.points[start:stop],
+            first_number=proposed.first_number + start,
+            watermark=proposed.watermark,
+            memory=proposed.memory,
+            seed_of=self.seed_of,
+            owner=owner,
+            is_final=True,
+            origins=proposed.origins(start, stop, is_whole=start == 0),
+            fidelities=levels,
+            rungs=[self._problem.rung_of(level) for level in levels],
+        )
+        return self._asked(request)
+
+    def let_climb(self, most: int, *, is_closing: bool = False) -> int:
+        """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
+
+        Each decision is a transaction of its own, with what it rests on in the change feed.
+
+        Args:
+            is_closing: no new trials are to come; see ``Study.promote``.
+        """
+        if self._problem.ladder is None:
+            self.log.read()
+            return self.log.n_waiting
+        while True:
+            record, trials = self.log.with_trials()
+            waiting = sum(trial.state is TrialState.WAITING for trial in trials)
+            decision = self._promotion(trials, is_closing=is_closing) if waiting < most else None
+            if decision is None:
+                return waiting
+            rung = self._problem.rung_of(decision.next_fidelity)
+            why = {
+                "from": decision.fidelity,
+                "rank": decision.rank,
+                "of": decision.n_rung,
+                "watermark": record.last_seq,
+            }
+            assert rung is not None
+            with suppress(StaleProposal):  # another driver was faster; decide anew
+                self._store.promote(
+                    self._id,
+                    decision.number,
+                    decision.next_fidelity,
+                    rung,
+                    why=why,
+                    watermark=record.last_seq,
+                )
+
+    def next_promotion(self, *, is_closing: bool = False) -> Promotion | None:
+        """Return who would go on to a higher fidelity as of the last look, None if nobody deserves it.
+
+        Args:
+            is_closing: no new trials are to come; see ``Study.promote``.
+        """
+        if self._problem.ladder is None:
+            return None
+        return self._promotion(self.log.trials_read(), is_closing=is_closing)
+
+    def _promotion(self, trials: Sequence[Trial], *, is_closing: bool) -> Promotion | None:
+        busy = (TrialState.RUNNING, TrialState.WAITING)
+        is_closing = is_closing and all(trial.state not in busy for trial in trials)
+        return next_promotion(self._problem, trials, is_closing=is_closing)
+
+    def _propose(self, look: Look, owner: str, n: int, key: str | None, *, is_final: bool) -> Asking:
+        """Work out an ask of n trials, outside any transaction."""
+        record = look.record
+        n_new = max(0, n - look.n_waiting)
+        proposed = None
+        if n_new:
+            # judged for good inside the transaction; here it saves a proposal that nobody could use
+            budget = Budget.from_json(record.budget)
+            if budget != Budget():
+                budgets.judge(self._name, budget, record.spent, n_new)
+            assert look.evidence is not None
+            proposed = propose_from(self._problem, self._recipe, record, look.evidence, n_new)
+        levels = self._levels(record.next_number, n_new)
+        return Asking(
+            n=n,
+            points=proposed.points if proposed else (),
+            first_number=record.next_number,
+            watermark=record.last_seq,
+            memory=proposed.memory if proposed else record.memory,
+            seed_of=self.seed_of,
+            owner=owner,
+            key=key,
+            is_final=is_final,
+            origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
+            fidelities=levels,
+            rungs=[self._problem.rung_of(level) for level in levels],
+        )
+
+    def _asked(self, request: Asking) -> list[Trial]:
+        trials = self.decoded(self._store.ask(self._id, request))
+        self.log.note(trials)
+        return trials
+
+    def _levels(self, first_number: int, n: int) -> list[float | None]:
+        """Return the fidelities at which n new trials begin."""
+        return [self._problem.first_fidelity(first_number + index) for index in range(n)]
+
+    # --- between the store's values and the user's
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of a trial's own random numbers."""
+        return trial_seed(self._seed, number)
+
+    def decoded(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return trials of the store with the space's own objects for their categories."""
+        fidelity = self._problem.fidelity
+        if self._is_numeric and fidelity is None:
+            return list(trials)
+        found = []
+        for trial in trials:
+            level = trial.fidelity
+            told = level if fidelity is None or level is None else fidelity.as_told(level)
+            found.append(replace(trial, params=self.decode(dict(trial.params)), fidelity=told))
+        return found
+
+    def decode(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        """Return a point of JSON values that the store holds; numbers are what they were."""
+        return params if self._is_numeric else self._problem.space.point_from_json(params)
