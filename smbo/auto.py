@@ -118,10 +118,10 @@ class Auto:
 def _of_vectors(vectors: Vectors) -> Choice:
     k = vectors.values.shape[1]
     return Choice(
-        Recipe(VectorGP(), LogExpectedImprovement()),
+        Recipe(VectorGP(), ThompsonSampling()),
         "vector",
-        f"there are {k} outputs with a loss on top: their principal components are modelled, and the "
-        "improvement of the loss follows from them",
+        f"there are {k} outputs with a loss on top: their principal components are modelled, and each point "
+        "is where the loss of outputs drawn from that belief is lowest",
     )
 
 

@@ -133,7 +133,7 @@ def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
 def recommendation(
     problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
 ) -> Recommendation:
-    """Return the evaluated point that the posterior takes for the best; see ``propose.recommend``.
+    """Return the point that the posterior takes for the best; see ``propose.recommend``.
 
     Raises:
         TellError: no feasible evaluation is complete.
@@ -141,7 +141,9 @@ def recommendation(
     del seed  # nothing here is random
     known = {trial.number: trial for trial in trials}
     evidence = encode(problem, known.values(), is_in_full=True)
-    _, mean, std, row = recommend(problem, recipe, evidence, memory)
+    point, mean, std, row = recommend(problem, recipe, evidence, memory)
+    if row is None:
+        return Recommendation(problem.space.from_unit(point[None])[0], problem.sign * mean, std)
     trial = known[int(evidence.numbers[row])]
     return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number)
 

@@ -20,9 +20,10 @@ from smbo.errors import SpaceExhausted, TellError
 from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
 from smbo.recipe import Choice, Recipe, chosen
-from smbo.selection import select_points
+from smbo.selection import lowest_mean, select_points
 from smbo.space import Space
 from smbo.surrogates import Memory, Posterior, Selective, Surrogate, Trainable
+from smbo.surrogates.outlook import VectorPosterior
 from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, length_within
 
 __all__ = [
@@ -42,6 +43,7 @@ _ROWS_AT_ONCE = 64  # of a design; most are used where there are no constraints
 _MOST_ROWS = 2**14  # of a design to look through before random points take over
 _MOST_DRAWS = 64  # rounds of random points before a space counts as used up
 _MOST_INITIAL = 10  # points of a design: with more axes too, a model soon does better than chance
+_N_STARTS = 5  # evaluated points from which a lower mean is looked for
 _DECIMALS = 9  # two snapped rows that agree to so many are the same point
 _NEAR = 1e-8  # farther apart than what is rounded to the same
 
@@ -120,20 +122,22 @@ def _region_state(
 
 def recommend(
     problem: Problem, recipe: Recipe, evidence: Evidence, memory: Memory
-) -> tuple[Array, float, float, int]:
-    """Return the evaluated feasible point that the posterior takes for the best.
+) -> tuple[Array, float, float, int | None]:
+    """Return the feasible point that the posterior takes for the best.
 
     Not the luckiest evaluation: where they are noisy, the posterior weighs each against its
-    neighbours.  Without a surrogate, or with a single value, the lowest value decides.
+    neighbours.  Without a surrogate, or with a single value, the lowest value decides.  A value alone
+    says little of where nothing was evaluated, so the point is one of the evaluated; vector outputs
+    say much, and the point is the lowest of the whole space.
 
     Returns:
         unit point (d,); posterior mean and standard deviation there, minimised (without a posterior
-        the value and its given standard error, or NaN); row of the evidence.
+        the value and its given standard error, or NaN); row of the evidence, None for a point that
+        was not evaluated.
 
     Raises:
         TellError: no feasible evaluation is complete.
     """
-    del problem
     rows = np.flatnonzero(evidence.feasible)
     if len(rows) == 0:
         raise TellError("nothing to recommend: no evaluation is complete and feasible yet")
@@ -144,6 +148,12 @@ def recommend(
         return evidence.points[row], float(evidence.values[row]), float(evidence.variances[row] ** 0.5), row
     mean, std = posterior.moments(evidence.points[rows])
     best = int(np.argmin(mean))
+    if isinstance(posterior, VectorPosterior):
+        starts = evidence.points[rows[np.argsort(mean, kind="stable")[:_N_STARTS]]]
+        point = lowest_mean(posterior, evidence, problem.space, starts)
+        below, spread = posterior.moments(point[None])
+        if below[0] < mean[best]:
+            return point, float(below[0]), float(spread[0]), None
     return evidence.points[rows[best]], float(mean[best]), float(std[best]), int(rows[best])
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from smbo.acquisition import Acquisition, Portfolio, Seeded, ThompsonSampling
+from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.thompson import drawn_criterion
 from smbo.batch import believed, select
 from smbo.evidence import Array, Evidence
 from smbo.maximize import Effort, maximize
 from smbo.space import Space
-from smbo.surrogates import Memory, Surrogate
+from smbo.surrogates import DifferentiablePosterior, Memory, Surrogate
 from smbo.trust_region import RegionState, select_within
 
 # Each draw is a criterion of its own, so that every point pays for a search.
 _BY_DRAWS = Effort(n_candidates=256, n_local=16, n_starts=4, n_calls=20, n_rounds=1)
 _N_CENTRES = 4
+# What is recommended is looked for once, and to the end.
+_FOR_GOOD = Effort(n_candidates=1024, n_calls=100)
 
 
 def select_points(
@@ -55,6 +59,33 @@ def select_points(
         carried = memory.get("portfolio")
         return select_by_portfolio(acquisition, surrogate, evidence, space, n, rng, carried, taken)
     return select(surrogate, acquisition, evidence, space, n, rng, taken=taken), {}
+
+
+def lowest_mean(posterior: DifferentiablePosterior, evidence: Evidence, space: Space, starts: Array) -> Array:
+    """Return the point of the lowest posterior mean, (d,), where evaluations are likely to succeed.
+
+    The same for the same arguments.
+
+    Args:
+        starts: evaluated points to look around, (k, d).
+    """
+    mean, _ = posterior.moments(evidence.points)
+    criterion = drawn_criterion(posterior, _Mean(posterior), Feasibility.of(evidence), float(mean.std()))
+    nothing = np.zeros((0, len(space.axes)))
+    rng = np.random.default_rng(len(evidence))
+    return maximize(criterion, space, rng, start_points=starts, exclude=nothing, effort=_FOR_GOOD)
+
+
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    posterior: DifferentiablePosterior
+
+    def __call__(self, points: Array) -> Array:
+        return self.posterior.moments(points)[0]
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        mean, _, slope, _ = self.posterior.moments_and_gradients(points)
+        return mean, slope
 
 
 def select_by_draws(

@@ -92,3 +92,8 @@ class Recommendation:
     mean: float
     std: float
     number: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the point is known from, in words."""
+        return "not evaluated itself" if self.number is None else f"trial {self.number}"

@@ -17,26 +17,18 @@ from smbo.acquisition.base import Criterion
 from smbo.acquisition.feasibility import Feasibility
 from smbo.acquisition.improvement import normal
 from smbo.acquisition.process import covariance_with_rows, encoded, pulled_back
+from smbo.acquisition.vector_draw import VectorDraw
+from smbo.acquisition.waves import Waves
 from smbo.errors import RecipeError
 from smbo.evidence import Array, Evidence
 from smbo.surrogates import linalg
 from smbo.surrogates.base import DifferentiablePosterior, Posterior
 from smbo.surrogates.gp import GPPosterior
-from smbo.surrogates.kernels import (
-    Features,
-    Kernel,
-    Matern32,
-    Matern52,
-    SquaredExponential,
-    squared_distances,
-)
+from smbo.surrogates.kernels import Features, Matern52, squared_distances
 from smbo.surrogates.marginal import Priors
+from smbo.surrogates.outlook import VectorPosterior
 from smbo.surrogates.outputs import Scale
 
-# The spectral density of a Matérn kernel of smoothness ν is Student's t with 2ν degrees of freedom;
-# that of the squared exponential is normal, its limit (Rahimi & Recht 2007; Sutherland & Schneider
-# 2015 for the phases).
-_DEGREES: dict[type[Kernel], float] = {Matern32: 3.0, Matern52: 5.0, SquaredExponential: np.inf}
 # The covariance of a draw's prior part is off by about 1/√(frequencies).
 _N_FREQUENCIES = 512
 
@@ -78,7 +70,7 @@ class ThompsonSampling:
 
     def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
+        belief = posterior if isinstance(posterior, VectorPosterior) else normal(posterior)
         if isinstance(belief, GPPosterior):
             belief = replace(belief, scale=Scale())  # a draw is in the process's own units
         rng = np.random.default_rng([self.seed, len(evidence.pending)])
@@ -90,63 +82,19 @@ class ThompsonSampling:
 def draw(posterior: Posterior, evidence: Evidence, rng: np.random.Generator, n_frequencies: int) -> Draw:
     """Return a function drawn from a belief.
 
-    Of a Gaussian process it is a pathwise draw.  Of any other posterior it is its mean plus its
-    standard deviation times a smooth field of variance one: right at every single point, while how
-    points go together is the field's guess.
+    Of a Gaussian process, and of those of vector outputs, it is a pathwise draw.  Of any other
+    posterior it is its mean plus its standard deviation times a smooth field of variance one: right at
+    every single point, while how points go together is the field's guess.
     """
     if isinstance(posterior, GPPosterior):
         return GPDraw.of(posterior, rng, n_frequencies)
+    if isinstance(posterior, VectorPosterior):
+        return VectorDraw.of(posterior, rng, n_frequencies)
     features = Features.of(evidence.axes)
     means, _ = Priors().moments(len(evidence.axes))
     lengths = np.exp(means[: len(evidence.axes)])[features.columns]
     field = Waves.of(Matern52(), 1.0, len(lengths), n_frequencies, rng)
     return MarginalDraw(posterior, field, features, lengths)
-
-
-@dataclass(frozen=True, eq=False)
-class Waves:
-    """A draw of a stationary process with mean zero: a sum of cosines and sines.
-
-    Attributes:
-        frequencies: by scaled feature, (D, l).
-        weights: of the cosines, then of the sines, (2l,).
-    """
-
-    frequencies: Array
-    weights: Array
-
-    @classmethod
-    def of(
-        cls, kernel: Kernel, amplitude: float, n_features: int, n_frequencies: int, rng: np.random.Generator
-    ) -> Waves:
-        """Return a draw.
-
-        Raises:
-            RecipeError: the kernel's spectral density is not known here.
-        """
-        if type(kernel) not in _DEGREES:
-            known = ", ".join(kind.__name__ for kind in _DEGREES)
-            raise RecipeError(f"no spectral density is known for {kernel!r}; Thompson sampling takes {known}")
-        degrees = _DEGREES[type(kernel)]
-        frequencies = rng.standard_normal((n_features, n_frequencies))
-        if np.isfinite(degrees):
-            frequencies /= np.sqrt(rng.chisquare(degrees, n_frequencies) / degrees)
-        # cos a cos b + sin a sin b = cos(a - b): pairs make the variance the same everywhere
-        weights = rng.standard_normal(2 * n_frequencies) * np.sqrt(amplitude / n_frequencies)
-        return cls(frequencies, weights)
-
-    def __call__(self, scaled: Array) -> Array:
-        """Return the values at scaled features (m, D), shape (m,)."""
-        phases = scaled @ self.frequencies
-        even, odd = np.split(self.weights, 2)
-        return np.asarray(np.cos(phases) @ even + np.sin(phases) @ odd)
-
-    def with_slope(self, scaled: Array) -> tuple[Array, Array]:
-        """Return the values (m,) and slopes by scaled features (m, D)."""
-        phases = scaled @ self.frequencies
-        cosine, sine = np.cos(phases), np.sin(phases)
-        even, odd = np.split(self.weights, 2)
-        return cosine @ even + sine @ odd, (cosine * odd - sine * even) @ self.frequencies.T
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,7 +183,7 @@ def _summary(study: Study, now: Standing) -> list[str]:
     if now.recommendation is not None:
         said = now.recommendation
         spread = "" if said.std != said.std else f" ± {said.std:.2g}"
-        lines.append(f"recommended (trial {said.number}): {study.problem.value_name} {said.mean:.6g}{spread}")
+        lines.append(f"recommended ({said.place}): {study.problem.value_name} {said.mean:.6g}{spread}")
     return [*lines, *failures_summary(study.trials)]
 
 

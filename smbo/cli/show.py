@@ -55,7 +55,7 @@ def _best_and_recommended(study: Study) -> list[str]:
     lines = [f"best {name} seen: {best.value:.6g}{sem} (trial {best.number})", *_point(best.params)]
     if said is not None:
         spread = "" if said.std != said.std else f" ± {said.std:.2g}"
-        lines.append(f"recommended: {name} {said.mean:.6g}{spread} by the posterior (trial {said.number})")
+        lines.append(f"recommended: {name} {said.mean:.6g}{spread} by the posterior ({said.place})")
         lines += _point(said.params) if said.number != best.number else ["  the same point"]
         explained = study.explain()
         lines += [f"model: {explained.short()}"] if explained.n_modelled else []

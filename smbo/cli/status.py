@@ -45,7 +45,7 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
     if now.recommendation is not None:
         said = now.recommendation
         spread = "" if said.std != said.std else f" ± {said.std:.2g}"
-        lines.append(f"  recommended  {said.mean:.6g}{spread} by the posterior (trial {said.number})")
+        lines.append(f"  recommended  {said.mean:.6g}{spread} by the posterior ({said.place})")
     return lines
 
 

@@ -20,15 +20,18 @@ from smbo.surrogates import linalg
 from smbo.surrogates.kernels import squared_distances
 
 # Variance of the constant part, for standardised values: as good as unknown.
-_CONSTANT = 10.0
+CONSTANT = 10.0
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
 _VARIANCE_FLOOR = 1e-10
+# Variance of what no part of the kernel follows, for standardised values.
+_NUGGET = 1e-6
 _N_OTHERS = 4  # hyperparameters beside the length scales
-# Normal priors on the logarithms: amplitude, linear, quadratic, nugget; then each length scale.
-_PRIOR_MEANS = np.log([0.3, 3.0, 3.0, 1e-4])
-_PRIOR_WIDTHS = np.array([1.5, 2.0, 2.0, 1.5])
-_LENGTH_MEAN, _LENGTH_WIDTH = np.log(0.7), 0.8
-_LOWEST, _HIGHEST = np.log([1e-6, 1e-4, 1e-6, 1e-8]), np.log([1e2, 1e3, 1e3, 1.0])
+# Normal priors on the logarithms: amplitude, linear, quadratic, how much larger the noise is than told
+# (bins that see the same events err together); then each length scale.
+_PRIOR_MEANS = np.log([0.3, 1.0, 0.3, 2.0])
+_PRIOR_WIDTHS = np.array([0.8, 1.0, 0.8, 0.7])
+_LENGTH_MEAN, _LENGTH_WIDTH = np.log(1.0), 0.4
+_LOWEST, _HIGHEST = np.log([1e-6, 1e-4, 1e-6, 0.5]), np.log([1e2, 1e3, 1e3, 1e2])
 _LENGTH_BOUNDS = (np.log(0.05), np.log(30.0))
 _VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-5, 1e-2
 
@@ -38,12 +41,12 @@ class TrendPosterior:
     """What is believed of one standardised output.
 
     Attributes:
-        theta: logarithms of amplitude, linear, quadratic, nugget and length scales, shape (4 + D,).
+        theta: logarithms of amplitude, linear, quadratic, excess of noise and length scales, shape (4 + D,).
         features: of the evaluated points, shape (n, D).
         factor: lower Cholesky factor of their covariance, (n, n).
         values: shape (n,).
         alpha: covariance⁻¹ values, (n,).
-        noise: variance of a typical evaluation.
+        noises: variance of each evaluation, (n,).
     """
 
     theta: Array
@@ -51,7 +54,7 @@ class TrendPosterior:
     factor: Array
     values: Array
     alpha: Array
-    noise: float
+    noises: Array
 
     def moments(self, features: Array) -> tuple[Array, Array]:
         """Return mean and variance at features (m, D), each (m,)."""
@@ -66,15 +69,15 @@ class TrendPosterior:
         inverse = np.exp(-2.0 * self.theta[_N_OTHERS:])
         inner = features @ self.features.T
         bell = amplitude * _bell(self.theta, features, self.features)
-        cross = _CONSTANT + linear * inner + quadratic * inner**2 + bell
+        cross = CONSTANT + linear * inner + quadratic * inner**2 + bell
         half = linalg.solve_lower(self.factor, cross.T)
         beta = linalg.solve_lower_transposed(self.factor, half).T
         prior = own_variance(self.theta, features)
         variance = prior - np.einsum("ij,ij->j", half, half)
 
         to_inner = linear + 2.0 * quadratic * inner
-        to_mean = self._pulled(to_inner * self.alpha, bell * self.alpha, features, inverse)
-        to_cross = self._pulled(to_inner * beta, bell * beta, features, inverse)
+        to_mean = self.pulled(to_inner * self.alpha, bell * self.alpha, features, inverse)
+        to_cross = self.pulled(to_inner * beta, bell * beta, features, inverse)
         norms = np.einsum("ij,ij->i", features, features)
         to_prior = (2.0 * linear + 4.0 * quadratic * norms)[:, None] * features
         return cross @ self.alpha, self._floored(variance, prior), to_mean, to_prior - 2.0 * to_cross
@@ -89,7 +92,8 @@ class TrendPosterior:
         """Return the belief given also what it expects at features (m, D)."""
         cross = covariance(self.theta, self.features, features)
         corner = covariance(self.theta, features, features)
-        corner.flat[:: len(corner) + 1] += self.noise
+        typical = float(np.median(self.noises)) if len(self.noises) else 0.0
+        corner.flat[:: len(corner) + 1] += typical
         values = np.concatenate([self.values, cross.T @ self.alpha])
         factor = linalg.extend_cholesky(self.factor, cross, corner)
         return TrendPosterior(
@@ -98,10 +102,10 @@ class TrendPosterior:
             factor,
             values,
             linalg.solve(factor, values),
-            self.noise,
+            np.concatenate([self.noises, np.full(len(features), typical)]),
         )
 
-    def _pulled(self, by_inner: Array, by_bell: Array, features: Array, inverse: Array) -> Array:
+    def pulled(self, by_inner: Array, by_bell: Array, features: Array, inverse: Array) -> Array:
         """Return Σ_b (by_inner x_b - by_bell (x - x_b) / length²), shape (m, D)."""
         pull = by_bell @ self.features - by_bell.sum(axis=1)[:, None] * features
         return np.asarray(by_inner @ self.features + pull * inverse)
@@ -116,12 +120,27 @@ def fit(theta: Array, features: Array, values: Array, variances: Array) -> Trend
     Raises:
         NumericalError: no jitter makes the covariance positive definite.
     """
-    noise = variances + float(np.exp(theta[_N_OTHERS - 1]))
+    noise = variances * float(np.exp(theta[_N_OTHERS - 1])) + _NUGGET
     matrix = covariance(theta, features, features)
     matrix.flat[:: len(matrix) + 1] += noise
     factor = linalg.cholesky(matrix)
-    typical = float(np.median(noise)) if len(noise) else 0.0
-    return TrendPosterior(theta, features, factor, values, linalg.solve(factor, values), typical)
+    return TrendPosterior(theta, features, factor, values, linalg.solve(factor, values), noise)
+
+
+def parts(theta: Array) -> tuple[float, float, float, Array]:
+    """Return amplitude, linear and quadratic variance and the length scales (D,)."""
+    amplitude, linear, quadratic = (float(value) for value in np.exp(theta[: _N_OTHERS - 1]))
+    return amplitude, linear, quadratic, np.exp(theta[_N_OTHERS:])
+
+
+def weighted(posterior: TrendPosterior, features: Array, weights: Array) -> tuple[Array, Array]:
+    """Return Σ_b weights_b k(x, x_b) at features (m, D), (m,), and its slopes (m, D)."""
+    amplitude, linear, quadratic, lengths = parts(posterior.theta)
+    inner = features @ posterior.features.T
+    bell = amplitude * _bell(posterior.theta, features, posterior.features)
+    values = (CONSTANT + linear * inner + quadratic * inner**2 + bell) @ weights
+    to_inner = (linear + 2.0 * quadratic * inner) * weights
+    return values, posterior.pulled(to_inner, bell * weights, features, lengths**-2.0)
 
 
 def prior_mean(n_lengths: int) -> Array:
@@ -172,11 +191,11 @@ def log_likelihood(theta: Array, features: Array, values: Array, variances: Arra
     Raises:
         NumericalError: the covariance is not positive definite.
     """
-    amplitude, linear, quadratic, nugget = np.exp(theta[:_N_OTHERS])
+    amplitude, linear, quadratic, excess = np.exp(theta[:_N_OTHERS])
     inner = features @ features.T
     bell = amplitude * _bell(theta, features, features)
-    matrix = _CONSTANT + linear * inner + quadratic * inner**2 + bell
-    matrix.flat[:: len(matrix) + 1] += variances + nugget
+    matrix = CONSTANT + linear * inner + quadratic * inner**2 + bell
+    matrix.flat[:: len(matrix) + 1] += excess * variances + _NUGGET
     factor = linalg.cholesky(matrix)
     alpha = linalg.solve(factor, values)
     log_density = -0.5 * float(values @ alpha) - float(np.log(np.diagonal(factor)).sum())
@@ -193,7 +212,7 @@ def log_likelihood(theta: Array, features: Array, values: Array, variances: Arra
                 on_bell.sum(),
                 linear * (weights * inner).sum(),
                 quadratic * (weights * inner**2).sum(),
-                nugget * float(np.trace(weights)),
+                excess * float(np.diagonal(weights) @ variances),
             ],
             sums * np.exp(-2.0 * theta[_N_OTHERS:]),
         ]
@@ -206,7 +225,7 @@ def covariance(theta: Array, left: Array, right: Array) -> Array:
     amplitude, linear, quadratic, _ = np.exp(theta[:_N_OTHERS])
     inner = left @ right.T
     return np.asarray(
-        _CONSTANT + linear * inner + quadratic * inner**2 + amplitude * _bell(theta, left, right)
+        CONSTANT + linear * inner + quadratic * inner**2 + amplitude * _bell(theta, left, right)
     )
 
 
@@ -214,7 +233,7 @@ def own_variance(theta: Array, features: Array) -> Array:
     """Return the prior variance of the noiseless output at features (m, D), (m,)."""
     amplitude, linear, quadratic, _ = np.exp(theta[:_N_OTHERS])
     norms = np.einsum("ij,ij->i", features, features)
-    return np.asarray(_CONSTANT + linear * norms + quadratic * norms**2 + amplitude)
+    return np.asarray(CONSTANT + linear * norms + quadratic * norms**2 + amplitude)
 
 
 def _bell(theta: Array, left: Array, right: Array) -> Array:

@@ -14,7 +14,8 @@ import numpy as np
 from smbo.errors import ProblemError
 from smbo.evidence import Array, Evidence, Vectors
 from smbo.losses import ChiSquare
-from smbo.surrogates.vector import VectorGP, VectorPosterior
+from smbo.surrogates.outlook import VectorPosterior
+from smbo.surrogates.vector import VectorGP
 
 # Below this many evaluations a plane through them is not determined in most spaces.
 LEAST_EVALUATIONS = 4
@@ -62,10 +63,7 @@ class BinModel:
         known = replace(vectors, loss=_of_all_bins(vectors))
         n_components = min(_MOST_COMPONENTS, 12 + len(evidence.axes))
         posterior = VectorGP(n_components).fit(replace(evidence, vectors=known))
-        basis = posterior.basis
-        back = np.divide(1.0, basis.root, out=np.zeros_like(basis.root), where=basis.root > 0.0)
-        directions = back[:, None] * basis.axes * basis.sizes
-        centre = basis.data + back * (basis.axes @ basis.centres)
+        centre, directions = posterior.basis.centre, posterior.basis.loadings
         rest, rest_variance = _rest(posterior, known, centre, directions)
         return cls(posterior, centre + rest, directions, rest_variance)
 

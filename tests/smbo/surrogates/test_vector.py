@@ -71,10 +71,11 @@ def test_what_only_noise_moves_is_no_component():
     assert 1 <= len(loud.components) <= 5
 
 
-@pytest.mark.parametrize("scale", ["loss", "logarithm"])
+@pytest.mark.parametrize("scale", ["loss", "logarithm", "own"])
 def test_gradients_are_those_of_finite_differences(scale):
-    posterior = VectorGP().fit(evidence())
-    belief = posterior if scale == "loss" else posterior.latent
+    own = FunctionLoss(lambda outputs: np.abs(outputs - LOSS.data).sum(axis=-1) ** 1.5)
+    posterior = VectorGP().fit(evidence(loss=own if scale == "own" else LOSS))
+    belief = posterior.latent if scale == "logarithm" else posterior
     points = np.random.default_rng(2).random((4, D))
     _, _, to_mean, to_std = belief.moments_and_gradients(points)
     step = 1e-6
@@ -127,13 +128,48 @@ def test_what_was_learned_is_kept_until_there_is_enough_more():
     assert other["n_learned"] == 50
 
 
-def test_without_vectors_or_a_sum_of_squares_it_says_what_is_missing():
+def test_without_vectors_it_says_what_is_missing():
     optimizer = Optimizer({"x": (0.0, 1.0)}, recipe=Recipe(VectorGP(), n_initial=1), seed=0)
     optimizer.tell({"x": 0.1}, 1.0)
     with pytest.raises(RecipeError, match="give it a loss"):
         optimizer.ask()
-    with pytest.raises(RecipeError, match="sum of squares"):
-        VectorGP().fit(evidence(loss=FunctionLoss(lambda y: (y**2).sum(axis=-1))))
+
+
+def test_a_loss_of_ones_own_is_believed_as_the_same_loss_that_is_known_to_be_a_sum_of_squares():
+    own = FunctionLoss(lambda outputs: LOSS.of(outputs))
+    points = np.random.default_rng(1).random((30, D))
+    exact, drawn = VectorGP().fit(evidence()), VectorGP().fit(evidence(loss=own))
+    assert drawn.moments(points)[0] == pytest.approx(exact.moments(points)[0], rel=0.1)
+    off = drawn.moments(points)[0] - LOSS.of(outputs_at(points))
+    assert np.abs(off / drawn.moments(points)[1]).mean() < 2.0
+
+
+def test_the_point_recommended_need_not_have_been_evaluated():
+    problem = Problem({f"x{j}": (0.0, 1.0) for j in range(D)}, loss=LOSS)
+    optimizer = Optimizer(problem, seed=2)
+    known = evidence(n=25)
+    for point, outputs in zip(known.points, known.vectors.values):
+        optimizer.tell(
+            dict(zip(problem.space.names, point.tolist())),
+            outputs=outputs,
+            covariance=np.full(K, NOISE**2),
+        )
+    found = optimizer.recommend()
+    assert found.number is None
+    point = np.array([list(found.params.values())])
+    assert LOSS.of(outputs_at(point))[0] < 0.5 * LOSS.of(outputs_at(known.points)).min()
+
+
+def test_outputs_at_a_point_have_the_slopes_of_finite_differences():
+    posterior = VectorGP().fit(evidence())
+    point, step = np.array([0.3, 0.7, 0.5]), 1e-5
+    mean, slopes, factor = posterior.outputs_at(point)
+    ahead, _ = posterior.outputs(point + step * np.eye(D))
+    behind, _ = posterior.outputs(point - step * np.eye(D))
+    assert slopes == pytest.approx((ahead - behind).T / (2 * step), abs=1e-5)
+    alone, std = posterior.outputs(point[None])
+    assert mean == pytest.approx(alone[0])
+    assert np.sqrt((factor**2).sum(axis=1)) == pytest.approx(std[0])
 
 
 def test_auto_tunes_vector_outputs_in_a_third_of_what_their_loss_alone_needs():

@@ -1,0 +1,97 @@
+"""A function drawn from what is believed of vector outputs: each component by a path, then their loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from smbo.acquisition.waves import Waves
+from smbo.evidence import Array
+from smbo.surrogates import linalg, trend
+from smbo.surrogates.kernels import SquaredExponential
+from smbo.surrogates.outlook import VectorPosterior
+from smbo.surrogates.trend import TrendPosterior
+
+
+@dataclass(frozen=True, eq=False)
+class TrendDraw:
+    """A draw of a process around a quadratic trend, given its values (Matheron's rule).
+
+    Attributes:
+        posterior: of which it is a draw.
+        level: the constant part.
+        slopes: of the linear part, (D,).
+        bend: of the quadratic part xᵀ bend x, symmetric, (D, D).
+        waves: the rest, over features in units of ``lengths``.
+        lengths: (D,).
+        update: covariance⁻¹ (values - prior - a draw of the noise), (n,).
+    """
+
+    posterior: TrendPosterior
+    level: float
+    slopes: Array
+    bend: Array
+    waves: Waves
+    lengths: Array
+    update: Array
+
+    @classmethod
+    def of(cls, posterior: TrendPosterior, rng: np.random.Generator, n_frequencies: int) -> TrendDraw:
+        amplitude, linear, quadratic, lengths = trend.parts(posterior.theta)
+        d = len(lengths)
+        square = np.sqrt(quadratic) * rng.standard_normal((d, d))
+        waves = Waves.of(SquaredExponential(), amplitude, d, n_frequencies, rng)
+        level = float(np.sqrt(trend.CONSTANT) * rng.standard_normal())
+        slopes = np.sqrt(linear) * rng.standard_normal(d)
+        prior = cls(posterior, level, slopes, 0.5 * (square + square.T), waves, lengths, np.zeros(0))
+        told = prior._prior(posterior.features)[0]
+        told = told + np.sqrt(posterior.noises) * rng.standard_normal(len(told))
+        update = linalg.solve(posterior.factor, posterior.values - told)
+        return cls(posterior, level, slopes, prior.bend, waves, lengths, update)
+
+    def with_slope(self, features: Array) -> tuple[Array, Array]:
+        """Return the values at features (m, D), (m,), and slopes (m, D)."""
+        values, slopes = self._prior(features)
+        mean, to_mean = trend.weighted(self.posterior, features, self.update)
+        return values + mean, slopes + to_mean
+
+    def _prior(self, features: Array) -> tuple[Array, Array]:
+        turned = features @ self.bend
+        rough, to_scaled = self.waves.with_slope(features / self.lengths)
+        values = self.level + features @ self.slopes + np.einsum("mi,mi->m", turned, features) + rough
+        return values, self.slopes + 2.0 * turned + to_scaled / self.lengths
+
+
+@dataclass(frozen=True, eq=False)
+class VectorDraw:
+    """The loss of outputs drawn from a belief.
+
+    Attributes:
+        posterior: of which it is a draw.
+        components: a draw of each.
+    """
+
+    posterior: VectorPosterior
+    components: tuple[TrendDraw, ...]
+
+    @classmethod
+    def of(cls, posterior: VectorPosterior, rng: np.random.Generator, n_frequencies: int) -> VectorDraw:
+        return cls(posterior, tuple(TrendDraw.of(each, rng, n_frequencies) for each in posterior.components))
+
+    def __call__(self, points: Array) -> Array:
+        return self.posterior.form.of_components(self._components(points)[0])
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return the loss (m,) and its slopes (m, d)."""
+        components, slopes = self._components(points)
+        by_component, *_ = self.posterior.form.slopes(components, np.zeros_like(components))
+        by_feature = np.einsum("mc,cmj->mj", by_component, slopes)
+        return self.posterior.form.of_components(components), self.posterior.by_axis(by_feature)
+
+    def _components(self, points: Array) -> tuple[Array, Array]:
+        """Return the components (m, c) and their slopes by features (c, m, D)."""
+        features = self.posterior.encoder.encode(points)
+        found = [each.with_slope(features) for each in self.components]
+        values = np.array([value for value, _ in found]).T.reshape(len(points), len(found))
+        return values, np.array([slope for _, slope in found]).reshape(len(found), *features.shape)

@@ -1,0 +1,59 @@
+"""Functions drawn from what is believed of vector outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smbo.acquisition.thompson import draw
+from smbo.acquisition.vector_draw import VectorDraw
+from smbo.evidence import Axis, Evidence, Vectors
+from smbo.losses import ChiSquare
+from smbo.surrogates import VectorGP
+
+D, K = 2, 12
+_RNG = np.random.default_rng(1)
+_LINEAR, _WAVES = _RNG.standard_normal((D, K)), _RNG.standard_normal((D, K))
+LOSS = ChiSquare(0.3 * _LINEAR[0], np.full(K, 0.5), np.full(K, 1 / K))
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    rng = np.random.default_rng(2)
+    points = rng.random((12, D))
+    values = (points - 0.5) @ _LINEAR + 0.3 * np.sin(3 * points @ _WAVES) + 0.2 * rng.standard_normal((12, K))
+    unknown = np.full(12, np.nan)
+    return Evidence(
+        axes=tuple(Axis(f"x{j}", "continuous") for j in range(D)),
+        numbers=np.arange(12),
+        points=points,
+        values=LOSS.of(values),
+        variances=unknown,
+        costs=unknown,
+        feasible=np.ones(12, dtype=np.bool_),
+        failed=np.zeros((0, D)),
+        pending=np.zeros((0, D)),
+        vectors=Vectors(LOSS, values, np.full((12, K), 0.04), np.zeros((12, K, 0))),
+    )
+
+
+def test_drawn_losses_scatter_as_the_posterior_says(evidence):
+    posterior = VectorGP().fit(evidence)
+    points = np.random.default_rng(3).random((5, D))
+    rng = np.random.default_rng(4)
+    drawn = np.array([draw(posterior, evidence, rng, 256)(points) for _ in range(600)])
+    mean, std = posterior.moments(points)
+    # a tenth of a deviation is 2.5 standard errors of a mean of 600
+    assert np.abs(drawn.mean(axis=0) - mean).max() < 0.15 * std.max()
+    assert drawn.std(axis=0) == pytest.approx(std, rel=0.25)
+
+
+def test_a_draw_has_the_slopes_of_finite_differences(evidence):
+    function = VectorDraw.of(VectorGP().fit(evidence), np.random.default_rng(5), 64)
+    points, step = np.random.default_rng(6).random((4, D)), 1e-6
+    values, slopes = function.with_gradient(points)
+    assert function(points) == pytest.approx(values)
+    for j in range(D):
+        shift = step * np.eye(D)[j]
+        ahead, behind = function(points + shift), function(points - shift)
+        assert slopes[:, j] == pytest.approx((ahead - behind) / (2 * step), rel=1e-4, abs=1e-5)
