@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from smbo.errors import EvaluationFailed, SmboError
 from smbo.fidelity import Fidelity
 from smbo.optimizer import Optimizer
-from smbo.problem import Context, Outcome, Problem
+from smbo.problem import Context, LevelSet, Outcome, Problem
 from smbo.propose import Recipe
 from smbo.space import Categorical, Constant, Integer, Real, Space
 from smbo.trials import Recommendation, Trial, TrialState
@@ -33,6 +33,7 @@ __all__ = [
     "EvaluationFailed",
     "Fidelity",
     "Integer",
+    "LevelSet",
     "Optimizer",
     "Outcome",
     "Problem",

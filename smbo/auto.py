@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smbo.acquisition import Acquisition, NoisyLogExpectedImprovement, ThompsonSampling
+from smbo.acquisition import Acquisition, Misclassification, NoisyLogExpectedImprovement, ThompsonSampling
 from smbo.acquisition.improvement import LogExpectedImprovement
 from smbo.errors import RecipeError
 from smbo.evidence import Evidence, Vectors
+from smbo.level_sets import NearestLevel
 from smbo.recipe import Choice, Recipe
-from smbo.surrogates import GP, Memory, Subset, VectorGP
+from smbo.surrogates import GP, LevelGP, Memory, Subset, VectorGP
 from smbo.trust_region import TrustRegion
 
 
@@ -117,6 +118,13 @@ class Auto:
 
 def _of_vectors(vectors: Vectors) -> Choice:
     k = vectors.values.shape[1]
+    if isinstance(vectors.loss, NearestLevel):
+        return Choice(
+            Recipe(Subset(LevelGP(), n_rows=1500), Misclassification()),
+            "levels",
+            f"the levels of {', '.join(vectors.loss.level_set.names)} are sought: each point is to leave as "
+            "little of the space as possible on the wrong side of a contour",
+        )
     return Choice(
         Recipe(VectorGP(), ThompsonSampling()),
         "vector",

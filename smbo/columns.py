@@ -34,7 +34,7 @@ _FIRST_ROOM = 64
 
 def is_columnar(problem: Problem) -> bool:
     """Return whether a trial's row of the evidence follows from that trial alone."""
-    return problem.ladder is None and problem.loss is None
+    return problem.ladder is None and problem.measure is None
 
 
 class Columns:

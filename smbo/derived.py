@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from smbo.climbing import as_at_one_fidelity
+from smbo.errors import ProblemError
 from smbo.evidence import Array, Evidence, Vectors
 from smbo.explain import Explanation, explanation
 from smbo.problem import Problem
@@ -137,8 +138,11 @@ def recommendation(
 
     Raises:
         TellError: no feasible evaluation is complete.
+        ProblemError: a level is sought, which has no best point.
     """
     del seed  # nothing here is random
+    if problem.level_set is not None:
+        raise ProblemError("a level set has no best point to recommend; contour() says where the level is")
     known = {trial.number: trial for trial in trials}
     evidence = encode(problem, known.values(), is_in_full=True)
     point, mean, std, row = recommend(problem, recipe, evidence, memory)
@@ -161,20 +165,21 @@ def _floats(values: Iterable[float | None]) -> Array:
 
 
 def _vectors(problem: Problem, done: Sequence[Trial]) -> Vectors | None:
-    """Return the vector outputs of complete trials, None where the problem has no loss on any."""
-    if problem.loss is None:
+    """Return the vector outputs of complete trials, None where the problem makes nothing of any."""
+    loss = problem.measure
+    if loss is None:
         return None
     outputs = [trial.outputs for trial in done if trial.outputs is not None]
     errors = [trial.outputs_variance for trial in done if trial.outputs_variance is not None]
     assert len(outputs) == len(errors) == len(done), "judge() lets no result without outputs pass"
-    k = len(outputs[0]) if outputs else problem.loss.n_outputs or 0
+    k = len(outputs[0]) if outputs else loss.n_outputs or 0
     packed = [each.reshape(k, -1) for each in errors]
     rank = max((each.shape[1] - 1 for each in packed), default=0)
     factors = np.zeros((len(done), k, rank))
     for row, each in enumerate(packed):
         factors[row, :, : each.shape[1] - 1] = each[:, 1:]
     return Vectors(
-        problem.loss,
+        loss,
         np.array(outputs).reshape(len(done), k),
         np.array([each[:, 0] for each in packed]).reshape(len(done), k),
         factors,

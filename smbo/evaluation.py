@@ -161,6 +161,7 @@ def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
         "sem": None if outcome.sem is None else float(outcome.sem),
         "cost": None if outcome.cost is None else float(outcome.cost),
         "metrics": {str(name): float(value) for name, value in outcome.metrics.items()},
+        "sems": {str(name): float(sem) for name, sem in outcome.sems.items()},
         "outputs": _to_list(outcome.outputs),
         "outputs_variance": _to_list(outcome.outputs_variance),
     }
@@ -173,6 +174,7 @@ def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
         sem=data["sem"],
         cost=data["cost"],
         metrics=dict(data["metrics"]),
+        sems=dict(data.get("sems", {})),  # absent in what an earlier version left in a spool
         outputs=_from_list(data["outputs"]),
         outputs_variance=_from_list(data["outputs_variance"]),
     )

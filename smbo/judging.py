@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +58,8 @@ def judge(
         raise TellError(
             f"trial {trial.number}: reason={reason!r} beside a result; it goes with status='failed'"
         )
+    if problem.level_set is not None and sem is not None:
+        result, sem = _with_sems(trial, result, sem), None
     try:
         outcome = problem.outcome(result)
     except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
@@ -69,6 +72,20 @@ def _of_outputs(trial: Trial, outputs: Any, covariance: Any) -> Outcome:
         return Outcome.of_outputs(outputs, covariance)
     except (ProblemError, TypeError, ValueError) as error:
         raise TellError(f"trial {trial.number}: {error}") from None
+
+
+def _with_sems(trial: Trial, result: Returned, sem: Any) -> Outcome:
+    """Return a result with the standard error of its value, or those of its metrics by name."""
+    try:
+        outcome = as_outcome(result)
+    except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
+        raise TellError(f"trial {trial.number}: {problem_error}") from None
+    if not isinstance(sem, Mapping):
+        return replace(outcome, sem=_told_number(trial, "sem", sem))
+    unknown = sorted(set(sem) - set(outcome.metrics))
+    if unknown:
+        raise TellError(f"trial {trial.number}: sem of {unknown}, which the result lacks")
+    return replace(outcome, sems={name: _told_number(trial, f"sem of {name}", e) for name, e in sem.items()})
 
 
 def _recorded(

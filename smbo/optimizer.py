@@ -15,6 +15,7 @@ import numpy as np
 
 from smbo import results
 from smbo.climbing import ends_early, next_promotion, promoted
+from smbo.contours import Contour, contour_of
 from smbo.derived import best_trial, explained, recommendation, suggest, trial_seed
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.explain import Explanation
@@ -243,6 +244,15 @@ class Optimizer:
             TellError: no feasible evaluation is complete.
         """
         return recommendation(self.problem, self.recipe, self.seed, self._trials, self._memory)
+
+    def contour(self) -> Contour:
+        """Return where the functions of a level set cross their levels, and how well that is known.
+
+        Raises:
+            ProblemError: the problem has no level set.
+            TellError: fewer than two evaluations are complete.
+        """
+        return contour_of(self.problem, self.recipe, self._trials, self._memory)
 
     def explain(self) -> Explanation:
         """Return why the recipe proposes what it does; print it to read it.

@@ -11,6 +11,7 @@ import numpy as np
 
 from smbo.errors import ProblemError
 from smbo.evidence import Array, Loss
+from smbo.level_sets import LevelSet, NearestLevel
 
 _MOST_COLUMNS = 32  # of the low-rank part of a covariance
 
@@ -24,6 +25,7 @@ class Outcome:
         sem: standard error of the value, None if unknown.
         cost: of the evaluation, in the user's unit, None if unknown.
         metrics: everything measured, by name.
+        sems: standard errors of metrics, by name, where they are known.
         outputs: a vector output, shape (k,).
         outputs_variance: of each entry's error, shape (k,); or (k, 1 + r), where the columns after the
             first are a low-rank part of the errors' covariance: diag(first) + rest restᵀ.
@@ -33,6 +35,7 @@ class Outcome:
     sem: float | None = None
     cost: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    sems: Mapping[str, float] = field(default_factory=dict)
     outputs: Array | None = None
     outputs_variance: Array | None = None
 
@@ -54,7 +57,7 @@ class Outcome:
         return cls(outputs=vector, outputs_variance=_packed_covariance(vector, covariance))
 
 
-Returned: TypeAlias = "Outcome | float | tuple[float, float] | Mapping[str, float]"
+Returned: TypeAlias = "Outcome | float | tuple[float, float] | Mapping[str, float | tuple[float, float]]"
 
 
 def as_outcome(returned: Returned) -> Outcome:
@@ -69,16 +72,30 @@ def as_outcome(returned: Returned) -> Outcome:
             sem=None if returned.sem is None else _number("sem", returned.sem),
             cost=None if returned.cost is None else _number("cost", returned.cost),
             metrics={str(name): _number(str(name), value) for name, value in returned.metrics.items()},
+            sems={str(name): _number(f"error of {name}", sem) for name, sem in returned.sems.items()},
             outputs=_vector("outputs", returned.outputs),
             outputs_variance=_variances(returned.outputs_variance),
         )
     if isinstance(returned, Mapping):
-        return Outcome(metrics={str(name): _number(str(name), value) for name, value in returned.items()})
+        return _of_metrics(returned)
     if isinstance(returned, tuple):
         if len(returned) != 2:
             raise ProblemError(f"a tuple result is (value, standard error); got {len(returned)} entries")
         return Outcome(value=_number("value", returned[0]), sem=_number("standard error", returned[1]))
     return Outcome(value=_number("value", returned))
+
+
+def _of_metrics(returned: Mapping[str, Any]) -> Outcome:
+    """Return metrics by name, each a number or a pair (value, standard error), as an Outcome."""
+    metrics, sems = {}, {}
+    for name, value in returned.items():
+        if isinstance(value, tuple | list):
+            if len(value) != 2:
+                raise ProblemError(f"{name}: a pair is (value, standard error); got {len(value)} entries")
+            sems[str(name)] = _number(f"standard error of {name}", value[1])
+            value = value[0]
+        metrics[str(name)] = _number(str(name), value)
+    return Outcome(metrics=metrics, sems=sems)
 
 
 def _number(name: str, value: object) -> float:
@@ -132,6 +149,39 @@ def with_loss(loss: Loss, outcome: Outcome) -> Outcome:
     full = variance if variance.ndim == 1 else variance[:, 0] + (variance[:, 1:] ** 2).sum(axis=1)
     value, sem = loss.told(outputs, full)
     return replace(outcome, value=value, sem=sem if sem > 0.0 else None, outputs_variance=variance)
+
+
+def with_levels(level_set: LevelSet, outcome: Outcome) -> Outcome:
+    """Return an outcome whose outputs are the functions of a level set, and whose value is how far the
+    nearest level is.
+
+    Raises:
+        ProblemError: a function is not among what was measured.
+    """
+    metrics, sems = dict(outcome.metrics), dict(outcome.sems)
+    (first, *_) = names = level_set.names
+    if outcome.value is not None and len(names) == 1:
+        metrics.setdefault(first, outcome.value)
+        if outcome.sem is not None:
+            sems.setdefault(first, outcome.sem)
+    missing = [name for name in names if name not in metrics]
+    if missing:
+        raise ProblemError(f"the result has no {missing}, whose level is sought; only {sorted(metrics)}")
+    outputs = np.array([metrics[name] for name in names])
+    errors = np.array([sems.get(name, 0.0) for name in names])
+    if not np.isfinite(outputs).all() or not np.isfinite(errors).all():
+        return replace(outcome, metrics=metrics, value=math.nan, outputs=outputs, outputs_variance=errors**2)
+    if (errors < 0.0).any():
+        raise ProblemError(f"the standard errors {errors.tolist()} of {list(names)} are not all from 0 up")
+    value, sem = NearestLevel(level_set).told(outputs, errors**2)
+    return replace(
+        outcome,
+        value=value,
+        sem=sem if sem > 0.0 else None,
+        metrics=metrics,
+        outputs=outputs,
+        outputs_variance=errors**2,
+    )
 
 
 def _packed_covariance(outputs: Array, covariance: Any) -> Array:

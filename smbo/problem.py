@@ -24,8 +24,9 @@ from smbo.fidelity import (
     stopping_from_json,
     stopping_to_json,
 )
+from smbo.level_sets import LevelSet, NearestLevel
 from smbo.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
-from smbo.outcome import Outcome, Returned, as_outcome, with_loss
+from smbo.outcome import Outcome, Returned, as_outcome, with_levels, with_loss
 from smbo.space import Space
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Fidelity",
     "Figure",
     "FunctionLoss",
+    "LevelSet",
     "Loss",
     "Objective",
     "ObjectiveError",
@@ -157,10 +159,11 @@ class Problem:
         fidelity: how far an evaluation goes where it can be had cheaper; None where it cannot.
         stopping: who goes on to a higher fidelity ("asha", "hyperband") or ends early ("median"), by
             name, as {name: settings} or as Asha(…), …; None takes "asha" where there is a fidelity.
+        level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
 
     Raises:
         ProblemError: more than one objective, an unknown direction, a constraint that is no
-            comparison.
+            comparison, a level set beside something to be optimised or a fidelity.
         SpaceError: from the space.
     """
 
@@ -171,6 +174,7 @@ class Problem:
     loss: Loss | None = None
     fidelity: Fidelity | None = None
     stopping: Stopping | str | Mapping[str, Any] | None = None
+    level_set: LevelSet | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -193,14 +197,34 @@ class Problem:
             raise ProblemError(f"constraints={self.constraints!r}: give a list of formulas, not one string")
         if self.loss is not None and (self.maximize or "max" in (objectives or {}).values()):
             raise ProblemError("a loss is minimised; leave maximize and 'max' out")
+        if self.level_set is not None:
+            self._refuse_beside_a_level_set()
         object.__setattr__(self, "objectives", objectives)
         object.__setattr__(self, "constraints", tuple(self.constraints))
         object.__setattr__(self, "_constraints", tuple(Expression.parse(text) for text in self.constraints))
         object.__setattr__(self, "stopping", _stopping(self.fidelity, self.stopping))
 
+    def _refuse_beside_a_level_set(self) -> None:
+        if not isinstance(self.level_set, LevelSet):
+            raise ProblemError(f"level_set={self.level_set!r}; give LevelSet(level, of=[names])")
+        if self.objectives is not None or self.maximize or self.loss is not None:
+            raise ProblemError("a level set has nothing to optimise; leave objectives, maximize and loss out")
+        if self.fidelity is not None or self.stopping is not None:
+            raise ProblemError("a level set is sought at one fidelity; leave fidelity and stopping out")
+
+    @property
+    def measure(self) -> Loss | None:
+        """What makes one number of a vector of outputs; None where a number is what is measured."""
+        return self.loss if self.level_set is None else NearestLevel(self.level_set)
+
     @property
     def value_name(self) -> str:
-        """Name of what is optimised; "value" unless the objective has one."""
+        """Name of what is optimised; "value" unless the objective has one.
+
+        Of a level set it is "distance", to the nearest of the levels.
+        """
+        if self.level_set is not None:
+            return "distance"
         return next(iter(self.objectives)) if self.objectives else "value"
 
     @property
@@ -219,6 +243,8 @@ class Problem:
         outcome = as_outcome(returned)
         if self.loss is not None:
             outcome = with_loss(self.loss, outcome)
+        if self.level_set is not None:
+            outcome = with_levels(self.level_set, outcome)
         value, metrics = outcome.value, dict(outcome.metrics)
         if value is None:
             if self.value_name not in metrics:
@@ -237,6 +263,7 @@ class Problem:
             sem=outcome.sem,
             cost=outcome.cost,
             metrics=metrics,
+            sems=outcome.sems,
             outputs=outcome.outputs,
             outputs_variance=outcome.outputs_variance,
         )
@@ -283,6 +310,8 @@ class Problem:
             data["fidelity"] = self.fidelity.to_json()
         if self.stopping is not None:
             data["stopping"] = stopping_to_json(self.stopping)  # type: ignore[arg-type]
+        if self.level_set is not None:
+            data["level_set"] = self.level_set.to_json()
         return data
 
     @classmethod
@@ -294,6 +323,7 @@ class Problem:
             constraints=data["constraints"],
             maximize=data["maximize"],
             loss=None if data.get("loss") is None else loss_from_json(data["loss"]),
+            level_set=LevelSet.from_json(data["level_set"]) if "level_set" in data else None,
             **_fidelity_from_json(data),
         )
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smbo.acquisition import Misclassification, Straddle
 from smbo.designs import design_rows
-from smbo.errors import SpaceExhausted, TellError
+from smbo.errors import RecipeError, SpaceExhausted, TellError
 from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
 from smbo.recipe import Choice, Recipe, chosen
@@ -79,6 +80,7 @@ def propose(
     Raises:
         SpaceExhausted: a finite space has fewer than n points left.
         SpaceError: no point that meets the known constraints was found.
+        RecipeError: the recipe seeks something else than the problem.
         NumericalError: the surrogate found no posterior.
     """
     carried: dict[str, Any] = dict(memory)
@@ -86,6 +88,7 @@ def propose(
     if recipe.rule is not None:
         carried["choice"] = {"name": choice.name, "reason": choice.reason}
     recipe, here, state = choice.recipe, evidence, None
+    _refuse_misfit(problem, recipe)
     if recipe.region is not None:
         state = _region_state(problem.space, recipe, recipe.region, evidence, memory)
         carried["region"] = state.to_json()
@@ -104,6 +107,21 @@ def propose(
     taken = np.concatenate([evidence.points, evidence.failed, here.pending])
     more, beside = _selected(problem.space, recipe, surrogate, state, known, n - n_design, rng, memory, taken)
     return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
+
+
+def _refuse_misfit(problem: Problem, recipe: Recipe) -> None:
+    """Let recipes through that seek what the problem asks for.
+
+    Raises:
+        RecipeError: it would go for the best where a level is sought.
+    """
+    if problem.level_set is None or recipe.surrogate is None:
+        return
+    if not isinstance(recipe.acquisition, Misclassification | Straddle):
+        raise RecipeError(
+            f"a level is sought, and {type(recipe.acquisition).__name__} looks for the best; use "
+            "recipe 'auto', or Recipe(LevelGP(), Misclassification())"
+        )
 
 
 def _region_state(

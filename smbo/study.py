@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from smbo import results
 from smbo.climbing import Reports, ends_early
+from smbo.contours import Contour, contour_of
 from smbo.derived import best_trial, explained, recommendation
 from smbo.errors import UnknownTrial
 from smbo.explain import Explanation
@@ -372,6 +373,16 @@ class Study:
         """Return the point that the posterior takes for the best."""
         record, trials = self._log.with_trials()
         return recommendation(self.problem, self.recipe, record.seed, trials, record.memory)
+
+    def contour(self) -> Contour:
+        """Return where the functions of a level set cross their levels, and how well that is known.
+
+        Raises:
+            ProblemError: the problem has no level set.
+            TellError: fewer than two evaluations are complete.
+        """
+        record, trials = self._log.with_trials()
+        return contour_of(self.problem, self.recipe, trials, record.memory)
 
     def explain(self) -> Explanation:
         """Return why the recipe proposes what it does; print it to read it."""

@@ -1,6 +1,6 @@
 """Acquisition functions."""
 
-from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Seeded
+from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Seeded, Surveying
 from smbo.acquisition.entropy import MaxValueEntropySearch
 from smbo.acquisition.improvement import (
     ExpectedImprovement,
@@ -8,6 +8,7 @@ from smbo.acquisition.improvement import (
     LowerConfidenceBound,
     ProbabilityOfImprovement,
 )
+from smbo.acquisition.level import Misclassification, Straddle
 from smbo.acquisition.noisy import NoisyLogExpectedImprovement
 from smbo.acquisition.portfolio import Portfolio
 from smbo.acquisition.thompson import ThompsonSampling
@@ -20,9 +21,12 @@ __all__ = [
     "LogExpectedImprovement",
     "LowerConfidenceBound",
     "MaxValueEntropySearch",
+    "Misclassification",
     "NoisyLogExpectedImprovement",
     "Portfolio",
     "ProbabilityOfImprovement",
     "Seeded",
+    "Straddle",
+    "Surveying",
     "ThompsonSampling",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.evidence import Array, Evidence
+from smbo.space import Space
 from smbo.surrogates.base import Posterior
 
 
@@ -57,6 +58,15 @@ class Acquisition(Protocol):
 
         ``evidence.pending`` holds every point whose fantasy the posterior is given.
         """
+        ...
+
+
+@runtime_checkable
+class Surveying(Protocol):
+    """An acquisition that judges a point by what it tells of the whole space."""
+
+    def over(self, space: Space, rng: np.random.Generator) -> Acquisition:
+        """Return the same acquisition for a space."""
         ...
 
 

@@ -14,6 +14,7 @@ from smbo.surrogates.boosting import Boosting
 from smbo.surrogates.forest import ExtraTrees, Forest
 from smbo.surrogates.gp import GP
 from smbo.surrogates.kernels import Kernel, Matern32, Matern52, SquaredExponential
+from smbo.surrogates.levels import LevelGP, LevelPosterior
 from smbo.surrogates.marginal import Priors
 from smbo.surrogates.regressor import Regressor
 from smbo.surrogates.subset import Subset
@@ -28,6 +29,8 @@ __all__ = [
     "ExtraTrees",
     "Forest",
     "Kernel",
+    "LevelGP",
+    "LevelPosterior",
     "Matern32",
     "Matern52",
     "Memory",

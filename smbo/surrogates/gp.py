@@ -154,6 +154,14 @@ class GPPosterior:
         prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         return self.mean + cross @ self.alpha, prior - half.T @ half
 
+    def covariance(self, points: Array, others: Array) -> Array:
+        """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
+        scaled, scaled_others = self._encode(points), self._encode(others)
+        half = linalg.solve_lower(self.factor, self._cross(scaled).T)
+        half_others = linalg.solve_lower(self.factor, self._cross(scaled_others).T)
+        prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled_others))
+        return np.asarray(prior - half.T @ half_others)
+
     def sample(self, points: Array, n: int, rng: np.random.Generator) -> Array:
         """Return n draws of the function at unit points (m, d), shape (n, m)."""
         mean, covariance = self.joint(points)
