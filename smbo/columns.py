@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.derived import encode, within_range
-from smbo.evidence import Evidence
+from smbo.derived import LARGEST, SMALLEST, encode, within_range
+from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
 from smbo.trials import Trial, TrialState
 
@@ -30,6 +30,7 @@ _CODES = {
 }
 
 _FIRST_ROOM = 64
+_FEW = 8  # trials that are put one by one sooner than all together
 
 
 def is_columnar(problem: Problem) -> bool:
@@ -50,7 +51,7 @@ class Columns:
         self._changed: dict[int, Trial] = {}
         self._codes: NDArray[Any] = np.zeros(0, dtype=np.int8)
         self._feasible: NDArray[Any] = np.zeros(0, dtype=np.bool_)
-        self._floats: NDArray[Any] = np.zeros((3, 0))  # values, standard errors, costs
+        self._floats: NDArray[Any] = np.zeros((3, 0))  # minimised values, variances, costs
         self._units: NDArray[Any] = np.zeros((0, len(problem.space.axes)))
 
     def put(self, trials: Iterable[Trial]) -> None:
@@ -61,13 +62,13 @@ class Columns:
         """Return the same as ``encode`` of all trials."""
         self._take_changed()
         done, failed, pending = (np.flatnonzero(self._codes == code) for code in (_DONE, _FAILED, _PENDING))
-        values, sems, costs = self._floats[:, done]
+        values, variances, costs = self._floats[:, done]
         return Evidence(
             axes=self._problem.space.axes,
             numbers=done.astype(np.int64),
             points=self._units[done],
-            values=self._problem.sign * within_range(values),
-            variances=within_range(sems) ** 2,
+            values=values,
+            variances=variances,
             costs=costs,
             feasible=self._feasible[done],
             failed=self._units[failed],
@@ -78,20 +79,33 @@ class Columns:
         if not self._changed:
             return
         trials = list(self._changed.values())
-        rows = np.array([trial.number for trial in trials])
-        self._make_room(int(rows.max()) + 1)
-        new = [place for place, is_new in enumerate(self._codes[rows] == _ABSENT) if is_new]
+        self._make_room(max(self._changed) + 1)
+        new = [trial for trial in trials if self._codes[trial.number] == _ABSENT]
         if new:
-            points = [trials[place].params for place in new]
-            self._units[rows[new]] = self._problem.space.to_unit(points)
+            units = self._problem.space.to_unit([trial.params for trial in new])
+            self._units[[trial.number for trial in new]] = units
+        if len(trials) <= _FEW:
+            for trial in trials:
+                self._put_row(trial)
+        else:
+            self._put_rows(trials)
+        self._changed.clear()
+
+    def _put_row(self, trial: Trial) -> None:
+        """Take one trial: as ``_put_rows``, which is slower for a few."""
+        row, cost = trial.number, trial.cost
+        value, sem = _in_range(trial.value), _in_range(trial.sem)
+        self._codes[row] = _CODES[trial.state]
+        self._feasible[row] = trial.feasible is not False
+        self._floats[:, row] = self._problem.sign * value, sem * sem, math.nan if cost is None else cost
+
+    def _put_rows(self, trials: Sequence[Trial]) -> None:
+        rows = [trial.number for trial in trials]
         self._codes[rows] = [_CODES[trial.state] for trial in trials]
         self._feasible[rows] = [trial.feasible is not False for trial in trials]
-        self._floats[:, rows] = [
-            _floats([trial.value for trial in trials]),
-            _floats([trial.sem for trial in trials]),
-            _floats([trial.cost for trial in trials]),
-        ]
-        self._changed.clear()
+        self._floats[0, rows] = self._problem.sign * within_range(_floats(trial.value for trial in trials))
+        self._floats[1, rows] = within_range(_floats(trial.sem for trial in trials)) ** 2
+        self._floats[2, rows] = _floats(trial.cost for trial in trials)
 
     def _make_room(self, n: int) -> None:
         room = len(self._codes)
@@ -104,8 +118,15 @@ class Columns:
         self._units = np.pad(self._units, ((0, more), (0, 0)))
 
 
-def _floats(values: Sequence[float | None]) -> list[float]:
-    return [math.nan if value is None else value for value in values]
+def _floats(values: Iterable[float | None]) -> Array:
+    return np.array([math.nan if value is None else value for value in values])
+
+
+def _in_range(number: float | None) -> float:
+    """Return what ``within_range`` makes of one number."""
+    if number is None or math.isnan(number):
+        return math.nan
+    return 0.0 if abs(number) < SMALLEST else min(max(number, -LARGEST), LARGEST)
 
 
 def evidence_of(problem: Problem, columns: Columns | None, trials: Iterable[Trial]) -> Evidence:

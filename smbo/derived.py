@@ -22,6 +22,7 @@ from smbo.problem import Problem
 from smbo.propose import propose, recommend
 from smbo.recipe import Recipe
 from smbo.surrogates.base import Memory
+from smbo.transforms import within
 from smbo.trials import Recommendation, Trial, TrialState
 
 # What the random numbers are for: the first entry of the spawn key of their seed.
@@ -30,7 +31,7 @@ _FOR_EVALUATIONS = 1
 
 # What lies outside is told to the surrogate as the nearer end, or as zero: within, the ratio of any
 # value or error to any other can be squared without leaving the range of a float.
-_SMALLEST, _LARGEST = 1e-75, 1e75
+SMALLEST, LARGEST = 1e-75, 1e75
 
 
 def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = False) -> Evidence:
@@ -195,8 +196,8 @@ def _losses(vectors: Vectors) -> tuple[Array, Array]:
 
 def within_range(numbers: Array) -> Array:
     """Return numbers (NaN among them) whose squares and ratios are floats, same shape."""
-    clipped = np.clip(numbers, -_LARGEST, _LARGEST)
-    return np.where(np.abs(clipped) < _SMALLEST, 0.0, clipped)
+    clipped = within(numbers, -LARGEST, LARGEST)
+    return np.where(np.abs(clipped) < SMALLEST, 0.0, clipped)
 
 
 def _value(trial: Trial) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from smbo.choices import Categorical, Constant
 from smbo.errors import PointError, SpaceError
 from smbo.evidence import Array, Axis
-from smbo.transforms import Interval, Levels, LogLevels
+from smbo.transforms import Interval, Levels, LogLevels, within
 
 _MOST_LEVELS = 2**48  # the middle of each is still exact to a quarter of a level in double precision
 _LARGEST_LOG_INTEGER = 2**40  # exp(log(n)) still rounds to n
@@ -93,7 +93,7 @@ class Real:
     def snap(self, units: Array) -> Array:
         """Return the positions moved to the nearest values."""
         if isinstance(self._scale, Interval):
-            return np.clip(units, 0.0, 1.0)
+            return within(units, 0.0, 1.0)
         return self._scale.to_unit(self._scale.from_unit(units))
 
     def check(self, name: str, value: Any) -> float:

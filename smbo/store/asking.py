@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 
 from smbo.errors import StoreError
 from smbo.store import schema
-from smbo.store.budget import Budget, Spent, judge
+from smbo.store.budget import Budget, judge
 from smbo.store.log import Taken, event_row, lock, take
 from smbo.store.records import StaleProposal, dump_json, load_trial, params_hash, storable
 from smbo.store.statements import change, insertion, selection
@@ -21,7 +21,6 @@ from smbo.trials import Trial, TrialState
 
 MAX_KEY_CHARACTERS = 200
 
-_STUDY = selection(schema.study, "WHERE id = :study")
 _WAITING = selection(
     schema.trial,
     "WHERE study = :study AND state = 'waiting' ORDER BY priority DESC, number LIMIT :n",
@@ -110,52 +109,57 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
         BudgetExhausted: no more new trials are allowed; judged here, so that no two who ask at
             once can overshoot it.
     """
-    lock(connection, study)
     if asking.key is not None:
+        lock(connection, study)
         earlier = asked_before(connection, study, asking.key, asking.n)
         if earlier:
             return earlier
-    row = _STUDY.one(connection, study=study)
-    assert row is not None, f"study {study} is gone"
-    waiting = _waiting(connection, study, asking.n)
-    if len(waiting) != asking.n - len(asking.points):
-        raise StaleProposal("the number of waiting trials has changed")
-    hashes = [params_hash(point) for point in asking.points]
-    if asking.points:
-        budget = Budget.from_json(json.loads(row.budget))
-        judge(row.name, budget, Spent(row.n_charged, row.n_failed, row.spent_seconds), len(asking.points))
-        if row.next_number != asking.first_number:
-            _refuse_stale(connection, study, asking, hashes)
-    return _take(connection, study, asking, waiting, hashes)
-
-
-def _take(
-    connection: Connection, study: int, asking: Asking, waiting: Sequence[Row[Any]], hashes: Sequence[str]
-) -> list[Trial]:
-    """Restart the waiting trials and insert the new ones, with all they need taken in one statement."""
-    n_new, is_keyed = len(hashes), asking.key is not None
+    n_new = len(asking.points)
     memory: dict[str, Any] = {"memory": dump_json(asking.memory)} if n_new else {}
+    # all in one statement; where the ask is refused, nothing of it happens
     taken = take(
         connection,
         study,
         numbers=n_new,
         tokens=asking.n,
-        seqs=asking.n + is_keyed,
+        seqs=asking.n + (asking.key is not None),
         charged=n_new,
         **memory,
     )
+    waiting = _waiting(connection, study, asking.n) if taken.has_waiting else ()
+    if len(waiting) != asking.n - n_new:
+        raise StaleProposal("the number of waiting trials has changed")
+    texts = [dump_json(point) for point in asking.points]
+    hashes = [params_hash(point, text) for point, text in zip(asking.points, texts)]
+    if n_new:
+        judge(taken.name, Budget.from_json(json.loads(taken.budget)), taken.spent, n_new)
+        if taken.number != asking.first_number:
+            _refuse_stale(connection, study, asking, hashes)
     old = [_restarted(row, taken, index) for index, row in enumerate(waiting)]
     new = [
-        _started(study, taken, asking, index, len(old) + index, digest) for index, digest in enumerate(hashes)
+        _started(study, taken, asking, index, len(old) + index, text, digest)
+        for index, (text, digest) in enumerate(zip(texts, hashes))
     ]
+    return _write(connection, study, asking, taken, old, new)
+
+
+def _write(
+    connection: Connection,
+    study: int,
+    asking: Asking,
+    taken: Taken,
+    old: Sequence[dict[str, Any]],
+    new: Sequence[dict[str, Any]],
+) -> list[Trial]:
+    """Write the rows of trials that run again and of new ones, with their attempts and events."""
     events = [
         event_row(connection, study, row["seq"], "restarted", row["number"], row["token"]) for row in old
     ]
     events += [
         event_row(connection, study, row["seq"], "asked", row["number"], row["token"], origin)
-        for row, origin in zip(new, asking.origins or [{}] * n_new)
+        for row, origin in zip(new, asking.origins or [{}] * len(new))
     ]
-    if is_keyed:
+    if asking.key is not None:
         seq, payload = taken.seq + asking.n, {"numbers": sorted(row["number"] for row in (*old, *new))}
         events.append(event_row(connection, study, seq, "keyed", payload=payload, key=asking.key))
     if old:
@@ -165,7 +169,10 @@ def _take(
         insertion(schema.trial).run_many(connection, new)
     insertion(schema.attempt).run_many(connection, [_attempt(row, asking.owner) for row in (*old, *new)])
     insertion(schema.event).run_many(connection, events)
-    trials = [load_trial(SimpleNamespace(**row)) for row in (*old, *new)]
+    trials = [load_trial(SimpleNamespace(**row)) for row in old]
+    trials += [
+        load_trial(SimpleNamespace(**row), params=dict(point)) for row, point in zip(new, asking.points)
+    ]
     return sorted(trials, key=lambda trial: trial.number)
 
 
@@ -196,11 +203,14 @@ def _restarted(row: Row[Any], taken: Taken, place: int) -> dict[str, Any]:
     }
 
 
-def _started(study: int, taken: Taken, asking: Asking, index: int, place: int, digest: str) -> dict[str, Any]:
+def _started(
+    study: int, taken: Taken, asking: Asking, index: int, place: int, text: str, digest: str
+) -> dict[str, Any]:
     """Return the row of a new trial.
 
     Args:
         index, place: among the new ones, and among all that are asked for.
+        text, digest: of its point.
     """
     number = taken.number + index
     return {
@@ -209,7 +219,7 @@ def _started(study: int, taken: Taken, asking: Asking, index: int, place: int, d
         "number": number,
         "origin": "asked",
         "state": TrialState.RUNNING.value,
-        "params": dump_json(asking.points[index]),
+        "params": text,
         "params_hash": digest,
         "seed": str(asking.seed_of(number)),
         "fidelity": asking.fidelities[index] if asking.fidelities else None,

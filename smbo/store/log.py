@@ -24,11 +24,22 @@ _TRIAL = selection(schema.trial, "WHERE study = :study AND number = :number")
 
 @dataclass(frozen=True)
 class Taken:
-    """The first of the numbers, tokens and sequence numbers that a transaction has taken."""
+    """What a transaction has taken of a study's counters, and the study as it was.
+
+    Attributes:
+        number, token, seq: the first of those taken.
+        name, budget: of the study; JSON.
+        spent: before it was charged.
+        has_waiting: whether trials wait to be run.
+    """
 
     number: int
     token: int
     seq: int
+    name: str
+    budget: str
+    spent: Spent
+    has_waiting: bool
 
 
 def lock(connection: Connection, study: int) -> None:
@@ -53,7 +64,10 @@ def take(
     seconds: float = 0.0,
     **columns: Any,
 ) -> Taken:
-    """Take so many of each from a study's counters, charge its budget, and set further columns of its row."""
+    """Take so many of each from a study's counters, charge its budget, and set further columns of its row.
+
+    Makes others who change the study wait, as ``lock`` does.
+    """
     row = _taking(tuple(columns)).one(
         connection,
         study=study,
@@ -66,7 +80,16 @@ def take(
         **columns,
     )
     assert row is not None, f"study {study} is gone"
-    return Taken(row.next_number - numbers, row.next_token - tokens, row.next_seq - seqs)
+    before = Spent(row.n_charged - charged, row.n_failed - failed, row.spent_seconds - seconds)
+    return Taken(
+        row.next_number - numbers,
+        row.next_token - tokens,
+        row.next_seq - seqs,
+        row.name,
+        row.budget,
+        before,
+        bool(row.has_waiting),
+    )
 
 
 @lru_cache(maxsize=32)
@@ -76,7 +99,9 @@ def _taking(columns: tuple[str, ...]) -> Statement:
         "UPDATE study SET next_number = next_number + :numbers, next_token = next_token + :tokens,"
         " next_seq = next_seq + :seqs, n_charged = n_charged + :charged, n_failed = n_failed + :failed,"
         f" spent_seconds = spent_seconds + :seconds{further}"
-        " WHERE id = :study RETURNING next_number, next_token, next_seq"
+        " WHERE id = :study RETURNING next_number, next_token, next_seq, n_charged, n_failed, spent_seconds,"
+        " name, budget,"
+        " EXISTS (SELECT 1 FROM trial WHERE trial.study = :study AND trial.state = 'waiting') AS has_waiting"
     )
 
 

@@ -242,6 +242,9 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
+_encode_json = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
 def dump_json(value: Any) -> str:
     """Return JSON that is equal for equal values up to the order of keys, which is kept.
 
@@ -249,7 +252,7 @@ def dump_json(value: Any) -> str:
         StoreError: it holds something that JSON cannot carry.
     """
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+        return _encode_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(f"a durable study stores plain JSON values only: {error}") from error
 
@@ -303,13 +306,15 @@ _STATES = {each.value: each for each in TrialState}
 _scan_json = json.JSONDecoder().raw_decode  # what json.loads calls, without a look at the ends of the text
 
 
-def load_trial(row: Any, decode: Decode | None = None) -> Trial:
+def load_trial(row: Any, decode: Decode | None = None, *, params: dict[str, Any] | None = None) -> Trial:
     """Return the trial in a row of the trial table.
 
     Args:
         decode: makes a point of its JSON values, which it is otherwise.
+        params: the JSON values, if they are at hand.
     """
-    params, _ = _scan_json(row.params)
+    if params is None:
+        params, _ = _scan_json(row.params)
     return Trial(
         number=row.number,
         params=params if decode is None else decode(params),

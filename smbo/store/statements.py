@@ -37,6 +37,9 @@ class Statement:
 
     def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it once for each row of parameters."""
+        if len(rows) == 1:
+            self.run(connection, rows[0])
+            return
         driver_of(connection).cursor().executemany(self._texts[connection.dialect.name], rows)
 
     def all(self, connection: Connection, **parameters: Any) -> list[Any]:
