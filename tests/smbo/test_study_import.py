@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 
+import numpy as np
 import pytest
 
 import smbo.study_import as module
 from smbo.errors import PointError, TellError
 from smbo.problem import Outcome, Problem
-from smbo.space import Categorical, Integer, Real
+from smbo.space import Categorical, Integer, Real, Space
 from smbo.study import Study
 from smbo.trials import TrialState
 
@@ -41,6 +43,57 @@ def test_many_at_once_are_the_same_as_one_by_one(tmp_path, monkeypatch):
         assert many.ask().params == one.ask().params
         kinds = [(event.seq, event.kind) for event in many.store.events(many.id)]
         assert kinds == [(event.seq, event.kind) for event in one.store.events(one.id)]
+
+
+PLAIN = {"x": Real(0.0, 1.0), "n": Integer(1, 9)}
+NEARLY_PLAIN = [
+    {"x": 0.25, "n": 3},
+    {"n": 3, "x": 0.25},
+    {"x": 1, "n": 3},
+    {"x": 0.25, "n": 3.0},
+    {"x": np.float64(0.25), "n": np.int64(3)},
+    {"x": 1.0 + 1e-13, "n": 9},
+    {"x": -0.0, "n": 1},
+]
+
+
+def test_plain_points_are_let_through_as_they_would_come_out(tmp_path):
+    with (
+        Study.open(f"sqlite:///{tmp_path}/a.db", "s", PLAIN, "random", seed=5) as one,
+        Study.open(f"sqlite:///{tmp_path}/b.db", "s", PLAIN, "random", seed=5) as many,
+    ):
+        for point in NEARLY_PLAIN:
+            one.tell(point, 0.5)
+        many.add_many(NEARLY_PLAIN, [0.5] * len(NEARLY_PLAIN))
+        assert table(many) == table(one)
+        rows = [[list(trial.params.items()) for trial in study.trials] for study in (one, many)]
+        assert repr(rows[0]) == repr(rows[1])
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        {"x": 0.5},
+        {"x": 0.5, "n": 3, "m": 1},
+        {"x": 0.5, "n": True},
+        {"x": math.nan, "n": 3},
+        {"x": 2.0, "n": 3},
+    ],
+)
+def test_what_only_looks_plain_is_refused(tmp_path, point):
+    with Study.open(f"sqlite:///{tmp_path}/a.db", "s", PLAIN, "random", seed=5) as study:
+        with pytest.raises(PointError, match="result 1 "):
+            study.add_many([NEARLY_PLAIN[0], point], [0.5, 0.5])
+        assert study.trials == ()
+
+
+def test_known_constraints_of_plain_dimensions_are_checked(tmp_path):
+    space = Space(PLAIN, constraints=["x < 0.5"])
+    with (
+        Study.open(f"sqlite:///{tmp_path}/a.db", "s", space, "random", seed=5) as study,
+        pytest.raises(PointError, match=re.escape("x < 0.5")),
+    ):
+        study.add_many([{"x": 0.75, "n": 3}], [0.5])
 
 
 def test_constraints_and_goals_are_judged_as_ever(tmp_path):
