@@ -93,6 +93,13 @@ class KeptCluster:
         except (OSError, TimeoutError) as error:
             raise ClusterError(f"no connection to the cluster at {state.address}: {error}") from error
 
+    def is_lost(self, client: Client) -> bool:
+        """Return whether the scheduler that a client looks for is gone, and waiting for it idle."""
+        place = read_place(self.folder)
+        if place is None or place.address != getattr(client.scheduler, "address", None):
+            return True
+        return place.keeper.is_here and not place.keeper.is_alive
+
     def stop(self) -> None:
         """End the cluster and what it runs."""
         state = read_state(self.folder)

@@ -75,8 +75,9 @@ async def work(options: Options) -> int:
         if address is None:
             return 0 if stopping.is_set() else NO_SCHEDULER
         try:
-            worker = await _join(options, address)
-            break
+            worker = await _join_while_wanted(options, address, stopping)
+            if worker is not None:
+                break
         except (OSError, TimeoutError, RuntimeError, ValueError) as error:
             print(f"no scheduler at {address}: {error}", flush=True)
             if time.monotonic() > until:
@@ -87,6 +88,22 @@ async def work(options: Options) -> int:
     while running_jobs() and not (options.is_away and is_over(options.folder)):
         await asyncio.sleep(0.2)
     return 0
+
+
+async def _join_while_wanted(options: Options, address: str, stopping: asyncio.Event) -> Worker | None:
+    """Return a worker that a scheduler knows, None if nobody is left to work for meanwhile.
+
+    Raises:
+        OSError, TimeoutError, RuntimeError, ValueError: it cannot be reached.
+    """
+    joining = asyncio.ensure_future(_join(options, address))
+    while not joining.done():
+        await asyncio.wait((joining,), timeout=_LOOK_AWAY_SECONDS)
+        # Dask itself would try for half a minute, beside the workers of the next scheduler
+        if not joining.done() and (os.getppid() != options.parent or stopping.is_set()):
+            joining.cancel()
+            return None
+    return joining.result()
 
 
 async def _join(options: Options, address: str) -> Worker:

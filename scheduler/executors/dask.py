@@ -22,7 +22,7 @@ from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError
 
 from scheduler.errors import ClusterError
-from scheduler.executors.watch import verdict
+from scheduler.executors.watch import lost, verdict
 from scheduler.jobs import Ending, Job, JobOutcome, Target
 from scheduler.outbox import Outbox
 from scheduler.runner import Isolation, Receipt, Runner, packed
@@ -33,6 +33,7 @@ _SCAN_REST = 10  # times as long as a look took: thousands of jobs on a shared d
 _MOST_QUEUED = 10_000  # an adaptive cluster without a maximum has an infinite one
 _START_SECONDS = 0.1  # between looks for the first worker
 _LONGEST_BACK_OFF_SECONDS = 60.0
+_UNSEEN_SECONDS = 90.0  # a shared disk may show a new file as late as this: NFS looks at folders each minute
 
 # Of these the future knows nothing: the evaluation may well be alive.
 _LOSSES = (KilledWorker, FutureCancelledError, CommClosedError, OSError, TimeoutError)
@@ -40,11 +41,18 @@ _LOSSES = (KilledWorker, FutureCancelledError, CommClosedError, OSError, Timeout
 
 @dataclass
 class _Flight:
-    """A job under way; ``future`` is None once there is nothing more to hear from it."""
+    """A job under way.
+
+    Attributes:
+        future: None once there is nothing more to hear from it.
+        why: what is known of its loss, if it is lost.
+        said_done: when its runner said that the outcome is kept.
+    """
 
     job: Job
     future: Future | None
     why: str | None = None
+    said_done: float | None = None
 
 
 class DaskExecutor:
@@ -61,6 +69,8 @@ class DaskExecutor:
         resources: Dask worker resources that each job occupies, besides its own.
         reconnect: makes a new client once this one has closed for good; without it that is an
             error.
+        is_lost: whether the scheduler that a client looks for is known to be gone: then a new client
+            need not wait until this one gives up.
         clock: monotonic seconds.
     """
 
@@ -76,6 +86,7 @@ class DaskExecutor:
         beat_seconds: float | None = None,
         resources: Mapping[str, float] | None = None,
         reconnect: Callable[[], Client] | None = None,
+        is_lost: Callable[[Client], bool] = lambda _client: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if client.asynchronous:
@@ -86,6 +97,7 @@ class DaskExecutor:
         self._spool = spool
         self._resources = dict(resources or {})
         self._reconnect = reconnect
+        self._is_lost = is_lost
         self._clock = clock
         self._flights: dict[str, _Flight] = {}
         self._ready: list[JobOutcome] = []
@@ -100,7 +112,8 @@ class DaskExecutor:
         Raises:
             ClusterError: the client is closed, nothing runs and nobody said how to reconnect.
         """
-        if self._client.status == "closed":
+        status = self._client.status
+        if status == "closed" or (status != "running" and self._reconnect and self._is_lost(self._client)):
             self._connect_again()
         if self._client.status != "running":
             return 0
@@ -245,11 +258,12 @@ class DaskExecutor:
         if (outcome := self._spool.read(flight.job)) is not None:
             self._deliver(outcome)
             return
-        flight.why = self._why(flight.job, future)
+        flight.why = self._why(flight, future)
         self._judge(flight)
 
-    def _why(self, job: Job, future: Future) -> str:
+    def _why(self, flight: _Flight, future: Future) -> str:
         """Return why a future ended without an outcome in the spool."""
+        job = flight.job
         try:
             receipt = future.result(timeout=10)
         except _LOSSES as error:
@@ -261,9 +275,10 @@ class DaskExecutor:
                     f" there in the same versions as here.  Dask says: {_chain(error)}"
                 ) from error
             return f"the worker could not keep the outcome: {_chain(error)}"
-        return (
-            "its token was used before" if receipt == Receipt.CLAIMED_ALREADY else "its outcome is not there"
-        )
+        if receipt == Receipt.CLAIMED_ALREADY:
+            return "its token was used before"
+        flight.said_done = self._clock()
+        return "its outcome is not there"
 
     def _scan(self) -> None:
         """Look for outcomes and for deaths that no future told of, of our own jobs.
@@ -277,6 +292,11 @@ class DaskExecutor:
 
     def _judge(self, flight: _Flight) -> None:
         outcome = verdict(flight.job, self._spool, why=flight.why)
+        if outcome is None and flight.said_done is not None:
+            seconds = self._clock() - flight.said_done
+            if seconds > _UNSEEN_SECONDS:  # its process lives on, with other jobs, and would be waited for
+                error = f"its outcome was said to be kept, and is not to be seen {seconds:.0f} s later"
+                outcome = lost(flight.job, error)
         if outcome is not None:
             self._deliver(outcome)
 
@@ -299,6 +319,9 @@ class DaskExecutor:
             self._close_own_client()
             self._client = self._own_client = self._reconnect()
             self._back_off = 1.0
+            for flight in self._flights.values():
+                flight.future = None  # it was the old client's
+            self._next_scan = 0.0
 
 
 def slots(worker: Mapping[str, Any], resources: Mapping[str, float]) -> int:

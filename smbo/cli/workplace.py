@@ -82,7 +82,12 @@ class Workplace:
         from scheduler.executors.dask import DaskExecutor
 
         return DaskExecutor(
-            self._connected(), target, spool, resources=self._resources, reconnect=self._reconnected
+            self._connected(),
+            target,
+            spool,
+            resources=self._resources,
+            reconnect=self._reconnected,
+            is_lost=lambda client: self._kept is not None and self._kept.is_lost(client),
         )
 
     def expect(self, n_evaluations: int | None) -> None:

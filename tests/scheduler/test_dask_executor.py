@@ -209,6 +209,57 @@ def test_a_closed_client_is_replaced_with_growing_patience(cluster, spool, make_
     made[0].close()
 
 
+def test_a_scheduler_known_to_be_gone_is_not_waited_for(cluster, client, spool, make_job):
+    made = []
+
+    def reconnect():
+        made.append(Client(cluster, set_as_default=False))
+        return made[0]
+
+    class Searching:
+        asynchronous, status = False, "connecting"
+
+        def submit(self, *_, **__):
+            raise CommClosedError("nobody there")
+
+    gone = [False]
+    executor = DaskExecutor(Searching(), target, spool, reconnect=reconnect, is_lost=lambda _: gone[0])
+    job = make_job()
+    executor.submit(job)
+    assert executor.capacity() == 0
+    assert not made, "the scheduler may come back, and was given up"
+    gone[0] = True
+    assert executor.capacity() == 2
+    [outcome] = poll_until(executor)
+    assert (outcome.job, outcome.ending) == (job, Ending.LOST)
+    assert spool.claim_of(job).revoked
+    executor.close()
+
+
+def test_an_outcome_that_was_said_to_be_kept_and_is_not_to_be_seen_is_lost_after_a_while(
+    client, tmp_path, make_job
+):
+    class Forgetful(Spool):
+        def write(self, outcome):
+            pass
+
+    now = [0.0]
+    executor = DaskExecutor(client, target, Forgetful(tmp_path / "spool"), clock=lambda: now[0])
+    executor.submit(make_job())
+    until = time.monotonic() + 20
+    while not any(flight.said_done is not None for flight in executor._flights.values()):
+        assert time.monotonic() < until
+        assert executor.poll(0.0) == []
+        time.sleep(0.01)
+    now[0] = 60.0
+    assert executor.poll(0.0) == []
+    now[0] = 100.0
+    [outcome] = executor.poll(0.0)
+    assert outcome.ending is Ending.LOST
+    assert "said to be kept, and is not to be seen 100 s later" in outcome.error
+    executor.close()
+
+
 @pytest.mark.dask
 def test_a_target_that_the_workers_do_not_have_is_explained(tmp_path, spool, make_job, monkeypatch):
     cluster = clusters.start_local(tmp_path / "cluster", 1)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
 import pytest
 from distributed import Client, LocalCluster
 
+from scheduler.clusters import start_local
+from scheduler.executors import DaskExecutor
 from scheduler.jobs import Ending
+from scheduler.retry import RetryPolicy
+from scheduler.state import read_state
 from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study_source import Why
@@ -33,3 +43,48 @@ def test_a_dask_client_runs_a_study_on_its_workers(tmp_path):
         assert (report.why, report.endings) == (Why.BUDGET, {Ending.OK: 6})
         assert [trial.value for trial in study.trials] == [parabola(trial.params) for trial in study.trials]
         assert client.status == "running", "a client that is not ours was closed"
+
+
+class Noting:
+    """Notes each evaluation in a file, where it outlives everything."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def evaluate(self, params, context):
+        time.sleep(0.2)
+        with open(self.path, "a") as file:
+            file.write(f"{params['x']!r}\n")
+        return parabola(params)
+
+
+@pytest.mark.dask
+def test_a_scheduler_that_is_killed_and_comes_back_loses_nothing_and_repeats_nothing(tmp_path):
+    folder, notes = tmp_path / "cluster", tmp_path / "notes"
+    url, budget = f"sqlite:///{tmp_path}/runs.db", Budget(trials=12)
+    cluster = start_local(folder, 2)
+    killed = []
+
+    def on_progress(progress):
+        # in the middle of evaluations: two are under way as soon as two have ended
+        if not killed and notes.exists() and len(notes.read_text().split()) >= 2:
+            killed.append(read_state(folder).keeper)
+            os.kill(killed[0].pid, signal.SIGKILL)
+
+    def place(target, spool):
+        return DaskExecutor(
+            cluster.connect(), target, spool, reconnect=cluster.connect, is_lost=cluster.is_lost
+        )
+
+    try:
+        with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", seed=1, budget=budget) as study:
+            report = study.run(
+                Noting(str(notes)), place, on_progress=on_progress, retries=RetryPolicy(losses=10)
+            )
+            assert report.why is Why.BUDGET
+            assert read_state(folder).keeper != killed[0]
+            assert [trial.value for trial in study.trials] == [parabola(each.params) for each in study.trials]
+            evaluated = Counter(float(line) for line in Path(notes).read_text().split())
+            assert evaluated == Counter(trial.params["x"] for trial in study.trials)
+    finally:
+        cluster.stop()

@@ -78,10 +78,12 @@ def _on_dask(cluster: str, target, spool):
     from scheduler.executors.dask import DaskExecutor
     from scheduler.kept import KeptCluster
 
+    if "://" not in cluster:
+        kept = KeptCluster(Path(cluster), adopted=True)
+        return DaskExecutor(kept.connect(), target, spool, reconnect=kept.connect, is_lost=kept.is_lost)
+
     def connect():
-        if "://" in cluster:
-            return clusters.connect(cluster, allow_plain=True)
-        return KeptCluster(Path(cluster), adopted=True).connect()
+        return clusters.connect(cluster, allow_plain=True)
 
     return DaskExecutor(connect(), target, spool, reconnect=connect)
 
