@@ -199,6 +199,7 @@ def _with_values(evidence: Evidence, points: Array, values: Array) -> Evidence:
         variances=np.concatenate([evidence.variances, unknown]),
         costs=np.concatenate([evidence.costs, unknown]),
         feasible=np.concatenate([evidence.feasible, np.ones(m, dtype=np.bool_)]),
+        slacks=None if evidence.slacks is None else evidence.slacks.with_unknown(m),
     )
 
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from smbo.climbing import as_at_one_fidelity
 from smbo.errors import ProblemError
-from smbo.evidence import Array, Evidence, Vectors
+from smbo.evidence import Array, Evidence, Slacks, Vectors
 from smbo.explain import Explanation, explanation
 from smbo.problem import Problem
-from smbo.propose import propose, recommend
+from smbo.propose import probability_feasible, propose, recommend, with_constraints
 from smbo.recipe import Recipe
+from smbo.slacks import SEM_SUFFIX
 from smbo.surrogates.base import Memory
 from smbo.transforms import within
 from smbo.trials import Recommendation, Trial, TrialState
@@ -69,6 +70,7 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
         failed=units[n_done : n_done + n_failed],
         pending=units[n_done + n_failed :],
         vectors=vectors,
+        slacks=_slacks(problem, done),
     )
 
 
@@ -150,7 +152,10 @@ def recommendation(
     if row is None:
         return Recommendation(problem.space.from_unit(point[None])[0], problem.sign * mean, std)
     trial = known[int(evidence.numbers[row])]
-    return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number)
+    p_feasible = 1.0 if problem.constraints else None
+    if evidence.slacks is not None:
+        p_feasible = float(probability_feasible(with_constraints(evidence, memory), point[None])[0])
+    return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number, p_feasible)
 
 
 def explained(
@@ -185,6 +190,19 @@ def _vectors(problem: Problem, done: Sequence[Trial]) -> Vectors | None:
         np.array([each[:, 0] for each in packed]).reshape(len(done), k),
         factors,
     )
+
+
+def _slacks(problem: Problem, done: Sequence[Trial]) -> Slacks | None:
+    """Return by how much complete trials meet the constraints, None where no constraint is a comparison."""
+    if not problem.margins.formulas:
+        return None
+    metrics = []
+    for trial in done:
+        known = {**trial.metrics, problem.value_name: _value(trial)}
+        if trial.sem is not None:
+            known[problem.value_name + SEM_SUFFIX] = trial.sem
+        metrics.append(known)
+    return problem.margins.of_metrics(metrics, (trial.feasible is not False for trial in done))
 
 
 def _losses(vectors: Vectors) -> tuple[Array, Array]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,44 @@ class Vectors:
 
 
 @dataclass(frozen=True, eq=False)
+class Slacks:
+    """By how much the finished evaluations meet the outcome constraints.
+
+    Attributes:
+        names: one for each constraint, the formula of its slack.
+        values: not negative where the constraint holds, NaN where unknown, shape (n, c).
+        variances: of each slack's error, NaN where not given, shape (n, c).
+        is_explained: whether an evaluation's slacks say why it is infeasible, if it is, shape (n,).
+        learned: what the surrogate of each slack has learned; () before any has.
+    """
+
+    names: tuple[str, ...]
+    values: Array
+    variances: Array
+    is_explained: NDArray[np.bool_]
+    learned: tuple[Mapping[str, Any], ...] = ()
+
+    def rows(self, chosen: NDArray[np.intp]) -> Slacks:
+        """Return those of these evaluations only, by row."""
+        return replace(
+            self,
+            values=self.values[chosen],
+            variances=self.variances[chosen],
+            is_explained=self.is_explained[chosen],
+        )
+
+    def with_unknown(self, m: int) -> Slacks:
+        """Return these and m more evaluations of which nothing is known."""
+        unknown = np.full((m, self.values.shape[1]), np.nan)
+        return replace(
+            self,
+            values=np.concatenate([self.values, unknown]),
+            variances=np.concatenate([self.variances, unknown]),
+            is_explained=np.concatenate([self.is_explained, np.ones(m, dtype=np.bool_)]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """All that is known when a proposal is made.
 
@@ -101,6 +140,7 @@ class Evidence:
         failed: unit points of evaluations that failed, shape (n_failed, d).
         pending: unit points being evaluated now, shape (n_pending, d).
         vectors: where the problem has vector outputs; the values are then their losses.
+        slacks: where the problem has outcome constraints that are comparisons of numbers.
     """
 
     axes: tuple[Axis, ...]
@@ -113,6 +153,7 @@ class Evidence:
     failed: Array
     pending: Array
     vectors: Vectors | None = None
+    slacks: Slacks | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -128,4 +169,5 @@ class Evidence:
             costs=self.costs[chosen],
             feasible=self.feasible[chosen],
             vectors=None if self.vectors is None else self.vectors.rows(chosen),
+            slacks=None if self.slacks is None else self.slacks.rows(chosen),
         )

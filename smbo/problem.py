@@ -27,6 +27,7 @@ from smbo.fidelity import (
 from smbo.level_sets import LevelSet, NearestLevel
 from smbo.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
 from smbo.outcome import Outcome, Returned, as_outcome, with_levels, with_loss
+from smbo.slacks import SEM_SUFFIX, Margins
 from smbo.space import Space
 
 __all__ = [
@@ -152,7 +153,8 @@ class Problem:
         space: where to search; what Space takes will do.
         objectives: {name: "min" or "max"}; one for now.  None means one value, minimised.
         constraints: on measured metrics, such as "n_background >= 100"; a point that violates
-            one is infeasible, not failed.
+            one is infeasible, not failed.  A metric's standard error may be told beside it, as
+            "n_background_sem".
         maximize: shorthand for a single unnamed objective that is maximised.
         loss: on vector outputs, such as ``ChiSquare``; it is what is minimised then, and the surrogate
             models the outputs.
@@ -176,6 +178,7 @@ class Problem:
     stopping: Stopping | str | Mapping[str, Any] | None = None
     level_set: LevelSet | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
+    margins: Margins = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, Space):
@@ -202,6 +205,7 @@ class Problem:
         object.__setattr__(self, "objectives", objectives)
         object.__setattr__(self, "constraints", tuple(self.constraints))
         object.__setattr__(self, "_constraints", tuple(Expression.parse(text) for text in self.constraints))
+        object.__setattr__(self, "margins", Margins.of(self._constraints))
         object.__setattr__(self, "stopping", _stopping(self.fidelity, self.stopping))
 
     def _refuse_beside_a_level_set(self) -> None:
@@ -258,6 +262,8 @@ class Problem:
             raise ProblemError(
                 f"the constraints {list(self.constraints)} need {missing}, which the result lacks"
             )
+        # an error that a slack follows from is kept with the trial, among its metrics
+        metrics |= {name + SEM_SUFFIX: outcome.sems[name] for name in sorted(needed & outcome.sems.keys())}
         return Outcome(
             value=value,
             sem=outcome.sem,

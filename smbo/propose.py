@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.acquisition import Misclassification, Straddle
+from smbo.acquisition import Misclassification, Straddle, constraints
+from smbo.acquisition.constraints import SlackBelief
+from smbo.acquisition.feasibility import FeasibilityFirst, went_well
 from smbo.designs import design_rows
 from smbo.errors import RecipeError, SpaceExhausted, TellError
 from smbo.evidence import Array, Evidence
@@ -45,6 +47,7 @@ _MOST_ROWS = 2**14  # of a design to look through before random points take over
 _MOST_DRAWS = 64  # rounds of random points before a space counts as used up
 _MOST_INITIAL = 10  # points of a design: with more axes too, a model soon does better than chance
 _N_STARTS = 5  # evaluated points from which a lower mean is looked for
+_SURE = 0.9  # probability of feasibility that a recommendation is to have where feasibility is uncertain
 _DECIMALS = 9  # two snapped rows that agree to so many are the same point
 _NEAR = 1e-8  # farther apart than what is rounded to the same
 
@@ -103,7 +106,9 @@ def propose(
     here = replace(here, pending=np.concatenate([evidence.pending, points]))
     known = with_penalties(here)
     surrogate, learned = _trained(recipe.surrogate, known, memory)
-    known = _relevant(recipe.surrogate, known)
+    known = with_constraints(_relevant(recipe.surrogate, known), memory)
+    if known.slacks is not None:
+        carried["constraints"] = [dict(each) for each in known.slacks.learned]
     taken = np.concatenate([evidence.points, evidence.failed, here.pending])
     more, beside = _selected(problem.space, recipe, surrogate, state, known, n - n_design, rng, memory, taken)
     return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
@@ -156,7 +161,7 @@ def recommend(
     Raises:
         TellError: no feasible evaluation is complete.
     """
-    rows = np.flatnonzero(evidence.feasible)
+    rows = recommendable(with_constraints(evidence, memory))
     if len(rows) == 0:
         raise TellError("nothing to recommend: no evaluation is complete and feasible yet")
     posterior = posterior_of(recipe, evidence, memory)
@@ -166,7 +171,7 @@ def recommend(
         return evidence.points[row], float(evidence.values[row]), float(evidence.variances[row] ** 0.5), row
     mean, std = posterior.moments(evidence.points[rows])
     best = int(np.argmin(mean))
-    if isinstance(posterior, VectorPosterior):
+    if isinstance(posterior, VectorPosterior) and not problem.constraints:
         starts = evidence.points[rows[np.argsort(mean, kind="stable")[:_N_STARTS]]]
         point = lowest_mean(posterior, evidence, problem.space, starts)
         below, spread = posterior.moments(point[None])
@@ -179,13 +184,45 @@ def with_penalties(evidence: Evidence) -> Evidence:
     """Return the evidence with infeasible points no better than the worst feasible one.
 
     The surrogate learns to stay away, at a price that the user's own values set.  A failed point has no
-    value, good or bad: it counts for the probability of success alone.
+    value, good or bad: it counts for the probability of success alone.  Where a slack says why a point
+    is infeasible its value is told as it is: the best points lie on the boundary, between such neighbours.
     """
-    feasible = evidence.feasible
+    feasible = went_well(evidence)
     if feasible.all() or not feasible.any():
         return evidence
     worst = float(evidence.values[feasible].max())
     return replace(evidence, values=np.where(feasible, evidence.values, np.maximum(evidence.values, worst)))
+
+
+def with_constraints(evidence: Evidence, memory: Memory) -> Evidence:
+    """Return the evidence with what is learned of its slacks, feasible where that is believed."""
+    if evidence.slacks is None:
+        return evidence
+    known = constraints.learned(evidence, memory.get("constraints", ()))
+    return replace(known, feasible=constraints.believed_feasible(known))
+
+
+def recommendable(evidence: Evidence) -> Rows:
+    """Return the rows that may be recommended: feasible ones, surely so where what is told may be luck."""
+    rows = np.flatnonzero(evidence.feasible)
+    if len(rows) == 0 or not constraints.noisy_columns(evidence):
+        return rows
+    chances = probability_feasible(evidence, evidence.points[rows])
+    return rows[chances >= min(_SURE, float(chances.max()))]
+
+
+def probability_feasible(evidence: Evidence, points: Array) -> Array:
+    """Return how likely the outcome constraints hold at feasible evaluated unit points (m, d), (m,).
+
+    One that is measured without noise holds as it was told.
+    """
+    chances = np.ones(len(points))
+    here = replace(evidence, pending=evidence.pending[:0])
+    for column in constraints.noisy_columns(evidence):
+        belief = SlackBelief.of(here, column)
+        assert belief is not None, "noise is learned from slacks that are known"
+        chances *= np.exp(belief.log_probability(points))
+    return chances
 
 
 def _selected(
@@ -201,6 +238,8 @@ def _selected(
 ) -> tuple[Array, dict[str, Any]]:
     """Return n unit points that the acquisition chose, (n, d), and what to carry beside them."""
     acquisition = recipe.acquisition
+    if evidence.slacks is not None and not evidence.feasible.any():
+        acquisition, state = FeasibilityFirst(), None  # a region would be around something that is no good
     try:
         return select_points(acquisition, surrogate, state, evidence, space, n, rng, memory, taken)
     except SpaceExhausted:

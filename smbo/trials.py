@@ -86,12 +86,14 @@ class Recommendation:
         mean, std: the posterior there, in the user's sign and units, without the noise of an
             evaluation; std is NaN where too little is known for a posterior.
         number: of the trial that evaluated this point, None if none did.
+        p_feasible: probability that the outcome constraints hold there, None without any.
     """
 
     params: Mapping[str, Any]
     mean: float
     std: float
     number: int | None = None
+    p_feasible: float | None = None
 
     @property
     def place(self) -> str:

@@ -22,7 +22,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.plain",),
     ("smbo.transforms", "smbo.expressions", "smbo.designs", "smbo.evidence", "smbo.choices"),
     ("smbo.fidelity",),
-    ("smbo.losses", "smbo.level_sets", "smbo.surrogates"),
+    ("smbo.losses", "smbo.level_sets", "smbo.surrogates", "smbo.slacks"),
     ("smbo.dimensions", "smbo.forms", "smbo.rules"),
     ("smbo.space", "smbo.trials"),
     ("smbo.acquisition", "smbo.maximize"),

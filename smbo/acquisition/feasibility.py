@@ -1,13 +1,21 @@
-"""Where evaluations fail or violate a constraint: learned, so that proposals keep away."""
+"""Where evaluations fail or violate a constraint: learned, so that proposals keep away.
+
+Constraints that are comparisons of numbers have a process over each slack; everything else that went
+wrong is learned from labels.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
+from smbo.acquisition.base import Criterion
+from smbo.acquisition.constraints import SlackBelief
 from smbo.evidence import Array, Evidence
+from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp import GP, GPPosterior
 from smbo.surrogates.marginal import Hyperparameters, Priors
 
@@ -24,23 +32,79 @@ class Feasibility:
     """The probability that an evaluation succeeds and meets the constraints.
 
     Attributes:
-        labels: process over 1 where evaluations did and 0 where they did not.
+        parts: what must go well, each for itself.
+    """
+
+    parts: tuple[Labels | SlackBelief, ...]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Feasibility | None:
+        """Return what the evidence says, None where everything went well."""
+        parts: list[Labels | SlackBelief] = []
+        labels = Labels.of(evidence)
+        if labels is not None:
+            parts.append(labels)
+        if evidence.slacks is not None:
+            beliefs = (SlackBelief.of(evidence, column) for column in range(len(evidence.slacks.names)))
+            parts += [belief for belief in beliefs if belief is not None]
+        return cls(tuple(parts)) if parts else None
+
+    def log_probability(self, points: Array) -> Array:
+        """Return the log probability at unit points (m, d), shape (m,)."""
+        return np.asarray(sum(part.log_probability(points) for part in self.parts))
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return ``log_probability``, (m,), and its gradient, (m, d)."""
+        found = [part.with_gradient(points) for part in self.parts]
+        return np.asarray(sum(log_p for log_p, _ in found)), np.asarray(sum(slope for _, slope in found))
+
+
+@dataclass(frozen=True)
+class FeasibilityFirst:
+    """The probability to succeed and to meet the constraints: what to look for before anything does."""
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised."""
+        del posterior
+        feasibility = Feasibility.of(evidence)
+        assert feasibility is not None, "nothing is feasible, so there is something to learn from"
+        return _LogProbability(feasibility)
+
+
+@dataclass(frozen=True, eq=False)
+class _LogProbability:
+    feasibility: Feasibility
+
+    def __call__(self, points: Array) -> Array:
+        return self.feasibility.log_probability(points)
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        return self.feasibility.with_gradient(points)
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The probability of what nothing but yes or no is known of.
+
+    Attributes:
+        labels: process over 1 where evaluations went well and 0 where they did not.
     """
 
     labels: GPPosterior
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Feasibility | None:
+    def of(cls, evidence: Evidence) -> Labels | None:
         """Return what the evidence says, None where everything went well.
 
         The labels are regressed on, with the length scales that are likeliest before any data:
         no hyperparameters to learn, so it costs one factorisation.
         """
-        if evidence.feasible.all() and len(evidence.failed) == 0:
+        well = went_well(evidence)
+        if well.all() and len(evidence.failed) == 0:
             return None
         n_failed, d = evidence.failed.shape
         n = len(evidence) + n_failed
-        labels = np.concatenate([evidence.feasible.astype(np.float64), np.zeros(n_failed)])
+        labels = np.concatenate([well.astype(np.float64), np.zeros(n_failed)])
         unknown = np.full(n, np.nan)
         rows = replace(
             evidence,
@@ -51,6 +115,8 @@ class Feasibility:
             costs=unknown,
             feasible=np.ones(n, dtype=np.bool_),
             failed=np.zeros((0, d)),
+            vectors=None,
+            slacks=None,
         )
         means, _ = Priors().moments(d)
         theta = Hyperparameters(
@@ -78,3 +144,8 @@ class Feasibility:
         # labels are sure only as far as one evaluation can tell: 1/8 keeps a single failure from
         # ruling out its neighbours for good
         return np.sqrt(std**2 + 0.125**2)
+
+
+def went_well(evidence: Evidence) -> NDArray[np.bool_]:
+    """Return which evaluations are feasible, or not for a reason that their slacks tell, (n,)."""
+    return evidence.feasible if evidence.slacks is None else evidence.slacks.is_explained
