@@ -6,14 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smbo.acquisition import Acquisition, Misclassification, NoisyLogExpectedImprovement, ThompsonSampling
+from smbo.acquisition import (
+    Acquisition,
+    LogExpectedHypervolumeImprovement,
+    Misclassification,
+    NoisyLogExpectedHypervolumeImprovement,
+    NoisyLogExpectedImprovement,
+    RandomScalarisation,
+    ThompsonSampling,
+)
 from smbo.acquisition.improvement import LogExpectedImprovement
 from smbo.errors import RecipeError
-from smbo.evidence import Evidence, Vectors
+from smbo.evidence import Evidence, Several, Vectors
 from smbo.level_sets import NearestLevel
 from smbo.recipe import Choice, Recipe
-from smbo.surrogates import GP, LevelGP, Memory, Subset, VectorGP
+from smbo.surrogates import GP, LevelGP, Memory, SeveralGP, Subset, VectorGP
 from smbo.trust_region import TrustRegion
+
+# Boxes of a front grow as a power of half the number of objectives.
+_MOST_BY_VOLUME = 4
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,8 @@ class Auto:
         d, n, n_pending = len(evidence.axes), len(evidence), len(evidence.pending)
         if evidence.vectors is not None:
             return _of_vectors(evidence.vectors)
+        if evidence.several is not None:
+            return self._of_several(evidence.several, memory)
         if n_pending >= self.crowd_from:
             acquisition: Acquisition = ThompsonSampling()
             about = (
@@ -91,6 +104,22 @@ class Auto:
             "gp",
             f"{d} axes and {n} evaluations: one Gaussian process for the whole space; {about}",
         )
+
+    def _of_several(self, several: Several, memory: Memory) -> Choice:
+        """Return the recipe for several objectives: by their number, and by the noisiest."""
+        m = several.values.shape[1]
+        surrogate, about = SeveralGP(), f"{m} objectives, a Gaussian process for each"
+        if m > _MOST_BY_VOLUME:
+            why = "too many for hypervolumes: each point is for weights drawn at random"
+            return Choice(Recipe(surrogate, RandomScalarisation()), "scalarised", f"{about}; {why}")
+        share = _largest_share(several, memory)
+        if share is not None and share >= self.noisy_from and len(several.values) <= self.most_noisy:
+            acquisition: Acquisition = NoisyLogExpectedHypervolumeImprovement()
+            why = f"noise is up to {100 * share:.2g} % of the values' variance: the front itself is uncertain"
+        else:
+            acquisition = LogExpectedHypervolumeImprovement()
+            why = "points are worth the hypervolume that they are expected to add to the front"
+        return Choice(Recipe(surrogate, acquisition), "pareto", f"{about}; {why}")
 
     def _acquisition(self, evidence: Evidence, memory: Memory) -> tuple[Acquisition, str]:
         share = noise_share(evidence, memory)
@@ -164,6 +193,20 @@ def noise_share(evidence: Evidence, memory: Memory) -> float | None:
         return None
     # learned for standardised values, so that it is a share already
     return min(float(np.exp(learned["log_noise"])), 1.0)
+
+
+def _largest_share(several: Several, memory: Memory) -> float | None:
+    """Return the largest share of noise in the variance of an objective, None where nothing is known."""
+    learned = memory.get("surrogate", {}).get("objectives", ())
+    shares = []
+    for j, (values, variances) in enumerate(zip(several.values.T, several.variances.T)):
+        given = variances[np.isfinite(variances)]
+        if len(values) >= 2 and 2 * len(given) > len(values):
+            spread = float(values.var())
+            shares.append(min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0)
+        elif j < len(learned) and "hyperparameters" in learned[j]:
+            shares.append(min(float(np.exp(learned[j]["hyperparameters"]["log_noise"])), 1.0))
+    return max(shares, default=None)
 
 
 def _is_told(evidence: Evidence) -> bool:

@@ -14,7 +14,13 @@ from smbo.errors import SpaceExhausted
 from smbo.evidence import Array, Evidence
 from smbo.maximize import Effort, Excluded, Found, best_of, maximize, polish, search
 from smbo.space import Space
-from smbo.surrogates.base import ConditionablePosterior, ExtendablePosterior, Posterior, Surrogate
+from smbo.surrogates.base import (
+    ConditionablePosterior,
+    ExtendablePosterior,
+    OfSeveral,
+    Posterior,
+    Surrogate,
+)
 
 # Of every eight points the first gets the whole search.  Later ones are looked for among what that
 # found promising, for their criterion changed around the earlier ones only: this is what makes
@@ -149,12 +155,18 @@ def believed(surrogate: Surrogate, evidence: Evidence) -> Posterior:
     """
     posterior = surrogate.fit(evidence)
     bare = replace(evidence, failed=evidence.failed[:0], pending=evidence.pending[:0])
-    if len(evidence.failed) and len(evidence):
+    if isinstance(posterior, OfSeveral) and len(evidence.failed) and len(evidence):
+        posterior = posterior.discouraged(evidence.failed, _usable(evidence))
+    elif len(evidence.failed) and len(evidence):
         means, _ = posterior.moments(evidence.failed)
-        known = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
-        highest = float(posterior.moments(known)[0].max())
+        highest = float(posterior.moments(_usable(evidence))[0].max())
         posterior = _given(surrogate, posterior, bare, evidence.failed, np.maximum(means, highest))
     return with_fantasies(surrogate, posterior, replace(bare, failed=evidence.failed), evidence.pending)
+
+
+def _usable(evidence: Evidence) -> Array:
+    """Return the feasible evaluated points, or all where none is, (k, d)."""
+    return evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
 
 
 def _given(
@@ -205,7 +217,9 @@ def _with_values(evidence: Evidence, points: Array, values: Array) -> Evidence:
 
 def _centres(posterior: Posterior, evidence: Evidence) -> Array:
     """Return the evaluated points with the lowest posterior means, feasible ones first, (k, d)."""
-    points = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
+    if isinstance(posterior, OfSeveral):
+        return posterior.centres(evidence)
+    points = _usable(evidence)
     mean = means(normal(posterior), points)
     return np.asarray(points[np.argsort(mean, kind="stable")[:_N_CENTRES]])
 

@@ -35,7 +35,9 @@ _FEW = 8  # trials that are put one by one sooner than all together
 
 def is_columnar(problem: Problem) -> bool:
     """Return whether a trial's row of the evidence follows from that trial alone."""
-    return problem.ladder is None and problem.measure is None and not problem.constraints
+    if problem.goals is not None or problem.constraints:
+        return False
+    return problem.ladder is None and problem.measure is None
 
 
 class Columns:

@@ -16,8 +16,9 @@ import numpy as np
 
 from smbo.climbing import as_at_one_fidelity
 from smbo.errors import ProblemError
-from smbo.evidence import Array, Evidence, Slacks, Vectors
+from smbo.evidence import Array, Evidence, Several, Slacks, Vectors
 from smbo.explain import Explanation, explanation
+from smbo.goals import Goals
 from smbo.problem import Problem
 from smbo.propose import probability_feasible, propose, recommend, with_constraints
 from smbo.recipe import Recipe
@@ -71,6 +72,18 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
         pending=units[n_done + n_failed :],
         vectors=vectors,
         slacks=_slacks(problem, done),
+        several=None if problem.goals is None else _several(problem.goals, done),
+    )
+
+
+def _several(goals: Goals, done: Sequence[Trial]) -> Several:
+    """Return the values of several objectives at complete trials, minimised."""
+    metrics = [trial.metrics for trial in done]
+    return Several(
+        goals.signs * within_range(goals.values(metrics)),
+        within_range(goals.sems(metrics)) ** 2,
+        goals.minimised_reference,
+        goals.weight_vector,
     )
 
 

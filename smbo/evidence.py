@@ -123,6 +123,28 @@ class Slacks:
 
 
 @dataclass(frozen=True, eq=False)
+class Several:
+    """The values of several objectives at the finished evaluations, all minimised.
+
+    Attributes:
+        values: shape (n, m), finite.
+        variances: of each value's error, shape (n, m); NaN where not given.
+        reference: values from which an evaluation is of no interest, shape (m,); NaN where a rule is to
+            say.
+        weights: how much each objective matters beside the others, shape (m,).
+    """
+
+    values: Array
+    variances: Array
+    reference: Array
+    weights: Array
+
+    def rows(self, chosen: NDArray[np.intp]) -> Several:
+        """Return those of these evaluations only, by row."""
+        return replace(self, values=self.values[chosen], variances=self.variances[chosen])
+
+
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """All that is known when a proposal is made.
 
@@ -141,6 +163,7 @@ class Evidence:
         pending: unit points being evaluated now, shape (n_pending, d).
         vectors: where the problem has vector outputs; the values are then their losses.
         slacks: where the problem has outcome constraints that are comparisons of numbers.
+        several: where the problem has several objectives; the values are then those of the first.
     """
 
     axes: tuple[Axis, ...]
@@ -154,6 +177,7 @@ class Evidence:
     pending: Array
     vectors: Vectors | None = None
     slacks: Slacks | None = None
+    several: Several | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -170,4 +194,5 @@ class Evidence:
             feasible=self.feasible[chosen],
             vectors=None if self.vectors is None else self.vectors.rows(chosen),
             slacks=None if self.slacks is None else self.slacks.rows(chosen),
+            several=None if self.several is None else self.several.rows(chosen),
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from smbo.errors import ProblemError, TellError
 from smbo.fidelity import Rung
+from smbo.goals import sem_name
 from smbo.problem import Outcome, Problem, Returned, as_outcome
 from smbo.trials import Trial, TrialState
 
@@ -17,7 +18,7 @@ def judge(
     problem: Problem,
     trial: Trial,
     result: Returned | None = None,
-    sem: float | None = None,
+    sem: float | Mapping[str, float] | None = None,
     cost: float | None = None,
     *,
     status: str | None = None,
@@ -58,7 +59,11 @@ def judge(
         raise TellError(
             f"trial {trial.number}: reason={reason!r} beside a result; it goes with status='failed'"
         )
-    if problem.level_set is not None and sem is not None:
+    if problem.goals is not None and sem is not None and not isinstance(sem, Mapping):
+        raise TellError(
+            f"trial {trial.number}: sem={sem!r} beside several objectives; give {{name: standard error}}"
+        )
+    if isinstance(sem, Mapping) or (problem.level_set is not None and sem is not None):
         result, sem = _with_sems(trial, result, sem), None
     try:
         outcome = problem.outcome(result)
@@ -96,8 +101,9 @@ def _recorded(
     assert value is not None  # problem.outcome fills it in
     sem = outcome.sem if sem is None else _told_number(trial, "sem", sem)
     cost = _cost(trial, outcome.cost if cost is None else cost)
-    if sem is not None and sem < 0:
-        raise TellError(f"trial {trial.number}: sem={sem!r} is negative; it is a standard error")
+    sems = [outcome.metrics.get(sem_name(name)) for name in problem.goals.names] if problem.goals else [sem]
+    for each in sems:
+        _check_sem(trial, each)
     measured = replace(
         trial,
         cost=cost,
@@ -105,8 +111,8 @@ def _recorded(
         outputs=outcome.outputs,
         outputs_variance=outcome.outputs_variance,
     )
-    if not math.isfinite(value) or (sem is not None and not math.isfinite(sem)):
-        said = f"value={value!r}, sem={sem!r}"
+    if not math.isfinite(value) or any(each is not None and not math.isfinite(each) for each in sems):
+        said = f"value={value!r}, sem={sem!r}" if problem.goals is None else f"{dict(outcome.metrics)!r}"
         return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
     feasible = problem.is_feasible(outcome)
     told = replace(measured, state=TrialState.COMPLETE, value=value, sem=sem, feasible=feasible)
@@ -115,6 +121,11 @@ def _recorded(
     assert trial.fidelity is not None
     rung = Rung(trial.fidelity, value, sem, cost, feasible, trial.token)
     return replace(told, state=TrialState.PAUSED, rungs=(*trial.rungs, rung))
+
+
+def _check_sem(trial: Trial, sem: float | None) -> None:
+    if sem is not None and sem < 0:
+        raise TellError(f"trial {trial.number}: sem={sem!r} is negative; it is a standard error")
 
 
 def _pruned(trial: Trial, result: Returned | None, cost: float | None, reason: str | None) -> Trial:

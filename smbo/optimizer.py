@@ -16,13 +16,14 @@ import numpy as np
 from smbo import results
 from smbo.climbing import ends_early, next_promotion, promoted
 from smbo.contours import Contour, contour_of
-from smbo.derived import best_trial, explained, recommendation, suggest, trial_seed
+from smbo.derived import explained, suggest, trial_seed
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.explain import Explanation
 from smbo.judging import judge
+from smbo.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.presets import preset
 from smbo.problem import Problem, Returned
-from smbo.propose import Recipe
+from smbo.propose import Recipe, check_recipe
 from smbo.space import Space
 from smbo.trials import Recommendation, Trial, TrialState
 
@@ -82,6 +83,7 @@ class Optimizer:
     ) -> None:
         self.problem = _as_problem(space, maximize)
         self.recipe = preset(recipe)
+        check_recipe(self.problem, self.recipe)
         self.seed = checked_seed(seed)
         self._trials: list[Trial] = []
         self._memory: dict[str, Any] = {}
@@ -113,8 +115,11 @@ class Optimizer:
 
     @property
     def best(self) -> Trial | None:
-        """The feasible trial with the best told value, None as long as there is none."""
-        return best_trial(self.problem, self._trials)
+        """The feasible trial with the best told value, None as long as there is none.
+
+        Of several objectives the knee of the Pareto set as told.
+        """
+        return best_of(self.problem, self._trials)
 
     @overload
     def ask(self, n: None = None) -> Trial: ...
@@ -181,7 +186,7 @@ class Optimizer:
         self,
         trial: Trial | int | Mapping[str, Any],
         result: Returned | None = None,
-        sem: float | None = None,
+        sem: float | Mapping[str, float] | None = None,
         cost: float | None = None,
         *,
         status: str | None = None,
@@ -193,8 +198,9 @@ class Optimizer:
 
         Args:
             trial: as asked for, its number, or a point of one's own (which gets the next number).
-            result: a value, (value, standard error), a mapping of metrics, or an Outcome.
-            sem, cost: standard error of the value, and what it cost.
+            result: a value, (value, standard error), a mapping of metrics, or an Outcome.  In a mapping
+                a metric may be a pair too.
+            sem, cost: standard error of the value (of several objectives: by name), and what it cost.
             status: "failed" (with a ``reason``) or "cancelled" where there is no result, "pruned" for
                 a trial that was ended early (with its last value, or none).
             outputs, covariance: a vector output and the covariance of its errors, in place of a
@@ -243,7 +249,16 @@ class Optimizer:
         Raises:
             TellError: no feasible evaluation is complete.
         """
-        return recommendation(self.problem, self.recipe, self.seed, self._trials, self._memory)
+        return recommended(self.problem, self.recipe, self.seed, self._trials, self._memory)
+
+    def pareto(self) -> ParetoSet:
+        """Return what is known of several objectives: the Pareto set as seen and by the posterior.
+
+        Raises:
+            ProblemError: the problem has one objective.
+            TellError: no feasible evaluation is complete.
+        """
+        return pareto_set(self.problem, self.recipe, self._trials, self._memory)
 
     def contour(self) -> Contour:
         """Return where the functions of a level set cross their levels, and how well that is known.

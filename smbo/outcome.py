@@ -11,6 +11,7 @@ import numpy as np
 
 from smbo.errors import ProblemError
 from smbo.evidence import Array, Loss
+from smbo.goals import sem_name
 from smbo.level_sets import LevelSet, NearestLevel
 
 _MOST_COLUMNS = 32  # of the low-rank part of a covariance
@@ -96,6 +97,12 @@ def _of_metrics(returned: Mapping[str, Any]) -> Outcome:
             value = value[0]
         metrics[str(name)] = _number(str(name), value)
     return Outcome(metrics=metrics, sems=sems)
+
+
+def with_errors_among_metrics(outcome: Outcome) -> Outcome:
+    """Return an outcome whose metrics hold the standard errors too, which is how a trial keeps them."""
+    errors = {sem_name(name): sem for name, sem in outcome.sems.items()}
+    return replace(outcome, metrics={**outcome.metrics, **errors}) if errors else outcome
 
 
 def _number(name: str, value: object) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import smbo.acquisition
 import smbo.surrogates
 from smbo.acquisition import (
+    LogExpectedHypervolumeImprovement,
     MaxValueEntropySearch,
     NoisyLogExpectedImprovement,
     Portfolio,
@@ -17,7 +18,7 @@ from smbo.acquisition import (
 from smbo.auto import Auto
 from smbo.errors import RecipeError
 from smbo.recipe import Recipe
-from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, Subset
+from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, SeveralGP, Subset
 from smbo.trust_region import TrustRegion
 
 PRESETS = {
@@ -31,6 +32,7 @@ PRESETS = {
     "forest": lambda: Recipe(surrogate=Subset(Forest(), n_rows=400)),
     "extra-trees": lambda: Recipe(surrogate=Subset(ExtraTrees())),
     "boosting": lambda: Recipe(surrogate=Subset(Boosting())),
+    "pareto": lambda: Recipe(SeveralGP(), LogExpectedHypervolumeImprovement()),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
 }
@@ -40,7 +42,8 @@ def preset(recipe: str | Recipe) -> Recipe:
     """Return the recipe of a name; a Recipe stays what it is.
 
     auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust rest on a
-    Gaussian process; forest, extra-trees and boosting on trees; random and sobol learn nothing.
+    Gaussian process, and pareto on one for each of several objectives; forest, extra-trees and
+    boosting on trees; random and sobol learn nothing.
 
     Raises:
         RecipeError: no recipe of that name.

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
 
 from smbo.errors import EvaluationFailed, ObjectiveError, ProblemError, Pruned
 from smbo.evidence import Loss
@@ -24,9 +26,10 @@ from smbo.fidelity import (
     stopping_from_json,
     stopping_to_json,
 )
+from smbo.goals import Goals, sem_name
 from smbo.level_sets import LevelSet, NearestLevel
 from smbo.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
-from smbo.outcome import Outcome, Returned, as_outcome, with_levels, with_loss
+from smbo.outcome import Outcome, Returned, as_outcome, with_errors_among_metrics, with_levels, with_loss
 from smbo.slacks import SEM_SUFFIX, Margins
 from smbo.space import Space
 
@@ -151,7 +154,7 @@ class Problem:
 
     Args:
         space: where to search; what Space takes will do.
-        objectives: {name: "min" or "max"}; one for now.  None means one value, minimised.
+        objectives: {name: "min" or "max"}, one or several.  None means one value, minimised.
         constraints: on measured metrics, such as "n_background >= 100"; a point that violates
             one is infeasible, not failed.  A metric's standard error may be told beside it, as
             "n_background_sem".
@@ -162,10 +165,15 @@ class Problem:
         stopping: who goes on to a higher fidelity ("asha", "hyperband") or ends early ("median"), by
             name, as {name: settings} or as Asha(…), …; None takes "asha" where there is a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
+        reference: of several objectives, by name, the value from which an evaluation is of no interest:
+            a bound, and the corner that hypervolume is counted from.  A rule stands in for what is
+            left out.
+        weights: of several objectives, by name, how much each matters to the recommendation.
 
     Raises:
-        ProblemError: more than one objective, an unknown direction, a constraint that is no
-            comparison, a level set beside something to be optimised or a fidelity.
+        ProblemError: an unknown direction, a constraint that is no comparison, or several objectives
+            beside what goes with one only: a loss, a fidelity, a way of stopping;
+            a level set beside something to be optimised or a fidelity.
         SpaceError: from the space.
     """
 
@@ -177,6 +185,8 @@ class Problem:
     fidelity: Fidelity | None = None
     stopping: Stopping | str | Mapping[str, Any] | None = None
     level_set: LevelSet | None = None
+    reference: Mapping[str, float] | None = None
+    weights: Mapping[str, float] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
     margins: Margins = field(init=False, repr=False)
 
@@ -189,8 +199,8 @@ class Problem:
                 raise ProblemError(
                     "maximize=True goes with an unnamed objective; write objectives={name: 'max'}"
                 )
-            if len(objectives) != 1:
-                raise ProblemError(f"objectives={objectives!r}: exactly one is supported so far")
+            if not objectives:
+                raise ProblemError("objectives={}: name at least one, or leave it out for a single value")
             for name, direction in objectives.items():
                 if direction not in ("min", "max"):
                     raise ProblemError(
@@ -203,6 +213,9 @@ class Problem:
         if self.level_set is not None:
             self._refuse_beside_a_level_set()
         object.__setattr__(self, "objectives", objectives)
+        object.__setattr__(self, "reference", dict(self.reference or {}))
+        object.__setattr__(self, "weights", dict(self.weights or {}))
+        self._check_goals()
         object.__setattr__(self, "constraints", tuple(self.constraints))
         object.__setattr__(self, "_constraints", tuple(Expression.parse(text) for text in self.constraints))
         object.__setattr__(self, "margins", Margins.of(self._constraints))
@@ -221,9 +234,31 @@ class Problem:
         """What makes one number of a vector of outputs; None where a number is what is measured."""
         return self.loss if self.level_set is None else NearestLevel(self.level_set)
 
+    def _check_goals(self) -> None:
+        """Refuse what does not go with the number of objectives."""
+        if self.goals is None:
+            if self.reference or self.weights:
+                raise ProblemError("reference and weights go with several objectives; leave them out")
+            return
+        names = ", ".join(self.goals.names)
+        if self.loss is not None:
+            raise ProblemError(f"a loss on vector outputs is one objective, and there are several: {names}")
+        if self.fidelity is not None or self.stopping is not None:
+            raise ProblemError(
+                f"a fidelity or stopping compares trials by one value, and there are several: {names}; "
+                "leave it out, or optimise one objective with constraints on the others"
+            )
+
+    @property
+    def goals(self) -> Goals | None:
+        """What is wanted of several objectives; None where there is one."""
+        if self.objectives is None or len(self.objectives) == 1:
+            return None
+        return Goals(self.objectives, self.reference or {}, self.weights or {})
+
     @property
     def value_name(self) -> str:
-        """Name of what is optimised; "value" unless the objective has one.
+        """Name of what is optimised, of several objectives the first; "value" unless it has one.
 
         Of a level set it is "distance", to the nearest of the levels.
         """
@@ -250,18 +285,19 @@ class Problem:
         if self.level_set is not None:
             outcome = with_levels(self.level_set, outcome)
         value, metrics = outcome.value, dict(outcome.metrics)
+        if self.goals is not None:
+            return self._of_several(outcome, self.goals)
         if value is None:
             if self.value_name not in metrics:
                 raise ProblemError(
                     f"the result has no {self.value_name!r}, only {sorted(metrics)}; return that, or a number"
                 )
             value = metrics[self.value_name]
+            if outcome.sem is None:
+                outcome = replace(outcome, sem=outcome.sems.get(self.value_name))
         needed = {name for constraint in self._constraints for name in constraint.names}
-        missing = sorted(needed - metrics.keys() - {self.value_name})
-        if missing and math.isfinite(value):
-            raise ProblemError(
-                f"the constraints {list(self.constraints)} need {missing}, which the result lacks"
-            )
+        if math.isfinite(value):
+            self._check_constraints(metrics)
         # an error that a slack follows from is kept with the trial, among its metrics
         metrics |= {name + SEM_SUFFIX: outcome.sems[name] for name in sorted(needed & outcome.sems.keys())}
         return Outcome(
@@ -273,6 +309,30 @@ class Problem:
             outputs=outcome.outputs,
             outputs_variance=outcome.outputs_variance,
         )
+
+    def _of_several(self, outcome: Outcome, goals: Goals) -> Outcome:
+        """Return an outcome whose value and error are those of the first of several objectives."""
+        metrics = dict(with_errors_among_metrics(outcome).metrics)
+        missing = [name for name in goals.names if name not in metrics]
+        if missing:
+            raise ProblemError(
+                f"the result has no {missing[0]!r}, only {sorted(metrics)}; with several objectives "
+                f"return them by name: {{{', '.join(f'{name!r}: …' for name in goals.names)}}}"
+            )
+        values = goals.values([metrics])[0]
+        if np.isfinite(values).all():
+            self._check_constraints(metrics)
+        # one that is not finite makes the whole evaluation a failure
+        value = float(values[0]) if np.isfinite(values).all() else math.nan
+        return replace(outcome, value=value, sem=metrics.get(sem_name(goals.names[0])), metrics=metrics)
+
+    def _check_constraints(self, metrics: Mapping[str, float]) -> None:
+        needed = {name for constraint in self._constraints for name in constraint.names}
+        missing = sorted(needed - metrics.keys() - {self.value_name})
+        if missing:
+            raise ProblemError(
+                f"the constraints {list(self.constraints)} need {missing}, which the result lacks"
+            )
 
     def is_feasible(self, outcome: Outcome) -> bool:
         """Return whether an outcome (as ``outcome`` gives it) meets every constraint."""
@@ -318,7 +378,7 @@ class Problem:
             data["stopping"] = stopping_to_json(self.stopping)  # type: ignore[arg-type]
         if self.level_set is not None:
             data["level_set"] = self.level_set.to_json()
-        return data
+        return data | (self.goals.to_json() if self.goals is not None else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Problem:
@@ -331,6 +391,8 @@ class Problem:
             loss=None if data.get("loss") is None else loss_from_json(data["loss"]),
             level_set=LevelSet.from_json(data["level_set"]) if "level_set" in data else None,
             **_fidelity_from_json(data),
+            reference=data.get("reference"),
+            weights=data.get("weights"),
         )
 
 

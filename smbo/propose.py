@@ -18,6 +18,11 @@ from numpy.typing import NDArray
 from smbo.acquisition import Misclassification, Straddle, constraints
 from smbo.acquisition.constraints import SlackBelief
 from smbo.acquisition.feasibility import FeasibilityFirst, went_well
+from smbo.acquisition.hypervolume import (
+    LogExpectedHypervolumeImprovement,
+    NoisyLogExpectedHypervolumeImprovement,
+)
+from smbo.acquisition.scalarised import RandomScalarisation
 from smbo.designs import design_rows
 from smbo.errors import RecipeError, SpaceExhausted, TellError
 from smbo.evidence import Array, Evidence
@@ -25,7 +30,7 @@ from smbo.problem import Problem
 from smbo.recipe import Choice, Recipe, chosen
 from smbo.selection import lowest_mean, select_points
 from smbo.space import Space
-from smbo.surrogates import Memory, Posterior, Selective, Surrogate, Trainable
+from smbo.surrogates import Memory, Posterior, Selective, SeveralGP, Surrogate, Trainable
 from smbo.surrogates.outlook import VectorPosterior
 from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, length_within
 
@@ -48,6 +53,11 @@ _MOST_DRAWS = 64  # rounds of random points before a space counts as used up
 _MOST_INITIAL = 10  # points of a design: with more axes too, a model soon does better than chance
 _N_STARTS = 5  # evaluated points from which a lower mean is looked for
 _SURE = 0.9  # probability of feasibility that a recommendation is to have where feasibility is uncertain
+_OF_SEVERAL = (
+    LogExpectedHypervolumeImprovement,
+    NoisyLogExpectedHypervolumeImprovement,
+    RandomScalarisation,
+)
 _DECIMALS = 9  # two snapped rows that agree to so many are the same point
 _NEAR = 1e-8  # farther apart than what is rounded to the same
 
@@ -86,6 +96,7 @@ def propose(
         RecipeError: the recipe seeks something else than the problem.
         NumericalError: the surrogate found no posterior.
     """
+    check_recipe(problem, recipe)
     carried: dict[str, Any] = dict(memory)
     choice = chosen(recipe, evidence, memory)
     if recipe.rule is not None:
@@ -127,6 +138,25 @@ def _refuse_misfit(problem: Problem, recipe: Recipe) -> None:
             f"a level is sought, and {type(recipe.acquisition).__name__} looks for the best; use "
             "recipe 'auto', or Recipe(LevelGP(), Misclassification())"
         )
+
+
+def check_recipe(problem: Problem, recipe: Recipe) -> None:
+    """Refuse a recipe that cannot work on several objectives, or on one alone.
+
+    Raises:
+        RecipeError: saying which would do.
+    """
+    surrogate, acquisition = recipe.surrogate, recipe.acquisition
+    if recipe.rule is not None or surrogate is None:
+        return
+    is_of_several = isinstance(surrogate, SeveralGP) and isinstance(acquisition, _OF_SEVERAL)
+    if problem.goals is not None and (not is_of_several or recipe.region is not None):
+        raise RecipeError(
+            f"{type(surrogate).__name__} with {type(acquisition).__name__} is for one objective, and there "
+            f"are {len(problem.goals)}; use recipe='auto' or 'pareto', or 'random' or 'sobol'"
+        )
+    if problem.goals is None and (isinstance(surrogate, SeveralGP) or isinstance(acquisition, _OF_SEVERAL)):
+        raise RecipeError("recipe 'pareto' is for several objectives, and there is one; use 'auto' or 'gp'")
 
 
 def _region_state(
@@ -187,6 +217,8 @@ def with_penalties(evidence: Evidence) -> Evidence:
     value, good or bad: it counts for the probability of success alone.  Where a slack says why a point
     is infeasible its value is told as it is: the best points lie on the boundary, between such neighbours.
     """
+    if evidence.several is not None:  # what an infeasible point measured is true of each objective
+        return evidence
     feasible = went_well(evidence)
     if feasible.all() or not feasible.any():
         return evidence

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from smbo import results
 from smbo.climbing import Reports, ends_early
 from smbo.contours import Contour, contour_of
-from smbo.derived import best_trial, explained, recommendation
+from smbo.derived import explained
 from smbo.errors import UnknownTrial
 from smbo.explain import Explanation
 from smbo.fidelity import Promotion
 from smbo.judging import judge
 from smbo.optimizer import checked_count, checked_seed
+from smbo.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
-from smbo.propose import Recipe
+from smbo.propose import Recipe, check_recipe
 from smbo.space import Space
 from smbo.store.asking import check_key
 from smbo.store.budget import Budget, Spent
@@ -85,6 +86,7 @@ class Study:
         """
         problem = problem if isinstance(problem, Problem) else Problem(problem)  # type: ignore[arg-type]
         recipe = preset(recipe)
+        check_recipe(problem, recipe)
         new_seed = checked_seed(seed)
         wanted = {"problem": problem.to_json(), "recipe": recipe_to_json(recipe)}
         store = SqlStore(url)
@@ -225,7 +227,7 @@ class Study:
         self,
         trial: Trial | int | Mapping[str, Any],
         result: Returned | None = None,
-        sem: float | None = None,
+        sem: float | Mapping[str, float] | None = None,
         cost: float | None = None,
         *,
         status: str | None = None,
@@ -242,7 +244,7 @@ class Study:
             trial: as ``ask`` gave it, its number, or a point.
             result: a number, (value, standard error), metrics by name, or an Outcome.  NaN and
                 infinities are failures.
-            sem: standard error of the value.
+            sem: standard error of the value; of several objectives, by name.
             cost: of the evaluation.
             status: "failed" (with a ``reason``) or "cancelled" where there is no result.
             reason, error: why, in a word and at length.
@@ -366,13 +368,16 @@ class Study:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the best told value that meets the constraints, None if there is none."""
-        return best_trial(self.problem, self.trials)
+        """The trial with the best told value that meets the constraints, None if there is none.
+
+        Of several objectives the knee of the Pareto set as told.
+        """
+        return best_of(self.problem, self.trials)
 
     def recommend(self) -> Recommendation:
         """Return the point that the posterior takes for the best."""
         record, trials = self._log.with_trials()
-        return recommendation(self.problem, self.recipe, record.seed, trials, record.memory)
+        return recommended(self.problem, self.recipe, record.seed, trials, record.memory)
 
     def contour(self) -> Contour:
         """Return where the functions of a level set cross their levels, and how well that is known.
@@ -383,6 +388,16 @@ class Study:
         """
         record, trials = self._log.with_trials()
         return contour_of(self.problem, self.recipe, trials, record.memory)
+
+    def pareto(self) -> ParetoSet:
+        """Return what is known of several objectives: the Pareto set as seen and by the posterior.
+
+        Raises:
+            ProblemError: the problem has one objective.
+            TellError: no feasible evaluation is complete.
+        """
+        record, trials = self._log.with_trials()
+        return pareto_set(self.problem, self.recipe, trials, record.memory)
 
     def explain(self) -> Explanation:
         """Return why the recipe proposes what it does; print it to read it."""

@@ -43,7 +43,8 @@ class Trial:
         seed: for the objective's random numbers; a function of the study's seed and the number.
         state: where it stands.
         value: what is optimised, in the user's sign and units; None until complete.  A trial that
-            was paused or pruned has the last value it came to, at its fidelity.
+            was paused or pruned has the last value it came to, at its fidelity.  Of several objectives
+            the first; all of them are among the metrics.
         sem: standard error of the value, None where not given.
         cost: of the evaluation, in the user's unit; None where not given.
         feasible: whether the outcome constraints hold; None until complete.
@@ -87,6 +88,7 @@ class Recommendation:
             evaluation; std is NaN where too little is known for a posterior.
         number: of the trial that evaluated this point, None if none did.
         p_feasible: probability that the outcome constraints hold there, None without any.
+        means, stds: of several objectives, by name; empty with one.
     """
 
     params: Mapping[str, Any]
@@ -94,6 +96,8 @@ class Recommendation:
     std: float
     number: int | None = None
     p_feasible: float | None = None
+    means: Mapping[str, float] = field(default_factory=dict)
+    stds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def place(self) -> str:

@@ -2,6 +2,10 @@
 
 from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Seeded, Surveying
 from smbo.acquisition.entropy import MaxValueEntropySearch
+from smbo.acquisition.hypervolume import (
+    LogExpectedHypervolumeImprovement,
+    NoisyLogExpectedHypervolumeImprovement,
+)
 from smbo.acquisition.improvement import (
     ExpectedImprovement,
     LogExpectedImprovement,
@@ -11,6 +15,7 @@ from smbo.acquisition.improvement import (
 from smbo.acquisition.level import Misclassification, Straddle
 from smbo.acquisition.noisy import NoisyLogExpectedImprovement
 from smbo.acquisition.portfolio import Portfolio
+from smbo.acquisition.scalarised import RandomScalarisation
 from smbo.acquisition.thompson import ThompsonSampling
 
 __all__ = [
@@ -18,13 +23,16 @@ __all__ = [
     "Criterion",
     "DifferentiableCriterion",
     "ExpectedImprovement",
+    "LogExpectedHypervolumeImprovement",
     "LogExpectedImprovement",
     "LowerConfidenceBound",
     "MaxValueEntropySearch",
     "Misclassification",
+    "NoisyLogExpectedHypervolumeImprovement",
     "NoisyLogExpectedImprovement",
     "Portfolio",
     "ProbabilityOfImprovement",
+    "RandomScalarisation",
     "Seeded",
     "Straddle",
     "Surveying",

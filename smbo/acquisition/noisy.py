@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,33 @@ class NoisyLogExpectedImprovement:
         )
 
 
+class Draws(NamedTuple):
+    """Draws of the function at a posterior's own rows.
+
+    Attributes:
+        factor: of the function's covariance at the rows, without noise, (n, n).
+        weights: of the rows in the mean of each draw, (n, k).
+        values: at the rows, latent, (n, k).
+    """
+
+    factor: Array
+    weights: Array
+    values: Array
+
+
+def draws_at_rows(posterior: GPPosterior, normals: Array, errors: Array) -> Draws:
+    """Return draws made of standard normal numbers, each (n, k)."""
+    covariance = covariance_with_rows(posterior, posterior.scaled)
+    factor = linalg.cholesky(covariance)
+    noise = np.einsum("ij,ij->i", posterior.factor, posterior.factor) - posterior.amplitude
+    prior = factor @ normals
+    told = prior + np.sqrt(np.maximum(noise, 0.0))[:, None] * errors
+    # Matheron's rule, at the rows themselves; K⁻¹ of a draw needs no second, ill-conditioned solve
+    update = linalg.solve(posterior.factor, (posterior.values - posterior.mean)[:, None] - told)
+    values = posterior.mean + prior + covariance @ update
+    return Draws(factor, linalg.solve_lower_transposed(factor, normals) + update, values)
+
+
 @dataclass(frozen=True, eq=False)
 class NoisyImprovement:
     """The criterion: see NoisyLogExpectedImprovement.
@@ -96,15 +124,7 @@ class NoisyImprovement:
         cls, posterior: GPPosterior, evidence: Evidence, normals: Array, errors: Array
     ) -> NoisyImprovement:
         """Return the criterion of draws made of standard normal numbers, each (n, k)."""
-        covariance = covariance_with_rows(posterior, posterior.scaled)
-        factor = linalg.cholesky(covariance)
-        noise = np.einsum("ij,ij->i", posterior.factor, posterior.factor) - posterior.amplitude
-        prior = factor @ normals
-        told = prior + np.sqrt(np.maximum(noise, 0.0))[:, None] * errors
-        # Matheron's rule, at the rows themselves; K⁻¹ of a draw needs no second, ill-conditioned solve
-        update = linalg.solve(posterior.factor, (posterior.values - posterior.mean)[:, None] - told)
-        values = posterior.mean + prior + covariance @ update
-        weights = linalg.solve_lower_transposed(factor, normals) + update
+        factor, weights, values = draws_at_rows(posterior, normals, errors)
         usable = np.ones(len(values), dtype=np.bool_)
         n = len(evidence)
         usable[:n] = evidence.feasible if evidence.feasible.any() else True

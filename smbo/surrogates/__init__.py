@@ -17,6 +17,7 @@ from smbo.surrogates.kernels import Kernel, Matern32, Matern52, SquaredExponenti
 from smbo.surrogates.levels import LevelGP, LevelPosterior
 from smbo.surrogates.marginal import Priors
 from smbo.surrogates.regressor import Regressor
+from smbo.surrogates.several import SeveralGP, SeveralPosterior
 from smbo.surrogates.subset import Subset
 from smbo.surrogates.torch_gp import TorchGP
 from smbo.surrogates.vector import VectorGP
@@ -38,6 +39,8 @@ __all__ = [
     "Priors",
     "Regressor",
     "Selective",
+    "SeveralGP",
+    "SeveralPosterior",
     "SquaredExponential",
     "Subset",
     "Surrogate",

@@ -49,6 +49,19 @@ class ConditionablePosterior(Posterior, Protocol):
 
 
 @runtime_checkable
+class OfSeveral(Posterior, Protocol):
+    """A posterior of several objectives, which says itself where to look and what failures teach."""
+
+    def centres(self, evidence: Evidence) -> Array:
+        """Return evaluated points around which a search is to look closer, (k, d)."""
+        ...
+
+    def discouraged(self, failed: Array, known: Array) -> Posterior:
+        """Return the posterior given also that failed points (m, d) are as bad as the worst known ones."""
+        ...
+
+
+@runtime_checkable
 class WarpedPosterior(Posterior, Protocol):
     """A posterior that is normal on another, increasing scale of the values."""
 

@@ -40,7 +40,12 @@ WRONG_JOBS = {
     "empty space": (["space: {}"], "space"),
     "unknown recipe": (["recipe: gpp"], "recipe"),
     "unknown direction": (["objectives: {loss: upwards}"], "'min' or 'max'"),
-    "two values": (["objectives: {a: min, b: min}"], "exactly one"),
+    "no objectives": (["objectives: {}"], "name at least one"),
+    "several objectives and a fidelity": (
+        ["objectives: {a: min, b: min}", "fidelity: {low: 1, high: 9}"],
+        "several: a, b",
+    ),
+    "recipe for one objective": (["objectives: {a: min, b: min}", "recipe: gp"], "for one objective"),
     "no end": (["budget: {failures: 3}"], "would never end"),
     "zero trials": (["budget: {trials: 0}"], "budget.trials"),
     "boolean trials": (["budget: {trials: true}"], "whole number"),
