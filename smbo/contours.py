@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from smbo.acquisition.level import level_posterior, survey_of
 from smbo.derived import encode
@@ -120,9 +121,10 @@ class Contour:
             from contourpy import contour_generator
         except ImportError as error:
             raise ImportError("lines need contourpy; pip install 'smbo[plots]'") from error
+        if not 0.0 < probability < 1.0:
+            raise ProblemError(f"lines: probability={probability!r}; give one between 0 and 1")
         ticks, above = self.grid(name, n)
-        # on the scale of standard deviations, where it is close to linear between places
-        lines = contour_generator(ticks, ticks, _to_z(above)).lines(float(_to_z(np.array(probability))))
+        lines = contour_generator(ticks, ticks, above).lines(float(ndtri(probability)))
         columns = []
         for line in lines:
             found = self.space.from_unit(np.asarray(line))
@@ -130,9 +132,10 @@ class Contour:
         return columns
 
     def grid(self, name: str | None = None, n: int = 201) -> tuple[Array, Array]:
-        """Return unit coordinates (n,) and the probability of being above on their grid, (n, n).
+        """Return unit coordinates (n,) and how far above its level the function is on their grid, (n, n).
 
-        Rows are of the second parameter, columns of the first.
+        In standard deviations, on which scale it changes evenly from place to place; NaN at what a
+        constraint forbids.  Rows are of the second parameter, columns of the first.
 
         Raises:
             ProblemError: there are not two continuous parameters.
@@ -145,7 +148,8 @@ class Contour:
         ticks = np.linspace(0.0, 1.0, n)
         first, second = np.meshgrid(ticks, ticks)
         units = np.stack([first.ravel(), second.ravel()], axis=1)
-        above = self.belief.above(units)[self._row(name)]
+        mean, std = self.belief.offsets(units)
+        above = (mean / std)[self._row(name)]
         above[~self.space.allowed(units)] = np.nan
         return ticks, above.reshape(n, n)
 
@@ -214,9 +218,3 @@ def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory
 def is_done(level_set: LevelSet, misclassified: Mapping[str, float]) -> bool:
     """Return whether every contour is known as well as the level set asks; False if it asks for nothing."""
     return level_set.tolerance is not None and max(misclassified.values()) <= level_set.tolerance
-
-
-def _to_z(probability: Array) -> Array:
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri(np.clip(probability, 1e-9, 1.0 - 1e-9)))

@@ -16,8 +16,10 @@ import numpy as np
 
 from smbo import analysis, results, wording
 from smbo.analysis import RECOMMENDED, Checks, Parameter
+from smbo.contours import Contour
 from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
 from smbo.problem import Figure, Problem
+from smbo.report_contours import contour_cards, contour_headline, contour_json, draw_contours, level_set_text
 from smbo.surrogates.base import Posterior
 from smbo.trials import Recommendation, Trial, TrialState
 
@@ -52,6 +54,7 @@ def write_report(
     problem: Problem,
     trials: Sequence[Trial],
     recommendation: Recommendation | None,
+    contour: Contour | None = None,
     posterior: Posterior | None = None,
     checks: Checks | None = None,
     figures: Sequence[Figure] = (),
@@ -69,6 +72,7 @@ def write_report(
         folder: made if it is missing.
         name: of the study; any text.
         recommendation: None when nothing could be recommended (no evaluation finished).
+        contour: of a problem with a level set, None where too little is known.
         posterior: of the study's surrogate; without it there are no slices and no uncertainty of
             the parameters.
         checks: check evaluations by what they are of, "recommended" and the baseline's name.
@@ -90,23 +94,29 @@ def write_report(
         table = analysis.parameters(problem.space, recommendation.params, optima, baseline)
         point = {key: results.plain(value) for key, value in recommendation.params.items()}
         _write(folder / "recommended.json", json.dumps(point, indent=1) + "\n")
-    own = _draw(
-        folder / "figures", problem, trials, recommendation, posterior, verdict, baseline, baseline_name
-    )
+    if problem.level_set is not None:
+        own = draw_contours(folder / "figures", contour, trials)
+        if contour is not None:
+            _write(folder / "contour.json", contour_json(contour))
+    else:
+        own = _draw(
+            folder / "figures", problem, trials, recommendation, posterior, verdict, baseline, baseline_name
+        )
     _write(folder / "trials.csv", results.to_csv(problem, trials))
     _write(folder / "trials.json", results.to_json(problem, trials))
     history = analysis.convergence(problem, trials)
+    headline, explanation = _said(problem, recommendation, verdict, contour)
     page = _render(
         name=name,
         value_name=problem.value_name,
         written=written,
         counts=_counts(trials),
-        headline=wording.headline(verdict) if recommendation else "Nothing can be recommended yet.",
-        explanation=wording.explanation(verdict)
-        if recommendation
-        else "No evaluation has been completed; what failed, and why, is said below.",
+        headline=headline,
+        explanation=explanation,
         tone=_tone(verdict),
-        cards=_cards(problem, trials, recommendation, verdict),
+        cards=contour_cards(contour)
+        if problem.level_set is not None
+        else _cards(problem, trials, recommendation, verdict),
         parameters=table,
         has_intervals=any(p.interval is not None for p in table),
         has_baseline=bool(baseline),
@@ -126,6 +136,23 @@ def write_report(
     path = folder / "index.html"
     _write(path, page)
     return path
+
+
+def _said(
+    problem: Problem,
+    recommendation: Recommendation | None,
+    verdict: analysis.Verdict | None,
+    contour: Contour | None,
+) -> tuple[str, str]:
+    """Return the headline and what it rests on."""
+    if problem.level_set is not None:
+        return contour_headline(problem.level_set, contour)
+    if recommendation is None:
+        return (
+            "Nothing can be recommended yet.",
+            "No evaluation has been completed; what failed, and why, is said below.",
+        )
+    return wording.headline(verdict), wording.explanation(verdict)
 
 
 def _write(path: Path, text: str) -> None:
@@ -293,8 +320,11 @@ def _embedded(figure: Figure, folder: Path) -> dict[str, str | None]:
 def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> dict[str, str]:
     table = {"study": name}
     table.update({str(key): str(value) for key, value in settings.items()})
-    goal = "minimise" if problem.sign > 0 else "maximise"
-    table["goal"] = f"{goal} {problem.value_name}"
+    if problem.level_set is not None:
+        table["goal"] = level_set_text(problem.level_set)
+    else:
+        goal = "minimise" if problem.sign > 0 else "maximise"
+        table["goal"] = f"{goal} {problem.value_name}"
     if problem.constraints:
         table["outcome constraints"] = "\n".join(problem.constraints)
     table["space"] = _space_lines(problem)

@@ -55,7 +55,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.analysis",),
     ("smbo.wording",),
     ("smbo.plots",),
-    ("smbo.report",),
+    ("smbo.report", "smbo.report_contours"),
     ("smbo.search_cv",),
     ("smbo",),  # the front door: who is inside does not go through it
     ("smbo.cli",),

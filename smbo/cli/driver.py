@@ -16,6 +16,7 @@ from smbo.cli.errand import Errand
 from smbo.cli.finish import finish, is_reported, n_checks
 from smbo.cli.group import DONE, INTERRUPTED, STOPPED, TOO_MANY_FAILURES
 from smbo.cli.jobfile import JobFile
+from smbo.cli.levels import contour_lines
 from smbo.cli.quantities import duration_text
 from smbo.cli.reading import Document
 from smbo.cli.setup import find_modules_beside, load_task
@@ -184,6 +185,7 @@ def _summary(study: Study, now: Standing) -> list[str]:
         said = now.recommendation
         spread = "" if said.std != said.std else f" ± {said.std:.2g}"
         lines.append(f"recommended ({said.place}): {study.problem.value_name} {said.mean:.6g}{spread}")
+    lines += contour_lines(study)
     return [*lines, *failures_summary(study.trials)]
 
 

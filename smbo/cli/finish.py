@@ -17,6 +17,7 @@ from smbo.analysis import verdict
 from smbo.cli.confirmation import FILE, Check, CheckBook, plan
 from smbo.cli.errand import Errand
 from smbo.cli.group import STOPPED
+from smbo.cli.levels import contour_of_study
 from smbo.cli.standing import Standing, rungs_text
 from smbo.derived import encode
 from smbo.errors import SmboError, StoreError
@@ -161,6 +162,7 @@ def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) 
         problem=study.problem,
         trials=study.trials,
         recommendation=now.recommendation,
+        contour=contour_of_study(study),
         posterior=_posterior(errand),
         checks=checks,
         figures=_own_figures(errand, folder, checks),

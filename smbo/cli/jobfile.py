@@ -29,6 +29,7 @@ from smbo.cli.cluster_section import (
     SlurmSection,
     SshSection,
 )
+from smbo.cli.levels import LevelSetSection
 from smbo.cli.reading import Document, KeyPath, read_document
 from smbo.cli.section import Count, Duration, Section, Size
 from smbo.errors import JobFileError
@@ -117,6 +118,7 @@ class JobFile(Section):
     report: str | None = None
     fidelity: FidelitySection | None = None
     stopping: str | dict[str, Any] | None = None
+    level_set: LevelSetSection | None = None
 
     @field_validator("study")
     @classmethod
@@ -203,6 +205,7 @@ _SECTIONS: dict[KeyPath, type[BaseModel]] = {
     ("limits",): LimitsSection,
     ("retries",): RetriesSection,
     ("fidelity",): FidelitySection,
+    ("level_set",): LevelSetSection,
     ("cluster",): ClusterSection,
     ("cluster", "local"): LocalSection,
     ("cluster", "slurm"): SlurmSection,

@@ -139,7 +139,9 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
         raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
     objectives: Mapping[str, str] | None = job.objectives
     maximize, loss = job.maximize, None
-    if own is not None and objectives is None and not maximize:
+    level_set = None if job.level_set is None else job.level_set.level_set()
+    if own is not None and objectives is None and not maximize and level_set is None:
+        level_set = own.level_set
         objectives, maximize, loss = own.objectives, own.maximize, own.loss
     fidelity, stopping = _fidelity(job, own)
     try:
@@ -151,9 +153,10 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
             fidelity=fidelity,
             stopping=stopping,
             loss=loss,
+            level_set=level_set,
         )
     except (ProblemError, ExpressionError) as error:
-        raise _at(document, ("objectives",), error) from None
+        raise _at(document, ("level_set",) if job.level_set else ("objectives",), error) from None
 
 
 def _fidelity(job: JobFile, own: Problem | None) -> tuple[Fidelity | None, Any]:

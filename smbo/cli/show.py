@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from smbo import results
+from smbo.cli.levels import contour_lines
 from smbo.cli.standing import failures_summary, line_text, recommendation_of, value_text
 from smbo.cli.target import load, study_argument
 from smbo.study import Study
@@ -37,7 +38,8 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
         shown = _ordered(found, trials, by)[:rows]
         if shown:
             click.echo()
-            click.echo(_table(found, shown, metrics))
+            # of a level set the functions are what counts, and they are metrics
+            click.echo(_table(found, shown, metrics or found.problem.level_set is not None))
         if len(trials) > len(shown):
             click.echo(
                 f"… {len(trials) - len(shown)} more trials; --rows shows them, `smbo export` writes all"
@@ -47,6 +49,8 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
 
 
 def _best_and_recommended(study: Study) -> list[str]:
+    if study.problem.level_set is not None:
+        return contour_lines(study) or ["too few trials are complete for a contour yet"]
     name = study.problem.value_name
     best, said = study.best, recommendation_of(study)
     if best is None:

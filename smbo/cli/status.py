@@ -7,6 +7,7 @@ import json
 import click
 
 from smbo.cli import lock
+from smbo.cli.levels import contour_as_json, contour_lines
 from smbo.cli.quantities import duration_text
 from smbo.cli.standing import Standing, rungs_text, standing
 from smbo.cli.target import load, study_argument
@@ -40,7 +41,8 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
     lines.append(f"  time         {duration_text(spent.seconds)}{of}")
     if budget.failures is not None:
         lines.append(f"  failures     {spent.failures}, {budget.failures} end the study")
-    if now.best is not None:
+    lines += [f"  contour      {text}" for text in contour_lines(study)]
+    if now.best is not None and study.problem.level_set is None:
         lines.append(f"  best {name}   {now.best.value:.6g} (trial {now.best.number})")
     if now.recommendation is not None:
         said = now.recommendation
@@ -51,7 +53,9 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
 
 def _as_json(study: Study, now: Standing, drivers: list[str]) -> dict[str, object]:
     said, best = now.recommendation, now.best
+    contour = contour_as_json(study)
     return {
+        **({} if contour is None else {"contour": contour}),
         "study": study.name,
         "state": now.word,
         "used_up": now.used_up,

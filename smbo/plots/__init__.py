@@ -4,9 +4,10 @@ Nothing here touches matplotlib.pyplot or keeps global state: a figure can be dr
 and without a screen.  Names are drawn as plain text: a dollar sign in one starts no formula.
 """
 
+from smbo.plots.contours import contour_figures
 from smbo.plots.history import convergence_figure
 from smbo.plots.pairs import pairs_figure
 from smbo.plots.slices import slices_figure
 from smbo.plots.style import save, shorten
 
-__all__ = ["convergence_figure", "pairs_figure", "save", "shorten", "slices_figure"]
+__all__ = ["contour_figures", "convergence_figure", "pairs_figure", "save", "shorten", "slices_figure"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from smbo.plots.style import VERMILION, new_figure, plain_log_labels, shorten, style
+from smbo.plots.axes import show_ranges
+from smbo.plots.style import VERMILION, new_figure, shorten, style
 from smbo.problem import Problem
-from smbo.space import Integer, Real
 from smbo.trials import Recommendation, Trial, TrialState
 
 
@@ -62,7 +62,7 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
                 markersize=13,
                 markeredgecolor="white",
             )
-            _scale(axes, problem, across, up)
+            show_ranges(axes, problem.space, across, up)
             if row == n - 1:
                 axes.set_xlabel(shorten(across, 18))
                 axes.tick_params(axis="x", rotation=30)
@@ -73,25 +73,6 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
         bar.outline.set_visible(False)
         figure.align_ylabels()
         return figure
-
-
-def _scale(axes: Any, problem: Problem, across: str, up: str) -> None:
-    """Show the whole range of both dimensions, so that a crowd at a bound is seen to be one."""
-    for name, axis, set_scale, set_limits in (
-        (across, axes.xaxis, axes.set_xscale, axes.set_xlim),
-        (up, axes.yaxis, axes.set_yscale, axes.set_ylim),
-    ):
-        dimension = problem.space.dimensions[name]
-        if not isinstance(dimension, Real | Integer):
-            continue
-        low, high = float(dimension.low), float(dimension.high)
-        if dimension.log:
-            set_scale("log")
-            set_limits(low * (low / high) ** 0.05, high * (high / low) ** 0.05)
-            plain_log_labels(axis, at_most=4)  # after the limits, on which they depend
-        else:
-            axis.get_major_locator().set_params(nbins=4, integer=isinstance(dimension, Integer))
-            set_limits(low - 0.05 * (high - low), high + 0.05 * (high - low))
 
 
 def _numeric(complete: Sequence[Trial], name: str) -> bool:

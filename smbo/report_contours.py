@@ -1,0 +1,99 @@
+"""What a report says of contours: headline, key figures, figures, and points for other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from smbo.contours import BAND, Contour
+from smbo.level_sets import LevelSet
+from smbo.plots import contour_figures, save
+from smbo.problem import Figure
+from smbo.results import plain
+from smbo.trials import Trial
+
+_LINES_CAPTION = (
+    "Where each function has its level: the line is where the posterior takes it to be as likely above as "
+    f"below, the band where the probability of being above is between {100 * BAND[0]:.0f} and "
+    f"{100 * BAND[1]:.0f} %, which is one standard deviation to either side. Dots are evaluations."
+)
+_PAIRS_CAPTION = (
+    "How likely the function is above its level, averaged over all parameters but the two of a panel. "
+    "Dots are evaluations."
+)
+
+
+def level_set_text(level_set: LevelSet) -> str:
+    """Return what is sought, in words."""
+    return "where " + ", ".join(
+        f"{name} = {level:g}" for name, level in zip(level_set.names, level_set.levels)
+    )
+
+
+def contour_headline(level_set: LevelSet, contour: Contour | None) -> tuple[str, str]:
+    """Return how well the contours are known in one sentence, and what that rests on."""
+    if contour is None:
+        return (
+            "Too little is known for a contour yet.",
+            "Fewer than two evaluations have been completed; what failed, and why, is said below.",
+        )
+    worst = max(contour.misclassified, key=lambda name: contour.misclassified[name])
+    said = _percent(contour.misclassified[worst])
+    of = f" ({worst})" if len(contour.names) > 1 else ""
+    tolerance = level_set.tolerance
+    met = ""
+    if tolerance is not None:
+        met = f" The tolerance of {_percent(tolerance)} is {'met' if contour.is_done else 'not met'}."
+    return (
+        f"{said} of the space is expected to be on the wrong side of the contour{of}.{met}",
+        f"What is sought: {level_set_text(level_set)}. The estimate is the model's own, from "
+        f"{contour.n_evaluations} evaluations: it holds as far as the functions are as smooth as they look.",
+    )
+
+
+def contour_cards(contour: Contour | None) -> list[tuple[str, str, str]]:
+    """Return (label, figure, remark) for the row of key figures."""
+    if contour is None:
+        return []
+    return [
+        (
+            f"{name} > {level:g}",
+            f"{_percent(contour.volume_above[name])} of the space",
+            f"{_percent(contour.misclassified[name])} expected on the wrong side, "
+            f"{_percent(contour.band[name])} within the band",
+        )
+        for name, level in zip(contour.names, contour.level_set.levels)
+    ]
+
+
+def draw_contours(folder: Path, contour: Contour | None, trials: Sequence[Trial]) -> list[Figure]:
+    """Draw contours into a folder and return the figures."""
+    if contour is None:
+        return []
+    drawn = []
+    for stem, figure in contour_figures(contour, trials):
+        save(figure, folder / stem)
+        is_lines = stem == "contour"
+        title = "The contour" if is_lines else f"Where {contour.names[int(stem.rpartition('-')[2])]} is above"
+        drawn.append(Figure(folder / stem, title, _LINES_CAPTION if is_lines else _PAIRS_CAPTION))
+    return drawn
+
+
+def contour_json(contour: Contour) -> str:
+    """Return points of each contour, and how well each is known, as a JSON object by function."""
+    found = {
+        name: {
+            "level": level,
+            "expected_wrong": contour.misclassified[name],
+            "points": [
+                {key: plain(value) for key, value in point.items()} for point in contour.points(name, 400)
+            ],
+        }
+        for name, level in zip(contour.names, contour.level_set.levels)
+    }
+    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"

@@ -1,0 +1,207 @@
+"""Level sets: how close the contour is after so many evaluations, beside a Latin hypercube
+
+    python tests/benchmarks/bench_levels.py [--problems branin-80 …|chosen|held-out] [--seeds 0-9]
+        [--only levels lhs both] [--append results.jsonl]
+    python tests/benchmarks/bench_levels.py --table results.jsonl
+
+Every run is a line of JSON: Hausdorff distance to a dense grid's contour (two dimensions; in widths of
+the box) and the share of wrongly classified places, after each of so many evaluations.  Bars: median
+distance 2 % after 40 evaluations in 2-D; median error 2 % after 150 in 4-D; half of the evaluations that a
+Latin hypercube needs for the same; two functions that share points reach 2 % after 1.4 x as many as one.
+"""
+
+import os
+
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from contourpy import contour_generator
+from scipy.spatial import cKDTree
+from scipy.stats import qmc
+
+sys.path.insert(0, str(Path(__file__).parent))
+from levels.problems import CASES, CHOSEN_ON, HELD_OUT
+
+from smbo import LevelSet, Optimizer, Problem, Real
+
+STEPS_2D = (12, 15, 18, 21, 24, 27, 30, 33, 36, 40, 45, 50, 56, 64, 72, 80, 90, 100, 120)
+STEPS = (30, 45, 60, 75, 90, 105, 120, 135, 150, 180, 210, 240, 300)
+MOST = {2: 60, 3: 120, 4: 150, 5: 150}
+MOST_LHS = {2: 120, 3: 300, 4: 300, 5: 300}
+TICKS = np.linspace(0.0, 1.0, 201)
+GRID = np.stack([each.ravel() for each in np.meshgrid(TICKS, TICKS)], axis=1)
+
+
+def crossing(values):
+    """Return points along the zero line of values on the grid, (m, 2)."""
+    lines = contour_generator(TICKS, TICKS, values.reshape(201, 201)).lines(0.0)
+    return np.concatenate(lines) if lines else np.zeros((0, 2))
+
+
+def hausdorff(found, true):
+    if not len(found) or not len(true):
+        return 0.0 if len(found) == len(true) else 1.0
+    return float(max(cKDTree(found).query(true)[0].max(), cKDTree(true).query(found)[0].max()))
+
+
+class Judge:
+    """The truth of a problem, and how far a contour is from it."""
+
+    def __init__(self, case, names):
+        self.case, self.names = case, names
+        self.places = GRID if case.d == 2 else np.random.default_rng(0).random((20_000, case.d))
+        level_set = LevelSet({name: case.functions[name][1] for name in names}, transform=case.transform)
+        self.problem = Problem({f"x{i}": Real(0.0, 1.0) for i in range(case.d)}, level_set=level_set)
+        self.truth = {name: case.functions[name][0](self.places) - case.functions[name][1] for name in names}
+        self.lines = {name: crossing(self.truth[name]) for name in names} if case.d == 2 else {}
+
+    def evaluate(self, units):
+        found = {name: self.case.functions[name][0](units) for name in self.names}
+        return [{name: float(values[row]) for name, values in found.items()} for row in range(len(units))]
+
+    def score(self, contour):
+        """Return the largest distance and error of any function."""
+        mean, _ = contour.belief.offsets(self.places)
+        errors = [((row > 0) != (self.truth[name] > 0)).mean() for row, name in zip(mean, self.names)]
+        distances = [
+            hausdorff(crossing(row), self.lines[name]) for row, name in zip(mean, self.names) if self.lines
+        ]
+        return {
+            "error": float(max(errors)),
+            "distance": max(distances) if distances else None,
+            "said": max(contour.misclassified.values()),
+        }
+
+
+def searched(judge, seed, recipe="auto"):
+    optimizer = Optimizer(judge.problem, recipe=recipe, seed=seed)
+    steps = [n for n in (STEPS_2D if judge.case.d == 2 else STEPS) if n <= MOST[judge.case.d]]
+    scores, seconds = {}, 0.0
+    for n in range(1, steps[-1] + 1):
+        began = time.process_time()
+        trial = optimizer.ask()
+        seconds += time.process_time() - began
+        optimizer.tell(trial, judge.evaluate(np.array([list(trial.params.values())]))[0])
+        if n in steps:
+            scores[n] = judge.score(optimizer.contour())
+    return scores, seconds / steps[-1]
+
+
+def by_hypercube(judge, seed):
+    steps = [n for n in (STEPS_2D if judge.case.d == 2 else STEPS) if n <= MOST_LHS[judge.case.d]]
+    scores = {}
+    for n in steps:
+        units = qmc.LatinHypercube(judge.case.d, rng=np.random.default_rng([seed, n])).random(n)
+        optimizer = Optimizer(judge.problem, recipe="sobol", seed=seed)
+        for unit, result in zip(units, judge.evaluate(units)):
+            optimizer.tell({f"x{i}": float(value) for i, value in enumerate(unit)}, result)
+        scores[n] = judge.score(optimizer.contour())
+    return scores, 0.0
+
+
+def measure(problem, seed, way):
+    case = CASES[problem]
+    names = tuple(case.functions)
+    if way.startswith("levels"):
+        names = names[:1]
+    elif way == "second":
+        names = names[1:]
+    elif way == "lhs":
+        names = names[:1]
+    judge = Judge(case, names)
+    scores, seconds = by_hypercube(judge, seed) if way == "lhs" else searched(judge, seed, recipe_of(way))
+    return {
+        "problem": problem,
+        "d": case.d,
+        "seed": seed,
+        "way": way,
+        "ask_seconds": seconds,
+        "scores": scores,
+    }
+
+
+def recipe_of(way):
+    """Return the recipe of a way such as "levels" or, while choosing, "levels:straddle"."""
+    if way == "levels:straddle":
+        from smbo import Recipe
+        from smbo.acquisition import Straddle
+        from smbo.surrogates import LevelGP
+
+        return Recipe(LevelGP(), Straddle())
+    return "auto"
+
+
+def first_below(curves, key, target):
+    """Return after how many evaluations the median over seeds is at most the target, and stays so."""
+    steps = sorted(set.intersection(*(set(map(int, curve)) for curve in curves)))
+    medians = {n: np.median([curve[str(n)][key] for curve in curves]) for n in steps}
+    last = [n for n in steps if medians[n] > target]
+    later = [n for n in steps if not last or n > last[-1]]
+    return later[0] if later else None
+
+
+def table(path):
+    runs = defaultdict(dict)
+    seconds = defaultdict(list)
+    for line in Path(path).read_text().splitlines():
+        run = json.loads(line)
+        runs[run["problem"], run["way"]][run["seed"]] = run["scores"]
+        seconds[run["problem"], run["way"]].append(run["ask_seconds"])
+    for problem, case in CASES.items():
+        for way in sorted({way for name, way in runs if name == problem}):
+            curves = list(runs[problem, way].values())
+            key, n = ("distance", 40) if case.d == 2 else ("error", 150)
+            found = [curve[str(n)] for curve in curves]
+            at = {which: np.median([each[which] for each in found]) for which in ("error", "said")}
+            worst = max(each[key] for each in found)
+            line = f"{problem:15} {way:16} {len(curves):3} seeds, after {n}: "
+            line += f"error {at['error']:.4f} (said {at['said']:.4f})"
+            if case.d == 2:
+                distances = [each["distance"] for each in found]
+                line += f", distance {np.median(distances):.4f}"
+            line += f" (worst {worst:.4f}); 2 % after {first_below(curves, key, 0.02)}"
+            if way != "lhs" and (problem, "lhs") in runs:
+                own = np.median([each[key] for each in found])
+                line += f"; lhs needs {first_below(list(runs[problem, 'lhs'].values()), key, own)}"
+            print(line + f"; {1e3 * np.mean(seconds[problem, way]):.0f} ms an ask")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", nargs="+", default=["chosen"])
+    parser.add_argument("--seeds", default="0-9")
+    parser.add_argument("--only", nargs="+", default=["levels", "lhs"])
+    parser.add_argument("--append", default="levels.jsonl")
+    parser.add_argument("--table")
+    given = parser.parse_args()
+    if given.table:
+        table(given.table)
+        return
+    groups = {"chosen": list(CHOSEN_ON), "held-out": list(HELD_OUT)}
+    problems = [name for each in given.problems for name in groups.get(each, [each])]
+    first, _, last = given.seeds.partition("-")
+    done = set()
+    if Path(given.append).exists():
+        lines = map(json.loads, Path(given.append).read_text().splitlines())
+        done = {(run["problem"], run["seed"], run["way"]) for run in lines}
+    for seed in range(int(first), int(last or first) + 1):
+        for problem in problems:
+            for way in given.only:
+                if (problem, seed, way) in done or (
+                    way in ("both", "second") and len(CASES[problem].functions) < 2
+                ):
+                    continue
+                run = measure(problem, seed, way)
+                with Path(given.append).open("a") as out:
+                    out.write(json.dumps(run) + "\n")
+
+
+if __name__ == "__main__":
+    main()
