@@ -57,19 +57,26 @@ class Reporter:
                 self._decide(job, reports)
 
     def finish(self, job: Job) -> None:
-        """Write down what a job reported last; it is over."""
+        """Write down what a job reported last; it is over, and to be forgotten once that is committed."""
         if job.token in self._jobs:
-            self._take_of(job)
-            del self._jobs[job.token]
-            self._seen.pop(job.token, None)
+            self._write(job)
+
+    def forget(self, job: Job) -> None:
+        """Look at a job no more."""
+        self._jobs.pop(job.token, None)
+        self._seen.pop(job.token, None)
 
     def _take_of(self, job: Job) -> bool:
         """Write down what a job has reported since the last look; return whether there was anything."""
-        start = self._seen.get(job.token, 0)
-        found, self._seen[job.token] = self._outbox.reports(job, start)
+        is_new, self._seen[job.token] = self._write(job)
+        return is_new
+
+    def _write(self, job: Job) -> tuple[bool, int]:
+        """Write down what is new of a job; return whether there was anything, and where it ends."""
+        found, end = self._outbox.reports(job, self._seen.get(job.token, 0))
         if found:
             self._study.store.note_reports(self._study.id, job.number, job.token, found)
-        return bool(found)
+        return bool(found), end
 
     def _decide(self, job: Job, reports: Mapping[int, Reports]) -> None:
         if job.token in self._ended:

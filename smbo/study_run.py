@@ -24,7 +24,8 @@ from smbo.evaluation import AnyObjective, Evaluator
 from smbo.study_ahead import Ahead, ThinkerMaker, thinks_long
 from smbo.study_crew import Crew
 from smbo.study_outbox import StoreOutbox
-from smbo.study_source import Runnable, StudySource, Why
+from smbo.study_runnable import Runnable, Why
+from smbo.study_source import StudySource
 
 # Makes an executor for a target, with the outbox through which its results come.
 ExecutorFactory: TypeAlias = Callable[[Target, Any], Executor]
@@ -74,7 +75,7 @@ def run_study(
         raise StoreError(f"run: lease_seconds={lease_seconds!r}; give a positive number")
     target = Evaluator(objective)
     keeper = _outbox(study, outbox, spool, lease_seconds)
-    place, is_ours = _executor(executor, target, keeper)
+    place, is_ours = _executor(executor, target, keeper, resources)
     study.set_going()
     crew = Crew(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
     thinker = _ahead(study, place, ahead, clock)
@@ -98,7 +99,7 @@ def run_study(
             clock=clock,
             stop=stop or never,
             on_progress=on_progress or tell_nobody,
-            trouble=keeper.trouble,
+            trouble=lambda: _trouble(place, keeper),
             spare=source.n_spare if getattr(place, "runs_elsewhere", False) else none_spare,
         )
     finally:
@@ -144,14 +145,22 @@ def _outbox(study: Runnable, kind: str, spool: str | Path | None, lease_seconds:
     return StoreOutbox(study.store.url, study.id, lease_seconds=lease_seconds)
 
 
-def _executor(given: Any, target: Target, spool: Outbox) -> tuple[Executor, bool]:
+def _trouble(place: Executor, keeper: Outbox) -> str | None:
+    """Return what stands in the way of those who evaluate, in words."""
+    shortage: Callable[[], str | None] | None = getattr(place, "shortage", None)
+    return keeper.trouble() or (shortage() if shortage is not None else None)
+
+
+def _executor(
+    given: Any, target: Target, spool: Outbox, resources: Mapping[str, float] | None
+) -> tuple[Executor, bool]:
     """Return where to run, and whether it is ours to close."""
     if given is None:
         return SerialExecutor(target, spool), True
     if hasattr(given, "scheduler_info"):  # a Dask client, known without importing Dask
         from scheduler.executors import DaskExecutor
 
-        return DaskExecutor(given, target, spool), True
+        return DaskExecutor(given, target, spool, resources=resources), True
     if hasattr(given, "submit") and hasattr(given, "poll"):
         return given, False
     if callable(given):

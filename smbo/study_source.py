@@ -8,32 +8,23 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import ParamSpec, TypeVar
 
 from scheduler.errors import Unavailable
 from scheduler.jobs import Ending, Job, JobOutcome, Limits
 from scheduler.outbox import Outbox
 from scheduler.retry import Decision, RetryPolicy, decide
-from smbo.climbing import Reports
-from smbo.errors import AlreadyTold, BudgetExhausted, SmboError, SpaceExhausted, StoreUnavailable
-from smbo.evaluation import outcome_from_json, payload_of
-from smbo.fidelity import Promotion
-from smbo.judging import judge
-from smbo.problem import Problem
-from smbo.recipe import Recipe
-from smbo.store.budget import Budget, Spent, exhausted
+from smbo.errors import AlreadyTold, BudgetExhausted, SpaceExhausted, StoreUnavailable
+from smbo.evaluation import payload_of
+from smbo.store.budget import exhausted
 from smbo.store.records import LOST, AttemptOutcome, Place, StaleProposal
-from smbo.store.sql import SqlStore
 from smbo.study_ahead import Ahead, running_mean, thinks_long
 from smbo.study_crew import Crew
-from smbo.study_proposals import Proposed
+from smbo.study_outcomes import concluded, failed
 from smbo.study_reports import Reporter
+from smbo.study_runnable import Runnable, Why
 from smbo.trials import Trial, TrialState
-
-BAD_OUTPUT = "bad-output"
 
 # Wall time is added to the study in steps of this; a killed run forgets less than one.
 _TIME_STEP_SECONDS = 5.0
@@ -51,51 +42,6 @@ _SHORT_SECONDS = 10.0
 _SPARE_PART = 1 / 8
 
 
-class Why(StrEnum):
-    """Why a run starts no more trials."""
-
-    BUDGET = "budget"  # the study's trials or time are used up
-    FAILURES = "failures"  # so many evaluations failed as the budget allows
-    N_TRIALS = "n_trials"  # as many were started as this call may
-    TIMEOUT = "timeout"  # this call's time is over
-    STOPPED = "stopped"  # Study.stop() was called, or the run was interrupted
-    SPACE = "space"  # a finite space has no point left
-    LOST = "lost"  # one evaluation after the other took its process along
-
-
-class Runnable(Protocol):
-    """What a run needs of a study (``smbo.study.Study``, one floor up, is one)."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def problem(self) -> Problem: ...
-    @property
-    def store(self) -> SqlStore: ...
-    @property
-    def spool_folder(self) -> Path: ...
-    @property
-    def budget(self) -> Budget: ...
-    @property
-    def spent(self) -> Spent: ...
-    @property
-    def is_stopped(self) -> bool: ...
-    @property
-    def trials(self) -> Sequence[Trial]: ...
-    def trial(self, number: int) -> Trial: ...
-    @property
-    def recipe(self) -> Recipe: ...
-    def ask_for(self, owner: str, n: int) -> list[Trial]: ...
-    def let_climb(self, most: int, *, is_closing: bool = False) -> int: ...
-    def next_promotion(self, *, is_closing: bool = False) -> Promotion | None: ...
-    def reports(self) -> Mapping[int, Reports]: ...
-    def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]: ...
-    def record(self, told: Trial, place: Place | None = None) -> Trial: ...
-    def set_going(self) -> None: ...
-
-
 _Taken = ParamSpec("_Taken")
 _Given = TypeVar("_Given")
 
@@ -111,6 +57,21 @@ def _in_the_loops_words(method: Callable[_Taken, _Given]) -> Callable[_Taken, _G
             raise Unavailable(str(error)) from error
 
     return translated
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """What a run has counted in its records; one value, so that it can be as before.
+
+    Attributes:
+        timed_until: up to when wall time is on the study's account.
+        evaluation_seconds: how long evaluations take, of late.
+        lost_in_a_row: trials lost for good, one after the other.
+    """
+
+    timed_until: float
+    evaluation_seconds: float | None = None
+    lost_in_a_row: int = 0
 
 
 class StudySource:
@@ -156,15 +117,14 @@ class StudySource:
         self._started: set[int] = set()
         self._given: dict[int, Trial] = {}  # what this run started or took over, by token
         self._flying: set[int] = set()  # those of them that have not ended
-        self._gone_on: list[Trial] = []  # recorded; what they went on from may be dropped
+        self._recorded: list[Job] = []  # in a transaction that may not be committed yet
+        self._gone_on: list[Trial] = []  # of those; what they went on from may then be dropped
         self._is_together = False  # within a block of records that is not committed yet
         self._n_slots = 0
-        self._evaluation_seconds: float | None = None
         self._was_stopped = False
         self._next_look = -math.inf
-        self._lost_in_a_row = 0
         self._is_space_used_up = False
-        self._timed_until = clock()
+        self._counts = _Counts(timed_until=clock())
 
     # --- what scheduler.loop.run asks for
 
@@ -219,16 +179,19 @@ class StudySource:
         trial = self._trial_of(outcome.job)
         place = Place(host=outcome.host, pid=outcome.pid, started=outcome.started, ended=outcome.ended)
         self.add_time(at_least=_TIME_STEP_SECONDS)
-        self._note(outcome)
         self._reporter.finish(outcome.job)
+        self._note(outcome)
+        self._record(trial, outcome, place)
+        if not self._is_together:
+            self._after_commit()
+
+    def _record(self, trial: Trial, outcome: JobOutcome, place: Place) -> None:
         if outcome.ending is Ending.OK:
-            self._tell(self._concluded(trial, outcome), place)
+            self._tell(concluded(self._study.problem, trial, outcome), place)
             self._gone_on.append(trial)
-            if not self._is_together:
-                self._forget_checkpoints()
             return
         if decide(outcome, self._earlier(outcome.job), self._retries) is Decision.FAIL:
-            self._tell(_failed(self._study, trial, outcome), place)
+            self._tell(failed(self._study.problem, trial, outcome), place)
             return
         self._study.store.requeue(
             self._study.id, trial.number, outcome.job.token, AttemptOutcome(outcome.ending.value), place
@@ -236,18 +199,24 @@ class StudySource:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Make the records of a block one transaction: one wait for the disk, not one each."""
+        """Make the records of a block one transaction: one wait for the disk, not one each.
+
+        What does not come to be committed is not counted either: the block is repeated as a whole.
+        """
+        before, self._is_together = self._counts, True
         try:
-            self._is_together = True
-            try:
-                with self._study.store.together():
-                    yield
-            finally:
-                self._is_together = False
-            # not before the commit: what does not come to be recorded goes on from there once more
-            self._forget_checkpoints()
-        except StoreUnavailable as error:
-            raise Unavailable(str(error)) from error
+            with self._study.store.together():
+                yield
+        except BaseException as error:
+            self._counts = before
+            self._recorded.clear()
+            self._gone_on.clear()
+            if isinstance(error, StoreUnavailable):
+                raise Unavailable(str(error)) from error
+            raise
+        finally:
+            self._is_together = False
+        self._after_commit()
 
     @_in_the_loops_words
     def is_finished(self) -> bool:
@@ -263,7 +232,7 @@ class StudySource:
             self._ahead.look()
         except SpaceExhausted:
             self._is_space_used_up = True
-        wanted = self._ahead.n_wanted(self._n_slots, self._evaluation_seconds)
+        wanted = self._ahead.n_wanted(self._n_slots, self._counts.evaluation_seconds)
         if wanted > self._ahead.n_ready and self._why_over() is None:
             self._ahead.think(min(wanted, self._room()))
         return self._ahead.is_thinking
@@ -276,7 +245,7 @@ class StudySource:
         where evaluations are long; and none where they need resources, for Dask would count such a
         trial among those that a dying worker may have been killed by.
         """
-        seconds = self._evaluation_seconds
+        seconds = self._counts.evaluation_seconds
         if n_slots < 2 or self._resources or seconds is None or seconds > _SHORT_SECONDS:
             return 0
         return math.ceil(_SPARE_PART * n_slots)
@@ -365,9 +334,10 @@ class StudySource:
     def add_time(self, at_least: float = 0.0) -> None:
         """Put the time since the last call on the study's account, unless it is still too little."""
         now = self._clock()
-        if now - self._timed_until > at_least:
-            self._study.store.add_time(self._study.id, now - self._timed_until)
-            self._timed_until = now
+        seconds = now - self._counts.timed_until
+        if seconds > at_least:
+            self._study.store.add_time(self._study.id, seconds)
+            self._counts = replace(self._counts, timed_until=now)
 
     # --- inside
 
@@ -379,7 +349,7 @@ class StudySource:
             return Why.STOPPED
         if self._deadline is not None and self._clock() >= self._deadline:
             return Why.TIMEOUT
-        if self._lost_in_a_row >= _MOST_LOST_IN_A_ROW:
+        if self._counts.lost_in_a_row >= _MOST_LOST_IN_A_ROW:
             return Why.LOST
         if self._n_trials is not None and len(self._started) >= self._n_trials:
             if self._study.problem.ladder is not None:
@@ -394,12 +364,23 @@ class StudySource:
         return any(each.token not in self._given for attempts in self._crew.left_open() for each in attempts)
 
     def _note(self, outcome: JobOutcome) -> None:
-        """Keep count of what is in flight, and of how long evaluations take."""
-        self._flying.discard(outcome.job.token)
+        """Keep count of what has ended, and of how long evaluations take."""
+        self._recorded.append(outcome.job)
         if outcome.started is None or outcome.ended is None:
             return
         seconds = max(0.0, outcome.ended - outcome.started)
-        self._evaluation_seconds = running_mean(self._evaluation_seconds, seconds)
+        mean = running_mean(self._counts.evaluation_seconds, seconds)
+        self._counts = replace(self._counts, evaluation_seconds=mean)
+
+    @_in_the_loops_words
+    def _after_commit(self) -> None:
+        """Let go of what recorded jobs needed until their records were safe."""
+        for job in self._recorded:
+            self._flying.discard(job.token)
+            self._reporter.forget(job)
+        self._recorded.clear()
+        # what does not come to be recorded goes on from there once more
+        self._forget_checkpoints()
 
     def _has_old(self) -> bool:
         """Return whether a trial waits to be run again, or goes on to a higher fidelity."""
@@ -443,19 +424,6 @@ class StudySource:
         words = [each.outcome.value for each in attempts if each.token != job.token and each.outcome]
         return [Ending(word) for word in words if word in set(Ending)]
 
-    def _concluded(self, trial: Trial, outcome: JobOutcome) -> Trial:
-        """Return the trial with its result; one that the problem cannot use is a failure."""
-        try:
-            assert outcome.result is not None
-            result = outcome.result
-            if result.get("pruned"):
-                return judge(self._study.problem, trial, result["value"], status="pruned")
-            told = judge(self._study.problem, trial, outcome_from_json(result))
-            # what it left is there for the next rung
-            return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
-        except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
-            return judge(self._study.problem, trial, status="failed", reason=BAD_OUTPUT, error=f"{error!r}")
-
     def _forget_checkpoints(self) -> None:
         """Drop what recorded trials went on from, as far as it is no longer needed."""
         while self._gone_on:
@@ -476,11 +444,5 @@ class StudySource:
         except AlreadyTold:  # another attempt was first; this result is kept beside it
             return
         is_lost = recorded.state is TrialState.FAILED and recorded.reason == LOST
-        self._lost_in_a_row = self._lost_in_a_row + 1 if is_lost else 0
-
-
-def _failed(study: Runnable, trial: Trial, outcome: JobOutcome) -> Trial:
-    reason = outcome.ending.value if outcome.ending is not Ending.ERROR else outcome.reason
-    return judge(
-        study.problem, trial, status="failed", reason=reason or "objective-error", error=outcome.error
-    )
+        in_a_row = self._counts.lost_in_a_row + 1 if is_lost else 0
+        self._counts = replace(self._counts, lost_in_a_row=in_a_row)

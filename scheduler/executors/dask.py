@@ -104,6 +104,7 @@ class DaskExecutor:
         self._woken: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
         self._next_scan = 0.0
         self._capacity, self._capacity_until = 0, 0.0
+        self._shortage: str | None = None
         self._next_connect, self._back_off = 0.0, 1.0
 
     def capacity(self) -> int:
@@ -135,8 +136,14 @@ class DaskExecutor:
         if not self._resources:
             return sum(self._client.nthreads().values())  # all that is needed of each
         # some versions of Dask describe five workers unless told otherwise
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        return sum(slots(worker, self._resources) for worker in workers)
+        workers = list(self._client.scheduler_info(n_workers=-1)["workers"].values())
+        n_slots = sum(slots(worker, self._resources) for worker in workers)
+        self._shortage = None if n_slots or not workers else shortage_text(workers, self._resources)
+        return n_slots
+
+    def shortage(self) -> str | None:
+        """Return what no worker has of the resources that a job needs, in words; None if some can run one."""
+        return self._shortage
 
     def _startable(self, n_slots: int) -> int:
         """Return how many jobs may be submitted, so that a cluster that grows with its tasks does grow.
@@ -329,6 +336,24 @@ def slots(worker: Mapping[str, Any], resources: Mapping[str, float]) -> int:
     offered = worker.get("resources") or {}
     places = [floor(offered.get(name, 0.0) / need) for name, need in resources.items() if need > 0]
     return min([int(worker["nthreads"]), *places])
+
+
+def shortage_text(workers: Sequence[Mapping[str, Any]], resources: Mapping[str, float]) -> str:
+    """Return what is needed, what the workers (as Dask describes them) have, and what to do."""
+    most: dict[str, float] = {}
+    for worker in workers:
+        for name, amount in (worker.get("resources") or {}).items():
+            most[name] = max(most.get(name, 0.0), amount)
+    has = f"at most {_amounts(most)} each" if most else "no resources at all"
+    who = "the one worker there is has" if len(workers) == 1 else f"the {len(workers)} workers have"
+    return (
+        f"waiting for a worker that has {_amounts(resources)}, as each evaluation needs; {who} {has}: "
+        "start workers with more (dask worker --resources), or ask for less (resources)"
+    )
+
+
+def _amounts(resources: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={amount:g}" for name, amount in sorted(resources.items()))
 
 
 def _chain(error: BaseException) -> str:

@@ -29,7 +29,7 @@ from smbo.store.budget import exhausted
 from smbo.store.connect import is_sqlite, sqlite_path
 from smbo.study import Budget, Study
 from smbo.study_run import RunReport
-from smbo.study_source import Why
+from smbo.study_runnable import Why
 
 
 def drive(job: JobFile, document: Document, folder: Path) -> int:

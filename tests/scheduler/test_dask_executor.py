@@ -209,6 +209,18 @@ def test_a_closed_client_is_replaced_with_growing_patience(cluster, spool, make_
     made[0].close()
 
 
+def test_a_resource_that_no_worker_has_is_named_with_what_they_have(client, spool):
+    executor = DaskExecutor(client, target, spool, resources={"GPU": 2})
+    assert executor.capacity() == 0
+    assert executor.shortage() == (
+        "waiting for a worker that has GPU=2, as each evaluation needs; the one worker there is has at most "
+        "GPU=1 each: start workers with more (dask worker --resources), or ask for less (resources)"
+    )
+    enough = DaskExecutor(client, target, spool, resources={"GPU": 1})
+    assert enough.capacity() == 1
+    assert enough.shortage() is None
+
+
 def test_a_scheduler_known_to_be_gone_is_not_waited_for(cluster, client, spool, make_job):
     made = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -9,15 +10,19 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.errors import Unavailable
 from scheduler.jobs import Ending, JobOutcome
 from scheduler.processes import this_process
 from scheduler.retry import RetryPolicy
 from scheduler.runner import run_job
 from scheduler.spool import Spool
+from smbo.errors import StoreUnavailable
 from smbo.store.budget import Budget
 from smbo.study import Study
+from smbo.study_ahead import running_mean
 from smbo.study_crew import Crew, owner_text
-from smbo.study_source import StudySource, Why
+from smbo.study_runnable import Why
+from smbo.study_source import StudySource
 from smbo.trials import TrialState
 
 RESULT = {"value": 1.0, "sem": None, "cost": None, "metrics": {}, "outputs": None, "outputs_variance": None}
@@ -244,3 +249,36 @@ def test_what_is_written_together_counts_as_a_whole_or_not_at_all(study, clock):
         for outcome in outcomes:
             source.record(outcome)
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
+
+
+def test_what_is_not_committed_is_not_counted_and_what_is_repeated_is_counted_once(study, clock, monkeypatch):
+    source = source_of(study, clock)
+    jobs = source.next_jobs(2)
+    outcomes = [
+        JobOutcome(job, Ending.OK, RESULT, started=10.0, ended=10.0 + seconds)
+        for job, seconds in zip(jobs, (2.0, 4.0))
+    ]
+    together = study.store.together
+
+    @contextlib.contextmanager
+    def interrupted():
+        with together():
+            yield
+            raise StoreUnavailable("the disk is full")
+
+    def record_all():
+        with source.together():
+            for outcome in outcomes:
+                source.record(outcome)
+
+    clock.now += 60.0
+    before = (source._counts, set(source._flying), study.spent)
+    monkeypatch.setattr(study.store, "together", interrupted)
+    with pytest.raises(Unavailable, match="full"):
+        record_all()
+    assert (source._counts, source._flying, study.spent) == before
+    monkeypatch.setattr(study.store, "together", together)
+    record_all()
+    assert source._counts.evaluation_seconds == pytest.approx(running_mean(2.0, 4.0))
+    assert source._flying == set()
+    assert study.spent.seconds == 60.0

@@ -18,7 +18,7 @@ from scheduler.retry import RetryPolicy
 from scheduler.state import read_state
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study_source import Why
+from smbo.study_runnable import Why
 
 
 def parabola(params):
@@ -43,6 +43,33 @@ def test_a_dask_client_runs_a_study_on_its_workers(tmp_path):
         assert (report.why, report.endings) == (Why.BUDGET, {Ending.OK: 6})
         assert [trial.value for trial in study.trials] == [parabola(trial.params) for trial in study.trials]
         assert client.status == "running", "a client that is not ours was closed"
+
+
+@pytest.mark.dask
+def test_a_run_says_at_once_which_resource_no_worker_has_and_goes_on_when_one_comes(tmp_path):
+    url, messages = f"sqlite:///{tmp_path}/runs.db", []
+
+    def on_progress(progress):
+        if progress.message not in messages:
+            messages.append(progress.message)
+            if "TPU=1" in (progress.message or ""):
+                cluster.scale(2)
+
+    with (
+        LocalCluster(
+            n_workers=1, processes=False, dashboard_address="127.0.0.1:0", memory_limit=0
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        Study.open(url, "s", {"x": (0.0, 1.0)}, "random", seed=1, budget=Budget(trials=2)) as study,
+    ):
+        cluster.new_spec = {
+            **cluster.new_spec,
+            "options": {**cluster.new_spec["options"], "resources": {"TPU": 1}},
+        }
+        report = study.run(parabola, client, resources={"TPU": 1}, on_progress=on_progress)
+        assert report.endings == {Ending.OK: 2}
+    assert "TPU=1" in messages[0]
+    assert messages[-1] is None
 
 
 class Noting:

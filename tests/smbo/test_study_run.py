@@ -21,7 +21,7 @@ from smbo.space import Categorical, Integer, Real
 from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study_crew import owner_text
-from smbo.study_source import Why
+from smbo.study_runnable import Why
 from smbo.trials import TrialState
 
 SPACE = {"x": Real(0.0, 1.0), "kind": Categorical(["a", ("b", 2)])}

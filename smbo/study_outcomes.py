@@ -1,0 +1,34 @@
+"""Trials with what a worker brought of their evaluation.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scheduler.jobs import Ending, JobOutcome
+from smbo.errors import SmboError
+from smbo.evaluation import outcome_from_json
+from smbo.judging import judge
+from smbo.problem import Problem
+from smbo.trials import Trial, TrialState
+
+BAD_OUTPUT = "bad-output"
+
+
+def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
+    """Return a trial with its result; one that the problem cannot use is a failure."""
+    try:
+        assert outcome.result is not None
+        result = outcome.result
+        if result.get("pruned"):
+            return judge(problem, trial, result["value"], status="pruned")
+        told = judge(problem, trial, outcome_from_json(result))
+        # what it left is there for the next rung
+        return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
+    except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        return judge(problem, trial, status="failed", reason=BAD_OUTPUT, error=f"{error!r}")
+
+
+def failed(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
+    """Return a trial whose evaluation failed for good."""
+    reason = outcome.ending.value if outcome.ending is not Ending.ERROR else outcome.reason
+    return judge(problem, trial, status="failed", reason=reason or "objective-error", error=outcome.error)
