@@ -26,6 +26,7 @@ from smbo.problem import Problem, Returned
 from smbo.propose import Recipe, check_recipe
 from smbo.space import Space
 from smbo.trials import Recommendation, Trial, TrialState
+from smbo.tuning import Tune, TuneSettings, tune_of
 
 
 @dataclass(frozen=True)
@@ -268,6 +269,17 @@ class Optimizer:
             TellError: fewer than two evaluations are complete.
         """
         return contour_of(self.problem, self.recipe, self._trials, self._memory)
+
+    def tune(self, settings: TuneSettings | None = None) -> Tune:
+        """Return best parameters with errors, eigentunes and pulls, where outputs are compared with data.
+
+        A function of the trials alone: with other weights or observables in ``settings``, the
+        optimum moves without a new evaluation.
+
+        Raises:
+            ProblemError: the problem has no ``ChiSquare``, too few evaluations, or the settings do not fit.
+        """
+        return tune_of(self.problem, self._trials, settings)
 
     def explain(self) -> Explanation:
         """Return why the recipe proposes what it does; print it to read it.

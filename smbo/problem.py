@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from smbo.charts import Card, Chart, Charted
 from smbo.errors import EvaluationFailed, ObjectiveError, ProblemError, Pruned
 from smbo.evidence import Loss
 from smbo.expressions import Expression
@@ -34,6 +35,9 @@ from smbo.slacks import SEM_SUFFIX, Margins
 from smbo.space import Space
 
 __all__ = [
+    "Card",
+    "Chart",
+    "Charted",
     "ChiSquare",
     "Confirmation",
     "Context",

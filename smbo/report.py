@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +15,14 @@ import numpy as np
 from smbo import analysis, results, wording
 from smbo.analysis import RECOMMENDED, Checks, Parameter
 from smbo.contours import Contour
+from smbo.page import embedded, rendered
 from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
 from smbo.problem import Figure, Problem
 from smbo.report_contours import contour_cards, contour_headline, contour_json, draw_contours, level_set_text
+from smbo.report_tune import Baseline, tune_content
 from smbo.surrogates.base import Posterior
 from smbo.trials import Recommendation, Trial, TrialState
+from smbo.tuning import Tune
 
 # distributions whose versions a result depends on; shown where they are installed
 VERSIONED = (
@@ -61,6 +62,8 @@ def write_report(
     settings: Mapping[str, object] | None = None,
     written: str | None = None,
     seed: int = 0,
+    tune: Tune | None = None,
+    objective: object = None,
 ) -> Path:
     """Write the report of a study and return the path of its page.
 
@@ -80,6 +83,8 @@ def write_report(
         settings: what it takes to run the study again, shown as a table.
         written: when, as text for the reader.
         seed: of the draws behind the parameters' uncertainty.
+        tune: of a study of vector outputs (``Study.tune``); its files are written beside the page.
+        objective: that made the outputs; a ``Charted`` one gives their axes and its own files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
@@ -106,7 +111,13 @@ def write_report(
     _write(folder / "trials.json", results.to_json(problem, trials))
     history = analysis.convergence(problem, trials)
     headline, explanation = _said(problem, recommendation, verdict, contour)
-    page = _render(
+    tuned: dict[str, Any] | None = None
+    if tune is not None:
+        beside = None if baseline is None else Baseline(baseline_name or "baseline", baseline)
+        tuned = tune_content(folder, problem=problem, tune=tune, objective=objective, baseline=beside)
+    page = rendered(
+        "report.html.j2",
+        tuned=tuned,
         name=name,
         value_name=problem.value_name,
         written=written,
@@ -123,7 +134,7 @@ def write_report(
         baseline_name=baseline_name,
         on_bound=[p for p in table if p.bound],
         bars={p.name: _bar(p, problem, baseline) for p in table},
-        figures=[_embedded(figure, folder) for figure in (*figures, *own)],
+        figures=[embedded(figure, folder) for figure in (*figures, *own)],
         failures=analysis.failures(trials),
         n_finished=len(history.numbers) + len(history.failed),
         settings=_settings(name, problem, settings or {}),
@@ -299,24 +310,6 @@ def _bar(
     }
 
 
-def _embedded(figure: Figure, folder: Path) -> dict[str, str | None]:
-    """Return a figure with its image as a data URI; image None where there is no PNG file."""
-    png = figure.stem.parent / f"{figure.stem.name}.png"
-    pdf = figure.stem.parent / f"{figure.stem.name}.pdf"
-    image = None
-    if png.is_file():
-        image = "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii")
-    inside = pdf.is_file() and pdf.resolve().is_relative_to(folder.resolve())
-    link = pdf.resolve().relative_to(folder.resolve()).as_posix() if inside else None
-    return {
-        "title": figure.title,
-        "caption": figure.caption,
-        "image": image,
-        "pdf": link,
-        "missing": figure.stem.name,
-    }
-
-
 def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> dict[str, str]:
     table = {"study": name}
     table.update({str(key): str(value) for key, value in settings.items()})
@@ -361,22 +354,3 @@ def _shown(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
     if all(value is not False for value in kept.get("feasible", [])):
         kept.pop("feasible", None)
     return {key.removeprefix("params."): values for key, values in kept.items()}
-
-
-def _render(**content: Any) -> str:
-    """Return the page; every text that comes from outside is escaped by the template engine."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    templates = resources.files("smbo") / "templates"
-    css = (templates / "report.css").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["number"] = wording.number
-    environment.filters["interval"] = wording.interval
-    environment.filters["line"] = shorten
-    template = environment.from_string((templates / "report.html.j2").read_text(encoding="utf-8"))
-    # only this very style sheet applies and no script can run, whatever finds its way into the page
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
-    return template.render(css=Markup(css), css_digest=digest, **content)

@@ -30,6 +30,7 @@ from smbo.study_asking import Asker
 from smbo.study_proposals import Proposed
 from smbo.study_stored import problem_from_json, refuse_mismatch
 from smbo.trials import Recommendation, Trial
+from smbo.tuning import Tune, TuneSettings, tune_of
 
 if TYPE_CHECKING:
     from scheduler.jobs import Executor, Limits
@@ -398,6 +399,10 @@ class Study:
         """
         record, trials = self._log.with_trials()
         return pareto_set(self.problem, self.recipe, trials, record.memory)
+
+    def tune(self, settings: TuneSettings | None = None) -> Tune:
+        """Return best parameters with errors, eigentunes and pulls; see ``Optimizer.tune``."""
+        return tune_of(self.problem, self.trials, settings)
 
     def explain(self) -> Explanation:
         """Return why the recipe proposes what it does; print it to read it."""

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.pythia_ee.charts import density_label, source_name
+from objectives.pythia_ee.hadron_symbols import SYMBOLS
 from objectives.pythia_ee.quantities import QUANTITIES
 from objectives.pythia_ee.tables import PDG_MEANS, Observable
 from smbo.problem import Figure, ObjectiveError, Outcome
@@ -34,29 +36,6 @@ _RC = {
     "xtick.direction": "in",
     "ytick.direction": "in",
     "mathtext.fontset": "dejavusans",
-}
-
-_SYMBOLS = {
-    "PiPlus": r"$\pi^\pm$",
-    "Pi0": r"$\pi^0$",
-    "KPlus": r"$K^\pm$",
-    "K0": r"$K^0$",
-    "Eta": r"$\eta$",
-    "EtaPrime": r"$\eta'$",
-    "Rho770_0": r"$\rho^0$",
-    "Omega782": r"$\omega$",
-    "KStar892Plus": r"$K^{*\pm}$",
-    "KStar892_0": r"$K^{*0}$",
-    "Phi1020": r"$\phi$",
-    "P": r"$p$",
-    "Lambda": r"$\Lambda$",
-    "SigmaPlusMinus": r"$\Sigma^\pm$",
-    "Sigma0": r"$\Sigma^0$",
-    "XiMinus": r"$\Xi^-$",
-    "Delta1232PlusPlus": r"$\Delta^{++}$",
-    "Sigma1385PlusMinus": r"$\Sigma(1385)^\pm$",
-    "Xi1530_0": r"$\Xi(1530)^0$",
-    "OmegaMinus": r"$\Omega^-$",
 }
 
 
@@ -150,20 +129,15 @@ def _pages(observables: Sequence[Observable]) -> Iterator[tuple[str, list[int]]]
     for i, observable in enumerate(observables):
         if not _is_mean(observable):
             family = QUANTITIES[observable.name].family
-            groups.setdefault(f"{family}, {_source(observable)}", []).append(i)
+            groups.setdefault(f"{family}, {source_name(observable)}", []).append(i)
     for title, numbers in groups.items():
         for start in range(0, len(numbers), _PANELS_PER_FIGURE):
             part = f" ({start // _PANELS_PER_FIGURE + 1})" if len(numbers) > _PANELS_PER_FIGURE else ""
             yield title + part, numbers[start : start + _PANELS_PER_FIGURE]
 
 
-def _source(observable: Observable) -> str:
-    experiment, _, year = observable.source.partition("_")
-    return f"{experiment.upper()} {year}".strip()
-
-
 def _sources(observables: Sequence[Observable], numbers: Sequence[int]) -> str:
-    return ", ".join(dict.fromkeys(_source(observables[i]) for i in numbers))
+    return ", ".join(dict.fromkeys(source_name(observables[i]) for i in numbers))
 
 
 def _size(n_panels: int) -> tuple[float, float]:
@@ -232,15 +206,8 @@ def _draw_spectrum(axes: Any, observable: Observable, curves: Sequence[tuple[Tun
         axes.set_ylim(positive.min() / 3, positive.max() * 3)
     else:
         axes.set_ylim(bottom=0)
-    axes.set_ylabel("probability" if quantity.kind == "probability" else _density_label(quantity.label))
+    axes.set_ylabel("probability" if quantity.kind == "probability" else density_label(quantity.label))
     axes.tick_params(labelbottom=False, which="both", top=True, right=True)
-
-
-def _density_label(label: str) -> str:
-    """Return the label of a density in what the label's first formula says, as far as an equals sign."""
-    symbol = label.split("$")[1].split("=")[0]
-    symbol = f"({symbol})" if re.search(r"[-/]", symbol) else symbol
-    return rf"$1/N\ \mathrm{{d}}n/\mathrm{{d}}{symbol}$"
 
 
 def _draw_ratio(
@@ -306,8 +273,8 @@ def _draw_means(
 
 def _mean_labels(observable: Observable) -> list[str]:
     if observable.hadron_names:
-        return [_SYMBOLS.get(name, name) for name in observable.hadron_names]
-    return [f"{QUANTITIES[observable.name].label} {_source(observable)}"]
+        return [SYMBOLS.get(name, name) for name in observable.hadron_names]
+    return [f"{QUANTITIES[observable.name].label} {source_name(observable)}"]
 
 
 def _page_caption(

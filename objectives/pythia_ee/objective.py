@@ -8,12 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from objectives.pythia_ee.charts import card, charts, once
 from objectives.pythia_ee.generator import Generator
 from objectives.pythia_ee.histograms import N_BLOCKS, Histograms
 from objectives.pythia_ee.spaces import default_point, named_space
 from objectives.pythia_ee.tables import DEFAULT_HADRONS, Observable, default_names, observables, read_tables
 from objectives.pythia_ee.value import Loss
-from smbo.problem import ChiSquare, Confirmation, Context, Figure, ObjectiveError, Outcome, Problem
+from smbo.problem import (
+    Card,
+    Chart,
+    ChiSquare,
+    Confirmation,
+    Context,
+    Figure,
+    ObjectiveError,
+    Outcome,
+    Problem,
+)
 
 __all__ = ["PythiaEE"]
 
@@ -57,6 +68,7 @@ class PythiaEE:
         self.confirmation_events = _events("confirmation_events", confirmation_events)
         self.confirmation_repeats = _positive("confirmation_repeats", confirmation_repeats)
         self.observables, names = _observables(data, observables, hadrons)
+        self._names = names
         self.metric_names = _metric_names(self.observables)
         self._loss = Loss(
             self.observables,
@@ -105,6 +117,18 @@ class PythiaEE:
         from objectives.pythia_ee.figures import draw
 
         return draw(folder, self.observables, results, self._loss.theory_uncertainty)
+
+    def charts(self) -> list[Chart]:
+        """Return how the observables are shown (see ``Charted``)."""
+        return charts(self.observables, self._names)
+
+    def once(self) -> list[list[str]]:
+        """Return which of the observables are the same measurement."""
+        return once(self.observables, self._names)
+
+    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card:
+        """Return a point as a command file of Pythia."""
+        return card(params, remarks)
 
     def _chi_square(self, names: Sequence[str]) -> ChiSquare:
         """Return the same F as a loss on the outputs, so that a surrogate can model the bins."""

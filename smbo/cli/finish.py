@@ -19,13 +19,15 @@ from smbo.cli.errand import Errand
 from smbo.cli.group import STOPPED
 from smbo.cli.levels import contour_of_study
 from smbo.cli.standing import Standing, rungs_text
+from smbo.cli.tune import once_of
 from smbo.derived import encode
 from smbo.errors import SmboError, StoreError
 from smbo.evaluation import Evaluator, outcome_from_json, payload_of
 from smbo.plain import to_plain
-from smbo.problem import Figure, Outcome, Rated
+from smbo.problem import ChiSquare, Figure, Outcome, Rated
 from smbo.propose import posterior_of
 from smbo.surrogates.base import Posterior
+from smbo.tuning import Tune, TuneSettings
 from smbo.wording import explanation, headline
 
 Checks: TypeAlias = Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
@@ -169,8 +171,21 @@ def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) 
         settings=_settings(errand),
         written=time.strftime("%Y-%m-%d %H:%M %Z"),
         seed=study.seed,
+        tune=_tune(errand),
+        objective=errand.task.objective,
     )
     click.echo(f"report: {page}")
+
+
+def _tune(errand: Errand) -> Tune | None:
+    if not isinstance(errand.study.problem.loss, ChiSquare):
+        return None
+    settings = TuneSettings(once=once_of(errand.task.objective))
+    try:
+        return errand.study.tune(settings)
+    except SmboError as error:  # too little is known, or nothing has an error
+        click.echo(f"no tune: {error}", err=True)
+        return None
 
 
 def _posterior(errand: Errand) -> Posterior | None:

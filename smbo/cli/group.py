@@ -35,6 +35,7 @@ _COMMANDS = {
     "show": "smbo.cli.show:command",
     "status": "smbo.cli.status:command",
     "stop": "smbo.cli.stop:command",
+    "tune": "smbo.cli.tune:command",
 }
 
 

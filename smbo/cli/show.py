@@ -11,8 +11,13 @@ from smbo import results
 from smbo.cli.levels import contour_lines
 from smbo.cli.standing import failures_summary, line_text, recommendation_of, value_text
 from smbo.cli.target import load, study_argument
+from smbo.cli.tune import objective_of, once_of
+from smbo.errors import SmboError
+from smbo.problem import ChiSquare
 from smbo.study import Study
 from smbo.trials import Trial, TrialState
+from smbo.tuning import TuneSettings
+from smbo.wording_tune import tune_lines
 
 _LONGEST_LINE = 1000  # of a traceback
 _HIDDEN = ("seed",)
@@ -32,7 +37,7 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
         if trial is not None:
             click.echo("\n".join(_all_of(found, found.trial(trial))))
             return
-        for text in _best_and_recommended(found):
+        for text in _best_and_recommended(found, study):
             click.echo(text)
         trials = found.trials
         shown = _ordered(found, trials, by)[:rows]
@@ -48,7 +53,7 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
             click.echo(text)
 
 
-def _best_and_recommended(study: Study) -> list[str]:
+def _best_and_recommended(study: Study, named: str) -> list[str]:
     if study.problem.level_set is not None:
         return contour_lines(study) or ["too few trials are complete for a contour yet"]
     name = study.problem.value_name
@@ -63,7 +68,19 @@ def _best_and_recommended(study: Study) -> list[str]:
         lines += _point(said.params) if said.number != best.number else ["  the same point"]
         explained = study.explain()
         lines += [f"model: {explained.short()}"] if explained.n_modelled else []
+        lines += _tuned(study, named)
     return lines
+
+
+def _tuned(study: Study, named: str) -> list[str]:
+    """Return what the outputs say of the parameters, nothing where they are not compared with data."""
+    if not isinstance(study.problem.loss, ChiSquare):
+        return []
+    try:
+        settings = TuneSettings(once=once_of(objective_of(study, named)))
+        return [*tune_lines(study.tune(settings)), f"  more of it: smbo tune {named}"]
+    except SmboError:  # too few evaluations for one
+        return []
 
 
 def _point(params: Mapping[str, Any]) -> list[str]:

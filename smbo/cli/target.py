@@ -12,7 +12,7 @@ from smbo.cli.jobfile import check_study_name, read_jobfile
 from smbo.errors import StoreError
 from smbo.study import Study
 
-_SUFFIXES = (".yaml", ".yml", ".toml", ".json")
+SUFFIXES = (".yaml", ".yml", ".toml", ".json")
 
 
 def study_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +34,7 @@ def find(study: str, store: str | None) -> tuple[str, str]:
         StoreError: no study can have this name.
         JobFileError: the job file is none.
     """
-    if study.endswith(_SUFFIXES):
+    if study.endswith(SUFFIXES):
         job, _ = read_jobfile(Path(study))
         return job.study, store or job.store_url
     try:

@@ -1,8 +1,9 @@
 """The result of tuning a simulator on its bins: parameters with errors, eigentunes, what was described."""
 
 from smbo.tuning.bins import BinModel
-from smbo.tuning.fit import Eigentune, ObservableFit, Tune, TunedParameter, fit_tune, refit
+from smbo.tuning.fit import fit_tune, refit, tune_of
 from smbo.tuning.statistic import Statistic, TuneSettings
+from smbo.tuning.tune import Eigentune, ObservableFit, Tune, TunedParameter
 
 __all__ = [
     "BinModel",
@@ -14,4 +15,5 @@ __all__ = [
     "TunedParameter",
     "fit_tune",
     "refit",
+    "tune_of",
 ]

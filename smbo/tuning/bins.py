@@ -1,46 +1,58 @@
 """What the evaluations of a study say of every bin, wherever a generator's settings are put.
 
-The same model as ``smbo.surrogates.vector`` makes for the search, with two differences: it knows all
-bins, those of no weight too, so that weights may be changed and observables be predicted that were
-not tuned to; and it gives the bins themselves, not only the distance to the data.
+The same model as ``smbo.surrogates.vector`` makes for the search, with three differences.  It knows all
+bins, those of no weight too, so that weights may be changed and observables be predicted that were not
+tuned to.  It gives the bins themselves, not only the distance to the data.  And what is left beside the
+principal components is not taken for noise: a parameter that moves a few bins a little, below the noise
+of all the others, makes no component, and yet is what those bins are measured for.  So each bin has a
+plane of its own through what is left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
 from smbo.errors import ProblemError
 from smbo.evidence import Array, Evidence, Vectors
 from smbo.losses import ChiSquare
+from smbo.surrogates import linalg
 from smbo.surrogates.outlook import VectorPosterior
+from smbo.surrogates.trend import covariance
 from smbo.surrogates.vector import VectorGP
+from smbo.tuning.planes import Planes
 
 # Below this many evaluations a plane through them is not determined in most spaces.
 LEAST_EVALUATIONS = 4
 _STEP = 1e-4  # of the central differences in unit coordinates: errors of 1e-8 of the curvature
-_WIDE_STEP = 0.05  # of differences whose variance is wanted: of closer points it is lost in rounding
 _MOST_COMPONENTS = 40
+
+SlopeNoise: TypeAlias = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class BinModel:
-    """Means and errors of k bins at any point, from c processes.
+    """Means and errors of k bins at any point.
 
-    bins = origin + directions z + what is left, z ~ N(means, variances) of the processes.
+    bins = origin + directions coordinates: the coordinates are the means of c processes and, behind
+    them, the D features of a point, on which what is left depends in planes.
 
     Attributes:
         posterior: of the processes.
+        planes: through what the processes leave.
         origin: shape (k,).
-        directions: shape (k, c).
-        rest_variance: of each bin's mean over what no process moves, shape (k,).
+        directions: shape (k, c + D).
+        n_evaluations: behind it.
     """
 
     posterior: VectorPosterior
+    planes: Planes
     origin: Array
     directions: Array
-    rest_variance: Array
+    n_evaluations: int
 
     @classmethod
     def of(cls, evidence: Evidence) -> BinModel:
@@ -64,94 +76,115 @@ class BinModel:
         n_components = min(_MOST_COMPONENTS, 12 + len(evidence.axes))
         posterior = VectorGP(n_components).fit(replace(evidence, vectors=known))
         centre, directions = posterior.basis.centre, posterior.basis.loadings
-        rest, rest_variance = _rest(posterior, known, centre, directions)
-        return cls(posterior, centre + rest, directions, rest_variance)
+        components, _ = posterior.basis.components(known)
+        losses = known.loss.of(known.values)
+        planes = Planes.of(
+            posterior.encoder.encode(evidence.points),
+            known.values - centre - components @ directions.T,
+            known.variances,
+            # far from the data a bin may bend in ways that do not matter here
+            1.0 / np.maximum(losses, np.median(losses)),
+        )
+        return cls(
+            posterior,
+            planes,
+            centre + planes.heights,
+            np.hstack([directions, planes.slopes]),
+            len(evidence),
+        )
 
     @property
     def n_bins(self) -> int:
         return len(self.origin)
 
-    def processes(self, points: Array) -> tuple[Array, Array]:
-        """Return means and variances of the processes at unit points (m, d), each (m, c)."""
+    @property
+    def n_processes(self) -> int:
+        return len(self.posterior.components)
+
+    def coordinates(self, points: Array) -> tuple[Array, Array]:
+        """Return the coordinates (m, c + D) of unit points (m, d), and the variances of the first c."""
         features = self.posterior.encoder.encode(points)
         pairs = [each.moments(features) for each in self.posterior.components]
         shape = (len(points), len(pairs))
         means = np.array([mean for mean, _ in pairs]).T.reshape(shape)
-        return means, np.array([variance for _, variance in pairs]).T.reshape(shape)
+        variances = np.array([variance for _, variance in pairs]).T.reshape(shape)
+        return np.hstack([means, features - self.planes.centre]), variances
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and variance of the bins, without an evaluation's noise, each (m, k)."""
-        means, variances = self.processes(points)
-        return self.origin + means @ self.directions.T, variances @ (
-            self.directions**2
-        ).T + self.rest_variance
+        coordinates, variances = self.coordinates(points)
+        mean = self.origin + coordinates @ self.directions.T
+        own = self.directions[:, : self.n_processes]
+        return mean, variances @ (own**2).T + self.planes.spread(self.posterior.encoder.encode(points))
 
-    def error_factor(self, point: Array) -> Array:
-        """Return F (k, c) such that the bins at a unit point (d,) err by F Fᵀ + diag(rest_variance)."""
-        _, variances = self.processes(point[None])
-        return np.asarray(self.directions * np.sqrt(variances[0]))
+    def errors(self, point: Array) -> tuple[Array, Array]:
+        """Return F (k, c) and v (k,): the bins at a unit point (d,) err by F Fᵀ + diag(v)."""
+        _, variances = self.coordinates(point[None])
+        own = self.directions[:, : self.n_processes]
+        return own * np.sqrt(variances[0]), self.planes.spread(self.posterior.encoder.encode(point[None]))[0]
+
+    def summed_spread(self, points: Array, variances: Array, metric: Array) -> Array:
+        """Return Σ metric variance of the bins at unit points (m, d), given ``coordinates``', (m,)."""
+        strength = metric @ self.directions[:, : self.n_processes] ** 2
+        own = self.planes.summed_spread(self.posterior.encoder.encode(points), metric)
+        return np.asarray(variances @ strength + own)
 
     def jacobian(self, point: Array, columns: Array) -> Array:
         """Return the slopes of the bins by some unit coordinates at a point (d,), shape (k, p)."""
-        return self.directions @ self.process_slopes(point, columns)
+        (first, _), (second, _) = self.jacobian_parts(point, columns)
+        return first + second
 
-    def process_slopes(self, point: Array, columns: Array) -> Array:
-        """Return the slopes of the processes' means by some unit coordinates, shape (c, p)."""
+    def jacobian_parts(
+        self, point: Array, columns: Array
+    ) -> tuple[tuple[Array, SlopeNoise], tuple[Array, SlopeNoise]]:
+        """Return what processes and planes add to the slopes, each (k, p), and the noise in each.
+
+        Of a metric (k,) the noise is the expectation of Σ metric dJ dJᵀ, shape (p, p), dJ being what noise
+        does to the slopes J: what Jᵀ M J has too much, and would have where no parameter did anything.
+        """
         steps = np.zeros((len(columns), len(point)))
         steps[np.arange(len(columns)), columns] = _STEP
-        means, _ = self.processes(np.concatenate([point + steps, point - steps]))
-        up, down = np.split(means, 2)
-        return np.asarray((up - down).T / (2.0 * _STEP))
+        up, down = (self.posterior.encoder.encode(points) for points in (point + steps, point - steps))
+        c = self.n_processes
+        upper, lower = self.coordinates(point + steps)[0], self.coordinates(point - steps)[0]
+        slopes = (upper - lower).T / (2.0 * _STEP)
 
-    def slope_variances(self, point: Array, columns: Array) -> Array:
-        """Return how well the slopes of the processes are known: their variances, shape (c, p)."""
-        found = np.zeros((self.directions.shape[1], len(columns)))
-        for p, column in enumerate(columns):
-            ends = np.tile(point, (2, 1))
-            ends[:, column] = np.clip([point[column] - _WIDE_STEP, point[column] + _WIDE_STEP], 0.0, 1.0)
-            features = self.posterior.encoder.encode(ends)
-            for c, process in enumerate(self.posterior.components):
-                _, covariance = process.joint(features)
-                spread = covariance[0, 0] + covariance[1, 1] - 2.0 * covariance[0, 1]
-                found[c, p] = max(spread, 0.0) / (ends[1, column] - ends[0, column]) ** 2
-        return found
+        def of_processes(metric: Array) -> Array:
+            total = np.zeros((len(columns), len(columns)))
+            for weight, process in zip(metric @ self.directions[:, :c] ** 2, self.posterior.components):
+                cross = covariance(process.theta, up, process.features)
+                cross -= covariance(process.theta, down, process.features)
+                pull = linalg.solve(process.factor, cross.T / (2.0 * _STEP))
+                total += weight * (pull.T * process.noises) @ pull
+            return total
+
+        def of_planes(metric: Array) -> Array:
+            return self.planes.slope_noise((up - down) / (2.0 * _STEP), metric)
+
+        return (
+            (self.directions[:, :c] @ slopes[:c], of_processes),
+            (self.directions[:, c:] @ slopes[c:], of_planes),
+        )
 
     def draws(self, point: Array, n: int, rng: np.random.Generator) -> Array:
         """Return n draws of the bins at a unit point (d,), shape (n, k)."""
-        means, variances = self.processes(point[None])
-        z = means + np.sqrt(variances) * rng.standard_normal((n, means.shape[1]))
-        rest = np.sqrt(self.rest_variance) * rng.standard_normal((n, self.n_bins))
-        return np.asarray(self.origin + z @ self.directions.T + rest)
+        mean, _ = self.moments(point[None])
+        factor, rest = self.errors(point)
+        drawn = rng.standard_normal((n, factor.shape[1])) @ factor.T
+        return np.asarray(mean + drawn + np.sqrt(rest) * rng.standard_normal((n, self.n_bins)))
 
 
 def _of_all_bins(vectors: Vectors) -> ChiSquare:
-    """Return the χ² in which every bin counts alike, also those that the study gives no weight."""
+    """Return the χ² in which every bin counts alike, also those that the study gives no weight.
+
+    Its errors are those of the data and of a typical evaluation: bins in which the simulation's noise is
+    many times the data's error would drown what moves the others.
+    """
     loss = vectors.loss
     assert isinstance(loss, ChiSquare)
-    # a bin of no weight may have no error; then the simulation's own is the scale that it is known on
-    typical = np.median(vectors.variances, axis=0)
-    typical = np.where(typical > 0.0, typical, vectors.values.var(axis=0))
-    variances = np.where(loss.floor > 0.0, loss.floor, typical)
+    variances = loss.floor + np.median(vectors.variances, axis=0)
+    variances = np.where(variances > 0.0, variances, vectors.values.var(axis=0))
     moves = variances > 0.0
     return ChiSquare(
         loss.data, np.sqrt(np.where(moves, variances, 1.0)), np.where(moves, 1.0, 0.0), counts=loss.counts
     )
-
-
-def _rest(
-    posterior: VectorPosterior, vectors: Vectors, centre: Array, directions: Array
-) -> tuple[Array, Array]:
-    """Return the mean of what no process moves, and the variance of that mean, each (k,)."""
-    components, _ = posterior.basis.components(vectors)
-    off = vectors.values - centre - components @ directions.T
-    losses = vectors.loss.of(vectors.values)
-    # far from the data a bin may bend in ways that do not matter here
-    near = 1.0 / np.maximum(losses, np.median(losses))
-    scale = np.median(vectors.variances, axis=0) + off.var(axis=0)
-    noise = vectors.variances + np.where(scale > 0.0, scale, 1.0)
-    shares = near[:, None] / noise
-    shares /= shares.sum(axis=0)
-    mean = (shares * off).sum(axis=0)
-    # what scatters is noise and what the processes miss; the mean errs by its share of both
-    variance = (shares**2 * (off - mean) ** 2).sum(axis=0)
-    return mean, variance

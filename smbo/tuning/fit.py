@@ -15,150 +15,39 @@ known: a flat distribution over it has the variance of its width²/12.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
+from smbo.derived import encode
+from smbo.errors import ProblemError
 from smbo.evidence import Array, Evidence
 from smbo.losses import ChiSquare
 from smbo.problem import Problem
 from smbo.surrogates import linalg
+from smbo.trials import Trial
 from smbo.tuning.bins import BinModel
+from smbo.tuning.minimum import Target, fitted_columns, metric_of, minima, minimum_from
 from smbo.tuning.statistic import Statistic, TuneSettings
+from smbo.tuning.tune import Eigentune, ObservableFit, Tune, TunedParameter
 
 # A flat distribution over a range has this standard deviation, as a fraction of it.
 _FLAT = 12.0**-0.5
 # Two standard deviations to each side cover the range: the data have not narrowed it.
 UNCONSTRAINED = 0.25
 BOUND = 0.01  # of a range: a parameter so near its end is on it
-_N_STARTS = 8
 _N_PASSES = 3  # the weights depend on the model's errors at the minimum; they settle at once
 
 
-@dataclass(frozen=True)
-class TunedParameter:
-    """One parameter of a tune, in the user's units.
-
-    Attributes:
-        name, value: of the best point.
-        error: one standard deviation.
-        parts: the same from the data's errors, the theory uncertainty, and the simulation alone.
-        low, high: its range.
-        bound: "lower" or "upper" where the value ends on that bound.
-        is_constrained: whether the data narrow its range; else the error is about that of a flat
-            distribution.
-    """
-
-    name: str
-    value: float
-    error: float
-    parts: Mapping[str, float]
-    low: float
-    high: float
-    bound: str | None
-    is_constrained: bool
-
-
-@dataclass(frozen=True)
-class Eigentune:
-    """Two points, one standard deviation from the best along a principal axis of the covariance.
-
-    Attributes:
-        size: standard deviation along it, in units of the ranges.
-        direction: by parameter, in units of the ranges; a unit vector.
-        plus, minus: whole points.  A step that leaves the ranges ends at the bound.
-        is_cut: whether one of them does.
-    """
-
-    size: float
-    direction: Mapping[str, float]
-    plus: Mapping[str, Any]
-    minus: Mapping[str, Any]
-    is_cut: bool
-
-
-@dataclass(frozen=True, eq=False)
-class ObservableFit:
-    """What a tune makes of one observable.
-
-    Attributes:
-        name: of the observable.
-        weight: the largest of its bins'; 0 where it was left out of the fit.
-        chi2: Σ (y - d)² / (s² + (t d)² + e²), unweighted; over n bins.
-        pulls: (y - d) / that error, bin by bin, shape (n,).
-        information: on each fitted parameter, as a share of what all observables together have on it
-            with the others held, shape (p,).
-        response: mean pull that a change of each parameter by one standard deviation adds, root mean
-            square over bins, with the sign of the mean, shape (p,).
-    """
-
-    name: str
-    weight: float
-    chi2: float
-    pulls: Array
-    information: Array
-    response: Array
-
-
-@dataclass(frozen=True, eq=False)
-class Tune:
-    """Best parameters of a generator, how well they are known, and what they describe.
-
-    Attributes:
-        params: the best point, whole, in the user's units.
-        unit: the same as a unit point, shape (d,).
-        parameters: those that were fitted, p of them.
-        covariance: of these, in the user's units, shape (p, p).
-        eigentunes: the largest uncertainty first.
-        observables: in the order of the bins.
-        chi2: weighted, at the best point; ndf: effective number of bins less that of parameters.
-        level: Δχ² of one standard deviation.
-        loss: what the study minimised, as the model has it at this point.
-        outputs, outputs_std: the bins there and the model's errors on them, shape (k,).
-        statistic, settings: what was minimised, and how that was chosen.
-        alternatives: lowest χ² for other choices of what is not fitted (categories, whole numbers).
-        model: of the bins.
-        columns: of the fitted parameters in a unit point, shape (p,).
-        unit_covariance: in unit coordinates, shape (p, p).
-    """
-
-    params: Mapping[str, Any]
-    unit: Array
-    parameters: tuple[TunedParameter, ...]
-    covariance: Array
-    eigentunes: tuple[Eigentune, ...]
-    observables: tuple[ObservableFit, ...]
-    chi2: float
-    ndf: float
-    level: float
-    loss: float
-    outputs: Array
-    outputs_std: Array
-    statistic: Statistic
-    settings: TuneSettings
-    alternatives: tuple[tuple[Mapping[str, Any], float], ...]
-    model: BinModel = field(repr=False)
-    columns: Array = field(repr=False)
-    unit_covariance: Array = field(repr=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the fitted parameters."""
-        return tuple(each.name for each in self.parameters)
-
-    @property
-    def errors(self) -> dict[str, float]:
-        """One standard deviation of each fitted parameter, in the user's units."""
-        return {each.name: each.error for each in self.parameters}
-
-    @property
-    def correlation(self) -> Array:
-        """Of the fitted parameters, shape (p, p)."""
-        widths = np.sqrt(np.diagonal(self.covariance))
-        return np.asarray(self.covariance / np.outer(widths, widths))
+def tune_of(problem: Problem, trials: Iterable[Trial], settings: TuneSettings | None = None) -> Tune:
+    """Return the tune that the finished trials of a problem with vector outputs make; see ``fit_tune``."""
+    if not isinstance(problem.loss, ChiSquare):
+        raise ProblemError(
+            "a tune needs bins and data: Problem(..., loss=ChiSquare(data, errors)), or an objective that "
+            "has one"
+        )
+    return fit_tune(problem, encode(problem, trials), settings)
 
 
 def fit_tune(problem: Problem, evidence: Evidence, settings: TuneSettings | None = None) -> Tune:
@@ -183,103 +72,19 @@ def refit(
     loss = problem.loss
     assert isinstance(loss, ChiSquare), "BinModel.of refuses others"
     statistic = Statistic.of(loss, settings)
-    target = _Target(model, statistic, _metric(statistic, np.zeros(model.n_bins)))
-    found = _minima(problem, evidence, target)
+    target = Target(model, statistic, metric_of(statistic, np.zeros(model.n_bins)))
+    found = minima(problem, evidence, target)
     for _ in range(_N_PASSES):
         unit = found[0][1]
         _, variance = model.moments(unit[None])
-        target = _Target(model, statistic, _metric(statistic, variance[0]))
-        found = [_from(problem, target, unit), *found[1:]]
+        target = Target(model, statistic, metric_of(statistic, variance[0]))
+        found = [minimum_from(problem, target, unit), *found[1:]]
     return _tune(problem, target, found, settings, loss)
-
-
-@dataclass(frozen=True, eq=False)
-class _Target:
-    """The expected χ² as a function of unit points; metric: weight over variance of each bin, (k,)."""
-
-    model: BinModel
-    statistic: Statistic
-    metric: Array
-
-    def __post_init__(self) -> None:
-        weighted = self.metric[:, None] * self.model.directions
-        off = self.model.origin - self.statistic.data
-        object.__setattr__(self, "_square", self.model.directions.T @ weighted)
-        object.__setattr__(self, "_linear", weighted.T @ off)
-        object.__setattr__(self, "_constant", float(self.metric @ off**2))
-
-    def __call__(self, points: Array) -> Array:
-        """Return E[Σ metric (y - d)²] at unit points (m, d), shape (m,)."""
-        z, variances = self.model.processes(points)
-        square: Array = self._square  # type: ignore[attr-defined]
-        values = np.einsum("mi,ij,mj->m", z, square, z) + 2.0 * z @ self._linear  # type: ignore[attr-defined]
-        return np.asarray(values + variances @ np.diagonal(square) + self._constant)  # type: ignore[attr-defined]
-
-
-def _metric(statistic: Statistic, variance: Array) -> Array:
-    full = statistic.variances + variance
-    return np.divide(statistic.weights, full, out=np.zeros_like(full), where=statistic.weights > 0.0)
-
-
-def _minima(problem: Problem, evidence: Evidence, target: _Target) -> list[tuple[float, Array]]:
-    """Return the lowest point for each choice of what is not fitted, (value, unit point), the best first."""
-    values = target(evidence.points)
-    groups: dict[bytes, list[int]] = {}
-    for row in np.argsort(values):
-        groups.setdefault(_discrete_key(problem, evidence.points[row]), []).append(int(row))
-    found = []
-    for rows in groups.values():
-        ends = [_from(problem, target, evidence.points[row]) for row in rows[:_N_STARTS]]
-        found.append(min(ends, key=lambda end: end[0]))
-    return sorted(found, key=lambda end: end[0])
-
-
-def _from(problem: Problem, target: _Target, start: Array) -> tuple[float, Array]:
-    """Return value and unit point of the minimum that is reached from a start along what is fitted."""
-    columns = fitted_columns(problem, start)
-    if not len(columns):
-        return float(target(start[None])[0]), start
-
-    def at(coordinates: Array) -> tuple[float, Array]:
-        step = 1e-5
-        units = np.tile(start, (2 * len(columns) + 1, 1))
-        units[:, columns] = coordinates
-        rows = np.arange(len(columns))
-        units[1 + rows, columns] += step
-        units[1 + len(columns) + rows, columns] -= step
-        values = target(units)
-        up, down = np.split(values[1:], 2)
-        return float(values[0]), (up - down) / (2.0 * step)
-
-    done = minimize(at, start[columns], jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * len(columns))
-    end = start.copy()
-    end[columns] = np.clip(done.x, 0.0, 1.0)
-    if not problem.space.allowed(end[None])[0]:  # beyond a known constraint: the best that was evaluated
-        return float(target(start[None])[0]), start
-    return float(target(end[None])[0]), end
-
-
-def fitted_columns(problem: Problem, unit: Array) -> Array:
-    """Return the columns of the continuous dimensions that are active at a unit point."""
-    active = problem.space.from_unit(unit[None])[0]
-    return np.array(
-        [
-            column
-            for column, axis in enumerate(problem.space.axes)
-            if axis.kind == "continuous" and axis.name in active
-        ],
-        dtype=np.intp,
-    )
-
-
-def _discrete_key(problem: Problem, unit: Array) -> bytes:
-    others = np.array([axis.kind != "continuous" for axis in problem.space.axes], dtype=bool)
-    return np.round(unit[others], 9).tobytes()
 
 
 def _tune(
     problem: Problem,
-    target: _Target,
+    target: Target,
     found: list[tuple[float, Array]],
     settings: TuneSettings,
     loss: ChiSquare,
@@ -287,7 +92,7 @@ def _tune(
     model, statistic, unit = target.model, target.statistic, found[0][1]
     columns = fitted_columns(problem, unit)
     mean, variance = (each[0] for each in model.moments(unit[None]))
-    metric = _metric(statistic, variance)
+    metric = metric_of(statistic, variance)
     jacobian = _significant(model, unit, columns, metric)
     response, ndf = _response(jacobian, metric, statistic)
     chi2 = float(metric @ (mean - statistic.data) ** 2)
@@ -297,10 +102,9 @@ def _tune(
         "theory": level * (response * statistic.theory**2) @ response.T,
         "simulation": _simulation(response, model, unit),
     }
-    narrowed = _widened(
-        unit[columns],
-        sum(parts.values(), start=np.zeros((len(columns), len(columns)))) + _of_range(jacobian, metric),
-    )
+    parts["range"] = _of_range(jacobian, metric)
+    total = parts["data"] + parts["theory"] + parts["simulation"] + parts["range"]
+    narrowed = _widened(unit[columns], total)
     scale = _scale(problem, unit, columns)
     params = problem.space.from_unit(problem.space.snap(unit[None]))[0]
     return Tune(
@@ -319,6 +123,7 @@ def _tune(
         statistic=statistic,
         settings=settings,
         alternatives=_alternatives(problem, found),
+        n_evaluations=model.n_evaluations,
         model=model,
         columns=columns,
         unit_covariance=narrowed,
@@ -326,16 +131,42 @@ def _tune(
 
 
 def _significant(model: BinModel, unit: Array, columns: Array, metric: Array) -> Array:
-    """Return the slopes of the bins, less what their own errors add to their squares, (k, p).
+    """Return the slopes J of the bins without what noise adds to JᵀMJ, shape (k, p).
 
     Where a parameter does nothing, noise makes slopes all the same; their squares, summed over many
-    bins, would pass for knowledge of it.
+    bins, would pass for knowledge of it.  J is mapped by the least change T (the optimal transport between
+    normal distributions of these covariances) with TᵀJᵀMJT = JᵀMJ less the noise.
     """
-    jacobian = model.jacobian(unit, columns)
-    known = metric @ jacobian**2
-    noise = (metric @ model.directions**2) @ model.slope_variances(unit, columns)
-    share = np.divide(noise, known, out=np.ones_like(known), where=known > 0.0)
-    return np.asarray(jacobian * np.sqrt(np.maximum(1.0 - share, 0.0)))
+    parts = model.jacobian_parts(unit, columns)
+    jacobian = parts[0][0] + parts[1][0]
+    if not len(columns):
+        return np.zeros((model.n_bins, 0))
+    known = (jacobian.T * metric) @ jacobian
+    wanted = known.copy()
+    for part, noise_of in parts:
+        own = (part.T * metric) @ part
+        wanted -= own - _less(own, noise_of(metric))
+    values, axes = np.linalg.eigh(wanted)
+    wanted = (axes * np.maximum(values, 0.0)) @ axes.T
+    root, inverse_root = _roots(known)
+    middle, _ = _roots(root @ wanted @ root)
+    return np.asarray(jacobian @ inverse_root @ middle @ inverse_root)
+
+
+def _less(square: Array, noise: Array) -> Array:
+    """Return a positive matrix less another, but no less than nothing in any direction, (p, p)."""
+    root, inverse_root = _roots(square)
+    values, axes = np.linalg.eigh(inverse_root @ noise @ inverse_root)
+    return np.asarray(root @ (axes * np.maximum(1.0 - values, 0.0)) @ axes.T @ root)
+
+
+def _roots(square: Array) -> tuple[Array, Array]:
+    """Return the symmetric square root of a positive matrix and its pseudo-inverse, (p, p) each."""
+    values, axes = np.linalg.eigh(square)
+    there = values > 1e-10 * max(float(values[-1]), 1e-300)
+    values = np.sqrt(np.where(there, values, 0.0))
+    inverse = np.divide(1.0, values, out=np.zeros_like(values), where=there)
+    return (axes * values) @ axes.T, (axes * inverse) @ axes.T
 
 
 def _precision(jacobian: Array, metric: Array) -> Array:
@@ -370,8 +201,9 @@ def _widened(coordinates: Array, covariance: Array) -> Array:
 
 def _simulation(response: Array, model: BinModel, unit: Array) -> Array:
     """Return the covariance that comes of the model's own errors, (p, p)."""
-    along = response @ model.error_factor(unit)
-    return along @ along.T + (response * model.rest_variance) @ response.T
+    factor, rest = model.errors(unit)
+    along = response @ factor
+    return along @ along.T + (response * rest) @ response.T
 
 
 def _level(level: Any, chi2: float, ndf: float) -> float:

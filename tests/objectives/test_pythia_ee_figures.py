@@ -82,13 +82,14 @@ def test_without_any_results_the_data_are_drawn_alone(tmp_path):
 def test_every_label_can_be_typeset():
     from matplotlib.mathtext import MathTextParser
 
-    from objectives.pythia_ee.figures import _SYMBOLS, _density_label
+    from objectives.pythia_ee.charts import density_label
+    from objectives.pythia_ee.hadron_symbols import SYMBOLS
 
     parser = MathTextParser("path")
     for quantity in QUANTITIES.values():
         parser.parse(quantity.label)
-        parser.parse(_density_label(quantity.label))
-    for symbol in _SYMBOLS.values():
+        parser.parse(density_label(quantity.label))
+    for symbol in SYMBOLS.values():
         parser.parse(symbol)
-    assert _density_label("$1-T$") == r"$1/N\ \mathrm{d}n/\mathrm{d}(1-T)$"
-    assert _density_label(r"$\xi_p=-\ln x_p$") == r"$1/N\ \mathrm{d}n/\mathrm{d}\xi_p$"
+    assert density_label("$1-T$") == r"$1/N\ \mathrm{d}n/\mathrm{d}(1-T)$"
+    assert density_label(r"$\xi_p=-\ln x_p$") == r"$1/N\ \mathrm{d}n/\mathrm{d}\xi_p$"

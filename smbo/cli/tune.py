@@ -1,0 +1,140 @@
+"""`smbo tune`: parameters with errors, eigentunes and figures, from the stored outputs of a study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smbo.charts import Charted
+from smbo.cli.jobfile import check_jobfile, read_jobfile
+from smbo.cli.reading import Document, read_document
+from smbo.cli.setup import find_modules_beside, load_task
+from smbo.cli.stored import stored_job
+from smbo.cli.target import SUFFIXES, load, study_argument
+from smbo.errors import ProblemError, SmboError
+from smbo.problem import Objective, Rated
+from smbo.study import Study
+from smbo.tuning import Tune, TuneSettings
+from smbo.wording_tune import remarks_of, tune_lines
+
+if TYPE_CHECKING:
+    from smbo.report_tune import Baseline
+
+
+@click.command(name="tune")
+@study_argument
+@click.option("--observable", "observables", multiple=True, metavar="NAME", help="Only these; repeat it.")
+@click.option("--weights", "file", type=click.Path(path_type=Path), help="File of {observable: weight}.")
+@click.option("--theory", type=click.FloatRange(min=0.0), help="Relative theory uncertainty.")
+@click.option(
+    "--level", default="pdg", show_default=True, help="Δχ² of one deviation: pdg, residuals, or a number."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for a page, figures and files.")
+def command(
+    study: str,
+    store: str | None,
+    observables: tuple[str, ...],
+    file: Path | None,
+    theory: float | None,
+    level: str,
+    output: Path | None,
+) -> None:
+    """Tell what STUDY says of the parameters: values with errors, eigentunes, what is described.
+
+    Nothing is evaluated: other weights, observables or uncertainties move the optimum of the model
+    that the stored evaluations make.
+    """
+    with load(study, store) as found:
+        objective = objective_of(found, study)
+        settings = TuneSettings(
+            observables=list(observables) or None,
+            weights=None if file is None else _weights(file),
+            theory=theory,
+            once=once_of(objective),
+            level=_level(level),
+        )
+        tune = found.tune(settings)
+        baseline = baseline_of(objective)
+        for line in said_of(tune, baseline):
+            click.echo(line)
+        if output is not None:
+            click.echo(f"page: {_written(output, found, tune, objective, baseline)}")
+
+
+def once_of(objective: object) -> Sequence[Sequence[str]]:
+    """Return which observables are the same measurement, as far as an objective says so."""
+    return objective.once() if isinstance(objective, Charted) else ()
+
+
+def said_of(tune: Tune, baseline: Baseline | None) -> list[str]:
+    """Return a tune in lines, with what a reader must know of it."""
+    beside = (None, "") if baseline is None else (baseline.params, baseline.name)
+    return [*tune_lines(tune, *beside), *(f"note: {remark}" for remark in remarks_of(tune))]
+
+
+def baseline_of(objective: Objective | None) -> Baseline | None:
+    """Return the point that an objective would be compared with, None where it names none."""
+    from smbo.report_tune import Baseline
+
+    if not isinstance(objective, Rated):
+        return None
+    confirmation = objective.confirmation()
+    if confirmation.baseline is None:
+        return None
+    return Baseline(confirmation.baseline_name, confirmation.baseline)
+
+
+def objective_of(study: Study, named: str) -> Objective | None:
+    """Return the objective of a study: of the job file that names it, or of its last run; None without."""
+    try:
+        if named.endswith(SUFFIXES):
+            job, document = read_jobfile(Path(named))
+            folder = Path(named).parent
+        else:
+            kept, folder = stored_job(study)
+            document = Document(f"study {study.name}", kept)
+            job = check_jobfile(document)
+        find_modules_beside(folder)
+        return load_task(job, document, folder).objective
+    except SmboError as error:
+        click.echo(f"without the objective's own axes and files: {error}", err=True)
+        return None
+
+
+def _weights(path: Path) -> Mapping[str, float]:
+    data = read_document(path).data
+    wrong = {
+        name: value
+        for name, value in data.items()
+        if isinstance(value, bool) or not isinstance(value, int | float)
+    }
+    if wrong:
+        raise ProblemError(f"{path}: write numbers, `observable: weight`; got {wrong!r}")
+    return dict(data)
+
+
+def _level(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _written(
+    folder: Path, study: Study, tune: Tune, objective: Objective | None, baseline: Baseline | None
+) -> Path:
+    from smbo.report_tune import write_tune
+
+    return write_tune(
+        folder,
+        name=study.name,
+        problem=study.problem,
+        tune=tune,
+        objective=objective,
+        baseline=baseline,
+        written=time.strftime("%Y-%m-%d %H:%M %Z"),
+    )

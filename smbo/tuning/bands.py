@@ -1,0 +1,41 @@
+"""What a tune and its eigentunes predict: the bins with their bands, without a new evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from smbo.evidence import Array
+from smbo.space import Space
+from smbo.tuning.tune import Tune
+
+
+class Band(NamedTuple):
+    """How far the bins go below and above a tune within its eigentunes, each (k,), from 0 up."""
+
+    below: Array
+    above: Array
+
+
+def eigentune_band(space: Space, tune: Tune) -> Band:
+    """Return the band that the eigentunes span: of each pair the larger step to either side, in quadrature.
+
+    Source: Campbell et al. (2007), "Hard interactions of quarks and gluons: a primer for LHC physics",
+        eq. 43 (hep-ph/0611148), for the asymmetric errors of eigenvector sets.
+    """
+    if not tune.eigentunes:
+        return Band(np.zeros_like(tune.outputs), np.zeros_like(tune.outputs))
+    points = [point for each in tune.eigentunes for point in (each.plus, each.minus)]
+    bins, _ = tune.model.moments(space.to_unit(points))
+    steps = (bins - tune.outputs).reshape(len(tune.eigentunes), 2, -1)
+    above = np.maximum(steps.max(axis=1), 0.0)
+    below = np.maximum((-steps).max(axis=1), 0.0)
+    return Band(np.sqrt((below**2).sum(axis=0)), np.sqrt((above**2).sum(axis=0)))
+
+
+def predicted(space: Space, tune: Tune, params: Mapping[str, Any]) -> tuple[Array, Array]:
+    """Return the bins that the model expects at a point of the space, and its errors, each (k,)."""
+    mean, variance = tune.model.moments(space.to_unit([params]))
+    return mean[0], np.sqrt(variance[0])

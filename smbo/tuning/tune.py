@@ -1,0 +1,139 @@
+"""What a tune is: best parameters, how well they are known, and what of the data they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from smbo.evidence import Array
+from smbo.tuning.bins import BinModel
+from smbo.tuning.statistic import Statistic, TuneSettings
+
+
+@dataclass(frozen=True)
+class TunedParameter:
+    """One parameter of a tune, in the user's units.
+
+    Attributes:
+        name, value: of the best point.
+        error: one standard deviation.
+        parts: the same from "data", their errors; "theory", the uncertainty of that; "simulation", its
+            statistics and how densely it was run; "range", what neither data nor evaluations narrow.
+        low, high: its range.
+        bound: "lower" or "upper" where the value ends on that bound.
+        is_constrained: whether the data narrow its range; else the error is about that of a flat
+            distribution.
+    """
+
+    name: str
+    value: float
+    error: float
+    parts: Mapping[str, float]
+    low: float
+    high: float
+    bound: str | None
+    is_constrained: bool
+
+
+@dataclass(frozen=True)
+class Eigentune:
+    """Two points, one standard deviation from the best along a principal axis of the covariance.
+
+    Attributes:
+        size: standard deviation along it, in units of the ranges.
+        direction: by parameter, in units of the ranges; a unit vector.
+        plus, minus: whole points.  A step that leaves the ranges ends at the bound.
+        is_cut: whether one of them does.
+    """
+
+    size: float
+    direction: Mapping[str, float]
+    plus: Mapping[str, Any]
+    minus: Mapping[str, Any]
+    is_cut: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ObservableFit:
+    """What a tune makes of one observable.
+
+    Attributes:
+        name: of the observable.
+        weight: the largest of its bins'; 0 where it was left out of the fit.
+        chi2: Σ (y - d)² / (s² + (t d)² + e²), unweighted; over n bins.
+        pulls: (y - d) / that error, bin by bin, shape (n,).
+        information: on each fitted parameter, as a share of what all observables together have on it
+            with the others held, shape (p,).
+        response: mean pull that a change of each parameter by one standard deviation adds, root mean
+            square over bins, with the sign of the mean, shape (p,).
+    """
+
+    name: str
+    weight: float
+    chi2: float
+    pulls: Array
+    information: Array
+    response: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Tune:
+    """Best parameters of a generator, how well they are known, and what they describe.
+
+    Attributes:
+        params: the best point, whole, in the user's units.
+        unit: the same as a unit point, shape (d,).
+        parameters: those that were fitted, p of them.
+        covariance: of these, in the user's units, shape (p, p).
+        eigentunes: the largest uncertainty first.
+        observables: in the order of the bins.
+        chi2: weighted, at the best point; ndf: effective number of bins less that of parameters.
+        level: Δχ² of one standard deviation.
+        loss: what the study minimised, as the model has it at this point.
+        outputs, outputs_std: the bins there and the model's errors on them, shape (k,).
+        statistic, settings: what was minimised, and how that was chosen.
+        alternatives: lowest χ² for other choices of what is not fitted (categories, whole numbers).
+        n_evaluations: that the model was fitted to.
+        model: of the bins.
+        columns: of the fitted parameters in a unit point, shape (p,).
+        unit_covariance: in unit coordinates, shape (p, p).
+    """
+
+    params: Mapping[str, Any]
+    unit: Array
+    parameters: tuple[TunedParameter, ...]
+    covariance: Array
+    eigentunes: tuple[Eigentune, ...]
+    observables: tuple[ObservableFit, ...]
+    chi2: float
+    ndf: float
+    level: float
+    loss: float
+    outputs: Array
+    outputs_std: Array
+    statistic: Statistic
+    settings: TuneSettings
+    alternatives: tuple[tuple[Mapping[str, Any], float], ...]
+    n_evaluations: int
+    model: BinModel = field(repr=False)
+    columns: Array = field(repr=False)
+    unit_covariance: Array = field(repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the fitted parameters."""
+        return tuple(each.name for each in self.parameters)
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """One standard deviation of each fitted parameter, in the user's units."""
+        return {each.name: each.error for each in self.parameters}
+
+    @property
+    def correlation(self) -> Array:
+        """Of the fitted parameters, shape (p, p)."""
+        widths = np.sqrt(np.diagonal(self.covariance))
+        return np.asarray(self.covariance / np.outer(widths, widths))

@@ -1,0 +1,61 @@
+"""A tune in words and lines, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from smbo.tuning import Tune
+from smbo.wording import number, plus_minus
+
+
+def level_text(tune: Tune) -> str:
+    """Return what one standard deviation stands for."""
+    ratio = f"χ²/ndf = {tune.chi2:.1f}/{tune.ndf:.1f} = {tune.chi2 / tune.ndf:.2f}"
+    how = {
+        "pdg": "max(1, χ²/ndf): the scale factor of the Particle Data Group",
+        "residuals": "χ²/ndf: the errors are taken to be as large as the residuals say",
+    }.get(str(tune.settings.level), "as asked for")
+    return f"{ratio}; one standard deviation is a rise by Δχ² = {tune.level:.3g} ({how})"
+
+
+def remarks_of(tune: Tune) -> list[str]:
+    """Return what a reader must know of single parameters, and of what was left out."""
+    lines = []
+    for each in tune.parameters:
+        if each.bound:
+            lines.append(
+                f"{each.name} ends on the {each.bound} bound of its range: the range decided there, "
+                "not the data"
+            )
+        if not each.is_constrained:
+            lines.append(
+                f"{each.name} is not constrained by these data: its error is about that of a flat "
+                "distribution over the range"
+            )
+    if tune.statistic.left_out:
+        lines.append(
+            f"{', '.join(tune.statistic.left_out)}: left out of χ², being the same measurement as another "
+            "observable there"
+        )
+    cut = [str(number) for number, each in enumerate(tune.eigentunes, 1) if each.is_cut]
+    if cut:
+        lines.append(f"eigentunes cut at the bounds of the ranges: {', '.join(cut)}")
+    return lines
+
+
+def tune_lines(tune: Tune, baseline: Mapping[str, Any] | None = None, name: str = "default") -> list[str]:
+    """Return a tune as lines of text."""
+    width = max((len(each.name) for each in tune.parameters), default=0)
+    lines = [f"tune: {level_text(tune)}"]
+    for each in tune.parameters:
+        parts = ", ".join(f"{key} {number(value, 2)}" for key, value in each.parts.items())
+        mark = " ⚠ on a bound" if each.bound else ""
+        mark += "" if each.is_constrained else "  not constrained"
+        beside = ""
+        if baseline and isinstance(baseline.get(each.name), int | float):
+            beside = f"  {name} {number(float(baseline[each.name]))}"
+        lines.append(f"  {each.name:<{width}}  {plus_minus(each.value, each.error)}  ({parts}){beside}{mark}")
+    others = {key: value for key, value in tune.params.items() if key not in tune.names}
+    lines += [f"  {key:<{width}}  {number(value)}  (chosen, not fitted)" for key, value in others.items()]
+    return lines

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smbo.tuning.planes import Planes
+
+
+def planes_of(rng: np.random.Generator, slopes: np.ndarray, n: int = 50) -> Planes:
+    features = rng.uniform(size=(n, slopes.shape[1]))
+    values = 3.0 + (features - 0.5) @ slopes.T + 0.1 * rng.standard_normal((n, len(slopes)))
+    return Planes.of(features, values, np.full(values.shape, 0.01), np.ones(n))
+
+
+def test_slopes_far_above_the_noise_are_those_of_least_squares() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(scale=5.0, size=(20, 3))
+    found = planes_of(rng, truth)
+    assert found.slopes == pytest.approx(truth, abs=0.25)
+    assert np.median(found.scatter) == pytest.approx(0.01, rel=0.2)
+
+
+def test_where_nothing_depends_on_the_features_slopes_shrink_below_their_noise() -> None:
+    rng = np.random.default_rng(1)
+    found = planes_of(rng, np.zeros((300, 4)))
+    features = np.linalg.inv(50.0 / 12.0 * np.eye(4)) * 0.01  # covariance of unshrunk slopes
+    assert (found.slopes**2).sum(axis=1).mean() < 0.5 * np.trace(features)
+
+
+def test_the_stated_noise_of_slopes_is_their_spread_over_repetitions() -> None:
+    truth = np.full((1, 2), 2.0)
+    found = [planes_of(np.random.default_rng(seed), truth) for seed in range(200)]
+    spread = np.cov(np.array([each.slopes[0] for each in found]).T)
+    stated = np.mean([each.slope_noise(np.eye(2), np.ones(1)) for each in found], axis=0)
+    assert np.diagonal(stated) == pytest.approx(np.diagonal(spread), rel=0.35)
+
+
+def test_the_summed_spread_is_the_sum_of_the_spreads() -> None:
+    rng = np.random.default_rng(2)
+    found = planes_of(rng, rng.normal(size=(7, 3)))
+    features, metric = rng.uniform(size=(5, 3)), rng.uniform(size=7)
+    assert found.summed_spread(features, metric) == pytest.approx(found.spread(features) @ metric)
