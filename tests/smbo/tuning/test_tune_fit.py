@@ -129,7 +129,7 @@ def test_eigentunes_rebuild_the_covariance() -> None:
 
 
 def test_a_measurement_in_two_guises_counts_once() -> None:
-    problem, evidence = study_of(4)
+    problem, evidence = study_of(4, noise=0.002)
     loss, vectors = problem.loss, evidence.vectors
     assert isinstance(loss, ChiSquare)
     assert vectors is not None
@@ -151,8 +151,8 @@ def test_a_measurement_in_two_guises_counts_once() -> None:
     once = fit_tune(twin, known, TuneSettings(level=1.0, once=[("falling", "falling_again")]))
     alone = fit_tune(problem, evidence, TuneSettings(level=1.0))
     assert once.statistic.left_out == ("falling_again",)
-    assert once.errors["slope"] == pytest.approx(alone.errors["slope"], rel=0.05)
-    assert both.errors["slope"] < 0.8 * alone.errors["slope"]
+    assert once.errors["slope"] == pytest.approx(alone.errors["slope"], rel=0.1)
+    assert both.errors["slope"] < 0.8 * once.errors["slope"]
     assert once.ndf == pytest.approx(alone.ndf, abs=0.5)
 
 
