@@ -13,7 +13,7 @@ components of outputs, a process each).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,12 +38,17 @@ class Basis:
         loadings: shape (k, c).
         reader: z = readerᵀ (y - centre), shape (k, c).
         kept: of the centre's error what no component can mend: its variance by output, shape (k,).
+        noise: variance of an evaluation's error by output, shape (k,).
+        doubt: of centre and loadings together: for output b their covariance is
+            noise[b] doubt doubtᵀ, shape (1 + c, 1 + c).
     """
 
     centre: Array
     loadings: Array
     reader: Array
     kept: Array
+    noise: Array
+    doubt: Array
 
     @classmethod
     def of(cls, vectors: Vectors, n_components: int) -> Basis:
@@ -65,7 +70,10 @@ class Basis:
         # sizes of one: what the processes learn of is standardised
         sizes = np.sqrt(np.maximum(weights @ scores**2, 1e-300))
         left = noise * (weights @ weights) * (1.0 - (axes**2).sum(axis=1))
-        return cls(centre, scale[:, None] * axes * sizes, reader / sizes, left)
+        ones = np.concatenate([np.ones((len(scores), 1)), scores / sizes], axis=1)
+        # as of a regression of the outputs on the components
+        doubt = np.linalg.inv(np.linalg.cholesky(ones.T @ (len(scores) * weights[:, None] * ones))).T
+        return cls(centre, scale[:, None] * axes * sizes, reader / sizes, left, noise, doubt)
 
     def components(self, vectors: Vectors) -> tuple[Array, Array]:
         """Return standardised components and the variances of their errors, each (n, c)."""
@@ -75,6 +83,16 @@ class Basis:
             along = np.einsum("nkr,kc->ncr", vectors.factors, self.reader)
             variances = variances + (along**2).sum(axis=2)
         return values, variances
+
+    def drawn(self, rng: np.random.Generator, boldness: float) -> Basis:
+        """Return the basis with centre and loadings drawn from what is known of them.
+
+        Args:
+            boldness: factor on their deviations.
+        """
+        normals = rng.standard_normal((len(self.centre), len(self.doubt)))
+        off = boldness * np.sqrt(self.noise)[:, None] * (normals @ self.doubt.T)
+        return replace(self, centre=self.centre + off[:, 0], loadings=self.loadings + off[:, 1:])
 
     def outputs(self, components: Array) -> Array:
         """Return the outputs of components (..., c), shape (..., k)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,10 @@ class Form(Protocol):
         """What the loss cannot be below, whatever the components; None where that is not known."""
         ...
 
+    def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> Form:
+        """Return the form with the basis' centre and loadings drawn; see ``Basis.drawn``."""
+        ...
+
     def of_components(self, components: Array) -> Array:
         """Return the loss of components (..., c), shape (...)."""
         ...
@@ -39,44 +43,96 @@ class Form(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class SquaredForm:
-    """A sum of squares as a form of the components: constant + 2 linearᵀz + zᵀ gram z."""
+class Quadratic:
+    """constant + 2 linearᵀz + zᵀ gram z."""
 
     constant: float
     linear: Array
     gram: Array
+
+    @classmethod
+    def of(cls, weights: Array, basis: Basis, data: Array) -> Quadratic:
+        """Return Σ weights (centre + loadings z - data)²."""
+        off = basis.centre - data
+        weighted = weights[:, None] * basis.loadings
+        return cls(float(weights @ off**2), weighted.T @ off, weighted.T @ basis.loadings)
+
+    def __call__(self, components: Array) -> Array:
+        """Return the values at components (..., c), shape (...)."""
+        turned = components @ self.gram
+        return np.asarray(self.constant + 2.0 * components @ self.linear + (turned * components).sum(axis=-1))
+
+    def slope(self, components: Array) -> Array:
+        """Return the slopes at components (m, c), same shape."""
+        return np.asarray(2.0 * (self.linear + components @ self.gram))
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredForm:
+    """A sum of squares as a quadratic form of the components.
+
+    Attributes:
+        loss: of outputs.
+        value: the form.
+        lowest: what it cannot be below.
+        leverage: Σ metric² noise (centre + loadings z - data)², and
+        doubt: a variance of centre and loadings in units of the noise: what errs in them
+            makes the loss err by 4 leverage doubt.
+    """
+
+    loss: SquaredLoss
+    value: Quadratic
     lowest: float
+    leverage: Quadratic
+    doubt: Quadratic
 
     @classmethod
     def of(cls, loss: SquaredLoss, basis: Basis) -> SquaredForm:
         """Return the form of a loss.  The constant is freed of the noise that the centre has."""
-        off = basis.centre - loss.data
-        weighted = loss.metric[:, None] * basis.loadings
-        constant = float(loss.metric @ (off**2 - basis.kept))
-        linear, gram = weighted.T @ off, weighted.T @ basis.loadings
+        value = Quadratic.of(loss.metric, basis, loss.data)
+        below = float(value.linear @ np.linalg.lstsq(value.gram, value.linear, rcond=None)[0])
         # never below the form's own minimum: a loss is not negative
-        lowest = float(linear @ np.linalg.lstsq(gram, linear, rcond=None)[0]) if len(linear) else 0.0
-        constant = max(constant, lowest)
-        return cls(constant, linear, gram, constant - lowest)
+        constant = max(value.constant - float(loss.metric @ basis.kept), below)
+        square = basis.doubt @ basis.doubt.T
+        return cls(
+            loss,
+            replace(value, constant=constant),
+            constant - below,
+            Quadratic.of(loss.metric**2 * basis.noise, basis, loss.data),
+            Quadratic(float(square[0, 0]), square[0, 1:], square[1:, 1:]),
+        )
+
+    def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> SquaredForm:
+        """Return the form with centre and loadings drawn; on average over draws it is this one."""
+        value = Quadratic.of(self.loss.metric, basis.drawn(rng, boldness), self.loss.data)
+        more = boldness**2 * float(self.loss.metric @ basis.noise)
+        value = Quadratic(
+            self.value.constant,
+            value.linear - more * self.doubt.linear,
+            value.gram - more * self.doubt.gram,
+        )
+        return replace(self, value=value)
 
     def of_components(self, components: Array) -> Array:
         """Return the loss of components (..., c), shape (...)."""
-        turned = components @ self.gram
-        return np.asarray(self.constant + 2.0 * components @ self.linear + (turned * components).sum(axis=-1))
+        return self.value(components)
 
     def moments(self, means: Array, variances: Array) -> tuple[Array, Array]:
         """Return mean and variance of the loss for z ~ N(means, variances) of shape (m, c), each (m,)."""
-        pull = 2.0 * (self.linear + means @ self.gram)
-        mean = self.of_components(means) + variances @ np.diagonal(self.gram)
-        spread = np.einsum("mc,mc->m", variances @ self.gram**2, variances)
-        return mean, 2.0 * spread + np.einsum("mc,mc->m", pull**2, variances)
+        gram, pull = self.value.gram, self.value.slope(means)
+        mean = self.value(means) + variances @ np.diagonal(gram)
+        spread = 2.0 * np.einsum("mc,mc->m", variances @ gram**2, variances)
+        spread += np.einsum("mc,mc->m", pull**2, variances)
+        return mean, spread + 4.0 * self.leverage(means) * self.doubt(means)
 
     def slopes(self, means: Array, variances: Array) -> tuple[Array, Array, Array, Array]:
         """Return d mean by means and by variances, d variance by means and by variances, each (m, c)."""
-        pull = 2.0 * (self.linear + means @ self.gram)
-        by_variances = np.broadcast_to(np.diagonal(self.gram), means.shape)
-        of_spread = 4.0 * variances @ self.gram**2 + pull**2
-        return pull, by_variances, 4.0 * (pull * variances) @ self.gram, of_spread
+        gram, pull = self.value.gram, self.value.slope(means)
+        by_variances = np.broadcast_to(np.diagonal(gram), means.shape)
+        to_spread = 4.0 * (pull * variances) @ gram
+        to_spread += 4.0 * self.leverage.slope(means) * self.doubt(means)[:, None]
+        to_spread += 4.0 * self.leverage(means)[:, None] * self.doubt.slope(means)
+        return pull, by_variances, to_spread, 4.0 * variances @ gram**2 + pull**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +159,10 @@ class DrawnForm:
         half = ndtri(np.clip(uniform, 1e-9, 1.0 - 1e-9))
         # mirrored, so that the mean of a linear loss is exact
         return cls(loss, basis, np.concatenate([half, -half]))
+
+    def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> DrawnForm:
+        """Return the form with the basis' centre and loadings drawn."""
+        return replace(self, basis=basis.drawn(rng, boldness))
 
     def of_components(self, components: Array) -> Array:
         """Return the loss of components (..., c), shape (...)."""

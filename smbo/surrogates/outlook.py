@@ -71,7 +71,7 @@ class VectorPosterior:
             mean (k,); its slopes by the unit coordinates (k, d); factor (k, c), of which
             factor factorᵀ is the covariance.  Along an axis that is no coordinate the slope is zero.
         """
-        means, variances, by_means, _ = self._components_and_gradients(point[None])
+        means, variances, by_means, _ = self.components_and_gradients(point[None])
         slopes = self.basis.loadings @ np.array([self.by_axis(each)[0] for each in by_means]).reshape(
             len(by_means), self.n_axes
         )
@@ -86,7 +86,7 @@ class VectorPosterior:
 
     def loss_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance of the loss, each (m,), and their gradients, each (m, d)."""
-        means, variances, by_means, by_variances = self._components_and_gradients(points)
+        means, variances, by_means, by_variances = self.components_and_gradients(points)
         mean, variance = self.form.moments(means, variances)
         mean_m, mean_v, variance_m, variance_v = self.form.slopes(means, variances)
         to_mean = _chained(mean_m, by_means) + _chained(mean_v, by_variances)
@@ -101,7 +101,7 @@ class VectorPosterior:
         means = np.array([mean for mean, _ in pairs]).T.reshape(shape)
         return means, np.array([variance for _, variance in pairs]).T.reshape(shape)
 
-    def _components_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+    def components_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance of the components, (m, c), and their slopes by features, (c, m, D)."""
         features = self.encoder.encode(points)
         found = [each.moments_and_gradients(features) for each in self.components]

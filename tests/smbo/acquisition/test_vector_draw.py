@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from smbo.acquisition.thompson import draw
 from smbo.acquisition.vector_draw import VectorDraw
 from smbo.evidence import Axis, Evidence, Vectors
 from smbo.losses import ChiSquare
 from smbo.surrogates import VectorGP
+from smbo.surrogates.lossform import Quadratic
 
 D, K = 2, 12
 _RNG = np.random.default_rng(1)
@@ -37,15 +39,32 @@ def evidence():
     )
 
 
-def test_drawn_losses_scatter_as_the_posterior_says(evidence):
+def test_drawn_losses_scatter_as_the_processes_say(evidence):
     posterior = VectorGP().fit(evidence)
+    form = posterior.form
+    # the loadings are not drawn here, so what they are off by is taken out of the deviation too
+    certain = replace(
+        posterior, form=replace(form, doubt=Quadratic(0.0, 0 * form.doubt.linear, 0 * form.doubt.gram))
+    )
     points = np.random.default_rng(3).random((5, D))
     rng = np.random.default_rng(4)
-    drawn = np.array([draw(posterior, evidence, rng, 256)(points) for _ in range(600)])
-    mean, std = posterior.moments(points)
+    drawn = np.array([VectorDraw.of(posterior, rng, 256, 1.0, 0.0)(points) for _ in range(600)])
+    mean, std = certain.moments(points)
     # a tenth of a deviation is 2.5 standard errors of a mean of 600
     assert np.abs(drawn.mean(axis=0) - mean).max() < 0.15 * std.max()
     assert drawn.std(axis=0) == pytest.approx(std, rel=0.25)
+
+
+def test_drawn_loadings_leave_the_loss_where_it_is_on_average(evidence):
+    posterior = VectorGP().fit(evidence)
+    rng = np.random.default_rng(7)
+    components = 0.5 * rng.standard_normal((4, len(posterior.components)))
+    drawn = np.array(
+        [posterior.form.drawn(posterior.basis, rng, 1.0).of_components(components) for _ in range(800)]
+    )
+    error = drawn.std(axis=0) / np.sqrt(800)
+    assert np.abs(drawn.mean(axis=0) - posterior.form.of_components(components)).max() < 4 * error.max()
+    assert (drawn.std(axis=0) > 0).all()
 
 
 def test_a_draw_has_the_slopes_of_finite_differences(evidence):

@@ -1,0 +1,99 @@
+"""What all bars of this folder share: evaluations, fresh check evaluations, rows that are kept."""
+
+from __future__ import annotations
+
+import os
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # before numpy is imported: one thread, as the tables say
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from objectives.pythia_ee import PythiaEE
+from smbo.derived import trial_seed
+from smbo.problem import Context, Outcome
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+CACHE = HERE / "cache"  # outputs of long runs: made again from their seeds where they are missing
+# Studies have seeds from 0 up; what checks their recommendations draws from elsewhere.
+_CHECKS = 10**6
+
+
+class Clock:
+    """Says when to stop: runs are made in pieces, each of which goes on where the last one ended."""
+
+    def __init__(self, minutes: float) -> None:
+        self.end = time.monotonic() + 60.0 * minutes
+
+    def stop_before(self, seconds: float) -> None:
+        """End the program if what comes next takes longer than there is time."""
+        if time.monotonic() + seconds > self.end:
+            print("time is up: the same command goes on from here", flush=True)
+            sys.exit(3)
+
+
+def evaluated(objective: PythiaEE, point: Mapping[str, Any], seed: int, events: int) -> Outcome:
+    """Return the outcome of so many events at a point."""
+    return objective.evaluate(point, Context(seed=seed, fidelity=events))
+
+
+def fresh_seed(group: int, number: int) -> int:
+    """Return a seed that no study's trial has, for the n-th evaluation that checks something."""
+    return trial_seed(_CHECKS + group, number)
+
+
+def cached(name: str, objective: PythiaEE, point: Mapping[str, Any], seed: int, events: int) -> Outcome:
+    """Return the outcome of a long evaluation, from the cache where it is there."""
+    path = CACHE / f"{name}.npz"
+    if path.is_file():
+        kept = np.load(path)
+        if int(kept["n"]) == events:
+            return Outcome(value=float(kept["value"]), outputs=kept["y"], outputs_variance=kept["v"])
+    found = evaluated(objective, point, seed, events)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, y=found.outputs, v=found.outputs_variance, n=events, value=found.value)
+    return found
+
+
+def rows(name: str) -> list[dict[str, Any]]:
+    """Return the kept rows of a file of results."""
+    path = RESULTS / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def keep(name: str, row: Mapping[str, Any]) -> None:
+    """Append a row to a file of results and print it."""
+    RESULTS.mkdir(exist_ok=True)
+    line = json.dumps(rounded(row))
+    with (RESULTS / f"{name}.jsonl").open("a") as file:
+        file.write(line + "\n")
+    print(name, line[:240], flush=True)
+
+
+def rounded(value: Any) -> Any:
+    """Return a value with its numbers short enough to read."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, Mapping):
+        return {key: rounded(each) for key, each in value.items()}
+    return [rounded(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def numbers(text: str) -> Iterator[int]:
+    """Yield the whole numbers of "0-4" or "1,3"."""
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        yield from range(int(first), int(last or first) + 1)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Return mean and standard error."""
+    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
