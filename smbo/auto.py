@@ -20,7 +20,7 @@ from smbo.errors import RecipeError
 from smbo.evidence import Evidence, Several, Vectors
 from smbo.level_sets import NearestLevel
 from smbo.recipe import Choice, Recipe
-from smbo.surrogates import GP, LevelGP, Memory, SeveralGP, Subset, VectorGP
+from smbo.surrogates import GP, CurveGP, LevelGP, Memory, SeveralGP, Subset, VectorGP
 from smbo.trust_region import TrustRegion
 
 # Boxes of a front grow as a power of half the number of objectives.
@@ -77,6 +77,13 @@ class Auto:
             return _of_vectors(evidence.vectors)
         if evidence.several is not None:
             return self._of_several(evidence.several, memory)
+        if evidence.curves is not None:
+            return Choice(
+                Recipe(CurveGP(), LogExpectedImprovement()),
+                "curves",
+                f"{d} axes and {len(evidence.curves)} results at several fidelities: one Gaussian process "
+                "over points and fidelities, of which the value at the highest is asked for",
+            )
         if n_pending >= self.crowd_from:
             acquisition: Acquisition = ThompsonSampling()
             about = (

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+import numpy as np
+
+from smbo.evidence import Array, Curves
 from smbo.fidelity import MedianStopping, Promotion, Standing, alike, last_promotion, promotion
 from smbo.problem import Problem
 from smbo.trials import LOST, Trial, TrialState
@@ -98,3 +101,40 @@ def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]
         feasible = trial.feasible if last is None or trial.state is TrialState.COMPLETE else last.feasible
         found.append(replace(trial, state=TrialState.COMPLETE, value=value, feasible=feasible))
     return found
+
+
+def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> Curves | None:
+    """Return what trials came to at each fidelity, None where there is no ladder or no result yet.
+
+    Args:
+        trials: by number.
+        unit_points: of the trials, shape (n, d).
+    """
+    if problem.ladder is None:
+        return None
+    rows = [
+        (trial.number, row, level, value, sem)
+        for row, trial in enumerate(trials)
+        for level, value, sem in _results(problem, trial)
+    ]
+    if not rows:
+        return None
+    numbers, places, levels, values, sems = (np.array(column) for column in zip(*rows))
+    fidelity = problem.ladder.fidelity
+    return Curves(
+        numbers=numbers.astype(np.int64),
+        points=unit_points[places],
+        shortfalls=np.array([fidelity.shortfall(level) for level in levels]),
+        values=problem.sign * values,
+        variances=sems**2,
+        noise_growth=np.array([fidelity.noise_growth(level) for level in levels]),
+    )
+
+
+def _results(problem: Problem, trial: Trial) -> list[tuple[float, float, float]]:
+    """Return a trial's fidelities, values and standard errors (NaN where unknown), feasible or not."""
+    told = [(each.fidelity, each.value, each.sem) for each in trial.rungs]
+    if trial.state is TrialState.COMPLETE and trial.value is not None and problem.fidelity is not None:
+        at = problem.fidelity.high if trial.fidelity is None else trial.fidelity
+        told.append((at, trial.value, trial.sem))
+    return [(level, value, math.nan if sem is None else sem) for level, value, sem in told]

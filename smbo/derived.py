@@ -9,27 +9,34 @@ import math
 import operator
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from smbo.climbing import as_at_one_fidelity
-from smbo.errors import ProblemError
-from smbo.evidence import Array, Evidence, Several, Slacks, Vectors
+from smbo.climbing import as_at_one_fidelity, curves, next_promotion
+from smbo.errors import ProblemError, SpaceExhausted
+from smbo.evidence import Array, Curves, Evidence, Several, Slacks, Vectors
 from smbo.explain import Explanation, explanation
+from smbo.fidelity import ByModel, Promotion
 from smbo.goals import Goals
 from smbo.problem import Problem
-from smbo.propose import probability_feasible, propose, recommend, with_constraints
+from smbo.propose import Proposal, probability_feasible, propose, recommend, with_constraints
 from smbo.recipe import Recipe
 from smbo.slacks import SEM_SUFFIX
 from smbo.surrogates.base import Memory
 from smbo.transforms import within
 from smbo.trials import Recommendation, Trial, TrialState
+from smbo.weighing import levels_of, weighed_promotion
 
 # What the random numbers are for: the first entry of the spawn key of their seed.
 _FOR_PROPOSALS = 0
 _FOR_EVALUATIONS = 1
+
+# In the memory: the fidelities at which the points of a proposal begin.
+_LEVELS = "levels"
 
 # What lies outside is told to the surrogate as the nearer end, or as zero: within, the ratio of any
 # value or error to any other can be squared without leaving the range of a float.
@@ -44,9 +51,13 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     1e75, and those below 1e-75 as zero.
 
     Args:
-        is_in_full: leave out what was not evaluated at the highest fidelity, rather than move its value.
+        is_in_full: leave out what was not evaluated at the highest fidelity, rather than move its value;
+            the curves are of all trials in any case.
     """
     ordered = sorted(trials, key=operator.attrgetter("number"))
+    climbed = None
+    if problem.ladder is not None:
+        climbed = curves(problem, ordered, problem.space.to_unit([trial.params for trial in ordered]))
     if problem.ladder is not None and not is_in_full:
         ordered = as_at_one_fidelity(problem, ordered)
     done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
@@ -73,6 +84,7 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
         vectors=vectors,
         slacks=_slacks(problem, done),
         several=None if problem.goals is None else _several(problem.goals, done),
+        curves=None if vectors is not None or climbed is None else _bounded(climbed),
     )
 
 
@@ -111,9 +123,64 @@ def suggest_from(
     problem: Problem, recipe: Recipe, seed: int, evidence: Evidence, memory: Memory, first_number: int, n: int
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return what ``suggest`` does, of evidence that is made already."""
+    proposal = _proposal(problem, recipe, seed, evidence, memory, first_number, n)
+    carried = proposal.memory
+    if isinstance(problem.stopping, ByModel):
+        carried = {**carried, _LEVELS: levels_of(problem, evidence, carried, proposal.points)}
+    return problem.space.from_unit(proposal.points), carried
+
+
+def _proposal(
+    problem: Problem, recipe: Recipe, seed: int, evidence: Evidence, memory: Memory, first_number: int, n: int
+) -> Proposal:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, first_number)))
-    proposal = propose(problem, recipe, evidence, memory, n, rng)
-    return problem.space.from_unit(proposal.points), proposal.memory
+    return propose(problem, recipe, evidence, memory, n, rng)
+
+
+def first_levels(
+    problem: Problem, memory: Memory, first_number: int, start: int, n: int
+) -> list[float | None]:
+    """Return the fidelities at which n new trials begin.
+
+    Args:
+        memory: that came with their proposal.
+        first_number: of the first of them.
+        start: its place in that proposal.
+    """
+    if problem.fidelity is not None and isinstance(problem.stopping, ByModel) and _LEVELS in memory:
+        return [problem.fidelity.as_told(level) for level in memory[_LEVELS][start : start + n]]
+    return [problem.first_fidelity(first_number + index) for index in range(n)]
+
+
+def next_climb(
+    problem: Problem,
+    recipe: Recipe,
+    seed: int,
+    trials: Sequence[Trial],
+    memory: Memory,
+    *,
+    is_closing: bool = False,
+) -> Promotion | None:
+    """Return which trial goes on to a higher fidelity, None if none deserves it.
+
+    A function of its arguments alone.
+
+    Args:
+        is_closing: no new trials are to come, and nothing is under way.
+    """
+    if not isinstance(problem.stopping, ByModel):
+        return next_promotion(problem, trials, is_closing=is_closing)
+    if all(trial.state is not TrialState.PAUSED for trial in trials):
+        return None
+    evidence, point = encode(problem, trials), None
+    if not is_closing:
+        with suppress(SpaceExhausted):
+            proposal = _proposal(problem, recipe, seed, evidence, memory, len(trials), 1)
+            point, memory = proposal.points, proposal.memory
+    found = weighed_promotion(problem, trials, evidence, memory, point)
+    if found is None and is_closing and best_trial(problem, trials) is None:
+        return next_promotion(problem, trials, is_closing=True)
+    return found
 
 
 def trial_seed(study_seed: int, number: int) -> int:
@@ -216,6 +283,11 @@ def _slacks(problem: Problem, done: Sequence[Trial]) -> Slacks | None:
             known[problem.value_name + SEM_SUFFIX] = trial.sem
         metrics.append(known)
     return problem.margins.of_metrics(metrics, (trial.feasible is not False for trial in done))
+
+
+def _bounded(curves: Curves) -> Curves:
+    sems = within_range(np.sqrt(curves.variances))
+    return replace(curves, values=within_range(curves.values), variances=sems**2)
 
 
 def _losses(vectors: Vectors) -> tuple[Array, Array]:

@@ -123,6 +123,43 @@ class Slacks:
 
 
 @dataclass(frozen=True, eq=False)
+class Curves:
+    """What trials came to at each fidelity: one row per trial and fidelity, by number, then fidelity.
+
+    Attributes:
+        numbers: of the trials, shape (N,).
+        points: unit points, shape (N, d).
+        shortfalls: how far below the highest fidelity a row is, shape (N,): 0 there, 1 at the
+            lowest, in the logarithm of the fidelity.
+        values: shape (N,), finite, lower is better.
+        variances: of each value's error, shape (N,); NaN where not given.
+        noise_growth: how much larger the variance of an unknown error is than at the highest
+            fidelity, shape (N,).
+    """
+
+    numbers: NDArray[np.int64]
+    points: Array
+    shortfalls: Array
+    values: Array
+    variances: Array
+    noise_growth: Array
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self, chosen: NDArray[np.intp]) -> Curves:
+        """Return these rows only."""
+        return Curves(
+            self.numbers[chosen],
+            self.points[chosen],
+            self.shortfalls[chosen],
+            self.values[chosen],
+            self.variances[chosen],
+            self.noise_growth[chosen],
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Several:
     """The values of several objectives at the finished evaluations, all minimised.
 
@@ -164,6 +201,7 @@ class Evidence:
         vectors: where the problem has vector outputs; the values are then their losses.
         slacks: where the problem has outcome constraints that are comparisons of numbers.
         several: where the problem has several objectives; the values are then those of the first.
+        curves: where trials climb a ladder of fidelities; the values are then as at one of them.
     """
 
     axes: tuple[Axis, ...]
@@ -178,6 +216,7 @@ class Evidence:
     vectors: Vectors | None = None
     slacks: Slacks | None = None
     several: Several | None = None
+    curves: Curves | None = None
 
     def __len__(self) -> int:
         return len(self.values)

@@ -14,9 +14,9 @@ from typing import Any, Self, TypeAlias, overload
 import numpy as np
 
 from smbo import results
-from smbo.climbing import ends_early, next_promotion, promoted
+from smbo.climbing import ends_early, promoted
 from smbo.contours import Contour, contour_of
-from smbo.derived import explained, suggest, trial_seed
+from smbo.derived import explained, first_levels, next_climb, suggest, trial_seed
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.explain import Explanation
 from smbo.judging import judge
@@ -161,7 +161,9 @@ class Optimizer:
         """Return up to so many trials that go on to a higher fidelity."""
         found: list[Trial] = []
         while len(found) < most:
-            decision = next_promotion(self.problem, self._trials, is_closing=is_closing)
+            decision = next_climb(
+                self.problem, self.recipe, self.seed, self._trials, self._memory, is_closing=is_closing
+            )
             if decision is None:
                 break
             trial = promoted(self._trials[decision.number], decision)
@@ -176,9 +178,10 @@ class Optimizer:
         points, self._memory = suggest(
             self.problem, self.recipe, self.seed, self._trials, self._memory, first, count
         )
+        levels = first_levels(self.problem, self._memory, first, 0, count)
         trials = [
-            Trial(number, point, trial_seed(self.seed, number), fidelity=self.problem.first_fidelity(number))
-            for number, point in enumerate(points, first)
+            Trial(number, point, trial_seed(self.seed, number), fidelity=level)
+            for number, (point, level) in enumerate(zip(points, levels), first)
         ]
         self._trials += trials
         return trials

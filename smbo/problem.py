@@ -19,8 +19,9 @@ from smbo.evidence import Loss
 from smbo.expressions import Expression
 from smbo.fidelity import (
     Asha,
+    ByModel,
+    Climbing,
     Fidelity,
-    Hyperband,
     MedianStopping,
     Stopping,
     as_stopping,
@@ -166,8 +167,9 @@ class Problem:
         loss: on vector outputs, such as ``ChiSquare``; it is what is minimised then, and the surrogate
             models the outputs.
         fidelity: how far an evaluation goes where it can be had cheaper; None where it cannot.
-        stopping: who goes on to a higher fidelity ("asha", "hyperband") or ends early ("median"), by
-            name, as {name: settings} or as Asha(…), …; None takes "asha" where there is a fidelity.
+        stopping: who goes on to a higher fidelity ("asha", "hyperband", "model") or ends early
+            ("median"), by name, as {name: settings} or as Asha(…), …; None takes "asha" where there is
+            a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
         reference: of several objectives, by name, the value from which an evaluation is of no interest:
             a bound, and the corner that hypervolume is counted from.  A rule stands in for what is
@@ -224,6 +226,8 @@ class Problem:
         object.__setattr__(self, "_constraints", tuple(Expression.parse(text) for text in self.constraints))
         object.__setattr__(self, "margins", Margins.of(self._constraints))
         object.__setattr__(self, "stopping", _stopping(self.fidelity, self.stopping))
+        if self.loss is not None and isinstance(self.stopping, ByModel):
+            raise ProblemError("stopping='model' is of a single value; with a loss on outputs say 'asha'")
 
     def _refuse_beside_a_level_set(self) -> None:
         if not isinstance(self.level_set, LevelSet):
@@ -404,7 +408,7 @@ class Ladder(NamedTuple):
     """A fidelity, and who is promoted in it."""
 
     fidelity: Fidelity
-    stopping: Asha | Hyperband
+    stopping: Climbing
 
 
 def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from smbo.climbing import next_promotion
-from smbo.derived import trial_seed
+from smbo.derived import first_levels, next_climb, trial_seed
 from smbo.errors import StoreError
 from smbo.fidelity import Promotion
 from smbo.problem import Problem
@@ -82,7 +81,9 @@ class Asker:
             StaleProposal: somebody else asked for one of these points, or trials are waiting.
             BudgetExhausted: the study may not have so many more.
         """
-        levels = self._levels(proposed.first_number + start, stop - start)
+        levels = first_levels(
+            self._problem, proposed.memory, proposed.first_number + start, start, stop - start
+        )
         request = Asking(
             n=stop - start,
             points=proposed.points[start:stop],
@@ -112,7 +113,7 @@ class Asker:
         while True:
             record, trials = self.log.with_trials()
             waiting = sum(trial.state is TrialState.WAITING for trial in trials)
-            decision = self._promotion(trials, is_closing=is_closing) if waiting < most else None
+            decision = self._promotion(record, trials, is_closing=is_closing) if waiting < most else None
             if decision is None:
                 return waiting
             rung = self._problem.rung_of(decision.next_fidelity)
@@ -141,12 +142,16 @@ class Asker:
         """
         if self._problem.ladder is None:
             return None
-        return self._promotion(self.log.trials_read(), is_closing=is_closing)
+        return self._promotion(*self.log.last_read(), is_closing=is_closing)
 
-    def _promotion(self, trials: Sequence[Trial], *, is_closing: bool) -> Promotion | None:
+    def _promotion(
+        self, record: StudyRecord, trials: Sequence[Trial], *, is_closing: bool
+    ) -> Promotion | None:
         busy = (TrialState.RUNNING, TrialState.WAITING)
         is_closing = is_closing and all(trial.state not in busy for trial in trials)
-        return next_promotion(self._problem, trials, is_closing=is_closing)
+        return next_climb(
+            self._problem, self._recipe, self._seed, trials, record.memory, is_closing=is_closing
+        )
 
     def _propose(self, look: Look, owner: str, n: int, key: str | None, *, is_final: bool) -> Asking:
         """Work out an ask of n trials, outside any transaction."""
@@ -160,13 +165,14 @@ class Asker:
                 budgets.judge(self._name, budget, record.spent, n_new)
             assert look.evidence is not None
             proposed = propose_from(self._problem, self._recipe, record, look.evidence, n_new)
-        levels = self._levels(record.next_number, n_new)
+        memory = proposed.memory if proposed else record.memory
+        levels = first_levels(self._problem, memory, record.next_number, 0, n_new)
         return Asking(
             n=n,
             points=proposed.points if proposed else (),
             first_number=record.next_number,
             watermark=record.last_seq,
-            memory=proposed.memory if proposed else record.memory,
+            memory=memory,
             seed_of=self.seed_of,
             owner=owner,
             key=key,
@@ -180,10 +186,6 @@ class Asker:
         trials = self.decoded(self._store.ask(self._id, request))
         self.log.note(trials)
         return trials
-
-    def _levels(self, first_number: int, n: int) -> list[float | None]:
-        """Return the fidelities at which n new trials begin."""
-        return [self._problem.first_fidelity(first_number + index) for index in range(n)]
 
     # --- between the store's values and the user's
 

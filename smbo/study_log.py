@@ -99,10 +99,10 @@ class StudyLog:
         with self._lock:
             return self.read(), self._trials.copy()
 
-    def trials_read(self) -> list[Trial]:
-        """Return the trials by number as of the last look."""
+    def last_read(self) -> tuple[StudyRecord, list[Trial]]:
+        """Return the study's record and its trials by number as of the last look."""
         with self._lock:
-            return self._trials.copy()
+            return self._record, self._trials.copy()
 
     def note(self, asked: Iterable[Trial]) -> None:
         """Remember trials that this process asked for, so that they need not be read to be told."""

@@ -34,7 +34,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.outcome", "smbo.charts"),
     ("smbo.problem", "smbo.auto"),
     ("smbo.propose", "smbo.presets"),
-    ("smbo.judging", "smbo.climbing", "smbo.explain", "smbo.results"),
+    ("smbo.judging", "smbo.climbing", "smbo.weighing", "smbo.explain", "smbo.results"),
     ("smbo.derived",),
     ("smbo.tuning", "smbo.contours", "smbo.pareto"),
     ("smbo.columns",),

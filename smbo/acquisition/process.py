@@ -6,7 +6,6 @@ import numpy as np
 
 from smbo.evidence import Array
 from smbo.surrogates.gp import GPPosterior
-from smbo.surrogates.kernels import squared_distances
 
 
 def encoded(posterior: GPPosterior, points: Array) -> Array:
@@ -16,9 +15,7 @@ def encoded(posterior: GPPosterior, points: Array) -> Array:
 
 def covariance_with_rows(posterior: GPPosterior, scaled: Array) -> Array:
     """Return the function's covariance between places (m, D) and the posterior's rows, (m, n)."""
-    return np.asarray(
-        posterior.amplitude * posterior.kernel.profile(squared_distances(scaled, posterior.scaled))
-    )
+    return posterior._cross(scaled)
 
 
 def pulled_back(posterior: GPPosterior, points: Array, to_scaled: Array) -> Array:

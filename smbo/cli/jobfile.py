@@ -85,6 +85,7 @@ class FidelitySection(Section):
     high: float
     integer: bool = True
     name: str = "fidelity"
+    averages: bool = False
 
     @model_validator(mode="after")
     def _makes_sense(self) -> FidelitySection:
@@ -93,7 +94,7 @@ class FidelitySection(Section):
 
     def fidelity(self) -> Fidelity:
         """Return it as a problem has it."""
-        return Fidelity(self.low, self.high, self.integer, self.name)
+        return Fidelity(self.low, self.high, self.integer, self.name, self.averages)
 
 
 class JobFile(Section):

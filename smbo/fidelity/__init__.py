@@ -8,7 +8,16 @@
 Pure functions of the results of rungs; whoever calls them keeps the results.
 """
 
-from smbo.fidelity.halving import Asha, Hyperband, Promotion, Standing, last_promotion, promotion
+from smbo.fidelity.halving import (
+    Asha,
+    ByModel,
+    Climbing,
+    Hyperband,
+    Promotion,
+    Standing,
+    last_promotion,
+    promotion,
+)
 from smbo.fidelity.levels import Fidelity, Rung
 from smbo.fidelity.likeness import alike
 from smbo.fidelity.median import MedianStopping
@@ -16,6 +25,8 @@ from smbo.fidelity.words import Stopping, as_stopping, stopping_from_json, stopp
 
 __all__ = [
     "Asha",
+    "ByModel",
+    "Climbing",
     "Fidelity",
     "Hyperband",
     "MedianStopping",

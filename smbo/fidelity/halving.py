@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from smbo.errors import ProblemError
 from smbo.fidelity.levels import Fidelity
@@ -55,6 +56,27 @@ class Hyperband:
         n_rungs = len(fidelity.ladder(self.eta))
         order = _bracket_order(n_rungs, self.eta)
         return fidelity.ladder(self.eta, start=order[number % len(order)])
+
+
+@dataclass(frozen=True)
+class ByModel:
+    """A model decides: which trial goes on, or at which fidelity a new point begins (``smbo.weighing``).
+
+    A trial goes on to ``eta`` times the fidelity at once.
+    """
+
+    eta: float = 3.0
+
+    def __post_init__(self) -> None:
+        _check_eta(self.eta)
+
+    def rungs(self, fidelity: Fidelity, number: int) -> tuple[float, ...]:
+        """Return the fidelities that a new trial is to climb, ascending, before a model knows better."""
+        del number
+        return fidelity.ladder(self.eta)
+
+
+Climbing: TypeAlias = Asha | Hyperband | ByModel
 
 
 @lru_cache(maxsize=64)
@@ -108,9 +130,7 @@ class Promotion:
     n_rung: int
 
 
-def promotion(
-    stopping: Asha | Hyperband, fidelity: Fidelity, standings: Iterable[Standing]
-) -> Promotion | None:
+def promotion(stopping: Climbing, fidelity: Fidelity, standings: Iterable[Standing]) -> Promotion | None:
     """Return who goes on next, None if nobody deserves it yet.
 
     Of the n trials with a result at a rung the best n / eta may go on; the highest rung with one
@@ -129,9 +149,7 @@ def promotion(
     return None
 
 
-def last_promotion(
-    stopping: Asha | Hyperband, fidelity: Fidelity, standings: Sequence[Standing]
-) -> Promotion | None:
+def last_promotion(stopping: Climbing, fidelity: Fidelity, standings: Sequence[Standing]) -> Promotion | None:
     """Return who goes on when no new trials are to come and nothing is under way.
 
     As ``promotion``; and if that finds nobody, and no trial has reached the highest fidelity yet,
@@ -163,7 +181,7 @@ _Ladder = tuple[float, ...]
 
 
 def _grouped(
-    stopping: Asha | Hyperband, fidelity: Fidelity, standings: Iterable[Standing]
+    stopping: Climbing, fidelity: Fidelity, standings: Iterable[Standing]
 ) -> dict[tuple[_Ladder, float], list[Standing]]:
     """Return the trials with a result at each rung of each ladder, best first."""
     rungs: dict[tuple[_Ladder, float], list[Standing]] = {}

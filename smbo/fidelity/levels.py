@@ -22,6 +22,8 @@ class Fidelity:
         high: what is wanted in the end, > low.
         integer: whether it is a whole number.
         name: what it is, in the user's words.
+        averages: whether a value is an average over so many of something (events, samples), so that
+            the variance of its error falls as one over the fidelity.
 
     Raises:
         ProblemError: bounds that make no sense.
@@ -31,6 +33,7 @@ class Fidelity:
     high: float
     integer: bool = True
     name: str = "fidelity"
+    averages: bool = False
 
     def __post_init__(self) -> None:
         for word in ("low", "high"):
@@ -44,6 +47,8 @@ class Fidelity:
             object.__setattr__(self, word, float(bound))
         if not 0 < self.low < self.high:
             raise ProblemError(f"fidelity: low={self.low:g}, high={self.high:g}; 0 < low < high is needed")
+        if not isinstance(self.averages, bool):
+            raise ProblemError(f"fidelity: averages={self.averages!r}; say true or false")
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise ProblemError(f"fidelity: name={self.name!r}; give a word, such as 'epochs'")
 
@@ -57,9 +62,19 @@ class Fidelity:
         levels = (*_below_the_highest(self, eta)[start:], self.high)
         return tuple(self.as_told(level) for level in levels)
 
+    def shortfall(self, level: float) -> float:
+        """Return how far below the highest a level is: 0 there, 1 at the lowest, in logarithms."""
+        return math.log(self.high / level) / math.log(self.high / self.low)
+
+    def noise_growth(self, level: float) -> float:
+        """Return the noise variance at a level over that at the highest."""
+        return self.high / level if self.averages else 1.0
+
     def to_json(self) -> dict[str, Any]:
         """Return the fidelity as plain JSON values."""
-        return {"low": self.low, "high": self.high, "integer": self.integer, "name": self.name}
+        data = {"low": self.low, "high": self.high, "integer": self.integer, "name": self.name}
+        # absent where false: so was it when it could not be said
+        return {**data, "averages": True} if self.averages else data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Fidelity:

@@ -7,12 +7,17 @@ from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from smbo.errors import ProblemError
-from smbo.fidelity.halving import Asha, Hyperband
+from smbo.fidelity.halving import Asha, ByModel, Hyperband
 from smbo.fidelity.median import MedianStopping
 
-Stopping: TypeAlias = Asha | Hyperband | MedianStopping
+Stopping: TypeAlias = Asha | Hyperband | ByModel | MedianStopping
 
-_KINDS: Mapping[str, type[Stopping]] = {"asha": Asha, "hyperband": Hyperband, "median": MedianStopping}
+_KINDS: Mapping[str, type[Stopping]] = {
+    "asha": Asha,
+    "hyperband": Hyperband,
+    "model": ByModel,
+    "median": MedianStopping,
+}
 
 
 def as_stopping(given: str | Mapping[str, Any] | Stopping) -> Stopping:
@@ -21,7 +26,7 @@ def as_stopping(given: str | Mapping[str, Any] | Stopping) -> Stopping:
     Raises:
         ProblemError: there is none of that name, or it does not take the settings.
     """
-    if isinstance(given, Asha | Hyperband | MedianStopping):
+    if isinstance(given, Asha | Hyperband | ByModel | MedianStopping):
         return given
     name: Any = given
     settings: Any = {}

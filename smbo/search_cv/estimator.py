@@ -18,7 +18,7 @@ from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params
 
-from smbo.fidelity import Asha, Fidelity, Hyperband, Stopping
+from smbo.fidelity import Asha, ByModel, Fidelity, Hyperband, Stopping
 from smbo.propose import Recipe
 from smbo.search_cv.callbacks import root_context, search_context
 from smbo.search_cv.candidates import N_SAMPLES, Candidates, Resource
@@ -53,7 +53,7 @@ class BayesSearchCV(BaseSearchCV):
         min_resources, max_resources: the least of it that tells anything, and all; for "n_samples"
             by default a 27th part of the smallest training set (two for each class at
             least), and the whole of it.
-        stopping: who gets more: "asha", "hyperband", or Asha(...), Hyperband(...).
+        stopping: who gets more: "asha", "hyperband", "model", or Asha(...), Hyperband(...), ByModel(...).
         scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as for
             RandomizedSearchCV.  A candidate without a finite mean score is told as failed, and the
             search stays away from where it lies.
@@ -76,7 +76,7 @@ class BayesSearchCV(BaseSearchCV):
         "resource": [str, None],
         "min_resources": [Interval(Real, 0, None, closed="neither"), None],
         "max_resources": [Interval(Real, 0, None, closed="neither"), None],
-        "stopping": [str, Asha, Hyperband],
+        "stopping": [str, Asha, ByModel, Hyperband],
     }
 
     def __init__(

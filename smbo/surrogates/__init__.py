@@ -11,6 +11,7 @@ from smbo.surrogates.base import (
     WarpedPosterior,
 )
 from smbo.surrogates.boosting import Boosting
+from smbo.surrogates.curves import CurveGP
 from smbo.surrogates.forest import ExtraTrees, Forest
 from smbo.surrogates.gp import GP
 from smbo.surrogates.kernels import Kernel, Matern32, Matern52, SquaredExponential
@@ -25,6 +26,7 @@ from smbo.surrogates.vector import VectorGP
 __all__ = [
     "GP",
     "Boosting",
+    "CurveGP",
     "DifferentiablePosterior",
     "ExtendablePosterior",
     "ExtraTrees",

@@ -60,6 +60,8 @@ class GPPosterior:
         fitted: latent means at the evaluated points, (n,).
         n_axes: number of columns of a unit point, d.
         warp: how the axes are bent; None for not at all.
+        shown: how large the function shows in each row, (n,): a row at a lower fidelity covaries so
+            much more or less with it; None for 1 in all.
     """
 
     kernel: Kernel
@@ -76,6 +78,7 @@ class GPPosterior:
     fitted: Array
     n_axes: int
     warp: Warp | None = None
+    shown: Array | None = None
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
@@ -119,6 +122,8 @@ class GPPosterior:
         """
         scaled = self._encode(points)
         profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, self.scaled))
+        if self.shown is not None:
+            profile, slope = profile * self.shown, slope * self.shown
         cross = self.amplitude * profile
         mean = self.mean + cross @ self.alpha
         half = linalg.solve_lower(self.factor, cross.T)
@@ -198,6 +203,7 @@ class GPPosterior:
             # right for a fantasy, which is where the mean was: it pulls at nothing
             alpha=np.concatenate([self.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([self.fitted, latent]),
+            shown=None if self.shown is None else np.concatenate([self.shown, np.ones(len(latent))]),
         )
 
     def _latent_moments(self, points: Array) -> tuple[Array, Array]:
@@ -210,7 +216,8 @@ class GPPosterior:
         return self.features.encode(points, self.warp) / self.lengths
 
     def _cross(self, scaled: Array) -> Array:
-        return self.amplitude * self.kernel.profile(squared_distances(scaled, self.scaled))
+        cross = self.amplitude * self.kernel.profile(squared_distances(scaled, self.scaled))
+        return cross if self.shown is None else cross * self.shown
 
     def _floored(self, variance: Array) -> Array:
         return np.maximum(variance, _VARIANCE_FLOOR * self.amplitude)

@@ -39,9 +39,10 @@ def smbo(tmp_path, monkeypatch):
     return call
 
 
-@pytest.mark.parametrize("stopping", ["asha", "{hyperband: {eta: 3}}"])
+@pytest.mark.parametrize("stopping", ["asha", "{hyperband: {eta: 3}}", "model"])
 def test_a_job_climbs_to_its_end_and_says_so(smbo, tmp_path, stopping):
-    module = f"climb_{len(stopping)}"  # a process keeps the module of a name that it has loaded
+    # a process keeps the module of a name that it has loaded
+    module = f"climb_{len(stopping)}_{stopping[0].strip('{')}"
     (tmp_path / f"{module}.py").write_text(OBJECTIVE)
     (tmp_path / "climb.yaml").write_text(JOB.replace("STOPPING", stopping).replace("MODULE", module))
     said = smbo("run", "climb.yaml")
@@ -52,7 +53,8 @@ def test_a_job_climbs_to_its_end_and_says_so(smbo, tmp_path, stopping):
         n_full = sum(trial.fidelity == 9 for trial in study.trials)
     status = smbo("status", "climb.yaml")
     assert "climb: finished" in status
-    assert f"epochs 1 to 9 ({'Asha' if stopping == 'asha' else 'Hyperband'})" in status
+    kind = {"asha": "Asha", "model": "ByModel"}.get(stopping, "Hyperband")
+    assert f"epochs 1 to 9 ({kind})" in status
     assert f"{n_full} at 9" in status
     shown = smbo("show", "climb.yaml")
     table = shown[shown.index("number") :].splitlines()

@@ -33,7 +33,7 @@ def test_settings_are_checked_at_the_door():
         MedianStopping(n_others=0)
     with pytest.raises(ProblemError, match="grace"):
         MedianStopping(grace=-1)
-    with pytest.raises(ProblemError, match="asha, hyperband, median"):
+    with pytest.raises(ProblemError, match="asha, hyperband, model, median"):
         as_stopping("halving")
     with pytest.raises(ProblemError, match="it takes eta"):
         as_stopping({"asha": {"ratio": 3}})
