@@ -7,6 +7,7 @@ bring SQLAlchemy and scikit-learn with them.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from smbo.beliefs import LogNormal, Normal
 from smbo.errors import EvaluationFailed, SmboError
 from smbo.fidelity import Fidelity
 from smbo.optimizer import Optimizer
@@ -34,6 +35,8 @@ __all__ = [
     "Fidelity",
     "Integer",
     "LevelSet",
+    "LogNormal",
+    "Normal",
     "Optimizer",
     "Outcome",
     "Problem",

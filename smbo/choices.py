@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from smbo.beliefs import as_weights
 from smbo.errors import PointError, SpaceError
 from smbo.evidence import Array, Axis
 from smbo.plain import frozen_lists, to_plain
@@ -25,11 +26,13 @@ class Categorical:
         choices: at least one, no two the same.
         ordered: neighbours in the list are alike ("low", "mid", "high").
         active_when: as for Real.
+        prior: how likely each choice is to be the best, a positive weight for each; None for no idea.
     """
 
     choices: tuple[Any, ...]
     ordered: bool = False
     active_when: str | None = None
+    prior: tuple[float, ...] | None = None
     _index: dict[Any, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -39,6 +42,7 @@ class Categorical:
         object.__setattr__(self, "_index", {})
         if not self.choices:
             raise SpaceError("Categorical([]): give at least one choice")
+        object.__setattr__(self, "prior", as_weights(self.prior, len(self.choices)))
         for index, choice in enumerate(self.choices):
             if self.index(choice) is not None:
                 raise SpaceError(f"Categorical: {choice!r} is given twice")
@@ -121,6 +125,8 @@ class Categorical:
             form["ordered"] = True
         if self.active_when is not None:
             form["active_when"] = self.active_when
+        if self.prior is not None:
+            form["prior"] = list(self.prior)
         return form
 
 
@@ -130,6 +136,7 @@ class Constant:
 
     value: Any
     active_when: ClassVar[None] = None
+    prior: ClassVar[None] = None
 
     @property
     def n_levels(self) -> int:

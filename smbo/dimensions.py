@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from smbo.beliefs import Belief, as_belief
 from smbo.choices import Categorical, Constant
 from smbo.errors import PointError, SpaceError
 from smbo.evidence import Array, Axis
@@ -29,6 +30,7 @@ class Real:
         log: spread evenly by logarithm (low > 0).
         step: only low, low + step, low + 2 step, … high.
         active_when: formula over other dimensions; the dimension exists only where it holds.
+        prior: where the optimum is thought to lie: Normal(mean, std) or LogNormal(median, factor).
 
     A grid that is also logarithmic is placed by logarithm and shown to surrogates as a continuous
     axis, so that distance means the same as it does without the step.
@@ -39,6 +41,7 @@ class Real:
     log: bool = False
     step: float | None = None
     active_when: str | None = None
+    prior: Belief | None = None
     _scale: Interval | Levels | LogLevels = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +54,7 @@ class Real:
             object.__setattr__(self, "step", step)
             scale = _grid(self, Decimal(repr(low)), Decimal(repr(high)), Decimal(repr(step)))
         object.__setattr__(self, "_scale", scale)
+        object.__setattr__(self, "prior", as_belief(self.prior))
 
     @property
     def n_levels(self) -> int | None:
@@ -124,7 +128,7 @@ class Real:
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number in [low, high]; log, step and active_when as for Real.
+    """A whole number in [low, high]; log, step, active_when and prior as for Real.
 
     Without log, the values have equal shares of the unit interval.  With log they are placed by
     their logarithm, and surrogates see a continuous axis.
@@ -135,6 +139,7 @@ class Integer:
     log: bool = False
     step: int | None = None
     active_when: str | None = None
+    prior: Belief | None = None
     _scale: Levels | LogLevels = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -146,6 +151,7 @@ class Integer:
         if self.log and high > _LARGEST_LOG_INTEGER:
             raise SpaceError(f"{self!r}: a logarithmic integer goes up to 2**40; use Real and round")
         object.__setattr__(self, "_scale", _grid(self, Decimal(low), Decimal(high), Decimal(step)))
+        object.__setattr__(self, "prior", as_belief(self.prior))
 
     @property
     def n_levels(self) -> int:
@@ -280,6 +286,8 @@ def _options(dimension: Real | Integer) -> dict[str, Any]:
         options["step"] = dimension.step
     if dimension.active_when is not None:
         options["active_when"] = dimension.active_when
+    if dimension.prior is not None:
+        options["prior"] = dimension.prior.to_json()
     return options
 
 

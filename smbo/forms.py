@@ -52,9 +52,9 @@ def _from_tuple(given: tuple[Any, ...]) -> Dimension:
 
 
 _FORMS = {
-    "real": ("log", "step", "active_when"),
-    "integer": ("log", "step", "active_when"),
-    "choice": ("ordered", "active_when"),
+    "real": ("log", "step", "active_when", "prior"),
+    "integer": ("log", "step", "active_when", "prior"),
+    "choice": ("ordered", "active_when", "prior"),
     "constant": (),
 }
 

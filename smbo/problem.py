@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from smbo.charts import Card, Chart, Charted
-from smbo.errors import EvaluationFailed, ObjectiveError, ProblemError, Pruned
+from smbo.errors import EvaluationFailed, ObjectiveError, PointError, ProblemError, Pruned
 from smbo.evidence import Loss
 from smbo.expressions import Expression
 from smbo.fidelity import (
@@ -171,6 +171,7 @@ class Problem:
             ("median"), by name, as {name: settings} or as Asha(…), …; None takes "asha" where there is
             a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
+        try_first: points to evaluate before any others, in this order.
         reference: of several objectives, by name, the value from which an evaluation is of no interest:
             a bound, and the corner that hypervolume is counted from.  A rule stands in for what is
             left out.
@@ -191,6 +192,7 @@ class Problem:
     fidelity: Fidelity | None = None
     stopping: Stopping | str | Mapping[str, Any] | None = None
     level_set: LevelSet | None = None
+    try_first: Sequence[Mapping[str, Any]] = ()
     reference: Mapping[str, float] | None = None
     weights: Mapping[str, float] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
@@ -218,6 +220,7 @@ class Problem:
             raise ProblemError("a loss is minimised; leave maximize and 'max' out")
         if self.level_set is not None:
             self._refuse_beside_a_level_set()
+        object.__setattr__(self, "try_first", self._checked_first())
         object.__setattr__(self, "objectives", objectives)
         object.__setattr__(self, "reference", dict(self.reference or {}))
         object.__setattr__(self, "weights", dict(self.weights or {}))
@@ -229,11 +232,24 @@ class Problem:
         if self.loss is not None and isinstance(self.stopping, ByModel):
             raise ProblemError("stopping='model' is of a single value; with a loss on outputs say 'asha'")
 
+    def _checked_first(self) -> tuple[Mapping[str, Any], ...]:
+        if isinstance(self.try_first, str | Mapping):
+            raise ProblemError(f"try_first={self.try_first!r}: give a list of points")
+        points = []
+        for place, point in enumerate(self.try_first):
+            try:
+                points.append(self.space.check(point))
+            except PointError as error:
+                raise ProblemError(f"try_first[{place}]: {error}") from None
+        return tuple(points)
+
     def _refuse_beside_a_level_set(self) -> None:
         if not isinstance(self.level_set, LevelSet):
             raise ProblemError(f"level_set={self.level_set!r}; give LevelSet(level, of=[names])")
         if self.objectives is not None or self.maximize or self.loss is not None:
             raise ProblemError("a level set has nothing to optimise; leave objectives, maximize and loss out")
+        if any(dimension.prior is not None for dimension in self.space.dimensions.values()):
+            raise ProblemError("a level set has no optimum for a prior to be about; leave prior out")
         if self.fidelity is not None or self.stopping is not None:
             raise ProblemError("a level set is sought at one fidelity; leave fidelity and stopping out")
 
@@ -372,7 +388,7 @@ class Problem:
 
     def to_json(self) -> dict[str, Any]:
         """Return the problem as plain JSON values."""
-        data = {
+        data: dict[str, Any] = {
             "space": self.space.to_json(),
             "objectives": dict(self.objectives) if self.objectives else None,
             "constraints": list(self.constraints),
@@ -386,13 +402,17 @@ class Problem:
             data["stopping"] = stopping_to_json(self.stopping)  # type: ignore[arg-type]
         if self.level_set is not None:
             data["level_set"] = self.level_set.to_json()
+        if self.try_first:
+            data["try_first"] = [self.space.point_to_json(point) for point in self.try_first]
         return data | (self.goals.to_json() if self.goals is not None else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Problem:
         """Return the problem that ``to_json`` wrote."""
+        space = Space.from_json(data["space"])
         return cls(
-            Space.from_json(data["space"]),
+            space,
+            try_first=[*map(space.point_from_json, data.get("try_first", ()))],
             objectives=data["objectives"],
             constraints=data["constraints"],
             maximize=data["maximize"],

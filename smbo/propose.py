@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from smbo.acquisition import Misclassification, Straddle, constraints
 from smbo.acquisition.constraints import SlackBelief
 from smbo.acquisition.feasibility import FeasibilityFirst, went_well
+from smbo.acquisition.guided import Guided
 from smbo.acquisition.hypervolume import (
     LogExpectedHypervolumeImprovement,
     NoisyLogExpectedHypervolumeImprovement,
@@ -26,6 +27,7 @@ from smbo.acquisition.scalarised import RandomScalarisation
 from smbo.designs import design_rows
 from smbo.errors import RecipeError, SpaceExhausted, TellError
 from smbo.evidence import Array, Evidence
+from smbo.guidance import Guidance
 from smbo.problem import Problem
 from smbo.recipe import Choice, Recipe, chosen
 from smbo.selection import lowest_mean, select_points
@@ -57,6 +59,9 @@ _OF_SEVERAL = (
     LogExpectedHypervolumeImprovement,
     NoisyLogExpectedHypervolumeImprovement,
     RandomScalarisation,
+)
+_STRENGTH = (
+    10.0  # of the user's belief: as much as ten evaluations (Hvarfner et al. 2022: a tenth of the budget)
 )
 _DECIMALS = 9  # two snapped rows that agree to so many are the same point
 _NEAR = 1e-8  # farther apart than what is rounded to the same
@@ -98,6 +103,14 @@ def propose(
     """
     check_recipe(problem, recipe)
     carried: dict[str, Any] = dict(memory)
+    if problem.try_first:
+        first, carried["n_tried_first"] = _first_points(problem, evidence, memory, n)
+        if len(first):
+            if len(first) == n:
+                return Proposal(first, carried)
+            evidence = replace(evidence, pending=np.concatenate([evidence.pending, first]))
+            others = propose(problem, recipe, evidence, carried, n - len(first), rng)
+            return Proposal(np.concatenate([first, others.points]), others.memory)
     choice = chosen(recipe, evidence, memory)
     if recipe.rule is not None:
         carried["choice"] = {"name": choice.name, "reason": choice.reason}
@@ -123,6 +136,22 @@ def propose(
     taken = np.concatenate([evidence.points, evidence.failed, here.pending])
     more, beside = _selected(problem.space, recipe, surrogate, state, known, n - n_design, rng, memory, taken)
     return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
+
+
+def _first_points(problem: Problem, evidence: Evidence, memory: Memory, n: int) -> tuple[Array, int]:
+    """Return up to n of the points to try first that are left, (k, d), and how many were gone through."""
+    start = int(memory.get("n_tried_first", 0))
+    rows = problem.space.snap(problem.space.to_unit(problem.try_first[start:]))
+    taken = _Taken(problem.space, [evidence.points, evidence.failed, evidence.pending])
+    found: list[Array] = []
+    for row in rows:
+        if len(found) == n:
+            break
+        start += 1
+        if row not in taken:
+            taken.add(row)
+            found.append(row)
+    return np.array(found).reshape(len(found), len(problem.space.axes)), start
 
 
 def _refuse_misfit(problem: Problem, recipe: Recipe) -> None:
@@ -272,6 +301,9 @@ def _selected(
     acquisition = recipe.acquisition
     if evidence.slacks is not None and not evidence.feasible.any():
         acquisition, state = FeasibilityFirst(), None  # a region would be around something that is no good
+    guidance = Guidance.of(space)
+    if guidance is not None:
+        acquisition = Guided(acquisition, guidance, _STRENGTH)
     try:
         return select_points(acquisition, surrogate, state, evidence, space, n, rng, memory, taken)
     except SpaceExhausted:
@@ -385,8 +417,10 @@ def _design_points(
 
 def _design_stream(space: Space, design: str, seed: int, index: int) -> Iterator[tuple[Array | None, int]]:
     """Yield each snapped row of the design (None where it is not allowed) and the index after it."""
+    guidance = Guidance.of(space)
     for start in range(index, index + _MOST_ROWS, _ROWS_AT_ONCE):
-        rows = space.snap(design_rows(design, len(space.axes), seed, start, _ROWS_AT_ONCE))
+        rows = design_rows(design, len(space.axes), seed, start, _ROWS_AT_ONCE)
+        rows = space.snap(rows if guidance is None else guidance.design(rows, start))
         for offset, (row, is_allowed) in enumerate(zip(rows, space.allowed(rows))):
             yield (row if is_allowed else None), start + offset + 1
 

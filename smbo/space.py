@@ -159,6 +159,16 @@ class Space:
             allowed[rows] = [all(_call(rule, point) for rule in callables) for point in points]
         return allowed
 
+    def active(self, units: Array) -> Mask:
+        """Return which dimensions exist at snapped rows, shape (n, d)."""
+        units = self._rows(units)
+        active = np.ones(units.shape, dtype=bool)
+        activity = self._activity(units)
+        for column, axis in enumerate(self.axes):
+            if axis.name in activity:
+                active[:, column] = activity[axis.name]
+        return active
+
     # ------------------------------------------------------------------------------- sampling
 
     def sample_unit(self, n: int, rng: np.random.Generator) -> Array:

@@ -120,6 +120,7 @@ class JobFile(Section):
     fidelity: FidelitySection | None = None
     stopping: str | dict[str, Any] | None = None
     level_set: LevelSetSection | None = None
+    try_first: list[dict[str, Any]] = Field(default_factory=list, max_length=10_000)
 
     @field_validator("study")
     @classmethod

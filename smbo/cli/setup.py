@@ -12,7 +12,15 @@ from typing import Any
 
 from smbo.cli.jobfile import JobFile, close_matches
 from smbo.cli.reading import Document, KeyPath
-from smbo.errors import ExpressionError, JobFileError, ObjectiveError, ProblemError, RecipeError, SpaceError
+from smbo.errors import (
+    ExpressionError,
+    JobFileError,
+    ObjectiveError,
+    PointError,
+    ProblemError,
+    RecipeError,
+    SpaceError,
+)
 from smbo.evaluation import ObjectiveSpec, installed_objectives, load_objective
 from smbo.expressions import Expression
 from smbo.fidelity import Fidelity
@@ -154,9 +162,22 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
             stopping=stopping,
             loss=loss,
             level_set=level_set,
+            try_first=_try_first(job, document, space, own),
         )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, ("level_set",) if job.level_set else ("objectives",), error) from None
+
+
+def _try_first(
+    job: JobFile, document: Document, space: Space, own: Problem | None
+) -> list[Mapping[str, Any]]:
+    """Return the points to try first: the job's where it names any, else the objective's."""
+    for index, point in enumerate(job.try_first):
+        try:
+            space.check(point)
+        except PointError as error:
+            raise _at(document, ("try_first", index), error) from None
+    return list(job.try_first or ([] if own is None or job.space is not None else own.try_first))
 
 
 def _fidelity(job: JobFile, own: Problem | None) -> tuple[Fidelity | None, Any]:
