@@ -1,6 +1,9 @@
 """Random walks over everything that a store can be asked, each step held against a model of a few lines.
 
-    python tests/chaos/store_walk.py [--steps 100000] [--postgres | --url URL] [--seed 1] [--mutant NAME]
+    python tests/chaos/store_walk.py [--steps 100000] [--postgres | --url URL] [--walkers 1] [--seed 1]
+
+Several walkers share the steps, each in a process and a store of its own: on a server, most of a step is
+waiting for answers.
 
 Asks (new, waiting, keyed, beyond the budget), results (first, repeated, other, late, of a lower rung),
 failures, losses, reports, pauses, promotions, prunings, points of one's own, claims, beats, leaders,
@@ -12,15 +15,19 @@ memory where there is one: this is about what is recorded; power.py is about whe
 from __future__ import annotations
 
 import argparse
+import contextlib
+import multiprocessing
 import random
 import sys
 import tempfile
 import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from smbo.errors import AlreadyTold, BudgetExhausted, StoreError, UnknownTrial
-from smbo.store import log, rungs, telling, upkeep
+from smbo.store import log, rungs, studies, telling, upkeep
 from smbo.store.asking import Asking
 from smbo.store.budget import Budget
 from smbo.store.records import AttemptOutcome, Result
@@ -100,9 +107,8 @@ class Walk:
         self.check_changes()
 
     def check_changes(self):
-        record, changed = self.store.changes(self.name, self.cursor)
+        record, changed, seqs = self.store._read(self.read_feed)  # at once, to wait for half the answers
         assert {trial.number for trial in changed} == self.touched, "the feed names other trials than changed"
-        seqs = [event.seq for event in self.store.events(self.study, self.cursor)]
         assert seqs == list(range(self.cursor + 1, record.last_seq + 1)), "the feed has a gap"
         if self.touched:
             assert seqs, "a change without an event"
@@ -113,6 +119,10 @@ class Walk:
         assert spent.trials == sum(each[0] for each in charges), "the budget was charged otherwise"
         assert spent.failures == sum(each[1] for each in charges), "failures were counted otherwise"
         assert record.next_number == len(self.trials), "numbers have a gap"
+
+    def read_feed(self, at):
+        record, changed = studies.changes(at, self.name, self.cursor, "")
+        return record, changed, [event.seq for event in studies.events(at, self.study, self.cursor)]
 
     def check_trial(self, trial):
         known = self.trials[trial.number]
@@ -465,30 +475,59 @@ def walk(url, steps, seed):
     return walker
 
 
+def walked(url, steps, seed, mutant=None):
+    """Walk in a process of its own; return how many studies and moves it came to."""
+    if mutant:
+        MUTANTS[mutant](setattr)
+    walker = walk(url, steps, seed)
+    return walker.n_studies, Counter(walker.steps)
+
+
+def walk_together(urls, steps, seed, mutant=None):
+    """Share the steps among a walker for each store; return the sums."""
+    shares = [steps // len(urls) + (place < steps % len(urls)) for place in range(len(urls))]
+    with ProcessPoolExecutor(len(urls), multiprocessing.get_context("spawn")) as pool:
+        seeds = range(seed, seed + len(urls))
+        done = list(pool.map(walked, urls, shares, seeds, [mutant] * len(urls)))
+    return sum(n for n, _ in done), sum((moves for _, moves in done), Counter())
+
+
+@contextlib.contextmanager
+def stores(given):
+    """Give a URL for each walker."""
+    if given.url:
+        assert given.walkers == 1, "several walkers need a store each"
+        yield [given.url]
+    elif given.postgres:
+        sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+        from private_postgres import PrivatePostgres, add_schema
+
+        with PrivatePostgres(settings="-c fsync=off") as server:
+            names = [f"walker{place}" for place in range(given.walkers)]
+            for name in names:
+                add_schema(server.url(), name)
+            yield [server.url(name) for name in names]
+    else:
+        shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
+        with tempfile.TemporaryDirectory(dir=shared) as folder:
+            yield [f"sqlite:///{folder}/walk-{place}.db" for place in range(given.walkers)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--url", default=None)
     parser.add_argument("--postgres", action="store_true", help="start a server for it")
+    parser.add_argument("--walkers", type=int, default=1)
     parser.add_argument("--mutant", choices=sorted(MUTANTS))
     given = parser.parse_args()
-    if given.mutant:
-        MUTANTS[given.mutant](setattr)
     start = time.monotonic()
-    if given.postgres:
-        sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-        from private_postgres import PrivatePostgres
-
-        with PrivatePostgres(settings="-c fsync=off") as server:
-            walker = walk(server.url(), given.steps, given.seed)
-    else:
-        shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
-        with tempfile.TemporaryDirectory(dir=shared) as folder:
-            walker = walk(given.url or f"sqlite:///{folder}/walk.db", given.steps, given.seed)
-    counts = ", ".join(f"{n} {name}" for name, n in sorted(walker.steps.items()))
+    with stores(given) as urls:
+        n_studies, moves = walk_together(urls, given.steps, given.seed, given.mutant)
+    counts = ", ".join(f"{n} {name}" for name, n in sorted(moves.items()))
     seconds = time.monotonic() - start
-    print(f"{given.steps} steps, {walker.n_studies} studies, 0 violations, {seconds:.0f} s")
+    print(f"{given.steps} steps, {n_studies} studies, 0 violations, {seconds:.0f} s")
     print(counts)
 
 
