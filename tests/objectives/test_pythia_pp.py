@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from objectives.pythia_pp import PythiaPP
+from objectives.pythia_pp.events import Events
+from objectives.pythia_pp.histograms import Histograms
+from objectives.pythia_pp.tables import observables
+from smbo.problem import Charted, Context, ObjectiveError, Rated
+
+
+def events_with(*per_event, strange=False):
+    """Return events of particles at (pT in GeV, η)."""
+    rows = [(number, *particle) for number, event in enumerate(per_event) for particle in event]
+    number, pt, eta = (np.array(column) for column in zip(*rows))
+    return Events(len(per_event), number, pt, eta, np.full(len(rows), strange))
+
+
+def filled(name, events, energy=7000.0, data=("atlas_2010",)):
+    chosen = observables(data, [name])
+    histograms = Histograms(chosen)
+    histograms.fill(energy, events)
+    return chosen[0].data, histograms.predictions()[0]
+
+
+THREE = events_with([(1.0, 0.05), (0.3, 1.0)], [(0.8, -1.01), (0.6, 0.02)], [(0.2, 0.0)])
+
+
+def test_events_count_that_have_enough_particles_above_the_threshold():
+    data, found = filled("nch_7tev_pt500_n1", THREE)
+    # one event with one, one with two particles above 500 MeV, and one with none, which does not count
+    contents = dict(zip(0.5 * (data.low + data.high), found.values))
+    assert contents[1.0] == pytest.approx(0.5)
+    assert contents[2.0] == pytest.approx(0.5)
+    assert contents[3.0] == 0.0
+    assert (found.variances > 0.0).all()
+
+
+def test_particles_are_per_event_and_unit_of_pseudorapidity():
+    data, found = filled("eta_7tev_pt500_n1", THREE)
+    width = data.high[0] - data.low[0]
+    centre = 0.5 * (data.low + data.high)
+    assert found.values[np.argmin(np.abs(centre - 0.05))] == pytest.approx(2 / 2 / width)
+    assert found.values.sum() * width == pytest.approx(1.5)
+
+
+def test_the_spectrum_is_weighted_by_its_phase_space():
+    data, found = filled("pt_7tev_pt500_n1", THREE)
+    bin_of = int(np.flatnonzero((data.low <= 1.0) & (data.high > 1.0))[0])
+    width = data.high[bin_of] - data.low[bin_of]
+    assert found.values[bin_of] == pytest.approx(1.0 / (2 * np.pi * 1.0 * 5.0) / width / 2)
+
+
+def test_the_mean_momentum_is_that_of_the_particles_of_a_multiplicity():
+    data, found = filled("meanpt_vs_nch_7tev_pt500_n1", THREE)
+    contents = dict(zip(0.5 * (data.low + data.high), found.values))
+    assert contents[1.0] == pytest.approx(1.0)
+    assert contents[2.0] == pytest.approx(0.7)
+    # a multiplicity that never came is as good as unknown
+    assert contents[5.0] == pytest.approx((1.0 + 0.8 + 0.6) / 3)
+    assert found.variances[4] > 0.0
+
+
+def test_events_of_another_energy_and_short_lived_baryons_where_these_are_left_out_do_not_count():
+    _, found = filled("nch_7tev_pt500_n1", THREE, energy=900.0)
+    assert found.values.sum() == 0.0
+    name = "nch_13tev_pt500_n1_tau300ps"
+    strange = events_with([(1.0, 0.1)], strange=True)
+    assert filled(name, strange, 13000.0, ("atlas_2016",))[1].values.sum() == 0.0
+    assert filled(name, events_with([(1.0, 0.1)]), 13000.0, ("atlas_2016",))[1].values.sum() > 0.0
+
+
+def test_the_space_is_conditional_and_grows_with_a_second_energy():
+    one = PythiaPP()
+    assert one.problem.space.contains(one.default_point())
+    points = one.problem.space.sample(40, np.random.default_rng(0))
+    for point in points:
+        assert ("expPow" in point) == (point["bProfile"] == 3)
+        assert ("coreRadius" in point) == (point["bProfile"] == 2)
+    assert "ecmPow" not in one.problem.space.names
+    two = PythiaPP(observables=["eta_7tev_pt500_n1", "eta_900gev_pt500_n1"])
+    assert two.energies == [900.0, 7000.0]
+    assert two.problem.space.contains(two.default_point())
+    assert "ecmPow" in two.default_point()
+
+
+def test_it_says_how_it_is_shown_what_counts_once_and_how_pythia_reads_it():
+    objective = PythiaPP(observables=["nch_7tev_pt500_n1", "nch_7tev_pt500_n6", "eta_7tev_pt500_n1"])
+    assert isinstance(objective, Charted)
+    assert isinstance(objective, Rated)
+    assert [chart.name for chart in objective.charts()] == list(objective.problem.loss.counts)
+    assert objective.once() == [["nch_7tev_pt500_n1", "nch_7tev_pt500_n6"]]
+    text = objective.card(objective.default_point(), ["a tune"]).text
+    assert text.startswith("! a tune\n")
+    assert "MultipartonInteractions:bProfile" in text
+    assert text.splitlines()[1].split(" = ") == ["MultipartonInteractions:pT0Ref     ", "2.28"]
+
+
+def test_wrong_settings_are_refused_with_what_is_known():
+    with pytest.raises(ObjectiveError, match="shipped are atlas_2010, atlas_2016"):
+        PythiaPP(data=["atlas_1910"])
+    with pytest.raises(ObjectiveError, match="there are nch_7tev"):
+        PythiaPP(observables=["nch_8tev_pt500_n1"])
+    with pytest.raises(ObjectiveError, match="names one twice"):
+        PythiaPP(observables=["eta_7tev_pt500_n1"] * 2)
+    with pytest.raises(ObjectiveError, match="from 100 up"):
+        PythiaPP(events=10)
+    with pytest.raises(ObjectiveError, match="should be the observables"):
+        PythiaPP(weights={"nch": 1.0})
+
+
+@pytest.mark.pythia
+def test_the_default_tune_describes_the_central_density_and_the_same_seed_gives_the_same_bins():
+    objective = PythiaPP(events=100, observables=["eta_7tev_pt500_n1"])
+    point = objective.default_point()
+    first, again = (objective.evaluate(point, Context(seed=5)) for _ in range(2))
+    assert np.array_equal(first.outputs, again.outputs)
+    # 100 events fix the mean density to 8 %
+    assert first.outputs.mean() == pytest.approx(objective.problem.loss.data.mean(), rel=0.25)
+    other = objective.evaluate({**point, "pT0Ref": 1.8}, Context(seed=5))
+    assert other.outputs.mean() > 1.05 * first.outputs.mean()
