@@ -112,6 +112,15 @@ def reference(goals: Goals, values: Array) -> Array:
     return np.where(np.isnan(given), reference_by_rule(values[nondominated(values)]), given)
 
 
+def told_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
+    """Return the hypervolume of the values told, None while there is none or with one objective."""
+    done = [] if problem.goals is None else _done(trials)
+    if problem.goals is None or not done:
+        return None
+    values = _minimised(problem.goals, done)
+    return hypervolume(values, reference(problem.goals, values))
+
+
 def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
     """Return the trial with the best told value; of several objectives the knee of the values told."""
     if problem.goals is None:

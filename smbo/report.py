@@ -16,9 +16,11 @@ from smbo import analysis, results, wording
 from smbo.analysis import RECOMMENDED, Checks, Parameter
 from smbo.contours import Contour
 from smbo.page import embedded, rendered
+from smbo.pareto import ParetoSet
 from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
 from smbo.problem import Figure, Problem
 from smbo.report_contours import contour_cards, contour_headline, contour_json, draw_contours, level_set_text
+from smbo.report_pareto import draw_pareto, pareto_cards, pareto_headline, pareto_rows
 from smbo.report_tune import Baseline, tune_content
 from smbo.surrogates.base import Posterior
 from smbo.trials import Recommendation, Trial, TrialState
@@ -64,6 +66,7 @@ def write_report(
     seed: int = 0,
     tune: Tune | None = None,
     objective: object = None,
+    pareto: ParetoSet | None = None,
 ) -> Path:
     """Write the report of a study and return the path of its page.
 
@@ -85,6 +88,7 @@ def write_report(
         seed: of the draws behind the parameters' uncertainty.
         tune: of a study of vector outputs (``Study.tune``); its files are written beside the page.
         objective: that made the outputs; a ``Charted`` one gives their axes and its own files.
+        pareto: of several objectives; figures and a table of it stand in for those of one value.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
@@ -93,7 +97,7 @@ def write_report(
     own, table = [], []
     if recommendation is not None:
         optima = None
-        if posterior is not None:
+        if posterior is not None and problem.goals is None:
             rng = np.random.default_rng(seed)
             optima = analysis.optimum_samples(problem.space, posterior, recommendation.params, rng)
         table = analysis.parameters(problem.space, recommendation.params, optima, baseline)
@@ -103,6 +107,8 @@ def write_report(
         own = draw_contours(folder / "figures", contour, trials)
         if contour is not None:
             _write(folder / "contour.json", contour_json(contour))
+    elif problem.goals is not None:
+        own = draw_pareto(folder / "figures", pareto, trials)
     else:
         own = _draw(
             folder / "figures", problem, trials, recommendation, posterior, verdict, baseline, baseline_name
@@ -110,7 +116,7 @@ def write_report(
     _write(folder / "trials.csv", results.to_csv(problem, trials))
     _write(folder / "trials.json", results.to_json(problem, trials))
     history = analysis.convergence(problem, trials)
-    headline, explanation = _said(problem, recommendation, verdict, contour)
+    headline, explanation = _said(problem, recommendation, verdict, contour, pareto)
     tuned: dict[str, Any] | None = None
     if tune is not None:
         beside = None if baseline is None else Baseline(baseline_name or "baseline", baseline)
@@ -125,9 +131,8 @@ def write_report(
         headline=headline,
         explanation=explanation,
         tone=_tone(verdict),
-        cards=contour_cards(contour)
-        if problem.level_set is not None
-        else _cards(problem, trials, recommendation, verdict),
+        cards=_key_figures(problem, trials, recommendation, verdict, contour, pareto),
+        pareto=pareto_rows(problem, pareto),
         parameters=table,
         has_intervals=any(p.interval is not None for p in table),
         has_baseline=bool(baseline),
@@ -154,6 +159,7 @@ def _said(
     recommendation: Recommendation | None,
     verdict: analysis.Verdict | None,
     contour: Contour | None,
+    pareto: ParetoSet | None,
 ) -> tuple[str, str]:
     """Return the headline and what it rests on."""
     if problem.level_set is not None:
@@ -163,7 +169,25 @@ def _said(
             "Nothing can be recommended yet.",
             "No evaluation has been completed; what failed, and why, is said below.",
         )
+    if pareto is not None:
+        return pareto_headline(pareto)
     return wording.headline(verdict), wording.explanation(verdict)
+
+
+def _key_figures(
+    problem: Problem,
+    trials: Sequence[Trial],
+    recommendation: Recommendation | None,
+    verdict: analysis.Verdict | None,
+    contour: Contour | None,
+    pareto: ParetoSet | None,
+) -> list[tuple[str, str, str]]:
+    """Return (label, figure, remark) for the row of key figures."""
+    if problem.level_set is not None:
+        return contour_cards(contour)
+    if problem.goals is not None:
+        return pareto_cards(pareto)
+    return _cards(problem, trials, recommendation, verdict)
 
 
 def _write(path: Path, text: str) -> None:
@@ -316,8 +340,11 @@ def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> di
     if problem.level_set is not None:
         table["goal"] = level_set_text(problem.level_set)
     else:
-        goal = "minimise" if problem.sign > 0 else "maximise"
-        table["goal"] = f"{goal} {problem.value_name}"
+        goals = problem.objectives or {problem.value_name: "min" if problem.sign > 0 else "max"}
+        table["goal"] = ", ".join(f"{way}imise {name}" for name, way in goals.items())
+    for word, given in (("reference", problem.reference), ("weights", problem.weights)):
+        if given:
+            table[word] = ", ".join(f"{name} {value:g}" for name, value in given.items())
     if problem.constraints:
         table["outcome constraints"] = "\n".join(problem.constraints)
     table["space"] = _space_lines(problem)

@@ -18,10 +18,11 @@ def columns(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
 
     What has no value is None.  Parameters are named ``params.NAME`` and metrics ``metrics.NAME``,
     so that neither can hide another column; the value keeps the name that the problem gives it
-    ("value" unless it has one).
+    ("value" unless it has one), and so does each of several objectives.
     """
     ordered = sorted(trials, key=lambda trial: trial.number)
-    metrics = sorted({name for trial in ordered for name in trial.metrics})
+    objectives = () if problem.goals is None else problem.goals.names
+    metrics = sorted({name for trial in ordered for name in trial.metrics} - set(objectives))
     table: dict[str, list[Any]] = {
         "number": [trial.number for trial in ordered],
         "state": [str(trial.state) for trial in ordered],
@@ -29,7 +30,10 @@ def columns(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
     }
     for name in problem.space.names:
         table[f"params.{name}"] = [trial.params.get(name) for trial in ordered]
-    table[_value_column(problem)] = [trial.value for trial in ordered]
+    for name in objectives:
+        table[_column(name)] = [trial.metrics.get(name) for trial in ordered]
+    if not objectives:
+        table[_column(problem.value_name)] = [trial.value for trial in ordered]
     table["sem"] = [trial.sem for trial in ordered]
     table["cost"] = [trial.cost for trial in ordered]
     table["feasible"] = [trial.feasible for trial in ordered]
@@ -40,10 +44,9 @@ def columns(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
     return table
 
 
-def _value_column(problem: Problem) -> str:
+def _column(name: str) -> str:
     # an objective may be called "seed"; its column then says so
     taken = {"number", "state", "seed", "sem", "cost", "feasible", "fidelity", "reason"}
-    name = problem.value_name
     return f"value.{name}" if name in taken else name
 
 

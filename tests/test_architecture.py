@@ -60,7 +60,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.wording_tune",),
     ("smbo.plots",),
     ("smbo.page",),
-    ("smbo.report_tune", "smbo.report_contours"),
+    ("smbo.report_tune", "smbo.report_contours", "smbo.report_pareto"),
     ("smbo.report",),
     ("smbo.search_cv",),
     ("smbo",),  # the front door: who is inside does not go through it

@@ -20,7 +20,7 @@ from smbo.cli.levels import contour_lines
 from smbo.cli.quantities import duration_text
 from smbo.cli.reading import Document
 from smbo.cli.setup import find_modules_beside, load_task
-from smbo.cli.standing import Standing, failures_summary, standing
+from smbo.cli.standing import Standing, failures_summary, pareto_of, pareto_text, recommended_text, standing
 from smbo.cli.stored import keep_job
 from smbo.cli.watch import Watch
 from smbo.cli.workplace import Workplace
@@ -183,8 +183,10 @@ def _summary(study: Study, now: Standing) -> list[str]:
     lines = [f"{study.name}: {counts}; {duration_text(study.spent.seconds)} in all"]
     if now.recommendation is not None:
         said = now.recommendation
-        spread = "" if said.std != said.std else f" ± {said.std:.2g}"
-        lines.append(f"recommended ({said.place}): {study.problem.value_name} {said.mean:.6g}{spread}")
+        name = "" if said.means else f"{study.problem.value_name} "
+        lines.append(f"recommended ({said.place}): {name}{recommended_text(said)}")
+    if (pareto := pareto_of(study)) is not None:
+        lines.append(f"Pareto set: {pareto_text(pareto)}")
     lines += contour_lines(study)
     return [*lines, *failures_summary(study.trials)]
 

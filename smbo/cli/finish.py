@@ -18,7 +18,7 @@ from smbo.cli.confirmation import FILE, Check, CheckBook, plan
 from smbo.cli.errand import Errand
 from smbo.cli.group import STOPPED
 from smbo.cli.levels import contour_of_study
-from smbo.cli.standing import Standing, rungs_text
+from smbo.cli.standing import Standing, pareto_of, rungs_text
 from smbo.cli.tune import once_of
 from smbo.derived import encode
 from smbo.errors import SmboError, StoreError
@@ -75,7 +75,12 @@ def finish(errand: Errand, now: Standing, *, checks: bool) -> int:
     except OSError as error:
         raise StoreError(f"{folder}: the report's folder cannot be made: {error.strerror}") from None
     found: Checks | None = None
-    if checks and now.recommendation is not None and isinstance(errand.task.objective, Rated):
+    if (
+        errand.study.problem.goals is None
+        and checks
+        and now.recommendation is not None
+        and isinstance(errand.task.objective, Rated)
+    ):
         book = _check_book(errand, now.recommendation.params, folder)
         if not _run_checks(errand, book):
             click.echo("stopped before the recommended point was checked; the same command goes on from here")
@@ -166,6 +171,7 @@ def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) 
         recommendation=now.recommendation,
         contour=contour_of_study(study),
         posterior=_posterior(errand),
+        pareto=pareto_of(study),
         checks=checks,
         figures=_own_figures(errand, folder, checks),
         settings=_settings(errand),

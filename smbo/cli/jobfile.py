@@ -109,6 +109,8 @@ class JobFile(Section):
     space: dict[str, Any] | None = None
     constraints: list[str] = Field(default_factory=list, max_length=1000)
     objectives: dict[str, Literal["min", "max"]] | None = None
+    reference: dict[str, float] | None = None
+    weights: dict[str, Annotated[float, Field(gt=0)]] | None = None
     maximize: bool = False
     recipe: str = "auto"
     resources: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)

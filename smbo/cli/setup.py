@@ -26,6 +26,7 @@ from smbo.expressions import Expression
 from smbo.fidelity import Fidelity
 from smbo.presets import preset
 from smbo.problem import Objective, Problem
+from smbo.propose import check_recipe
 from smbo.space import Space
 
 # The setting of an objective that runs programs: where.  In a job, beside the job file.
@@ -61,7 +62,12 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         objective = load_objective(spec.kind, spec.settings)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    return Task(spec, objective, _problem(job, document, objective, kind))
+    problem = _problem(job, document, objective, kind)
+    try:
+        check_recipe(problem, preset(job.recipe))
+    except RecipeError as error:
+        raise _at(document, ("recipe",), error) from None
+    return Task(spec, objective, problem)
 
 
 def find_modules_beside(folder: Path) -> None:
@@ -147,9 +153,13 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
         raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
     objectives: Mapping[str, str] | None = job.objectives
     maximize, loss = job.maximize, None
+    reference: Mapping[str, float] | None = job.reference
+    weights: Mapping[str, float] | None = job.weights
     level_set = None if job.level_set is None else job.level_set.level_set()
     if own is not None and objectives is None and not maximize and level_set is None:
         level_set = own.level_set
+        reference = own.reference if reference is None else reference
+        weights = own.weights if weights is None else weights
         objectives, maximize, loss = own.objectives, own.maximize, own.loss
     fidelity, stopping = _fidelity(job, own)
     try:
@@ -163,6 +173,8 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
             loss=loss,
             level_set=level_set,
             try_first=_try_first(job, document, space, own),
+            reference=reference,
+            weights=weights,
         )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, ("level_set",) if job.level_set else ("objectives",), error) from None

@@ -9,10 +9,19 @@ import click
 
 from smbo import results
 from smbo.cli.levels import contour_lines
-from smbo.cli.standing import failures_summary, line_text, recommendation_of, value_text
+from smbo.cli.standing import (
+    failures_summary,
+    line_text,
+    pareto_of,
+    pareto_text,
+    recommendation_of,
+    recommended_text,
+    value_text,
+)
 from smbo.cli.target import load, study_argument
 from smbo.cli.tune import objective_of, once_of
 from smbo.errors import SmboError
+from smbo.pareto import ParetoSet
 from smbo.problem import ChiSquare
 from smbo.study import Study
 from smbo.trials import Trial, TrialState
@@ -60,11 +69,12 @@ def _best_and_recommended(study: Study, named: str) -> list[str]:
     best, said = study.best, recommendation_of(study)
     if best is None:
         return ["no trial is complete and feasible yet"]
+    if (pareto := pareto_of(study)) is not None:
+        return _pareto_lines(study, pareto)
     sem = "" if best.sem is None else f" ± {best.sem:.2g}"
     lines = [f"best {name} seen: {best.value:.6g}{sem} (trial {best.number})", *_point(best.params)]
     if said is not None:
-        spread = "" if said.std != said.std else f" ± {said.std:.2g}"
-        lines.append(f"recommended: {name} {said.mean:.6g}{spread} by the posterior ({said.place})")
+        lines.append(f"recommended: {name} {recommended_text(said)} by the posterior ({said.place})")
         lines += _point(said.params) if said.number != best.number else ["  the same point"]
         explained = study.explain()
         lines += [f"model: {explained.short()}"] if explained.n_modelled else []
@@ -81,6 +91,32 @@ def _tuned(study: Study, named: str) -> list[str]:
         return [*tune_lines(study.tune(settings)), f"  more of it: smbo tune {named}"]
     except SmboError:  # too few evaluations for one
         return []
+
+
+def _pareto_lines(study: Study, found: ParetoSet) -> list[str]:
+    """Return the Pareto set by the posterior, its knee first, and what it rests on."""
+    said = found.recommended
+    lines = [f"Pareto set: {pareto_text(found)}"]
+    lines.append(f"recommended: {recommended_text(said)} by the posterior ({said.place})")
+    lines += _point(said.params)
+    explained = study.explain()
+    lines += [f"model: {explained.short()}"] if explained.n_modelled else []
+    return [*lines, "", "by the posterior none dominates another of:", *_pareto_table(found)]
+
+
+def _pareto_table(found: ParetoSet) -> list[str]:
+    rows = [["trial", *(line_text(name, 40) for name in found.directions), *found.recommended.params]]
+    for each in found.believed:
+        means = [f"{mean:.6g}" for mean in each.means.values()]
+        rows.append(
+            [
+                str(each.number),
+                *means,
+                *(value_text(each.params.get(name)) for name in rows[0][1 + len(means) :]),
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
 def _point(params: Mapping[str, Any]) -> list[str]:
@@ -100,10 +136,15 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
     if by == "number":
         return sorted(trials, key=lambda trial: trial.number)
 
+    pareto = pareto_of(study)
+    on_front = set() if pareto is None else {trial.number for trial in pareto.seen}
+
     def rank(trial: Trial) -> tuple[int, float, int]:
         if trial.value is None or trial.state not in (TrialState.COMPLETE, TrialState.PAUSED):
             return (3, 0.0, trial.number)
         value = study.problem.sign * trial.value
+        if trial.state is TrialState.COMPLETE and trial.number in on_front:
+            return (-1, value, trial.number)
         if trial.state is TrialState.PAUSED:  # values at other fidelities say little beside the others
             return (2, value, trial.number)
         return (int(trial.feasible is False), value, trial.number)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smbo.errors import SmboError
+from smbo.pareto import ParetoSet
 from smbo.store.budget import exhausted
 from smbo.study import Study
 from smbo.trials import Recommendation, Trial, TrialState
@@ -95,6 +96,36 @@ def rungs_text(study: Study) -> str | None:
     counts = ", ".join(f"{n} at {level:g}" for level, n in sorted(reached.items()))
     way = f"{line_text(fidelity.name, 40)} {fidelity.low:g} to {fidelity.high:g}"
     return f"{way} ({type(stopping).__name__}); {counts or 'none yet'}"
+
+
+def recommended_text(said: Recommendation) -> str:
+    """Return what the posterior says of a recommended point: of each objective, where there are several."""
+    if not said.means:
+        return f"{said.mean:.6g}{_spread(said.std)}"
+    return ", ".join(
+        f"{line_text(name, 40)} {mean:.6g}{_spread(said.stds[name])}" for name, mean in said.means.items()
+    )
+
+
+def _spread(std: float) -> str:
+    return "" if std != std else f" ± {std:.2g}"
+
+
+def pareto_of(study: Study) -> ParetoSet | None:
+    """Return what is known of several objectives; None with one, or while nothing is complete."""
+    try:
+        return study.pareto() if study.problem.goals is not None else None
+    except SmboError:  # nothing complete and feasible yet, or a recipe that is code
+        return None
+
+
+def pareto_text(found: ParetoSet) -> str:
+    """Return how large a Pareto set is, on one line."""
+    corner = ", ".join(f"{line_text(name, 40)} {value:.4g}" for name, value in found.reference.items())
+    return (
+        f"{len(found.seen)} trials by the values told, {len(found.believed)} by the posterior; "
+        f"hypervolume {found.hypervolume:.6g} from {corner}"
+    )
 
 
 def recommendation_of(study: Study) -> Recommendation | None:

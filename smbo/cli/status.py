@@ -9,8 +9,9 @@ import click
 from smbo.cli import lock
 from smbo.cli.levels import contour_as_json, contour_lines
 from smbo.cli.quantities import duration_text
-from smbo.cli.standing import Standing, rungs_text, standing
+from smbo.cli.standing import Standing, pareto_of, pareto_text, recommended_text, rungs_text, standing
 from smbo.cli.target import load, study_argument
+from smbo.pareto import ParetoSet
 from smbo.study import Study
 
 
@@ -42,12 +43,14 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
     if budget.failures is not None:
         lines.append(f"  failures     {spent.failures}, {budget.failures} end the study")
     lines += [f"  contour      {text}" for text in contour_lines(study)]
-    if now.best is not None and study.problem.level_set is None:
+    pareto = pareto_of(study)
+    if pareto is not None:
+        lines.append(f"  Pareto set   {pareto_text(pareto)}")
+    elif now.best is not None and study.problem.level_set is None:
         lines.append(f"  best {name}   {now.best.value:.6g} (trial {now.best.number})")
     if now.recommendation is not None:
         said = now.recommendation
-        spread = "" if said.std != said.std else f" ± {said.std:.2g}"
-        lines.append(f"  recommended  {said.mean:.6g}{spread} by the posterior ({said.place})")
+        lines.append(f"  recommended  {recommended_text(said)} by the posterior ({said.place})")
     return lines
 
 
@@ -70,5 +73,16 @@ def _as_json(study: Study, now: Standing, drivers: list[str]) -> dict[str, objec
             "trial": said.number,
             "mean": said.mean,
             "std": None if said.std != said.std else said.std,
+            **({"means": dict(said.means)} if said.means else {}),
         },
+        **({} if (pareto := pareto_of(study)) is None else {"pareto": _pareto_as_json(pareto)}),
+    }
+
+
+def _pareto_as_json(found: ParetoSet) -> dict[str, object]:
+    return {
+        "seen": [trial.number for trial in found.seen],
+        "believed": [each.number for each in found.believed],
+        "hypervolume": found.hypervolume,
+        "reference": dict(found.reference),
     }

@@ -13,6 +13,7 @@ from scheduler.loop import Stop
 from scheduler.signals import StopOnSignals
 from smbo.cli.progress import LIVE_PERIOD_SECONDS, Recommender, Snapshot, open_progress, seconds_left
 from smbo.cli.standing import recommendation_of
+from smbo.pareto import told_hypervolume
 from smbo.study import Study
 from smbo.trials import TrialState
 
@@ -52,7 +53,7 @@ class Watch:
         return self._signals()
 
     def __enter__(self) -> Self:
-        name = self._study.problem.value_name
+        name = self._study.problem.value_name if self._study.problem.goals is None else "hypervolume"
         self._progress = open_progress(self._study.name, name)
         self._recommender = Recommender(self._recommended)
         return self
@@ -79,7 +80,7 @@ class Watch:
         elapsed = time.monotonic() - self._began
         limit = self._budget.time_seconds
         time_left = None if limit is None else limit - self._seconds_before - elapsed
-        best = study.best
+        best = study.best if study.problem.goals is None else None
         n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
         n_final = sum(trial.state.is_final for trial in trials) + n_paused
         return Snapshot(
@@ -88,7 +89,7 @@ class Watch:
             running=0 if latest is None else len(latest.running),
             trials=self._budget.trials,
             slots=None if latest is None else latest.capacity,
-            best=None if best is None else best.value,
+            best=best.value if best is not None else told_hypervolume(study.problem, trials),
             recommended=self._recommender.latest(n_complete),
             elapsed_seconds=elapsed,
             left_seconds=seconds_left(n_final, self._n_at_start, self._budget.trials, elapsed, time_left),
@@ -97,4 +98,4 @@ class Watch:
 
     def _recommended(self) -> tuple[float, float] | None:
         said = recommendation_of(self._study)
-        return None if said is None else (said.mean, said.std)
+        return None if said is None or said.means else (said.mean, said.std)

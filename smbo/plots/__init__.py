@@ -5,9 +5,19 @@ and without a screen.  Names are drawn as plain text: a dollar sign in one start
 """
 
 from smbo.plots.contours import contour_figures
+from smbo.plots.fronts import front_figure, hypervolume_figure
 from smbo.plots.history import convergence_figure
 from smbo.plots.pairs import pairs_figure
 from smbo.plots.slices import slices_figure
 from smbo.plots.style import save, shorten
 
-__all__ = ["contour_figures", "convergence_figure", "pairs_figure", "save", "shorten", "slices_figure"]
+__all__ = [
+    "contour_figures",
+    "convergence_figure",
+    "front_figure",
+    "hypervolume_figure",
+    "pairs_figure",
+    "save",
+    "shorten",
+    "slices_figure",
+]

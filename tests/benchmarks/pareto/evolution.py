@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from problems import ParetoProblem
 
-_POPULATION, _ARCHIVE, _GENERATIONS = 400, 1500, 1500
+_POPULATION, _GENERATIONS = 400, 1500
+_ARCHIVE = {2: 1500, 3: 3000}  # by number of objectives
 
 
 def front_of(problem: ParetoProblem, rng: np.random.Generator) -> np.ndarray:
@@ -25,11 +26,12 @@ def front_of(problem: ParetoProblem, rng: np.random.Generator) -> np.ndarray:
         moved += np.where(rng.random(moved.shape) < 0.4, steps, 0.0)
         moved = np.clip(moved, problem.low, problem.high)
         new, new_values = _front(problem, moved)
-        archive, values = np.concatenate([archive, new]), np.concatenate([values, new_values])
-        keep = _nondominated(values)
-        archive, values = archive[keep], values[keep]
-        if len(archive) > _ARCHIVE:
-            order = np.argsort(-_crowding(values), kind="stable")[:_ARCHIVE]
+        is_new = ~(values[None] <= new_values[:, None]).all(axis=2).any(axis=1)
+        new, new_values = new[is_new], new_values[is_new]
+        keep = ~(new_values[None] <= values[:, None]).all(axis=2).any(axis=1)
+        archive, values = np.concatenate([archive[keep], new]), np.concatenate([values[keep], new_values])
+        if len(archive) > 1.2 * _ARCHIVE[problem.m]:
+            order = np.argsort(-_crowding(values), kind="stable")[: _ARCHIVE[problem.m]]
             archive, values = archive[order], values[order]
     return values
 

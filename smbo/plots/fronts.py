@@ -1,0 +1,133 @@
+"""Several objectives: the front, and how the hypervolume grew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from smbo.pareto import ParetoSet
+from smbo.plots.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, new_figure, shorten, style
+from smbo.trials import Trial, TrialState
+
+_MOST_PANELS = 6  # of pairs of objectives
+
+
+def front_figure(found: ParetoSet, trials: Sequence[Trial]) -> Any:
+    """Draw the evaluations by pairs of objectives, with the front as told and by the posterior."""
+    names = list(found.directions)
+    pairs = list(combinations(range(len(names)), 2))[:_MOST_PANELS]
+    n_columns = min(len(pairs), 3)
+    n_rows = -(-len(pairs) // n_columns)
+    with style():
+        # room for a legend above, and for both labels of each panel
+        figure = new_figure(max(6.4, 3.4 * n_columns), 0.6 + (4.2 if len(pairs) == 1 else 3.2 * n_rows))
+        panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+        for axes, (j, k) in zip(panels, pairs):
+            _draw_pair(axes, found, trials, names[j], names[k])
+        for axes in panels[len(pairs) :]:
+            axes.set_axis_off()
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+        return figure
+
+
+def _draw_pair(axes: Any, found: ParetoSet, trials: Sequence[Trial], one: str, other: str) -> None:
+    done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    feasible = [trial for trial in done if trial.feasible is not False]
+    violating = [trial for trial in done if trial.feasible is False]
+
+    def places(some: Sequence[Trial]) -> tuple[list[float], list[float]]:
+        return [trial.metrics[one] for trial in some], [trial.metrics[other] for trial in some]
+
+    axes.plot(
+        *places(feasible), "o", color=MUTED, markersize=4, alpha=0.55, markeredgewidth=0, label="evaluation"
+    )
+    if violating:
+        axes.plot(*places(violating), "x", color=ORANGE, markersize=4.5, label="violates a constraint")
+    means = np.array([[each.means[one], each.means[other]] for each in found.believed])
+    stds = np.array([[each.stds[one], each.stds[other]] for each in found.believed])
+    bars = np.where(np.isfinite(stds), 2.0 * stds, 0.0)
+    label = "front by the model ± 2σ" if bars.any() else "front by the model"
+    errors = {"xerr": bars[:, 0], "yerr": bars[:, 1]} if bars.any() else {}
+    axes.errorbar(
+        *means.T,
+        **errors,
+        fmt="D",
+        color=GREEN,
+        ecolor=GREEN,
+        elinewidth=0.9,
+        markersize=4.5,
+        alpha=0.8,
+        label=label,
+    )
+    seen = np.array(places(found.seen)).T
+    if len(found.directions) == 2:  # of more, what looks like a front in one pair is none
+        _draw_stair(axes, found, seen, one, other)
+    axes.plot(*seen.T, "o", mfc="none", mec=BLUE, markersize=7, mew=1.3, label="front by the values told")
+    knee = found.recommended
+    axes.plot(
+        knee.means[one],
+        knee.means[other],
+        "*",
+        color=INK,
+        markersize=15,
+        mec="white",
+        zorder=5,
+        label="recommended",
+    )
+    axes.set_xlabel(f"{shorten(one, 28)}  ({_better(found, one)})")
+    axes.set_ylabel(f"{shorten(other, 28)}  ({_better(found, other)})")
+    _keep_to_the_front(axes, found, one, other)
+
+
+def _better(found: ParetoSet, name: str) -> str:
+    return "lower is better" if found.directions[name] == "min" else "higher is better"
+
+
+def _draw_stair(axes: Any, found: ParetoSet, seen: Any, one: str, other: str) -> None:
+    """Draw the border of what the front dominates, from the reference on one side to that on the other."""
+    order = np.argsort(seen[:, 0])
+    if found.directions[one] == "max":
+        order = order[::-1]
+    x, y = seen[order, 0], seen[order, 1]
+    x = np.concatenate([x[:1], x, [found.reference[one]]])
+    y = np.concatenate([[found.reference[other]], y, y[-1:]])
+    axes.step(x, y, where="post", color=BLUE, linewidth=1.2)
+    axes.fill_between(x, y, found.reference[other], step="post", color=FAINT, alpha=0.5, linewidth=0)
+
+
+def _keep_to_the_front(axes: Any, found: ParetoSet, one: str, other: str) -> None:
+    """Cut off evaluations that lie so far beyond the reference that the front would be a dot."""
+    for name, limits, setter in (
+        (one, axes.get_xlim(), axes.set_xlim),
+        (other, axes.get_ylim(), axes.set_ylim),
+    ):
+        values = [trial.metrics[name] for trial in found.seen] + [found.reference[name]]
+        low, high = min(values), max(values)
+        room = max(high - low, 1e-12)
+        setter(max(limits[0], low - room), min(limits[1], high + room))
+
+
+def hypervolume_figure(found: ParetoSet) -> Any:
+    """Draw the hypervolume of the values told by the number of the evaluation."""
+    with style():
+        figure = new_figure(8.4, 3.6)
+        axes = figure.add_subplot()
+        axes.step(found.numbers, found.history, where="post", color=INK, linewidth=1.4)
+        new = np.flatnonzero(np.diff([0.0, *found.history]) > 0.0)
+        axes.plot(
+            np.array(found.numbers)[new],
+            np.array(found.history)[new],
+            "o",
+            color=BLUE,
+            markersize=4.5,
+            mew=0,
+            label="evaluation that added to it",
+        )
+        axes.set_xlabel("evaluation")
+        axes.set_ylabel("hypervolume  (higher is better)")
+        if len(new):
+            figure.legend(loc="outside upper left")
+        return figure

@@ -1,0 +1,78 @@
+"""What a report says of several objectives: headline, key figures, the Pareto set, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from smbo import wording
+from smbo.pareto import ParetoSet
+from smbo.plots import front_figure, hypervolume_figure, save, shorten
+from smbo.problem import Figure, Problem
+from smbo.trials import Trial
+
+_FRONT_CAPTION = (
+    "Every evaluation by its objectives. Circles are those that no other beats in all objectives by the "
+    "values told, diamonds by the model, which weighs each value against its neighbours; the star is the "
+    "recommended point. The shaded area is what the values told dominate, up to the reference point."
+)
+_HYPERVOLUME_CAPTION = (
+    "Volume between the values told so far and the reference point. A curve that has long been flat says "
+    "that further evaluations find little."
+)
+
+
+def pareto_headline(pareto: ParetoSet) -> tuple[str, str]:
+    """Return how large the set of compromises is in one sentence, and what is recommended of it."""
+    n, names = len(pareto.believed), ", ".join(pareto.directions)
+    said = pareto.recommended
+    values = ", ".join(
+        f"{name} {wording.plus_minus(mean, said.stds[name])}" for name, mean in said.means.items()
+    )
+    many = f"{n} compromises between {names}; none of them beats another in all."
+    return (
+        many if n > 1 else f"One point is the best in all objectives: {names}.",
+        f"Recommended is {values} (trial {said.number}): the knee of the front, where giving up a little of "
+        "one objective gains least in another, or what given weights favour. Which compromise to take is "
+        "yours to say; weights and a reference in the problem move the recommendation.",
+    )
+
+
+def pareto_cards(pareto: ParetoSet | None) -> list[tuple[str, str, str]]:
+    """Return (label, figure, remark) for the row of key figures."""
+    if pareto is None:
+        return []
+    said = pareto.recommended
+    corner = ", ".join(f"{name} {value:.4g}" for name, value in pareto.reference.items())
+    cards = []
+    for name, mean in said.means.items():
+        better = "lower" if pareto.directions[name] == "min" else "higher"
+        figure = wording.plus_minus(mean, said.stds[name])
+        remark = f"by the model, mean ± standard deviation; {better} is better"
+        cards.append((f"{shorten(name, 24)}, recommended", figure, remark))
+    return [*cards, ("Hypervolume", wording.number(pareto.hypervolume), f"of the values told, from {corner}")]
+
+
+def pareto_rows(problem: Problem, pareto: ParetoSet | None) -> list[tuple[list[str], bool]]:
+    """Return the Pareto set by the model as text: a header, then rows, and whether each is recommended."""
+    if pareto is None:
+        return []
+    names = problem.space.names
+    rows = [(["trial", *pareto.directions, *names], False)]
+    for place, each in enumerate(pareto.believed):
+        means = [wording.plus_minus(mean, each.stds[name]) for name, mean in each.means.items()]
+        params = ["" if name not in each.params else wording.number(each.params[name]) for name in names]
+        rows.append(([str(each.number), *means, *params], place == pareto.knee))
+    return rows
+
+
+def draw_pareto(folder: Path, pareto: ParetoSet | None, trials: Sequence[Trial]) -> list[Figure]:
+    """Draw the front and how it grew, as far as there is one."""
+    if pareto is None:
+        return []
+    save(front_figure(pareto, trials), folder / "front")
+    save(hypervolume_figure(pareto), folder / "hypervolume")
+    return [
+        Figure(folder / "front", "The Pareto front", _FRONT_CAPTION),
+        Figure(folder / "hypervolume", "Hypervolume", _HYPERVOLUME_CAPTION),
+    ]
