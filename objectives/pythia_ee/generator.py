@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,26 @@ class Generator:
         self.n_failed = 0
         if not self._pythia.init():
             raise EvaluationFailed(f"init: Pythia does not start with {dict(params)}")
+
+    def save(self, path: Path) -> None:
+        """Write where the random numbers stand; ``load`` in a new run of this point goes on from there.
+
+        Raises:
+            ObjectiveError: the file cannot be written.
+        """
+        if not self._pythia.rndm.dumpState(str(path)):
+            raise ObjectiveError(
+                f"pythia-ee: the state of Pythia's random numbers cannot be written to {path}"
+            )
+
+    def load(self, path: Path) -> None:
+        """Go on with the random numbers that ``save`` wrote.
+
+        Raises:
+            ObjectiveError: the file cannot be read.
+        """
+        if not self._pythia.rndm.readState(str(path)):
+            raise ObjectiveError(f"pythia-ee: {path} does not hold the state of Pythia's random numbers")
 
     def batches(self, n_events: int, batch_size: int) -> Iterator[Sample]:
         """Yield n_events good events; which ones they are does not depend on the batch size.

@@ -1,9 +1,14 @@
-"""Sums over events for each bin of each observable, kept apart for the sub-batches of a run."""
+"""Sums over events for each bin of each observable, kept apart for the sub-batches of a run.
+
+The sums are kept in grains of few events, of which the sub-batches of a run of any length are made: so a
+run can go on to more events and come to what one run of all of them comes to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +16,15 @@ from numpy.typing import NDArray
 from objectives.pythia_ee.quantities import QUANTITIES, Entries, Kind
 from objectives.pythia_ee.sample import Sample
 from objectives.pythia_ee.tables import Observable
+from smbo.problem import ObjectiveError
 
 __all__ = ["N_BLOCKS", "Histograms", "Prediction"]
 
 Array = NDArray[np.float64]
 
 N_BLOCKS = 10  # sub-batches for the jackknife
+_GRAIN = 50  # events, doubled until a run has no more than so many grains
+_MOST_GRAINS = 800
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +37,7 @@ class Prediction:
 
 @dataclass(eq=False)
 class _Sums:
-    """Sums over entries and over their squares, per block and bin, each of shape (blocks, b)."""
+    """Sums over entries and over their squares, per grain and bin, each of shape (grains, b)."""
 
     total: Array
     squares: Array
@@ -38,18 +46,56 @@ class _Sums:
 class Histograms:
     """What the events of one run have been filled into.
 
-    An event belongs to block number · 10 // n_events by its place in the run, whatever batch it
-    came with.
+    An event belongs to a grain, and so to one of ten blocks, by its place in the run, whatever
+    batch it came with.
     """
 
     def __init__(self, observables: Sequence[Observable], n_events: int) -> None:
         self._observables = list(observables)
         self._n_events = n_events
-        self._filled = np.zeros(N_BLOCKS, dtype=np.int64)
+        self._grain = _grain_of(n_events)
+        n_grains = -(-n_events // self._grain)
+        self._block = np.arange(n_grains) * N_BLOCKS // n_grains
+        self._filled = np.zeros(n_grains, dtype=np.int64)
         self._sums = [
-            _Sums(np.zeros((N_BLOCKS, o.n_bins)), np.zeros((N_BLOCKS, o.n_bins))) for o in observables
+            _Sums(np.zeros((n_grains, o.n_bins)), np.zeros((n_grains, o.n_bins))) for o in observables
         ]
         self._charged = 0
+
+    def state(self) -> dict[str, Array]:
+        """Return all that was filled as arrays, for ``restore`` in a run of as many events or more."""
+        return {
+            "grain": np.array(self._grain),
+            "filled": self._filled,
+            "charged": np.array(self._charged),
+            "total": np.concatenate([sums.total for sums in self._sums], axis=1),
+            "squares": np.concatenate([sums.squares for sums in self._sums], axis=1),
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take up what a shorter run was filled with.
+
+        Raises:
+            ObjectiveError: it is of other observables, or of more events than this run is to have.
+        """
+        n_filled, n_bins = int(state["filled"].sum()), sum(o.n_bins for o in self._observables)
+        if state["total"].shape[1] != n_bins or n_filled > self._n_events:
+            raise ObjectiveError(
+                f"pythia-ee: a checkpoint of {n_filled} events in {state['total'].shape[1]} bins does not go "
+                f"on to {self._n_events} events in {n_bins}; start the trial anew"
+            )
+        grain = np.arange(len(state["filled"])) * int(state["grain"]) // self._grain
+        np.add.at(self._filled, grain, state["filled"].astype(np.int64))
+        self._charged += int(state["charged"])
+        stops = np.cumsum([o.n_bins for o in self._observables])[:-1]
+        for sums, total, squares in zip(
+            self._sums,
+            np.split(state["total"], stops, axis=1),
+            np.split(state["squares"], stops, axis=1),
+            strict=True,
+        ):
+            np.add.at(sums.total, grain, total)
+            np.add.at(sums.squares, grain, squares)
 
     @property
     def n_filled(self) -> int:
@@ -64,20 +110,20 @@ class Histograms:
     def fill(self, sample: Sample) -> None:
         """Add the events of a batch, which follow those filled before."""
         number = self.n_filled + np.arange(sample.n_events)
-        block = number * N_BLOCKS // self._n_events
-        self._filled += np.bincount(block, minlength=N_BLOCKS)
+        grain = number // self._grain
+        self._filled += np.bincount(grain, minlength=len(self._filled))
         self._charged += int(sample.n_charged.sum())
         for observable, sums in zip(self._observables, self._sums, strict=True):
             if observable.hadrons:
                 counts = sample.hadron_counts(observable.hadrons).astype(np.float64)
-                _add_rows(sums, block, counts)
+                _add_rows(sums, grain, counts)
                 continue
             quantity = QUANTITIES[observable.name]
             entries = quantity.entries(sample)
             if quantity.kind == "mean":
-                _add_rows(sums, block[entries.event], entries.values[:, None])
+                _add_rows(sums, grain[entries.event], entries.values[:, None])
             else:
-                _add_counts(sums, observable, block, entries)
+                _add_counts(sums, observable, grain, entries)
 
     def predictions(self) -> list[Prediction]:
         """Return what all events filled so far predict, per observable, shapes (b,)."""
@@ -88,29 +134,44 @@ class Histograms:
 
     def leave_one_out(self) -> list[Prediction]:
         """Return what the run without each of its blocks predicts, shapes (10, b)."""
-        n_events = (self.n_filled - self._filled)[:, None].astype(np.float64)
-        return [
-            _prediction(
-                o, sums.total.sum(axis=0) - sums.total, sums.squares.sum(axis=0) - sums.squares, n_events
-            )
-            for o, sums in zip(self._observables, self._sums, strict=True)
-        ]
+        n_events = (self.n_filled - self._by_block(self._filled))[:, None].astype(np.float64)
+        found = []
+        for o, sums in zip(self._observables, self._sums, strict=True):
+            total, squares = self._by_block(sums.total), self._by_block(sums.squares)
+            found.append(_prediction(o, total.sum(axis=0) - total, squares.sum(axis=0) - squares, n_events))
+        return found
+
+    def _by_block(self, by_grain: NDArray[Any]) -> NDArray[Any]:
+        """Return sums over the grains of each block, (10, ...)."""
+        out = np.zeros((N_BLOCKS, *by_grain.shape[1:]), dtype=by_grain.dtype)
+        np.add.at(out, self._block, by_grain)
+        return out
 
 
-def _add_rows(sums: _Sums, block: NDArray[np.int64], rows: Array) -> None:
-    for k in range(N_BLOCKS):
-        chosen = rows[block == k]
-        sums.total[k] += chosen.sum(axis=0)
-        sums.squares[k] += (chosen**2).sum(axis=0)
+def _grain_of(n_events: int) -> int:
+    if n_events < N_BLOCKS * _GRAIN:
+        return max(1, min(10, n_events // N_BLOCKS))  # a short run still has ten blocks
+    grain = _GRAIN
+    while n_events > grain * _MOST_GRAINS:
+        grain *= 2
+    return grain
 
 
-def _add_counts(sums: _Sums, observable: Observable, block: NDArray[np.int64], entries: Entries) -> None:
+def _add_rows(sums: _Sums, grain: NDArray[np.int64], rows: Array) -> None:
+    if not len(rows):
+        return
+    found, starts = np.unique(grain, return_index=True)  # events come in order
+    sums.total[found] += np.add.reduceat(rows, starts, axis=0)
+    sums.squares[found] += np.add.reduceat(rows**2, starts, axis=0)
+
+
+def _add_counts(sums: _Sums, observable: Observable, grain: NDArray[np.int64], entries: Entries) -> None:
     bins = np.searchsorted(observable.low, entries.values, side="right") - 1
     inside = (bins >= 0) & (entries.values < observable.high[bins])
     # the axis of a bounded quantity ends in its last bin: what is exactly 1 belongs there
     inside |= entries.values == observable.high[-1]
-    cell = block[entries.event[inside]] * observable.n_bins + bins[inside]
-    counts = np.bincount(cell, minlength=N_BLOCKS * observable.n_bins).reshape(N_BLOCKS, -1)
+    cell = grain[entries.event[inside]] * observable.n_bins + bins[inside]
+    counts = np.bincount(cell, minlength=sums.total.size).reshape(sums.total.shape)
     sums.total += counts
     sums.squares += counts
 

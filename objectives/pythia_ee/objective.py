@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from objectives.pythia_ee import checkpoint
 from objectives.pythia_ee.charts import card, charts, once
 from objectives.pythia_ee.generator import Generator
 from objectives.pythia_ee.histograms import N_BLOCKS, Histograms
@@ -83,6 +84,9 @@ class PythiaEE:
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Generate events at a point and compare them with the data.
 
+        With a fidelity (events) it leaves a checkpoint, from which more events go on: 5,000 and then
+        15,000 are the 20,000 of one run, to the last bit.
+
         Returns:
             The value F (``value.Loss``) with its standard error; metrics ``chi2_<observable>`` (mean
             over bins), ``mean_n_charged``, ``n_events``, ``n_failed_events``; outputs: the contents of all
@@ -94,11 +98,14 @@ class PythiaEE:
         n_events = self.events if context.fidelity is None else _events("fidelity", context.fidelity)
         generator = Generator(params, context.seed)
         histograms = Histograms(self.observables, n_events)
-        for sample in generator.batches(n_events, _BATCH_SIZE):
+        checkpoint.load(context.checkpoint, histograms, generator)
+        for sample in generator.batches(n_events - histograms.n_filled, _BATCH_SIZE):
             histograms.fill(sample)
             context.report(
                 histograms.n_filled, float(self._loss.value(self._loss.terms(histograms.predictions())))
             )
+        if context.fidelity is not None and context.folder is not None:
+            checkpoint.save(context.folder, histograms, generator)
         return self._outcome(histograms, generator.n_failed)
 
     def confirmation(self) -> Confirmation:
