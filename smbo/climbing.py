@@ -78,6 +78,20 @@ def ends_early(
     return problem.stopping.ends(minimised(number), map(minimised, complete))
 
 
+def as_measured(trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials of vector outputs, each complete with the outputs that it has so far.
+
+    Outputs come with their errors, so that few events count for what they are worth and need not be
+    moved to another fidelity; what runs on to more of them is not pending.
+    """
+    return [
+        replace(trial, state=TrialState.COMPLETE)
+        if trial.outputs is not None and trial.state in (TrialState.PAUSED, TrialState.RUNNING)
+        else trial
+        for trial in trials
+    ]
+
+
 def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
     """Return trials as if each had been evaluated once, all at the same fidelity; see ``alike``.
 

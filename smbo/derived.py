@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo.climbing import as_at_one_fidelity, curves, next_promotion
+from smbo.climbing import as_at_one_fidelity, as_measured, curves, next_promotion
 from smbo.errors import ProblemError, SpaceExhausted
 from smbo.evidence import Array, Curves, Evidence, Several, Slacks, Vectors
 from smbo.explain import Explanation, explanation
@@ -52,13 +52,16 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
 
     Args:
         is_in_full: leave out what was not evaluated at the highest fidelity, rather than move its value;
-            the curves are of all trials in any case.
+            the curves are of all trials in any case, and so are vector outputs, whose errors say what
+            they are worth.
     """
     ordered = sorted(trials, key=operator.attrgetter("number"))
     climbed = None
     if problem.ladder is not None:
         climbed = curves(problem, ordered, problem.space.to_unit([trial.params for trial in ordered]))
-    if problem.ladder is not None and not is_in_full:
+    if problem.ladder is not None and problem.loss is not None:
+        ordered = as_measured(ordered)
+    elif problem.ladder is not None and not is_in_full:
         ordered = as_at_one_fidelity(problem, ordered)
     done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
     failed = [trial for trial in ordered if trial.state is TrialState.FAILED]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from smbo import Optimizer, Outcome, Problem
+from smbo import Fidelity, Optimizer, Outcome, Problem
+from smbo.derived import encode
 from smbo.errors import ProblemError, TellError
 from smbo.losses import ChiSquare, FunctionLoss, loss_from_json
 from smbo.trials import TrialState
@@ -118,3 +120,25 @@ def test_a_covariance_matrix_is_kept_as_variances_and_columns():
 def test_a_loss_is_minimised_whatever_is_asked_for():
     with pytest.raises(ProblemError, match="minimised"):
         Problem(SPACE, loss=ChiSquare([1.0], [1.0]), maximize=True)
+
+
+def test_outputs_of_few_events_count_for_what_they_are_worth_and_are_not_moved():
+    fidelity = Fidelity(100, 900, name="events")
+    problem = Problem(SPACE, loss=ChiSquare([0.0, 0.0], [1.0, 1.0]), fidelity=fidelity, stopping="asha")
+    optimizer = Optimizer(problem, seed=1)
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        trial = optimizer.ask()
+        spread = math.sqrt(30.0 / trial.fidelity)
+        told = trial.params["x"] + spread * rng.standard_normal(2)
+        optimizer.tell(trial, outputs=told, covariance=[spread**2, spread**2])
+    known = encode(problem, optimizer.trials)
+    assert len(known) == len(optimizer.trials)
+    reached = [trial.rungs[-1].fidelity if trial.rungs else trial.fidelity for trial in optimizer.trials]
+    assert len(set(reached)) > 1
+    assert known.vectors.variances[:, 0] == pytest.approx([30.0 / events for events in reached])
+    assert known.vectors.values == pytest.approx(np.array([trial.outputs for trial in optimizer.trials]))
+    # what was measured once stays known while it goes on
+    again = encode(problem, [replace(trial, state=TrialState.RUNNING) for trial in optimizer.trials])
+    assert len(again) == len(known)
+    assert len(again.pending) == 0
