@@ -9,7 +9,6 @@ driver misses it first.  The budget is raised while time is left; then the study
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import functools
 import os
@@ -28,8 +27,8 @@ sys.path[:1] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 import distributed  # noqa: F401  once, for all drivers that are forked from here
 
-from rig import driver, ledger, mutants
-from rig.audit import Account, audit, read_store
+from rig import command, driver
+from rig.audit import Account
 from rig.fleet import Fleet, wait_until
 from rig.supply import Supply
 from scheduler.kept import start_local
@@ -62,7 +61,7 @@ class Siege:
 
     def run(self, seconds: float, mean_seconds: float) -> Account:
         """Fire for so long, let the study come to its end, and return its account."""
-        os.environ[ledger.VARIABLE] = str(self.root / "ledger")
+        command.begin_ledger(self.root)
         self.supply = Supply(self.task.url, self.task.study, self.root / "ledger")
         kept = start_local(self.task.cluster, self.task.workers, idle_seconds=60.0)
         drives = [functools.partial(driver.drive, self.task)] * self.n_drivers
@@ -70,8 +69,7 @@ class Siege:
         try:
             self._fire(fleet, drives, seconds, mean_seconds)
             is_over = self._watch(fleet, drives, time.monotonic() + 240)
-            stored = read_store(self.task.url, self.task.study)
-            account = audit(stored, ledger.read(self.root / "ledger"), self.supply.n_asked)
+            account = command.account_of(self.task.url, self.task.study, self.root, self.supply.n_asked)
         finally:
             fleet.end()
             kept.stop()
@@ -79,7 +77,7 @@ class Siege:
             account.faults.append("the study did not come to its end")
         if self.longest_stall > LONGEST_STALL_SECONDS:
             account.faults.append(f"nothing was recorded for {self.longest_stall:.0f} s")
-        return account
+        return command.note_output(account, fleet)
 
     def _fire(self, fleet: Fleet, drives: list, seconds: float, mean_seconds: float) -> None:
         self.over = time.monotonic() + seconds
@@ -124,18 +122,14 @@ class Siege:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command.parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=180.0)
-    parser.add_argument("--mean-seconds", type=float, default=2.5, help="between two kills")
+    parser.add_argument("--mean-seconds", type=float, default=2.0, help="between two kills")
     parser.add_argument("--drivers", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pause", type=float, default=0.3, help="seconds that an evaluation takes")
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--mutant", choices=["", *sorted(mutants.MUTANTS)], default="")
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}", flush=True)
-    os.environ[mutants.VARIABLE] = options.mutant
+    rng = command.begin(options)
     with tempfile.TemporaryDirectory(prefix="chaos-dask-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         task = driver.Task(
@@ -147,9 +141,8 @@ def main() -> int:
             cluster=str(root / "cluster"),
             lease_seconds=LEASE_SECONDS,
         )
-        siege = Siege(root, task, options.drivers, random.Random(seed))
+        siege = Siege(root, task, options.drivers, rng)
         account = siege.run(options.seconds, options.mean_seconds)
-        output = (root / "output").read_text()
         wait_until(lambda: read_state(Path(task.cluster)) is None, 10.0)
     kinds = ", ".join(f"{n} {kind}s" for kind, n in sorted(siege.kills.items()))
     print(
@@ -158,10 +151,7 @@ def main() -> int:
         f" longest stall {siege.longest_stall:.0f} s, {len(account.faults)} faults",
         flush=True,
     )
-    for fault in account.faults[:20]:
-        print(f"    {fault}", flush=True)
-    if account.faults:
-        print(f"the drivers said:\n{output[-3000:]}")
+    command.show(account.faults)
     return 1 if account.faults else 0
 
 

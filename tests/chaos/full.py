@@ -9,7 +9,6 @@ otherwise, or with --pretend, SQLite's max_page_count and a spool that finds no 
 
 from __future__ import annotations
 
-import argparse
 import functools
 import os
 import random
@@ -21,8 +20,8 @@ from pathlib import Path
 
 sys.path[:1] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 
-from rig import driver, ledger, mutants
-from rig.audit import Account, audit, read_store
+from rig import command, driver, ledger
+from rig.audit import Account
 from rig.disks import Pretended, Tmpfs
 from rig.fleet import Fleet, wait_until
 
@@ -31,7 +30,7 @@ RESUME_SECONDS = 30.0  # after which a driver that does not go on has stopped fo
 
 def one_study(root: Path, task: driver.Task, disks: dict, points: int, rng: random.Random) -> Account:
     """Run one study on disks that fill up; return its account."""
-    os.environ[ledger.VARIABLE] = str(root / "ledger")
+    command.begin_ledger(root)
     fleet = Fleet(root / "output")
     waits: list[float] = []
     for place in (0, 1):
@@ -44,7 +43,7 @@ def one_study(root: Path, task: driver.Task, disks: dict, points: int, rng: rand
             disk.be_full(rng.uniform(0.3, 0.9))
             waits.append(_seconds_to_resume(root / "ledger", fleet))
         is_over = wait_until(lambda: not (fleet.reap() or fleet.pids), 120)
-        account = audit(read_store(task.url, task.study), ledger.read(root / "ledger"), task.trials)
+        account = command.account_of(task.url, task.study, root, task.trials)
     finally:
         fleet.end()
     output = (root / "output").read_text()
@@ -58,8 +57,7 @@ def one_study(root: Path, task: driver.Task, disks: dict, points: int, rng: rand
         print(f"    {name}: said {n_said} times that it is full", flush=True)
     if "full" not in output and "space" not in output:
         account.faults.append("nobody said that a disk was full")
-    if account.faults:
-        account.faults.append(f"the drivers said:\n{output[-3000:]}")
+    command.note_output(account, fleet)
     print(f"    longest wait for the next result: {max(waits, default=0.0):.1f} s", flush=True)
     return account
 
@@ -74,17 +72,12 @@ def _seconds_to_resume(path: Path, fleet: Fleet) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command.parser_of(__doc__)
     parser.add_argument("--points", type=int, default=50)
     parser.add_argument("--trials", type=int, default=20, help="for each point")
     parser.add_argument("--pretend", action="store_true", help="without mounts, as where one is not root")
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--mutant", choices=["", *sorted(mutants.MUTANTS)], default="")
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
-    rng = random.Random(seed)
-    print(f"seed {seed}", flush=True)
-    os.environ[mutants.VARIABLE] = options.mutant
+    rng = command.begin(options)
     points = faults = trials = 0
     while points < options.points and not faults:
         n = min(10, options.points - points)
@@ -110,8 +103,7 @@ def main() -> int:
             f" {len(account.faults)} faults",
             flush=True,
         )
-        for fault in account.faults[:20]:
-            print(f"    {fault}", flush=True)
+        command.show(account.faults)
     print(f"{points} times full, {trials} trials, {faults} faults")
     return 1 if faults else 0
 

@@ -26,8 +26,8 @@ sys.path[:1] = [str(Path(__file__).resolve().parents[n]) for n in (0, 1, 2)]
 
 from private_postgres import PrivatePostgres
 
-from rig import driver, instruments, ledger, mutants
-from rig.audit import Account, audit, read_store
+from rig import command, driver, instruments
+from rig.audit import Account
 from rig.fleet import Fleet, wait_until
 
 
@@ -58,22 +58,19 @@ def one_study(
     crashes: Crashes,
 ) -> tuple[Account, int]:
     """Run one study under fire; return its account and the number of kills."""
-    os.environ[ledger.VARIABLE] = str(folder / "ledger")
+    command.begin_ledger(folder)
     task = tasks[0]
     drives = [functools.partial(driver.drive, each) for each in tasks]
     fleet = Fleet(folder / "output")
     try:
         _under_fire(fleet, drives, kills, rng, mean_seconds, crashes)
         is_over = _finish(fleet, drives, seconds=120)
-        account = audit(read_store(task.url, task.study), ledger.read(folder / "ledger"), task.trials)
+        account = command.account_of(task.url, task.study, folder, task.trials)
         if not is_over:
             account.faults.append("the drivers did not come to an end within 120 s")
     finally:
         fleet.end()
-    if account.faults:
-        output = (folder / "output").read_text()[-3000:]
-        account.faults.append(f"exit codes {fleet.exits}; the drivers said:\n{output}")
-    return account, fleet.n_kills + fleet.n_suicides
+    return command.note_output(account, fleet), fleet.n_kills + fleet.n_suicides
 
 
 def _under_fire(
@@ -99,7 +96,7 @@ def _finish(fleet: Fleet, drives: list, seconds: float) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command.parser_of(__doc__)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--drivers", type=int, default=3)
     parser.add_argument("--workers", type=int, help="of each driver; 0, 1, 2 by turns if not given")
@@ -108,13 +105,8 @@ def main() -> int:
     parser.add_argument("--mean-seconds", type=float, default=0.4, help="between two kills")
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--crashes", type=int, default=10, help="of the PostgreSQL server")
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--mutant", choices=["", *sorted(mutants.MUTANTS)], default="")
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
-    rng = random.Random(seed)
-    print(f"seed {seed}", flush=True)
-    os.environ[mutants.VARIABLE] = options.mutant
+    rng = command.begin(options)
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(PrivatePostgres()) if options.postgres else None
         faults = _siege(options, Crashes(server, options.crashes if server else 0), rng)
@@ -141,8 +133,7 @@ def _siege(options: argparse.Namespace, crashes: Crashes, rng: random.Random) ->
             f" {len(account.faults)} faults, {time.monotonic() - began:.0f} s",
             flush=True,
         )
-        for fault in account.faults[:20]:
-            print(f"    {fault}", flush=True)
+        command.show(account.faults)
     crashed = f", {crashes.done} crashes of the server" if crashes.server else ""
     print(f"{kills} kills{crashed}, {trials} trials, {faults} faults")
     return faults

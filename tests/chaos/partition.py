@@ -25,7 +25,7 @@ sys.path[:1] = [str(Path(__file__).resolve().parents[n]) for n in (0, 2)]
 
 import distributed  # noqa: F401  once, for the driver that is forked from here
 
-from rig import driver, instruments, ledger, mutants
+from rig import command, driver, instruments, ledger, mutants
 from rig.audit import audit, read_store
 from rig.fleet import Fleet, wait_until
 from rig.partitions import Cable, is_possible
@@ -43,7 +43,7 @@ def one_cut(root: Path, cable: Cable, cut_seconds: float, timeout_seconds: float
     Args:
         timeout_seconds: after which Dask takes a silent connection for dead.
     """
-    os.environ[ledger.VARIABLE] = str(root / "ledger")
+    command.begin_ledger(root)
     os.environ["DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP"] = f"{timeout_seconds}s"
     evaluation_seconds = cut_seconds / 2.5
     address = f"tcp://{cable.here}:8786"
@@ -146,10 +146,7 @@ def main() -> int:
             faults += one_cut(Path(name), cable, cut_seconds, options.timeout)
             if faults and os.environ.get("CHAOS_SHOW"):
                 print((Path(name) / "dask.log").read_text()[-4000:])
-    for fault in faults[:20]:
-        print(f"    {fault}")
-    print(f"{len(faults)} faults")
-    return 1 if faults else 0
+    return command.end(faults)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ fro: no living trial may be given up for that.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import functools
 import os
@@ -25,7 +24,7 @@ from pathlib import Path
 
 sys.path[:1] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 
-from rig import clocks, driver, instruments, ledger, mutants
+from rig import clocks, command, driver, instruments, ledger
 from rig.audit import Account, audit, read_store
 from rig.fleet import Fleet, wait_until
 from rig.supply import Supply
@@ -38,7 +37,7 @@ LEASES = (2.2, 3.2)  # a pause lasts: one lease for the driver to be missed, one
 def pauses(root: Path, n: int, lease_seconds: float, rng: random.Random) -> Account:
     """Hold one driver after the other for longer than its lease; return the account."""
     task = _task(root, "pauses", lease_seconds, pause_seconds=0.4 * lease_seconds)
-    os.environ[ledger.VARIABLE] = str(root / "ledger")
+    command.begin_ledger(root)
     supply = Supply(task.url, task.study, root / "ledger", room=40)
     fleet = Fleet(root / "output")
     drives = []
@@ -73,13 +72,13 @@ def pauses(root: Path, n: int, lease_seconds: float, rng: random.Random) -> Acco
     # who comes back late turns a lost attempt into one of these
     if n >= 10 and not any(outcomes[kind] for kind in ("lost", "late", "duplicate")):
         account.faults.append("no lease was ever lost: nothing was tried")
-    return _with_output(account, root, fleet)
+    return command.note_output(account, fleet)
 
 
 def steps(root: Path, n: int, lease_seconds: float, rng: random.Random) -> Account:
     """Let the clock jump while drivers run; return the account."""
     task = _task(root, "steps", lease_seconds, pause_seconds=lease_seconds)
-    os.environ[ledger.VARIABLE] = str(root / "ledger")
+    command.begin_ledger(root)
     supply = Supply(task.url, task.study, root / "ledger", room=10)
     os.environ[clocks.VARIABLE] = str(root / "clock")
     clocks.step(root / "clock", 0.0)
@@ -94,9 +93,7 @@ def steps(root: Path, n: int, lease_seconds: float, rng: random.Random) -> Accou
             _keep(fleet, drives, supply, lease_seconds * rng.uniform(0.1, 0.4))
             clocks.step(root / "clock", rng.choice([-3600.0, 3600.0, 3600.0]))
         is_over = wait_until(lambda: not fleet.keep(drives), END_SECONDS)
-        account = audit(
-            read_store(task.url, task.study), ledger.read(root / "ledger"), supply.n_asked, may_run_again=True
-        )
+        account = command.account_of(task.url, task.study, root, supply.n_asked, may_run_again=True)
     finally:
         fleet.end()
     print(
@@ -110,7 +107,7 @@ def steps(root: Path, n: int, lease_seconds: float, rng: random.Random) -> Accou
         account.faults.append(
             f"{account.n_attempts - account.n_complete} living trials were given up though nothing died"
         )
-    return _with_output(account, root, fleet)
+    return command.note_output(account, fleet)
 
 
 def _task(root: Path, study: str, lease_seconds: float, pause_seconds: float) -> driver.Task:
@@ -138,25 +135,13 @@ def _signal(pids: list[int], number: int) -> None:
             os.kill(pid, number)
 
 
-def _with_output(account: Account, root: Path, fleet: Fleet) -> Account:
-    if account.faults:
-        said = (root / "output").read_text()[-3000:]
-        account.faults.append(f"exit codes {fleet.exits}; the drivers said:\n{said}")
-    return account
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command.parser_of(__doc__)
     parser.add_argument("--pauses", type=int, default=50)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--lease", type=float, default=2.5, help="seconds")
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--mutant", choices=["", *sorted(mutants.MUTANTS)], default="")
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
-    rng = random.Random(seed)
-    print(f"seed {seed}", flush=True)
-    os.environ[mutants.VARIABLE] = options.mutant
+    rng = command.begin(options)
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix="chaos-pause-") as name:
         if options.pauses:
@@ -166,10 +151,7 @@ def main() -> int:
             root = Path(name) / "steps"
             root.mkdir()
             faults += steps(root, options.steps, options.lease, rng).faults
-    for fault in faults[:20]:
-        print(f"    {fault}", flush=True)
-    print(f"{len(faults)} faults")
-    return 1 if faults else 0
+    return command.end(faults)
 
 
 if __name__ == "__main__":

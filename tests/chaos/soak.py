@@ -9,7 +9,6 @@ SQLite's write-ahead log.  Memory is judged in runs of ten minutes and more: bef
 
 from __future__ import annotations
 
-import argparse
 import functools
 import os
 import random
@@ -24,8 +23,7 @@ import psutil
 
 sys.path[:1] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 
-from rig import driver, ledger, mutants
-from rig.audit import audit, read_store
+from rig import command, driver
 from rig.fleet import Fleet, wait_until
 from rig.supply import Supply
 
@@ -39,7 +37,7 @@ def soak(
     root: Path, seconds: float, every_seconds: float, pause_seconds: float, rng: random.Random
 ) -> list[str]:
     """Run under fire for so long; return the faults."""
-    os.environ[ledger.VARIABLE] = str(root / "ledger")
+    command.begin_ledger(root)
     task = driver.Task(
         f"sqlite:///{root}/runs.db", "soak", 0, pause_seconds=pause_seconds, lease_seconds=10.0
     )
@@ -61,8 +59,7 @@ def soak(
             samples.append((now - began, *_sample(witness, root)))
             time.sleep(min(1.0, every_seconds / 5))
         is_over = wait_until(lambda: not fleet.keep(drives), 240.0)
-        stored, lines = read_store(task.url, task.study), ledger.read(root / "ledger")
-        account = audit(stored, lines, supply.n_asked)
+        account = command.account_of(task.url, task.study, root, supply.n_asked)
     finally:
         fleet.end()
     print(
@@ -121,22 +118,15 @@ def _judge(samples: np.ndarray, seconds: float) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command.parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two kills")
     parser.add_argument("--pause", type=float, default=4.0, help="seconds that an evaluation takes")
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--mutant", choices=["", *sorted(mutants.MUTANTS)], default="")
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}", flush=True)
-    os.environ[mutants.VARIABLE] = options.mutant
+    rng = command.begin(options)
     with tempfile.TemporaryDirectory(prefix="chaos-soak-", ignore_cleanup_errors=True) as name:
-        faults = soak(Path(name), 60 * options.minutes, options.every, options.pause, random.Random(seed))
-    for fault in faults[:20]:
-        print(f"    {fault}")
-    print(f"{len(faults)} faults")
-    return 1 if faults else 0
+        faults = soak(Path(name), 60 * options.minutes, options.every, options.pause, rng)
+    return command.end(faults)
 
 
 if __name__ == "__main__":
