@@ -26,9 +26,10 @@ from smbo.plots.tunes import (
     pulls_figure,
 )
 from smbo.problem import Figure, Problem
-from smbo.tuning import Tune, TuneSettings
+from smbo.tuning import AutomaticWeights, Tune, TuneSettings
+from smbo.tuning.automatic import squares_of
 from smbo.tuning.bands import Band, eigentune_band, predicted
-from smbo.wording_tune import level_text, remarks_of
+from smbo.wording_tune import level_text, remarks_of, weights_text
 
 PAGE = "index.html"
 _TELLS = 0.3  # an observable with this share of the information on a parameter is worth naming
@@ -51,6 +52,7 @@ def write_tune(
     objective: object = None,
     baseline: Baseline | None = None,
     written: str | None = None,
+    weights: AutomaticWeights | None = None,
 ) -> Path:
     """Write a page of a tune with its figures and files, and return the page's path.
 
@@ -63,9 +65,12 @@ def write_tune(
         objective: that made the outputs; a ``Charted`` one gives axes, labels and the simulator's own files.
         baseline: of the model's space, such as a default tune.
         written: when, as text for the reader.
+        weights: that a rule found, where the tune is the one that they make; told in a section of its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    content = tune_content(folder, problem=problem, tune=tune, objective=objective, baseline=baseline)
+    content = tune_content(
+        folder, problem=problem, tune=tune, objective=objective, baseline=baseline, weights=weights
+    )
     path = folder / PAGE
     _write(path, rendered("tune_page.html.j2", name=name, written=written, tuned=content))
     return path
@@ -78,6 +83,7 @@ def tune_content(
     tune: Tune,
     objective: object = None,
     baseline: Baseline | None = None,
+    weights: AutomaticWeights | None = None,
 ) -> dict[str, Any]:
     """Write a tune's files and figures into a folder, and return what the template needs.
 
@@ -110,8 +116,8 @@ def tune_content(
         "reference": {} if baseline is None else dict(baseline.params),
         "remarks": remarks_of(tune),
         "alternatives": _alternatives(tune),
-        "weights": [],
-        "weights_text": "",
+        "weights": [] if weights is None else _weight_rows(weights),
+        "weights_text": "" if weights is None else weights_text(weights),
         "eigentunes": tune.eigentunes,
         "files": files,
         "observables": _rows(tune, reference),
@@ -251,6 +257,21 @@ def _rows(tune: Tune, reference: Reference | None) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _weight_rows(found: AutomaticWeights) -> list[dict[str, Any]]:
+    now, equal = squares_of(found.tune), squares_of(found.equal)
+    rows = [
+        {
+            "name": name,
+            "weight": weight,
+            "weighted": now[name],
+            "equal": equal[name],
+            "alone": found.alone[name],
+        }
+        for name, weight in found.weights.items()
+    ]
+    return sorted(rows, key=lambda row: float(row["weight"]))
 
 
 def _squares(tune: Tune, outputs: Array) -> dict[str, float]:

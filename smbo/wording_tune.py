@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from smbo.tuning import Tune
+from smbo.tuning import AutomaticWeights, Tune
 from smbo.wording import number, plus_minus
+
+# A mean squared pull that a tune to the observable alone should reach: twice what errors would make it.
+HOPELESS = 2.0
 
 
 def level_text(tune: Tune) -> str:
@@ -59,3 +62,36 @@ def tune_lines(tune: Tune, baseline: Mapping[str, Any] | None = None, name: str 
     others = {key: value for key, value in tune.params.items() if key not in tune.names}
     lines += [f"  {key:<{width}}  {number(value)}  (chosen, not fitted)" for key, value in others.items()]
     return lines
+
+
+def weights_text(found: AutomaticWeights) -> str:
+    """Return by which rule weights were found, and what they cannot mend."""
+    how = {
+        "robust": "An observable whose mean squared pull exceeds 1 has the inverse of that for its weight: "
+        "its errors count as underestimated by its own scale factor.",
+        "bilevel": "The weights are those whose tune has the lowest portfolio score, mean plus standard "
+        "deviation of the mean squared pulls over the observables.",
+    }[found.method]
+    hopeless = [name for name, square in found.alone.items() if square > HOPELESS]
+    tail = ""
+    if hopeless:
+        tail = (
+            f" No setting within the ranges describes {', '.join(hopeless)}: a tune to it alone leaves a "
+            f"mean squared pull above {HOPELESS:g}."
+        )
+    return f"{how} {found.n_fits} fits of the model, no evaluation.{tail}"
+
+
+def weight_lines(found: AutomaticWeights) -> list[str]:
+    """Return automatic weights as lines of text, the lowest first."""
+    width = max(map(len, found.weights))
+    before = found.equal.params
+    moved = ", ".join(
+        f"{each.name} {number(float(before[each.name]))} → {number(each.value)}"
+        for each in found.tune.parameters
+        if each.name in before
+    )
+    lines = [f"automatic weights ({found.method}): {weights_text(found)}"]
+    for name, weight in sorted(found.weights.items(), key=lambda pair: pair[1]):
+        lines.append(f"  {name:<{width}}  {weight:.3g}  (tuned to it alone: {found.alone[name]:.2f})")
+    return [*lines, f"  they move {moved}"]

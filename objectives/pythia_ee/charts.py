@@ -21,6 +21,11 @@ _TWINS = (
     ("pt_in_sphericity_gev", "pt_in_thrust_gev"),
     ("pt_out_sphericity_gev", "pt_out_thrust_gev"),
     ("abs_rapidity_thrust", "abs_rapidity_sphericity"),
+    *(
+        (f"x_p_charged_{word}", f"xi_p_charged_{word}", f"mean_n_charged_{word}")
+        for word in ("uds", "c", "b", "all")
+    ),
+    ("x_p_charged_uds", "x_p_charged_all"),
 )
 
 

@@ -37,10 +37,14 @@ class Prediction:
 
 @dataclass(eq=False)
 class _Sums:
-    """Sums over entries and over their squares, per grain and bin, each of shape (grains, b)."""
+    """Sums over entries and over their squares, per grain and bin, each of shape (grains, b).
+
+    ``counted``: how many events of each grain the observable is of, shape (grains,).
+    """
 
     total: Array
     squares: Array
+    counted: NDArray[np.int64]
 
 
 class Histograms:
@@ -58,7 +62,12 @@ class Histograms:
         self._block = np.arange(n_grains) * N_BLOCKS // n_grains
         self._filled = np.zeros(n_grains, dtype=np.int64)
         self._sums = [
-            _Sums(np.zeros((n_grains, o.n_bins)), np.zeros((n_grains, o.n_bins))) for o in observables
+            _Sums(
+                np.zeros((n_grains, o.n_bins)),
+                np.zeros((n_grains, o.n_bins)),
+                np.zeros(n_grains, dtype=np.int64),
+            )
+            for o in observables
         ]
         self._charged = 0
 
@@ -70,6 +79,7 @@ class Histograms:
             "charged": np.array(self._charged),
             "total": np.concatenate([sums.total for sums in self._sums], axis=1),
             "squares": np.concatenate([sums.squares for sums in self._sums], axis=1),
+            "counted": np.stack([sums.counted for sums in self._sums], axis=1),
         }
 
     def restore(self, state: Mapping[str, Array]) -> None:
@@ -88,14 +98,16 @@ class Histograms:
         np.add.at(self._filled, grain, state["filled"].astype(np.int64))
         self._charged += int(state["charged"])
         stops = np.cumsum([o.n_bins for o in self._observables])[:-1]
-        for sums, total, squares in zip(
+        for sums, total, squares, counted in zip(
             self._sums,
             np.split(state["total"], stops, axis=1),
             np.split(state["squares"], stops, axis=1),
+            state["counted"].astype(np.int64).T,
             strict=True,
         ):
             np.add.at(sums.total, grain, total)
             np.add.at(sums.squares, grain, squares)
+            np.add.at(sums.counted, grain, counted)
 
     @property
     def n_filled(self) -> int:
@@ -117,9 +129,12 @@ class Histograms:
             if observable.hadrons:
                 counts = sample.hadron_counts(observable.hadrons).astype(np.float64)
                 _add_rows(sums, grain, counts)
+                sums.counted += np.bincount(grain, minlength=len(sums.counted))
                 continue
             quantity = QUANTITIES[observable.name]
-            entries = quantity.entries(sample)
+            counted = quantity.counted(sample)
+            sums.counted += np.bincount(grain[counted], minlength=len(sums.counted))
+            entries = quantity.entries(sample).of(counted)
             if quantity.kind == "mean":
                 _add_rows(sums, grain[entries.event], entries.values[:, None])
             else:
@@ -128,16 +143,17 @@ class Histograms:
     def predictions(self) -> list[Prediction]:
         """Return what all events filled so far predict, per observable, shapes (b,)."""
         return [
-            _prediction(o, sums.total.sum(axis=0), sums.squares.sum(axis=0), self.n_filled)
+            _prediction(o, sums.total.sum(axis=0), sums.squares.sum(axis=0), max(int(sums.counted.sum()), 1))
             for o, sums in zip(self._observables, self._sums, strict=True)
         ]
 
     def leave_one_out(self) -> list[Prediction]:
         """Return what the run without each of its blocks predicts, shapes (10, b)."""
-        n_events = (self.n_filled - self._by_block(self._filled))[:, None].astype(np.float64)
         found = []
         for o, sums in zip(self._observables, self._sums, strict=True):
             total, squares = self._by_block(sums.total), self._by_block(sums.squares)
+            left = np.maximum(sums.counted.sum() - self._by_block(sums.counted), 1)
+            n_events = left[:, None].astype(np.float64)
             found.append(_prediction(o, total.sum(axis=0) - total, squares.sum(axis=0) - squares, n_events))
         return found
 

@@ -29,6 +29,13 @@ class Entries:
     event: NDArray[np.int64]
     values: Array
 
+    def of(self, counted: NDArray[np.bool_]) -> Entries:
+        """Return those of the events that count, shape (n,)."""
+        if counted.all():
+            return self
+        kept = counted[self.event]
+        return Entries(self.event[kept], self.values[kept])
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -42,6 +49,7 @@ class Quantity:
         log_y: whether it spans decades.
         log_x: whether its axis does.
         family: what it is drawn together with.
+        flavours: of the quarks that the Z decays to; only these events count.  None: all events.
     """
 
     entries: Callable[[Sample], Entries]
@@ -50,6 +58,13 @@ class Quantity:
     log_y: bool = True
     log_x: bool = False
     family: str = "Event shapes"
+    flavours: tuple[int, ...] | None = None
+
+    def counted(self, sample: Sample) -> NDArray[np.bool_]:
+        """Return which events count, shape (n,)."""
+        if self.flavours is None:
+            return np.ones(sample.n_events, dtype=bool)
+        return np.isin(sample.flavour, self.flavours)
 
 
 def _shape(of_events: Callable[[Sample], Array]) -> Callable[[Sample], Entries]:
@@ -200,6 +215,33 @@ def _charged_spectra() -> dict[str, Quantity]:
     }
 
 
+def _by_flavour() -> dict[str, Quantity]:
+    """Return the charged particles of events by the quark that the Z decays to (OPAL 1998)."""
+    found: dict[str, Quantity] = {}
+    for word, flavours in (("uds", (1, 2, 3)), ("c", (4,)), ("b", (5,)), ("all", None)):
+        symbol = f"({word})"
+        found |= {
+            f"x_p_charged_{word}": Quantity(
+                _all_charged(_x_p), "density", f"$x_p$ {symbol}", log_x=True, flavours=flavours
+            ),
+            f"xi_p_charged_{word}": Quantity(
+                _all_charged(lambda particles: _minus_log(_x_p(particles))),
+                "density",
+                rf"$\xi_p=-\ln x_p$ {symbol}",
+                log_y=False,
+                flavours=flavours,
+            ),
+            f"mean_n_charged_{word}": Quantity(
+                _multiplicity,
+                "mean",
+                rf"$\langle N_\mathrm{{ch}}\rangle$ {symbol}",
+                log_y=False,
+                flavours=flavours,
+            ),
+        }
+    return found
+
+
 def _identified_spectra() -> dict[str, Quantity]:
     in_momentum = {
         "x_p_pi_charged": ((211,), r"\pi^\pm"),
@@ -247,5 +289,6 @@ def _in_family(family: str, quantities: Mapping[str, Quantity]) -> dict[str, Qua
 QUANTITIES: Mapping[str, Quantity] = {
     **_in_family("Event shapes", _event_shapes()),
     **_in_family("Charged particles", _charged_spectra()),
+    **_in_family("By the quark of the Z", _by_flavour()),
     **_in_family("Identified hadrons", _identified_spectra()),
 }

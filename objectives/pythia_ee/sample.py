@@ -22,6 +22,7 @@ BEAM_ENERGY_GEV = 45.6
 # Charged particles that do not decay within a metre; the weakly decaying hyperons do in Pythia's
 # default, and are listed for the case that somebody makes them stable.
 _CHARGED_STABLE = (11, 13, 211, 321, 2212, 3112, 3222, 3312, 3334)
+_OUTGOING = 23  # Pythia's status of what leaves the hardest process, negative once it went on
 _LARGEST_ID = 10_000  # of the particles looked up in tables; larger ids are excited or exotic states
 
 
@@ -92,6 +93,14 @@ class Sample:
         table = np.zeros(_LARGEST_ID, dtype=bool)
         table[list(_CHARGED_STABLE)] = True
         return self._take(np.flatnonzero((self.status > 0) & table[self._species]))
+
+    @cached_property
+    def flavour(self) -> Index:
+        """The quark that the Z decays to, 1 (d) to 5 (b), 0 where there is none, shape (n,)."""
+        quarks = (np.abs(self.status) == _OUTGOING) & (self._species >= 1) & (self._species <= 5)
+        found = np.zeros(self.n_events, dtype=np.int64)
+        np.maximum.at(found, self.event[quarks], self._species[quarks])
+        return found
 
     @cached_property
     def n_charged(self) -> Index:

@@ -15,11 +15,13 @@ from smbo.cli.reading import Document, read_document
 from smbo.cli.setup import find_modules_beside, load_task
 from smbo.cli.stored import stored_job
 from smbo.cli.target import SUFFIXES, load, study_argument
+from smbo.derived import encode
 from smbo.errors import ProblemError, SmboError
 from smbo.problem import Objective, Rated
 from smbo.study import Study
-from smbo.tuning import Tune, TuneSettings
-from smbo.wording_tune import remarks_of, tune_lines
+from smbo.tuning import AutomaticWeights, Tune, TuneSettings, automatic_weights
+from smbo.tuning.automatic import Method
+from smbo.wording_tune import remarks_of, tune_lines, weight_lines
 
 if TYPE_CHECKING:
     from smbo.report_tune import Baseline
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
 @click.option(
     "--level", default="pdg", show_default=True, help="Δχ² of one deviation: pdg, residuals, or a number."
 )
+@click.option(
+    "--automatic-weights",
+    "rule",
+    type=click.Choice(["robust", "bilevel"]),
+    help="Weigh down what no setting describes.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for a page, figures and files.")
 def command(
     study: str,
@@ -41,6 +49,7 @@ def command(
     file: Path | None,
     theory: float | None,
     level: str,
+    rule: Method | None,
     output: Path | None,
 ) -> None:
     """Tell what STUDY says of the parameters: values with errors, eigentunes, what is described.
@@ -57,12 +66,18 @@ def command(
             once=once_of(objective),
             level=_level(level),
         )
-        tune = found.tune(settings)
+        weights = None
+        if rule is None:
+            tune = found.tune(settings)
+        else:
+            evidence = encode(found.problem, found.trials)
+            weights = automatic_weights(found.problem, evidence, settings, rule)
+            tune = weights.tune
         baseline = baseline_of(objective)
-        for line in said_of(tune, baseline):
+        for line in [*said_of(tune, baseline), *([] if weights is None else weight_lines(weights))]:
             click.echo(line)
         if output is not None:
-            click.echo(f"page: {_written(output, found, tune, objective, baseline)}")
+            click.echo(f"page: {_written(output, found, tune, objective, baseline, weights)}")
 
 
 def once_of(objective: object) -> Sequence[Sequence[str]]:
@@ -125,7 +140,12 @@ def _level(text: str) -> Any:
 
 
 def _written(
-    folder: Path, study: Study, tune: Tune, objective: Objective | None, baseline: Baseline | None
+    folder: Path,
+    study: Study,
+    tune: Tune,
+    objective: Objective | None,
+    baseline: Baseline | None,
+    weights: AutomaticWeights | None,
 ) -> Path:
     from smbo.report_tune import write_tune
 
@@ -137,4 +157,5 @@ def _written(
         objective=objective,
         baseline=baseline,
         written=time.strftime("%Y-%m-%d %H:%M %Z"),
+        weights=weights,
     )

@@ -63,6 +63,14 @@ def test_other_weights_move_the_tune_without_a_new_evaluation(stored):
         assert len(study.trials) == 24
 
 
+def test_automatic_weights_are_said_and_have_a_section_of_their_own(stored):
+    code, output = run("tune", "toy", "--automatic-weights", "robust", "-o", "page")
+    assert code == 0, output
+    assert "automatic weights (robust)" in output
+    assert "they move slope" in output
+    assert "<h3>Automatic weights</h3>" in (stored / "page" / "index.html").read_text()
+
+
 def test_wrong_weights_and_levels_are_refused_with_what_is_known(stored):
     (stored / "weights.yaml").write_text("rysing: 0\n")
     code, output = run("tune", "toy", "--weights", "weights.yaml")
