@@ -347,6 +347,11 @@ class Study:
         return self._log.read().is_stopped
 
     @property
+    def waiting(self) -> frozenset[int]:
+        """Numbers of the trials that wait to be run, again or for the first time."""
+        return self._log.waiting()
+
+    @property
     def trials(self) -> tuple[Trial, ...]:
         """All trials by number, those of other processes included."""
         return tuple(self._log.with_trials()[1])

@@ -85,6 +85,12 @@ class StudyLog:
         """How many trials wait to be run, as of the last look."""
         return len(self._waiting)
 
+    def waiting(self) -> frozenset[int]:
+        """Return the numbers of the trials that wait to be run."""
+        with self._lock:
+            self.read()
+            return frozenset(self._waiting)
+
     def look(self, n: int = 0) -> Look:
         """Return the study as it stands, with the evidence if fewer than n trials wait."""
         with self._lock:

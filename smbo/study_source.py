@@ -167,7 +167,7 @@ class StudySource:
         try:
             trials = self._study.ask_proposed(self._crew.owner, *found)
         except StaleProposal:
-            if not any(trial.state is TrialState.WAITING for trial in self._study.trials):
+            if not self._study.waiting:
                 self._ahead.drop()
             raise
         self._ahead.use(found[2])
@@ -296,9 +296,8 @@ class StudySource:
         self._reporter.take()
         gone, living = self._crew.left_open()
         settled = self._take_late({attempt.token for attempt in living})
-        trials = {trial.number: trial for trial in self._study.trials}
         found = {
-            attempt.token: replace(trials[attempt.number], token=attempt.token)
+            attempt.token: replace(self._study.trial(attempt.number), token=attempt.token)
             for attempt in gone
             if attempt.token not in self._given and attempt.token not in settled
         }
@@ -355,8 +354,7 @@ class StudySource:
             if self._study.problem.ladder is not None:
                 return None if self._has_old() else Why.N_TRIALS
             # what this call has started it also runs again
-            waiting = {trial.number for trial in self._study.trials if trial.state is TrialState.WAITING}
-            return Why.N_TRIALS if waiting.isdisjoint(self._started) else None
+            return Why.N_TRIALS if self._study.waiting.isdisjoint(self._started) else None
         return None
 
     def _others_are_at_work(self) -> bool:
@@ -384,7 +382,7 @@ class StudySource:
 
     def _has_old(self) -> bool:
         """Return whether a trial waits to be run again, or goes on to a higher fidelity."""
-        if any(trial.state is TrialState.WAITING for trial in self._study.trials):
+        if self._study.waiting:
             return True
         if not self._may_climb():
             return False

@@ -126,7 +126,11 @@ def main_threads(n_workers: int, n_trials: int, seconds: float) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         LocalCluster(
-            n_workers=1, threads_per_worker=n_workers, processes=False, dashboard_address=None, memory_limit=0
+            n_workers=1,
+            threads_per_worker=n_workers,
+            processes=False,
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
         Study.open(

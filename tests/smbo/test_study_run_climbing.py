@@ -226,7 +226,7 @@ def test_a_replay_of_a_study_that_climbs_comes_to_the_same_points(url, log):
 def test_hyperband_runs_on_a_dask_client(url, log):
     problem = Problem(SPACE, fidelity=PROBLEM.fidelity, stopping="hyperband")
     with (
-        Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client,
+        Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0") as client,
         open_study(url, n_trials=12, problem=problem) as study,
     ):
         assert study.run(climbing, client).why is Why.BUDGET
