@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from smbo.columns import is_columnar
 from smbo.errors import PointError, TellError
 from smbo.judging import judge
 from smbo.problem import Problem, Returned
@@ -48,7 +49,7 @@ class _Check:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._plain = plain_dimensions(problem.space)
-        self._is_plain_value = not problem.constraints and problem.loss is None
+        self._is_plain_value = is_columnar(problem)
 
     def __call__(
         self, place: int, point: Mapping[str, Any], result: Returned | None

@@ -96,6 +96,15 @@ def test_known_constraints_of_plain_dimensions_are_checked(tmp_path):
         study.add_many([{"x": 0.75, "n": 3}], [0.5])
 
 
+def test_a_number_is_no_result_of_several_objectives(tmp_path):
+    problem = Problem(PLAIN, objectives={"a": "min", "b": "max"})
+    with (
+        Study.open(f"sqlite:///{tmp_path}/a.db", "s", problem, "random", seed=5) as study,
+        pytest.raises(TellError, match="result 0 "),
+    ):
+        study.add_many([NEARLY_PLAIN[0]], [0.5])
+
+
 def test_constraints_and_goals_are_judged_as_ever(tmp_path):
     problem = Problem({"x": (0.0, 1.0)}, objectives={"z": "max"}, constraints=["b >= 0.5"])
     with Study.open(f"sqlite:///{tmp_path}/a.db", "s", problem, "random", seed=5) as study:
