@@ -72,6 +72,11 @@ class Real:
             return Axis(name, "ordered", self._scale.count)
         return Axis(name, "continuous")
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether values lie in the unit interval as between their bounds."""
+        return isinstance(self._scale, Interval) and not self._scale.log
+
     def to_unit(self, values: Sequence[Any]) -> Array:
         """Return the positions of canonical values."""
         numbers = np.asarray(values, dtype=np.float64)

@@ -16,7 +16,7 @@ Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int64]
 
 
-def within(values: Array, low: float, high: float) -> Array:
+def within(values: Array, low: float | Array, high: float | Array) -> Array:
     """Return values moved to [low, high]; as ``np.clip``, in a third of its time for a few of them."""
     return np.minimum(np.maximum(values, low), high)
 

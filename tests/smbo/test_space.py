@@ -350,3 +350,20 @@ def test_a_point_outside_is_refused_with_the_reason(case):
     with pytest.raises(PointError, match=message):
         space.check(point)
     assert not space.contains(point)
+
+
+def test_a_mere_box_is_mapped_all_at_once_as_column_by_column():
+    rng = np.random.default_rng(3)
+    bounds = [(-1.0, 2.0), (0.0, 1e-9), (-1e6, 3.0), (5.0, 5.5)]
+    box = Space({f"x{k}": pair for k, pair in enumerate(bounds)})
+    units = rng.uniform(-0.1, 1.1, size=(50, 4))
+    columns = list(zip(box.dimensions.values(), units.T))
+    assert box.snap(units).tobytes() == np.column_stack([each.snap(u) for each, u in columns]).tobytes()
+    points = box.from_unit(units)
+    assert [list(point) for point in points] == [list(box.dimensions)] * 50
+    values = [[point[name] for point in points] for name in box.dimensions]
+    assert values == [each.from_unit(u) for each, u in columns]
+    again = np.column_stack([each.to_unit(column) for each, column in zip(box.dimensions.values(), values)])
+    assert box.to_unit(points).tobytes() == again.tobytes()
+    assert box.to_unit([]).shape == (0, 4)
+    assert box.from_unit(np.zeros((0, 4))) == []
