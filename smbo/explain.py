@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from smbo.evidence import Array, Evidence
+from smbo.evidence import Evidence
 from smbo.problem import Problem
 from smbo.propose import model_of, propose
 from smbo.recipe import Recipe
-from smbo.surrogates import Subset, Surrogate, linalg
+from smbo.surrogates import Subset, Surrogate
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp import GPPosterior
+from smbo.surrogates.left_out import left_out_moments
 
 # A length scale of so many edges of the cube: the function is all but flat along that axis.
 _FLAT = 3.0
@@ -232,17 +233,3 @@ def leave_one_out(posterior: GPPosterior) -> LeaveOneOut | None:
         log_density=float(logs.mean() - plain),
         covered=float((np.abs(off) <= 1.959964 * np.sqrt(variances)).mean()),
     )
-
-
-def left_out_moments(posterior: GPPosterior) -> tuple[Array, Array]:
-    """Return mean and variance of each value given all others, latent, each (n,).
-
-    The constant mean m ~ N(0, 1) is left out with the value: it adds one to every covariance, and
-    K⁻¹ (y - m) is that matrix's inverse times y.
-    """
-    n = len(posterior.values)
-    precision = linalg.inverse(posterior.factor)
-    ones = linalg.solve(posterior.factor, np.ones(n))
-    diagonal = np.diagonal(precision) - ones**2 / (1.0 + ones.sum())
-    variances = 1.0 / diagonal
-    return posterior.values - posterior.alpha * variances, variances

@@ -11,13 +11,16 @@ import numpy as np
 from smbo.errors import ProblemError
 from smbo.evidence import Array
 
-TRANSFORMS = ("auto", "log", "linear")
+SCALES = ("linear", "log", "p-value")
+TRANSFORMS = ("auto", *SCALES)
 # A function of no name: its result is told as a plain number.
 UNNAMED = "value"
 
 # On a logarithmic scale, values this far below the level (and all that are not positive) are told as
 # this far below: how far down CLs goes where a model is excluded anyway is not worth learning.
 _LOWEST_RATIO = 1e-6
+# Where nothing can be excluded CLs is 1 but for rounding: how close to it says nothing.
+_LOWEST_P, _HIGHEST_P = 1e-300, 0.99
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,10 @@ class LevelSet:
         of: names of the functions, as an evaluation returns them; all are measured at the same
             points.  Empty for the names of ``level``, or for a single one told as a plain number.
         transform: of the values before they are modelled.  "log" where they span decades
-            (it needs a level > 0); "linear" leaves them as they are; "auto" bends them where that makes
-            them likelier.
+            (it needs a level > 0); "p-value" for numbers in [0, 1] such as CLs, as -log(-log p), which
+            changes with a yield or a mass as evenly as the yield's logarithm does; "linear" leaves them as
+            they are; "auto" takes that of them which tells best, leaving out one evaluation after the
+            other, on which side of the level it is.
         tolerance: the study is done once the share of the space that is expected to be
             on the wrong side of the contour is no larger, for each function; None goes on to the
             end of the budget.
@@ -54,6 +59,10 @@ class LevelSet:
             )
         if self.transform == "log" and min(levels) <= 0.0:
             raise ProblemError(f"level_set: transform='log' needs levels above 0, got {min(levels):g}")
+        if self.transform == "p-value" and not 0.0 < min(levels) <= max(levels) < _HIGHEST_P:
+            raise ProblemError(
+                f"level_set: transform='p-value' needs levels above 0 and below {_HIGHEST_P}, got {levels}"
+            )
         tolerance = self.tolerance
         if tolerance is not None and (not _is_number(tolerance) or not 0.0 < tolerance < 0.5):
             raise ProblemError(
@@ -73,14 +82,27 @@ class LevelSet:
         return self.names != (UNNAMED,)
 
     def scaled(self, values: Array, variances: Array) -> tuple[Array, Array]:
-        """Return values minus levels and their variances as they are to be modelled, both (..., k)."""
-        levels = np.array(self.levels)
-        if self.transform != "log":
-            return values - levels, variances
-        floor = _LOWEST_RATIO * levels
-        raised = np.maximum(values, floor)
-        # to first order; an error larger than its value says no more than one as large
-        return np.log(raised / levels), np.minimum(variances / raised**2, 1.0)
+        """Return what lies above the levels and its variances, both (..., k), on the scale asked for.
+
+        Linear for "auto", which is decided from case to case.
+        """
+        scale = "linear" if self.transform == "auto" else self.transform
+        pairs = [
+            scaled(values[..., k], variances[..., k], level, scale) for k, level in enumerate(self.levels)
+        ]
+        return np.stack([value for value, _ in pairs], axis=-1), np.stack([v for _, v in pairs], axis=-1)
+
+    def scales(self, values: Array, k: int) -> tuple[str, ...]:
+        """Return the scales on which function k, with these values (n,), may be modelled."""
+        if self.transform != "auto":
+            return (self.transform,)
+        level = self.levels[k]
+        found = ["linear"]
+        if level > 0.0 and (values > 0.0).all():
+            found.append("log")
+        if 0.0 < level < _HIGHEST_P and (values >= 0.0).all() and (values <= 1.0).all():
+            found.append("p-value")
+        return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
         """Return the level set as plain JSON values."""
@@ -96,6 +118,19 @@ class LevelSet:
     def from_json(cls, data: Mapping[str, Any]) -> LevelSet:
         """Return the level set that ``to_json`` wrote."""
         return cls(data["level"], tuple(data["of"]), data["transform"], data["tolerance"])
+
+
+def scaled(values: Array, variances: Array, level: float, scale: str) -> tuple[Array, Array]:
+    """Return what lies above a level and its variances on one of the ``SCALES``, both of the same shape."""
+    if scale == "linear":
+        return values - level, variances
+    # errors to first order; one larger than its value says no more than one as large
+    if scale == "log":
+        raised = np.maximum(values, _LOWEST_RATIO * level)
+        return np.log(raised / level), np.minimum(variances / raised**2, 1.0)
+    held = np.clip(values, _LOWEST_P, _HIGHEST_P)
+    depth = -np.log(held)
+    return -np.log(depth / -np.log(level)), (np.minimum(np.sqrt(variances) / held, 1.0) / depth) ** 2
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class LevelSetSection(Section):
 
     level: float | dict[str, float]
     of: list[str] = Field(default_factory=list, max_length=100)
-    transform: Literal["auto", "log", "linear"] = "auto"
+    transform: Literal["auto", "linear", "log", "p-value"] = "auto"
     tolerance: float | None = None
 
     @model_validator(mode="after")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import log_ndtr, ndtr
 
 from smbo.errors import RecipeError
 from smbo.evidence import Array, Evidence
-from smbo.level_sets import LevelSet, NearestLevel
+from smbo.level_sets import LevelSet, NearestLevel, scaled
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp import GP, GPPosterior
+from smbo.surrogates.left_out import left_out_moments
 from smbo.surrogates.outputs import Scale
+
+# In log probability: another scale than the linear one must tell that much more; but p-values, which
+# fall far below the level somewhere, are to be told that much less on theirs before it is left.
+_PRICE_OF_A_SCALE = 0.5
+_FAR_BELOW = 0.05  # of the level
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +68,24 @@ class LevelPosterior:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """What is fixed of one function's process: the scale of its values, and hyperparameters."""
+
+    scale: str
+    process: GP
+
+
+@dataclass(frozen=True)
 class LevelGP:
-    """A Gaussian process of each function of a level set.
+    """A Gaussian process of each function of a level set, each on the scale that suits its values.
 
     Attributes:
         process: as it is before it has learned.
-        learned: one for each function, with hyperparameters fixed; () to learn them.
+        learned: of each function; () to learn it.
     """
 
     process: GP = field(default_factory=GP)
-    learned: tuple[GP, ...] = ()
+    learned: tuple[Learned, ...] = ()
 
     def fit(self, evidence: Evidence) -> LevelPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
@@ -80,43 +94,93 @@ class LevelGP:
             RecipeError: the problem has no level set.
             NumericalError: a covariance is not positive definite, whatever jitter is added.
         """
+        if not self.learned:
+            return self.train(evidence, {})[0].fit(evidence)
         level_set = _level_set(evidence)
-        processes = self.learned or [_process(self.process, level_set)] * level_set.n_outputs
-        fitted = [gp.fit(each) for gp, each in zip(processes, _split(evidence, level_set), strict=True)]
-        # modelled values are told as what lies above the level
-        levels = np.array([float(each.scale.to_latent(np.zeros(1))[0]) for each in fitted])
-        # not ``latent``, which keeps the units of a scale that bends nothing
-        return LevelPosterior(level_set.names, tuple(replace(each, scale=Scale()) for each in fitted), levels)
+        fitted = [_fitted(each, evidence, level_set, k) for k, each in enumerate(self.learned)]
+        return LevelPosterior(
+            level_set.names,
+            tuple(process for process, _ in fitted),
+            np.array([level for _, level in fitted]),
+        )
 
     def train(self, evidence: Evidence, memory: Memory) -> tuple[LevelGP, Memory]:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
         level_set = _level_set(evidence)
         before: Mapping[str, Any] = memory.get("functions", {})
         pairs = {
-            name: _process(self.process, level_set).train(each, before.get(name, {}))
-            for name, each in zip(level_set.names, _split(evidence, level_set))
+            name: self._train_one(evidence, level_set, k, before.get(name, {}))
+            for k, name in enumerate(level_set.names)
         }
-        trained = tuple(gp for gp, _ in pairs.values())
+        trained = tuple(learned for learned, _ in pairs.values())
         return replace(self, learned=trained), {
-            "functions": {name: dict(kept) for name, (_, kept) in pairs.items()}
+            "functions": {name: kept for name, (_, kept) in pairs.items()}
+        }
+
+    def _train_one(
+        self, evidence: Evidence, level_set: LevelSet, k: int, memory: Memory
+    ) -> tuple[Learned, dict[str, Any]]:
+        """Return what is learned of function k, on the scale that tells its side of the level best."""
+        kept: Mapping[str, Any] = memory.get("scales", {})
+        found: dict[str, tuple[Learned, Memory]] = {}
+        assert evidence.vectors is not None
+        for scale in level_set.scales(evidence.vectors.values[:, k], k):
+            process = self.process
+            if scale != "linear" or level_set.transform != "auto":
+                process = replace(process, bend_values=False)  # on a scale that was asked for
+            own = kept.get(scale, {})
+            trained, learned = process.train(_of_one(evidence, level_set, k, scale), own)
+            found[scale] = Learned(scale, trained), learned
+        chosen = memory.get("scale")
+        if len(found) == 1 or chosen not in found or dict(found[chosen][1]) != dict(kept.get(chosen, {})):
+            # learned anew, so that the scale is looked at anew too
+            level = level_set.levels[k]
+            lowest = float(evidence.vectors.values[:, k].min()) / level if level > 0.0 else 1.0
+            scores = {
+                scale: _told_sides(*_fitted(each, evidence, level_set, k)) - _price(scale, lowest)
+                for scale, (each, _) in found.items()
+            }
+            chosen = max(scores, key=lambda scale: scores[scale])
+        return found[chosen][0], {
+            "scale": chosen,
+            "scales": {scale: dict(learned) for scale, (_, learned) in found.items()},
         }
 
 
-def _process(process: GP, level_set: LevelSet) -> GP:
-    """Return the process of a function: on a scale that was given it bends nothing."""
-    return process if level_set.transform == "auto" else replace(process, bend_values=False)
+def _fitted(learned: Learned, evidence: Evidence, level_set: LevelSet, k: int) -> tuple[GPPosterior, float]:
+    """Return the belief on function k on its latent scale, and its level there."""
+    fitted = learned.process.fit(_of_one(evidence, level_set, k, learned.scale))
+    # modelled values are told as what lies above the level
+    level = float(fitted.scale.to_latent(np.zeros(1))[0])
+    # not ``latent``, which keeps the units of a scale that bends nothing
+    return replace(fitted, scale=Scale()), level
 
 
-def _split(evidence: Evidence, level_set: LevelSet) -> Sequence[Evidence]:
-    """Return the evidence of each function, as if it were the only one."""
+def _price(scale: str, lowest: float) -> float:
+    """Return what a scale has to make up for in log probability, the lowest value in units of the level."""
+    if scale == "linear":
+        return 0.0
+    return -_PRICE_OF_A_SCALE if scale == "p-value" and lowest < _FAR_BELOW else _PRICE_OF_A_SCALE
+
+
+def _told_sides(posterior: GPPosterior, level: float) -> float:
+    """Return the log probability that others' values give to the side of the level on which each is.
+
+    The same on every scale, since sides are; what bends far from the level does not count.
+    """
+    mean, variance = left_out_moments(posterior)
+    sides = np.where(posterior.values > level, 1.0, -1.0)
+    return float(log_ndtr(sides * (mean - level) / np.sqrt(variance)).sum())
+
+
+def _of_one(evidence: Evidence, level_set: LevelSet, k: int, scale: str) -> Evidence:
+    """Return the evidence of function k, as if it were the only one."""
     assert evidence.vectors is not None
-    values, variances = level_set.scaled(evidence.vectors.values, evidence.vectors.variances)
+    vectors = evidence.vectors
+    values, variances = scaled(vectors.values[:, k], vectors.variances[:, k], level_set.levels[k], scale)
     # an error of zero was not given: whether there is one is then learned
     known = np.where(variances > 0.0, variances, np.nan)
-    return [
-        replace(evidence, values=values[:, k], variances=known[:, k], vectors=None)
-        for k in range(values.shape[1])
-    ]
+    return replace(evidence, values=values, variances=known, vectors=None)
 
 
 def _level_set(evidence: Evidence) -> LevelSet:

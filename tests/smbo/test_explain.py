@@ -7,12 +7,13 @@ import pytest
 
 from smbo.auto import Auto
 from smbo.evidence import Axis, Evidence
-from smbo.explain import leave_one_out, left_out_moments
+from smbo.explain import leave_one_out
 from smbo.optimizer import Optimizer
 from smbo.recipe import Recipe
 from smbo.study import Study
 from smbo.surrogates import GP, Matern32
 from smbo.surrogates.kernels import squared_distances
+from smbo.surrogates.left_out import left_out_moments
 from smbo.surrogates.marginal import Hyperparameters
 
 

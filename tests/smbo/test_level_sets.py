@@ -9,6 +9,7 @@ import pytest
 
 from smbo import Fidelity, LevelSet, Optimizer, Outcome, Problem, Study
 from smbo.errors import ProblemError, RecipeError, TellError
+from smbo.level_sets import scaled
 from smbo.losses import ChiSquare
 from smbo.trials import TrialState
 
@@ -148,3 +149,33 @@ def test_a_stored_study_goes_on_with_the_same_proposals(tmp_path):
         assert study.contour().misclassified == memory.contour().misclassified
         replayed = study.replay()
         assert (replayed.n_trials, replayed.difference) == (16, None)
+
+
+def test_a_p_value_is_modelled_by_the_logarithm_of_its_depth():
+    values = np.array([0.05, 0.05**2, 0.05**0.5, 0.0, 1.0])
+    offsets, variances = scaled(values, np.zeros(5), 0.05, "p-value")
+    assert offsets[:3] == pytest.approx([0.0, -math.log(2.0), math.log(2.0)])
+    assert np.isfinite(offsets).all()
+    assert (np.diff(offsets[[3, 1, 0, 2, 4]]) > 0).all()
+    assert (variances == 0.0).all()
+
+
+@pytest.mark.parametrize("scale", ["log", "p-value"])
+def test_errors_are_carried_to_a_scale_to_first_order(scale):
+    rng = np.random.default_rng(1)
+    drawn = 0.03 + 0.0005 * rng.standard_normal(100_000)
+    offsets, _ = scaled(drawn, np.zeros(100_000), 0.05, scale)
+    _, variance = scaled(np.array(0.03), np.array(0.0005**2), 0.05, scale)
+    assert variance == pytest.approx(offsets.var(), rel=0.03)
+    _, huge = scaled(np.array([1e-200, 0.0]), np.array([0.01, 0.01]), 0.05, scale)
+    assert (np.isfinite(huge) & (huge <= 1.0)).all()
+
+
+def test_only_scales_that_the_values_allow_are_tried():
+    free = LevelSet({"a": 0.05, "b": 2.0, "c": -1.0})
+    assert free.scales(np.array([0.0, 0.7]), 0) == ("linear", "p-value")
+    assert free.scales(np.array([0.3, 0.7]), 1) == ("linear", "log")
+    assert free.scales(np.array([0.3, 0.7]), 2) == ("linear",)
+    assert CLS.scales(np.array([0.3, -0.7]), 0) == ("log",)
+    with pytest.raises(ProblemError, match="p-value"):
+        LevelSet(1.5, transform="p-value")

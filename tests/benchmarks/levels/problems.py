@@ -118,7 +118,7 @@ CHOSEN_ON = {
         2, one(mixture([[0.2, 0.3], [0.7, 0.7], [0.75, 0.2]], [0.15, 0.2, 0.12], [1.0, 1.2, 0.9]), 0.5)
     ),
     "waves": Case(2, one(waves, 0.4)),
-    "exclusion-a": Case(2, exclusion(0.07, 200.0, 1.2), "log"),
+    "exclusion-a": Case(2, exclusion(0.07, 200.0, 1.2)),
     "hartmann4": Case(4, one(hartmann4, -0.5)),
     "ishigami4": Case(4, one(ishigami4, 1.0)),
     "sphere3": Case(3, one(sphere3, 0.4)),
@@ -137,7 +137,7 @@ HELD_OUT = {
         ),
     ),
     "six-humps": Case(2, one(six_humps, 1.5)),
-    "exclusion-b": Case(2, exclusion(0.12, 90.0, -1.0), "log"),
+    "exclusion-b": Case(2, exclusion(0.12, 90.0, -1.0)),
     "rosenbrock4": Case(4, one(rosenbrock4, 500.0)),
     "friedman4": Case(4, one(friedman4, 14.0)),
     "borehole4": Case(4, one(borehole_like, -1.0)),
