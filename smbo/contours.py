@@ -20,7 +20,7 @@ from smbo.propose import posterior_of
 from smbo.recipe import Recipe, chosen
 from smbo.space import Space
 from smbo.surrogates import LevelGP, LevelPosterior, Memory, Subset
-from smbo.trials import Trial
+from smbo.trials import Trial, TrialState
 
 # Where the probability of being above is within these the contour may run: one standard deviation.
 BAND = (0.16, 0.84)
@@ -28,6 +28,8 @@ BAND = (0.16, 0.84)
 _N_PLACES = 4096
 _N_STEPS = 12  # of Newton's method onto the contour; four do it where the belief is smooth
 _LONGEST_STEP = 0.1  # of the cube: further off the slope says nothing
+# Before an end counts: so many evaluations per parameter, and so many that change nothing.
+_FEWEST_PER_AXIS, _N_HELD_BACK = 5, 3
 _ON_IT = 1e-6  # standard deviations of the function: rounding's size in its mean
 
 
@@ -213,6 +215,32 @@ def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory
     # the same places each time, so that the estimate changes with what is known and nothing else
     places = survey_of(problem.space, _N_PLACES, np.random.default_rng(0))
     return Contour(level_set, problem.space, belief, places, belief.above(places), len(evidence))
+
+
+def enough(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> str | None:
+    """Return why no more evaluations are needed, in words; None where they are, or no tolerance is given.
+
+    The tolerance has to be met without the last few evaluations too: a process that has not seen much
+    yet may be sure of a contour that it has not found.
+    """
+    level_set = problem.level_set
+    if level_set is None or level_set.tolerance is None:
+        return None
+    complete = sorted(
+        (trial for trial in trials if trial.state is TrialState.COMPLETE), key=lambda trial: trial.number
+    )
+    if len(complete) < _FEWEST_PER_AXIS * max(2, len(problem.space.axes)) + _N_HELD_BACK:
+        return None
+    contour = contour_of(problem, recipe, complete, memory)
+    if not contour.is_done:
+        return None
+    if not contour_of(problem, recipe, complete[:-_N_HELD_BACK], memory).is_done:
+        return None
+    wrong = max(contour.misclassified.values())
+    return (
+        f"the contour is known: {100 * wrong:.2g} % of the space is expected on the wrong side, and "
+        f"the tolerance is {100 * level_set.tolerance:g} %"
+    )
 
 
 def is_done(level_set: LevelSet, misclassified: Mapping[str, float]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from smbo import results
 from smbo.climbing import Reports, ends_early
-from smbo.contours import Contour, contour_of
+from smbo.contours import Contour, contour_of, enough
 from smbo.derived import explained
 from smbo.errors import UnknownTrial
 from smbo.explain import Explanation
@@ -29,7 +29,7 @@ from smbo.store.sql import SqlStore
 from smbo.study_asking import Asker
 from smbo.study_proposals import Proposed
 from smbo.study_stored import problem_from_json, refuse_mismatch
-from smbo.trials import Recommendation, Trial
+from smbo.trials import Recommendation, Trial, TrialState
 from smbo.tuning import Tune, TuneSettings, tune_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Study:
         self._record = record
         self._asker = Asker(store, record, problem, recipe)
         self._log = self._asker.log
+        self._enough: tuple[int, str | None] | None = None  # as of so many complete trials
         self.problem = problem
         self.recipe = recipe
 
@@ -408,6 +409,20 @@ class Study:
     def tune(self, settings: TuneSettings | None = None) -> Tune:
         """Return best parameters with errors, eigentunes and pulls; see ``Optimizer.tune``."""
         return tune_of(self.problem, self.trials, settings)
+
+    def enough(self) -> str | None:
+        """Return why a run needs no more evaluations although the budget has some, in words; else None.
+
+        A function of the log, so that it is known wherever the study is: the tolerance of a level set
+        is met.  ``ask`` goes on all the same.
+        """
+        if self.problem.level_set is None or self.problem.level_set.tolerance is None:
+            return None
+        record, trials = self._log.with_trials()
+        n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
+        if self._enough is None or self._enough[0] != n_complete:
+            self._enough = n_complete, enough(self.problem, self.recipe, trials, record.memory)
+        return self._enough[1]
 
     def explain(self) -> Explanation:
         """Return why the recipe proposes what it does; print it to read it."""

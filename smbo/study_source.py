@@ -261,6 +261,8 @@ class StudySource:
             return None
         if self._is_space_used_up:
             return None if self._others_are_at_work() else Why.SPACE
+        if self._study.enough() is not None:
+            return None if self._others_are_at_work() else Why.ENOUGH
         budget, spent = self._study.budget, self._study.spent
         if exhausted(replace(budget, trials=None, time_seconds=None), spent) is not None:
             return Why.FAILURES
@@ -401,7 +403,7 @@ class StudySource:
     def _room(self) -> int:
         """Return how many new trials this call may still start, as far as can be seen."""
         budget, spent = self._study.budget, self._study.spent
-        if exhausted(budget, spent) is not None:
+        if exhausted(budget, spent) is not None or self._study.enough() is not None:
             return 0
         rooms = [1_000]
         if budget.trials is not None:

@@ -77,7 +77,9 @@ def _has_work(job: JobFile, budget: Budget) -> bool:
         return True
     with study:
         now = standing(study, recommend=False)
-        return now.n_open > 0 or exhausted(study.budget.raised_to(budget), study.spent) is None
+        if now.n_open > 0:
+            return True
+        return study.enough() is None and exhausted(study.budget.raised_to(budget), study.spent) is None
 
 
 def _drive(errand: Errand) -> int:
@@ -143,7 +145,8 @@ def _n_left(study: Study) -> int | None:
 def _say_finished(errand: Errand, now: Standing) -> int:
     """Say that there is nothing to evaluate; make up for a report that a killed run did not write."""
     study = errand.study
-    click.echo(f"{study.name} is {now.word}: {now.used_up}; raise its budget to go on")
+    how = "" if study.enough() is not None else "; raise its budget to go on"
+    click.echo(f"{study.name} is {now.word}: {now.used_up}{how}")
     code = TOO_MANY_FAILURES if now.too_many_failures or now.nothing_succeeded else DONE
     if is_reported(errand):
         return code
@@ -188,6 +191,8 @@ def _summary(study: Study, now: Standing) -> list[str]:
     if (pareto := pareto_of(study)) is not None:
         lines.append(f"Pareto set: {pareto_text(pareto)}")
     lines += contour_lines(study)
+    if (why := study.enough()) is not None:
+        lines.append(why)
     return [*lines, *failures_summary(study.trials)]
 
 

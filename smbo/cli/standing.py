@@ -24,7 +24,8 @@ class Standing:
         counts: trials by state, the states that occur.
         best: the trial with the best told value.
         recommendation: by the posterior.
-        used_up: which limit of the budget is reached, in words; None while there is something left.
+        used_up: which limit of the budget is reached, or why no more is needed, in words; None while there
+            is something left.
         too_many_failures: whether that limit is the one on failures.
         is_stopped: somebody asked for an end.
         n_open: trials that run, wait to be run again, or may go on to a higher fidelity.
@@ -62,12 +63,14 @@ def standing(study: Study, *, recommend: bool = True) -> Standing:
     budget, spent = study.budget, study.spent
     failures_left = budget.failures is None or spent.failures < budget.failures
     used_up = exhausted(budget, spent)
+    too_many_failures = used_up is not None and not failures_left
+    used_up = study.enough() or used_up
     return Standing(
         counts=dict(Counter(str(trial.state) for trial in trials)),
         best=study.best,
         recommendation=recommendation_of(study) if recommend else None,
         used_up=used_up,
-        too_many_failures=used_up is not None and not failures_left,
+        too_many_failures=too_many_failures,
         is_stopped=study.is_stopped,
         n_open=sum(trial.state in (TrialState.RUNNING, TrialState.WAITING) for trial in trials)
         + _may_climb(study),

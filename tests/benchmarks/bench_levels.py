@@ -32,7 +32,7 @@ from levels.problems import CASES, CHOSEN_ON, HELD_OUT
 from smbo import LevelSet, Optimizer, Problem, Real
 
 STEPS_2D = (12, 15, 18, 21, 24, 27, 30, 33, 36, 40, 45, 50, 56, 64, 72, 80, 90, 100, 120)
-STEPS = (30, 45, 60, 75, 90, 105, 120, 135, 150, 180, 210, 240, 300)
+STEPS = (45, 60, 75, 90, 105, 120, 135, 150, 180, 210, 240, 270, 300)
 MOST = {2: 60, 3: 120, 4: 150, 5: 150}
 MOST_LHS = {2: 120, 3: 300, 4: 300, 5: 300}
 TICKS = np.linspace(0.0, 1.0, 201)

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from smbo import Categorical, Integer, LevelSet, Optimizer, Problem, Real, Space
-from smbo.contours import is_done
+from smbo import Budget, Categorical, Integer, LevelSet, Optimizer, Problem, Real, Space, Study
+from smbo.contours import enough, is_done
 from smbo.errors import ProblemError, TellError
+from smbo.study_runnable import Why
 
 CIRCLE = Problem({"x": Real(0.0, 10.0), "y": Real(-1.0, 1.0)}, level_set=LevelSet(0.3))
 
@@ -187,3 +188,31 @@ def test_a_level_set_is_done_when_each_function_is_known_well_enough():
     assert is_done(level_set, {"a": 0.01, "b": 0.002})
     assert not is_done(level_set, {"a": 0.011, "b": 0.002})
     assert not is_done(LevelSet(1.0), {"value": 0.0})
+
+
+def test_a_run_ends_when_the_tolerance_is_met_and_says_why(tmp_path):
+    problem = Problem(CIRCLE.space, level_set=LevelSet(0.3, tolerance=0.02))
+    url = f"sqlite:///{tmp_path / 'circle.db'}"
+    with Study.open(url, "circle", problem, seed=1, budget=Budget(trials=60)) as study:
+        assert study.enough() is None
+        report = study.run(lambda params: radius(**params))
+        n_needed = len(study.trials)
+        assert report.why is Why.ENOUGH
+        assert 13 <= n_needed < 40
+        assert study.contour().misclassified["value"] <= 0.02
+        assert "the contour is known" in study.enough()
+    with Study.load(url, "circle") as again:  # the reason is a function of the log
+        assert "tolerance is 2 %" in again.enough()
+        assert again.run(lambda params: radius(**params)).why is Why.ENOUGH
+        assert len(again.trials) == n_needed
+        assert again.ask().number == n_needed  # by hand it goes on
+
+
+def test_a_tolerance_that_few_evaluations_meet_is_not_believed_yet():
+    problem = Problem(CIRCLE.space, level_set=LevelSet(5.0, tolerance=0.1))  # nowhere near
+    optimizer = after(problem, 12, radius)
+    known = (problem, optimizer.recipe, optimizer.trials, {})
+    assert optimizer.contour().is_done
+    assert enough(*known) is None
+    optimizer.tell({"x": 1.0, "y": 0.0}, 0.4)
+    assert enough(problem, optimizer.recipe, optimizer.trials, {}) is not None
