@@ -1,11 +1,13 @@
 """Large clusters: how busy the workers are kept, and how soon a good point is found.
 
-    python tests/benchmarks/bench_scale.py --simulated [--workers 1000] [--trials 3000] [--seeds 1 2 3]
+    python tests/benchmarks/bench_scale.py --simulated [--workers 1000] [--seeds 1 2 3] [--keep FILE]
+    python tests/benchmarks/bench_scale.py --picture FILE.svg --keep FILE
     python tests/benchmarks/bench_scale.py --threads [--workers 200] [--trials 1000]
 
 ``--simulated``: virtual workers and a virtual clock (see scale_simulation.py), the real study, loop
 and recipe.  Three ways on the same durations and fates: as smbo runs, in synchronous batches, and
 at random.  ``--threads``: as many threads of one real Dask worker process, evaluations that sleep.
+``--keep`` adds the best value over time of each run to a file, of which ``--picture`` makes a figure.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import json
 import statistics
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scale_simulation import SLEPT, Account, Durations, SimulatedExecutor, Sleeper, VirtualClock, hartmann6
@@ -53,6 +57,7 @@ class Figures:
     hours_to_goal: float
     driver_seconds: float
     counts: dict[str, int]
+    best_over_time: list[tuple[float, float]]  # (hours, value), at each improvement
 
 
 def simulate(way: Way, n_workers: int, n_trials: int, seed: int, durations: Durations) -> Figures:
@@ -82,6 +87,10 @@ def simulate(way: Way, n_workers: int, n_trials: int, seed: int, durations: Dura
         trials = study.trials
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     good = [times[trial.number] - began for trial in done if trial.value <= GOAL]
+    best_over_time: list[tuple[float, float]] = []
+    for trial in sorted(done, key=lambda trial: times[trial.number]):
+        if not best_over_time or trial.value < best_over_time[-1][1]:
+            best_over_time.append(((times[trial.number] - began) / 3600, trial.value))
     counts = {state.value: sum(trial.state is state for trial in trials) for state in TrialState}
     return Figures(
         account=made[0].account(),
@@ -90,10 +99,13 @@ def simulate(way: Way, n_workers: int, n_trials: int, seed: int, durations: Dura
         hours_to_goal=min(good, default=np.inf) / 3600,
         driver_seconds=time.process_time() - began_cpu,
         counts={state: n for state, n in counts.items() if n},
+        best_over_time=best_over_time,
     )
 
 
-def main_simulated(n_workers: int, n_trials: int, seeds: list[int], names: list[str]) -> None:
+def main_simulated(
+    n_workers: int, n_trials: int, seeds: list[int], names: list[str], kept: Path | None
+) -> None:
     print(
         "| way | seed | workers | trials | utilisation | best | hours to goal | hours in all | driver CPU s |"
     )
@@ -103,6 +115,10 @@ def main_simulated(n_workers: int, n_trials: int, seeds: list[int], names: list[
         for seed in seeds:
             said = simulate(way, n_workers, n_trials, seed, Durations())
             found.append(said)
+            if kept is not None:
+                row = {"way": way.name, "workers": n_workers, "seed": seed, "hours": said.hours}
+                with kept.open("a") as file:
+                    file.write(json.dumps({**row, "best": said.best_over_time}) + "\n")
             print(
                 f"| {way.name} | {seed} | {n_workers} | {sum(said.counts.values())} "
                 f"| {said.account.utilisation:.1%} | {said.best:.4f} | {said.hours_to_goal:.2f} "
@@ -116,6 +132,30 @@ def main_simulated(n_workers: int, n_trials: int, seeds: list[int], names: list[
             f"| {statistics.median(each.hours_to_goal for each in found):.2f} | | |",
             flush=True,
         )
+
+
+def draw(kept: Path, picture: Path) -> None:
+    """Draw the best value over time of the runs in a file, a line for each."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    rows = [json.loads(line) for line in kept.read_text().splitlines()]
+    figure, axes = pyplot.subplots(figsize=(7.0, 4.0), layout="constrained")
+    for way, colour in zip(WAYS, ("C0", "C1", "C7")):
+        mine = [row for row in rows if row["way"] == way.name]
+        for place, row in enumerate(mine):
+            hours, best = zip(*row["best"], (row["hours"], row["best"][-1][1]))
+            label = way.name if place == 0 else None
+            axes.step(hours, best, where="post", color=colour, label=label, linewidth=1.2)
+    axes.axhline(GOAL, color="black", linewidth=0.6, linestyle=":", label="goal")
+    axes.set_xlabel("hours on the virtual clock")
+    axes.set_ylabel("best value found")
+    workers, n_seeds = rows[0]["workers"], len({row["seed"] for row in rows})
+    axes.set_title(f"{workers:,} workers, {n_seeds} seeds", fontsize=10)
+    axes.legend(frameon=False)
+    figure.savefig(picture, metadata={"Date": None})
 
 
 def main_threads(n_workers: int, n_trials: int, seconds: float) -> None:
@@ -164,11 +204,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--ways", nargs="+", default=[way.name for way in WAYS])
     parser.add_argument("--seconds", type=float, default=10.0, help="median evaluation with --threads")
+    parser.add_argument("--keep", type=Path, help="a file of JSON lines, which is added to")
+    parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
+    if given.picture:
+        draw(given.keep, given.picture)
+        return
     if given.threads:
         main_threads(given.workers or 200, given.trials or 1000, given.seconds)
     if given.simulated or not given.threads:
-        main_simulated(given.workers or 1000, given.trials or 3000, given.seeds, given.ways)
+        main_simulated(given.workers or 1000, given.trials or 3000, given.seeds, given.ways, given.keep)
 
 
 if __name__ == "__main__":
