@@ -36,6 +36,11 @@ class Cards:
         """Names of the placeholders in all templates."""
         return [name for text in self._texts.values() for name in template.names(text)]
 
+    def filled(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """Return the files' texts by name; a placeholder without a value stays as it is."""
+        known = {name: f"{{{name}}}" for name in self.names} | dict(values)
+        return {name: template.fill_text(text, known, name) for name, text in self._texts.items()}
+
     def write(self, folder: Path, values: Mapping[str, Any]) -> None:
         """Write all files into a folder.
 

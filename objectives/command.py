@@ -19,7 +19,7 @@ from objectives.comparison import comparison
 from objectives.leavings import bad, outcome_of, parsed, printable, read_bounded
 from objectives.process import Bounds, Ended, run
 from objectives.progress import Follower
-from smbo.problem import ChiSquare, Context, EvaluationFailed, ObjectiveError, Outcome, Pruned
+from smbo.problem import Card, Chart, ChiSquare, Context, EvaluationFailed, ObjectiveError, Outcome, Pruned
 
 __all__ = ["Command"]
 
@@ -142,6 +142,22 @@ class Command:
     def loss(self) -> ChiSquare | None:
         """The chi-square on the bins of the histograms, None where the result is a number."""
         return None if self._comparison is None else self._comparison.loss
+
+    def charts(self) -> list[Chart]:
+        """Return how the histograms are shown (see ``Charted``)."""
+        return [] if self._comparison is None else self._comparison.charts()
+
+    def once(self) -> list[list[str]]:
+        """Return no groups: which histograms are the same measurement, only their author knows."""
+        return []
+
+    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card | None:  # noqa: ARG002
+        """Return the first card with a point filled in; remarks have no place in a form of somebody's own."""
+        filled = self._cards.filled({**params, "seed": 1})
+        if not filled:
+            return None
+        name, text = next(iter(filled.items()))
+        return Card(f"tune{Path(name).suffix}", text)
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Run the program at a point and return what it measured.

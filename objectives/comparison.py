@@ -15,10 +15,11 @@ import numpy as np
 from objectives.histograms import Histogram
 from objectives.leavings import bad, printable
 from objectives.tables import FORMATS, read_histograms
-from smbo.problem import ChiSquare, ObjectiveError, Outcome
+from smbo.problem import Chart, ChiSquare, ObjectiveError, Outcome
 
 __all__ = ["Comparison", "comparison"]
 
+_DECADES = 50.0  # a histogram that spans more is drawn on a logarithmic scale
 _SETTINGS = ("data", "file", "observables", "weights", "theory_uncertainty")
 
 
@@ -65,6 +66,10 @@ class Comparison:
             outputs_variance=variances,
         )
 
+    def charts(self) -> list[Chart]:
+        """Return how the histograms are shown: their own axes, logarithmic where they span decades."""
+        return [_chart(name, histogram) for name, histogram in self.data.items()]
+
     def _prediction(self, name: str, found: Mapping[str, Histogram]) -> Histogram:
         if name not in found:
             there = ", ".join(map(printable, list(found)[:10]))
@@ -82,6 +87,15 @@ class Comparison:
         means = [float(part.mean()) for part in np.split(terms, stops[:-1])]
         # a metric can be named in a constraint, so it is an identifier
         return {f"chi2_{_identifier(name)}": mean for name, mean in zip(self.data, means, strict=True)}
+
+
+def _chart(name: str, histogram: Histogram) -> Chart:
+    positive = histogram.values[histogram.values > 0.0]
+    spans = bool(len(positive) > 1 and positive.max() > _DECADES * positive.min())
+    is_positive = len(positive) == len(histogram.values)
+    return Chart(
+        name, histogram.low, histogram.high, x_label=PurePath(name).name, log_y=spans and is_positive
+    )
 
 
 def comparison(settings: Mapping[str, Any], folder: Path) -> Comparison:

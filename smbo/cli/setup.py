@@ -25,7 +25,7 @@ from smbo.evaluation import ObjectiveSpec, installed_objectives, load_objective
 from smbo.expressions import Expression
 from smbo.fidelity import Fidelity
 from smbo.presets import preset
-from smbo.problem import Objective, Problem
+from smbo.problem import Loss, Objective, Problem
 from smbo.propose import check_recipe
 from smbo.space import Space
 
@@ -161,6 +161,8 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
         reference = own.reference if reference is None else reference
         weights = own.weights if weights is None else weights
         objectives, maximize, loss = own.objectives, own.maximize, own.loss
+    elif own is None and objectives is None and not maximize and level_set is None:
+        loss = _own_loss(objective)
     fidelity, stopping = _fidelity(job, own)
     try:
         return Problem(
@@ -178,6 +180,12 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
         )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, ("level_set",) if job.level_set else ("objectives",), error) from None
+
+
+def _own_loss(objective: Objective) -> Loss | None:
+    """Return the loss of an objective that knows no space but compares bins with data, None without one."""
+    loss = getattr(objective, "loss", None)
+    return loss if isinstance(loss, Loss) else None
 
 
 def _try_first(

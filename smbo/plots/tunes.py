@@ -213,7 +213,7 @@ def _spectrum(
         plain_log_labels(axes.yaxis, at_most=6)
     elif (data >= 0).all():
         axes.set_ylim(bottom=0.0)
-    label = axes.set_ylabel(chart.y_label or shorten(chart.name, 30), fontsize=8.5)
+    label = axes.set_ylabel(chart.y_label, fontsize=8.5)
     label.set_parse_math(True)
     axes.tick_params(labelbottom=False, which="both")
     squares = next(each for each in tune.observables if each.name == chart.name)
@@ -242,13 +242,26 @@ def _ratio(axes: Any, chart: Chart, tune: Tune, bins: slice, band: Band, referen
         axes.plot(x, y, color=VERMILION, linewidth=1.1, linestyle=(0, (4, 1.5)))
     axes.plot(*_steps(chart, values / scale), color=BLUE, linewidth=1.3)
     axes.errorbar(centre, np.sign(data), errors, half, fmt="none", lw=0.8, color=INK)
-    axes.set_ylim(0.5, 1.5)
-    axes.set_yticks([0.6, 0.8, 1.0, 1.2])  # the topmost would touch the panel above
+    shown = [values / scale] if reference is None else [values / scale, reference.outputs[bins] / scale]
+    half_height, ticks = _zoom(np.abs(np.concatenate(shown) - np.sign(np.tile(data, len(shown)))))
+    axes.set_ylim(1.0 - half_height, 1.0 + half_height)
+    axes.set_yticks(ticks)
     axes.set_ylabel("ratio", fontsize=8.5)
     axes.set_xlabel(chart.x_label or "bin", fontsize=9).set_parse_math(True)
     axes.set_xlim(chart.low[0] if chart.low[0] > 0 or not chart.log_x else chart.high[0] / 3, chart.high[-1])
     if chart.log_x:
         plain_log_labels(axes.xaxis, at_most=5)
+
+
+def _zoom(distances: Array) -> tuple[float, list[float]]:
+    """Return half the height of a ratio's panel in which nine bins of ten are seen, and its ticks."""
+    known = distances[np.isfinite(distances)]
+    reach = float(np.quantile(known, 0.9)) if len(known) else 0.0
+    # the topmost tick would touch the panel above
+    for half_height, ticks in ((0.12, [0.9, 1.0, 1.1]), (0.25, [0.8, 1.0, 1.2])):
+        if reach < 0.8 * half_height:
+            return half_height, ticks
+    return 0.5, [0.6, 0.8, 1.0, 1.2]
 
 
 def _filled(axes: Any, chart: Chart, low: Array, high: Array, label: str | None) -> None:

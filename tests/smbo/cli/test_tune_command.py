@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from smbo.report_tune import Baseline, write_tune
 from smbo.space import Real, Space
 from smbo.study import Study
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 SPACE = Space({"slope": Real(0.5, 2.5), "height": Real(0.5, 1.5)})
 X = np.linspace(0.0, 2.0, 10)
 
@@ -143,3 +145,16 @@ def test_the_page_holds_the_figures_and_the_files_that_others_go_on_with(stored)
     said = json.loads((folder / "tune.json").read_text())
     assert np.array(said["covariance"]) == pytest.approx(tune.covariance)
     assert [each["name"] for each in said["parameters"]] == ["slope", "height"]
+
+
+def test_a_program_that_leaves_histograms_is_tuned_and_its_own_file_written(folder):
+    example = EXAMPLES / "generator" / "tune.yaml"
+    result = folder.smbo("run", example, "--trials", "8", "--serial", "--no-report")
+    assert result.exit_code == 0, result.output
+    result = folder.smbo("tune", "toy-shower", "-o", "tuned")
+    assert result.exit_code == 0, result.output
+    text = (folder.path / "tuned" / "tune.dat").read_text()
+    said = json.loads((folder.path / "tuned" / "tune.json").read_text())
+    assert f"alphaS = {said['params']['alphaS']}" in text
+    assert said["params"]["alphaS"] == pytest.approx(0.118, abs=0.02)
+    assert [each["bins"] for each in said["observables"]] == [15, 10, 15]
