@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from smbo.beliefs import LogNormal, Normal
+from smbo.earlier import Earlier
 from smbo.errors import EvaluationFailed, SmboError
 from smbo.fidelity import Fidelity
 from smbo.optimizer import Optimizer
@@ -31,6 +32,7 @@ __all__ = [
     "Categorical",
     "Constant",
     "Context",
+    "Earlier",
     "EvaluationFailed",
     "Fidelity",
     "Integer",

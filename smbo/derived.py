@@ -22,6 +22,7 @@ from smbo.evidence import Array, Curves, Evidence, Several, Slacks, Vectors
 from smbo.explain import Explanation, explanation
 from smbo.fidelity import ByModel, Promotion
 from smbo.goals import Goals
+from smbo.informed import informed
 from smbo.problem import Problem
 from smbo.propose import Proposal, probability_feasible, propose, recommend, with_constraints
 from smbo.recipe import Recipe
@@ -137,7 +138,7 @@ def _proposal(
     problem: Problem, recipe: Recipe, seed: int, evidence: Evidence, memory: Memory, first_number: int, n: int
 ) -> Proposal:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, first_number)))
-    return propose(problem, recipe, evidence, memory, n, rng)
+    return propose(problem, informed(problem, recipe), evidence, memory, n, rng)
 
 
 def first_levels(
@@ -231,7 +232,7 @@ def recommendation(
         raise ProblemError("a level set has no best point to recommend; contour() says where the level is")
     known = {trial.number: trial for trial in trials}
     evidence = encode(problem, known.values(), is_in_full=True)
-    point, mean, std, row = recommend(problem, recipe, evidence, memory)
+    point, mean, std, row = recommend(problem, informed(problem, recipe), evidence, memory)
     if row is None:
         return Recommendation(problem.space.from_unit(point[None])[0], problem.sign * mean, std)
     trial = known[int(evidence.numbers[row])]
@@ -246,6 +247,7 @@ def explained(
 ) -> Explanation:
     """Return why the recipe proposes what it does, what it learned and how well it predicts."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, len(trials))))
+    recipe = informed(problem, recipe)
     return explanation(problem, recipe, encode(problem, trials), memory, rng, time.perf_counter)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from smbo.charts import Card, Chart, Charted
+from smbo.earlier import Earlier
 from smbo.errors import EvaluationFailed, ObjectiveError, PointError, ProblemError, Pruned
 from smbo.evidence import Loss
 from smbo.expressions import Expression
@@ -172,6 +173,7 @@ class Problem:
             a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
         try_first: points to evaluate before any others, in this order.
+        earlier: studies of something alike; rows that do not fit the space are listed in ``refused``.
         reference: of several objectives, by name, the value from which an evaluation is of no interest:
             a bound, and the corner that hypervolume is counted from.  A rule stands in for what is
             left out.
@@ -193,10 +195,12 @@ class Problem:
     stopping: Stopping | str | Mapping[str, Any] | None = None
     level_set: LevelSet | None = None
     try_first: Sequence[Mapping[str, Any]] = ()
+    earlier: Sequence[Earlier] = ()
     reference: Mapping[str, float] | None = None
     weights: Mapping[str, float] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
     margins: Margins = field(init=False, repr=False)
+    refused: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, Space):
@@ -221,6 +225,9 @@ class Problem:
         if self.level_set is not None:
             self._refuse_beside_a_level_set()
         object.__setattr__(self, "try_first", self._checked_first())
+        earlier, refused = self._checked_earlier()
+        object.__setattr__(self, "earlier", earlier)
+        object.__setattr__(self, "refused", refused)
         object.__setattr__(self, "objectives", objectives)
         object.__setattr__(self, "reference", dict(self.reference or {}))
         object.__setattr__(self, "weights", dict(self.weights or {}))
@@ -242,6 +249,18 @@ class Problem:
             except PointError as error:
                 raise ProblemError(f"try_first[{place}]: {error}") from None
         return tuple(points)
+
+    def _checked_earlier(self) -> tuple[tuple[Earlier, ...], tuple[str, ...]]:
+        """Return the earlier studies with the rows that fit, and why others do not."""
+        if isinstance(self.earlier, Earlier) or not all(isinstance(each, Earlier) for each in self.earlier):
+            raise ProblemError(f"earlier={self.earlier!r}: give a list of Earlier(points, values)")
+        if self.earlier and (self.measure is not None or len(self.objectives or {}) > 1):
+            raise ProblemError(
+                "earlier studies tell of a single value: leave earlier out beside a loss on vectors, "
+                "several objectives or a level set"
+            )
+        found = [each.checked(self.space) for each in self.earlier]
+        return tuple(kept for kept, _ in found), tuple(text for _, texts in found for text in texts)
 
     def _refuse_beside_a_level_set(self) -> None:
         if not isinstance(self.level_set, LevelSet):
@@ -402,6 +421,8 @@ class Problem:
             data["stopping"] = stopping_to_json(self.stopping)  # type: ignore[arg-type]
         if self.level_set is not None:
             data["level_set"] = self.level_set.to_json()
+        if self.earlier:
+            data["earlier"] = [each.to_json(self.space) for each in self.earlier]
         if self.try_first:
             data["try_first"] = [self.space.point_to_json(point) for point in self.try_first]
         return data | (self.goals.to_json() if self.goals is not None else {})
@@ -413,6 +434,7 @@ class Problem:
         return cls(
             space,
             try_first=[*map(space.point_from_json, data.get("try_first", ()))],
+            earlier=[Earlier.from_json(each, space) for each in data.get("earlier", ())],
             objectives=data["objectives"],
             constraints=data["constraints"],
             maximize=data["maximize"],

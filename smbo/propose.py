@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.acquisition import Misclassification, Straddle, constraints
+from smbo.acquisition import (
+    LogExpectedImprovement,
+    Misclassification,
+    NoisyLogExpectedImprovement,
+    Straddle,
+    constraints,
+)
 from smbo.acquisition.constraints import SlackBelief
 from smbo.acquisition.feasibility import FeasibilityFirst, went_well
 from smbo.acquisition.guided import Guided
@@ -28,12 +34,14 @@ from smbo.designs import design_rows
 from smbo.errors import RecipeError, SpaceExhausted, TellError
 from smbo.evidence import Array, Evidence
 from smbo.guidance import Guidance
+from smbo.informed import best_of_earlier, refuse_uninformed
 from smbo.problem import Problem
 from smbo.recipe import Choice, Recipe, chosen
 from smbo.selection import lowest_mean, select_points
 from smbo.space import Space
 from smbo.surrogates import Memory, Posterior, Selective, SeveralGP, Surrogate, Trainable
 from smbo.surrogates.outlook import VectorPosterior
+from smbo.surrogates.transfer import Transfer
 from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, length_within
 
 __all__ = [
@@ -103,7 +111,7 @@ def propose(
     """
     check_recipe(problem, recipe)
     carried: dict[str, Any] = dict(memory)
-    if problem.try_first:
+    if problem.try_first or problem.earlier:
         first, carried["n_tried_first"] = _first_points(problem, evidence, memory, n)
         if len(first):
             if len(first) == n:
@@ -141,7 +149,8 @@ def propose(
 def _first_points(problem: Problem, evidence: Evidence, memory: Memory, n: int) -> tuple[Array, int]:
     """Return up to n of the points to try first that are left, (k, d), and how many were gone through."""
     start = int(memory.get("n_tried_first", 0))
-    rows = problem.space.snap(problem.space.to_unit(problem.try_first[start:]))
+    rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_earlier(problem)])
+    rows = problem.space.snap(rows[start:])
     taken = _Taken(problem.space, [evidence.points, evidence.failed, evidence.pending])
     found: list[Array] = []
     for row in rows:
@@ -176,6 +185,8 @@ def check_recipe(problem: Problem, recipe: Recipe) -> None:
         RecipeError: saying which would do.
     """
     surrogate, acquisition = recipe.surrogate, recipe.acquisition
+    if problem.earlier and recipe.rule is None:
+        refuse_uninformed(recipe)
     if recipe.rule is not None or surrogate is None:
         return
     is_of_several = isinstance(surrogate, SeveralGP) and isinstance(acquisition, _OF_SEVERAL)
@@ -301,6 +312,8 @@ def _selected(
     acquisition = recipe.acquisition
     if evidence.slacks is not None and not evidence.feasible.any():
         acquisition, state = FeasibilityFirst(), None  # a region would be around something that is no good
+    if isinstance(acquisition, NoisyLogExpectedImprovement) and _is_trended(surrogate):
+        acquisition = LogExpectedImprovement()  # draws need a bare process
     guidance = Guidance.of(space)
     if guidance is not None:
         acquisition = Guided(acquisition, guidance, _STRENGTH)
@@ -310,6 +323,10 @@ def _selected(
         # the search may have missed the last few points of a large finite space: look them up
         known = _Taken(space, [taken])
         return np.array(_left_on_grid(space, known, n, rng)).reshape(n, len(space.axes)), {}
+
+
+def _is_trended(surrogate: Surrogate) -> bool:
+    return isinstance(surrogate, Transfer) and surrogate.is_in_use
 
 
 def _trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:

@@ -23,6 +23,7 @@ from smbo.cli.tune import once_of
 from smbo.derived import encode
 from smbo.errors import SmboError, StoreError
 from smbo.evaluation import Evaluator, outcome_from_json, payload_of
+from smbo.informed import informed
 from smbo.plain import to_plain
 from smbo.problem import ChiSquare, Figure, Outcome, Rated
 from smbo.propose import posterior_of
@@ -199,7 +200,7 @@ def _posterior(errand: Errand) -> Posterior | None:
     memory = study.store.study(study.name).memory
     try:
         evidence = encode(study.problem, study.trials, is_in_full=True)
-        return posterior_of(study.recipe, evidence, memory)
+        return posterior_of(informed(study.problem, study.recipe), evidence, memory)
     except SmboError:  # too little is known for one
         return None
 

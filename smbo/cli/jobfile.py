@@ -97,6 +97,23 @@ class FidelitySection(Section):
         return Fidelity(self.low, self.high, self.integer, self.name, self.averages)
 
 
+class TransferSection(Section):
+    """An earlier study: a table with a column for the value, or a study in a store."""
+
+    file: str | None = None
+    value: str | None = None
+    study: str | None = None
+    store: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> TransferSection:
+        if (self.file is None) == (self.study is None):
+            raise ValueError("give `file: old.csv`, or `study: name` with its `store`")
+        if (self.study is None) != (self.store is None):
+            raise ValueError("`study` and `store` go together")
+        return self
+
+
 class JobFile(Section):
     """A job file: what to optimise, how, where, and until when."""
 
@@ -123,6 +140,7 @@ class JobFile(Section):
     stopping: str | dict[str, Any] | None = None
     level_set: LevelSetSection | None = None
     try_first: list[dict[str, Any]] = Field(default_factory=list, max_length=10_000)
+    transfer: list[str | TransferSection] = Field(default_factory=list, max_length=100)
 
     @field_validator("study")
     @classmethod

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smbo.cli.jobfile import JobFile, close_matches
 from smbo.cli.reading import Document, KeyPath
+from smbo.cli.transfer import earlier_studies, fitting_rows
+from smbo.earlier import Earlier
 from smbo.errors import (
     ExpressionError,
     JobFileError,
@@ -62,7 +64,8 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         objective = load_objective(spec.kind, spec.settings)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    problem = _problem(job, document, objective, kind)
+    earlier = earlier_studies(job, document, folder)
+    problem = _problem(job, document, objective, kind, earlier)
     try:
         check_recipe(problem, preset(job.recipe))
     except RecipeError as error:
@@ -130,7 +133,9 @@ def _first_parameter(kind: str, document: Document) -> str:
     return names[0]
 
 
-def _problem(job: JobFile, document: Document, objective: Objective, kind: str) -> Problem:
+def _problem(
+    job: JobFile, document: Document, objective: Objective, kind: str, earlier: Sequence[Earlier]
+) -> Problem:
     own: Problem | None = getattr(objective, "problem", None)
     if job.space is not None:
         dimensions = _dimensions(job, document)
@@ -177,6 +182,7 @@ def _problem(job: JobFile, document: Document, objective: Objective, kind: str) 
             try_first=_try_first(job, document, space, own),
             reference=reference,
             weights=weights,
+            earlier=fitting_rows(earlier, space, document),
         )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, ("level_set",) if job.level_set else ("objectives",), error) from None

@@ -1,0 +1,69 @@
+"""The key `transfer` of a job file: what was found in earlier studies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from smbo.cli.jobfile import JobFile, TransferSection
+from smbo.cli.reading import Document
+from smbo.earlier import Earlier
+from smbo.errors import JobFileError, ProblemError, SmboError
+from smbo.space import Space
+
+_MOST_SHOWN = 10
+
+
+def earlier_studies(job: JobFile, document: Document, folder: Path) -> list[Earlier]:
+    """Return the studies that a job names; files are looked for beside the job file.
+
+    Raises:
+        JobFileError: one cannot be read; with its line.
+    """
+    found = []
+    for index, given in enumerate(job.transfer):
+        section = TransferSection(file=given) if isinstance(given, str) else given
+        try:
+            found.append(_earlier(job, section, folder))
+        except SmboError as error:
+            raise JobFileError(f"{document.place(('transfer', index))}: {error}") from None
+    return found
+
+
+def fitting_rows(earlier: Sequence[Earlier], space: Space, document: Document) -> list[Earlier]:
+    """Return the studies with the rows that a space has; what is refused is said on standard error.
+
+    Raises:
+        JobFileError: too few rows of one fit; with its line.
+    """
+    found = []
+    for index, study in enumerate(earlier):
+        try:
+            kept, refused = study.checked(space)
+        except ProblemError as error:
+            raise JobFileError(f"{document.place(('transfer', index))}: {error}") from None
+        if refused:
+            click.echo(
+                f"{study.name}: {len(kept.values)} of {len(study.values)} rows are used; refused are",
+                err=True,
+            )
+            for text in refused[:_MOST_SHOWN]:
+                click.echo(f"  {text}", err=True)
+            if len(refused) > _MOST_SHOWN:
+                click.echo(f"  and {len(refused) - _MOST_SHOWN} more", err=True)
+        found.append(kept)
+    return found
+
+
+def _earlier(job: JobFile, section: TransferSection, folder: Path) -> Earlier:
+    if section.file is not None:
+        named = next(iter(job.objectives)) if job.objectives else "value"
+        return Earlier.read(folder / section.file, section.value or named)
+    from smbo.study import Study
+
+    assert section.store is not None
+    assert section.study is not None
+    with Study.load(section.store, section.study) as study:
+        return Earlier.of_trials(study.trials, section.study)

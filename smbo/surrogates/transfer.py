@@ -1,0 +1,272 @@
+"""What earlier studies tell of this one: a trend, as far as that predicts what is found here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from smbo.evidence import Array, Evidence
+from smbo.surrogates import linalg
+from smbo.surrogates.base import Memory, Posterior
+from smbo.surrogates.gp import GP, GPPosterior
+from smbo.surrogates.outputs import Scale
+from smbo.surrogates.subset import Subset
+
+# A study is believed when each value is predicted from the others so much better with it, in log
+# density over all: chance gains about a half.
+_PRICE = 1.0
+# Fewer values do not show a slope and its use.
+_FEWEST = 3
+# As for the hyperparameters of a process: anew at every value at first, later with so much more.
+_ALWAYS_UNTIL, _GROWTH = 30, 0.15
+# Rows of an earlier study that its process is given; the lowest, and others.
+_MOST_ROWS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierValues:
+    """What was found in an earlier study, on the same unit cube: points (m, d), minimised values (m,)."""
+
+    points: Array
+    values: Array
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A Gaussian process around what earlier studies found, scaled and shifted as the evidence says.
+
+    On the scale on which the values are modelled they are Σ weight · (mean of the earlier study's
+    process, on its own such scale) + a process.  A study gets a weight only where leave-one-out
+    prediction of what is known here is better with it; without any, this is the other surrogate.
+
+    Attributes:
+        surrogate: GP(), or Subset(GP()).
+        earlier: the studies.
+        weights: of each; None before they were learned.
+        trends: processes of the earlier studies, with their hyperparameters fixed; () before.
+        residual: process around the trend, None before it has learned.
+    """
+
+    surrogate: GP | Subset
+    earlier: tuple[EarlierValues, ...]
+    weights: tuple[float, ...] | None = None
+    trends: tuple[GP, ...] = field(default=(), repr=False)
+    residual: GP | None = field(default=None, repr=False)
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether any earlier study has a weight."""
+        return self.weights is not None and any(weight != 0.0 for weight in self.weights)
+
+    @property
+    def _process(self) -> Any:
+        return self.surrogate.surrogate if isinstance(self.surrogate, Subset) else self.surrogate
+
+    def relevant(self, evidence: Evidence) -> Evidence:
+        """Return the part of the evidence that the surrogate is given."""
+        return self.surrogate.relevant(evidence) if isinstance(self.surrogate, Subset) else evidence
+
+    def fit(self, evidence: Evidence) -> Posterior:
+        """Return the posterior; what is to be learned is learned first where it has not been."""
+        if self.weights is None:
+            return self.train(evidence, {})[0].fit(evidence)
+        if not self.is_in_use:
+            return self.surrogate.fit(evidence)
+        evidence = self.relevant(evidence)
+        assert self.residual is not None
+        scale = self._scale(evidence)
+        trend = self._trend(evidence)
+        return TrendedPosterior(self.residual.fit(_around(trend, _latent(scale, evidence))), trend, scale)
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[Transfer, Mapping[str, Any]]:
+        """Return the surrogate with all that is learned fixed, and the memory that restores it."""
+        plain, carried = self.surrogate.train(evidence, memory.get("plain", {}))
+        assert isinstance(plain, GP | Subset)
+        few = self.relevant(evidence)
+        trained = [
+            GP().train(_evidence_of(each, evidence), before)
+            for each, before in zip(
+                self.earlier, memory.get("trends", ({},) * len(self.earlier)), strict=True
+            )
+        ]
+        known = replace(self, surrogate=plain, trends=tuple(gp for gp, _ in trained))
+        weights, n_weighed = memory.get("weights"), int(memory.get("n_weighed", 0))
+        before = memory.get("residual", {})
+        if weights is None or _is_due(len(evidence), n_weighed):
+            found = known._weighed(_latent(known._scale(few), few))
+            weights, n_weighed, before = found, len(evidence), {} if found != weights else before
+        known = replace(known, weights=tuple(float(weight) for weight in weights))
+        after: Memory = {}
+        if known.is_in_use:
+            residual = _around(known._trend(few), _latent(known._scale(few), few))
+            gp, after = GP(bend_values=False).train(residual, before)
+            known = replace(known, residual=gp)
+        return known, {
+            "weights": list(weights),
+            "n_weighed": n_weighed,
+            "trends": [dict(each) for _, each in trained],
+            "plain": dict(carried),
+            "residual": dict(after),
+            # where others look for what was learned of noise
+            **({"hyperparameters": carried["hyperparameters"]} if "hyperparameters" in carried else {}),
+        }
+
+    def _scale(self, evidence: Evidence) -> Scale:
+        return Scale.of(evidence.values, self._process.power, self._process.anchor)
+
+    def _trend(self, like: Evidence) -> Trend:
+        assert self.weights is not None
+        studies = zip(self.weights, self.trends, self.earlier, strict=True)
+        return Trend(
+            tuple(
+                (weight, gp.fit(_evidence_of(each, like)).latent)
+                for weight, gp, each in studies
+                if weight != 0.0
+            )
+        )
+
+    def _weighed(self, evidence: Evidence) -> list[float]:
+        """Return the weights under which latent evidence is predicted best, study after study."""
+        weights = [0.0] * len(self.earlier)
+        if len(evidence) < _FEWEST:
+            return weights
+        means = [
+            gp.fit(_evidence_of(each, evidence)).latent.moments(evidence.points)[0]
+            for gp, each in zip(self.trends, self.earlier, strict=True)
+        ]
+        best, residual = _predictive(evidence), evidence.values
+        while True:
+            found = []
+            for k, mean in enumerate(means):
+                slope = _slope(mean, residual)
+                if weights[k] == 0.0 and slope > 0.0:
+                    found.append((_predictive(replace(evidence, values=residual - slope * mean)), k, slope))
+            if not found or max(found)[0] < best + _PRICE:
+                return weights
+            best, k, weights[k] = max(found)
+            residual = residual - weights[k] * means[k]
+
+
+@dataclass(frozen=True, eq=False)
+class Trend:
+    """A sum of means of processes, each times a weight."""
+
+    parts: tuple[tuple[float, GPPosterior], ...]
+
+    def means(self, points: Array) -> Array:
+        """Return the trend at unit points (m, d), (m,)."""
+        return np.asarray(sum(weight * part.moments(points)[0] for weight, part in self.parts))
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return the trend (m,) and its gradient (m, d)."""
+        found = [(weight, part.moments_and_gradients(points)) for weight, part in self.parts]
+        total = sum(weight * moments[0] for weight, moments in found)
+        return np.asarray(total), np.asarray(sum(weight * moments[2] for weight, moments in found))
+
+
+@dataclass(frozen=True, eq=False)
+class TrendedPosterior:
+    """A process around a trend that is taken for certain, both on the scale of ``latent``."""
+
+    residual: GPPosterior
+    trend: Trend
+    scale: Scale
+
+    @property
+    def latent(self) -> TrendedPosterior:
+        """The same belief on the increasing scale of the values on which it is normal."""
+        return self if self.scale == Scale() else replace(self, scale=Scale())
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,)."""
+        mean, std = self.residual.moments(points)
+        return self.scale.moments(mean + self.trend.means(points), std)
+
+    def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean (m,), std (m,) and their gradients, each (m, d)."""
+        mean, std, to_mean, to_std = self.residual.moments_and_gradients(points)
+        trend, trend_slope = self.trend.with_gradient(points)
+        mean, to_mean = mean + trend, to_mean + trend_slope
+        value, deviation, by_mean, by_std = self.scale.moments_and_slopes(mean, std)
+        return (
+            value,
+            deviation,
+            by_mean[:, :1] * to_mean + by_mean[:, 1:] * to_std,
+            by_std[:, :1] * to_mean + by_std[:, 1:] * to_std,
+        )
+
+    def fantasise(self, points: Array) -> TrendedPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        return replace(self, residual=self.residual.fantasise(points))
+
+    def condition_on(self, points: Array, values: Array) -> TrendedPosterior:
+        """Return the posterior given also values (m,) at unit points (m, d)."""
+        around = self.scale.to_latent(values) - self.trend.means(points)
+        return replace(self, residual=self.residual.condition_on(points, around))
+
+
+def _latent(scale: Scale, evidence: Evidence) -> Evidence:
+    """Return evidence on the scale on which its values are modelled."""
+    slopes = scale.slopes(evidence.values)
+    return replace(
+        evidence,
+        values=scale.to_latent(evidence.values),
+        variances=evidence.variances * slopes**2,
+        vectors=None,
+        slacks=None,
+    )
+
+
+def _around(trend: Trend, evidence: Evidence) -> Evidence:
+    return replace(evidence, values=evidence.values - trend.means(evidence.points))
+
+
+def _evidence_of(earlier: EarlierValues, like: Evidence) -> Evidence:
+    """Return an earlier study's values as evidence: at most 500, the lowest and evenly chosen others."""
+    rows = np.arange(len(earlier.values))
+    if len(rows) > _MOST_ROWS:
+        order = np.argsort(earlier.values, kind="stable")
+        others = np.linspace(_MOST_ROWS // 2, len(rows) - 1, _MOST_ROWS - _MOST_ROWS // 2).astype(np.intp)
+        rows = np.sort(np.concatenate([order[: _MOST_ROWS // 2], order[others]]))
+    unknown = np.full(len(rows), np.nan)
+    return Evidence(
+        axes=like.axes,
+        numbers=np.arange(len(rows)),
+        points=earlier.points[rows],
+        values=earlier.values[rows],
+        variances=unknown,
+        costs=unknown,
+        feasible=np.ones(len(rows), dtype=np.bool_),
+        failed=like.failed[:0],
+        pending=like.pending[:0],
+    )
+
+
+def _slope(mean: Array, values: Array) -> float:
+    """Return the slope of values on an earlier mean, by least squares; 0 where there is none."""
+    spread = float(mean.var())
+    if spread <= 0.0:
+        return 0.0
+    return float(((mean - mean.mean()) * (values - values.mean())).mean()) / spread
+
+
+def _predictive(evidence: Evidence) -> float:
+    """Return Σ log p(value | all others) under a process that learned from all of them.
+
+    Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eqs. 5.10-5.12.
+    """
+    posterior = GP(bend_values=False).fit(evidence)
+    half = linalg.solve_lower(posterior.factor, np.eye(len(posterior.values)))
+    variances = 1.0 / np.einsum("ij,ij->j", half, half)
+    errors = posterior.alpha * variances
+    logs = -0.5 * (np.log(2.0 * np.pi * variances) + errors**2 / variances)
+    return float(logs.sum()) - len(errors) * float(np.log(posterior.scale.size))  # of the values themselves
+
+
+def _is_due(n: int, n_before: int) -> bool:
+    if n <= _ALWAYS_UNTIL:
+        return n != n_before
+    return n < n_before or n >= n_before * (1.0 + _GROWTH)

@@ -1,0 +1,92 @@
+"""The keys `transfer`, `try_first` and `prior` of a job file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from smbo import Study
+from smbo.cli.group import main
+
+JOB = """\
+study: warm
+objective:
+  python: {function: "warm_objective:evaluate"}
+space: {x: {real: [0, 1], prior: {normal: [0.4, 0.2]}}, y: {real: [0, 1]}}
+constraints: ["c <= 1.5"]
+objectives: {value: min}
+budget: {trials: 8}
+try_first: [{x: 0.5, y: 0.5}]
+transfer: [old.csv]
+cluster: serial
+seed: 3
+report: false
+"""
+
+OBJECTIVE = """\
+def evaluate(params):
+    return {"value": (params["x"] - 0.3) ** 2 + params["y"], "c": params["x"] + params["y"]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "warm_objective", raising=False)
+    rows = [
+        f"{k / 20},{(7 * k % 20) / 20},{3 * (k / 20 - 0.3) ** 2 + 3 * (7 * k % 20) / 20}" for k in range(21)
+    ]
+    (tmp_path / "old.csv").write_text("\n".join(["x,y,value", *rows, "2,0,1"]))
+    (tmp_path / "warm_objective.py").write_text(OBJECTIVE)
+    (tmp_path / "job.yaml").write_text(JOB)
+    return tmp_path
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def points(folder: Path) -> list[dict[str, float]]:
+    with Study.load(f"sqlite:///{folder / 'warm.db'}", "warm") as study:
+        return [dict(trial.params) for trial in study.trials]
+
+
+def test_a_run_starts_from_what_is_known_and_goes_on_with_the_same_points(folder):
+    first = run("run", "job.yaml")
+    assert first.exit_code == 0, first.output
+    assert "old.csv: 21 of 22 rows are used" in first.output
+    assert "row 22: x=2.0 is outside" in first.output
+    whole = points(folder)
+    assert whole[0] == {"x": 0.5, "y": 0.5}
+    assert whole[1] == {"x": 0.15, "y": 0.05}  # the best of the earlier study
+
+    (folder / "warm.db").unlink()
+    (folder / "job.yaml").write_text(JOB.replace("trials: 8", "trials: 5"))
+    assert run("run", "job.yaml").exit_code == 0
+    (folder / "job.yaml").write_text(JOB)
+    assert run("run", "job.yaml").exit_code == 0
+    assert points(folder) == whole
+    replayed = run("replay", "warm")
+    assert replayed.exit_code == 0, replayed.output
+    assert "8 trials of" in replayed.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[old.csv]", "[none.csv]", "job.yaml:9: transfer.0: "),
+        ("[old.csv]", "[{file: old.csv, value: z}]", "no column is called 'z'; there are value, x, y"),
+        ("[old.csv]", "[{study: a}]", "`study` and `store` go together"),
+        ("x: 0.5, y: 0.5", "x: 5, y: 0.5", "job.yaml:8: try_first.0: x=5 is outside"),
+        ("normal: [0.4, 0.2]", "normal: 3", "write Normal(mean, std)"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_its_line(folder, old, new, message):
+    (folder / "job.yaml").write_text(JOB.replace(old, new))
+    result = run("run", "job.yaml")
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (folder / "warm.db").exists()
