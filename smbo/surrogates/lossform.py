@@ -62,6 +62,12 @@ class Quadratic:
         turned = components @ self.gram
         return np.asarray(self.constant + 2.0 * components @ self.linear + (turned * components).sum(axis=-1))
 
+    def less(self, factor: float, other: Quadratic) -> Quadratic:
+        """Return this form less another one times a factor, its squares still from 0 up."""
+        squares, axes = np.linalg.eigh(self.gram - factor * other.gram)
+        gram = (axes * np.maximum(squares, 0.0)) @ axes.T
+        return Quadratic(self.constant - factor * other.constant, self.linear - factor * other.linear, gram)
+
     def slope(self, components: Array) -> Array:
         """Return the slopes at components (m, c), same shape."""
         return np.asarray(2.0 * (self.linear + components @ self.gram))
@@ -88,30 +94,28 @@ class SquaredForm:
 
     @classmethod
     def of(cls, loss: SquaredLoss, basis: Basis) -> SquaredForm:
-        """Return the form of a loss.  The constant is freed of the noise that the centre has."""
-        value = Quadratic.of(loss.metric, basis, loss.data)
+        """Return the form of a loss, freed of what the noise of centre and loadings adds to it.
+
+        The square of an estimate is too large by the estimate's variance: here the more, the further
+        a point is from the evaluations' middle, which would draw the optimum there.
+        """
+        square = basis.doubt @ basis.doubt.T
+        doubt = Quadratic(float(square[0, 0]), square[0, 1:], square[1:, 1:])
+        raw = Quadratic.of(loss.metric, basis, loss.data)
+        constant = raw.constant - float(loss.metric @ basis.kept)
+        value = replace(raw.less(float(loss.metric @ basis.noise), doubt), constant=constant)
         below = float(value.linear @ np.linalg.lstsq(value.gram, value.linear, rcond=None)[0])
         # never below the form's own minimum: a loss is not negative
-        constant = max(value.constant - float(loss.metric @ basis.kept), below)
-        square = basis.doubt @ basis.doubt.T
-        return cls(
-            loss,
-            replace(value, constant=constant),
-            constant - below,
-            Quadratic.of(loss.metric**2 * basis.noise, basis, loss.data),
-            Quadratic(float(square[0, 0]), square[0, 1:], square[1:, 1:]),
-        )
+        constant = max(value.constant, below)
+        leverage = Quadratic.of(loss.metric**2 * basis.noise, basis, loss.data)
+        return cls(loss, replace(value, constant=constant), constant - below, leverage, doubt)
 
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> SquaredForm:
         """Return the form with centre and loadings drawn; on average over draws it is this one."""
         value = Quadratic.of(self.loss.metric, basis.drawn(rng, boldness), self.loss.data)
-        more = boldness**2 * float(self.loss.metric @ basis.noise)
-        value = Quadratic(
-            self.value.constant,
-            value.linear - more * self.doubt.linear,
-            value.gram - more * self.doubt.gram,
-        )
-        return replace(self, value=value)
+        # what the draws add on average, beside what the estimates had in them before
+        more = (1.0 + boldness**2) * float(self.loss.metric @ basis.noise)
+        return replace(self, value=replace(value.less(more, self.doubt), constant=self.value.constant))
 
     def of_components(self, components: Array) -> Array:
         """Return the loss of components (..., c), shape (...)."""
