@@ -45,15 +45,15 @@ def test_many_at_once_are_the_same_as_one_by_one(tmp_path, monkeypatch):
         assert kinds == [(event.seq, event.kind) for event in one.store.events(one.id)]
 
 
-PLAIN = {"x": Real(0.0, 1.0), "n": Integer(1, 9)}
+PLAIN = {"x": Real(0.0, 1.0), "n": Integer(1, 9), "y": Real(0.0, 1.0)}
 NEARLY_PLAIN = [
-    {"x": 0.25, "n": 3},
-    {"n": 3, "x": 0.25},
-    {"x": 1, "n": 3},
-    {"x": 0.25, "n": 3.0},
-    {"x": np.float64(0.25), "n": np.int64(3)},
-    {"x": 1.0 + 1e-13, "n": 9},
-    {"x": -0.0, "n": 1},
+    {"x": 0.25, "n": 3, "y": 0.5},
+    {"y": 0.5, "n": 3, "x": 0.25},
+    {"x": 1, "n": 3, "y": 0.5},
+    {"x": 0.25, "n": 3.0, "y": 0.5},
+    {"x": np.float64(0.25), "n": np.int64(3), "y": 0.5},
+    {"x": 1.0 + 1e-13, "n": 9, "y": 0.5},
+    {"x": -0.0, "n": 1, "y": 1.0},
 ]
 
 
@@ -73,11 +73,12 @@ def test_plain_points_are_let_through_as_they_would_come_out(tmp_path):
 @pytest.mark.parametrize(
     "point",
     [
-        {"x": 0.5},
-        {"x": 0.5, "n": 3, "m": 1},
-        {"x": 0.5, "n": True},
-        {"x": math.nan, "n": 3},
-        {"x": 2.0, "n": 3},
+        {"x": 0.5, "n": 3},
+        {"x": 0.5, "n": 3, "y": 0.5, "m": 1},
+        {"x": 0.5, "n": 3, "z": 0.5},
+        {"x": 0.5, "n": True, "y": 0.5},
+        {"x": math.nan, "n": 3, "y": 0.5},
+        {"x": 2.0, "n": 3, "y": 0.5},
     ],
 )
 def test_what_only_looks_plain_is_refused(tmp_path, point):
@@ -93,7 +94,7 @@ def test_known_constraints_of_plain_dimensions_are_checked(tmp_path):
         Study.open(f"sqlite:///{tmp_path}/a.db", "s", space, "random", seed=5) as study,
         pytest.raises(PointError, match=re.escape("x < 0.5")),
     ):
-        study.add_many([{"x": 0.75, "n": 3}], [0.5])
+        study.add_many([{"x": 0.75, "n": 3, "y": 0.5}], [0.5])
 
 
 def test_a_number_is_no_result_of_several_objectives(tmp_path):
