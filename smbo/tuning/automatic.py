@@ -80,10 +80,12 @@ def automatic_weights(
     if len(first) < 2:
         raise ProblemError("tune: automatic weights need two observables or more")
     count = [1]
+    # what stands for another measurement stays left out by itself, and is named as such
+    silent = {each.name for each in equal.observables if not each.weight} - set(equal.statistic.left_out)
 
     def tuned(weights: Mapping[str, float]) -> Tune:
         count[0] += 1
-        others = dict.fromkeys((each.name for each in equal.observables if not each.weight), 0.0)
+        others = dict.fromkeys(sorted(silent), 0.0)
         return refit(problem, evidence, model, replace(settings, weights={**others, **weights}))
 
     weights = (_robust if method == "robust" else _bilevel)(equal, first, tuned)

@@ -81,6 +81,7 @@ def test_weights_of_ones_own_stay_and_what_is_left_out_stays_out() -> None:
     assert found.weights["peak"] <= 0.5
     by_name = {each.name: each.weight for each in found.tune.observables}
     assert by_name["broken"] == 0.0
+    assert found.tune.statistic.left_out == ("broken",)
 
 
 def test_unknown_rules_and_a_single_observable_are_refused() -> None:
