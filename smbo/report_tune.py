@@ -235,8 +235,8 @@ def _relative_theory(tune: Tune) -> float:
 
 def _alternatives(tune: Tune) -> list[tuple[str, float]]:
     return [
-        (", ".join(f"{key} = {value}" for key, value in point.items() if key not in tune.names) or "–", value)
-        for point, value in tune.alternatives
+        (", ".join(f"{key} = {value}" for key, value in choice.items()), value)
+        for choice, value in tune.alternatives
     ]
 
 

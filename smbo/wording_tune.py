@@ -61,6 +61,9 @@ def tune_lines(tune: Tune, baseline: Mapping[str, Any] | None = None, name: str 
         lines.append(f"  {each.name:<{width}}  {plus_minus(each.value, each.error)}  ({parts}){beside}{mark}")
     others = {key: value for key, value in tune.params.items() if key not in tune.names}
     lines += [f"  {key:<{width}}  {number(value)}  (chosen, not fitted)" for key, value in others.items()]
+    for choice, lowest in tune.alternatives:
+        said = ", ".join(f"{key} = {value}" for key, value in choice.items())
+        lines.append(f"  lowest expected χ² with {said}: {lowest:.1f}")
     return lines
 
 

@@ -79,6 +79,9 @@ def refit(
         _, variance = model.moments(unit[None])
         target = Target(model, statistic, metric_of(statistic, variance[0]))
         found = [minimum_from(problem, target, unit), *found[1:]]
+    # the others by the same weights, so that their χ² may be compared
+    others = [minimum_from(problem, target, unit) for _, unit in found[1:]]
+    found = sorted([found[0], *others], key=lambda end: end[0])
     return _tune(problem, target, found, settings, loss)
 
 
@@ -308,4 +311,8 @@ def _alternatives(
     if len(found) < 2:
         return ()
     points = problem.space.from_unit(problem.space.snap(np.array([unit for _, unit in found])))
-    return tuple((point, value) for point, (value, _) in zip(points, found))
+    fitted = {axis.name for axis in problem.space.axes if axis.kind == "continuous"}
+    return tuple(
+        ({name: value for name, value in point.items() if name not in fitted}, lowest)
+        for point, (lowest, _) in zip(points, found)
+    )

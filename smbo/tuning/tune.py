@@ -95,7 +95,8 @@ class Tune:
         loss: what the study minimised, as the model has it at this point.
         outputs, outputs_std: the bins there and the model's errors on them, shape (k,).
         statistic, settings: what was minimised, and how that was chosen.
-        alternatives: lowest χ² for other choices of what is not fitted (categories, whole numbers).
+        alternatives: lowest expected χ² for each choice of what is not fitted (categories, whole numbers),
+            the best first; empty where there is but one.
         n_evaluations: that the model was fitted to.
         model: of the bins.
         columns: of the fitted parameters in a unit point, shape (p,).

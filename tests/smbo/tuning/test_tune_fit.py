@@ -196,7 +196,8 @@ def test_each_choice_of_a_category_has_a_minimum_of_its_own() -> None:
     tune = fit_tune(problem, encode(problem, trials))
     assert tune.params["kind"] == "right"
     assert tune.names == ("slope",)
-    kinds = {point["kind"]: value for point, value in tune.alternatives}
+    assert [choice for choice, _ in tune.alternatives] == [{"kind": "right"}, {"kind": "wrong"}]
+    kinds = {choice["kind"]: value for choice, value in tune.alternatives}
     assert kinds["wrong"] > 5.0 * kinds["right"]
 
 
