@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from problems import ParetoProblem
 
-_POPULATION, _GENERATIONS = 400, 1500
-_ARCHIVE = {2: 1500, 3: 3000}  # by number of objectives
+_POPULATION, _GENERATIONS = 400, 1000
+_ARCHIVE = {2: 1500, 3: 1000}  # by number of objectives
 
 
 def front_of(problem: ParetoProblem, rng: np.random.Generator) -> np.ndarray:
