@@ -11,7 +11,7 @@ from smbo import results
 from smbo.climbing import Reports, ends_early
 from smbo.contours import Contour, contour_of, enough
 from smbo.derived import explained
-from smbo.errors import UnknownTrial
+from smbo.errors import StoreError, UnknownTrial
 from smbo.explain import Explanation
 from smbo.fidelity import Promotion
 from smbo.judging import judge
@@ -90,6 +90,10 @@ class Study:
         recipe = preset(recipe)
         check_recipe(problem, recipe)
         new_seed = checked_seed(seed)
+        if budget is not None and budget.fidelity is not None and problem.fidelity is None:
+            raise StoreError(
+                f"budget: fidelity={budget.fidelity:g}, and the problem has no fidelity to count"
+            )
         wanted = {"problem": problem.to_json(), "recipe": recipe_to_json(recipe)}
         store = SqlStore(url)
         try:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from smbo.derived import first_levels, next_climb, trial_seed
-from smbo.errors import StoreError
+from smbo.errors import BudgetExhausted, StoreError
 from smbo.fidelity import Promotion
 from smbo.problem import Problem
 from smbo.recipe import Recipe
@@ -124,7 +124,7 @@ class Asker:
                 "watermark": record.last_seq,
             }
             assert rung is not None
-            with suppress(StaleProposal):  # another driver was faster; decide anew
+            with suppress(StaleProposal, BudgetExhausted):  # another driver was faster; decide anew
                 self._store.promote(
                     self._id,
                     decision.number,
@@ -149,6 +149,11 @@ class Asker:
     ) -> Promotion | None:
         busy = (TrialState.RUNNING, TrialState.WAITING)
         is_closing = is_closing and all(trial.state not in busy for trial in trials)
+        budget = Budget.from_json(record.budget)
+        if budget.needs_sums:
+            affordable = Budget(cost=budget.cost, fidelity=budget.fidelity)
+            if budgets.exhausted(affordable, self._store.spent(self._id)) is not None:
+                return None
         return next_climb(
             self._problem, self._recipe, self._seed, trials, record.memory, is_closing=is_closing
         )

@@ -17,7 +17,7 @@ from scheduler.outbox import Outbox
 from scheduler.retry import Decision, RetryPolicy, decide
 from smbo.errors import AlreadyTold, BudgetExhausted, SpaceExhausted, StoreUnavailable
 from smbo.evaluation import payload_of
-from smbo.store.budget import exhausted
+from smbo.store.budget import Budget, exhausted
 from smbo.store.records import LOST, AttemptOutcome, Place, StaleProposal
 from smbo.study_ahead import Ahead, running_mean, thinks_long
 from smbo.study_crew import Crew
@@ -264,7 +264,7 @@ class StudySource:
         if self._study.enough() is not None:
             return None if self._others_are_at_work() else Why.ENOUGH
         budget, spent = self._study.budget, self._study.spent
-        if exhausted(replace(budget, trials=None, time_seconds=None), spent) is not None:
+        if exhausted(Budget(failures=budget.failures), spent) is not None:
             return Why.FAILURES
         if exhausted(budget, spent) is None:
             return None

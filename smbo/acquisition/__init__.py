@@ -1,6 +1,7 @@
 """Acquisition functions."""
 
 from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Seeded, Surveying
+from smbo.acquisition.cost import PerCost
 from smbo.acquisition.entropy import MaxValueEntropySearch
 from smbo.acquisition.hypervolume import (
     LogExpectedHypervolumeImprovement,
@@ -30,6 +31,7 @@ __all__ = [
     "Misclassification",
     "NoisyLogExpectedHypervolumeImprovement",
     "NoisyLogExpectedImprovement",
+    "PerCost",
     "Portfolio",
     "ProbabilityOfImprovement",
     "RandomScalarisation",

@@ -45,7 +45,9 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
     """
     find_modules_beside(folder)
     task = load_task(job, document, folder)
-    budget = Budget(job.budget.trials, job.budget.time, job.budget.failures)
+    budget = Budget(
+        job.budget.trials, job.budget.time, job.budget.failures, job.budget.cost, job.budget.fidelity
+    )
     with Workplace(job.cluster, job.resources, job.limits.time) as workplace:
         if _has_work(job, budget):
             workplace.check()

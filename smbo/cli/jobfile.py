@@ -56,10 +56,12 @@ class BudgetSection(Section):
     trials: Count | None = None
     time: Duration | None = None
     failures: Count | None = None
+    cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    fidelity: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _ends(self) -> BudgetSection:
-        if self.trials is None and self.time is None:
+        if all(limit is None for limit in (self.trials, self.time, self.cost, self.fidelity)):
             raise ValueError("the study would never end; give `trials: 40`, or `time: 2h`, or both")
         return self
 

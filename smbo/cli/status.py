@@ -40,6 +40,9 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
         lines.append(f"  fidelity     {rungs}")
     of = f" of {duration_text(budget.time_seconds)}" if budget.time_seconds is not None else ""
     lines.append(f"  time         {duration_text(spent.seconds)}{of}")
+    for word in ("cost", "fidelity"):
+        if (limit := getattr(budget, word)) is not None:
+            lines.append(f"  {word:12s} {getattr(spent, word):g} of {limit:g}")
     if budget.failures is not None:
         lines.append(f"  failures     {spent.failures}, {budget.failures} end the study")
     lines += [f"  contour      {text}" for text in contour_lines(study)]

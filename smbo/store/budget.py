@@ -19,26 +19,40 @@ class Budget:
             were lost or cancelled, and points of one's own that were told, do not.
         time_seconds: wall time of all runs together.
         failures: the study stops when so many evaluations have failed, lost ones among them.
+        cost: of all results together, in the user's unit: what ``tell`` was given.
+        fidelity: in units of the problem's fidelity; a trial counts with what it has come to, since it
+            goes on from there.  Of this and of the cost, what is under way when the limit
+            is reached goes beyond it.
     """
 
     trials: int | None = None
     time_seconds: float | None = None
     failures: int | None = None
+    cost: float | None = None
+    fidelity: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("trials", "failures"):
             limit = getattr(self, name)
             if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
                 raise StoreError(f"budget: {name}={limit!r}; give a whole number of 1 or more, or None")
-        seconds = self.time_seconds
-        if seconds is not None and (
-            isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf
-        ):
-            raise StoreError(f"budget: time_seconds={seconds!r}; give a positive number, or None")
+        for name in ("time_seconds", "cost", "fidelity"):
+            limit = getattr(self, name)
+            if limit is not None and (
+                isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf
+            ):
+                raise StoreError(f"budget: {name}={limit!r}; give a positive number, or None")
+
+    @property
+    def needs_sums(self) -> bool:
+        """Whether it limits what only a sum over the trials tells."""
+        return self.cost is not None or self.fidelity is not None
 
     def to_json(self) -> dict[str, Any]:
         """Return the budget as plain JSON values."""
-        return asdict(self)
+        # absent where there is no such limit: so were they when there could be none
+        late = ("cost", "fidelity")
+        return {name: limit for name, limit in asdict(self).items() if name not in late or limit is not None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Budget:
@@ -70,11 +84,15 @@ class Spent:
         trials: finished, running and waiting; not lost, cancelled, or told without being asked.
         failures: evaluations that failed, lost ones among them.
         seconds: wall time of all runs.
+        cost, fidelity: of all trials together; 0 where the budget does not limit them, and nobody adds
+            them up.
     """
 
     trials: int
     failures: int
     seconds: float
+    cost: float = 0.0
+    fidelity: float = 0.0
 
 
 def exhausted(budget: Budget, spent: Spent) -> str | None:
@@ -85,6 +103,10 @@ def exhausted(budget: Budget, spent: Spent) -> str | None:
         return f"{spent.failures} evaluations failed, and the limit is {budget.failures}"
     if budget.time_seconds is not None and spent.seconds >= budget.time_seconds:
         return f"all {budget.time_seconds:g} s are used up"
+    if budget.cost is not None and spent.cost >= budget.cost:
+        return f"the cost is {spent.cost:g}, and the limit is {budget.cost:g}"
+    if budget.fidelity is not None and spent.fidelity >= budget.fidelity:
+        return f"{spent.fidelity:g} of {budget.fidelity:g} units of the fidelity are used up"
     return None
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, or_, select
 
 from smbo.errors import UnknownTrial
 from smbo.store import schema
-from smbo.store.budget import Spent
+from smbo.store.budget import Budget, Spent
 from smbo.store.records import LOST, dump_json
 from smbo.store.statements import CALL, Statement, change, insertion, selection
 from smbo.trials import TrialState
 
-_STUDY = schema.study.c
+_STUDY, _EACH, _ATTEMPT = schema.study.c, schema.trial.c, schema.attempt.c
 _LOCK = Statement("SELECT id FROM study WHERE id = :study FOR UPDATE")
 _TRIAL = selection(schema.trial, "WHERE study = :study AND number = :number")
 
@@ -229,6 +230,25 @@ def charge(state: str, reason: str | None) -> tuple[int, int]:
 def spent(connection: Connection, study: int) -> Spent:
     """Return what the study has used of its budget, as of this transaction."""
     row = connection.execute(
-        select(_STUDY.n_charged, _STUDY.n_failed, _STUDY.spent_seconds).where(_STUDY.id == study)
+        select(_STUDY.n_charged, _STUDY.n_failed, _STUDY.spent_seconds, _STUDY.budget).where(
+            _STUDY.id == study
+        )
     ).one()
-    return Spent(trials=row.n_charged, failures=row.n_failed, seconds=row.spent_seconds)
+    told = Spent(trials=row.n_charged, failures=row.n_failed, seconds=row.spent_seconds)
+    return with_sums(connection, study, Budget.from_json(json.loads(row.budget)), told)
+
+
+def with_sums(connection: Connection, study: int, budget: Budget, spent: Spent) -> Spent:
+    """Return what was spent, with the cost and the fidelity of all trials where the budget limits them."""
+    if not budget.needs_sums:
+        return spent
+    costs = connection.scalar(select(func.sum(_ATTEMPT.cost)).where(_ATTEMPT.study == study))
+    levels = connection.scalar(
+        select(func.sum(_EACH.fidelity)).where(
+            _EACH.study == study,
+            _EACH.origin == "asked",
+            _EACH.state != TrialState.CANCELLED.value,
+            or_(_EACH.state != TrialState.FAILED.value, _EACH.reason != LOST),
+        )
+    )
+    return replace(spent, cost=float(costs or 0.0), fidelity=float(levels or 0.0))

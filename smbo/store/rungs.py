@@ -14,8 +14,9 @@ from sqlalchemy import Connection, insert, select
 from smbo.errors import StoreError
 from smbo.fidelity import Rung
 from smbo.store import schema
+from smbo.store.budget import Budget, judge
 from smbo.store.leases import leader
-from smbo.store.log import change_attempt, lock, move_trial, note, trial_row
+from smbo.store.log import change_attempt, lock, move_trial, note, spent, trial_row
 from smbo.store.records import AttemptOutcome, ReportRecord, StaleProposal, load_trial
 from smbo.store.telling import attempt_row
 from smbo.trials import Trial, TrialState
@@ -128,6 +129,7 @@ def promote(
 
     Raises:
         StaleProposal: another trial was promoted after the watermark; decide anew.
+        BudgetExhausted: the study's cost or units of the fidelity are used up.
         StoreError: the trial is not paused below that rung, or another driver leads.
     """
     lock(connection, study)
@@ -142,6 +144,7 @@ def promote(
         raise StoreError(
             f"trial {number} is {trial.state} at rung {trial.rung}; only a paused one is promoted, upwards"
         )
+    _refuse_unaffordable(connection, study)
     payload = {"fidelity": fidelity, "rung": rung, **(why or {})}
     columns = {"fidelity": fidelity, "rung": rung, "priority": rung if priority is None else priority}
     move_trial(connection, trial, TrialState.WAITING, "promoted", trial.token, columns, payload)
@@ -182,6 +185,16 @@ def prune(
         outcome = AttemptOutcome.PRUNED.value
         change_attempt(connection, study, token, outcome=outcome, value=value, ended=now)
     return load_trial(trial_row(connection, study, number))
+
+
+def _refuse_unaffordable(connection: Connection, study: int) -> None:
+    # a promotion takes no trial off the budget, but what it costs counts
+    row = connection.execute(
+        select(schema.study.c.name, schema.study.c.budget).where(schema.study.c.id == study)
+    ).one()
+    budget = Budget.from_json(json.loads(row.budget))
+    if budget.needs_sums:
+        judge(row.name, Budget(cost=budget.cost, fidelity=budget.fidelity), spent(connection, study), 0)
 
 
 def _refuse_overtaken(connection: Connection, study: int, watermark: int) -> None:

@@ -1,0 +1,122 @@
+"""Improvement per cost: what an evaluation is expected to cost, learned, and held against what it promises.
+
+Source: Snoek, Larochelle & Adams (2012), "Practical Bayesian Optimization of Machine Learning
+    Algorithms", §3.2 (improvement per second, with a process over the logarithm of the cost); Lee,
+    Perrone, Archambeau & Seeger (2020), "Cost-aware Bayesian Optimization", §3.2 (an exponent that
+    cools: cheap places first, and the dear ones that are worth it in the end).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion
+from smbo.acquisition.improvement import LogExpectedImprovement
+from smbo.errors import RecipeError
+from smbo.evidence import Array, Axis, Evidence
+from smbo.surrogates.base import Posterior
+from smbo.surrogates.gp import GP, GPPosterior
+
+# Fewer known costs say nothing of how they vary.
+_FEWEST = 4
+# Costs are told as zero where they are below a clock's grain: they count as this part of the mean.
+_LEAST_PART = 1e-6
+
+
+@dataclass(frozen=True)
+class PerCost:
+    """Another acquisition, a logarithm, less a multiple of the logarithm of the expected cost.
+
+    Attributes:
+        acquisition: what an evaluation promises, such as LogExpectedImprovement().
+        budget: cost of the whole search; the exponent of the cost goes from 1 to 0 while it is used
+            up.  None lets it fall as the cost of the first design's share in all that was spent.
+
+    Raises:
+        RecipeError: a budget that is no positive number.
+    """
+
+    acquisition: Acquisition = field(default_factory=LogExpectedImprovement)
+    budget: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and not 0 < self.budget < math.inf:
+            raise RecipeError(f"budget={self.budget!r}: a positive cost is needed, or None")
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised: the other one's as long as few costs are known."""
+        criterion = self.acquisition.prepare(posterior, evidence)
+        costs = log_costs(evidence)
+        if costs is None:
+            return criterion
+        power = self.exponent(evidence)
+        if isinstance(criterion, DifferentiableCriterion):
+            return _DifferentiablePerCost(criterion, costs, power)
+        return _PerCost(criterion, costs, power)
+
+    def exponent(self, evidence: Evidence) -> float:
+        """Return the power of the cost that a promise is divided by, from 0 to 1."""
+        known = evidence.costs[np.isfinite(evidence.costs)]
+        # an evaluation whose cost was not told counts as a typical one
+        spent = float(known.mean()) * len(evidence)
+        if self.budget is not None:
+            return min(max(1.0 - spent / self.budget, 0.0), 1.0)
+        first = float(known[: _n_design(len(evidence.axes))].sum())
+        return min(1.0, first / spent) if spent > 0 else 1.0
+
+
+def _n_design(n_axes: int) -> int:
+    return max(5, min(2 * n_axes, 10))
+
+
+def log_costs(evidence: Evidence) -> GPPosterior | None:
+    """Return a process over the logarithm of the cost, None where too little is known of it."""
+    known = np.isfinite(evidence.costs)
+    if known.sum() < _FEWEST or not evidence.axes or evidence.costs[known].max() <= 0.0:
+        return None
+    points, costs = np.ascontiguousarray(evidence.points[known]), evidence.costs[known]
+    return _learned(evidence.axes, points.tobytes(), costs.tobytes())
+
+
+@lru_cache(maxsize=4)
+def _learned(axes: tuple[Axis, ...], points: bytes, costs: bytes) -> GPPosterior:
+    """Return the process; kept, since each point of a batch asks for the same."""
+    told = np.frombuffer(costs)
+    n = len(told)
+    unknown = np.full(n, np.nan)
+    evidence = Evidence(
+        axes=axes,
+        numbers=np.arange(n),
+        points=np.frombuffer(points).reshape(n, len(axes)),
+        values=np.log(np.maximum(told, _LEAST_PART * told.mean())),
+        variances=unknown,
+        costs=unknown,
+        feasible=np.ones(n, dtype=np.bool_),
+        failed=np.zeros((0, len(axes))),
+        pending=np.zeros((0, len(axes))),
+    )
+    return GP(bend_values=False).fit(evidence)
+
+
+@dataclass(frozen=True, eq=False)
+class _PerCost:
+    criterion: Criterion
+    costs: GPPosterior
+    power: float
+
+    def __call__(self, points: Array) -> Array:
+        return np.asarray(self.criterion(points) - self.power * self.costs.moments(points)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _DifferentiablePerCost(_PerCost):
+    criterion: DifferentiableCriterion
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        worth, slope = self.criterion.with_gradient(points)
+        mean, _, mean_slope, _ = self.costs.moments_and_gradients(points)
+        return worth - self.power * mean, slope - self.power * mean_slope
