@@ -67,7 +67,8 @@ class Optimizer:
 
     Args:
         space: what Space takes, a Space, or a Problem.
-        recipe: "auto", which chooses for each proposal; another name of ``smbo.presets``; or a Recipe.
+        recipe: "auto", which chooses for each proposal; another name of ``smbo.presets``, or
+            {name: settings}; or a Recipe.
         seed: a whole number from 0 up; None draws one (see ``seed``).
         maximize: higher is better (with a Problem: say so there).
 
@@ -78,7 +79,7 @@ class Optimizer:
     def __init__(
         self,
         space: Problem | Space | Mapping[str, Any],
-        recipe: str | Recipe = "auto",
+        recipe: str | Mapping[str, Any] | Recipe = "auto",
         seed: int | None = None,
         maximize: bool = False,
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from smbo.acquisition import (
     LogExpectedHypervolumeImprovement,
     MaxValueEntropySearch,
     NoisyLogExpectedImprovement,
+    PerCost,
     Portfolio,
     ThompsonSampling,
 )
@@ -21,11 +22,18 @@ from smbo.recipe import Recipe
 from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, SeveralGP, Subset
 from smbo.trust_region import TrustRegion
 
-PRESETS = {
+
+def _cost(budget: float | None = None) -> Recipe:
+    # points of a design are as dear as any: a few show how costs vary
+    return Recipe(Subset(GP(), n_rows=1500), PerCost(budget=budget), n_initial=3)
+
+
+PRESETS: dict[str, Callable[..., Recipe]] = {
     "auto": lambda: Recipe(rule=Auto()),
     "gp": lambda: Recipe(surrogate=Subset(GP(), n_rows=1500)),
     "thompson": lambda: Recipe(Subset(GP()), ThompsonSampling()),
     "entropy": lambda: Recipe(Subset(GP()), MaxValueEntropySearch()),
+    "cost": _cost,
     "noisy": lambda: Recipe(Subset(GP()), NoisyLogExpectedImprovement()),
     "portfolio": lambda: Recipe(Subset(GP()), Portfolio()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
@@ -38,20 +46,28 @@ PRESETS = {
 }
 
 
-def preset(recipe: str | Recipe) -> Recipe:
-    """Return the recipe of a name; a Recipe stays what it is.
+def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
+    """Return the recipe of a name, or of {name: settings}; a Recipe stays what it is.
 
     auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust rest on a
     Gaussian process, and pareto on one for each of several objectives; forest, extra-trees and
-    boosting on trees; random and sobol learn nothing.
+    boosting on trees; random and sobol learn nothing.  cost proposes what improves most per told cost,
+    and takes {"cost": {"budget": ...}}: see ``PerCost``.
 
     Raises:
-        RecipeError: no recipe of that name.
+        RecipeError: no recipe of that name, or one that does not take these settings.
     """
     if isinstance(recipe, Recipe):
         return recipe
-    if isinstance(recipe, str) and recipe in PRESETS:
-        return PRESETS[recipe]()
+    name: Any = recipe
+    settings: Any = {}
+    if isinstance(recipe, Mapping) and len(recipe) == 1:
+        ((name, settings),) = recipe.items()
+    if isinstance(name, str) and name in PRESETS:
+        try:
+            return PRESETS[name](**(settings or {}))
+        except TypeError:  # unknown settings, or no mapping of them
+            raise RecipeError(f"recipe: {name} does not take {settings!r}") from None
     raise RecipeError(f"no recipe is called {recipe!r}; there are {', '.join(PRESETS)}, or pass a Recipe")
 
 

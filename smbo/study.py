@@ -67,7 +67,7 @@ class Study:
         url: str,
         name: str,
         problem: Problem | Space | Mapping[str, Any],
-        recipe: str | Recipe = "auto",
+        recipe: str | Mapping[str, Any] | Recipe = "auto",
         seed: int | None = None,
         budget: Budget | None = None,
     ) -> Study:
@@ -77,7 +77,7 @@ class Study:
             url: such as "sqlite:///runs.db".
             name: 1 to 100 letters, digits and ``._-``.
             problem: or just its space.
-            recipe: how to propose; a name or a Recipe.
+            recipe: how to propose; a name, {name: settings} or a Recipe.
             seed: of all randomness; None takes the stored one, or a fresh one for a new study.
             budget: limits that it states replace lower ones.
 

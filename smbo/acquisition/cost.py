@@ -22,7 +22,7 @@ from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp import GP, GPPosterior
 
 # Fewer known costs say nothing of how they vary.
-_FEWEST = 4
+_FEWEST = 3
 # Costs are told as zero where they are below a clock's grain: they count as this part of the mean.
 _LEAST_PART = 1e-6
 
@@ -34,7 +34,7 @@ class PerCost:
     Attributes:
         acquisition: what an evaluation promises, such as LogExpectedImprovement().
         budget: cost of the whole search; the exponent of the cost goes from 1 to 0 while it is used
-            up.  None lets it fall as the cost of the first design's share in all that was spent.
+            up.  None leaves it at 1.
 
     Raises:
         RecipeError: a budget that is no positive number.
@@ -60,17 +60,12 @@ class PerCost:
 
     def exponent(self, evidence: Evidence) -> float:
         """Return the power of the cost that a promise is divided by, from 0 to 1."""
+        if self.budget is None:
+            return 1.0
         known = evidence.costs[np.isfinite(evidence.costs)]
         # an evaluation whose cost was not told counts as a typical one
-        spent = float(known.mean()) * len(evidence)
-        if self.budget is not None:
-            return min(max(1.0 - spent / self.budget, 0.0), 1.0)
-        first = float(known[: _n_design(len(evidence.axes))].sum())
-        return min(1.0, first / spent) if spent > 0 else 1.0
-
-
-def _n_design(n_axes: int) -> int:
-    return max(5, min(2 * n_axes, 10))
+        spent = float(known.mean()) * len(evidence) if len(known) else 0.0
+        return min(max(1.0 - spent / self.budget, 0.0), 1.0)
 
 
 def log_costs(evidence: Evidence) -> GPPosterior | None:

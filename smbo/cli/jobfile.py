@@ -131,7 +131,7 @@ class JobFile(Section):
     reference: dict[str, float] | None = None
     weights: dict[str, Annotated[float, Field(gt=0)]] | None = None
     maximize: bool = False
-    recipe: str = "auto"
+    recipe: str | dict[str, Any] = "auto"
     resources: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     limits: LimitsSection = LimitsSection()
     retries: RetriesSection = RetriesSection()
