@@ -3,6 +3,10 @@
 A new point at one of the fidelities, or a paused trial at its next one: whatever promises most per
 unit of the fidelity.  What an evaluation promises is the expected improvement at the highest fidelity
 on what was evaluated there, times how much of it that evaluation would reveal.
+
+That looks one evaluation ahead, and there is always one more cheap point that promises something.  So a
+share of the cost is for the highest fidelity: as long as less went there, the most promising of the
+paused trials goes on.
 """
 
 from __future__ import annotations
@@ -25,8 +29,9 @@ from smbo.trials import Trial, TrialState
 
 # Fewer trials say too little of what a low fidelity is worth: they begin at the lowest.
 _FEWEST = 5
-# Of what an evaluation leaves unknown it does not live: its share of what it reveals counts squared.
-_REVEALED_POWER = 2.0
+# Of the cost of all steps, for those that end at the highest fidelity: about as much as successive
+# halving spends there on a ladder of three or four rungs.
+_SHARE_AT_THE_TOP = 0.3
 # At the end of a search a trial still goes on if it is better than the best with this probability.
 _WORTH_FINISHING = 0.2
 
@@ -75,7 +80,7 @@ class Balance:
         moved = self.belief.one_more(points, self.fidelity.shortfall(level), growth)
         revealed = np.log(np.clip(moved / std, 1e-12, 1.0))
         gain = log_expected_improvement(mean, std, self.best)
-        return np.asarray(gain + _REVEALED_POWER * 2.0 * revealed - math.log(level - below))
+        return np.asarray(gain + 2.0 * revealed - math.log(level - below))
 
     def beginnings(self, points: Array) -> tuple[list[float], list[float]]:
         """Return the fidelity at which to evaluate each new point (m, d) first, and that worth."""
@@ -83,10 +88,16 @@ class Balance:
         chosen = table.argmax(axis=0)
         return [self.levels[row] for row in chosen], [float(each) for each in table.max(axis=0)]
 
-    def continuation(self, space: Space, trials: Sequence[Trial]) -> tuple[Promotion, float, float] | None:
+    def continuation(
+        self, space: Space, trials: Sequence[Trial], *, at_any_price: bool = False
+    ) -> tuple[Promotion, float, float] | None:
         """Return which paused trial is worth most, how much, and its probability to be the best.
 
         None where none is paused.
+
+        Args:
+            at_any_price: whether worth is the expected improvement alone, not what of it the next
+                evaluation reveals, per cost.
         """
         paused = [
             trial
@@ -102,6 +113,8 @@ class Balance:
             below = trial.rungs[-1].fidelity
             following = next(high for low, high in pairwise((0.0, *self.levels)) if high > below)
             worth = float(self.worth(points[row : row + 1], below, following)[0])
+            if at_any_price:
+                worth = float(log_expected_improvement(mean[row : row + 1], std[row : row + 1], self.best)[0])
             offers.append((-worth, trial.number, row, below, following))
         _, number, row, below, following = min(offers)
         rank = 1 + int((mean < mean[row]).sum())
@@ -136,7 +149,8 @@ def weighed_promotion(
     balance = Balance.of(problem, evidence, memory)
     if balance is None:
         return None
-    found = balance.continuation(problem.space, trials)
+    is_due = _share_at_the_top(balance.levels, trials) < _SHARE_AT_THE_TOP
+    found = balance.continuation(problem.space, trials, at_any_price=is_due or point is None)
     if found is None:
         return None
     promotion, worth, chance = found
@@ -145,4 +159,15 @@ def weighed_promotion(
             trial.state is TrialState.COMPLETE and trial.feasible is not False for trial in trials
         )
         return promotion if chance >= _WORTH_FINISHING or not has_reached else None
-    return promotion if worth > balance.beginnings(point)[1][0] else None
+    return promotion if is_due or worth > balance.beginnings(point)[1][0] else None
+
+
+def _share_at_the_top(levels: Sequence[float], trials: Sequence[Trial]) -> float:
+    """Return which part of the cost went, or goes now, into steps to the highest fidelity."""
+    spent, whole = 0.0, 0.0
+    for trial in trials:
+        at = 0.0 if trial.fidelity is None else float(trial.fidelity)
+        whole += at
+        if at == levels[-1]:
+            spent += at - max((rung.fidelity for rung in trial.rungs), default=0.0)
+    return spent / whole if whole > 0.0 else 0.0

@@ -181,7 +181,7 @@ class CurveGP:
         means, _ = _prior(len(evidence.axes))
         if len(curves) < 2:
             return means, Bend()
-        bend = _bend_of(curves.values)
+        bend = _bend_of(curves)
         data = _Data.of(self.kernel, evidence.axes, curves, Scale.of(curves.values, *bend))
         starts = [means] if before is None else [before]
         if before is not None and len(curves) <= self.always_relearn_until:
@@ -226,14 +226,16 @@ class _Data:
         )
 
 
-def _bend_of(values: Array) -> Bend:
+def _bend_of(curves: Curves) -> Bend:
     """Return how values at all fidelities are bent: to the logarithm of what lies above the lowest.
 
     Gentle, since the unit is half of the values' way down.  What is likeliest for all values together
     is not what predicts those at the highest fidelity: on learning curves that choice leaves the tail
-    of bad values as it is, and is then far too sure of itself.
+    of bad values as it is, and is then far too sure of itself.  Averages over few events are bent by
+    their noise more than by what they are of: those are left as they are.
     """
-    return Bend(0.0, 1.0) if len(values) >= _FEWEST_TO_BEND else Bend()
+    is_averaged = bool((curves.noise_growth > 1.0).any())
+    return Bend() if is_averaged or len(curves) < _FEWEST_TO_BEND else Bend(0.0, 1.0)
 
 
 def _prior(n_axes: int) -> tuple[Array, Array]:

@@ -15,8 +15,8 @@ fidelity; a trial that goes on pays for what is added, since it continues from i
 trial evaluated in full so far is the incumbent; each is scored by trainings at the full fidelity with
 fresh seeds.  The full search ends with the score of its last incumbent; ASHA has reached it at the
 cost where its incumbent scores as well.  The bar: the median over the seeds of that cost, over the
-cost of the whole full search, is at most 1/3 (``--share``).  ``--by recommended`` follows in both searches the
-trial that they recommend, in place of the one with the best value told.
+cost of the whole full search, is at most 1/3 (``--share``).  ``--by recommended`` follows in both
+searches the trial that they recommend, in place of the one with the best value told.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def score(task: Task, params: dict) -> float:
 def compare(
     task: Task, stopping: str, seed: int, n_trials: int, share: float, *, is_recommended: bool
 ) -> tuple[float, float, float]:
-    """Return the score of the full search, the other's at that share of its cost, and where that reached it."""
+    """Return the score of the full search, the other's at that share of its cost, and where it got there."""
     whole = float(n_trials * task.high)
     in_full = replace(task.problem, fidelity=None, stopping=None)
     *_, last = search(task, Optimizer(in_full, seed=seed), whole, is_recommended=is_recommended)
