@@ -21,9 +21,7 @@ from statistics import median
 
 import numpy as np
 
-from smbo import Optimizer, Real, Recipe
-from smbo.acquisition import PerCost
-from smbo.surrogates import GP, Subset
+from smbo import Optimizer, Real
 
 _SPREAD = 100.0
 _SHARE = 0.5
@@ -109,8 +107,7 @@ def compare(problem: str, cost: str, seed: int, n: int, cooled_to: float | None)
     pairs = [evaluate(plain, value, COSTS[cost]) for _ in range(n)]
     whole, aim = sum(paid for paid, _ in pairs), min(found for _, found in pairs)
     budget = None if cooled_to is None else cooled_to * whole
-    recipe = Recipe(Subset(GP(), n_rows=1500), PerCost(budget=budget))
-    opt = Optimizer(space, recipe, seed=seed)
+    opt = Optimizer(space, {"cost": {"budget": budget}}, seed=seed)
     spent, best, n_done = 0.0, math.inf, 0
     while spent < _LONGEST * whole and best > aim:
         paid, found = evaluate(opt, value, COSTS[cost])

@@ -95,7 +95,10 @@ REFUSED = {
     ),
     "unknown direction": ("objectives: {a: up}", "'min' or 'max'"),
     "constraint as text": ("constraints: a <= 1", "constraints: a list is needed"),
-    "fidelity": ("fidelity: {events: [1, 2]}", "fidelity.events: unknown key; known are high, integer, low"),
+    "fidelity": (
+        "fidelity: {events: [1, 2]}",
+        "fidelity.events: unknown key; known are averages, high, integer, low",
+    ),
     "fidelity upside down": ("fidelity: {low: 9, high: 3}", "0 < low < high is needed"),
     "fidelity as text": ("fidelity: {low: 1, high: '9'}", "fidelity.high: a number is needed"),
     "unknown stopping": ("stopping: halving", "there are asha, hyperband, median"),
