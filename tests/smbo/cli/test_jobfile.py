@@ -101,7 +101,7 @@ REFUSED = {
     ),
     "fidelity upside down": ("fidelity: {low: 9, high: 3}", "0 < low < high is needed"),
     "fidelity as text": ("fidelity: {low: 1, high: '9'}", "fidelity.high: a number is needed"),
-    "unknown stopping": ("stopping: halving", "there are asha, hyperband, median"),
+    "unknown stopping": ("stopping: halving", "there are asha, hyperband, model, median"),
     "unknown setting of stopping": ("stopping: {asha: {ratio: 3}}", "it takes eta"),
     "report as number": ("report: 3", "report: text is needed"),
     "space as list": ("space: [1, 2]", "space: a mapping is needed"),
