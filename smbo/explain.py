@@ -12,10 +12,12 @@ from smbo.evidence import Evidence
 from smbo.problem import Problem
 from smbo.propose import model_of, propose
 from smbo.recipe import Recipe
-from smbo.surrogates import Subset, Surrogate
+from smbo.surrogates import Subset, Surrogate, linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp import GPPosterior
 from smbo.surrogates.left_out import left_out_moments
+from smbo.surrogates.lossform import SquaredForm
+from smbo.surrogates.outlook import VectorPosterior
 
 # A length scale of so many edges of the cube: the function is all but flat along that axis.
 _FLAT = 3.0
@@ -152,6 +154,8 @@ def explanation(
     process = posterior if isinstance(posterior, GPPosterior) else None
     size = _latent_unit(process, model.evidence) if process is not None else 0.0
     score = None if process is None else leave_one_out(process)
+    if isinstance(posterior, VectorPosterior):
+        score = leave_one_out_of_components(posterior)
     scored = clock()
     propose(problem, recipe, evidence, memory, 1, rng)
     proposed = clock()
@@ -231,5 +235,30 @@ def leave_one_out(posterior: GPPosterior) -> LeaveOneOut | None:
         n=n,
         explained=float(1.0 - np.mean(off**2) / spread),
         log_density=float(logs.mean() - plain),
+        covered=float((np.abs(off) <= 1.959964 * np.sqrt(variances)).mean()),
+    )
+
+
+def leave_one_out_of_components(posterior: VectorPosterior) -> LeaveOneOut | None:
+    """Return the predictive score of the components of vector outputs; None below three evaluations.
+
+    Each component of an evaluation, its noise included, is predicted from all other evaluations;
+    components count by what they do to the loss.
+    """
+    values = np.array([each.values for each in posterior.components])
+    if values.size == 0 or values.shape[1] < 3:
+        return None
+    precisions = [linalg.inverse(each.factor) for each in posterior.components]
+    variances = 1.0 / np.array([np.diagonal(each) for each in precisions])
+    off = np.array([each.alpha for each in posterior.components]) * variances
+    form = posterior.form
+    weights = np.diagonal(form.value.gram) if isinstance(form, SquaredForm) else np.ones(len(values))
+    spreads = np.maximum(values.var(axis=1), 1e-300)
+    logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * off**2 / variances
+    plain = -0.5 * np.log(2.0 * np.pi * spreads) - 0.5
+    return LeaveOneOut(
+        n=values.shape[1],
+        explained=float(1.0 - (weights @ (off**2).mean(axis=1)) / max(float(weights @ spreads), 1e-300)),
+        log_density=float((logs.mean(axis=1) - plain).mean()),
         covered=float((np.abs(off) <= 1.959964 * np.sqrt(variances)).mean()),
     )

@@ -24,7 +24,7 @@ CONSTANT = 10.0
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
 _VARIANCE_FLOOR = 1e-10
 # Variance of what no part of the kernel follows, for standardised values.
-_NUGGET = 1e-6
+NUGGET = 1e-6
 _N_OTHERS = 4  # hyperparameters beside the length scales
 # Normal priors on the logarithms: amplitude, linear, quadratic, how much larger the noise is than told
 # (bins that see the same events err together); then each length scale.
@@ -120,7 +120,7 @@ def fit(theta: Array, features: Array, values: Array, variances: Array) -> Trend
     Raises:
         NumericalError: no jitter makes the covariance positive definite.
     """
-    noise = variances * float(np.exp(theta[_N_OTHERS - 1])) + _NUGGET
+    noise = variances * float(np.exp(theta[_N_OTHERS - 1])) + NUGGET
     matrix = covariance(theta, features, features)
     matrix.flat[:: len(matrix) + 1] += noise
     factor = linalg.cholesky(matrix)
@@ -195,7 +195,7 @@ def log_likelihood(theta: Array, features: Array, values: Array, variances: Arra
     inner = features @ features.T
     bell = amplitude * _bell(theta, features, features)
     matrix = CONSTANT + linear * inner + quadratic * inner**2 + bell
-    matrix.flat[:: len(matrix) + 1] += excess * variances + _NUGGET
+    matrix.flat[:: len(matrix) + 1] += excess * variances + NUGGET
     factor = linalg.cholesky(matrix)
     alpha = linalg.solve(factor, values)
     log_density = -0.5 * float(values @ alpha) - float(np.log(np.diagonal(factor)).sum())

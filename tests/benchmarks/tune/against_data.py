@@ -21,7 +21,7 @@ import subprocess
 import sys
 from typing import Any, Protocol
 
-from events import HERE, Clock, evaluated, fresh_seed, keep, numbers, rows
+from events import HERE, Clock, cached, evaluated, fresh_seed, keep, numbers, rows
 
 from objectives.pythia_ee import PythiaEE
 from smbo import Optimizer, Problem
@@ -122,12 +122,13 @@ def study(who: str, seeds: str, python: str, clock: Clock) -> None:
     for seed in numbers(seeds):
         if (who, seed) in done:
             continue
-        clock.stop_before(180.0)
         tunes = tuner(who, objective.problem, seed, python)
         values, recommended = [], {}
         for number in range(N):
             point = tunes.ask()
-            outcome = evaluated(objective, point, trial_seed(seed, number), EVENTS)
+            clock.stop_before(10.0)
+            name = f"studies/{who}/{seed}/{number:03d}"
+            outcome = cached(name, objective, point, trial_seed(seed, number), EVENTS)
             tunes.tell(point, outcome)
             values.append(outcome.value)
             if number + 1 in STOPS:

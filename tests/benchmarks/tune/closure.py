@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from events import Clock, cached, evaluated, keep, numbers, rows
+from events import Clock, cached, keep, numbers, rows
 
 from objectives.pythia_ee import PythiaEE
 from smbo import Optimizer, Problem
@@ -53,11 +53,12 @@ def closure(space: str, seed: int, clock: Clock) -> dict[str, Any]:
     """Return the row of one study."""
     objective, problem = pseudo_problem(space)
     n, events = SIZES[space]
-    clock.stop_before(n * events / 2_000.0)
     optimizer = Optimizer(problem, seed=seed)
     for _ in range(n):
         trial = optimizer.ask()
-        outcome = evaluated(objective, trial.params, trial_seed(seed, trial.number), events)
+        clock.stop_before(events / 500.0)
+        name = f"closure/{space}/{seed}/{trial.number:03d}"
+        outcome = cached(name, objective, trial.params, trial_seed(seed, trial.number), events)
         optimizer.tell(trial, outputs=outcome.outputs, covariance=_covariance(outcome.outputs_variance))
     found = optimizer.recommend()
     row = fitted(problem, optimizer)

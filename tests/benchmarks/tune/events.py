@@ -51,15 +51,30 @@ def fresh_seed(group: int, number: int) -> int:
 
 
 def cached(name: str, objective: PythiaEE, point: Mapping[str, Any], seed: int, events: int) -> Outcome:
-    """Return the outcome of a long evaluation, from the cache where it is there."""
+    """Return the outcome of an evaluation, from the cache where it was made before.
+
+    So a study that is cut off goes on with its next evaluation: the same results make the same proposals.
+    """
     path = CACHE / f"{name}.npz"
+    where = np.array([*point.values(), seed, events], dtype=np.float64)
     if path.is_file():
         kept = np.load(path)
-        if int(kept["n"]) == events:
-            return Outcome(value=float(kept["value"]), outputs=kept["y"], outputs_variance=kept["v"])
+        if np.array_equal(kept["where"], where):
+            value, sem = float(kept["value"]), float(kept["sem"])
+            return Outcome(value=value, sem=sem, outputs=kept["y"], outputs_variance=kept["v"])
     found = evaluated(objective, point, seed, events)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, y=found.outputs, v=found.outputs_variance, n=events, value=found.value)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            y=found.outputs,
+            v=found.outputs_variance,
+            value=found.value,
+            sem=found.sem,
+            where=where,
+        )
+    part.replace(path)
     return found
 
 

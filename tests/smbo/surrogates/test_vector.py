@@ -8,6 +8,7 @@ import pytest
 from smbo import Optimizer, Problem, Recipe
 from smbo.errors import RecipeError
 from smbo.evidence import Axis, Evidence, Vectors
+from smbo.explain import leave_one_out_of_components
 from smbo.losses import ChiSquare, FunctionLoss
 from smbo.surrogates import VectorGP, trend
 
@@ -212,3 +213,20 @@ def test_draws_of_the_loss_scatter_as_its_moments_say():
     mean, std = posterior.moments(points)
     assert draws.mean(axis=1) == pytest.approx(mean, rel=0.1)
     assert draws.std(axis=1) == pytest.approx(std, rel=0.15)
+
+
+def test_the_score_of_leaving_out_is_that_of_processes_fitted_without_each():
+    posterior = VectorGP().fit(evidence(n=12))
+    score = leave_one_out_of_components(posterior)
+    found = []
+    for component in posterior.components:
+        told = (component.noises - trend.NUGGET) / np.exp(component.theta[3])
+        for row in range(12):
+            rest = np.delete(np.arange(12), row)
+            alone = trend.fit(component.theta, component.features[rest], component.values[rest], told[rest])
+            mean, variance = alone.moments(component.features[row : row + 1])
+            width = np.sqrt(variance[0] + component.noises[row])
+            found.append(abs(component.values[row] - mean[0]) <= 1.959964 * width)
+    assert score.n == 12
+    assert score.covered == pytest.approx(np.mean(found))
+    assert 0.5 < score.explained <= 1.0
