@@ -157,7 +157,7 @@ def table(path):
     for problem, case in CASES.items():
         for way in sorted({way for name, way in runs if name == problem}):
             curves = list(runs[problem, way].values())
-            key, n = ("distance", 40) if case.d == 2 else ("error", 150)
+            key, n = ("distance", 40) if case.d == 2 else ("error", MOST[case.d])
             found = [curve[str(n)] for curve in curves]
             at = {which: np.median([each[which] for each in found]) for which in ("error", "said")}
             worst = max(each[key] for each in found)
