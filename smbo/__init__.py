@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from smbo.beliefs import LogNormal, Normal
 from smbo.earlier import Earlier
+from smbo.enough import Enough
 from smbo.errors import EvaluationFailed, SmboError
 from smbo.fidelity import Fidelity
 from smbo.optimizer import Optimizer
@@ -33,6 +34,7 @@ __all__ = [
     "Constant",
     "Context",
     "Earlier",
+    "Enough",
     "EvaluationFailed",
     "Fidelity",
     "Integer",

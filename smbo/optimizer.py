@@ -17,6 +17,7 @@ from smbo import results
 from smbo.climbing import ends_early, promoted
 from smbo.contours import Contour, contour_of
 from smbo.derived import explained, first_levels, next_climb, suggest, trial_seed
+from smbo.ending import ended
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.explain import Explanation
 from smbo.judging import judge
@@ -284,6 +285,10 @@ class Optimizer:
             ProblemError: the problem has no ``ChiSquare``, too few evaluations, or the settings do not fit.
         """
         return tune_of(self.problem, self._trials, settings)
+
+    def enough(self) -> str | None:
+        """Return why the search is over by the problem's own rule, in words; None while it is not."""
+        return ended(self.problem, self.recipe, self._trials, self._memory)
 
     def explain(self) -> Explanation:
         """Return why the recipe proposes what it does; print it to read it.

@@ -15,6 +15,7 @@ import numpy as np
 
 from smbo.charts import Card, Chart, Charted
 from smbo.earlier import Earlier
+from smbo.enough import Enough, as_enough
 from smbo.errors import EvaluationFailed, ObjectiveError, PointError, ProblemError, Pruned
 from smbo.evidence import Loss
 from smbo.expressions import Expression
@@ -173,6 +174,7 @@ class Problem:
             a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
         try_first: points to evaluate before any others, in this order.
+        enough: when the search is over before its budget is; see ``Enough``.
         earlier: studies of something alike; rows that do not fit the space are listed in ``refused``.
         reference: of several objectives, by name, the value from which an evaluation is of no interest:
             a bound, and the corner that hypervolume is counted from.  A rule stands in for what is
@@ -196,6 +198,7 @@ class Problem:
     level_set: LevelSet | None = None
     try_first: Sequence[Mapping[str, Any]] = ()
     earlier: Sequence[Earlier] = ()
+    enough: Enough | Mapping[str, Any] | None = None
     reference: Mapping[str, float] | None = None
     weights: Mapping[str, float] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
@@ -225,6 +228,7 @@ class Problem:
         if self.level_set is not None:
             self._refuse_beside_a_level_set()
         object.__setattr__(self, "try_first", self._checked_first())
+        object.__setattr__(self, "enough", self._checked_enough())
         earlier, refused = self._checked_earlier()
         object.__setattr__(self, "earlier", earlier)
         object.__setattr__(self, "refused", refused)
@@ -249,6 +253,16 @@ class Problem:
             except PointError as error:
                 raise ProblemError(f"try_first[{place}]: {error}") from None
         return tuple(points)
+
+    def _checked_enough(self) -> Enough | None:
+        rule = as_enough(self.enough)
+        if rule is not None and (self.level_set is not None or len(self.objectives or {}) > 1):
+            raise ProblemError("enough is about the best of one value; a level set has a tolerance instead")
+        if rule is not None and rule.left is not None and self.constraints:
+            raise ProblemError(
+                "enough: left does not know of constraints on metrics; use plateau beside them"
+            )
+        return rule
 
     def _checked_earlier(self) -> tuple[tuple[Earlier, ...], tuple[str, ...]]:
         """Return the earlier studies with the rows that fit, and why others do not."""
@@ -421,6 +435,8 @@ class Problem:
             data["stopping"] = stopping_to_json(self.stopping)  # type: ignore[arg-type]
         if self.level_set is not None:
             data["level_set"] = self.level_set.to_json()
+        if isinstance(self.enough, Enough):
+            data["enough"] = self.enough.to_json()
         if self.earlier:
             data["earlier"] = [each.to_json(self.space) for each in self.earlier]
         if self.try_first:
@@ -435,6 +451,7 @@ class Problem:
             space,
             try_first=[*map(space.point_from_json, data.get("try_first", ()))],
             earlier=[Earlier.from_json(each, space) for each in data.get("earlier", ())],
+            enough=data.get("enough"),
             objectives=data["objectives"],
             constraints=data["constraints"],
             maximize=data["maximize"],

@@ -11,6 +11,7 @@ from smbo import results
 from smbo.climbing import Reports, ends_early
 from smbo.contours import Contour, contour_of, enough
 from smbo.derived import explained
+from smbo.ending import ended
 from smbo.errors import StoreError, UnknownTrial
 from smbo.explain import Explanation
 from smbo.fidelity import Promotion
@@ -417,15 +418,17 @@ class Study:
     def enough(self) -> str | None:
         """Return why a run needs no more evaluations although the budget has some, in words; else None.
 
-        A function of the log, so that it is known wherever the study is: the tolerance of a level set
-        is met.  ``ask`` goes on all the same.
+        A function of the log, so that it is known wherever the study is: its rule says so
+        (``Problem(enough=…)``), or the tolerance of a level set is met.  ``ask`` goes on all the same.
         """
-        if self.problem.level_set is None or self.problem.level_set.tolerance is None:
+        level_set = self.problem.level_set
+        if self.problem.enough is None and (level_set is None or level_set.tolerance is None):
             return None
         record, trials = self._log.with_trials()
         n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
         if self._enough is None or self._enough[0] != n_complete:
-            self._enough = n_complete, enough(self.problem, self.recipe, trials, record.memory)
+            decide = ended if level_set is None else enough
+            self._enough = n_complete, decide(self.problem, self.recipe, trials, record.memory)
         return self._enough[1]
 
     def explain(self) -> Explanation:

@@ -32,6 +32,7 @@ from smbo.cli.cluster_section import (
 from smbo.cli.levels import LevelSetSection
 from smbo.cli.reading import Document, KeyPath, read_document
 from smbo.cli.section import Count, Duration, Section, Size
+from smbo.enough import as_enough
 from smbo.errors import JobFileError
 from smbo.fidelity import Fidelity, as_stopping
 
@@ -142,6 +143,7 @@ class JobFile(Section):
     stopping: str | dict[str, Any] | None = None
     level_set: LevelSetSection | None = None
     try_first: list[dict[str, Any]] = Field(default_factory=list, max_length=10_000)
+    enough: dict[str, Any] | None = None
     transfer: list[str | TransferSection] = Field(default_factory=list, max_length=100)
 
     @field_validator("study")
@@ -164,6 +166,12 @@ class JobFile(Section):
         if stopping is not None:
             as_stopping(stopping)  # its ProblemError is a ValueError
         return stopping
+
+    @field_validator("enough")
+    @classmethod
+    def _known_enough(cls, enough: Any) -> Any:
+        as_enough(enough)  # its ProblemError is a ValueError
+        return enough
 
     @field_validator("report", mode="before")
     @classmethod

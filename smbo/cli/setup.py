@@ -183,6 +183,7 @@ def _problem(
             reference=reference,
             weights=weights,
             earlier=fitting_rows(earlier, space, document),
+            enough=job.enough if job.enough or own is None else own.enough,
         )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, ("level_set",) if job.level_set else ("objectives",), error) from None

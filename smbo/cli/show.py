@@ -60,6 +60,8 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
             )
         for text in failures_summary(trials):
             click.echo(text)
+        if (why := found.enough()) is not None:
+            click.echo(f"finished: {why}")
 
 
 def _best_and_recommended(study: Study, named: str) -> list[str]:
