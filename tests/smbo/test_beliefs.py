@@ -10,8 +10,12 @@ import pytest
 from scipy.stats import truncnorm
 
 from smbo import Categorical, Integer, LogNormal, Normal, Optimizer, Problem, Real, Space
+from smbo.acquisition import LogExpectedImprovement
+from smbo.acquisition.guided import Guided
+from smbo.derived import encode
 from smbo.errors import ProblemError, SpaceError
 from smbo.guidance import Guidance
+from smbo.surrogates import GP
 
 MIXED = {
     "x": Real(0, 10, prior=Normal(3, 1)),
@@ -106,6 +110,20 @@ def test_a_good_belief_saves_evaluations_and_a_wrong_one_costs_little():
     }
     assert found[0.75] <= 0.8 * found[None]
     assert found[0.1] <= 1.5 * found[None]
+
+
+def test_the_acquisition_is_weighed_by_a_belief_that_fades():
+    found = guidance({"x": Real(0, 1, prior=Normal(0.3, 0.1))})
+    points, told = np.array([[0.1], [0.3], [0.8]]), Optimizer({"x": Real(0, 1)}, seed=1)
+    for n, x in enumerate(np.linspace(0, 1, 8), start=1):
+        told.tell({"x": float(x)}, float((x - 0.6) ** 2))
+        if n not in (4, 8):
+            continue
+        evidence = encode(told.problem, told.trials)
+        posterior, plain = GP().fit(evidence), LogExpectedImprovement()
+        weighed = Guided(plain, found, 10.0).prepare(posterior, evidence)
+        said, _ = found.log_density(points)
+        assert weighed(points) == pytest.approx(plain.prepare(posterior, evidence)(points) + 10.0 / n * said)
 
 
 def test_beliefs_are_stored_and_read_back():

@@ -41,6 +41,12 @@ def test_a_search_ends_when_little_is_left_and_not_before_the_optimum_is_found(n
     assert opt.recommend().params["x"] == pytest.approx(np.pi / 4, abs=0.05)
 
 
+def test_a_search_goes_on_while_more_is_left_than_the_rule_allows():
+    opt = searched(Enough(left=1e-9), 0.05, most=20)
+    assert opt.enough() is None
+    assert len(opt.trials) == 20
+
+
 def test_the_bound_is_one():
     opt = Optimizer(Problem({"x": Real(0, 1)}), "gp", seed=1)
     for _ in range(6):

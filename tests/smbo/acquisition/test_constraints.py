@@ -110,6 +110,19 @@ def test_points_of_a_batch_differ_while_nothing_feasible_is_known():
     assert gaps.min() > 1e-3
 
 
+def test_where_something_is_under_way_it_is_taken_for_infeasible_while_nothing_feasible_is_known():
+    opt = Optimizer(problem("c >= 0.6"), seed=1)
+    for x, y in 0.75 * np.random.default_rng(3).random((14, 2)):
+        opt.tell({"x": float(x), "y": float(y)}, bowl(float(x), float(y)))
+    evidence = learned(encode(opt.problem, opt.trials), ())
+    pending = np.array([[0.9, 0.9]])  # promises to be feasible
+    before, after = Feasibility.of(evidence), Feasibility.of(replace(evidence, pending=pending))
+    assert before is not None
+    assert after is not None
+    assert before.log_probability(pending)[0] > np.log(0.5)
+    assert after.log_probability(pending)[0] < np.log(0.5)
+
+
 def test_luck_with_a_noisy_constraint_is_not_taken_for_feasible(rng):
     opt = Optimizer(problem("c >= 0"), "gp", seed=1)
     grid = np.linspace(0.02, 0.98, 40)
