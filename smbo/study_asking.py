@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-import random
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from smbo.derived import first_levels, next_climb, trial_seed
-from smbo.errors import BudgetExhausted, StoreError
+from smbo.errors import BudgetExhausted
 from smbo.fidelity import Promotion
 from smbo.problem import Problem
 from smbo.recipe import Recipe
@@ -26,11 +23,9 @@ from smbo.study_proposals import Proposed, propose_from
 from smbo.trials import Trial, TrialState
 
 # A proposal is refused when somebody else asked while it was computed.  The second one may take
-# another number than it was made for; from then on only a point that others took sends us back.
-# Whoever sends us back has got on, so all asks together always do; the pauses, of random length,
-# see to it that drivers in step with each other do not hold one of them back for ever.
-_PATIENCE_SECONDS = 120.0
-_LONGEST_PAUSE_SECONDS = 1.0
+# another number than it was made for, so that only a point that others took sends us back.  The third
+# is made with the study to ourselves: those that are quicker would hold us back for ever.
+_RACES = 2
 
 
 class Asker:
@@ -51,26 +46,23 @@ class Asker:
 
     def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
         """Return n running trials that ``owner`` (a word, then details) evaluates."""
-        started = time.monotonic()
-        for proposal in itertools.count():
-            if proposal > 1:
-                if time.monotonic() - started > _PATIENCE_SECONDS:
-                    break
-                time.sleep(random.uniform(0.0, min(_LONGEST_PAUSE_SECONDS, 0.001 * 2.0 ** min(proposal, 10))))
+        for proposal in range(_RACES + 1):
             if self._problem.ladder is not None:
                 self.let_climb(n)
-            look = self.log.look(n)
             if key is not None:
                 earlier = self._store.asked_before(self._id, key, n)
                 if earlier:
                     return self.decoded(earlier)
-            request = self._propose(look, owner, n, key, is_final=proposal > 0)
+            if proposal == _RACES:
+                break
             with suppress(StaleProposal):
-                return self._asked(request)
-        raise StoreError(
-            f"study {self._name}: others asked first {proposal} times in a row, "
-            f"for {_PATIENCE_SECONDS:g} s; ask again"
-        )
+                return self._ask_now(owner, n, key, is_final=proposal > 0)
+        with self._store.alone(self._id):
+            return self._ask_now(owner, n, key, is_final=True)
+
+    def _ask_now(self, owner: str, n: int, key: str | None, *, is_final: bool) -> list[Trial]:
+        """Look, propose and ask."""
+        return self._asked(self._propose(self.log.look(n), owner, n, key, is_final=is_final))
 
     def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
         """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -61,6 +62,16 @@ class SqlStore:
     def close(self) -> None:
         """Let go of the file or the server; what was committed stays."""
         self._database.close()
+
+    @contextmanager
+    def alone(self, study: int) -> Iterator[None]:
+        """Make all that this thread writes within the block one transaction; nobody else changes the study.
+
+        See ``Database.together``; what this thread reads is as it will be when it writes.
+        """
+        with self.together():
+            self._write(lambda at: log.lock(at, study))
+            yield
 
     # --- studies: see ``smbo.store.studies``
 
