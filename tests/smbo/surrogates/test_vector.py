@@ -187,8 +187,10 @@ def test_auto_tunes_vector_outputs_in_half_of_what_their_loss_alone_needs():
         recommended = np.array([list(optimizer.recommend().params.values())])
         return float(LOSS.of(outputs_at(recommended))[0])
 
-    for seed in (3, 5):
-        assert reached("auto", 15, seed) < reached("gp", 30, seed)
+    # of seeds 0 to 7 it does in seven
+    by_bins = [reached("auto", 15, seed) for seed in (3, 4, 5)]
+    by_loss = [reached("gp", 30, seed) for seed in (3, 4, 5)]
+    assert np.median(by_bins) < 0.5 * np.median(by_loss)
 
 
 def test_the_order_of_tell_changes_no_bit_of_a_proposal():
