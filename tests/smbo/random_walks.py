@@ -28,11 +28,14 @@ from smbo.surrogates import GP, ExtraTrees, Forest
 from smbo.trials import TrialState
 
 MOST_STEPS = 60  # of a walk
+# what seeks levels or weighs several objectives goes with surrogates and problems of its own
+NOT_FOR_ONE_VALUE = (".level", ".hypervolume", ".scalarised")
 ACQUISITIONS = [
-    getattr(smbo.acquisition, name)
-    for name in smbo.acquisition.__all__
-    if is_dataclass(getattr(smbo.acquisition, name)) and hasattr(getattr(smbo.acquisition, name), "prepare")
+    kind
+    for kind in (getattr(smbo.acquisition, name) for name in smbo.acquisition.__all__)
+    if is_dataclass(kind) and hasattr(kind, "prepare") and not kind.__module__.endswith(NOT_FOR_ONE_VALUE)
 ]
+RECIPES = sorted(PRESETS.keys() - {"pareto"})  # which is for several objectives
 # the others draw functions, which only a Gaussian process lets them do
 FOR_ANY_SURROGATE = [kind for kind in ACQUISITIONS if kind.__module__.endswith((".improvement", ".entropy"))]
 # what a value looks like: ordinary, flat, huge, tiny, with a pole, by chance alone
@@ -106,7 +109,7 @@ def random_space(rng):
 def random_recipe(rng):
     """Return a recipe: one that has a name, or a surrogate with any acquisition."""
     if rng.random() < 0.6:
-        return str(rng.choice(sorted(PRESETS.keys() - {"pareto"})))  # which is for several objectives
+        return str(rng.choice(RECIPES))
     surrogate = (GP(), Forest(n_trees=20), ExtraTrees(n_trees=20))[rng.integers(3)]
     fitting = ACQUISITIONS if isinstance(surrogate, GP) else FOR_ANY_SURROGATE
     acquisition = fitting[rng.integers(len(fitting))]()

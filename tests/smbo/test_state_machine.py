@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from random_walks import Walk, random_space, run_walk
+from random_walks import RECIPES, Walk, random_space, run_walk
 
 from smbo import Space
-from smbo.presets import PRESETS
 
 
-@pytest.mark.parametrize("recipe", sorted(PRESETS))
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_no_rule_is_broken_on_a_walk_with_each_recipe(recipe):
     done = run_walk(seed=1, n_steps=20, recipe=recipe) + run_walk(seed=2, n_steps=20, recipe=recipe)
     assert done["ask"] > 6
