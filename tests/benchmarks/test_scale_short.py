@@ -35,7 +35,7 @@ def test_the_account_sees_that_batches_wait_for_their_slowest(bench):
 
 def test_the_account_sees_slots_that_wait_for_the_driver(bench, monkeypatch):
     # evaluations that take no longer than the driver needs for one: twenty workers cannot be busy
-    short = bench.Durations(median_seconds=0.05)
+    short = bench.Durations(median_seconds=0.005)
     said = bench.simulate(bench.Way("as it runs", "sobol", False), 20, 60, 1, short)
     assert said.account.utilisation < 0.9
 
