@@ -26,7 +26,7 @@ from smbo.informed import informed
 from smbo.problem import Problem
 from smbo.propose import Proposal, probability_feasible, propose, recommend, with_constraints
 from smbo.recipe import Recipe
-from smbo.slacks import SEM_SUFFIX
+from smbo.slacks import sem_name
 from smbo.surrogates.base import Memory
 from smbo.transforms import within
 from smbo.trials import Recommendation, Trial, TrialState
@@ -285,7 +285,7 @@ def _slacks(problem: Problem, done: Sequence[Trial]) -> Slacks | None:
     for trial in done:
         known = {**trial.metrics, problem.value_name: _value(trial)}
         if trial.sem is not None:
-            known[problem.value_name + SEM_SUFFIX] = trial.sem
+            known[sem_name(problem.value_name)] = trial.sem
         metrics.append(known)
     return problem.margins.of_metrics(metrics, (trial.feasible is not False for trial in done))
 

@@ -218,6 +218,31 @@ class Evidence:
     several: Several | None = None
     curves: Curves | None = None
 
+    @classmethod
+    def of_values(
+        cls, axes: tuple[Axis, ...], points: Array, values: Array, variances: Array | None = None
+    ) -> Evidence:
+        """Return evidence of values alone: all went well, nothing is under way, and costs are unknown.
+
+        Args:
+            points: unit points, shape (n, d).
+            values: shape (n,); any quantity that a surrogate is to learn.
+            variances: of their errors, shape (n,); None where unknown.
+        """
+        n, nowhere = len(values), np.zeros((0, len(axes)))
+        unknown = np.full(n, np.nan)
+        return cls(
+            axes=axes,
+            numbers=np.arange(n),
+            points=points,
+            values=values,
+            variances=unknown if variances is None else variances,
+            costs=unknown,
+            feasible=np.ones(n, dtype=np.bool_),
+            failed=nowhere,
+            pending=nowhere,
+        )
+
     def __len__(self) -> int:
         return len(self.values)
 

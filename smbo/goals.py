@@ -11,15 +11,10 @@ import numpy as np
 
 from smbo.errors import ProblemError
 from smbo.evidence import Array
-from smbo.slacks import SEM_SUFFIX
+from smbo.slacks import sem_name
 
 # More than this many and nobody can look at the front; the search draws weights from five on.
 _MOST = 20
-
-
-def sem_name(metric: str) -> str:
-    """Return the name under which a metric's standard error is kept among the metrics."""
-    return metric + SEM_SUFFIX
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from smbo.errors import ProblemError, TellError
 from smbo.fidelity import Rung
-from smbo.goals import sem_name
 from smbo.problem import Outcome, Problem, Returned, as_outcome
+from smbo.slacks import sem_name
 from smbo.trials import Trial, TrialState
 
 

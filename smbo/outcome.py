@@ -11,8 +11,8 @@ import numpy as np
 
 from smbo.errors import ProblemError
 from smbo.evidence import Array, Loss
-from smbo.goals import sem_name
 from smbo.level_sets import LevelSet, NearestLevel
+from smbo.slacks import sem_name
 
 _MOST_COLUMNS = 32  # of the low-rank part of a covariance
 

@@ -30,11 +30,11 @@ from smbo.fidelity import (
     stopping_from_json,
     stopping_to_json,
 )
-from smbo.goals import Goals, sem_name
+from smbo.goals import Goals
 from smbo.level_sets import LevelSet, NearestLevel
 from smbo.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
 from smbo.outcome import Outcome, Returned, as_outcome, with_errors_among_metrics, with_levels, with_loss
-from smbo.slacks import SEM_SUFFIX, Margins
+from smbo.slacks import Margins, sem_name
 from smbo.space import Space
 
 __all__ = [
@@ -356,7 +356,7 @@ class Problem:
         if math.isfinite(value):
             self._check_constraints(metrics)
         # an error that a slack follows from is kept with the trial, among its metrics
-        metrics |= {name + SEM_SUFFIX: outcome.sems[name] for name in sorted(needed & outcome.sems.keys())}
+        metrics |= {sem_name(name): outcome.sems[name] for name in sorted(needed & outcome.sems.keys())}
         return Outcome(
             value=value,
             sem=outcome.sem,

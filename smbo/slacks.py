@@ -15,13 +15,15 @@ import numpy as np
 from smbo.evidence import Slacks
 from smbo.expressions import Expression
 
-# What is appended to a metric's name for its standard error.
-SEM_SUFFIX = "_sem"
-
 # Slacks are told as no more than this, so that their squares stay within the range of a float.
 _LARGEST = 1e75
 # Of a metric's standard error, to find how a slack changes with it.
 _STEP = 1e-3
+
+
+def sem_name(metric: str) -> str:
+    """Return the name under which a metric's standard error is kept among the metrics."""
+    return metric + "_sem"
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def _slack(formula: Expression, metrics: Mapping[str, float]) -> tuple[float, fl
     slack = min(max(slack, -_LARGEST), _LARGEST)
     variance = math.nan
     for name in sorted(formula.names):
-        sem = metrics.get(name + SEM_SUFFIX, math.nan)
+        sem = metrics.get(sem_name(name), math.nan)
         if not (math.isfinite(sem) and sem >= 0.0):
             continue
         step = _STEP * sem if sem > 0.0 else 1.0

@@ -8,9 +8,20 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from smbo.errors import RecipeError
 from smbo.evidence import Array, Evidence
 from smbo.space import Space
 from smbo.surrogates.base import Posterior
+
+
+def check_draws(n_draws: int) -> None:
+    """Refuse a number of draws of which no half can mirror the other.
+
+    Raises:
+        RecipeError: it is odd, or less than 2.
+    """
+    if n_draws < 2 or n_draws % 2:
+        raise RecipeError(f"n_draws={n_draws!r}: an even number from 2 up is needed")
 
 
 @runtime_checkable

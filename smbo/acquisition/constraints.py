@@ -76,19 +76,12 @@ def told_slack(evidence: Evidence, column: int) -> Evidence | None:
     rows = np.flatnonzero(np.isfinite(slacks))
     if len(rows) == 0:
         return None
-    known = replace(evidence.rows(rows), slacks=None, vectors=None, failed=evidence.failed[:0])
     values, variances = slacks[rows], evidence.slacks.variances[rows, column]
     reach = float(np.median(np.abs(values)))
     if 0.0 < _FAR * reach < float(np.abs(values).max()):
         variances = variances / (reach + np.abs(values)) ** 2
         values = np.sign(values) * np.log1p(np.abs(values) / reach)
-    return replace(
-        known,
-        values=values,
-        variances=variances,
-        feasible=np.ones(len(rows), dtype=np.bool_),
-        pending=evidence.pending[:0],
-    )
+    return Evidence.of_values(evidence.axes, evidence.points[rows], values, variances)
 
 
 def learned(evidence: Evidence, memories: Sequence[Memory]) -> Evidence:

@@ -81,19 +81,8 @@ def log_costs(evidence: Evidence) -> GPPosterior | None:
 def _learned(axes: tuple[Axis, ...], points: bytes, costs: bytes) -> GPPosterior:
     """Return the process; kept, since each point of a batch asks for the same."""
     told = np.frombuffer(costs)
-    n = len(told)
-    unknown = np.full(n, np.nan)
-    evidence = Evidence(
-        axes=axes,
-        numbers=np.arange(n),
-        points=np.frombuffer(points).reshape(n, len(axes)),
-        values=np.log(np.maximum(told, _LEAST_PART * told.mean())),
-        variances=unknown,
-        costs=unknown,
-        feasible=np.ones(n, dtype=np.bool_),
-        failed=np.zeros((0, len(axes))),
-        pending=np.zeros((0, len(axes))),
-    )
+    logs = np.log(np.maximum(told, _LEAST_PART * told.mean()))
+    evidence = Evidence.of_values(axes, np.frombuffer(points).reshape(len(told), len(axes)), logs)
     return GP(bend_values=False).fit(evidence)
 
 

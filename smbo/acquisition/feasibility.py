@@ -6,7 +6,7 @@ wrong is learned from labels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,21 +103,9 @@ class Labels:
         if well.all() and len(evidence.failed) == 0:
             return None
         n_failed, d = evidence.failed.shape
-        n = len(evidence) + n_failed
+        points = np.concatenate([evidence.points, evidence.failed])
         labels = np.concatenate([well.astype(np.float64), np.zeros(n_failed)])
-        unknown = np.full(n, np.nan)
-        rows = replace(
-            evidence,
-            numbers=np.arange(n),
-            points=np.concatenate([evidence.points, evidence.failed]),
-            values=labels,
-            variances=unknown,
-            costs=unknown,
-            feasible=np.ones(n, dtype=np.bool_),
-            failed=np.zeros((0, d)),
-            vectors=None,
-            slacks=None,
-        )
+        rows = Evidence.of_values(evidence.axes, points, labels)
         means, _ = Priors().moments(d)
         theta = Hyperparameters(
             tuple(float(mean) for mean in means[:d]), float(np.log(_AMPLITUDE)), float(np.log(_NOISE))

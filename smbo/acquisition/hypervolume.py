@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smbo.acquisition.base import Criterion
+from smbo.acquisition.base import Criterion, check_draws
 from smbo.acquisition.feasibility import Feasibility
 from smbo.acquisition.noisy import Draws, draws_at_rows
 from smbo.acquisition.process import covariance_with_rows, encoded, pulled_back
@@ -73,8 +73,7 @@ class NoisyLogExpectedHypervolumeImprovement:
     n_draws: int = 8
 
     def __post_init__(self) -> None:
-        if self.n_draws < 2 or self.n_draws % 2:
-            raise RecipeError(f"n_draws={self.n_draws!r}: an even number from 2 up is needed")
+        check_draws(self.n_draws)
 
     def seeded(self, seed: int) -> NoisyLogExpectedHypervolumeImprovement:
         """Return the same acquisition with other draws."""

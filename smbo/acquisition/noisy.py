@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from smbo.acquisition.base import Criterion
+from smbo.acquisition.base import Criterion, check_draws
 from smbo.acquisition.feasibility import Feasibility
 from smbo.acquisition.improvement import log_expected_improvement, normal
 from smbo.acquisition.process import covariance_with_rows, encoded, pulled_back
@@ -44,8 +44,7 @@ class NoisyLogExpectedImprovement:
     n_draws: int = 16
 
     def __post_init__(self) -> None:
-        if self.n_draws < 2 or self.n_draws % 2:
-            raise RecipeError(f"n_draws={self.n_draws!r}: an even number from 2 up is needed")
+        check_draws(self.n_draws)
 
     def seeded(self, seed: int) -> NoisyLogExpectedImprovement:
         """Return the same acquisition with other draws."""

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smbo.acquisition.base import Criterion
+from smbo.acquisition.base import Criterion, check_draws
 from smbo.acquisition.feasibility import Feasibility
 from smbo.acquisition.hypervolume import of_several, with_feasibility
-from smbo.errors import RecipeError
 from smbo.evidence import Array, Evidence
 from smbo.hypervolume import nondominated
 from smbo.surrogates.base import Posterior
@@ -38,8 +37,7 @@ class RandomScalarisation:
     n_draws: int = 64
 
     def __post_init__(self) -> None:
-        if self.n_draws < 2 or self.n_draws % 2:
-            raise RecipeError(f"n_draws={self.n_draws!r}: an even number from 2 up is needed")
+        check_draws(self.n_draws)
 
     def seeded(self, seed: int) -> RandomScalarisation:
         """Return the same acquisition with other weights and draws."""

@@ -140,16 +140,7 @@ class GPPosterior:
             bends = self.warp.slopes(points)
             to_mean, to_variance = to_mean * bends, to_variance * bends
         to_std = to_variance / (2.0 * std[:, None])
-        if self.scale.is_affine:
-            size = self.scale.size
-            return self.scale.shift + size * mean, size * std, size * to_mean, size * to_std
-        value, deviation, by_mean, by_std = self.scale.moments_and_slopes(mean, std)
-        return (
-            value,
-            deviation,
-            by_mean[:, :1] * to_mean + by_mean[:, 1:] * to_std,
-            by_std[:, :1] * to_mean + by_std[:, 1:] * to_std,
-        )
+        return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
 
     def joint(self, points: Array) -> tuple[Array, Array]:
         """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""

@@ -121,15 +121,8 @@ class Scale:
         variance = ((value - expected[:, None]) ** 2) @ _WEIGHTS
         return self.shift + self.size * expected, self.size * np.sqrt(variance)
 
-    def moments_and_slopes(self, mean: Array, std: Array) -> tuple[Array, Array, Array, Array]:
-        """Return the moments, each (m,), and their slopes by (mean, std), each (m, 2)."""
-        if self.is_affine:
-            ones, zeros = np.full_like(mean, self.size), np.zeros_like(mean)
-            return (
-                *self.moments(mean, std),
-                np.stack([ones, zeros], axis=1),
-                np.stack([zeros, ones], axis=1),
-            )
+    def _moments_and_slopes(self, mean: Array, std: Array) -> tuple[Array, Array, Array, Array]:
+        """Return the moments, each (m,), and their slopes by (mean, std), each (m, 2), of bent values."""
         value, slope = self._unbent(mean, std)
         expected = value @ _WEIGHTS
         off = value - expected[:, None]
@@ -142,6 +135,26 @@ class Scale:
             self.size * deviation,
             self.size * by_mean,
             self.size * by_std,
+        )
+
+    def moments_and_gradients(
+        self, mean: Array, std: Array, to_mean: Array, to_std: Array
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return the moments, each (m,), and their gradients by points, each (m, d).
+
+        Args:
+            mean, std: of the latent, each (m,).
+            to_mean, to_std: their gradients, each (m, d).
+        """
+        if self.is_affine:
+            size = self.size
+            return self.shift + size * mean, size * std, size * to_mean, size * to_std
+        value, deviation, by_mean, by_std = self._moments_and_slopes(mean, std)
+        return (
+            value,
+            deviation,
+            by_mean[:, :1] * to_mean + by_mean[:, 1:] * to_std,
+            by_std[:, :1] * to_mean + by_std[:, 1:] * to_std,
         )
 
     def _unbent(self, mean: Array, std: Array) -> tuple[Array, Array]:

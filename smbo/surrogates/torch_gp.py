@@ -86,13 +86,7 @@ class TorchPosterior:
         slope = 2.0 * self.amplitude * slope  # d cross / d scaled = slope * (scaled - self.scaled)
         to_mean = self._by_points(slope * self.alpha, scaled, points)
         to_std = -self._by_points(slope * beta, scaled, points) / _array(std)[:, None]
-        value, deviation, by_mean, by_std = self.scale.moments_and_slopes(_array(mean), _array(std))
-        return (
-            value,
-            deviation,
-            by_mean[:, :1] * to_mean + by_mean[:, 1:] * to_std,
-            by_std[:, :1] * to_mean + by_std[:, 1:] * to_std,
-        )
+        return self.scale.moments_and_gradients(_array(mean), _array(std), to_mean, to_std)
 
     def condition_on(self, points: Array, values: Array) -> TorchPosterior:
         """Return the posterior given also values (m,) at unit points (m, d): O(n² m)."""

@@ -190,13 +190,7 @@ class TrendedPosterior:
         mean, std, to_mean, to_std = self.residual.moments_and_gradients(points)
         trend, trend_slope = self.trend.with_gradient(points)
         mean, to_mean = mean + trend, to_mean + trend_slope
-        value, deviation, by_mean, by_std = self.scale.moments_and_slopes(mean, std)
-        return (
-            value,
-            deviation,
-            by_mean[:, :1] * to_mean + by_mean[:, 1:] * to_std,
-            by_std[:, :1] * to_mean + by_std[:, 1:] * to_std,
-        )
+        return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
 
     def fantasise(self, points: Array) -> TrendedPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
@@ -231,18 +225,7 @@ def _evidence_of(earlier: EarlierValues, like: Evidence) -> Evidence:
         order = np.argsort(earlier.values, kind="stable")
         others = np.linspace(_MOST_ROWS // 2, len(rows) - 1, _MOST_ROWS - _MOST_ROWS // 2).astype(np.intp)
         rows = np.sort(np.concatenate([order[: _MOST_ROWS // 2], order[others]]))
-    unknown = np.full(len(rows), np.nan)
-    return Evidence(
-        axes=like.axes,
-        numbers=np.arange(len(rows)),
-        points=earlier.points[rows],
-        values=earlier.values[rows],
-        variances=unknown,
-        costs=unknown,
-        feasible=np.ones(len(rows), dtype=np.bool_),
-        failed=like.failed[:0],
-        pending=like.pending[:0],
-    )
+    return Evidence.of_values(like.axes, earlier.points[rows], earlier.values[rows])
 
 
 def _slope(mean: Array, values: Array) -> float:

@@ -71,13 +71,15 @@ def test_moments_are_the_integrals_over_the_latent(power, mean, std):
 def test_slopes_of_the_moments_are_their_derivatives(bend):
     scale = Scale.of(VALUES, *bend)
     mean, std = np.array([0.2, -1.0]), np.array([0.4, 0.9])
-    value, deviation, by_mean, by_std = scale.moments_and_slopes(mean, std)
+    # points whose two coordinates are the latent moments themselves
+    to_mean, to_std = np.tile([1.0, 0.0], (2, 1)), np.tile([0.0, 1.0], (2, 1))
+    value, deviation, of_value, of_deviation = scale.moments_and_gradients(mean, std, to_mean, to_std)
     np.testing.assert_allclose(np.stack([value, deviation]), np.stack(scale.moments(mean, std)))
     h = 1e-6
     for column, (dm, ds) in enumerate([(h, 0.0), (0.0, h)]):
         up, down = scale.moments(mean + dm, std + ds), scale.moments(mean - dm, std - ds)
-        np.testing.assert_allclose(by_mean[:, column], (up[0] - down[0]) / (2 * h), rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(by_std[:, column], (up[1] - down[1]) / (2 * h), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(of_value[:, column], (up[0] - down[0]) / (2 * h), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(of_deviation[:, column], (up[1] - down[1]) / (2 * h), rtol=1e-5, atol=1e-5)
 
 
 def test_a_lognormal_tail_is_brought_in_and_a_normal_sample_is_left_alone():
