@@ -14,7 +14,7 @@ from smbo.errors import EvaluationFailed, SmboError
 from smbo.fidelity import Fidelity
 from smbo.optimizer import Optimizer
 from smbo.problem import Context, LevelSet, Outcome, Problem
-from smbo.propose import Recipe
+from smbo.recipe import Recipe
 from smbo.space import Categorical, Constant, Integer, Real, Space
 from smbo.trials import Recommendation, Trial, TrialState
 

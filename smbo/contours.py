@@ -16,8 +16,8 @@ from smbo.errors import ProblemError, TellError
 from smbo.evidence import Array
 from smbo.level_sets import LevelSet
 from smbo.problem import Problem
-from smbo.propose import posterior_of
 from smbo.recipe import Recipe, chosen
+from smbo.recommendation import posterior_of
 from smbo.space import Space
 from smbo.surrogates import LevelGP, LevelPosterior, Memory, Subset
 from smbo.trials import Trial, TrialState

@@ -24,8 +24,9 @@ from smbo.fidelity import ByModel, Promotion
 from smbo.goals import Goals
 from smbo.informed import informed
 from smbo.problem import Problem
-from smbo.propose import Proposal, probability_feasible, propose, recommend, with_constraints
+from smbo.propose import Proposal, propose
 from smbo.recipe import Recipe
+from smbo.recommendation import probability_feasible, recommend, with_constraints
 from smbo.slacks import sem_name
 from smbo.surrogates.base import Memory
 from smbo.transforms import within

@@ -14,8 +14,8 @@ from smbo.evidence import Array, Evidence
 from smbo.informed import informed
 from smbo.maximize import maximize
 from smbo.problem import Problem
-from smbo.propose import posterior_of
 from smbo.recipe import Recipe
+from smbo.recommendation import posterior_of
 from smbo.surrogates.base import DifferentiablePosterior, Memory, Posterior
 from smbo.trials import Trial, TrialState
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from smbo.evidence import Evidence
 from smbo.problem import Problem
-from smbo.propose import model_of, propose
+from smbo.propose import propose
 from smbo.recipe import Recipe
+from smbo.recommendation import model_of
 from smbo.surrogates import Subset, Surrogate, linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp import GPPosterior

@@ -24,7 +24,8 @@ from smbo.judging import judge
 from smbo.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.presets import preset
 from smbo.problem import Problem, Returned
-from smbo.propose import Recipe, check_recipe
+from smbo.propose import check_recipe
+from smbo.recipe import Recipe
 from smbo.space import Space
 from smbo.trials import Recommendation, Trial, TrialState
 from smbo.tuning import Tune, TuneSettings, tune_of

@@ -14,8 +14,8 @@ from smbo.evidence import Array
 from smbo.goals import Goals
 from smbo.hypervolume import closest, hypervolume, knee, nondominated, reference_by_rule
 from smbo.problem import Problem
-from smbo.propose import posterior_of, probability_feasible, recommendable, with_constraints
 from smbo.recipe import Recipe
+from smbo.recommendation import posterior_of, probability_feasible, recommendable, with_constraints
 from smbo.surrogates import Memory, SeveralPosterior
 from smbo.trials import Recommendation, Trial, TrialState
 

@@ -20,7 +20,8 @@ from smbo.optimizer import checked_count, checked_seed
 from smbo.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
-from smbo.propose import Recipe, check_recipe
+from smbo.propose import check_recipe
+from smbo.recipe import Recipe
 from smbo.space import Space
 from smbo.store.asking import check_key
 from smbo.store.budget import Budget, Spent

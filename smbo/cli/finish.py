@@ -26,7 +26,7 @@ from smbo.evaluation import Evaluator, outcome_from_json, payload_of
 from smbo.informed import informed
 from smbo.plain import to_plain
 from smbo.problem import ChiSquare, Figure, Outcome, Rated
-from smbo.propose import posterior_of
+from smbo.recommendation import posterior_of
 from smbo.surrogates.base import Posterior
 from smbo.tuning import Tune, TuneSettings
 from smbo.wording import explanation, headline

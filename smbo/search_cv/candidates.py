@@ -15,7 +15,7 @@ from smbo.errors import SpaceExhausted
 from smbo.fidelity import Fidelity, Stopping
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
-from smbo.propose import Recipe
+from smbo.recipe import Recipe
 from smbo.space import Space
 from smbo.trials import Trial
 

@@ -23,7 +23,7 @@ from smbo import Categorical, Integer, Optimizer, Problem, Real, Recipe, Space
 from smbo.derived import encode
 from smbo.errors import SpaceError, SpaceExhausted
 from smbo.presets import PRESETS
-from smbo.propose import posterior_of
+from smbo.recommendation import posterior_of
 from smbo.surrogates import GP, ExtraTrees, Forest
 from smbo.trials import TrialState
 

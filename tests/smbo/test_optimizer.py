@@ -24,7 +24,7 @@ from smbo.errors import (
 )
 from smbo.optimizer import Optimizer
 from smbo.problem import Outcome, Problem
-from smbo.propose import Recipe
+from smbo.recipe import Recipe
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP, Forest
 from smbo.trials import Trial, TrialState

@@ -12,7 +12,9 @@ from smbo.errors import RecipeError, SpaceExhausted
 from smbo.optimizer import Optimizer
 from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem
-from smbo.propose import Recipe, propose, recommend, with_penalties
+from smbo.propose import propose
+from smbo.recipe import Recipe
+from smbo.recommendation import recommend, with_penalties
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP, Forest, Matern32
 from smbo.trials import Trial, TrialState

@@ -6,7 +6,8 @@ import pytest
 from smbo.acquisition import LogExpectedImprovement, LowerConfidenceBound, Portfolio, ThompsonSampling
 from smbo.derived import encode
 from smbo.problem import Problem
-from smbo.propose import Recipe, propose
+from smbo.propose import propose
+from smbo.recipe import Recipe
 from smbo.space import Space
 from smbo.surrogates import GP, Forest
 from smbo.trials import Trial, TrialState

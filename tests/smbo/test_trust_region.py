@@ -9,7 +9,8 @@ from smbo.derived import encode
 from smbo.errors import RecipeError
 from smbo.evidence import Axis, Evidence
 from smbo.problem import Problem
-from smbo.propose import Recipe, propose
+from smbo.propose import propose
+from smbo.recipe import Recipe
 from smbo.space import Space
 from smbo.surrogates import GP, Forest
 from smbo.surrogates.marginal import Hyperparameters

@@ -12,7 +12,7 @@ from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement
 from smbo.acquisition.constraints import believed_feasible, learned
 from smbo.acquisition.feasibility import Feasibility
 from smbo.derived import encode
-from smbo.propose import with_constraints, with_penalties
+from smbo.recommendation import with_constraints, with_penalties
 from smbo.surrogates import GP
 
 

@@ -11,7 +11,8 @@ from smbo import Optimizer, Problem, Recipe, Space
 from smbo.errors import RecipeError
 from smbo.evidence import Axis, Evidence
 from smbo.presets import preset, recipe_from_json, recipe_to_json
-from smbo.propose import propose, recommend
+from smbo.propose import propose
+from smbo.recommendation import recommend
 from smbo.surrogates import GP, Forest, Selective, Subset
 
 SMALL = Subset(GP(), most=60, n_rows=30, n_learned=20)
