@@ -21,6 +21,7 @@ from smbo.errors import ProblemError, SpaceExhausted
 from smbo.evidence import Array, Curves, Evidence, Several, Slacks, Vectors
 from smbo.explain import Explanation, explanation
 from smbo.fidelity import ByModel, Promotion
+from smbo.fixing import part_of
 from smbo.goals import Goals
 from smbo.informed import informed
 from smbo.problem import Problem
@@ -28,6 +29,7 @@ from smbo.propose import Proposal, propose
 from smbo.recipe import Recipe
 from smbo.recommendation import probability_feasible, recommend, with_constraints
 from smbo.slacks import sem_name
+from smbo.space import Point
 from smbo.surrogates.base import Memory
 from smbo.transforms import within
 from smbo.trials import Recommendation, Trial, TrialState
@@ -112,34 +114,52 @@ def suggest(
     memory: Memory,
     first_number: int,
     n: int,
+    fixed: Point | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the points of the next n trials and the memory that goes with them.
 
     A function of its arguments alone: the random numbers come from the seed and the number of the
     first of these trials.
 
+    Args:
+        fixed: values that all of the points are to have, as of ``fixing.checked``.
+
     Raises:
         SpaceExhausted, SpaceError, NumericalError: see ``propose``.
     """
-    return suggest_from(problem, recipe, seed, encode(problem, trials), memory, first_number, n)
+    return suggest_from(problem, recipe, seed, encode(problem, trials), memory, first_number, n, fixed)
 
 
 def suggest_from(
-    problem: Problem, recipe: Recipe, seed: int, evidence: Evidence, memory: Memory, first_number: int, n: int
+    problem: Problem,
+    recipe: Recipe,
+    seed: int,
+    evidence: Evidence,
+    memory: Memory,
+    first_number: int,
+    n: int,
+    fixed: Point | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return what ``suggest`` does, of evidence that is made already."""
-    proposal = _proposal(problem, recipe, seed, evidence, memory, first_number, n)
+    proposal = _proposal(problem, recipe, seed, evidence, memory, first_number, n, fixed)
     carried = proposal.memory
     if isinstance(problem.stopping, ByModel):
         carried = {**carried, _LEVELS: levels_of(problem, evidence, carried, proposal.points)}
-    return problem.space.from_unit(proposal.points), carried
+    return part_of(problem.space, fixed or {}).from_unit(proposal.points), carried
 
 
 def _proposal(
-    problem: Problem, recipe: Recipe, seed: int, evidence: Evidence, memory: Memory, first_number: int, n: int
+    problem: Problem,
+    recipe: Recipe,
+    seed: int,
+    evidence: Evidence,
+    memory: Memory,
+    first_number: int,
+    n: int,
+    fixed: Point | None = None,
 ) -> Proposal:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, first_number)))
-    return propose(problem, informed(problem, recipe), evidence, memory, n, rng)
+    return propose(problem, informed(problem, recipe), evidence, memory, n, rng, fixed)
 
 
 def first_levels(

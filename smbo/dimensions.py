@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -207,6 +207,60 @@ class Integer:
 
 
 Dimension: TypeAlias = Real | Integer | Categorical | Constant
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A dimension that is held at one of its values, for one ask.
+
+    Its axis stays, so that unit points and what was learned of them mean the same.
+
+    Attributes:
+        dimension: of the space.
+        value: in the dimension's own form.
+    """
+
+    dimension: Real | Integer | Categorical
+    value: Any
+    n_levels: ClassVar[int] = 1
+    prior: ClassVar[None] = None  # a belief is the same at all points that are left
+
+    @property
+    def active_when(self) -> str | None:
+        """As of the dimension."""
+        return self.dimension.active_when
+
+    def positions(self) -> Array:
+        """Return where the value lies, shape (1,)."""
+        return self.dimension.to_unit([self.value])
+
+    def axis(self, name: str) -> Axis | None:
+        """Return the dimension's column of unit points."""
+        return self.dimension.axis(name)
+
+    def to_unit(self, values: Sequence[Any]) -> Array:
+        """Return the positions of any values of the dimension."""
+        return self.dimension.to_unit(values)
+
+    def column(self, units: Array) -> np.ndarray[Any, Any]:
+        """Return the values at positions, as formulas see them."""
+        return self.dimension.column(units)
+
+    def from_unit(self, units: Array) -> list[Any]:
+        """Return the value, once for each position: as it was given, to the last bit."""
+        return [self.value] * len(units)
+
+    def snap(self, units: Array) -> Array:
+        """Return the value's position, once for each."""
+        return np.repeat(self.positions(), len(units))
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return a user's value as the dimension gives it; PointError if it is none of its own."""
+        return self.dimension.check(name, value)
+
+    def to_form(self) -> dict[str, Any]:
+        """Return the dimension as JSON values."""
+        return self.dimension.to_form()
 
 
 def _number(value: Any, name: str) -> int | float:

@@ -8,7 +8,7 @@
     ├── ProblemError        objectives, constraints or outputs that do not fit together
     ├── RecipeError         an unknown recipe, or settings it does not take
     ├── NumericalError      a computation that found no finite answer
-    ├── AskError            a number of trials that cannot be asked for
+    ├── AskError            a number of trials, or fixed values, that cannot be asked for
     ├── TellError           a result that cannot be recorded
     │   ├── UnknownTrial        it names a trial or an attempt that was never asked for
     │   └── AlreadyTold         its trial has another result already
@@ -59,7 +59,7 @@ class NumericalError(SmboError, ArithmeticError):
 
 
 class AskError(SmboError, ValueError):
-    """A number of trials that cannot be asked for."""
+    """A number of trials, or fixed values, that cannot be asked for."""
 
 
 class TellError(SmboError, ValueError):

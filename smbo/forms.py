@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from smbo.choices import Categorical, Constant
-from smbo.dimensions import Dimension, Integer, Real
+from smbo.dimensions import Dimension, Fixed, Integer, Real
 from smbo.errors import SpaceError
 from smbo.plain import from_plain
 
 
-def as_dimension(name: str, given: Any) -> Dimension:
+def as_dimension(name: str, given: Any) -> Dimension | Fixed:
     """Return what a user wrote for a dimension as one.
 
     Args:
@@ -24,7 +24,7 @@ def as_dimension(name: str, given: Any) -> Dimension:
         SpaceError: with the name of the dimension in front.
     """
     try:
-        if isinstance(given, Real | Integer | Categorical | Constant):
+        if isinstance(given, Real | Integer | Categorical | Constant | Fixed):
             return given
         if isinstance(given, tuple):
             return _from_tuple(given)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from smbo.acquisition.ascent import ascend
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
+from smbo.dimensions import Fixed
 from smbo.errors import SpaceExhausted
 from smbo.evidence import Array, Axis
 from smbo.space import Space
@@ -130,7 +131,7 @@ def search(
     """
     effort = effort or Effort()
     excluded = Excluded.of(exclude)
-    n_grid = _grid_size(space.axes)
+    n_grid = _grid_size(space)
     if n_grid is not None and n_grid <= _WHOLE:
         points = _remaining(space, excluded)
         return Found(np.asarray(points[np.argmax(_finite(criterion(points)))]), points[:0])
@@ -183,19 +184,26 @@ def _finite(scores: Array) -> Array:
     return np.where(np.isnan(scores), -np.inf, scores)
 
 
-def _grid_size(axes: tuple[Axis, ...]) -> int | None:
-    """Return the number of combinations of levels, None with a continuous axis."""
+def _grid_size(space: Space) -> int | None:
+    """Return the number of combinations of levels, None with a continuous axis that is not fixed."""
     size = 1
-    for axis in axes:
+    for axis in space.axes:
+        if _is_fixed(space, axis):
+            continue
         if axis.levels is None:
             return None
         size *= axis.levels
     return size
 
 
+def _is_fixed(space: Space, axis: Axis) -> bool:
+    return isinstance(space.dimensions[axis.name], Fixed)
+
+
 def _remaining(space: Space, excluded: Excluded) -> Array:
     """Return every allowed point of a finite space that is not excluded, (m, d)."""
-    levels = [(np.arange(axis.levels or 1) + 0.5) / (axis.levels or 1) for axis in space.axes]
+    counts = [1 if _is_fixed(space, axis) else axis.levels or 1 for axis in space.axes]
+    levels = [(np.arange(count) + 0.5) / count for count in counts]  # what is fixed snaps to its place
     grid = np.stack(np.meshgrid(*levels, indexing="ij"), axis=-1).reshape(-1, len(space.axes))
     # combinations that differ in inactive coordinates only are one point
     points = np.unique(space.snap(grid), axis=0)
@@ -293,11 +301,13 @@ def _steerable(space: Space, points: Array) -> tuple[NDArray[np.bool_], Callable
     """Return which coordinates of points an ascent may change, (k, d), and what says where it may step."""
     smooth = np.array([_is_smooth(axis) for axis in space.axes])
     movable = np.zeros(points.shape, dtype=np.bool_)
-    conditional = any(space.dimensions[axis.name].active_when is not None for axis in space.axes)
+    conditional = any(
+        space.dimensions[axis.name].active_when is not None or _is_fixed(space, axis) for axis in space.axes
+    )
     if not conditional:
         movable[:, smooth] = True
     for column in np.flatnonzero(smooth & conditional):
-        # an inactive coordinate snaps back to 0.5 wherever it is put; a step of half the cube
+        # an inactive or fixed coordinate snaps back wherever it is put; a step of half the cube
         # (away from where it is) is more than any grid rounds away
         probe = points.copy()
         probe[:, column] = np.where(points[:, column] < 0.5, 0.95, 0.05)

@@ -10,6 +10,7 @@ import numpy as np
 from smbo.designs import design_rows
 from smbo.errors import SpaceExhausted
 from smbo.evidence import Array, Evidence
+from smbo.fixing import extent, rows_in
 from smbo.guidance import Guidance
 from smbo.space import Space
 
@@ -35,10 +36,11 @@ def design_points(
     seed, index = int(start["seed"]), int(start["index"])
     if n == 0:  # and no need to look through all that is known
         return np.zeros((0, len(space.axes))), {"seed": seed, "index": index}
-    taken = Taken(space, [evidence.points, evidence.failed, evidence.pending])
+    known = (evidence.points, evidence.failed, evidence.pending)
+    taken = Taken(space, [rows_in(space, each) for each in known])
     if space.size is not None and len(taken) + n > space.size:
         raise SpaceExhausted(
-            f"the space has {space.size} points, {len(taken)} of them evaluated or under way: "
+            f"{extent(space)} has {space.size} points, {len(taken)} of them evaluated or under way: "
             f"{n} more cannot be proposed"
         )
     chosen: list[Array] = []
@@ -85,7 +87,7 @@ def left_on_grid(space: Space, taken: Taken, n: int, rng: np.random.Generator) -
     if len(left) < n:
         raise SpaceExhausted(
             f"no new point was found beside the {len(taken)} evaluated or under way; "
-            "the space and its known constraints seem to be used up"
+            f"{extent(space)} and its known constraints seem to be used up"
         )
     return [left[row] for row in rng.permutation(len(left))[:n]]
 

@@ -20,6 +20,7 @@ from smbo.derived import explained, first_levels, next_climb, suggest, trial_see
 from smbo.ending import ended
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.explain import Explanation
+from smbo.fixing import checked
 from smbo.judging import judge
 from smbo.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.presets import preset
@@ -33,9 +34,10 @@ from smbo.tuning import Tune, TuneSettings, tune_of
 
 @dataclass(frozen=True)
 class Asked:
-    """An ask, as the log keeps it: how many points at once."""
+    """An ask, as the log keeps it: how many points at once, and what was fixed of them."""
 
     n: int
+    fixed: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,23 +128,29 @@ class Optimizer:
         return best_of(self.problem, self._trials)
 
     @overload
-    def ask(self, n: None = None) -> Trial: ...
+    def ask(self, n: None = None, *, fixed: Mapping[str, Any] | None = None) -> Trial: ...
     @overload
-    def ask(self, n: int) -> list[Trial]: ...
-    def ask(self, n: int | None = None) -> Trial | list[Trial]:
+    def ask(self, n: int, *, fixed: Mapping[str, Any] | None = None) -> list[Trial]: ...
+    def ask(self, n: int | None = None, *, fixed: Mapping[str, Any] | None = None) -> Trial | list[Trial]:
         """Return a trial to evaluate, or a list of n that are aware of each other.
 
         With a fidelity, trials that deserve to go on come first: each under its number, at the
         ``fidelity`` that it is to reach now.
 
+        Args:
+            fixed: values that the points are to have, by name; the search is over the rest.  Then all of
+                the trials are new.  Where one point alone has these values it is asked for (n times),
+                evaluated before or not.
+
         Raises:
             SpaceExhausted: a finite space has not so many points left.
-            AskError: n is no whole number from 1 up.
+            AskError: n is no whole number from 1 up, or no point has the fixed values.
         """
         count = 1 if n is None else checked_count(n)
-        climbing = self._promote(count)
-        new = self._propose(count - len(climbing)) if len(climbing) < count else []
-        self._log.append(Asked(count))
+        settings = checked(self.space, fixed)
+        climbing = [] if settings else self._promote(count)
+        new = self._propose(count - len(climbing), settings) if len(climbing) < count else []
+        self._log.append(Asked(count, settings or None))
         trials = climbing + new
         return trials[0] if n is None else trials
 
@@ -175,11 +183,11 @@ class Optimizer:
             is_closing = False  # something is under way again
         return found
 
-    def _propose(self, count: int) -> list[Trial]:
+    def _propose(self, count: int, fixed: Mapping[str, Any]) -> list[Trial]:
         """Return new trials at points of the recipe's choice."""
         first = len(self._trials)
         points, self._memory = suggest(
-            self.problem, self.recipe, self.seed, self._trials, self._memory, first, count
+            self.problem, self.recipe, self.seed, self._trials, self._memory, first, count, dict(fixed)
         )
         levels = first_levels(self.problem, self._memory, first, 0, count)
         trials = [
@@ -316,7 +324,7 @@ class Optimizer:
         optimizer = cls(space, recipe, seed, maximize)
         for event in log:
             if isinstance(event, Asked):
-                optimizer.ask(event.n)
+                optimizer.ask(event.n, fixed=event.fixed)
                 continue
             if isinstance(event, Promoted):
                 optimizer.promote()

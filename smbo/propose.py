@@ -18,6 +18,7 @@ from smbo.acquisition import (
     Misclassification,
     NoisyLogExpectedImprovement,
     Straddle,
+    Surveying,
 )
 from smbo.acquisition.feasibility import FeasibilityFirst
 from smbo.acquisition.guided import Guided
@@ -28,6 +29,7 @@ from smbo.acquisition.hypervolume import (
 from smbo.acquisition.scalarised import RandomScalarisation
 from smbo.errors import RecipeError, SpaceExhausted
 from smbo.evidence import Array, Evidence
+from smbo.fixing import part_of
 from smbo.guidance import Guidance
 from smbo.informed import best_of_earlier, refuse_uninformed
 from smbo.new_points import Taken, design_points, left_on_grid
@@ -35,7 +37,7 @@ from smbo.problem import Problem
 from smbo.recipe import Recipe, chosen
 from smbo.recommendation import relevant, trained, with_constraints, with_penalties
 from smbo.selection import select_points
-from smbo.space import Space
+from smbo.space import Point, Space
 from smbo.surrogates import Memory, SeveralGP, Surrogate
 from smbo.surrogates.transfer import Transfer
 from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, length_within
@@ -72,13 +74,16 @@ def propose(
     memory: Memory,
     n: int,
     rng: np.random.Generator,
+    fixed: Point | None = None,
 ) -> Proposal:
     """Return n unit points and the memory that the recipe carries to the next call.
 
-    Deterministic in its arguments.  In a finite space no point comes twice.
+    Deterministic in its arguments.  In a finite space no point comes twice, unless ``fixed`` leaves one
+    alone.
 
     Args:
         memory: of the previous proposal, {} at first.
+        fixed: values that all of the points are to have, as of ``fixing.checked``.
 
     Raises:
         SpaceExhausted: a finite space has fewer than n points left.
@@ -88,7 +93,10 @@ def propose(
     """
     check_recipe(problem, recipe)
     carried: dict[str, Any] = dict(memory)
-    if problem.try_first or problem.earlier:
+    space = part_of(problem.space, fixed or {})
+    if fixed and space.size == 1:  # what is asked for in so many words may be known
+        return Proposal(np.repeat(space.sample_unit(1, rng), n, axis=0), carried)
+    if not fixed and (problem.try_first or problem.earlier):
         first, carried["n_tried_first"] = _first_points(problem, evidence, memory, n)
         if len(first):
             if len(first) == n:
@@ -107,9 +115,8 @@ def propose(
         here = evidence_of(recipe.region, state, evidence)
         state = replace(state, length=length_within(recipe.region, state, here))
     n_design = _n_from_design(problem.space, recipe, here, n)
-    points, carried["design"] = design_points(
-        problem.space, recipe.design, evidence, memory.get("design"), n_design, rng
-    )
+    design = memory.get("design")
+    points, carried["design"] = design_points(space, recipe.design, evidence, design, n_design, rng)
     if n_design == n or recipe.surrogate is None:
         return Proposal(points, carried)
     here = replace(here, pending=np.concatenate([evidence.pending, points]))
@@ -119,7 +126,9 @@ def propose(
     if known.slacks is not None:
         carried["constraints"] = [dict(each) for each in known.slacks.learned]
     taken = np.concatenate([evidence.points, evidence.failed, here.pending])
-    more, beside = _selected(problem.space, recipe, surrogate, state, known, n - n_design, rng, memory, taken)
+    if isinstance(recipe.acquisition, Surveying):  # what is fixed for this ask counts elsewhere too
+        recipe = replace(recipe, acquisition=recipe.acquisition.over(problem.space, rng))
+    more, beside = _selected(space, recipe, surrogate, state, known, n - n_design, rng, memory, taken)
     return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from smbo.dimensions import Dimension
+from smbo.dimensions import Dimension, Fixed
 from smbo.errors import ExpressionError, SpaceError
 from smbo.expressions import Expression
 
@@ -28,7 +28,7 @@ class StoredCallable:
         )
 
 
-def conditions_of(dimensions: Mapping[str, Dimension]) -> dict[str, Expression]:
+def conditions_of(dimensions: Mapping[str, Dimension | Fixed]) -> dict[str, Expression]:
     """Return the conditions by dimension, each after those that it refers to."""
     waiting: dict[str, Expression] = {}
     for name, dimension in dimensions.items():
@@ -44,7 +44,7 @@ def conditions_of(dimensions: Mapping[str, Dimension]) -> dict[str, Expression]:
     return conditions
 
 
-def rule_of(given: Any, dimensions: Mapping[str, Dimension]) -> Rule:
+def rule_of(given: Any, dimensions: Mapping[str, Dimension | Fixed]) -> Rule:
     if isinstance(given, str):
         return _formula("constraint", given, dimensions)
     if not callable(given):
@@ -60,7 +60,7 @@ def stored_rule(stored: Any) -> str | StoredCallable:
     raise SpaceError(f"a stored constraint is a formula or {{'callable': name}}, got {stored!r}")
 
 
-def _formula(role: str, text: str, dimensions: Mapping[str, Dimension]) -> Expression:
+def _formula(role: str, text: str, dimensions: Mapping[str, Dimension | Fixed]) -> Expression:
     try:
         formula = Expression.parse(text)
     except ExpressionError as error:
@@ -82,6 +82,6 @@ def rule_name(given: Any) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def hint(name: object, dimensions: Mapping[str, Dimension]) -> str:
+def hint(name: object, dimensions: Mapping[str, Dimension | Fixed]) -> str:
     close = difflib.get_close_matches(str(name), dimensions, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(dimensions)}"

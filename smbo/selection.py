@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo.acquisition import Acquisition, Portfolio, Seeded, Surveying, ThompsonSampling
+from smbo.acquisition import Acquisition, Portfolio, Seeded, ThompsonSampling
 from smbo.acquisition.feasibility import Feasibility
 from smbo.acquisition.thompson import drawn_criterion
 from smbo.batch import believed, select
@@ -46,8 +46,6 @@ def select_points(
         SpaceExhausted: no n new points were found.
         NumericalError: no posterior could be found.
     """
-    if isinstance(acquisition, Surveying):
-        acquisition = acquisition.over(space, rng)
     if isinstance(acquisition, Seeded):
         acquisition = acquisition.seeded(int(rng.integers(2**32)))
     if state is not None:

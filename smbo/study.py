@@ -15,6 +15,7 @@ from smbo.ending import ended
 from smbo.errors import StoreError, UnknownTrial
 from smbo.explain import Explanation
 from smbo.fidelity import Promotion
+from smbo.fixing import checked
 from smbo.judging import judge
 from smbo.optimizer import checked_count, checked_seed
 from smbo.pareto import ParetoSet, best_of, pareto_set, recommended
@@ -144,10 +145,16 @@ class Study:
     # --- ask and tell
 
     @overload
-    def ask(self, n: None = None, *, key: str | None = None) -> Trial: ...
+    def ask(
+        self, n: None = None, *, key: str | None = None, fixed: Mapping[str, Any] | None = None
+    ) -> Trial: ...
     @overload
-    def ask(self, n: int, *, key: str | None = None) -> list[Trial]: ...
-    def ask(self, n: int | None = None, *, key: str | None = None) -> Trial | list[Trial]:
+    def ask(
+        self, n: int, *, key: str | None = None, fixed: Mapping[str, Any] | None = None
+    ) -> list[Trial]: ...
+    def ask(
+        self, n: int | None = None, *, key: str | None = None, fixed: Mapping[str, Any] | None = None
+    ) -> Trial | list[Trial]:
         """Return the next trial, or a list of n, running from now on.
 
         Trials that wait to be run again come first, then those that go on to a higher fidelity.
@@ -155,14 +162,18 @@ class Study:
         Args:
             n: how many.
             key: of this ask; repeating it gives the same trials again.
+            fixed: values that the points are to have, by name; the search is over the rest.  Then all of
+                the trials are new.  Where one point alone has these values it is asked for (n times),
+                evaluated before or not.
 
         Raises:
             BudgetExhausted: the study may not have so many more.
             SpaceExhausted: a finite space has no point left.
-            AskError: n is no whole number from 1 up, or far too many.
+            AskError: n is no whole number from 1 up, or far too many, or no point has the fixed values.
         """
         count = 1 if n is None else checked_count(n, MOST_AT_ONCE)
-        trials = self.ask_for("hand", count, key=check_key(key))
+        settings = checked(self.problem.space, fixed)
+        trials = self._asker.ask_for("hand", count, key=check_key(key), fixed=settings)
         return trials[0] if n is None else trials
 
     def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smbo.derived import first_levels, next_climb, trial_seed
@@ -12,7 +13,7 @@ from smbo.errors import BudgetExhausted
 from smbo.fidelity import Promotion
 from smbo.problem import Problem
 from smbo.recipe import Recipe
-from smbo.space import Integer, Real
+from smbo.space import Integer, Point, Real
 from smbo.store import budget as budgets
 from smbo.store.asking import Asking
 from smbo.store.budget import Budget
@@ -26,6 +27,16 @@ from smbo.trials import Trial, TrialState
 # another number than it was made for, so that only a point that others took sends us back.  The third
 # is made with the study to ourselves: those that are quicker would hold us back for ever.
 _RACES = 2
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked for: who evaluates how many trials, the ask's key, and values fixed for it."""
+
+    owner: str
+    n: int
+    key: str | None
+    fixed: Point
 
 
 class Asker:
@@ -44,25 +55,34 @@ class Asker:
         self._is_numeric = all(isinstance(each, Real | Integer) for each in kinds)
         self.log = StudyLog(store, record, problem, self.decode)
 
-    def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
-        """Return n running trials that ``owner`` (a word, then details) evaluates."""
+    def ask_for(
+        self, owner: str, n: int, *, key: str | None = None, fixed: Point | None = None
+    ) -> list[Trial]:
+        """Return n running trials that ``owner`` (a word, then details) evaluates.
+
+        Args:
+            fixed: values that the points are to have, as of ``fixing.checked``; then all are new.
+        """
+        wanted = _Wanted(owner, n, key, fixed or {})
         for proposal in range(_RACES + 1):
-            if self._problem.ladder is not None:
+            if self._problem.ladder is not None and not wanted.fixed:
                 self.let_climb(n)
             if key is not None:
-                earlier = self._store.asked_before(self._id, key, n)
+                given = self._problem.space.point_to_json(wanted.fixed)
+                earlier = self._store.asked_before(self._id, key, n, given)
                 if earlier:
                     return self.decoded(earlier)
             if proposal == _RACES:
                 break
             with suppress(StaleProposal):
-                return self._ask_now(owner, n, key, is_final=proposal > 0)
+                return self._ask_now(wanted, is_final=proposal > 0)
         with self._store.alone(self._id):
-            return self._ask_now(owner, n, key, is_final=True)
+            return self._ask_now(wanted, is_final=True)
 
-    def _ask_now(self, owner: str, n: int, key: str | None, *, is_final: bool) -> list[Trial]:
+    def _ask_now(self, wanted: _Wanted, *, is_final: bool) -> list[Trial]:
         """Look, propose and ask."""
-        return self._asked(self._propose(self.log.look(n), owner, n, key, is_final=is_final))
+        look = self.log.look(math.inf if wanted.fixed else wanted.n)
+        return self._asked(self._propose(look, wanted, is_final=is_final))
 
     def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
         """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
@@ -150,10 +170,10 @@ class Asker:
             self._problem, self._recipe, self._seed, trials, record.memory, is_closing=is_closing
         )
 
-    def _propose(self, look: Look, owner: str, n: int, key: str | None, *, is_final: bool) -> Asking:
-        """Work out an ask of n trials, outside any transaction."""
-        record = look.record
-        n_new = max(0, n - look.n_waiting)
+    def _propose(self, look: Look, wanted: _Wanted, *, is_final: bool) -> Asking:
+        """Work out an ask, outside any transaction."""
+        record, fixed = look.record, wanted.fixed
+        n_new = wanted.n if fixed else max(0, wanted.n - look.n_waiting)
         proposed = None
         if n_new:
             # judged for good inside the transaction; here it saves a proposal that nobody could use
@@ -161,19 +181,20 @@ class Asker:
             if budget != Budget():
                 budgets.judge(self._name, budget, record.spent, n_new)
             assert look.evidence is not None
-            proposed = propose_from(self._problem, self._recipe, record, look.evidence, n_new)
+            proposed = propose_from(self._problem, self._recipe, record, look.evidence, n_new, fixed=fixed)
         memory = proposed.memory if proposed else record.memory
         levels = first_levels(self._problem, memory, record.next_number, 0, n_new)
         return Asking(
-            n=n,
+            n=wanted.n,
             points=proposed.points if proposed else (),
             first_number=record.next_number,
             watermark=record.last_seq,
             memory=memory,
             seed_of=self.seed_of,
-            owner=owner,
-            key=key,
+            owner=wanted.owner,
+            key=wanted.key,
             is_final=is_final,
+            fixed=self._problem.space.point_to_json(fixed),
             origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
             fidelities=levels,
             rungs=[self._problem.rung_of(level) for level in levels],

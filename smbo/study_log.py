@@ -91,7 +91,7 @@ class StudyLog:
             self.read()
             return frozenset(self._waiting)
 
-    def look(self, n: int = 0) -> Look:
+    def look(self, n: float = 0) -> Look:
         """Return the study as it stands, with the evidence if fewer than n trials wait."""
         with self._lock:
             record = self.read()

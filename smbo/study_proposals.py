@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from smbo.derived import encode, suggest_from
 from smbo.evidence import Evidence
 from smbo.problem import Problem
 from smbo.recipe import Recipe
+from smbo.space import Point
 from smbo.store.records import StudyRecord, dump_json
 from smbo.trials import Trial
 
@@ -34,6 +35,7 @@ class Proposed:
         memory: that the recipe carries on.
         beside: points proposed before these, for the numbers before ``first_number``, that were
             not asked for at the watermark.
+        fixed: values that all of the points were to have.
     """
 
     points: tuple[JsonPoint, ...]
@@ -42,11 +44,13 @@ class Proposed:
     before: Mapping[str, Any]
     memory: Mapping[str, Any]
     beside: tuple[JsonPoint, ...] = ()
+    fixed: JsonPoint = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What tells it from other proposals of its study."""
         parts = [self.first_number, len(self.points), self.watermark, self.before, list(self.beside)]
+        parts += [dict(self.fixed)] if self.fixed else []
         return hashlib.sha256(dump_json(parts).encode()).hexdigest()[:16]
 
     def origins(self, start: int, stop: int, *, is_whole: bool) -> list[dict[str, Any]]:
@@ -67,6 +71,8 @@ class Proposed:
                 "memory": dict(self.before),
                 "beside": [dict(point) for point in self.beside],
             }
+            if self.fixed:
+                origins[0]["fixed"] = dict(self.fixed)
         return origins
 
 
@@ -104,11 +110,16 @@ def propose_from(
     *,
     beside: Sequence[JsonPoint] = (),
     memory: Mapping[str, Any] | None = None,
+    fixed: Point | None = None,
 ) -> Proposed:
-    """Return what ``propose_trials`` does, of evidence that is made already, ``beside`` among it."""
+    """Return what ``propose_trials`` does, of evidence that is made already, ``beside`` among it.
+
+    Args:
+        fixed: values that all of the points are to have, as of ``fixing.checked``.
+    """
     first = record.next_number + len(beside)
     before = record.memory if memory is None else memory
-    points, after = suggest_from(problem, recipe, record.seed, evidence, before, first, n)
+    points, after = suggest_from(problem, recipe, record.seed, evidence, before, first, n, fixed)
     return Proposed(
         points=tuple(problem.space.point_to_json(point) for point in points),
         first_number=first,
@@ -116,6 +127,7 @@ def propose_from(
         before=before,
         memory=after,
         beside=tuple(beside),
+        fixed=problem.space.point_to_json(fixed or {}),
     )
 
 

@@ -1,8 +1,8 @@
 """Make every proposal of a study again from what the log says it was made from, and compare.
 
 A proposal is a function of the problem, the recipe, the seed, the log up to a sequence number, the
-recipe's memory and the points proposed before it that were not in the log yet.  All of that is
-noted with the trials that were asked for, whatever the order in which results came, and however
+recipe's memory, the points proposed before it that were not in the log yet, and what was fixed.  All
+of that is noted with the trials that were asked for, whatever the order in which results came, and however
 often drivers died in between.
 """
 
@@ -79,6 +79,7 @@ class _Proposal:
     watermark: int
     memory: Mapping[str, Any]
     beside: Sequence[JsonPoint]
+    fixed: JsonPoint
     numbers: dict[int, int] = field(default_factory=dict)  # index among its points -> trial
 
 
@@ -102,8 +103,9 @@ def replay(store: SqlStore, name: str, problem: Problem, recipe: Recipe) -> Repl
             difference = Difference(first_trial, "the memory", proposal.memory, "none that was carried on")
             return Replayed(done, n_same, n_unknown, difference)
         known = [*past.until(proposal.watermark), *proposed_trials(problem, proposal.beside, proposal.first)]
+        fixed = problem.space.point_from_json(proposal.fixed)
         points, memory = suggest(
-            problem, recipe, record.seed, known, proposal.memory, proposal.first, proposal.n
+            problem, recipe, record.seed, known, proposal.memory, proposal.first, proposal.n, fixed
         )
         memories.add(dump_json(memory))
         for index, number in sorted(proposal.numbers.items()):
@@ -124,7 +126,12 @@ def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
         origin = json.loads(event.payload)
         if "first" in origin:
             found[origin["proposal"]] = _Proposal(
-                origin["first"], origin["n"], origin["watermark"], origin["memory"], origin["beside"]
+                origin["first"],
+                origin["n"],
+                origin["watermark"],
+                origin["memory"],
+                origin["beside"],
+                origin.get("fixed", {}),
             )
         if origin.get("proposal") in found:
             found[origin["proposal"]].numbers[origin["index"]] = event.number

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from smbo.acquisition.ascent import ascend
 from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion
 from smbo.batch import believed, with_fantasies
+from smbo.dimensions import Fixed
 from smbo.errors import RecipeError, SpaceExhausted
 from smbo.evidence import Array, Axis, Evidence
 from smbo.maximize import Excluded
@@ -305,7 +306,8 @@ class _Stretched:
 def _climbed(criterion: DifferentiableCriterion, space: Space, box: Box, starts: Array) -> Array:
     """Return snapped and allowed points to which an ascent inside the box leads, (k, d)."""
     low, size = box.low.copy(), box.high - box.low
-    is_still = np.array([not _is_smooth(axis) for axis in space.axes]) | (size <= 0.0)
+    is_fixed = [isinstance(space.dimensions[axis.name], Fixed) for axis in space.axes]
+    is_still = np.array([not _is_smooth(axis) for axis in space.axes]) | is_fixed | (size <= 0.0)
     # coordinates that do not move keep their place in the cube
     low[is_still], size[is_still] = 0.0, 1.0
     stretched = _Stretched(criterion, low, size)

@@ -31,7 +31,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.losses", "smbo.level_sets", "smbo.surrogates", "smbo.slacks", "smbo.goals"),
     ("smbo.dimensions", "smbo.forms", "smbo.rules"),
     ("smbo.space", "smbo.trials"),
-    ("smbo.acquisition", "smbo.maximize", "smbo.guidance"),
+    ("smbo.acquisition", "smbo.maximize", "smbo.guidance", "smbo.fixing"),
     ("smbo.batch", "smbo.new_points"),
     ("smbo.trust_region",),
     ("smbo.selection",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +47,8 @@ class Asking:
         fidelities, rungs: that the new trials begin at, one of each per point; empty where the
             problem has none.  Waiting trials have theirs already.
         origins: what each new point was made from, for the change feed; none are noted if empty.
+        fixed: JSON values that all points were to have; where there are any, trials that wait are
+            passed by, for they have other ones.
     """
 
     n: int
@@ -59,6 +61,7 @@ class Asking:
     key: str | None = None
     is_final: bool = False
     origins: Sequence[Mapping[str, Any]] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     fidelities: Sequence[float | None] = ()
     rungs: Sequence[int | None] = ()
 
@@ -80,20 +83,27 @@ def check_key(key: object) -> str | None:
     return key
 
 
-def asked_before(connection: Connection, study: int, key: str, n: int) -> list[Trial]:
+def asked_before(
+    connection: Connection, study: int, key: str, n: int, fixed: Mapping[str, Any]
+) -> list[Trial]:
     """Return the trials that an earlier ask with this key got; none if there was none.
 
     Raises:
-        StoreError: the earlier ask was for another number of trials.
+        StoreError: the earlier ask was for another number of trials, or for other fixed values.
     """
     row = connection.execute(
         select(schema.event.c.payload).where(schema.event.c.study == study, schema.event.c.ask_key == key)
     ).one_or_none()
     if row is None:
         return []
-    numbers = json.loads(row.payload)["numbers"]
+    asked = json.loads(row.payload)
+    numbers, other = asked["numbers"], asked.get("fixed", {})
     if len(numbers) != n:
         raise StoreError(f"ask: the key {key[:40]!r} was used for {len(numbers)} trials, not {n}")
+    if other != json.loads(dump_json(fixed)):
+        raise StoreError(
+            f"ask: the key {key[:40]!r} was used with fixed {other!r}, not {dict(fixed)!r}; use another key"
+        )
     trial = schema.trial
     rows = connection.execute(
         select(trial).where(trial.c.study == study, trial.c.number.in_(numbers)).order_by(trial.c.number)
@@ -111,7 +121,7 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
     """
     if asking.key is not None:
         lock(connection, study)
-        earlier = asked_before(connection, study, asking.key, asking.n)
+        earlier = asked_before(connection, study, asking.key, asking.n, asking.fixed)
         if earlier:
             return earlier
     n_new = len(asking.points)
@@ -126,7 +136,7 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
         charged=n_new,
         **memory,
     )
-    waiting = _waiting(connection, study, asking.n) if taken.has_waiting else ()
+    waiting = _waiting(connection, study, asking.n) if taken.has_waiting and not asking.fixed else ()
     if len(waiting) != asking.n - n_new:
         raise StaleProposal("the number of waiting trials has changed")
     texts = [dump_json(point) for point in asking.points]
@@ -161,7 +171,9 @@ def _write(
         for row, origin in zip(new, asking.origins or [{}] * len(new))
     ]
     if asking.key is not None:
-        seq, payload = taken.seq + asking.n, {"numbers": sorted(row["number"] for row in (*old, *new))}
+        seq = taken.seq + asking.n
+        payload: dict[str, Any] = {"numbers": sorted(row["number"] for row in (*old, *new))}
+        payload |= {"fixed": dict(asking.fixed)} if asking.fixed else {}
         events.append(event_row(connection, study, seq, "keyed", payload=payload, key=asking.key))
     if old:
         restart = change(schema.trial, ("study", "number"), ("state", "token", "attempts", "seq"))

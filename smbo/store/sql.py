@@ -132,9 +132,9 @@ class SqlStore:
 
         return self._read(work)
 
-    def asked_before(self, study: int, key: str, n: int) -> list[Trial]:
+    def asked_before(self, study: int, key: str, n: int, fixed: Mapping[str, Any]) -> list[Trial]:
         """Return the trials of an earlier ask with this key; none if there was none."""
-        return self._read(lambda at: asking.asked_before(at, study, key, n))
+        return self._read(lambda at: asking.asked_before(at, study, key, n, fixed))
 
     def ask(self, study: int, request: asking.Asking) -> list[Trial]:
         """Return running trials; see ``smbo.store.asking.ask``."""
