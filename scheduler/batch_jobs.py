@@ -24,7 +24,8 @@ _QUEUE = {
     "slurm": ("squeue", "--noheader", "--format=%i %T", "--user"),
     "htcondor": ("condor_q", "-autoformat:j", "JobStatus", "HoldReason"),
 }
-_HELD = "5"  # HTCondor's JobStatus
+# HTCondor's JobStatus; what is removed or completed may stay in its queue for days (leave_in_queue, -spool)
+_HELD, _OVER = "5", ("3", "4")
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,9 @@ async def queue_of(plan: BatchPlan) -> dict[str, Queued]:
     for line in (await _call(words)).splitlines():
         job_id, _, rest = line.strip().partition(" ")
         state, _, reason = rest.partition(" ")
-        if job_id:
-            is_held = plan.system == "htcondor" and state == _HELD
+        is_condor = plan.system == "htcondor"
+        if job_id and not (is_condor and state in _OVER):
+            is_held = is_condor and state == _HELD
             found[job_id] = Queued(job_id, held=reason or "no reason given" if is_held else None)
     return found
 

@@ -107,6 +107,7 @@ class BatchSection(EntranceSection):
     account: Text | None = None
     lifetime: Duration | None = None
     stagger: Duration | None = None
+    poll: Duration = 30.0
 
     @model_validator(mode="after")
     def _in_time(self) -> BatchSection:
@@ -148,6 +149,7 @@ class BatchSection(EntranceSection):
             "prologue": tuple(self.prologue),
             "python": self.python,
             "resources": dict(self.resources),
+            "poll_seconds": self.poll,
         }
 
 

@@ -5,6 +5,8 @@ Which one it is, its own name says.  Jobs are processes, and their books a folde
     N.pid       of job N;  N.log  of its submission script
     closed      while this file is there, jobs wait and none starts
     refuse      while this file is there, no job is taken
+    held        HTCondor holds jobs that wait, for the reason in this file
+    lingers     HTCondor shows jobs that are over, as completed, as it does for `condor_submit -spool`
 """
 
 import os
@@ -89,8 +91,14 @@ def squeue(*_):
 
 
 def condor_q(*_):
-    for number, pid in jobs().items():
-        print(f"{number}.0", 2 if pid else 1, "undefined")
+    held = (BOOKS / "held").read_text() if (BOOKS / "held").exists() else None
+    here = jobs()
+    for number, pid in here.items():
+        status, reason = (2, "undefined") if pid else (1, "undefined") if held is None else (5, held)
+        print(f"{number}.0", status, reason)
+    if (BOOKS / "lingers").exists():
+        for number in {int(path.stem) for path in BOOKS.glob("*.script")} - set(here):
+            print(f"{number}.0", 4, "undefined")
 
 
 def scancel(*numbers):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 pytest.importorskip("dask_jobqueue")
@@ -22,6 +23,24 @@ def evaluate(params, context):
     return (params["x"] - 0.3) ** 2
 """
 
+# Says where it runs, and waits for the file "go" beside its log.
+GATED = """
+import os, time
+
+import psutil
+
+
+def evaluate(params, context):
+    log = os.environ["SMBO_TEST_LOG"]
+    above = " ".join(str(process.pid) for process in psutil.Process().parents())
+    with open(log, "a") as stream:
+        stream.write(f"{context.seed} {above}\\n")
+    while not os.path.exists(os.path.join(os.path.dirname(log), "go")):
+        time.sleep(0.02)
+    return (params["x"] - 0.3) ** 2
+"""
+
+CONDOR = "cluster: {htcondor: {workers: 2, memory: 500MB, host: 127.0.0.1, poll: 1s, prologue: ['%s']}}"
 CLUSTER = "cluster: {slurm: {workers: %s, memory: 500MB, walltime: 1h, host: 127.0.0.1, prologue: ['%s']}}"
 
 
@@ -30,6 +49,12 @@ def wait_until(what, seconds=60.0):
     while not what():
         assert time.monotonic() < until, f"still not so after {seconds} s"
         time.sleep(0.05)
+
+
+def processes_that_name(folder):
+    """Return the command lines of processes that name a folder: keepers, hosts, workers."""
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line]
 
 
 @pytest.mark.dask
@@ -58,6 +83,56 @@ def test_a_job_in_a_batch_system_is_killed_and_resumed_and_evaluates_each_trial_
     assert len(batch_system.submitted) == 2
     wait_until(lambda: not batch_system.pids())
     assert json.loads(next(folder.path.glob("*-spool/*/cluster-slurm/jobs.json")).read_text()) == {}
+
+
+@pytest.mark.dask
+def test_a_job_in_htcondor_runs_to_its_end_and_a_job_that_is_killed_is_replaced(folder, batch_system):
+    log = folder.path / "evaluated"
+    (batch_system.books / "lingers").touch()
+    folder.write("batch_toy.py", GATED)
+    # HTCondor hands on nothing of the environment: an evaluation that ran elsewhere would fail
+    job = folder.job(
+        CONDOR % f"export SMBO_TEST_LOG={log}",
+        "objective: {python: batch_toy:evaluate}",
+        "budget: {trials: 6}",
+    )
+    command = [sys.executable, "-m", "smbo.cli", "run", str(job)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with (folder.path / "driver.log").open("wb") as stream:
+        driver = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
+        wait_until(lambda: log.exists() and len(log.read_text().splitlines()) == 2)
+        victim = psutil.Process(int((batch_system.books / "1.pid").read_text()))
+        for process in [victim, *victim.children(recursive=True)]:  # as for too much memory
+            process.kill()
+        wait_until(lambda: len(batch_system.submitted) == 3)
+        (folder.path / "go").touch()
+        code = driver.wait(timeout=60)
+    said = (folder.path / "driver.log").read_text()
+    assert code == 0, said
+    assert "6 complete" in said
+    evaluated = [line.split() for line in log.read_text().splitlines()]
+    seeds = [seed for seed, *_ in evaluated]
+    # what the killed job ran was begun again, and nothing else was
+    assert sorted(map(seeds.count, set(seeds))) == [1, 1, 1, 1, 1, 2]
+    (twice,) = {seed for seed in seeds if seeds.count(seed) == 2}
+    before, after = (above for seed, *above in evaluated if seed == twice)
+    assert str(victim.pid) in before
+    assert str(victim.pid) not in after
+    # the jobs are out of the queue, and nothing of them runs on
+    assert sorted(batch_system.cancelled) == [2, 3]
+    wait_until(lambda: not batch_system.pids())
+    assert json.loads(next(folder.path.glob("*-spool/*/cluster-htcondor/jobs.json")).read_text()) == {}
+    wait_until(lambda: not processes_that_name(folder.path))
+
+
+@pytest.mark.dask
+def test_a_job_that_htcondor_holds_ends_the_run_with_its_reason(folder, batch_system):
+    batch_system.close()
+    (batch_system.books / "held").write_text("Error from slot1: Failed to transfer files")
+    ran = folder.smbo("run", folder.job(CONDOR % "true"))
+    assert ran.exit_code == 2, ran.output
+    assert "holds job" in ran.output
+    assert "Error from slot1: Failed to transfer files" in " ".join(ran.output.split())
 
 
 @pytest.mark.dask
