@@ -145,7 +145,8 @@ class Spool:
 
     def reports(self, job: Job, start: int) -> tuple[list[tuple[float, float]], int]:
         """Return what a job has reported from a place in its file on, and the next place: whole lines."""
-        path = self.folder / "attempts" / _key(job) / REPORTS_FILE
+        # in plain text: a thousand jobs are looked at again and again, and a Path costs more than the look
+        path = f"{self.folder}/attempts/{_key(job)}/{REPORTS_FILE}"
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:  # nothing yet, or nothing that could be read

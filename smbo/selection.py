@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from smbo.acquisition import Acquisition, Portfolio, Seeded, ThompsonSampling
-from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.feasibility import Feasibility, without_chance
 from smbo.acquisition.thompson import drawn_criterion
 from smbo.batch import believed, select
 from smbo.evidence import Array, Evidence
@@ -46,6 +46,7 @@ def select_points(
         SpaceExhausted: no n new points were found.
         NumericalError: no posterior could be found.
     """
+    evidence = without_chance(evidence)
     if isinstance(acquisition, Seeded):
         acquisition = acquisition.seeded(int(rng.integers(2**32)))
     if state is not None:

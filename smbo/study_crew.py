@@ -86,9 +86,10 @@ class Crew:
         self._drivers = {driver.id: driver for driver in self._store.drivers(self._study)}
         gone: list[AttemptRecord] = []
         living: list[AttemptRecord] = []
-        for attempt in self._store.attempts(self._study, is_open=True):
+        # this is asked at every turn: a thousand attempts of one's own are left in the store
+        for attempt in self._store.attempts(self._study, is_open=True, not_of=self.owner):
             owner = _parsed(attempt.owner)
-            if owner is not None and owner[1] != self.id:
+            if owner is not None:
                 (gone if self._is_gone(*owner) else living).append(attempt)
         return gone, living
 

@@ -6,17 +6,18 @@ wrong is learned from labels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
+from scipy.special import log_ndtr, ndtr
 
 from smbo.acquisition.base import Criterion
 from smbo.acquisition.constraints import SlackBelief
 from smbo.evidence import Array, Evidence
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp import GP, GPPosterior
+from smbo.surrogates.left_out import left_out_moments
 from smbo.surrogates.marginal import Hyperparameters, Priors
 
 # A label of 0 or 1 varies by 1/4 in all.  The noise lets neighbours differ: a boundary is narrower
@@ -25,6 +26,8 @@ _AMPLITUDE, _NOISE = 1.0, 0.1
 # The probability counts squared: in the worst run of bench_failures 13 % of evaluations 31 to 100 fail,
 # and not 21 %.
 _CAUTION = 2.0
+# An evaluation fails by chance (a node, a licence) as often as this, where nothing is known of it.
+_CHANCE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +135,24 @@ class Labels:
         # labels are sure only as far as one evaluation can tell: 1/8 keeps a single failure from
         # ruling out its neighbours for good
         return np.sqrt(std**2 + 0.125**2)
+
+
+def without_chance(evidence: Evidence) -> Evidence:
+    """Return the evidence without the failures that are likelier chance than the fault of their place.
+
+    Each is judged by all others: one in the midst of successes says that a node died there, one
+    beside other failures, or far from everything, that such points fail.
+    """
+    if len(evidence.failed) == 0 or not evidence.feasible.any():
+        return evidence
+    found = Labels.of(evidence)
+    assert found is not None, "there are failures"
+    labels = found.labels
+    means, variances = left_out_moments(labels, first=len(evidence))
+    means, stds = labels.scale.shift + labels.scale.size * means, labels.scale.size * np.sqrt(variances)
+    fails_there = ndtr((0.5 - means) / Labels._width(stds))
+    is_chance = fails_there < _CHANCE * (1.0 - fails_there)
+    return replace(evidence, failed=evidence.failed[~is_chance]) if is_chance.any() else evidence
 
 
 def went_well(evidence: Evidence) -> NDArray[np.bool_]:

@@ -194,10 +194,10 @@ class SqlStore:
         return self._write(lambda at: telling.requeue(at, study, number, token, outcome, place))
 
     def attempts(
-        self, study: int, *, number: int | None = None, is_open: bool = False
+        self, study: int, *, number: int | None = None, is_open: bool = False, not_of: str | None = None
     ) -> list[AttemptRecord]:
-        """Return attempts by token: all, those at one trial, or those that have not ended."""
-        return self._read(lambda at: studies.attempts(at, study, number, is_open))
+        """Return attempts by token: all, those at one trial, that have not ended, or of other owners."""
+        return self._read(lambda at: studies.attempts(at, study, number, is_open, not_of))
 
     # --- rungs: see ``smbo.store.rungs``
 

@@ -153,14 +153,18 @@ def _without_collector(is_many: bool) -> Iterator[None]:
         gc.enable()
 
 
-def attempts(connection: Connection, study: int, number: int | None, is_open: bool) -> list[AttemptRecord]:
-    """Return attempts by token: all, those at one trial, or those that have not ended."""
+def attempts(
+    connection: Connection, study: int, number: int | None, is_open: bool, not_of: str | None
+) -> list[AttemptRecord]:
+    """Return attempts by token: all, those at one trial, that have not ended, or of other owners."""
     attempt = schema.attempt
     query = select(attempt).where(attempt.c.study == study).order_by(attempt.c.token)
     if number is not None:
         query = query.where(attempt.c.number == number)
     if is_open:
         query = query.where(attempt.c.outcome.is_(None))
+    if not_of is not None:
+        query = query.where(attempt.c.owner != not_of)
     return [_attempt_record(row) for row in connection.execute(query)]
 
 

@@ -9,15 +9,22 @@ from smbo.surrogates import linalg
 from smbo.surrogates.gp import GPPosterior
 
 
-def left_out_moments(posterior: GPPosterior) -> tuple[Array, Array]:
+def left_out_moments(posterior: GPPosterior, first: int = 0) -> tuple[Array, Array]:
     """Return mean and variance of each value given all others, latent, each (n,).
+
+    Args:
+        first: row from which on they are wanted; then each is (n - first,), for the price of so many.
 
     The constant mean m ~ N(0, 1) is left out with the value: it adds one to every covariance, and
     K⁻¹ (y - m) is that matrix's inverse times y.
     """
     n = len(posterior.values)
-    precision = linalg.inverse(posterior.factor)
     ones = linalg.solve(posterior.factor, np.ones(n))
-    diagonal = np.diagonal(precision) - ones**2 / (1.0 + ones.sum())
+    if first:
+        half = linalg.solve_lower(posterior.factor, np.eye(n)[:, first:])
+        precision = np.einsum("ij,ij->j", half, half)
+    else:
+        precision = np.diagonal(linalg.inverse(posterior.factor))
+    diagonal = precision - ones[first:] ** 2 / (1.0 + ones.sum())
     variances = 1.0 / diagonal
-    return posterior.values - posterior.alpha * variances, variances
+    return posterior.values[first:] - posterior.alpha[first:] * variances, variances

@@ -50,6 +50,8 @@ def test_left_out_moments_are_those_of_leaving_one_out_after_another(variances):
         solved = np.linalg.solve(k[np.ix_(rest, rest)], k[rest, row])
         np.testing.assert_allclose(means[row], solved @ posterior.values[rest], rtol=1e-9)
         np.testing.assert_allclose(found[row], k[row, row] - solved @ k[rest, row], rtol=1e-9)
+    for part, whole in zip(left_out_moments(posterior, first=6), (means, found)):
+        np.testing.assert_allclose(part, whole[6:], rtol=1e-9)
 
 
 def test_left_out_means_are_those_of_fitting_again_without_the_value():
