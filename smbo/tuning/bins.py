@@ -10,9 +10,7 @@ plane of its own through what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 
@@ -21,16 +19,15 @@ from smbo.evidence import Array, Evidence, Vectors
 from smbo.losses import ChiSquare
 from smbo.surrogates import linalg
 from smbo.surrogates.outlook import VectorPosterior
-from smbo.surrogates.trend import covariance
+from smbo.surrogates.trend import TrendPosterior, covariance
 from smbo.surrogates.vector import VectorGP
 from smbo.tuning.planes import Planes
+from smbo.tuning.slopes import Slopes
 
 # Below this many evaluations a plane through them is not determined in most spaces.
 LEAST_EVALUATIONS = 4
 _STEP = 1e-4  # of the central differences in unit coordinates: errors of 1e-8 of the curvature
 _MOST_COMPONENTS = 40
-
-SlopeNoise: TypeAlias = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +114,17 @@ class BinModel:
         own = self.directions[:, : self.n_processes]
         return mean, variances @ (own**2).T + self.planes.spread(self.posterior.encoder.encode(points))
 
-    def errors(self, point: Array) -> tuple[Array, Array]:
-        """Return F (k, c) and v (k,): the bins at a unit point (d,) err by F Fᵀ + diag(v)."""
+    def errors(self, point: Array) -> Array:
+        """Return F (k, n): the bins at a unit point (d,) err by F Fᵀ.
+
+        What all of them learn of is the same n evaluations: components and planes err together as these
+        scatter together.
+        """
         _, variances = self.coordinates(point[None])
-        own = self.directions[:, : self.n_processes]
-        return own * np.sqrt(variances[0]), self.planes.spread(self.posterior.encoder.encode(point[None]))[0]
+        own = self.directions[:, : self.n_processes] * np.sqrt(variances[0])
+        shared = np.array([_residuals(each) for each in self.posterior.components])
+        planes = self.planes.errors(self.posterior.encoder.encode(point[None])[0])
+        return np.asarray(own @ shared.reshape(self.n_processes, self.n_evaluations) + planes)
 
     def summed_spread(self, points: Array, variances: Array, metric: Array) -> Array:
         """Return Σ metric variance of the bins at unit points (m, d), given ``coordinates``', (m,)."""
@@ -129,49 +132,53 @@ class BinModel:
         own = self.planes.summed_spread(self.posterior.encoder.encode(points), metric)
         return np.asarray(variances @ strength + own)
 
-    def jacobian(self, point: Array, columns: Array) -> Array:
-        """Return the slopes of the bins by some unit coordinates at a point (d,), shape (k, p)."""
-        (first, _), (second, _) = self.jacobian_parts(point, columns)
-        return first + second
-
-    def jacobian_parts(
-        self, point: Array, columns: Array
-    ) -> tuple[tuple[Array, SlopeNoise], tuple[Array, SlopeNoise]]:
-        """Return what processes and planes add to the slopes, each (k, p), and the noise in each.
-
-        Of a metric (k,) the noise is the expectation of Σ metric dJ dJᵀ, shape (p, p), dJ being what noise
-        does to the slopes J: what Jᵀ M J has too much, and would have where no parameter did anything.
-        """
+    def slopes(self, point: Array, columns: Array) -> Slopes:
+        """Return the slopes of the bins by p unit coordinates at a point (d,), and their noise."""
         steps = np.zeros((len(columns), len(point)))
         steps[np.arange(len(columns)), columns] = _STEP
         up, down = (self.posterior.encoder.encode(points) for points in (point + steps, point - steps))
+        turned = (up - down) / (2.0 * _STEP)
         c = self.n_processes
         upper, lower = self.coordinates(point + steps)[0], self.coordinates(point - steps)[0]
         slopes = (upper - lower).T / (2.0 * _STEP)
-
-        def of_processes(metric: Array) -> Array:
-            total = np.zeros((len(columns), len(columns)))
-            for weight, process in zip(metric @ self.directions[:, :c] ** 2, self.posterior.components):
-                cross = covariance(process.theta, up, process.features)
-                cross -= covariance(process.theta, down, process.features)
-                pull = linalg.solve(process.factor, cross.T / (2.0 * _STEP))
-                total += weight * (pull.T * process.noises) @ pull
-            return total
-
-        def of_planes(metric: Array) -> Array:
-            return self.planes.slope_noise((up - down) / (2.0 * _STEP), metric)
-
-        return (
-            (self.directions[:, :c] @ slopes[:c], of_processes),
-            (self.directions[:, c:] @ slopes[c:], of_planes),
+        jacobian = self.directions @ slopes
+        doubts = [_slope_doubt(each, up, down) for each in self.posterior.components]
+        return Slopes(
+            jacobian,
+            jacobian + (self.planes.plain - self.planes.slopes) @ turned.T,
+            self.directions[:, :c],
+            np.array(doubts).reshape(c, len(columns), len(columns)),
+            self.planes.wander,
+            self.planes.freedom,
+            self.planes.plain_doubt(turned),
         )
 
     def draws(self, point: Array, n: int, rng: np.random.Generator) -> Array:
         """Return n draws of the bins at a unit point (d,), shape (n, k)."""
         mean, _ = self.moments(point[None])
-        factor, rest = self.errors(point)
-        drawn = rng.standard_normal((n, factor.shape[1])) @ factor.T
-        return np.asarray(mean + drawn + np.sqrt(rest) * rng.standard_normal((n, self.n_bins)))
+        factor = self.errors(point)
+        return np.asarray(mean + rng.standard_normal((n, factor.shape[1])) @ factor.T)
+
+
+def _residuals(process: TrendPosterior) -> Array:
+    """Return how evaluations scatter around a process in their own errors, a unit vector (n,)."""
+    off = np.sqrt(process.noises) * process.alpha
+    return np.asarray(off / max(float(np.sqrt(off @ off)), 1e-300))
+
+
+def _slope_doubt(process: TrendPosterior, up: Array, down: Array) -> Array:
+    """Return the covariance of a process' slopes from features ``down`` to ``up``, (p, D) each, (p, p)."""
+
+    def between(left: Array, right: Array) -> Array:
+        return covariance(process.theta, left, right)
+
+    prior = between(up, up) + between(down, down) - between(up, down) - between(down, up)
+    cross = between(up, process.features) - between(down, process.features)
+    half = linalg.solve_lower(process.factor, cross.T)
+    found = (prior - half.T @ half) / (2.0 * _STEP) ** 2
+    # rounding leaves a hundred-millionth of it below zero
+    values, axes = np.linalg.eigh(0.5 * (found + found.T))
+    return np.asarray((axes * np.maximum(values, 0.0)) @ axes.T)
 
 
 def _of_all_bins(vectors: Vectors) -> ChiSquare:

@@ -8,7 +8,8 @@ of the bins and M = w / (s² + (t d)² + e²):
     covariance = level · H⁻¹ Jᵀ M diag(s² + (t d)²) M J H⁻¹  +  H⁻¹ Jᵀ M E M J H⁻¹
 
 s are the data's errors, t d the theory uncertainty, and E the covariance of the model's own errors e, which
-come from the simulation's statistics and from how densely it was run.  With all weights 1 the first term is
+come from the simulation's statistics and from how densely it was run; what errs in J adds to it.  Of J
+only counts what noise does not make (``slopes``).  With all weights 1 the first term is
 what Δχ² = level gives.  Where the data say nothing, H is singular; there the range counts as what is
 known: a flat distribution over it has the variance of its width²/12.
 """
@@ -96,7 +97,8 @@ def _tune(
     columns = fitted_columns(problem, unit)
     mean, variance = (each[0] for each in model.moments(unit[None]))
     metric = metric_of(statistic, variance)
-    jacobian = _significant(model, unit, columns, metric)
+    slopes = model.slopes(unit, columns)
+    jacobian = slopes.significant(metric)
     response, ndf = _response(jacobian, metric, statistic)
     chi2 = float(metric @ (mean - statistic.data) ** 2)
     level = _level(settings.level, chi2, ndf)
@@ -105,6 +107,7 @@ def _tune(
         "theory": level * (response * statistic.theory**2) @ response.T,
         "simulation": _simulation(response, model, unit),
     }
+    parts["simulation"] += _of_slopes(jacobian, metric, slopes.doubt_along(metric * (mean - statistic.data)))
     parts["range"] = _of_range(jacobian, metric)
     total = parts["data"] + parts["theory"] + parts["simulation"] + parts["range"]
     narrowed = _widened(unit[columns], total)
@@ -131,45 +134,6 @@ def _tune(
         columns=columns,
         unit_covariance=narrowed,
     )
-
-
-def _significant(model: BinModel, unit: Array, columns: Array, metric: Array) -> Array:
-    """Return the slopes J of the bins without what noise adds to JᵀMJ, shape (k, p).
-
-    Where a parameter does nothing, noise makes slopes all the same; their squares, summed over many
-    bins, would pass for knowledge of it.  J is mapped by the least change T (the optimal transport between
-    normal distributions of these covariances) with TᵀJᵀMJT = JᵀMJ less the noise.
-    """
-    parts = model.jacobian_parts(unit, columns)
-    jacobian = parts[0][0] + parts[1][0]
-    if not len(columns):
-        return np.zeros((model.n_bins, 0))
-    known = (jacobian.T * metric) @ jacobian
-    wanted = known.copy()
-    for part, noise_of in parts:
-        own = (part.T * metric) @ part
-        wanted -= own - _less(own, noise_of(metric))
-    values, axes = np.linalg.eigh(wanted)
-    wanted = (axes * np.maximum(values, 0.0)) @ axes.T
-    root, inverse_root = _roots(known)
-    middle, _ = _roots(root @ wanted @ root)
-    return np.asarray(jacobian @ inverse_root @ middle @ inverse_root)
-
-
-def _less(square: Array, noise: Array) -> Array:
-    """Return a positive matrix less another, but no less than nothing in any direction, (p, p)."""
-    root, inverse_root = _roots(square)
-    values, axes = np.linalg.eigh(inverse_root @ noise @ inverse_root)
-    return np.asarray(root @ (axes * np.maximum(1.0 - values, 0.0)) @ axes.T @ root)
-
-
-def _roots(square: Array) -> tuple[Array, Array]:
-    """Return the symmetric square root of a positive matrix and its pseudo-inverse, (p, p) each."""
-    values, axes = np.linalg.eigh(square)
-    there = values > 1e-10 * max(float(values[-1]), 1e-300)
-    values = np.sqrt(np.where(there, values, 0.0))
-    inverse = np.divide(1.0, values, out=np.zeros_like(values), where=there)
-    return (axes * values) @ axes.T, (axes * inverse) @ axes.T
 
 
 def _precision(jacobian: Array, metric: Array) -> Array:
@@ -204,9 +168,21 @@ def _widened(coordinates: Array, covariance: Array) -> Array:
 
 def _simulation(response: Array, model: BinModel, unit: Array) -> Array:
     """Return the covariance that comes of the model's own errors, (p, p)."""
-    factor, rest = model.errors(unit)
-    along = response @ factor
-    return along @ along.T + (response * rest) @ response.T
+    along = response @ model.errors(unit)
+    return np.asarray(along @ along.T)
+
+
+def _of_slopes(jacobian: Array, metric: Array, doubt: Array) -> Array:
+    """Return the covariance that comes of slopes that err, by ``doubt`` along the residuals, (p, p).
+
+    Only where the data say anything: a direction without significant slopes has none that err.
+    """
+    information = (jacobian.T * metric) @ jacobian
+    values, axes = np.linalg.eigh(information)
+    there = axes[:, values > 1e-6 * max(float(values.max(initial=0.0)), 1e-300)]
+    told = there @ there.T
+    inverse = linalg.inverse(linalg.cholesky(_precision(jacobian, metric)))
+    return np.asarray(inverse @ told @ doubt @ told @ inverse)
 
 
 def _level(level: Any, chi2: float, ndf: float) -> float:

@@ -4,6 +4,7 @@
     python tests/benchmarks/tune/closure.py ee6n [--seeds 0-9]
     python tests/benchmarks/tune/closure.py ee20 [--seeds 0-1]   (200 evaluations of 20,000 events: overnight)
     python tests/benchmarks/tune/closure.py ee6n --report
+    python tests/benchmarks/tune/closure.py ee6n --refit [--cache FOLDER]   (kept evaluations, no new event)
 
 200,000 events of the default tune are the data, with their statistical errors and one per cent in
 each bin.  Each study is fitted by ``smbo.tuning.fit_tune`` with Δχ² = χ²/ndf for one standard deviation
@@ -14,30 +15,34 @@ uncertainty is more than there is.  x_p stands for ξ_p, which is the same measu
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from events import Clock, cached, keep, numbers, rows
+from events import CACHE, Clock, cached, keep, numbers, rows
 
 from objectives.pythia_ee import PythiaEE
 from smbo import Optimizer, Problem
 from smbo.derived import encode, trial_seed
 from smbo.losses import ChiSquare
+from smbo.trials import Trial, TrialState
 from smbo.tuning import TuneSettings, fit_tune
 
 PSEUDO_EVENTS, PSEUDO_SEED, FLOOR = 200_000, 42, 0.01
 # evaluations and events of each
 SIZES = {"ee3": (30, 5_000), "ee6n": (60, 5_000), "ee20": (200, 20_000)}
 SAME = (("x_p_charged", "xi_p_charged"),)
+LEAST_EVALUATIONS = 10  # of a study that is fitted again before it is done
 
 
-def pseudo_problem(space: str) -> tuple[PythiaEE, Problem]:
+def pseudo_problem(space: str, cache: Path = CACHE) -> tuple[PythiaEE, Problem]:
     """Return the objective, and its problem with pseudo-data in place of the data."""
     objective = PythiaEE(space=space)
     baseline = objective.confirmation().baseline
     assert baseline is not None
-    found = cached("pseudo_data", objective, baseline, PSEUDO_SEED, PSEUDO_EVENTS)
+    found = cached("pseudo_data", objective, baseline, PSEUDO_SEED, PSEUDO_EVENTS, cache)
     assert found.outputs is not None
     assert found.outputs_variance is not None
     loss = objective.problem.loss
@@ -61,7 +66,7 @@ def closure(space: str, seed: int, clock: Clock) -> dict[str, Any]:
         outcome = cached(name, objective, trial.params, trial_seed(seed, trial.number), events)
         optimizer.tell(trial, outputs=outcome.outputs, covariance=_covariance(outcome.outputs_variance))
     found = optimizer.recommend()
-    row = fitted(problem, optimizer)
+    row = fitted(problem, optimizer.trials)
     return {"space": space, "seed": seed, "n": n, "recommended": dict(found.params), **row}
 
 
@@ -69,9 +74,34 @@ def _covariance(packed: Any) -> Any:
     return packed if packed.ndim == 1 else (packed[:, 0], packed[:, 1:])
 
 
-def fitted(problem: Problem, optimizer: Optimizer) -> dict[str, Any]:
+def refitted(space: str, seed: int, cache: Path) -> dict[str, Any] | None:
+    """Return the row of a study from its kept evaluations, of which there may be fewer than it is to have."""
+    paths = sorted((cache / "closure" / space / str(seed)).glob("*.npz"))
+    if len(paths) < LEAST_EVALUATIONS:
+        return None
+    _, problem = pseudo_problem(space, cache)
+    trials = []
+    for number, path in enumerate(paths):
+        with np.load(path) as kept:
+            point = dict(zip(problem.space.names, kept["where"][:-2].tolist(), strict=True))
+            trials.append(
+                Trial(
+                    number,
+                    point,
+                    seed,
+                    TrialState.COMPLETE,
+                    value=float(kept["value"]),
+                    feasible=True,
+                    outputs=kept["y"],
+                    outputs_variance=kept["v"],
+                )
+            )
+    return {"space": space, "seed": seed, "n": len(trials), **fitted(problem, trials)}
+
+
+def fitted(problem: Problem, trials: Iterable[Trial]) -> dict[str, Any]:
     """Return best parameters and their errors, as a tune reports them."""
-    tune = fit_tune(problem, encode(problem, optimizer.trials), TuneSettings(once=SAME, level="residuals"))
+    tune = fit_tune(problem, encode(problem, trials), TuneSettings(once=SAME, level="residuals"))
     return {
         "best": {each.name: each.value for each in tune.parameters},
         "errors": tune.errors,
@@ -84,14 +114,13 @@ def fitted(problem: Problem, optimizer: Optimizer) -> dict[str, Any]:
     }
 
 
-def report(space: str) -> None:
-    """Print how far the kept studies are from the truth, in the errors that they report."""
-    kept = [row for row in rows("closure") if row["space"] == space]
+def report(space: str, kept: list[dict[str, Any]]) -> None:
+    """Print how far studies are from the truth, in the errors that they report."""
     objective = PythiaEE(space=space)
     truth = objective.confirmation().baseline
     assert truth is not None
     pulls = []
-    print(f"{space}: {len(kept)} studies")
+    print(f"{space}: {len(kept)} studies of {sorted({row['n'] for row in kept})} evaluations")
     print("| parameter | truth | median | median distance | spread | median error | error / spread | pulls |")
     for name, true in truth.items():
         best = np.array([row["best"][name] for row in kept])
@@ -120,15 +149,22 @@ def main() -> None:
     parser.add_argument("space", choices=sorted(SIZES))
     parser.add_argument("--seeds", default=None)
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--refit", action="store_true")
+    parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--minutes", type=float, default=8.5)
     arguments = parser.parse_args()
     clock = Clock(arguments.minutes)
     default = {"ee3": "0-4", "ee6n": "0-9", "ee20": "0-1"}[arguments.space]
+    seeds = list(numbers(arguments.seeds or default))
+    if arguments.refit:
+        again = [refitted(arguments.space, seed, arguments.cache) for seed in seeds]
+        report(arguments.space, [row for row in again if row is not None])
+        return
     done = {(row["space"], row["seed"]) for row in rows("closure")}
-    for seed in [] if arguments.report else numbers(arguments.seeds or default):
+    for seed in [] if arguments.report else seeds:
         if (arguments.space, seed) not in done:
             keep("closure", closure(arguments.space, seed, clock))
-    report(arguments.space)
+    report(arguments.space, [row for row in rows("closure") if row["space"] == arguments.space])
 
 
 if __name__ == "__main__":

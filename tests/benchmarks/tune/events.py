@@ -50,12 +50,19 @@ def fresh_seed(group: int, number: int) -> int:
     return trial_seed(_CHECKS + group, number)
 
 
-def cached(name: str, objective: PythiaEE, point: Mapping[str, Any], seed: int, events: int) -> Outcome:
+def cached(
+    name: str,
+    objective: PythiaEE,
+    point: Mapping[str, Any],
+    seed: int,
+    events: int,
+    folder: Path = CACHE,
+) -> Outcome:
     """Return the outcome of an evaluation, from the cache where it was made before.
 
     So a study that is cut off goes on with its next evaluation: the same results make the same proposals.
     """
-    path = CACHE / f"{name}.npz"
+    path = folder / f"{name}.npz"
     where = np.array([*point.values(), seed, events], dtype=np.float64)
     if path.is_file():
         kept = np.load(path)

@@ -27,12 +27,34 @@ def test_where_nothing_depends_on_the_features_slopes_shrink_below_their_noise()
     assert (found.slopes**2).sum(axis=1).mean() < 0.5 * np.trace(features)
 
 
-def test_the_stated_noise_of_slopes_is_their_spread_over_repetitions() -> None:
+def test_the_stated_noise_of_plain_slopes_is_their_spread_over_repetitions() -> None:
     truth = np.full((1, 2), 2.0)
     found = [planes_of(np.random.default_rng(seed), truth) for seed in range(200)]
-    spread = np.cov(np.array([each.slopes[0] for each in found]).T)
-    stated = np.mean([each.slope_noise(np.eye(2), np.ones(1)) for each in found], axis=0)
-    assert np.diagonal(stated) == pytest.approx(np.diagonal(spread), rel=0.35)
+    spread = np.cov(np.array([each.plain[0] for each in found]).T)
+    stated = np.mean([(each.wander**2).sum(axis=1) * each.plain_doubt(np.eye(2)) for each in found], axis=0)
+    assert stated == pytest.approx(spread, rel=0.35, abs=0.2 * stated[0, 0])
+
+
+def test_a_bin_that_moves_among_many_that_do_not_keeps_its_slopes_and_the_others_lose_theirs() -> None:
+    rng = np.random.default_rng(3)
+    truth = np.zeros((300, 3))
+    truth[7] = (0.0, 2.0, -2.0)  # forty of its errors
+    found = planes_of(rng, truth)
+    assert found.slopes[7] == pytest.approx(truth[7], abs=0.15)
+    others = np.delete(found.slopes, 7, axis=0)
+    plain = np.delete(found.plain, 7, axis=0)
+    assert (others**2).sum() < 0.01 * (plain**2).sum()
+
+
+def test_bins_that_scatter_together_are_said_to_err_together() -> None:
+    rng = np.random.default_rng(4)
+    features = rng.uniform(size=(40, 2))
+    common = rng.standard_normal((40, 1)) * np.array([1.0, 1.0, -1.0])
+    found = Planes.of(features, 0.1 * common, np.full((40, 3), 0.01), np.ones(40))
+    factor = found.errors(np.array([0.9, 0.1]))
+    covariance = factor @ factor.T
+    assert covariance / covariance[0, 0] == pytest.approx(np.outer([1, 1, -1], [1, 1, -1]), abs=1e-6)
+    assert np.diagonal(covariance) == pytest.approx(found.spread(np.array([[0.9, 0.1]]))[0])
 
 
 def test_the_summed_spread_is_the_sum_of_the_spreads() -> None:
