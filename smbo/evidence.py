@@ -182,6 +182,27 @@ class Several:
 
 
 @dataclass(frozen=True, eq=False)
+class Repeats:
+    """The evaluations behind rows some of which stand for several at one point.
+
+    Attributes:
+        rows: of the evidence, that each evaluation belongs to, shape (N,).
+        values, variances: of each evaluation, as in ``Evidence``, shape (N,).
+    """
+
+    rows: NDArray[np.intp]
+    values: Array
+    variances: Array
+
+    def of_rows(self, chosen: NDArray[np.intp]) -> Repeats:
+        """Return the evaluations behind these rows only, by row."""
+        place = np.full(int(self.rows.max(initial=-1)) + 1, -1)
+        place[chosen] = np.arange(len(chosen))
+        kept = place[self.rows] >= 0
+        return Repeats(place[self.rows][kept], self.values[kept], self.variances[kept])
+
+
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """All that is known when a proposal is made.
 
@@ -202,6 +223,8 @@ class Evidence:
         slacks: where the problem has outcome constraints that are comparisons of numbers.
         several: where the problem has several objectives; the values are then those of the first.
         curves: where trials climb a ladder of fidelities; the values are then as at one of them.
+        repeats: where rows stand for several evaluations (see ``smbo.repeats``); the values are then
+            their means, and the variances those of the means where errors are known.
     """
 
     axes: tuple[Axis, ...]
@@ -217,6 +240,7 @@ class Evidence:
     slacks: Slacks | None = None
     several: Several | None = None
     curves: Curves | None = None
+    repeats: Repeats | None = None
 
     @classmethod
     def of_values(
@@ -246,6 +270,11 @@ class Evidence:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def n_told(self) -> int:
+        """How many evaluations the rows stand for."""
+        return len(self) if self.repeats is None else len(self.repeats.values)
+
     def rows(self, chosen: NDArray[np.intp]) -> Evidence:
         """Return these evaluations only, by row; what failed and what is pending stays."""
         return replace(
@@ -259,4 +288,5 @@ class Evidence:
             vectors=None if self.vectors is None else self.vectors.rows(chosen),
             slacks=None if self.slacks is None else self.slacks.rows(chosen),
             several=None if self.several is None else self.several.rows(chosen),
+            repeats=None if self.repeats is None else self.repeats.of_rows(chosen),
         )

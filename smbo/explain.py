@@ -168,7 +168,7 @@ def explanation(
         n_complete=len(evidence),
         n_failed=len(evidence.failed),
         n_pending=len(evidence.pending),
-        n_modelled=0 if posterior is None else len(model.evidence),
+        n_modelled=0 if posterior is None else model.evidence.n_told,
         lengths={} if process is None else _lengths(process, evidence),
         noise=None if process is None else _width(process.noise) * size,
         amplitude=None if process is None else _width(process.amplitude) * size,

@@ -19,6 +19,7 @@ from smbo.acquisition import (
 from smbo.auto import Auto
 from smbo.errors import RecipeError
 from smbo.recipe import Recipe
+from smbo.replication import Replication
 from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, SeveralGP, Subset
 from smbo.trust_region import TrustRegion
 
@@ -28,13 +29,33 @@ def _cost(budget: float | None = None) -> Recipe:
     return Recipe(Subset(GP(), n_rows=1500), PerCost(budget=budget), n_initial=3)
 
 
+def _auto(replication: bool | Mapping[str, float] | None = None) -> Recipe:
+    return Recipe(rule=Auto(), replication=_replication(replication))
+
+
+def _gp(replication: bool | Mapping[str, float] | None = None) -> Recipe:
+    return Recipe(surrogate=Subset(GP(), n_rows=1500), replication=_replication(replication))
+
+
+def _noisy(replication: bool | Mapping[str, float] | None = None) -> Recipe:
+    return Recipe(Subset(GP()), NoisyLogExpectedImprovement(), replication=_replication(replication))
+
+
+def _replication(given: bool | Mapping[str, float] | None) -> Replication | None:
+    if isinstance(given, Mapping):
+        return Replication(**given)
+    if given is None or isinstance(given, bool):
+        return Replication() if given else None
+    raise RecipeError(f"replication: {given!r}; say true, false or {{margin: 2}}")
+
+
 PRESETS: dict[str, Callable[..., Recipe]] = {
-    "auto": lambda: Recipe(rule=Auto()),
-    "gp": lambda: Recipe(surrogate=Subset(GP(), n_rows=1500)),
+    "auto": _auto,
+    "gp": _gp,
     "thompson": lambda: Recipe(Subset(GP()), ThompsonSampling()),
     "entropy": lambda: Recipe(Subset(GP()), MaxValueEntropySearch()),
     "cost": _cost,
-    "noisy": lambda: Recipe(Subset(GP()), NoisyLogExpectedImprovement()),
+    "noisy": _noisy,
     "portfolio": lambda: Recipe(Subset(GP()), Portfolio()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
     "forest": lambda: Recipe(surrogate=Subset(Forest(), n_rows=400)),
@@ -52,7 +73,8 @@ def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust rest on a
     Gaussian process, and pareto on one for each of several objectives; forest, extra-trees and
     boosting on trees; random and sobol learn nothing.  cost proposes what improves most per told cost,
-    and takes {"cost": {"budget": ...}}: see ``PerCost``.
+    and takes {"cost": {"budget": ...}}: see ``PerCost``.  auto, gp and noisy take
+    {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
 
     Raises:
         RecipeError: no recipe of that name, or one that does not take these settings.
@@ -75,6 +97,8 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe as plain JSON values; parts that are not ours are stored by name only."""
     stored = _to_json(recipe)
     assert isinstance(stored, dict)
+    if recipe.replication is None:
+        del stored["settings"]["replication"]  # studies that were stored before there was one stay the same
     return stored
 
 
@@ -92,7 +116,7 @@ def recipe_from_json(data: Mapping[str, Any]) -> Recipe:
 
 def _ours() -> dict[str, type]:
     """Return the classes that a stored recipe may name."""
-    found: dict[str, type] = {"Auto": Auto, "Recipe": Recipe, "TrustRegion": TrustRegion}
+    found: dict[str, type] = {part.__name__: part for part in (Auto, Recipe, Replication, TrustRegion)}
     for package in (smbo.surrogates, smbo.acquisition):
         for name in package.__all__:
             part = getattr(package, name)

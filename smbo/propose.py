@@ -35,7 +35,8 @@ from smbo.informed import best_of_earlier, refuse_uninformed
 from smbo.new_points import Taken, design_points, left_on_grid
 from smbo.problem import Problem
 from smbo.recipe import Recipe, chosen
-from smbo.recommendation import relevant, trained, with_constraints, with_penalties
+from smbo.recommendation import as_told, relevant, trained, with_constraints, with_penalties
+from smbo.replication import repeats_alone, takes_repeats, with_repeats
 from smbo.selection import select_points
 from smbo.space import Point, Space
 from smbo.surrogates import Memory, SeveralGP, Surrogate
@@ -107,6 +108,7 @@ def propose(
     choice = chosen(recipe, evidence, memory)
     if recipe.rule is not None:
         carried["choice"] = {"name": choice.name, "reason": choice.reason}
+    replication = recipe.replication
     recipe, here, state = choice.recipe, evidence, None
     _refuse_misfit(problem, recipe)
     if recipe.region is not None:
@@ -120,7 +122,7 @@ def propose(
     if n_design == n or recipe.surrogate is None:
         return Proposal(points, carried)
     here = replace(here, pending=np.concatenate([evidence.pending, points]))
-    known = with_penalties(here)
+    known = as_told(recipe.surrogate, with_penalties(here))
     surrogate, learned = trained(recipe.surrogate, known, memory)
     known = with_constraints(relevant(recipe.surrogate, known), memory)
     if known.slacks is not None:
@@ -128,7 +130,17 @@ def propose(
     taken = np.concatenate([evidence.points, evidence.failed, here.pending])
     if isinstance(recipe.acquisition, Surveying):  # what is fixed for this ask counts elsewhere too
         recipe = replace(recipe, acquisition=recipe.acquisition.over(problem.space, rng))
-    more, beside = _selected(space, recipe, surrogate, state, known, n - n_design, rng, memory, taken)
+    n -= n_design
+    try:
+        more, beside = _selected(space, recipe, surrogate, state, known, n, rng, memory, taken)
+    except SpaceExhausted:
+        again = None if replication is None else repeats_alone(surrogate, known, space, n)
+        if again is None:
+            raise
+        more, beside = again, {}
+    else:
+        if replication is not None:
+            more = with_repeats(replication, surrogate, known, space, more, rng)
     return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
 
 
@@ -171,6 +183,8 @@ def check_recipe(problem: Problem, recipe: Recipe) -> None:
         RecipeError: saying which would do.
     """
     surrogate, acquisition = recipe.surrogate, recipe.acquisition
+    if recipe.replication is not None:
+        _refuse_replication(problem, recipe)
     if problem.earlier and recipe.rule is None:
         refuse_uninformed(recipe)
     if recipe.rule is not None or surrogate is None:
@@ -184,6 +198,31 @@ def check_recipe(problem: Problem, recipe: Recipe) -> None:
         )
     if problem.goals is None and (isinstance(surrogate, SeveralGP) or isinstance(acquisition, _OF_SEVERAL)):
         raise RecipeError("recipe 'pareto' is for several objectives, and there is one; use 'auto' or 'gp'")
+
+
+def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
+    """Let repeats through where they are weighed: for one value, by a Gaussian process.
+
+    Raises:
+        RecipeError: saying what is in the way.
+    """
+    others = {
+        "several objectives": problem.goals,
+        "a level set": problem.level_set,
+        "vector outputs": problem.measure,
+        "a fidelity": problem.fidelity,
+        "earlier studies": problem.earlier or None,
+    }
+    for name, given in others.items():
+        if given is not None:
+            raise RecipeError(
+                f"replication is weighed for one value, and the problem has {name}; leave replication out"
+            )
+    if recipe.rule is None and (recipe.surrogate is None or not takes_repeats(recipe.surrogate)):
+        raise RecipeError(
+            f"replication is weighed by a Gaussian process, and the surrogate is {recipe.surrogate!r}; use "
+            "recipe 'auto', 'gp' or 'noisy', or leave it out"
+        )
 
 
 def _region_state(

@@ -9,6 +9,7 @@ from smbo.acquisition import Acquisition, LogExpectedImprovement
 from smbo.designs import DESIGNS
 from smbo.errors import RecipeError
 from smbo.evidence import Evidence
+from smbo.replication import Replication
 from smbo.surrogates import Memory, Surrogate
 from smbo.trust_region import TrustRegion
 
@@ -49,6 +50,8 @@ class Recipe:
             and at most 10, and never more than half of a finite space.
         region: keeps proposals near the best point found; None searches the whole space.
         rule: chooses another recipe for each proposal, in place of all of the above.
+        replication: asks for evaluated points again where that is worth more than new ones, with a rule
+            too; None for new points only.
 
     Raises:
         RecipeError: an unknown design, or parts that do not fit their roles.
@@ -60,6 +63,7 @@ class Recipe:
     n_initial: int | None = None
     region: TrustRegion | None = None
     rule: Rule | None = None
+    replication: Replication | None = None
 
     def __post_init__(self) -> None:
         if self.design not in DESIGNS:
@@ -78,6 +82,8 @@ class Recipe:
             raise RecipeError(f"region={self.region!r}; pass TrustRegion() or None")
         if self.region is not None and self.surrogate is None:
             raise RecipeError("a trust region needs a surrogate; pass one, such as GP(), or region=None")
+        if self.replication is not None and not isinstance(self.replication, Replication):
+            raise RecipeError(f"replication={self.replication!r}; pass Replication() or None")
         if self.rule is not None and not hasattr(self.rule, "choose"):
             raise RecipeError(f"rule={self.rule!r} has no choose(evidence, memory); pass Auto() or None")
 

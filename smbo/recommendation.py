@@ -16,6 +16,8 @@ from smbo.errors import TellError
 from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
 from smbo.recipe import Choice, Recipe, chosen
+from smbo.repeats import merged
+from smbo.replication import takes_repeats
 from smbo.selection import lowest_mean
 from smbo.surrogates import Memory, Posterior, Selective, Surrogate, Trainable
 from smbo.surrogates.outlook import VectorPosterior
@@ -23,6 +25,7 @@ from smbo.trust_region import RegionState, evidence_of
 
 __all__ = [
     "Model",
+    "as_told",
     "model_of",
     "posterior_of",
     "probability_feasible",
@@ -64,6 +67,7 @@ def model_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Model:
     if recipe.surrogate is None or len(evidence) < 2 or not evidence.axes:
         return Model(choice, evidence, None)
     # no penalties here: what was measured is reported, feasible or not
+    evidence = as_told(recipe.surrogate, evidence)
     surrogate, _ = trained(recipe.surrogate, evidence, memory)
     return Model(choice, relevant(recipe.surrogate, evidence), surrogate.fit(evidence))
 
@@ -71,6 +75,11 @@ def model_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Model:
 def posterior_of(recipe: Recipe, evidence: Evidence, memory: Memory) -> Posterior | None:
     """Return the posterior that a recommendation rests on, None where too little is known for one."""
     return model_of(recipe, evidence, memory).posterior
+
+
+def as_told(surrogate: Surrogate, evidence: Evidence) -> Evidence:
+    """Return the evidence as a surrogate is told it: repeats in one row where it honours them."""
+    return merged(evidence) if takes_repeats(surrogate) else evidence
 
 
 def trained(surrogate: Surrogate, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:

@@ -22,6 +22,7 @@ from smbo.surrogates.marginal import (
     noise_variances,
 )
 from smbo.surrogates.outputs import Bend, Scale, bends_of
+from smbo.surrogates.told import Told, values_told
 from smbo.surrogates.warp import Warp
 
 # Half of the values' variance.
@@ -263,18 +264,18 @@ class GP:
             return self._fixed(theta, bend).fit(evidence)
         theta = self.hyperparameters
         features = Features.of(evidence.axes)
-        scale = Scale.of(evidence.values, self.power, self.anchor)
+        scale = Scale.of(values_told(evidence), self.power, self.anchor)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = float(np.exp(theta.log_amplitude)), float(np.exp(theta.log_noise))
         warp = theta.warp
         scaled = features.encode(evidence.points, warp) / lengths
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
-        variances = noise_variances(_latent_variances(scale, evidence), noise)
+        told = Told.of(evidence, scale)
+        variances = noise_variances(told.variances, noise / told.counts)
         diagonal = covariance.reshape(-1)[:: len(evidence) + 1]
         diagonal[:] = amplitude + variances
         factor = linalg.cholesky(covariance)
-        values = scale.to_latent(evidence.values)
-        mean, alpha = constant_mean(factor, values)
+        mean, alpha = constant_mean(factor, told.values)
         diagonal[:] = amplitude
         return GPPosterior(
             kernel=self.kernel,
@@ -282,10 +283,10 @@ class GP:
             lengths=lengths,
             amplitude=amplitude,
             # a fantasy is as noisy as the evaluations are, by given figures where there are any
-            noise=float(np.median(variances)) if len(evidence) else noise,
+            noise=told.typical(variances) if len(evidence) else noise,
             scale=scale,
             scaled=scaled,
-            values=values,
+            values=told.values,
             factor=factor,
             mean=mean,
             alpha=alpha,
@@ -296,7 +297,7 @@ class GP:
 
     def train(self, evidence: Evidence, memory: Memory) -> tuple[GP, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
-        n = len(evidence)
+        n = evidence.n_told
         known = memory.get("hyperparameters")
         before = None if known is None else Hyperparameters.from_json(known)
         if before is not None and not self._is_due(n, int(memory["n_learned"])):
@@ -316,17 +317,18 @@ class GP:
     def _learn(self, evidence: Evidence, before: Hyperparameters | None) -> tuple[Hyperparameters, Bend]:
         """Return the most probable hyperparameters and bend, searched for also from earlier ones."""
         start = default_start(self.priors, len(evidence.axes))
-        n = len(evidence)
+        n, all_values = evidence.n_told, values_told(evidence)
         if n < 2:  # one value says nothing about how values vary
             return start, Bend()
         first = start if before is None else replace(before, log_warps=())
-        bends = bends_of(evidence.values) if self.bend_values and n >= _FEWEST_TO_BEND else [Bend()]
-        scales = [Scale.of(evidence.values, *bend) for bend in bends]
+        bends = bends_of(all_values) if self.bend_values and n >= _FEWEST_TO_BEND else [Bend()]
+        scales = [Scale.of(all_values, *bend) for bend in bends]
         few = _telling(evidence)
+        few_values = values_told(few)
         likelihoods = [self._likelihood(few, scale) for scale in scales]
         # densities of the values themselves: each scale stretches them by its slope
         stretches = [
-            np.log(scale.slopes(few.values) / scales[0].slopes(few.values)).sum() for scale in scales
+            np.log(scale.slopes(few_values) / scales[0].slopes(few_values)).sum() for scale in scales
         ]
         prices = [_PRICE_OF_BENDING * (bend != Bend()) - float(s) for bend, s in zip(bends, stretches)]
         rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
@@ -355,7 +357,7 @@ class GP:
         return warped if found > score + _PRICE_OF_WARPING else theta
 
     def _likelihood(self, evidence: Evidence, scale: Scale) -> Likelihood:
-        features = Features.of(evidence.axes)
+        features, told = Features.of(evidence.axes), Told.of(evidence, scale)
         return Likelihood(
             kernel=self.kernel,
             features=features,
@@ -363,14 +365,10 @@ class GP:
             n_axes=len(evidence.axes),
             points=evidence.points,
             encoded=features.encode(evidence.points),
-            values=scale.to_latent(evidence.values),
-            variances=_latent_variances(scale, evidence),
+            values=told.values,
+            variances=told.variances,
+            repeated=told.repeated,
         )
-
-
-def _latent_variances(scale: Scale, evidence: Evidence) -> Array:
-    """Return the given variances on the latent scale (to first order), NaN where unknown, (n,)."""
-    return np.asarray(evidence.variances * scale.slopes(evidence.values) ** 2)
 
 
 def _telling(evidence: Evidence) -> Evidence:
