@@ -41,10 +41,14 @@ class Misclassification:
     Attributes:
         n_survey: places of the space that are looked at, a power of two.
         n_places: of these, drawn by how unsure they are, to judge candidates by.
+        close: a contour that is known to within so much of the cube is known well enough: a place counts
+            by how likely it is on the wrong side by more than that.  With 0 a search follows what
+            it has found to the last digit, and leaves parts of the contour that nothing came near.
     """
 
     n_survey: int = 2048
     n_places: int = 256
+    close: float = 0.007
 
     def over(self, space: Space, rng: np.random.Generator) -> SurveyedMisclassification:
         """Return the same for a space, at places of it."""
@@ -71,19 +75,20 @@ class SurveyedMisclassification:
     def _most_telling(self, belief: LevelPosterior) -> tuple[NDArray[np.intp], Array]:
         """Return rows of the places drawn by how unsure they are, (r,), and their weights, (r,).
 
-        Systematic resampling: the mean over these of a reduction divided by what is unsure there
-        stands for the sum over the space.
+        Unsure by more than ``close``, to first order in the slope.  Systematic resampling: the mean over
+        these of a reduction divided by what is unsure there stands for the sum over the space.
         """
-        mean, std = belief.offsets(self.places)
-        unsure = doubt(mean / std)
-        total = unsure.sum(axis=0)
+        mean, std, slope = _steep_offsets(belief, self.places)
+        unsure = doubt(mean / std).sum(axis=0)
+        total = doubt((np.abs(mean) + self.settings.close * slope) / std).sum(axis=0)
+        share = total / np.maximum(unsure, 1e-300)
         if total.sum() <= 1e-12 * len(total):  # all is sure to the last digit: look everywhere
-            unsure = std / std.sum(axis=1, keepdims=True)
-            total = unsure.sum(axis=0)
+            total = (std / std.sum(axis=1, keepdims=True)).sum(axis=0)
+            share = np.ones(len(total))
         steps = (np.arange(self.settings.n_places) + 0.5) / self.settings.n_places
         rows = np.searchsorted(np.cumsum(total) / total.sum(), steps)
         rows, counts = np.unique(np.minimum(rows, len(total) - 1), return_counts=True)
-        return rows, counts / total[rows]
+        return rows, counts / total[rows] * share[rows]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +149,14 @@ class Straddle:
             return np.asarray(score + feasibility.log_probability(points))
 
         return criterion
+
+
+def _steep_offsets(belief: LevelPosterior, points: Array) -> tuple[Array, Array, Array]:
+    """Return mean and deviation of function minus level at unit points (m, d), and steepness, each (k, m)."""
+    found = [process.moments_and_gradients(points)[:3] for process in belief.processes]
+    mean = np.array([mean for mean, _, _ in found]) - belief.levels[:, None]
+    steepness = [np.linalg.norm(slope, axis=1) for _, _, slope in found]
+    return mean, np.array([std for _, std, _ in found]), np.array(steepness)
 
 
 def doubt(z: Array) -> Array:

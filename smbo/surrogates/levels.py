@@ -15,12 +15,17 @@ from smbo.level_sets import LevelSet, NearestLevel, scaled
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp import GP, GPPosterior
 from smbo.surrogates.left_out import left_out_moments
+from smbo.surrogates.marginal import Priors
 from smbo.surrogates.outputs import Scale
+from smbo.surrogates.smoothness import OfKernels
 
 # In log probability: another scale than the linear one must tell that much more; but p-values, which
 # fall far below the level somewhere, are to be told that much less on theirs before it is left.
 _PRICE_OF_A_SCALE = 0.5
 _FAR_BELOW = 0.05  # of the level
+# A contour is known to a share of the values' spread at which a search for the best has long ended: as
+# little noise as the values allow.
+_QUIET = Priors(log_noise=(float(np.log(1e-5)), 3.5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +89,7 @@ class LevelGP:
         learned: of each function; () to learn it.
     """
 
-    process: GP = field(default_factory=GP)
+    process: GP | OfKernels = field(default_factory=lambda: OfKernels(GP(priors=_QUIET)))
     learned: tuple[Learned, ...] = ()
 
     def fit(self, evidence: Evidence) -> LevelPosterior:
@@ -126,8 +131,8 @@ class LevelGP:
         assert evidence.vectors is not None
         for scale in level_set.scales(evidence.vectors.values[:, k], k):
             process = self.process
-            if scale != "linear" or level_set.transform != "auto":
-                process = replace(process, bend_values=False)  # on a scale that was asked for
+            if scale != "linear" or level_set.transform != "auto":  # on a scale that was asked for
+                process = _unbent(process)
             own = kept.get(scale, {})
             trained, learned = process.train(_of_one(evidence, level_set, k, scale), own)
             found[scale] = Learned(scale, trained), learned
@@ -145,6 +150,12 @@ class LevelGP:
             "scale": chosen,
             "scales": {scale: dict(learned) for scale, (_, learned) in found.items()},
         }
+
+
+def _unbent(process: GP | OfKernels) -> GP | OfKernels:
+    if isinstance(process, OfKernels):
+        return replace(process, process=replace(process.process, bend_values=False))
+    return replace(process, bend_values=False)
 
 
 def _fitted(learned: Learned, evidence: Evidence, level_set: LevelSet, k: int) -> tuple[GPPosterior, float]:

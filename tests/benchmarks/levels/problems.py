@@ -108,6 +108,39 @@ def ridge5(u):
     return np.tanh(3 * (u @ np.array([0.8, 0.6, -0.5, 0.3, 0.1]) - 0.5)) + 0.3 * np.cos(3 * u[:, 0] * u[:, 4])
 
 
+def peaks(u):
+    x, y = 6 * u[:, 0] - 3, 6 * u[:, 1] - 3
+    first = 3 * (1 - x) ** 2 * np.exp(-(x**2) - (y + 1) ** 2)
+    second = 10 * (x / 5 - x**3 - y**5) * np.exp(-(x**2) - y**2)
+    return first - second - np.exp(-((x + 1) ** 2) - y**2) / 3
+
+
+def bumps(seed, n):
+    """Return a sum of n round bumps of random places, widths and heights."""
+    rng = np.random.default_rng([seed, n])
+    return mixture(rng.random((n, 2)), rng.uniform(0.09, 0.2, n), rng.uniform(0.6, 1.4, n))
+
+
+def turned_rastrigin(u):
+    """A bowl with dips, on axes turned by half a radian."""
+    x, y = (u - [0.47, 0.55]).T
+    along, across = np.cos(0.5) * x + np.sin(0.5) * y, np.cos(0.5) * y - np.sin(0.5) * x
+    return 8 * (along**2 + across**2) + 2 - np.cos(9 * along) - np.cos(7 * across)
+
+
+def drawn(seed, length):
+    """Return a draw of a smooth process: 400 random waves of squared exponential covariance."""
+    rng = np.random.default_rng([seed, 400])
+    frequencies, phases = rng.standard_normal((2, 400)) / length, rng.uniform(0, 2 * np.pi, 400)
+    return lambda u: np.sqrt(2 / 400) * np.cos(u @ frequencies + phases).sum(axis=1)
+
+
+def double_well(u):
+    """Quartic in two variables: two wells, a pass a little below the level, and steep walls."""
+    x, y = 4.4 * u[:, 0] - 2.2, 3.6 * u[:, 1] - 1.8
+    return 3 * (x**2 - 1.6) ** 2 + 2 * (y**2 - 0.7) ** 2 + 1.5 * x * y + 0.8 * y
+
+
 def one(function, level):
     return {"f": (function, level)}
 
@@ -122,6 +155,13 @@ CHOSEN_ON = {
     "hartmann4": Case(4, one(hartmann4, -0.5)),
     "ishigami4": Case(4, one(ishigami4, 1.0)),
     "sphere3": Case(3, one(sphere3, 0.4)),
+    "peaks": Case(2, one(peaks, 1.0)),
+    "bumps-5": Case(2, one(bumps(1, 5), 0.6)),
+    "bumps-7": Case(2, one(bumps(2, 7), 0.9)),
+    "rastrigin": Case(2, one(turned_rastrigin, 2.5)),
+    "drawn-1": Case(2, one(drawn(1, 0.2), 0.3)),
+    "drawn-2": Case(2, one(drawn(2, 0.17), 0.8)),
+    "double-well": Case(2, one(double_well, 9.0)),
 }
 HELD_OUT = {
     "himmelblau-100": Case(2, one(himmelblau, 100.0)),

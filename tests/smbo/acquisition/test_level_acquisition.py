@@ -40,7 +40,7 @@ def told():
 
 def test_the_reduction_is_that_of_drawn_evaluations(told):
     _, _, posterior = told
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(3)
     places = rng.random((50, 2))
     point = np.array([[0.4, 0.6]])
     criterion = ExpectedReduction.of(posterior, places, np.ones(50), None)
@@ -69,10 +69,28 @@ def test_drawn_places_stand_for_the_whole_survey(told):
     problem, evidence, posterior = told
     points = np.random.default_rng(3).random((40, 2))
     rng = np.random.default_rng(1)
-    few = Misclassification(n_survey=2048, n_places=256).over(problem.space, rng)
+    few = Misclassification(n_survey=2048, n_places=256, close=0.0).over(problem.space, rng)
     ranked = np.exp(few.prepare(posterior, evidence)(points))
     whole = np.exp(ExpectedReduction.of(posterior, few.places, np.ones(len(few.places)), None)(points))
     assert np.corrcoef(ranked, whole)[0, 1] > 0.99
+
+
+def test_places_are_drawn_by_what_is_unsure_by_more_than_close(told):
+    problem, evidence, posterior = told
+
+    def beyond(places, close):
+        mean, std = posterior.offsets(places)
+        slopes = [process.moments_and_gradients(places)[2] for process in posterior.processes]
+        steepness = np.linalg.norm(np.array(slopes), axis=2)
+        return doubt((np.abs(mean) + close * steepness) / std).sum(axis=0)
+
+    for close in (0.0, 0.02):
+        surveyed = Misclassification(close=close).over(problem.space, np.random.default_rng(1))
+        criterion = surveyed.prepare(posterior, evidence)
+        n_drawn = criterion.weights * beyond(criterion.places, 0.0)
+        due = 256 * beyond(criterion.places, close) / beyond(surveyed.places, close).sum()
+        assert n_drawn.sum() == pytest.approx(256.0)
+        assert np.abs(n_drawn - due).max() <= 1.0 + 1e-9  # systematic resampling: to within one
 
 
 def test_straddle_prefers_what_is_unsure_and_near_the_level(told):
