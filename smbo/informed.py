@@ -15,8 +15,9 @@ from smbo.surrogates.gp import GP
 from smbo.surrogates.subset import Subset
 from smbo.surrogates.transfer import EarlierValues, Transfer
 
-# Points of a design where earlier studies tell much already: enough to see whether they do.
-_N_INITIAL = 5
+# Points before the first model where earlier studies tell much already: each one's best and two of a design,
+# the fewest that show a slope.
+_N_INITIAL = 3
 
 
 @dataclass(frozen=True)

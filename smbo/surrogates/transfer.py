@@ -16,8 +16,9 @@ from smbo.surrogates.outputs import Scale
 from smbo.surrogates.subset import Subset
 
 # A study is believed when each value is predicted from the others so much better with it, in log
-# density over all: chance gains about a half.
-_PRICE = 1.0
+# density over all: chance gains about a half.  A handful of values cannot say so of a good one either: it
+# is believed until they speak against it, which costs a few evaluations where it is of no use.
+_PRICE, _PRICE_AT_FIRST, _HANDFUL = 1.0, -0.5, 8
 # Fewer values do not show a slope and its use.
 _FEWEST = 3
 # As for the hyperparameters of a process: anew at every value at first, later with so much more.
@@ -137,6 +138,7 @@ class Transfer:
             gp.fit(_evidence_of(each, evidence)).latent.moments(evidence.points)[0]
             for gp, each in zip(self.trends, self.earlier, strict=True)
         ]
+        price = _PRICE if len(evidence) >= _HANDFUL else _PRICE_AT_FIRST
         best, residual = _predictive(evidence), evidence.values
         while True:
             found = []
@@ -144,7 +146,7 @@ class Transfer:
                 slope = _slope(mean, residual)
                 if weights[k] == 0.0 and slope > 0.0:
                     found.append((_predictive(replace(evidence, values=residual - slope * mean)), k, slope))
-            if not found or max(found)[0] < best + _PRICE:
+            if not found or max(found)[0] < best + price:
                 return weights
             best, k, weights[k] = max(found)
             residual = residual - weights[k] * means[k]
