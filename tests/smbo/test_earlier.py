@@ -83,6 +83,27 @@ def test_a_study_is_weighed_by_whether_it_predicts_what_is_found_here():
     assert abs(trained.weights[0]) < 0.2
 
 
+def test_a_study_is_believed_until_a_handful_of_values_speak_against_it():
+    def is_believed(study, n):
+        return Transfer(GP(), (arrays(earlier(study)),)).train(evidence_of(valley, n), {})[0].is_in_use
+
+    assert all(is_believed(alike, n) for n in (3, 4, 5, 8))
+    assert is_believed(other, 4)  # four values do not tell
+    assert not is_believed(other, 8)
+    upside_down = evidence_of(lambda x, y: -alike(x, y), 4)
+    assert not Transfer(GP(), (arrays(earlier(alike)),)).train(upside_down, {})[0].is_in_use
+
+
+def test_the_model_takes_over_after_three_points():
+    opt = Optimizer(Problem(SPACE, earlier=[earlier(alike)]), seed=1)
+    values = []
+    for _ in range(5):
+        trial = opt.ask()
+        values.append(valley(**trial.params))
+        opt.tell(trial, values[-1])
+    assert max(values[3:]) - LOWEST < 0.015  # a design's points are nowhere near
+
+
 def test_without_a_related_study_the_posterior_is_that_of_the_process_alone():
     evidence = evidence_of(valley, 12)
     trained, _ = Transfer(GP(), (arrays(earlier(other)),)).train(evidence, {})
