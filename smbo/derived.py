@@ -34,6 +34,7 @@ from smbo.surrogates.base import Memory
 from smbo.transforms import within
 from smbo.trials import Recommendation, Trial, TrialState
 from smbo.weighing import levels_of, weighed_promotion
+from smbo.weighing_outputs import continued_run, levels_of_outputs
 
 # What the random numbers are for: the first entry of the spawn key of their seed.
 _FOR_PROPOSALS = 0
@@ -91,8 +92,13 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
         vectors=vectors,
         slacks=_slacks(problem, done),
         several=None if problem.goals is None else _several(problem.goals, done),
-        curves=None if vectors is not None or climbed is None else _bounded(climbed),
+        curves=None if climbed is None or not _is_climbed(problem) else _bounded(climbed),
     )
+
+
+def _is_climbed(problem: Problem) -> bool:
+    """Return whether somebody asks at which fidelity a result was; of outputs, only who chooses it."""
+    return problem.loss is None or isinstance(problem.stopping, ByModel)
 
 
 def _several(goals: Goals, done: Sequence[Trial]) -> Several:
@@ -144,7 +150,8 @@ def suggest_from(
     proposal = _proposal(problem, recipe, seed, evidence, memory, first_number, n, fixed)
     carried = proposal.memory
     if isinstance(problem.stopping, ByModel):
-        carried = {**carried, _LEVELS: levels_of(problem, evidence, carried, proposal.points)}
+        levels = levels_of if problem.loss is None else levels_of_outputs
+        carried = {**carried, _LEVELS: levels(problem, evidence, carried, proposal.points)}
     return part_of(problem.space, fixed or {}).from_unit(proposal.points), carried
 
 
@@ -202,7 +209,8 @@ def next_climb(
         with suppress(SpaceExhausted):
             proposal = _proposal(problem, recipe, seed, evidence, memory, len(trials), 1)
             point, memory = proposal.points, proposal.memory
-    found = weighed_promotion(problem, trials, evidence, memory, point)
+    weigh = weighed_promotion if problem.loss is None else continued_run
+    found = weigh(problem, trials, evidence, memory, point)
     if found is None and is_closing and best_trial(problem, trials) is None:
         return next_promotion(problem, trials, is_closing=True)
     return found

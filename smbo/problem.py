@@ -146,8 +146,12 @@ class Problem:
         object.__setattr__(self, "_constraints", tuple(Expression.parse(text) for text in self.constraints))
         object.__setattr__(self, "margins", Margins.of(self._constraints))
         object.__setattr__(self, "stopping", _stopping(self.fidelity, self.stopping))
-        if self.loss is not None and isinstance(self.stopping, ByModel):
-            raise ProblemError("stopping='model' is of a single value; with a loss on outputs say 'asha'")
+        averages = self.fidelity is not None and self.fidelity.averages
+        if self.loss is not None and isinstance(self.stopping, ByModel) and not averages:
+            raise ProblemError(
+                "stopping='model' goes by the noise of the outputs, which falls as one over the fidelity "
+                "where that counts events: say Fidelity(..., averages=True) if it does, 'asha' if not"
+            )
 
     def _checked_first(self) -> tuple[Mapping[str, Any], ...]:
         if isinstance(self.try_first, str | Mapping):

@@ -40,7 +40,7 @@ class VectorPosterior:
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the loss at unit points (m, d), each (m,)."""
-        mean, variance = self.form.moments(*self._components(points))
+        mean, variance = self.form.moments(*self.components_at(points))
         return mean, np.sqrt(np.maximum(variance, _TINY))
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
@@ -61,7 +61,7 @@ class VectorPosterior:
 
     def outputs(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the outputs at unit points (m, d), each (m, k)."""
-        means, variances = self._components(points)
+        means, variances = self.components_at(points)
         return self.basis.outputs(means), np.sqrt(variances @ self.basis.loadings.T**2)
 
     def outputs_at(self, point: Array) -> tuple[Array, Array, Array]:
@@ -93,8 +93,8 @@ class VectorPosterior:
         to_variance = _chained(variance_m, by_means) + _chained(variance_v, by_variances)
         return mean, np.maximum(variance, _TINY), self.by_axis(to_mean), self.by_axis(to_variance)
 
-    def _components(self, points: Array) -> tuple[Array, Array]:
-        """Return mean and variance of the components, each (m, c)."""
+    def components_at(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and variance of the components at unit points (m, d), each (m, c)."""
         features = self.encoder.encode(points)
         pairs = [each.moments(features) for each in self.components]
         shape = (len(points), len(pairs))

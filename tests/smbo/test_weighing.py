@@ -110,8 +110,8 @@ def test_where_fidelity_averages_a_low_one_is_noisier():
     assert Problem.from_json(averaging.to_json()).fidelity == averaging.fidelity
 
 
-def test_a_model_of_one_value_is_refused_where_there_are_outputs():
-    with pytest.raises(ProblemError, match="asha"):
+def test_a_model_is_refused_where_the_noise_of_outputs_does_not_fall_with_the_fidelity():
+    with pytest.raises(ProblemError, match="averages=True"):
         Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9), stopping="model")
     assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).ladder is not None
     with pytest.raises(ProblemError, match="eta"):
