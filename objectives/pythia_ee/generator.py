@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from objectives.pythia_ee.sample import Sample
 from objectives.pythia_ee.spaces import PARAMETERS
@@ -41,14 +42,27 @@ class Generator:
         params: values by parameter name (the keys of PARAMETERS).
         seed: of the run, any integer.
         max_failed_fraction: events that may fail before the run counts as failed.
+        variations: settings of the fragmentation, as ``VariationFrag:List`` has them, at which samples
+            are to have weights.
 
     Raises:
         ObjectiveError: Pythia is not installed, or a parameter is unknown to it.
         EvaluationFailed: it refuses a value, or its initialisation fails.
     """
 
-    def __init__(self, params: Mapping[str, Any], seed: int, max_failed_fraction: float = 0.01) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        seed: int,
+        max_failed_fraction: float = 0.01,
+        variations: Sequence[str] = (),
+    ) -> None:
         self._pythia = _configured(params, seed)
+        self._groups = [f"smbo{number}" for number in range(len(variations))]
+        if variations:
+            listed = ",".join(f"{name} {what}" for name, what in zip(self._groups, variations))
+            if not self._pythia.readString(f"VariationFrag:List = {{{listed}}}"):
+                raise ObjectiveError(f"pythia-ee: this version of Pythia does not reweight to {listed!r}")
         self._max_failed_fraction = max_failed_fraction
         self.n_failed = 0
         if not self._pythia.init():
@@ -121,7 +135,14 @@ class Generator:
             last_daughter=np.where(last > 0, start + last, -1),
             momentum=np.stack(four[:3], axis=1),
             energy=four[3],
+            weights=self._weights(events) if self._groups else None,
         )
+
+    def _weights(self, events: Any) -> NDArray[np.float64]:
+        """Return the weights of a batch's events at each variation, in order, (n, g)."""
+        names = list(self._pythia.infoPython().weightNameVector())
+        columns = [names.index(name) for name in self._groups]
+        return np.asarray(events["info"]["weights"], dtype=np.float64)[:, columns]
 
 
 def _configured(params: Mapping[str, Any], seed: int) -> Any:

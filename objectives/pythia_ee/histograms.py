@@ -18,7 +18,7 @@ from objectives.pythia_ee.sample import Sample
 from objectives.pythia_ee.tables import Observable
 from smbo.problem import ObjectiveError
 
-__all__ = ["N_BLOCKS", "Histograms", "Prediction"]
+__all__ = ["N_BLOCKS", "Histograms", "Prediction", "bin_numbers"]
 
 Array = NDArray[np.float64]
 
@@ -182,14 +182,19 @@ def _add_rows(sums: _Sums, grain: NDArray[np.int64], rows: Array) -> None:
 
 
 def _add_counts(sums: _Sums, observable: Observable, grain: NDArray[np.int64], entries: Entries) -> None:
-    bins = np.searchsorted(observable.low, entries.values, side="right") - 1
-    inside = (bins >= 0) & (entries.values < observable.high[bins])
-    # the axis of a bounded quantity ends in its last bin: what is exactly 1 belongs there
-    inside |= entries.values == observable.high[-1]
+    bins, inside = bin_numbers(observable, entries.values)
     cell = grain[entries.event[inside]] * observable.n_bins + bins[inside]
     counts = np.bincount(cell, minlength=sums.total.size).reshape(sums.total.shape)
     sums.total += counts
     sums.squares += counts
+
+
+def bin_numbers(observable: Observable, values: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the bin of each value, and whether it is in any, each (m,)."""
+    bins = np.searchsorted(observable.low, values, side="right") - 1
+    inside = (bins >= 0) & (values < observable.high[bins])
+    # the axis of a bounded quantity ends in its last bin: what is exactly 1 belongs there
+    return bins, inside | (values == observable.high[-1])
 
 
 def _prediction(observable: Observable, total: Array, squares: Array, n_events: Array | int) -> Prediction:

@@ -12,6 +12,7 @@ from objectives.pythia_ee import checkpoint
 from objectives.pythia_ee.charts import card, charts, once
 from objectives.pythia_ee.generator import Generator
 from objectives.pythia_ee.histograms import N_BLOCKS, Histograms
+from objectives.pythia_ee.reweight import Neighbour, neighbours
 from objectives.pythia_ee.spaces import default_point, named_space
 from objectives.pythia_ee.tables import DEFAULT_HADRONS, Observable, default_names, observables, read_tables
 from objectives.pythia_ee.value import Loss
@@ -107,6 +108,17 @@ class PythiaEE:
         if context.fidelity is not None and context.folder is not None:
             checkpoint.save(context.folder, histograms, generator)
         return self._outcome(histograms, generator.n_failed)
+
+    def neighbours(
+        self,
+        params: Mapping[str, Any],
+        points: Sequence[Mapping[str, Any]],
+        context: Context,
+        min_effective: float = 0.5,
+    ) -> list[Neighbour]:
+        """Return what the events at one point say of neighbouring ones, reweighted; see ``reweight``."""
+        n_events = self.events if context.fidelity is None else _events("fidelity", context.fidelity)
+        return neighbours(self.observables, params, points, n_events, context.seed, min_effective)
 
     def confirmation(self) -> Confirmation:
         """Return how to check a recommended point: beside the default tune, with more events."""

@@ -76,6 +76,7 @@ class Sample:
         pdg_id, status: shape (e,); status > 0 is final.
         first_daughter, last_daughter: row of the daughters in these arrays, -1 for none, shape (e,).
         momentum, energy: GeV, shapes (e, 3) and (e,).
+        weights: of each event at other settings, shape (n, g); None where none were asked for.
     """
 
     n_events: int
@@ -86,6 +87,7 @@ class Sample:
     last_daughter: Index
     momentum: Array
     energy: Array
+    weights: Array | None = None
 
     @cached_property
     def all_charged(self) -> Particles:
