@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 N_BLOCKS = 10  # sub-batches for the jackknife
 _GRAIN = 50  # events, doubled until a run has no more than so many grains
 _MOST_GRAINS = 800
+_MOST_COMMON = 0.95  # of a bin's variance that it may share with others
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +157,40 @@ class Histograms:
             n_events = left[:, None].astype(np.float64)
             found.append(_prediction(o, total.sum(axis=0) - total, squares.sum(axis=0) - squares, n_events))
         return found
+
+    def noise_together(self, most: int) -> tuple[Array, Array]:
+        """Return v (k,) and F (k, r), r ≤ most: the bins of all observables err by diag(v) + F Fᵀ.
+
+        Bins that see the same events err together; how, is read off the grains of the run.  Of few grains
+        noise itself makes directions: those that it can make are left out, the others shrunk to what they are
+        (Donoho, Gavish & Johnstone 2018, "Optimal shrinkage of eigenvalues in the spiked covariance
+        model").  The variance of each bin stays what it is without them.
+        """
+        variances = np.concatenate([prediction.variances for prediction in self.predictions()])
+        size = np.sqrt(variances)
+        grains = np.flatnonzero(np.min([sums.counted for sums in self._sums], axis=0) > 0)
+        means = np.concatenate(
+            [sums.total[grains] / np.maximum(sums.counted[grains], 1)[:, None] for sums in self._sums], axis=1
+        )
+        off = means - means.mean(axis=0)
+        scatter = np.sqrt((off**2).mean(axis=0))
+        off = np.divide(off, scatter, out=np.zeros_like(off), where=scatter > 0.0)
+        n, k = len(grains), max(int((scatter > 0.0).sum()), 1)
+        _, singular, axes = np.linalg.svd(off / np.sqrt(max(n, 1)), full_matrices=False)
+        share = k / max(n - 1, 1)
+        found: list[Array] = []
+        for value, axis in zip(singular[:most] ** 2, axes[:most]):
+            if value > (1.0 + np.sqrt(share)) ** 2:
+                half = 0.5 * (value + 1.0 - share)
+                true = half + np.sqrt(max(half**2 - value, 0.0))
+                along = (1.0 - share / (true - 1.0) ** 2) / (1.0 + share / (true - 1.0))
+                found.append(np.sqrt((true - 1.0) * along) * axis)
+        factors = np.array(found).reshape(len(found), len(size)).T
+        taken = (factors**2).sum(axis=1)
+        # no bin is all common: what would be is made smaller
+        factors = factors * np.minimum(1.0, np.sqrt(_MOST_COMMON / np.maximum(taken, _MOST_COMMON)))[:, None]
+        left = 1.0 - (factors**2).sum(axis=1)
+        return variances * left, size[:, None] * factors
 
     def _by_block(self, by_grain: NDArray[Any]) -> NDArray[Any]:
         """Return sums over the grains of each block, (10, ...)."""

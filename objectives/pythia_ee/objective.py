@@ -11,7 +11,7 @@ import numpy as np
 from objectives.pythia_ee import checkpoint
 from objectives.pythia_ee.charts import card, charts, once
 from objectives.pythia_ee.generator import Generator
-from objectives.pythia_ee.histograms import N_BLOCKS, Histograms
+from objectives.pythia_ee.histograms import N_BLOCKS, Histograms, Prediction
 from objectives.pythia_ee.reweight import Neighbour, neighbours
 from objectives.pythia_ee.spaces import default_point, named_space
 from objectives.pythia_ee.tables import DEFAULT_HADRONS, Observable, default_names, observables, read_tables
@@ -46,6 +46,8 @@ class PythiaEE:
         hadrons: rows of the PDG table that make up "pdg_means".
         weights: {observable as named in ``observables``: weight}; 1 for those left out.
         theory_uncertainty: relative, added in quadrature in each bin.
+        common_noise: at most so many directions in which bins of the same events are said to err
+            together, beside the variance of each bin.
         confirmation_events, confirmation_repeats: how a recommendation is checked.
 
     Raises:
@@ -62,6 +64,7 @@ class PythiaEE:
         hadrons: Sequence[str] = DEFAULT_HADRONS,
         weights: Mapping[str, float] | None = None,
         theory_uncertainty: float = 0.05,
+        common_noise: int = 0,
         confirmation_events: int = 20_000,
         confirmation_repeats: int = 5,
     ) -> None:
@@ -69,6 +72,7 @@ class PythiaEE:
         self.events = _events("events", events)
         self.confirmation_events = _events("confirmation_events", confirmation_events)
         self.confirmation_repeats = _positive("confirmation_repeats", confirmation_repeats)
+        self.common_noise = _non_negative("common_noise", common_noise)
         self.observables, names = _observables(data, observables, hadrons)
         self._names = names
         self.metric_names = _metric_names(self.observables)
@@ -170,8 +174,15 @@ class PythiaEE:
             sem=float(np.sqrt(variance)),
             metrics=metrics,
             outputs=np.concatenate([prediction.values for prediction in predictions]),
-            outputs_variance=np.concatenate([prediction.variances for prediction in predictions]),
+            outputs_variance=self._errors(histograms, predictions),
         )
+
+    def _errors(self, histograms: Histograms, predictions: Sequence[Prediction]) -> Any:
+        """Return the variances of all bins (k,), or with common noise (k, 1 + r), its factors behind them."""
+        if not self.common_noise:
+            return np.concatenate([prediction.variances for prediction in predictions])
+        variances, factors = histograms.noise_together(int(self.common_noise))
+        return np.column_stack([variances, factors])
 
 
 def _observables(
