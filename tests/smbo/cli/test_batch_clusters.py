@@ -1,5 +1,6 @@
 """Jobs in batch systems, from a job file: run, killed, resumed, checked before they are submitted."""
 
+import contextlib
 import json
 import os
 import signal
@@ -57,6 +58,15 @@ def processes_that_name(folder):
     return [line for line in lines if str(folder) in line]
 
 
+def killed(driver, folder):
+    """End a driver, and whatever else of its run is left: without the file "go" it would wait for ever."""
+    for each in (driver, *psutil.process_iter(["cmdline"])):
+        with contextlib.suppress(psutil.Error, OSError):
+            if each is driver or str(folder) in " ".join(each.info["cmdline"] or ()):
+                each.kill()
+    driver.wait()
+
+
 @pytest.mark.dask
 def test_a_job_in_a_batch_system_is_killed_and_resumed_and_evaluates_each_trial_once(folder, batch_system):
     log, driver_log = folder.path / "evaluated", folder.path / "driver.log"
@@ -86,7 +96,9 @@ def test_a_job_in_a_batch_system_is_killed_and_resumed_and_evaluates_each_trial_
 
 
 @pytest.mark.dask
-def test_a_job_in_htcondor_runs_to_its_end_and_a_job_that_is_killed_is_replaced(folder, batch_system):
+def test_a_job_in_htcondor_runs_to_its_end_and_a_job_that_is_killed_is_replaced(
+    folder, batch_system, request
+):
     log = folder.path / "evaluated"
     (batch_system.books / "lingers").touch()
     folder.write("batch_toy.py", GATED)
@@ -100,6 +112,7 @@ def test_a_job_in_htcondor_runs_to_its_end_and_a_job_that_is_killed_is_replaced(
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with (folder.path / "driver.log").open("wb") as stream:
         driver = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
+        request.addfinalizer(lambda: killed(driver, folder.path))
         wait_until(lambda: log.exists() and len(log.read_text().splitlines()) == 2)
         victim = psutil.Process(int((batch_system.books / "1.pid").read_text()))
         for process in [victim, *victim.children(recursive=True)]:  # as for too much memory
