@@ -5,8 +5,8 @@
 
 Good: Normal(optimum + N(0, 0.05), 0.1) of each unit coordinate.  Wrong: the same around the corner that is
 farthest from the optimum.  Targets are the median regrets of searches without any, after 20, 40 and 60
-evaluations; bars are on the median evaluations to them, over those of searches without: 1/2 with a good
-belief, 1.2 with a wrong one.
+evaluations; bars are on the median evaluations to them, over these: 1/2 with a good belief, 1.2 with a
+wrong one.
 """
 
 import numpy as np

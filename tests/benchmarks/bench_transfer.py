@@ -5,8 +5,7 @@
 
 Related: the function moved by N(0, 0.03) along each axis, times 3, plus 20.  Unrelated: a smooth random
 function.  Targets are the median regrets of searches without any, after 10, 20, 30 and 40 evaluations; bars
-are on the median evaluations to them, over those of searches without: 1/2 with related points, 1.1
-with unrelated ones.
+are on the median evaluations to them, over these: 1/2 with related points, 1.1 with unrelated ones.
 """
 
 import numpy as np

@@ -100,11 +100,10 @@ def compare(doc, ways, run, targets_after):
                             stream.write(json.dumps(row) + "\n")
                 curves[way].append(known[name, seed, way])
         at = [float(np.median([curve[k - 1] for curve in curves[plain]])) for k in targets_after]
-        own = [float(np.median(evaluations_to(curves[plain], target))) for target in at]
-        cells = [f"{target:.2g} ({n:g})" for target, n in zip(at, own, strict=True)]
+        cells = [f"{target:.2g}" for target in at]
         for way, found in ratios.items():
             needed = [float(np.median(evaluations_to(curves[way], target))) for target in at]
-            found += [n / of for n, of in zip(needed, own, strict=True)]
+            found += [n / of for n, of in zip(needed, targets_after, strict=True)]
             cells.append(" / ".join(f"{n:g}" for n in needed))
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
     for way, found in ratios.items():
