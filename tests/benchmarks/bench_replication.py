@@ -1,12 +1,14 @@
 """Whether asking again for evaluated points pays where evaluations are noisy.
 
     python tests/benchmarks/bench_replication.py [--seeds 0-9] [--half development] [--arms never 1]
+    python tests/benchmarks/bench_replication.py --half few --arms sweeps 1
 
 The true value of the recommended point over the optimum, in standard deviations of the function over its
-space, after 30 and 60 evaluations; noise of 0.1 and 0.5 (twice as much in one half of the space of
-``*_uneven``) of that deviation, with and without the standard errors told.  Arms: recipe auto with new
-points only, or with ``Replication(margin)``.  The functions of the held-out half were not looked at when
-the margin and the default were chosen.
+space, after 30 and 60 evaluations; noise of a tenth and a half of that deviation on average (twice as
+much at one end of the first axis as at the other), with and without the standard errors told.  Arms:
+recipe auto with new points only ("never"), or with ``Replication(margin)``; in spaces of few points, which
+are used up, against evaluating all of them in turn ("sweeps").  The functions of the held-out half were
+not looked at when margin and default were chosen.
 """
 
 import os
@@ -78,11 +80,15 @@ PROBLEMS = {
         "mixed_b": of_mixed(4),
     },
 }
+PROBLEMS["few"] = {
+    "table_5x4": of_table(5, (5, 4), ("choice", "integer")),
+    "table_12": of_table(6, (12,), ("choice",)),
+}
 NOISES = {"a tenth": (0.1, False), "a half": (0.5, False), "a half, told": (0.5, True)}
 
 
 def deviation(space, function):
-    points = Optimizer(space, "random", seed=0).ask(1000 if Optimizer(space).space.size is None else 60)
+    points = Optimizer(space, "random", seed=0).ask(min(Optimizer(space).space.size or 1000, 1000))
     return float(np.std([function(trial.params) for trial in points]))
 
 
@@ -92,11 +98,15 @@ def run(problem, name, noise, arm, seed):
     spread = deviation(space, function)
     sigma, is_told = NOISES[noise]
     rng = np.random.default_rng([seed, zlib.crc32(f"{name} {noise}".encode())])
-    recipe = Recipe(rule=Auto(), replication=None if arm == "never" else Replication(float(arm)))
+    replication = None if arm in ("never", "sweeps") else Replication(float(arm))
+    recipe = Recipe(rule=Auto(), replication=replication)
     optimizer = Optimizer(space, recipe, seed=seed)
     found, seen, n_repeats = [], set(), 0
     for n in range(1, max(CHECKPOINTS) + 1):
-        trial = optimizer.ask()
+        is_known = arm == "sweeps" and n > optimizer.space.size
+        trial = optimizer.ask(
+            fixed=optimizer.trials[n - 1 - optimizer.space.size].params if is_known else None
+        )
         key = tuple(trial.params.values())
         n_repeats += key in seen
         seen.add(key)

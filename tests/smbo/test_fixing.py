@@ -10,6 +10,7 @@ from smbo.errors import AskError, SpaceExhausted
 from smbo.fixing import checked, part_of, rows_in
 from smbo.level_sets import LevelSet
 from smbo.presets import PRESETS
+from smbo.trust_region import Box, _climbed
 
 SPACE = {
     "x": Real(0, 1),
@@ -77,6 +78,24 @@ def test_the_trust_region_is_left_where_what_is_fixed_lies_outside():
     trials = opt.ask(3, fixed={"x0": 0.9, "x1": 0.8})
     assert [(trial.params["x0"], trial.params["x1"]) for trial in trials] == [(0.9, 0.8)] * 3
     assert all(trial.params["x2"] + trial.params["x3"] < 0.8 for trial in trials)
+
+
+def test_a_climb_in_a_trust_region_judges_points_with_the_fixed_value_and_no_other():
+    part = part_of(Space({"x": (0.0, 1.0), "y": (0.0, 1.0)}), {"x": 0.9})
+    judged = []
+
+    class Slope:
+        def __call__(self, points):
+            judged.extend(points[:, 0])
+            return points[:, 1]
+
+        def with_gradient(self, points):
+            return self(points), np.tile([0.0, 1.0], (len(points), 1))
+
+    box = Box(np.array([0.2, 0.5]), np.array([0.1, 0.4]), np.array([0.3, 0.6]))
+    climbed = _climbed(Slope(), part, box, np.array([[0.9, 0.5]]))
+    assert climbed.tolist() == [[0.9, pytest.approx(0.6)]]
+    assert set(judged) == {0.9}
 
 
 def test_several_objectives_and_level_sets_keep_to_what_is_fixed():
