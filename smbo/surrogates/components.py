@@ -37,7 +37,6 @@ class Basis:
         centre: shape (k,).
         loadings: shape (k, c).
         reader: z = readerᵀ (y - centre), shape (k, c).
-        kept: of the centre's error what no component can mend: its variance by output, shape (k,).
         noise: variance of an evaluation's error by output, shape (k,).
         doubt: of centre and loadings together: for output b their covariance is
             noise[b] doubt doubtᵀ, shape (1 + c, 1 + c).
@@ -46,7 +45,6 @@ class Basis:
     centre: Array
     loadings: Array
     reader: Array
-    kept: Array
     noise: Array
     doubt: Array
 
@@ -69,11 +67,10 @@ class Basis:
         scores = off @ reader
         # sizes of one: what the processes learn of is standardised
         sizes = np.sqrt(np.maximum(weights @ scores**2, 1e-300))
-        left = noise * (weights @ weights) * (1.0 - (axes**2).sum(axis=1))
         ones = np.concatenate([np.ones((len(scores), 1)), scores / sizes], axis=1)
         # as of a regression of the outputs on the components
         doubt = np.linalg.inv(np.linalg.cholesky(ones.T @ (len(scores) * weights[:, None] * ones))).T
-        return cls(centre, scale[:, None] * axes * sizes, reader / sizes, left, noise, doubt)
+        return cls(centre, scale[:, None] * axes * sizes, reader / sizes, noise, doubt)
 
     def components(self, vectors: Vectors) -> tuple[Array, Array]:
         """Return standardised components and the variances of their errors, each (n, c)."""

@@ -57,16 +57,29 @@ class Quadratic:
         weighted = weights[:, None] * basis.loadings
         return cls(float(weights @ off**2), weighted.T @ off, weighted.T @ basis.loadings)
 
+    @classmethod
+    def of_matrix(cls, matrix: Array) -> Quadratic:
+        """Return (1, z)ᵀ matrix (1, z), the matrix of shape (1 + c, 1 + c)."""
+        return cls(float(matrix[0, 0]), matrix[0, 1:], matrix[1:, 1:])
+
     def __call__(self, components: Array) -> Array:
         """Return the values at components (..., c), shape (...)."""
         turned = components @ self.gram
         return np.asarray(self.constant + 2.0 * components @ self.linear + (turned * components).sum(axis=-1))
 
-    def less(self, factor: float, other: Quadratic) -> Quadratic:
-        """Return this form less another one times a factor, its squares still from 0 up."""
-        squares, axes = np.linalg.eigh(self.gram - factor * other.gram)
-        gram = (axes * np.maximum(squares, 0.0)) @ axes.T
-        return Quadratic(self.constant - factor * other.constant, self.linear - factor * other.linear, gram)
+    def less(self, factor: float, root: Array) -> Quadratic:
+        """Return this form less factor root rootᵀ on (1, z), but no less than nothing in any direction.
+
+        Args:
+            root: shape (1 + c, 1 + c), of full rank.
+        """
+        whole = np.block([[np.array([[self.constant]]), self.linear[None]], [self.linear[:, None], self.gram]])
+        inverse = np.linalg.inv(root)
+        # Taken off part by part, a square that noise has made would go and leave its linear part behind:
+        # a form that falls far below zero along it.
+        squares, axes = np.linalg.eigh(inverse @ whole @ inverse.T)
+        half = root @ (axes * np.sqrt(np.maximum(squares - factor, 0.0)))
+        return Quadratic.of_matrix(half @ half.T)
 
     def slope(self, components: Array) -> Array:
         """Return the slopes at components (m, c), same shape."""
@@ -99,23 +112,19 @@ class SquaredForm:
         The square of an estimate is too large by the estimate's variance: here the more, the further
         a point is from the evaluations' middle, which would draw the optimum there.
         """
-        square = basis.doubt @ basis.doubt.T
-        doubt = Quadratic(float(square[0, 0]), square[0, 1:], square[1:, 1:])
-        raw = Quadratic.of(loss.metric, basis, loss.data)
-        constant = raw.constant - float(loss.metric @ basis.kept)
-        value = replace(raw.less(float(loss.metric @ basis.noise), doubt), constant=constant)
+        value = Quadratic.of(loss.metric, basis, loss.data)
+        value = value.less(float(loss.metric @ basis.noise), basis.doubt)
         below = float(value.linear @ np.linalg.lstsq(value.gram, value.linear, rcond=None)[0])
-        # never below the form's own minimum: a loss is not negative
-        constant = max(value.constant, below)
         leverage = Quadratic.of(loss.metric**2 * basis.noise, basis, loss.data)
-        return cls(loss, replace(value, constant=constant), constant - below, leverage, doubt)
+        doubt = Quadratic.of_matrix(basis.doubt @ basis.doubt.T)
+        return cls(loss, value, max(value.constant - below, 0.0), leverage, doubt)
 
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> SquaredForm:
         """Return the form with centre and loadings drawn; on average over draws it is this one."""
         value = Quadratic.of(self.loss.metric, basis.drawn(rng, boldness), self.loss.data)
         # what the draws add on average, beside what the estimates had in them before
         more = (1.0 + boldness**2) * float(self.loss.metric @ basis.noise)
-        return replace(self, value=replace(value.less(more, self.doubt), constant=self.value.constant))
+        return replace(self, value=value.less(more, basis.doubt))
 
     def of_components(self, components: Array) -> Array:
         """Return the loss of components (..., c), shape (...)."""

@@ -11,6 +11,8 @@ from smbo.evidence import Axis, Evidence, Vectors
 from smbo.explain import leave_one_out_of_components
 from smbo.losses import ChiSquare, FunctionLoss
 from smbo.surrogates import VectorGP, trend
+from smbo.surrogates.components import Basis
+from smbo.surrogates.lossform import SquaredForm
 
 D, K = 3, 40
 _RNG = np.random.default_rng(5)
@@ -159,6 +161,23 @@ def test_the_point_recommended_need_not_have_been_evaluated():
     assert found.number is None
     point = np.array([list(found.params.values())])
     assert LOSS.of(outputs_at(point))[0] < 0.5 * LOSS.of(outputs_at(known.points)).min()
+
+
+@pytest.mark.parametrize("excess", [-0.5, 0.003, 0.5])
+def test_a_loss_freed_of_noise_is_between_zero_and_the_loss_of_the_noisy_means(excess):
+    # the second output is off by one, and its loading about as large as what noise makes of it
+    doubt = 0.1 * np.eye(3)
+    noise = np.ones(3)
+    loading = np.sqrt((1.0 + excess) * noise.sum() * doubt[2, 2] ** 2)
+    loadings = np.array([[1.0, 0.0], [0.0, loading], [0.0, 0.0]])
+    basis = Basis(np.array([0.0, 1.0, 0.0]), loadings, loadings, noise, doubt)
+    loss = ChiSquare(np.zeros(3), np.ones(3))
+    form = SquaredForm.of(loss, basis)
+    components = 3.0 * np.random.default_rng(1).standard_normal((200, 2))
+    freed, noisy = form.of_components(components), loss.of(basis.outputs(components))
+    assert (freed >= 0.0).all()
+    assert (freed <= noisy * (1 + 1e-9)).all()
+    assert 0.0 <= form.lowest <= freed.min()
 
 
 def test_outputs_at_a_point_have_the_slopes_of_finite_differences():
