@@ -28,8 +28,8 @@ from smbo.errors import UnknownStudy
 from smbo.store.budget import exhausted
 from smbo.store.connect import is_sqlite, sqlite_path
 from smbo.study import Budget, Study
-from smbo.study_run import RunReport
-from smbo.study_runnable import Why
+from smbo.study.run import RunReport
+from smbo.study.runnable import Why
 
 
 def drive(job: JobFile, document: Document, folder: Path) -> int:

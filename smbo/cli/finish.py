@@ -27,9 +27,9 @@ from smbo.informed import informed
 from smbo.plain import to_plain
 from smbo.problem import ChiSquare, Figure, Outcome, Rated
 from smbo.recommendation import posterior_of
+from smbo.report.wording import explanation, headline
 from smbo.surrogates.base import Posterior
 from smbo.tuning import Tune, TuneSettings
-from smbo.wording import explanation, headline
 
 Checks: TypeAlias = Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
 
@@ -159,7 +159,7 @@ def _verdict_lines(errand: Errand, checks: Checks, book: CheckBook) -> list[str]
 
 def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) -> None:
     try:
-        from smbo.report import write_report
+        from smbo.report.study import write_report
     except ImportError as error:
         click.echo(f"no report: {error.name} is not installed; pip install 'smbo[plots]'", err=True)
         return

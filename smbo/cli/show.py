@@ -23,10 +23,10 @@ from smbo.cli.tune import objective_of, once_of
 from smbo.errors import SmboError
 from smbo.pareto import ParetoSet
 from smbo.problem import ChiSquare
+from smbo.report.wording_tune import tune_lines
 from smbo.study import Study
 from smbo.trials import Trial, TrialState
 from smbo.tuning import TuneSettings
-from smbo.wording_tune import tune_lines
 
 _LONGEST_LINE = 1000  # of a traceback
 _HIDDEN = ("seed",)

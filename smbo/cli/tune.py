@@ -18,13 +18,13 @@ from smbo.cli.target import SUFFIXES, load, study_argument
 from smbo.derived import encode
 from smbo.errors import ProblemError, SmboError
 from smbo.problem import Objective, Rated
+from smbo.report.wording_tune import remarks_of, tune_lines, weight_lines
 from smbo.study import Study
 from smbo.tuning import AutomaticWeights, Tune, TuneSettings, automatic_weights
 from smbo.tuning.automatic import Method
-from smbo.wording_tune import remarks_of, tune_lines, weight_lines
 
 if TYPE_CHECKING:
-    from smbo.report_tune import Baseline
+    from smbo.report.tune import Baseline
 
 
 @click.command(name="tune")
@@ -93,7 +93,7 @@ def said_of(tune: Tune, baseline: Baseline | None) -> list[str]:
 
 def baseline_of(objective: Objective | None) -> Baseline | None:
     """Return the point that an objective would be compared with, None where it names none."""
-    from smbo.report_tune import Baseline
+    from smbo.report.tune import Baseline
 
     if not isinstance(objective, Rated):
         return None
@@ -147,7 +147,7 @@ def _written(
     baseline: Baseline | None,
     weights: AutomaticWeights | None,
 ) -> Path:
-    from smbo.report_tune import write_tune
+    from smbo.report.tune import write_tune
 
     return write_tune(
         folder,

@@ -73,7 +73,9 @@ class Quadratic:
         Args:
             root: shape (1 + c, 1 + c), of full rank.
         """
-        whole = np.block([[np.array([[self.constant]]), self.linear[None]], [self.linear[:, None], self.gram]])
+        whole = np.block(
+            [[np.array([[self.constant]]), self.linear[None]], [self.linear[:, None], self.gram]]
+        )
         inverse = np.linalg.inv(root)
         # Taken off part by part, a square that noise has made would go and leave its linear part behind:
         # a form that falls far below zero along it.

@@ -28,7 +28,7 @@ import numpy as np
 from scale_simulation import SLEPT, Account, Durations, SimulatedExecutor, Sleeper, VirtualClock, hartmann6
 
 from smbo import Budget, Problem, Real, Study
-from smbo.study_run import run_study
+from smbo.study.run import run_study
 from smbo.trials import TrialState
 
 SPACE = {f"x{i}": Real(0.0, 1.0) for i in range(6)}

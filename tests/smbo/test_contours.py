@@ -10,7 +10,7 @@ import pytest
 from smbo import Budget, Categorical, Integer, LevelSet, Optimizer, Problem, Real, Space, Study
 from smbo.contours import enough, is_done
 from smbo.errors import ProblemError, TellError
-from smbo.study_runnable import Why
+from smbo.study.runnable import Why
 
 CIRCLE = Problem({"x": Real(0.0, 10.0), "y": Real(-1.0, 1.0)}, level_set=LevelSet(0.3))
 

@@ -8,7 +8,7 @@ from smbo.derived import encode
 from smbo.errors import ProblemError
 from smbo.fidelity import ByModel, Fidelity
 from smbo.losses import ChiSquare
-from smbo.study_replay import replay
+from smbo.study.replay import replay
 from smbo.weighing import Balance
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}

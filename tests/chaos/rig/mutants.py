@@ -140,7 +140,7 @@ def any_claim() -> None:
 
 def wall_clock() -> None:
     """Judge beats by the wall clock, and look at them often enough to catch them standing still."""
-    import smbo.study_source
+    import smbo.study.source
     from scheduler.executors import process
     from scheduler.lease import Beats
 
@@ -156,7 +156,7 @@ def wall_clock() -> None:
         return time.time() - moved[1]
 
     swap(Beats, "still_for", by_wall_clock)
-    swap(smbo.study_source, "_LOOK_SECONDS", 0.05)
+    swap(smbo.study.source, "_LOOK_SECONDS", 0.05)
     swap(process, "_SCAN_SECONDS", 0.05)
     swap(process.ProcessExecutor, "poll", briefly)
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from smbo.cli import main
 from smbo.designs import design_rows
 from smbo.problem import Card, Chart, ChiSquare, Problem
-from smbo.report_tune import Baseline, write_tune
+from smbo.report.tune import Baseline, write_tune
 from smbo.space import Real, Space
 from smbo.study import Study
 

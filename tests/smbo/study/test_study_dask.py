@@ -18,7 +18,7 @@ from scheduler.retry import RetryPolicy
 from scheduler.state import read_state
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study_runnable import Why
+from smbo.study.runnable import Why
 
 
 def parabola(params):

@@ -19,8 +19,8 @@ from smbo.store.asking import Asking
 from smbo.store.budget import Budget
 from smbo.store.records import StaleProposal, StudyRecord
 from smbo.store.sql import SqlStore
-from smbo.study_log import Look, StudyLog
-from smbo.study_proposals import Proposed, propose_from
+from smbo.study.log import Look, StudyLog
+from smbo.study.proposals import Proposed, propose_from
 from smbo.trials import Trial, TrialState
 
 # A proposal is refused when somebody else asked while it was computed.  The second one may take

@@ -16,8 +16,8 @@ from distributed import Client
 from smbo import Budget, Problem, Real, Study, TrialState
 from smbo.errors import StoreUnavailable
 from smbo.fidelity import Fidelity, MedianStopping
-from smbo.study_replay import replay
-from smbo.study_runnable import Why
+from smbo.study.replay import replay
+from smbo.study.runnable import Why
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
 PROBLEM = Problem(SPACE, fidelity=Fidelity(1, 9, name="epochs"))

@@ -15,7 +15,7 @@ from smbo.evidence import Evidence
 from smbo.plots import save, shorten
 from smbo.plots.style import new_figure
 from smbo.problem import Figure, Outcome, Problem
-from smbo.report import write_report
+from smbo.report.study import write_report
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP
 from smbo.trials import Recommendation, Trial, TrialState

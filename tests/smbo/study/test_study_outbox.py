@@ -16,9 +16,9 @@ from scheduler.runner import Receipt, run_job
 from smbo.errors import StoreError
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study_crew import Crew
-from smbo.study_outbox import StoreOutbox
-from smbo.study_source import StudySource
+from smbo.study.crew import Crew
+from smbo.study.outbox import StoreOutbox
+from smbo.study.source import StudySource
 from smbo.trials import TrialState
 
 RESULT = {"value": 1.0, "sem": None, "cost": None, "metrics": {}, "outputs": None, "outputs_variance": None}

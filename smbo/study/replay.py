@@ -21,7 +21,7 @@ from smbo.problem import Problem
 from smbo.recipe import Recipe
 from smbo.store.records import AttemptRecord, dump_json
 from smbo.store.sql import SqlStore
-from smbo.study_proposals import JsonPoint, proposed_trials
+from smbo.study.proposals import JsonPoint, proposed_trials
 from smbo.trials import Trial, TrialState
 
 _ENDS = {str(state): state for state in TrialState if state.is_final} | {"paused": TrialState.PAUSED}

@@ -12,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from smbo import analysis, results, wording
+from smbo import analysis, results
 from smbo.analysis import RECOMMENDED, Checks, Parameter
 from smbo.contours import Contour
-from smbo.page import embedded, rendered
 from smbo.pareto import ParetoSet
 from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
 from smbo.problem import Figure, Problem
-from smbo.report_contours import contour_cards, contour_headline, contour_json, draw_contours, level_set_text
-from smbo.report_pareto import draw_pareto, pareto_cards, pareto_headline, pareto_rows
-from smbo.report_tune import Baseline, tune_content
+from smbo.report import wording
+from smbo.report.contours import contour_cards, contour_headline, contour_json, draw_contours, level_set_text
+from smbo.report.page import embedded, rendered
+from smbo.report.pareto import draw_pareto, pareto_cards, pareto_headline, pareto_rows
+from smbo.report.tune import Baseline, tune_content
 from smbo.surrogates.base import Posterior
 from smbo.trials import Recommendation, Trial, TrialState
 from smbo.tuning import Tune

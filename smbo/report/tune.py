@@ -15,7 +15,6 @@ import numpy as np
 from smbo import results
 from smbo.charts import Chart, Charted, plain_charts
 from smbo.evidence import Array
-from smbo.page import embedded, rendered
 from smbo.plots import save
 from smbo.plots.tunes import (
     Reference,
@@ -26,10 +25,11 @@ from smbo.plots.tunes import (
     pulls_figure,
 )
 from smbo.problem import Figure, Problem
+from smbo.report.page import embedded, rendered
+from smbo.report.wording_tune import level_text, remarks_of, weights_text
 from smbo.tuning import AutomaticWeights, Tune, TuneSettings
 from smbo.tuning.automatic import squares_of
 from smbo.tuning.bands import Band, eigentune_band, predicted
-from smbo.wording_tune import level_text, remarks_of, weights_text
 
 PAGE = "index.html"
 _TELLS = 0.3  # an observable with this share of the information on a parameter is worth naming

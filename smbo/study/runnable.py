@@ -14,7 +14,7 @@ from smbo.recipe import Recipe
 from smbo.store.budget import Budget, Spent
 from smbo.store.records import Place
 from smbo.store.sql import SqlStore
-from smbo.study_proposals import Proposed
+from smbo.study.proposals import Proposed
 from smbo.trials import Trial
 
 

@@ -17,7 +17,7 @@ from smbo.problem import Problem
 from smbo.recipe import Recipe
 from smbo.store.records import params_hash
 from smbo.store.sql import SqlStore
-from smbo.study_proposals import JsonPoint, Proposed, propose_trials
+from smbo.study.proposals import JsonPoint, Proposed, propose_trials
 from smbo.trials import Trial
 
 # A slot may idle this part of its time: where thinking takes less, a point is better thought out

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-import smbo.study_import as module
+import smbo.study.importing as module
 from smbo.errors import PointError, TellError
 from smbo.problem import Outcome, Problem
 from smbo.space import Categorical, Integer, Real, Space

@@ -7,9 +7,9 @@ import hashlib
 from importlib import resources
 from typing import Any
 
-from smbo import wording
 from smbo.plots import shorten
 from smbo.problem import Figure
+from smbo.report import wording
 
 
 def rendered(template: str, **content: Any) -> str:

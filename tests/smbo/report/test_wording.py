@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from smbo.wording import interval, number, plus_minus
+from smbo.report.wording import interval, number, plus_minus
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 from scheduler.jobs import Job
-from smbo.study_reports import Reporter
+from smbo.study.reports import Reporter
 
 
 class Outbox:

@@ -20,8 +20,8 @@ from smbo.problem import Outcome, Problem
 from smbo.space import Categorical, Integer, Real
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study_crew import owner_text
-from smbo.study_runnable import Why
+from smbo.study.crew import owner_text
+from smbo.study.runnable import Why
 from smbo.trials import TrialState
 
 SPACE = {"x": Real(0.0, 1.0), "kind": Categorical(["a", ("b", 2)])}
@@ -227,7 +227,7 @@ def test_n_trials_and_timeout_seconds_limit_one_call(url):
     with opened(url, budget=Budget(trials=50)) as study:
         assert study.run(parabola, n_trials=3).why is Why.N_TRIALS
         assert len(study.trials) == 3
-        from smbo.study_run import run_study
+        from smbo.study.run import run_study
 
         report = run_study(study, parabola, timeout_seconds=40, clock=lambda: float(next(now)))
         assert report.why is Why.TIMEOUT
@@ -236,7 +236,7 @@ def test_n_trials_and_timeout_seconds_limit_one_call(url):
 
 
 def test_a_budget_of_time_counts_all_runs_together(url):
-    from smbo.study_run import run_study
+    from smbo.study.run import run_study
 
     now = itertools.count()
     with opened(url, budget=Budget(time_seconds=60.0)) as study:

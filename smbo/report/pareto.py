@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from smbo import wording
 from smbo.pareto import ParetoSet
 from smbo.plots import front_figure, hypervolume_figure, save, shorten
 from smbo.problem import Figure, Problem
+from smbo.report import wording
 from smbo.trials import Trial
 
 _FRONT_CAPTION = (

@@ -29,9 +29,9 @@ from smbo.store.budget import Budget, Spent
 from smbo.store.connect import spool_folder
 from smbo.store.records import Place, Result, StudyRecord
 from smbo.store.sql import SqlStore
-from smbo.study_asking import Asker
-from smbo.study_proposals import Proposed
-from smbo.study_stored import problem_from_json, refuse_mismatch
+from smbo.study.asking import Asker
+from smbo.study.proposals import Proposed
+from smbo.study.stored import problem_from_json, refuse_mismatch
 from smbo.trials import Recommendation, Trial, TrialState
 from smbo.tuning import Tune, TuneSettings, tune_of
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from scheduler.loop import Progress, Stop
     from scheduler.retry import RetryPolicy
     from smbo.evaluation import AnyObjective
-    from smbo.study_replay import Replayed
-    from smbo.study_run import ExecutorFactory, RunReport
+    from smbo.study.replay import Replayed
+    from smbo.study.run import ExecutorFactory, RunReport
 
 __all__ = ["Budget", "Study"]
 
@@ -311,7 +311,7 @@ class Study:
         Raises:
             PointError, TellError: naming the place of the first that will not do.
         """
-        from smbo.study_import import add_many
+        from smbo.study.importing import add_many
 
         return add_many(self._store, self.id, self.problem, self._asker.seed_of, points, results)
 
@@ -498,7 +498,7 @@ class Study:
         Raises:
             ObjectiveError: the objective will not do.
         """
-        from smbo.study_run import run_study
+        from smbo.study.run import run_study
 
         return run_study(
             self,
@@ -523,7 +523,7 @@ class Study:
         Equal to the last bit on the same build of the libraries, whatever the order in which
         results came.
         """
-        from smbo.study_replay import replay
+        from smbo.study.replay import replay
 
         return replay(self._store, self.name, self.problem, self.recipe)
 

@@ -13,8 +13,8 @@ from scheduler.jobs import Ending, JobOutcome
 from smbo.cli import main
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study_ahead import Thinker, n_ahead
-from smbo.study_run import run_study
+from smbo.study.ahead import Thinker, n_ahead
+from smbo.study.run import run_study
 
 SPACE = {"x": (0.0, 1.0), "n": (1, 9), "kind": ["a", "b"]}
 
@@ -92,8 +92,8 @@ def url(tmp_path):
 def parallel_run(url, monkeypatch, *, trials, slots=4, seed=1, recipe="gp"):
     """Run a study on several slots, with points thought out ahead."""
     with Study.open(url, "s", SPACE, recipe=recipe, seed=seed, budget=Budget(trials=trials)) as study:
-        monkeypatch.setattr("smbo.study_run.Aside", lambda maker: AtOnce(maker()))
-        monkeypatch.setattr("smbo.study_ahead._IDLE_PART", -1.0)  # ahead whatever it takes
+        monkeypatch.setattr("smbo.study.run.Aside", lambda maker: AtOnce(maker()))
+        monkeypatch.setattr("smbo.study.ahead._IDLE_PART", -1.0)  # ahead whatever it takes
         run_study(study, value_of, Shuffling(slots, seed), ahead=True)
         return study.replay()
 
@@ -186,7 +186,7 @@ def test_a_study_comes_out_the_same_from_the_command_line(url):
 def test_the_thinker_leaves_out_what_was_asked_for_since(url):
     with Study.open(url, "s", {"x": (0.0, 1.0)}, recipe="sobol", seed=1) as study:
         thinker = Thinker(study.store, "s", study.problem, study.recipe)
-        from smbo.study_ahead import Request
+        from smbo.study.ahead import Request
 
         first = thinker(Request(2))
         study.ask_proposed("run {}", first, 0, 1)

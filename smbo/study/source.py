@@ -19,11 +19,11 @@ from smbo.errors import AlreadyTold, BudgetExhausted, SpaceExhausted, StoreUnava
 from smbo.evaluation import payload_of
 from smbo.store.budget import Budget, exhausted
 from smbo.store.records import LOST, AttemptOutcome, Place, StaleProposal
-from smbo.study_ahead import Ahead, running_mean, thinks_long
-from smbo.study_crew import Crew
-from smbo.study_outcomes import concluded, failed
-from smbo.study_reports import Reporter
-from smbo.study_runnable import Runnable, Why
+from smbo.study.ahead import Ahead, running_mean, thinks_long
+from smbo.study.crew import Crew
+from smbo.study.outcomes import concluded, failed
+from smbo.study.reports import Reporter
+from smbo.study.runnable import Runnable, Why
 from smbo.trials import Trial, TrialState
 
 # Wall time is added to the study in steps of this; a killed run forgets less than one.

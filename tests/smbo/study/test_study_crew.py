@@ -19,10 +19,10 @@ from scheduler.spool import Spool
 from smbo.errors import StoreUnavailable
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study_ahead import running_mean
-from smbo.study_crew import Crew, owner_text
-from smbo.study_runnable import Why
-from smbo.study_source import StudySource
+from smbo.study.ahead import running_mean
+from smbo.study.crew import Crew, owner_text
+from smbo.study.runnable import Why
+from smbo.study.source import StudySource
 from smbo.trials import TrialState
 
 RESULT = {"value": 1.0, "sem": None, "cost": None, "metrics": {}, "outputs": None, "outputs_variance": None}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from smbo.report.wording import number, plus_minus
 from smbo.tuning import AutomaticWeights, Tune
-from smbo.wording import number, plus_minus
 
 # A mean squared pull that a tune to the observable alone should reach: twice what errors would make it.
 HOPELESS = 2.0

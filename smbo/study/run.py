@@ -21,11 +21,11 @@ from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.evaluation import AnyObjective, Evaluator
-from smbo.study_ahead import Ahead, ThinkerMaker, thinks_long
-from smbo.study_crew import Crew
-from smbo.study_outbox import StoreOutbox
-from smbo.study_runnable import Runnable, Why
-from smbo.study_source import StudySource
+from smbo.study.ahead import Ahead, ThinkerMaker, thinks_long
+from smbo.study.crew import Crew
+from smbo.study.outbox import StoreOutbox
+from smbo.study.runnable import Runnable, Why
+from smbo.study.source import StudySource
 
 # Makes an executor for a target, with the outbox through which its results come.
 ExecutorFactory: TypeAlias = Callable[[Target, Any], Executor]
