@@ -14,10 +14,11 @@ from smbo.surrogates.lossform import Form
 from smbo.surrogates.outlook import VectorPosterior
 from smbo.surrogates.trend import TrendPosterior
 
-# What a few components believe of the loss errs by 2 to 2.5 of its deviations (measured on tunes of six
+# What a few components believe of the loss errs by more than its deviations (measured on tunes of six
 # parameters: processes bend as no kernel foresees, bins of the same events err together).  Draws that
-# are as sure as the belief soon repeat one point, from which no slope is learned.
-BOLDNESS, LOADING_BOLDNESS = 2.0, 3.0
+# are as sure as the belief can repeat one point, from which no slope is learned; much bolder ones look
+# where nothing is to be found.
+BOLDNESS = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +93,13 @@ class VectorDraw:
         rng: np.random.Generator,
         n_frequencies: int,
         boldness: float = BOLDNESS,
-        loading_boldness: float = LOADING_BOLDNESS,
     ) -> VectorDraw:
         """Return a draw.
 
         Args:
-            boldness, loading_boldness: factors on what the processes, and the loadings, are off by.
+            boldness: factor on what the processes and the loadings are off by.
         """
-        form = posterior.form.drawn(posterior.basis, rng, loading_boldness)
+        form = posterior.form.drawn(posterior.basis, rng, boldness)
         drawn = tuple(TrendDraw.of(each, rng, n_frequencies) for each in posterior.components)
         return cls(posterior, form, drawn, boldness)
 

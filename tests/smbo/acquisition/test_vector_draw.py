@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smbo.acquisition.vector_draw import VectorDraw
+from smbo.acquisition.vector_draw import TrendDraw, VectorDraw
 from smbo.evidence import Axis, Evidence, Vectors
 from smbo.losses import ChiSquare
 from smbo.surrogates import VectorGP
@@ -48,7 +48,12 @@ def test_drawn_losses_scatter_as_the_processes_say(evidence):
     )
     points = np.random.default_rng(3).random((5, D))
     rng = np.random.default_rng(4)
-    drawn = np.array([VectorDraw.of(posterior, rng, 256, 1.0, 0.0)(points) for _ in range(600)])
+
+    def draw():
+        components = tuple(TrendDraw.of(each, rng, 256) for each in posterior.components)
+        return VectorDraw(posterior, form, components, 1.0)(points)
+
+    drawn = np.array([draw() for _ in range(600)])
     mean, std = certain.moments(points)
     # a tenth of a deviation is 2.5 standard errors of a mean of 600
     assert np.abs(drawn.mean(axis=0) - mean).max() < 0.15 * std.max()
