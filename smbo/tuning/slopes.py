@@ -1,10 +1,10 @@
 """How the bins follow the parameters, and how much of that noise alone would have made.
 
 A parameter that does nothing has slopes all the same, of noise; their squares, summed over hundreds of
-bins, would pass for knowledge of it.  So what is found is held against what noise makes: a direction counts
-if noise would exceed it in one of a thousand cases only, and then for what it has more than noise.  The
-number of independent bins behind that is counted from how the evaluations scatter, for bins that see
-the same events err together.
+bins, would pass for knowledge of it.  So what is found is held against what noise makes: a parameter counts
+if noise would exceed it in one of a thousand cases only, and each direction in which such parameters trade
+for each other for what it has more than noise.  The number of independent bins behind that is counted from
+how the evaluations scatter, for bins that see the same events err together.
 
 Sources: Satterthwaite (1946), "An Approximate Distribution of Estimates of Variance Components" (sums of
 squares of unequal variances as one χ²); Carroll et al. (2006), "Measurement Error in Nonlinear Models"
@@ -21,7 +21,7 @@ from scipy.stats import chi2
 
 from smbo.evidence import Array
 
-# Probability that noise makes a direction count: three standard deviations to one side.
+# Probability that noise makes a parameter count: three standard deviations to one side.
 CHANCE = 1.35e-3
 
 
@@ -50,7 +50,8 @@ class Slopes:
         """Return the slopes (k, p) less what noise can make, given the weight of each bin (k,).
 
         A parameter with no slopes beyond noise has none: else those of noise would seem to trade
-        it for the others, and widen these.  Among what is left, directions are judged.
+        it for the others, and widen these.  Along each direction of what is left, the squares that noise
+        makes on average are taken off.
         """
         parts, freedoms = self._noise(metric)
         found = np.einsum("kp,k,kp->p", self.plain, metric, self.plain)
@@ -62,11 +63,11 @@ class Slopes:
         seen = np.flatnonzero(moves)
         out = np.zeros_like(self.jacobian)
         if len(seen):
-            out[:, seen] = self._in_directions(metric, seen, parts[:, seen][:, :, seen], freedoms)
+            out[:, seen] = self._in_directions(metric, seen, parts.sum(axis=0)[np.ix_(seen, seen)])
         return out
 
-    def _in_directions(self, metric: Array, seen: NDArray[np.intp], parts: Array, freedoms: Array) -> Array:
-        """Return the slopes by the parameters ``seen``, less those along directions that noise can make.
+    def _in_directions(self, metric: Array, seen: NDArray[np.intp], noise: Array) -> Array:
+        """Return the slopes by the parameters ``seen`` less what noise (p', p') makes along each direction.
 
         They are mapped by the least change T (the optimal transport between normal distributions of these
         covariances) to the information TᵀJᵀMJT that is left.
@@ -74,15 +75,12 @@ class Slopes:
         plain, jacobian = self.plain[:, seen], self.jacobian[:, seen]
         found = (plain.T * metric) @ plain
         told = (jacobian.T * metric) @ jacobian
-        noise = parts.sum(axis=0) + 1e-12 * np.eye(len(seen)) * float(np.trace(found))
+        noise = noise + 1e-12 * np.eye(len(seen)) * float(np.trace(found))
         root, inverse_root = _roots(noise)
         ratios, axes = np.linalg.eigh(inverse_root @ found @ inverse_root)
-        left = np.zeros(len(seen))
-        for i, (ratio, axis) in enumerate(zip(ratios, axes.T)):
-            along = inverse_root @ axis
-            if ratio > _exceeded(np.einsum("i,cij,j->c", along, parts, along), freedoms):
-                left[i] = min(ratio - 1.0, float(along @ told @ along))
-        wanted = root @ (axes * np.maximum(left, 0.0)) @ axes.T @ root
+        along = inverse_root @ axes
+        left = np.clip(ratios - 1.0, 0.0, np.einsum("pi,pq,qi->i", along, told, along))
+        wanted = root @ (axes * left) @ axes.T @ root
         before, inverse_before = _roots(told)
         middle, _ = _roots(before @ wanted @ before)
         return np.asarray(jacobian @ inverse_before @ middle @ inverse_before)
