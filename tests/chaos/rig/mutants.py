@@ -84,7 +84,7 @@ def budget_outside() -> None:
     ask = SqlStore.ask
 
     def late(self, *args):
-        time.sleep(1.0)  # between the look and the leap: several drivers are always at it
+        time.sleep(3.0)  # between the look and the leap: several drivers are always at it
         return ask(self, *args)
 
     swap(asking, "judge", lambda *_: None)
