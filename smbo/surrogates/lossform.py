@@ -76,10 +76,10 @@ class Quadratic:
         whole = np.block(
             [[np.array([[self.constant]]), self.linear[None]], [self.linear[:, None], self.gram]]
         )
-        inverse = np.linalg.inv(root)
+        in_units = np.linalg.solve(root, np.linalg.solve(root, whole).T)  # of root rootᵀ
         # Taken off part by part, a square that noise has made would go and leave its linear part behind:
         # a form that falls far below zero along it.
-        squares, axes = np.linalg.eigh(inverse @ whole @ inverse.T)
+        squares, axes = np.linalg.eigh(in_units)
         half = root @ (axes * np.sqrt(np.maximum(squares - factor, 0.0)))
         return Quadratic.of_matrix(half @ half.T)
 

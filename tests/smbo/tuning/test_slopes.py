@@ -90,3 +90,15 @@ def test_where_one_parameter_trades_for_another_only_their_sum_counts() -> None:
         np.array([1.0, -1.0]) @ information @ np.array([1.0, -1.0]) < 12.0
     )  # less than the range itself says
     assert np.array([1.0, 1.0]) @ information @ np.array([1.0, 1.0]) > 0.8 * 36.0 * 300
+
+
+def test_a_trade_that_hardly_exceeds_noise_counts_for_what_it_has_more_on_average() -> None:
+    # squares along (1, -1): 27 of the truth and 180 of noise, which a test for each study would let pass rarely
+    against = np.array([1.0, -1.0])
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        truth = rng.standard_normal((300, 1)) * [3.0, 3.0] + rng.standard_normal((300, 1)) * [0.15, -0.15]
+        left = noisy_slopes(rng, truth, 0.3 * np.eye(2)).significant(np.ones(300))
+        found.append(against @ left.T @ left @ against)
+    assert np.mean(found) == pytest.approx(27.0, rel=0.3)
