@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from smbo.acquisition.improvement import log_expected_improvement, normal
-from smbo.evidence import Array, Evidence
+from smbo.evidence import Array, Curves, Evidence
 from smbo.fidelity import ByModel, Fidelity, Promotion
 from smbo.problem import Problem
 from smbo.space import Space
@@ -34,6 +34,18 @@ _FEWEST = 5
 _SHARE_AT_THE_TOP = 0.3
 # At the end of a search a trial still goes on if it is better than the best with this probability.
 _WORTH_FINISHING = 0.2
+
+
+def ladder_by_model(
+    problem: Problem, evidence: Evidence
+) -> tuple[Fidelity, tuple[float, ...], Curves] | None:
+    """Return fidelity, rungs and what is known at each; None where no model decides, or knows too little."""
+    ladder, curves = problem.ladder, evidence.curves
+    if ladder is None or not isinstance(ladder.stopping, ByModel) or curves is None:
+        return None
+    if len(np.unique(curves.numbers)) < _FEWEST or not evidence.axes:
+        return None
+    return ladder.fidelity, ladder.fidelity.ladder(ladder.stopping.eta), curves
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +66,10 @@ class Balance:
     @classmethod
     def of(cls, problem: Problem, evidence: Evidence, memory: Memory) -> Balance | None:
         """Return the balance, None where too little is known for one."""
-        ladder, curves = problem.ladder, evidence.curves
-        if ladder is None or not isinstance(ladder.stopping, ByModel) or curves is None:
+        ladder = ladder_by_model(problem, evidence)
+        if ladder is None:
             return None
-        if len(np.unique(curves.numbers)) < _FEWEST or not evidence.axes:
-            return None
+        fidelity, levels, curves = ladder
         learned = memory.get("surrogate", {})
         trained, _ = CurveGP().train(evidence, learned if "theta" in learned else {})
         belief = trained.fit_curves(evidence)
@@ -66,7 +77,7 @@ class Balance:
             curves.points[curves.shortfalls == 0.0] if (curves.shortfalls == 0.0).any() else curves.points
         )
         mean, _ = normal(belief.highest).moments(points)
-        return cls(ladder.fidelity, ladder.fidelity.ladder(ladder.stopping.eta), belief, float(mean.min()))
+        return cls(fidelity, levels, belief, float(mean.min()))
 
     def worth(self, points: Array, below: float, level: float) -> Array:
         """Return the logarithm of what evaluations promise per unit of cost, shape (m,).

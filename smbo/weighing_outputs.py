@@ -19,15 +19,14 @@ import numpy as np
 
 from smbo.acquisition.vector_draw import BOLDNESS
 from smbo.evidence import Array, Evidence
-from smbo.fidelity import ByModel, Fidelity, Promotion
+from smbo.fidelity import Fidelity, Promotion
 from smbo.problem import Problem
 from smbo.surrogates import Memory
 from smbo.surrogates.outlook import VectorPosterior
 from smbo.surrogates.vector import VectorGP
 from smbo.trials import Trial, TrialState
+from smbo.weighing import ladder_by_model
 
-# Fewer evaluations say too little of what noise hides: they begin at the lowest fidelity.
-_FEWEST = 5
 # Of the loss itself: noise below it does not hide where the loss falls, however sure the belief is.
 _LEAST_SHARE = 0.3
 
@@ -50,11 +49,10 @@ class Doubt:
     @classmethod
     def of(cls, problem: Problem, evidence: Evidence, memory: Memory) -> Doubt | None:
         """Return the doubt, None where too little is known for one."""
-        ladder, curves = problem.ladder, evidence.curves
-        if ladder is None or not isinstance(ladder.stopping, ByModel) or curves is None:
+        ladder = ladder_by_model(problem, evidence)
+        if ladder is None:
             return None
-        if len(evidence) < _FEWEST or not evidence.axes:
-            return None
+        fidelity, levels, curves = ladder
         learned = memory.get("surrogate", {})
         trained, _ = VectorGP().train(evidence, learned if "thetas" in learned else {})
         belief = trained.fit(evidence)
@@ -64,8 +62,7 @@ class Doubt:
         last = np.searchsorted(curves.numbers, evidence.numbers, side="right") - 1
         growth = curves.noise_growth[last]
         noises = [float(np.median(each.noises / growth)) for each in belief.components]
-        levels = ladder.fidelity.ladder(ladder.stopping.eta)
-        return cls(ladder.fidelity, levels, belief, np.array(noises))
+        return cls(fidelity, levels, belief, np.array(noises))
 
     def beginnings(self, points: Array) -> list[float]:
         """Return the fidelity at which to evaluate each new unit point (n, d) first."""

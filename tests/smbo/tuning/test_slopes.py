@@ -93,7 +93,7 @@ def test_where_one_parameter_trades_for_another_only_their_sum_counts() -> None:
 
 
 def test_a_trade_that_hardly_exceeds_noise_counts_for_what_it_has_more_on_average() -> None:
-    # squares along (1, -1): 27 of the truth and 180 of noise, which a test for each study would let pass rarely
+    # squares along (1, -1): 27 of the truth, 180 of noise; a test in each study would rarely let that pass
     against = np.array([1.0, -1.0])
     found = []
     for seed in range(40):
