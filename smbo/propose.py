@@ -39,7 +39,7 @@ from smbo.recommendation import as_told, relevant, trained, with_constraints, wi
 from smbo.replication import repeats_alone, takes_repeats, with_repeats
 from smbo.selection import select_points
 from smbo.space import Point, Space
-from smbo.surrogates import Memory, SeveralGP, Surrogate
+from smbo.surrogates import Memory, SeveralGP, Surrogate, VectorGP
 from smbo.surrogates.transfer import Transfer
 from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, length_within
 
@@ -286,5 +286,8 @@ def _n_initial(space: Space, recipe: Recipe) -> int:
     """Return how many points come before the surrogate."""
     if recipe.n_initial is not None:
         return recipe.n_initial
-    n_initial = max(5, min(2 * len(space.axes), _MOST_INITIAL))
+    d = len(space.axes)
+    # d + 1 points give each of many outputs a plane; of one value, which says less, it takes more
+    n_wanted = d + 1 if isinstance(recipe.surrogate, VectorGP) else 2 * d
+    n_initial = max(5, min(n_wanted, _MOST_INITIAL))
     return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))

@@ -20,6 +20,7 @@ _TO_LINEAR, _TO_WAVY = _RNG.standard_normal((D, K)), _RNG.standard_normal((D, 2)
 _FROM_WAVY = _RNG.standard_normal((2, K))
 OPTIMUM = np.array([0.4, 0.6, 0.3])
 NOISE = 0.05
+SIX = {f"x{j}": (0.0, 1.0) for j in range(6)}
 
 
 def outputs_at(points):
@@ -190,6 +191,26 @@ def test_outputs_at_a_point_have_the_slopes_of_finite_differences():
     alone, std = posterior.outputs(point[None])
     assert mean == pytest.approx(alone[0])
     assert np.sqrt((factor**2).sum(axis=1)) == pytest.approx(std[0])
+
+
+def test_a_design_for_vector_outputs_has_one_point_more_than_axes():
+    def first_by_model(loss):
+        optimizer, design = (
+            Optimizer(Problem(SIX, loss=loss), recipe=recipe, seed=2) for recipe in ("auto", "sobol")
+        )
+        for number in range(20):
+            trial = optimizer.ask()
+            if trial.params != design.ask().params:
+                return number
+            outputs = np.array(list(trial.params.values()))
+            if loss is None:
+                optimizer.tell(trial, outputs.sum())
+            else:
+                optimizer.tell(trial, outputs=outputs, covariance=np.full(6, 1e-4))
+        return None
+
+    assert first_by_model(ChiSquare(np.full(6, 0.4), np.ones(6))) == 7
+    assert first_by_model(None) == 10
 
 
 def test_auto_tunes_vector_outputs_in_half_of_what_their_loss_alone_needs():
