@@ -192,6 +192,7 @@ def next_climb(
     memory: Memory,
     *,
     is_closing: bool = False,
+    fixed: Point | None = None,
 ) -> Promotion | None:
     """Return which trial goes on to a higher fidelity, None if none deserves it.
 
@@ -199,6 +200,7 @@ def next_climb(
 
     Args:
         is_closing: no new trials are to come, and nothing is under way.
+        fixed: values of the new point that could be evaluated instead, as of ``fixing.checked``.
     """
     if not isinstance(problem.stopping, ByModel):
         return next_promotion(problem, trials, is_closing=is_closing)
@@ -207,7 +209,7 @@ def next_climb(
     evidence, point = encode(problem, trials), None
     if not is_closing:
         with suppress(SpaceExhausted):
-            proposal = _proposal(problem, recipe, seed, evidence, memory, len(trials), 1)
+            proposal = _proposal(problem, recipe, seed, evidence, memory, len(trials), 1, fixed)
             point, memory = proposal.points, proposal.memory
     weigh = weighed_promotion if problem.loss is None else continued_run
     found = weigh(problem, trials, evidence, memory, point)

@@ -29,7 +29,7 @@ from smbo.acquisition.hypervolume import (
 from smbo.acquisition.scalarised import RandomScalarisation
 from smbo.errors import RecipeError, SpaceExhausted
 from smbo.evidence import Array, Evidence
-from smbo.fixing import part_of
+from smbo.fixing import part_of, rows_in
 from smbo.guidance import Guidance
 from smbo.informed import best_of_earlier, refuse_uninformed
 from smbo.new_points import Taken, design_points, left_on_grid
@@ -97,13 +97,14 @@ def propose(
     space = part_of(problem.space, fixed or {})
     if fixed and space.size == 1:  # what is asked for in so many words may be known
         return Proposal(np.repeat(space.sample_unit(1, rng), n, axis=0), carried)
-    if not fixed and (problem.try_first or problem.earlier):
-        first, carried["n_tried_first"] = _first_points(problem, evidence, memory, n)
+    if problem.try_first or problem.earlier:
+        first, tried = _first_points(problem, space, evidence, memory, n)
+        carried |= tried
         if len(first):
             if len(first) == n:
                 return Proposal(first, carried)
             evidence = replace(evidence, pending=np.concatenate([evidence.pending, first]))
-            others = propose(problem, recipe, evidence, carried, n - len(first), rng)
+            others = propose(problem, recipe, evidence, carried, n - len(first), rng, fixed)
             return Proposal(np.concatenate([first, others.points]), others.memory)
     choice = chosen(recipe, evidence, memory)
     if recipe.rule is not None:
@@ -144,21 +145,34 @@ def propose(
     return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
 
 
-def _first_points(problem: Problem, evidence: Evidence, memory: Memory, n: int) -> tuple[Array, int]:
-    """Return up to n of the points to try first that are left, (k, d), and how many were gone through."""
+def _first_points(
+    problem: Problem, part: Space, evidence: Evidence, memory: Memory, n: int
+) -> tuple[Array, dict[str, Any]]:
+    """Return up to n of the points to try first that are left, (k, d), and the memory of what is through.
+
+    Args:
+        part: of the problem's space; points outside it keep for later.
+    """
     start = int(memory.get("n_tried_first", 0))
+    through = set(memory.get("tried_beyond", ()))  # of those from ``start`` on
     rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_earlier(problem)])
-    rows = problem.space.snap(rows[start:])
+    rows = problem.space.snap(rows)
     taken = Taken(problem.space, [evidence.points, evidence.failed, evidence.pending])
     found: list[Array] = []
-    for row in rows:
+    for place in range(start, len(rows)):
         if len(found) == n:
             break
+        if place in through or len(rows_in(part, rows[place : place + 1])) == 0:
+            continue
+        through.add(place)
+        if rows[place] not in taken:
+            taken.add(rows[place])
+            found.append(rows[place])
+    while start in through:
+        through.remove(start)
         start += 1
-        if row not in taken:
-            taken.add(row)
-            found.append(row)
-    return np.array(found).reshape(len(found), len(problem.space.axes)), start
+    beyond = {"tried_beyond": sorted(through)} if through or "tried_beyond" in memory else {}
+    return np.array(found).reshape(len(found), len(problem.space.axes)), {"n_tried_first": start, **beyond}
 
 
 def _refuse_misfit(problem: Problem, recipe: Recipe) -> None:

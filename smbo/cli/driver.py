@@ -14,6 +14,7 @@ from scheduler.signals import StopOnSignals
 from smbo.cli import lock
 from smbo.cli.errand import Errand
 from smbo.cli.finish import finish, is_reported, n_checks
+from smbo.cli.fixed import fixed_lines
 from smbo.cli.group import DONE, INTERRUPTED, STOPPED, TOO_MANY_FAILURES
 from smbo.cli.jobfile import JobFile
 from smbo.cli.levels import contour_lines
@@ -21,7 +22,7 @@ from smbo.cli.quantities import duration_text
 from smbo.cli.reading import Document
 from smbo.cli.setup import find_modules_beside, load_task
 from smbo.cli.standing import Standing, failures_summary, pareto_of, pareto_text, recommended_text, standing
-from smbo.cli.stored import keep_job
+from smbo.cli.stored import fixed_before, keep_job
 from smbo.cli.watch import Watch
 from smbo.cli.workplace import Workplace
 from smbo.errors import UnknownStudy
@@ -56,6 +57,8 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
         ) as study:
             try:
                 with lock.driving(study.spool_folder), StopOnSignals(_say) as signals:
+                    for text in fixed_lines(job.fixed, fixed_before(study)):
+                        click.echo(text)
                     keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
                     errand = Errand(job, task, study, workplace, signals)
                     workplace.settle_in(errand.spool_folder)
@@ -131,6 +134,7 @@ def _evaluate(errand: Errand) -> RunReport:
             on_progress=tell,
             stop=stop,
             spool=errand.spool_folder,
+            fixed=errand.task.fixed,
             lease_seconds=job.lease_seconds,
         )
     if report.end is RunEnd.LEFT:

@@ -16,6 +16,7 @@ from smbo import results
 from smbo.analysis import verdict
 from smbo.cli.confirmation import FILE, Check, CheckBook, plan
 from smbo.cli.errand import Errand
+from smbo.cli.fixed import fixed_text
 from smbo.cli.group import STOPPED
 from smbo.cli.levels import contour_of_study
 from smbo.cli.standing import Standing, pareto_of, rungs_text
@@ -225,6 +226,8 @@ def _settings(errand: Errand) -> dict[str, object]:
     said: dict[str, object] = {"objective": f"{kind}: {settings}", "recipe": job.recipe}
     if (rungs := rungs_text(errand.study)) is not None:
         said["fidelity"] = rungs
+    if job.fixed:
+        said["fixed"] = fixed_text(job.fixed)
     said["seed"] = errand.study.seed
     said["budget"] = ", ".join(
         f"{key}: {value}" for key, value in job.budget.model_dump(exclude_none=True).items()

@@ -143,6 +143,7 @@ class JobFile(Section):
     stopping: str | dict[str, Any] | None = None
     level_set: LevelSetSection | None = None
     try_first: list[dict[str, Any]] = Field(default_factory=list, max_length=10_000)
+    fixed: dict[str, Any] = Field(default_factory=dict)
     enough: dict[str, Any] | None = None
     transfer: list[str | TransferSection] = Field(default_factory=list, max_length=100)
 

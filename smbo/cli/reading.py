@@ -257,6 +257,15 @@ def _yaml_value(name: str, text: str) -> tuple[Any, dict[KeyPath, int]]:
     return value, builder.lines
 
 
+def plain_value(name: str, text: str) -> Any:
+    """Return what one value of the command line means, as in a job file of YAML.
+
+    Raises:
+        JobFileError: it is no value; the message begins with ``name``.
+    """
+    return _yaml_value(name, text)[0]
+
+
 # --- JSON ------------------------------------------------------------------------------------
 
 

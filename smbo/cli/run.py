@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from smbo.cli.driver import drive
+from smbo.cli.fixed import fixed_by, fixing_options
 from smbo.cli.jobfile import check_jobfile, read_jobfile
 from smbo.cli.reading import Document
 from smbo.cli.stored import stored_job
@@ -34,6 +35,7 @@ def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(name="run")
 @click.argument("job", type=click.Path(path_type=Path))
 @_overrides
+@fixing_options
 @click.option("--store", metavar="URL", help="Where results are kept.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of all randomness.")
 @click.option("--show-cluster-script", is_flag=True, help="Print the batch job that would be submitted.")
@@ -51,6 +53,7 @@ def run_command(ctx: click.Context, /, job: Path, show_cluster_script: bool, **o
 @click.command(name="resume")
 @study_argument
 @_overrides
+@fixing_options
 @click.pass_context
 def resume_command(ctx: click.Context, /, study: str, store: str | None, **options: Any) -> None:
     """Go on with a stored study, by its name, as its last run was told to."""
@@ -81,6 +84,8 @@ def _with_options(document: Document, options: dict[str, Any]) -> Document:
     for key in ("store", "seed", "report"):
         if options.get(key) is not None:
             data[key] = options[key]
+    if options["fix"] or options["free"]:
+        data["fixed"] = fixed_by(data.get("fixed"), options["fix"], options["free"])
     if options["no_report"]:
         data["report"] = False
     return Document(document.name, data, document.lines)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smbo.cli.fixed import fixed_of
 from smbo.cli.jobfile import JobFile, close_matches
 from smbo.cli.reading import Document, KeyPath
 from smbo.cli.transfer import earlier_studies, fitting_rows
@@ -29,7 +30,7 @@ from smbo.fidelity import Fidelity
 from smbo.presets import preset
 from smbo.problem import Loss, Objective, Problem
 from smbo.propose import check_recipe
-from smbo.space import Space
+from smbo.space import Point, Space
 
 # The setting of an objective that runs programs: where.  In a job, beside the job file.
 _WORKING_FOLDER = "cwd"
@@ -43,11 +44,13 @@ class Task:
         spec: names the objective in any process.
         objective: the objective here, in this process.
         problem: what it poses.
+        fixed: values that new trials of this run are to have.
     """
 
     spec: ObjectiveSpec
     objective: Objective
     problem: Problem
+    fixed: Point
 
 
 def load_task(job: JobFile, document: Document, folder: Path) -> Task:
@@ -55,7 +58,8 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
 
     Raises:
         JobFileError: the objective is unknown or wrongly set up, the space makes no sense, a
-            formula does not parse, the recipe is unknown; with file, line and key.
+            formula does not parse, the recipe is unknown, no point has the fixed values; with
+            file, line and key.
     """
     _check_recipe(job, document)
     spec = _beside(_objective_spec(job, document), folder.resolve())
@@ -70,7 +74,7 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         check_recipe(problem, preset(job.recipe))
     except RecipeError as error:
         raise _at(document, ("recipe",), error) from None
-    return Task(spec, objective, problem)
+    return Task(spec, objective, problem, fixed_of(job, document, problem.space))
 
 
 def find_modules_beside(folder: Path) -> None:

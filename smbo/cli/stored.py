@@ -39,6 +39,12 @@ def stored_job(study: Study) -> tuple[dict[str, Any], Path]:
     return dict(payload["job"]), Path(payload["folder"])
 
 
+def fixed_before(study: Study) -> dict[str, Any] | None:
+    """Return what the study's last run fixed, None if there was none."""
+    payload = _latest(study)
+    return None if payload is None else dict(payload["job"].get("fixed") or {})
+
+
 def _latest(study: Study) -> dict[str, Any] | None:
     found = study.store.events(study.id, kind=_KIND)
     return dict(json.loads(found[-1].payload)) if found else None

@@ -47,8 +47,8 @@ class Asking:
         fidelities, rungs: that the new trials begin at, one of each per point; empty where the
             problem has none.  Waiting trials have theirs already.
         origins: what each new point was made from, for the change feed; none are noted if empty.
-        fixed: JSON values that all points were to have; where there are any, trials that wait are
-            passed by, for they have other ones.
+        fixed: JSON values that all points were to have, which a repeated key must name again.
+        takes_waiting: whether trials that wait are taken; else all of the n are new.
     """
 
     n: int
@@ -62,6 +62,7 @@ class Asking:
     is_final: bool = False
     origins: Sequence[Mapping[str, Any]] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    takes_waiting: bool = True
     fidelities: Sequence[float | None] = ()
     rungs: Sequence[int | None] = ()
 
@@ -136,7 +137,7 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
         charged=n_new,
         **memory,
     )
-    waiting = _waiting(connection, study, asking.n) if taken.has_waiting and not asking.fixed else ()
+    waiting = _waiting(connection, study, asking.n) if taken.has_waiting and asking.takes_waiting else ()
     if len(waiting) != asking.n - n_new:
         raise StaleProposal("the number of waiting trials has changed")
     texts = [dump_json(point) for point in asking.points]

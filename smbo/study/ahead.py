@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from smbo.errors import SpaceExhausted
 from smbo.problem import Problem
 from smbo.recipe import Recipe
+from smbo.space import Point
 from smbo.store.records import params_hash
 from smbo.store.sql import SqlStore
 from smbo.study.proposals import JsonPoint, Proposed, propose_trials
@@ -64,22 +65,32 @@ class Request:
 
 @dataclass(frozen=True)
 class ThinkerMaker:
-    """Makes a thinker wherever it is sent.  It pickles if the problem does."""
+    """Makes a thinker wherever it is sent.  It pickles if the problem does.
+
+    Attributes:
+        url: of the store.
+        name, problem, recipe: of the study.
+        fixed: values that all points are to have, as of ``fixing.checked``.
+    """
 
     url: str
     name: str
     problem: Problem
     recipe: Recipe
+    fixed: Point = field(default_factory=dict)
 
     def __call__(self) -> Callable[[Request], Proposed]:
-        return Thinker(SqlStore(self.url, create=False), self.name, self.problem, self.recipe)
+        return Thinker(SqlStore(self.url, create=False), self.name, self.problem, self.recipe, self.fixed)
 
 
 class Thinker:
     """Reads a study's log, as far as it has come, and proposes."""
 
-    def __init__(self, store: SqlStore, name: str, problem: Problem, recipe: Recipe) -> None:
+    def __init__(
+        self, store: SqlStore, name: str, problem: Problem, recipe: Recipe, fixed: Point | None = None
+    ) -> None:
         self._store, self._name, self._problem, self._recipe = store, name, problem, recipe
+        self._fixed = fixed
         self._trials: dict[int, Trial] = {}
         self._cursor = 0
 
@@ -94,7 +105,14 @@ class Thinker:
         asked = {params_hash(trial.params) for trial in changed}
         beside = [point for point in request.beside if params_hash(point) not in asked]
         return propose_trials(
-            self._problem, self._recipe, record, trials, request.n, beside=beside, memory=request.memory
+            self._problem,
+            self._recipe,
+            record,
+            trials,
+            request.n,
+            beside=beside,
+            memory=request.memory,
+            fixed=self._fixed,
         )
 
 

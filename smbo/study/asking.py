@@ -31,12 +31,16 @@ _RACES = 2
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is asked for: who evaluates how many trials, the ask's key, and values fixed for it."""
+    """What is asked for: who evaluates how many trials, the ask's key, and values fixed for it.
+
+    Trials that wait are among them, or all are new.
+    """
 
     owner: str
     n: int
     key: str | None
     fixed: Point
+    takes_waiting: bool
 
 
 class Asker:
@@ -56,17 +60,24 @@ class Asker:
         self.log = StudyLog(store, record, problem, self.decode)
 
     def ask_for(
-        self, owner: str, n: int, *, key: str | None = None, fixed: Point | None = None
+        self,
+        owner: str,
+        n: int,
+        *,
+        key: str | None = None,
+        fixed: Point | None = None,
+        takes_waiting: bool = True,
     ) -> list[Trial]:
         """Return n running trials that ``owner`` (a word, then details) evaluates.
 
         Args:
-            fixed: values that the points are to have, as of ``fixing.checked``; then all are new.
+            fixed: values that new points are to have, as of ``fixing.checked``.
+            takes_waiting: whether trials that wait, whatever their values, come first.
         """
-        wanted = _Wanted(owner, n, key, fixed or {})
+        wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting)
         for proposal in range(_RACES + 1):
-            if self._problem.ladder is not None and not wanted.fixed:
-                self.let_climb(n)
+            if self._problem.ladder is not None and takes_waiting:
+                self.let_climb(n, fixed=wanted.fixed)
             if key is not None:
                 given = self._problem.space.point_to_json(wanted.fixed)
                 earlier = self._store.asked_before(self._id, key, n, given)
@@ -81,7 +92,7 @@ class Asker:
 
     def _ask_now(self, wanted: _Wanted, *, is_final: bool) -> list[Trial]:
         """Look, propose and ask."""
-        look = self.log.look(math.inf if wanted.fixed else wanted.n)
+        look = self.log.look(wanted.n if wanted.takes_waiting else math.inf)
         return self._asked(self._propose(look, wanted, is_final=is_final))
 
     def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
@@ -111,13 +122,14 @@ class Asker:
         )
         return self._asked(request)
 
-    def let_climb(self, most: int, *, is_closing: bool = False) -> int:
+    def let_climb(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
         """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
 
         Each decision is a transaction of its own, with what it rests on in the change feed.
 
         Args:
             is_closing: no new trials are to come; see ``Study.promote``.
+            fixed: values of the new point that could be evaluated instead.
         """
         if self._problem.ladder is None:
             self.log.read()
@@ -125,7 +137,7 @@ class Asker:
         while True:
             record, trials = self.log.with_trials()
             waiting = sum(trial.state is TrialState.WAITING for trial in trials)
-            decision = self._promotion(record, trials, is_closing=is_closing) if waiting < most else None
+            decision = self._promotion(record, trials, is_closing, fixed) if waiting < most else None
             if decision is None:
                 return waiting
             rung = self._problem.rung_of(decision.next_fidelity)
@@ -146,18 +158,18 @@ class Asker:
                     watermark=record.last_seq,
                 )
 
-    def next_promotion(self, *, is_closing: bool = False) -> Promotion | None:
+    def next_promotion(self, *, is_closing: bool = False, fixed: Point | None = None) -> Promotion | None:
         """Return who would go on to a higher fidelity as of the last look, None if nobody deserves it.
 
         Args:
-            is_closing: no new trials are to come; see ``Study.promote``.
+            is_closing, fixed: as for ``let_climb``.
         """
         if self._problem.ladder is None:
             return None
-        return self._promotion(*self.log.last_read(), is_closing=is_closing)
+        return self._promotion(*self.log.last_read(), is_closing, fixed)
 
     def _promotion(
-        self, record: StudyRecord, trials: Sequence[Trial], *, is_closing: bool
+        self, record: StudyRecord, trials: Sequence[Trial], is_closing: bool, fixed: Point | None
     ) -> Promotion | None:
         busy = (TrialState.RUNNING, TrialState.WAITING)
         is_closing = is_closing and all(trial.state not in busy for trial in trials)
@@ -167,13 +179,19 @@ class Asker:
             if budgets.exhausted(affordable, self._store.spent(self._id)) is not None:
                 return None
         return next_climb(
-            self._problem, self._recipe, self._seed, trials, record.memory, is_closing=is_closing
+            self._problem,
+            self._recipe,
+            self._seed,
+            trials,
+            record.memory,
+            is_closing=is_closing,
+            fixed=fixed,
         )
 
     def _propose(self, look: Look, wanted: _Wanted, *, is_final: bool) -> Asking:
         """Work out an ask, outside any transaction."""
         record, fixed = look.record, wanted.fixed
-        n_new = wanted.n if fixed else max(0, wanted.n - look.n_waiting)
+        n_new = max(0, wanted.n - look.n_waiting) if wanted.takes_waiting else wanted.n
         proposed = None
         if n_new:
             # judged for good inside the transaction; here it saves a proposal that nobody could use
@@ -195,6 +213,7 @@ class Asker:
             key=wanted.key,
             is_final=is_final,
             fixed=self._problem.space.point_to_json(fixed),
+            takes_waiting=wanted.takes_waiting,
             origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
             fidelities=levels,
             rungs=[self._problem.rung_of(level) for level in levels],

@@ -85,6 +85,7 @@ def propose_trials(
     *,
     beside: Sequence[JsonPoint] = (),
     memory: Mapping[str, Any] | None = None,
+    fixed: Point | None = None,
 ) -> Proposed:
     """Return a proposal of n points, made from a study as it stands.
 
@@ -92,13 +93,14 @@ def propose_trials(
         record, trials: of one moment.
         beside: proposed before, and not asked for yet.
         memory: after those; None for the study's own.
+        fixed: values that all of the points are to have, as of ``fixing.checked``.
 
     Raises:
         SpaceExhausted, SpaceError, NumericalError: see ``smbo.propose.propose``.
     """
     first = record.next_number + len(beside)
     evidence = encode(problem, [*trials, *proposed_trials(problem, beside, first)])
-    return propose_from(problem, recipe, record, evidence, n, beside=beside, memory=memory)
+    return propose_from(problem, recipe, record, evidence, n, beside=beside, memory=memory, fixed=fixed)
 
 
 def propose_from(
@@ -112,11 +114,7 @@ def propose_from(
     memory: Mapping[str, Any] | None = None,
     fixed: Point | None = None,
 ) -> Proposed:
-    """Return what ``propose_trials`` does, of evidence that is made already, ``beside`` among it.
-
-    Args:
-        fixed: values that all of the points are to have, as of ``fixing.checked``.
-    """
+    """Return what ``propose_trials`` does, of evidence that is made already, ``beside`` among it."""
     first = record.next_number + len(beside)
     before = record.memory if memory is None else memory
     points, after = suggest_from(problem, recipe, record.seed, evidence, before, first, n, fixed)

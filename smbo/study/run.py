@@ -21,6 +21,8 @@ from scheduler.retry import RetryPolicy
 from scheduler.spool import Spool
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.evaluation import AnyObjective, Evaluator
+from smbo.fixing import checked
+from smbo.space import Point
 from smbo.study.ahead import Ahead, ThinkerMaker, thinks_long
 from smbo.study.crew import Crew
 from smbo.study.outbox import StoreOutbox
@@ -64,6 +66,7 @@ def run_study(
     outbox: str = "spool",
     lease_seconds: float = DEFAULT_LEASE_SECONDS,
     ahead: bool | None = None,
+    fixed: Mapping[str, Any] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunReport:
     """Evaluate a study's trials; see ``Study.run``."""
@@ -73,12 +76,13 @@ def run_study(
         raise StoreError(f"run: timeout_seconds={timeout_seconds!r}; give a positive number, or None")
     if not 0 < lease_seconds < math.inf:
         raise StoreError(f"run: lease_seconds={lease_seconds!r}; give a positive number")
+    settings = checked(study.problem.space, fixed)
     target = Evaluator(objective)
     keeper = _outbox(study, outbox, spool, lease_seconds)
     place, is_ours = _executor(executor, target, keeper, resources)
     study.set_going()
     crew = Crew(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
-    thinker = _ahead(study, place, ahead, clock)
+    thinker = _ahead(study, place, ahead, settings, clock)
     source = StudySource(
         study,
         n_trials=n_trials,
@@ -89,6 +93,7 @@ def run_study(
         crew=crew,
         outbox=keeper,
         ahead=thinker,
+        fixed=settings,
         clock=clock,
     )
     try:
@@ -118,13 +123,15 @@ def run_study(
     return RunReport(summary.end, why or Why.STOPPED, summary.endings, summary.seconds)
 
 
-def _ahead(study: Runnable, place: Executor, wanted: bool | None, clock: Callable[[], float]) -> Ahead | None:
+def _ahead(
+    study: Runnable, place: Executor, wanted: bool | None, fixed: Point, clock: Callable[[], float]
+) -> Ahead | None:
     """Return who thinks ahead, where that pays: where a model is fitted and several slots wait for it."""
     if wanted is None:
         wanted = getattr(place, "runs_elsewhere", False)
     if not wanted or not thinks_long(study.recipe):
         return None
-    maker = ThinkerMaker(study.store.url, study.name, study.problem, study.recipe)
+    maker = ThinkerMaker(study.store.url, study.name, study.problem, study.recipe, fixed)
     try:
         return Ahead(Aside(maker), clock)
     except (pickle.PicklingError, TypeError, AttributeError):

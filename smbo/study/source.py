@@ -17,6 +17,7 @@ from scheduler.outbox import Outbox
 from scheduler.retry import Decision, RetryPolicy, decide
 from smbo.errors import AlreadyTold, BudgetExhausted, SpaceExhausted, StoreUnavailable
 from smbo.evaluation import payload_of
+from smbo.space import Point
 from smbo.store.budget import Budget, exhausted
 from smbo.store.records import LOST, AttemptOutcome, Place, StaleProposal
 from smbo.study.ahead import Ahead, running_mean, thinks_long
@@ -86,6 +87,7 @@ class StudySource:
         crew: this driver's place among those of the study.
         outbox: where outcomes wait to be recorded.
         ahead: proposals that are thought out beforehand; None to think when a slot is free.
+        fixed: values that new trials are to have, as of ``fixing.checked``; those of ``ahead`` too.
         clock: monotonic seconds.
     """
 
@@ -101,12 +103,14 @@ class StudySource:
         crew: Crew,
         outbox: Outbox,
         ahead: Ahead | None = None,
+        fixed: Point | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._study = study
         self._crew = crew
         self._outbox = outbox
         self._ahead = ahead
+        self._fixed = fixed
         self._reporter = Reporter(study, outbox)
         self._n_trials = n_trials
         self._limits = limits or Limits()
@@ -134,7 +138,7 @@ class StudySource:
         self._n_slots = len(self._flying) + n
         may_climb = self._may_climb()
         most = min(n, _MOST_AT_ONCE) if may_climb else 0
-        waiting = self._study.let_climb(most, is_closing=may_climb and self._is_closing())
+        waiting = self._study.let_climb(most, is_closing=may_climb and self._is_closing(), fixed=self._fixed)
         count = min(waiting or self._room(), n, _MOST_AT_ONCE)
         if count == 0 or self._why_over() is not None:
             return ()
@@ -158,7 +162,7 @@ class StudySource:
             # one at a time where it takes a while: the first free slot should not have to wait
             # until the last one's point is found
             is_quick = is_waiting or not thinks_long(self._study.recipe)
-            return self._study.ask_for(self._crew.owner, n if is_quick else 1)
+            return self._study.ask_for(self._crew.owner, n if is_quick else 1, fixed=self._fixed)
         self._ahead.look()
         found = self._ahead.first(n)
         if found is None:
@@ -388,7 +392,7 @@ class StudySource:
             return True
         if not self._may_climb():
             return False
-        return self._study.next_promotion(is_closing=self._is_closing()) is not None
+        return self._study.next_promotion(is_closing=self._is_closing(), fixed=self._fixed) is not None
 
     def _may_climb(self) -> bool:
         """Return whether trials may go on to a higher fidelity, which takes time but no trial."""

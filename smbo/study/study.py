@@ -23,7 +23,7 @@ from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
 from smbo.propose import check_recipe
 from smbo.recipe import Recipe
-from smbo.space import Space
+from smbo.space import Point, Space
 from smbo.store.asking import check_key
 from smbo.store.budget import Budget, Spent
 from smbo.store.connect import spool_folder
@@ -173,12 +173,20 @@ class Study:
         """
         count = 1 if n is None else checked_count(n, MOST_AT_ONCE)
         settings = checked(self.problem.space, fixed)
-        trials = self._asker.ask_for("hand", count, key=check_key(key), fixed=settings)
+        trials = self._asker.ask_for(
+            "hand", count, key=check_key(key), fixed=settings, takes_waiting=not settings
+        )
         return trials[0] if n is None else trials
 
-    def ask_for(self, owner: str, n: int, *, key: str | None = None) -> list[Trial]:
-        """Return n running trials that ``owner`` (a word, then details) evaluates."""
-        return self._asker.ask_for(owner, n, key=key)
+    def ask_for(
+        self, owner: str, n: int, *, key: str | None = None, fixed: Point | None = None
+    ) -> list[Trial]:
+        """Return n running trials that ``owner`` (a word, then details) evaluates.
+
+        Args:
+            fixed: values that the new ones among them are to have, as of ``fixing.checked``.
+        """
+        return self._asker.ask_for(owner, n, key=key, fixed=fixed)
 
     def promote(self) -> Trial | None:
         """Return the next trial that goes on to a higher fidelity, running; None if none is to.
@@ -192,15 +200,16 @@ class Study:
         (trial,) = self.ask_for("hand", 1)
         return trial
 
-    def let_climb(self, most: int, *, is_closing: bool = False) -> int:
+    def let_climb(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
         """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
 
         Each decision is a transaction of its own, with what it rests on in the change feed.
 
         Args:
             is_closing: no new trials are to come; see ``promote``.
+            fixed: values of the new point that could be evaluated instead.
         """
-        return self._asker.let_climb(most, is_closing=is_closing)
+        return self._asker.let_climb(most, is_closing=is_closing, fixed=fixed)
 
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
         """Write an intermediate value of a running trial down; return whether it may end early now.
@@ -223,13 +232,13 @@ class Study:
         """
         return self._log.reports()
 
-    def next_promotion(self, *, is_closing: bool = False) -> Promotion | None:
+    def next_promotion(self, *, is_closing: bool = False, fixed: Point | None = None) -> Promotion | None:
         """Return who would go on to a higher fidelity now, None if nobody deserves it.
 
         Args:
-            is_closing: no new trials are to come; see ``promote``.
+            is_closing, fixed: as for ``let_climb``.
         """
-        return self._asker.next_promotion(is_closing=is_closing)
+        return self._asker.next_promotion(is_closing=is_closing, fixed=fixed)
 
     def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
         """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
@@ -466,6 +475,7 @@ class Study:
         outbox: str = "spool",
         lease_seconds: float = 60.0,
         ahead: bool | None = None,
+        fixed: Mapping[str, Any] | None = None,
     ) -> RunReport:
         """Evaluate trials until the budget is used up; continue what an earlier run left.
 
@@ -491,12 +501,16 @@ class Study:
             ahead: whether to think out points in a process of their own while all slots are busy;
                 None does so where evaluations run elsewhere.  Such a point may not know of
                 evaluations that ended meanwhile; ``replay`` knows what it knew.
+            fixed: values that the new trials of this run are to have, by name; see ``ask``.  Trials
+                that were asked for before keep theirs, are run again where they were lost, and go
+                on to higher fidelities.
 
         Returns:
             Why and how it ended.
 
         Raises:
             ObjectiveError: the objective will not do.
+            AskError: no point has the fixed values.
         """
         from smbo.study.run import run_study
 
@@ -515,6 +529,7 @@ class Study:
             outbox=outbox,
             lease_seconds=lease_seconds,
             ahead=ahead,
+            fixed=fixed,
         )
 
     def replay(self) -> Replayed:
