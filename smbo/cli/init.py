@@ -32,6 +32,8 @@ space:
 # objectives: {{significance: max}}  # which of the returned metrics counts, and its direction
 # maximize: false                   # for an objective that returns one number
 
+# fixed: {{mode: fast}}               # of this run's new trials; --fix mode=fast, and --free mode again
+
 recipe: auto                        # how to propose: auto, gp, forest, sobol, random
 seed: 1                             # the same seed repeats the study; leave it out for a fresh one
 budget: {{trials: 40}}                # also time: 2h, and failures: 10 (give up after so many)

@@ -12,7 +12,9 @@ from smbo.cli import main
 from smbo.errors import AskError, StoreError
 from smbo.fidelity import Fidelity
 from smbo.problem import Problem
+from smbo.store.records import AttemptOutcome, Place
 from smbo.study import Study
+from smbo.trials import TrialState
 
 SPACE = {"x": (0.0, 1.0), "y": (0.0, 1.0), "kind": [("a", 1), "b"]}
 FIXED = {"y": 0.1, "kind": ("a", 1)}
@@ -94,8 +96,34 @@ def test_trials_that_wait_are_passed_by_and_keep_for_the_next_ask(url):
     assert study.ask().number in waiting
 
 
+@pytest.mark.parametrize("ahead", [False, True])
+def test_the_new_trials_of_a_run_have_what_it_fixes_and_those_that_wait_keep_their_values(url, ahead):
+    study = begun(url)
+    (left,) = study.ask_for("hand", 1)
+    study.store.requeue(study.id, left.number, left.token, AttemptOutcome("lost"), Place())
+    study.run(value_of, n_trials=4, fixed=FIXED, ahead=ahead)
+    assert study.trial(left.number).params == left.params
+    assert study.trial(left.number).state is TrialState.COMPLETE
+    new = study.trials[left.number + 1 :]
+    assert [(trial.params["y"], trial.params["kind"]) for trial in new] == [(0.1, ("a", 1))] * 3
+    assert study.replay().n_trials == len(study.trials)
+    assert study.replay().difference is None
+
+
+def test_a_run_that_another_driver_robs_of_waiting_trials_asks_for_none_without_the_fixed_values(url):
+    study, other = begun(url), Study.load(url, "cuts")
+    (left,) = study.ask_for("hand", 1)
+    study.store.requeue(study.id, left.number, left.token, AttemptOutcome("lost"), Place())
+    assert study.let_climb(1) == 1  # it sees that one waits
+    assert other.ask().number == left.number
+    (trial,) = study.ask_for("hand", 1, fixed=FIXED)
+    assert (trial.params["y"], trial.params["kind"]) == (0.1, ("a", 1))
+
+
 def test_nonsense_is_refused_before_anything_is_stored(url):
     study = begun(url, 2)
     with pytest.raises(AskError, match=r"y=2.0 is outside"):
         study.ask(fixed={"y": 2.0})
+    with pytest.raises(AskError, match=r"y=2.0 is outside"):
+        study.run(value_of, fixed={"y": 2.0})
     assert len(study.trials) == 2
