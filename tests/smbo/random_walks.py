@@ -20,11 +20,19 @@ import numpy as np
 
 import smbo.acquisition
 from smbo import Categorical, Integer, Optimizer, Problem, Real, Recipe, Space
+from smbo.acquisition import (
+    LogExpectedHypervolumeImprovement,
+    Misclassification,
+    NoisyLogExpectedHypervolumeImprovement,
+    RandomScalarisation,
+    Straddle,
+)
 from smbo.derived import encode
 from smbo.errors import SpaceError, SpaceExhausted
+from smbo.level_sets import LevelSet
 from smbo.presets import PRESETS
 from smbo.recommendation import posterior_of
-from smbo.surrogates import GP, ExtraTrees, Forest
+from smbo.surrogates import GP, ExtraTrees, Forest, LevelGP, SeveralGP
 from smbo.trials import TrialState
 
 MOST_STEPS = 60  # of a walk
@@ -36,6 +44,21 @@ ACQUISITIONS = [
     if is_dataclass(kind) and hasattr(kind, "prepare") and not kind.__module__.endswith(NOT_FOR_ONE_VALUE)
 ]
 RECIPES = sorted(PRESETS.keys() - {"pareto"})  # which is for several objectives
+AIMS = ("value", "several", "levels")
+RECIPES_OF_SEVERAL = {
+    "auto": "auto",
+    "pareto": "pareto",
+    "sobol": "sobol",
+    "volume": Recipe(SeveralGP(), LogExpectedHypervolumeImprovement(), n_initial=3),
+    "noisy volume": Recipe(SeveralGP(), NoisyLogExpectedHypervolumeImprovement(), n_initial=3),
+    "scalarised": Recipe(SeveralGP(), RandomScalarisation(), n_initial=3),
+}
+RECIPES_OF_LEVELS = {
+    "auto": "auto",
+    "random": "random",
+    "misclassification": Recipe(LevelGP(), Misclassification(), n_initial=3),
+    "straddle": Recipe(LevelGP(), Straddle(), n_initial=3),
+}
 # the others draw functions, which only a Gaussian process lets them do
 FOR_ANY_SURROGATE = [kind for kind in ACQUISITIONS if kind.__module__.endswith((".improvement", ".entropy"))]
 # what a value looks like: ordinary, flat, huge, tiny, with a pole, by chance alone
@@ -116,22 +139,51 @@ def random_recipe(rng):
     return Recipe(surrogate=surrogate, acquisition=acquisition, n_initial=int(rng.integers(1, 6)))
 
 
-class Walk:
-    """One optimizer on its random way; ``step`` does one thing and checks it."""
+def random_problem(space, aim, rng):
+    """Return a problem in which one value, several objectives or levels are sought."""
+    if aim == "levels":
+        names = ["f0", "f1"][: int(rng.integers(1, 3))]
+        levels = {name: float(np.round(rng.normal(0.0, 0.5), 2)) for name in names}
+        return Problem(space, level_set=LevelSet(levels, transform=str(rng.choice(["auto", "linear"]))))
+    constraints = ["speed <= 0.8"] if rng.random() < 0.2 else []
+    if aim == "value":
+        return Problem(space, constraints=constraints, maximize=bool(rng.random() < 0.3))
+    names = [f"f{k}" for k in range(int(rng.choice([2, 3, 5], p=[0.6, 0.3, 0.1])))]
+    directions = {name: str(rng.choice(["min", "max"])) for name in names}
+    reference = {"f0": float(np.round(rng.normal(), 2))} if rng.random() < 0.3 else None
+    weights = {"f1": 3.0} if rng.random() < 0.3 else None
+    return Problem(
+        space, objectives=directions, constraints=constraints, reference=reference, weights=weights
+    )
 
-    def __init__(self, seed, recipe=None):
+
+class Walk:
+    """One optimizer on its random way; ``step`` does one thing and checks it.
+
+    Args:
+        seed: of all that is chosen here.
+        recipe: for one value, by name; None for any.
+        aim: of ``AIMS``; None for any, or one value where there is a recipe.
+    """
+
+    def __init__(self, seed, recipe=None, aim=None):
         self.rng = rng = np.random.default_rng(seed)
+        if aim is None and recipe is None:
+            aim = np.random.default_rng([seed, 1]).choice(AIMS, p=[0.7, 0.18, 0.12])
+        self.aim = str(aim or "value")
         self.space, self.holds = random_space(rng)
         chosen = random_recipe(rng)
+        others = {"several": RECIPES_OF_SEVERAL, "levels": RECIPES_OF_LEVELS}.get(self.aim)
+        if others is not None:
+            chosen = others[str(rng.choice(list(others)))]
         self.recipe = recipe or chosen
-        constraints = ["speed <= 0.8"] if rng.random() < 0.2 else []
-        problem = Problem(self.space, constraints=constraints, maximize=bool(rng.random() < 0.3))
+        problem = random_problem(self.space, self.aim, rng)
         self.optimizer = Optimizer(problem, self.recipe, seed=int(rng.integers(1000)))
         self.shape = str(rng.choice(list(SHAPES)))
         self.weights = rng.normal(size=max(len(self.space.axes), 1))
         self.is_discrete = self.space.size is not None
         self.is_used_up = False
-        self.name = f"seed {seed}: {self.recipe!r} on {self.space!r}, {self.shape} values"
+        self.name = f"seed {seed}, {self.aim}: {self.recipe!r} on {self.space!r}, {self.shape} values"
 
     def step(self):
         running = [trial for trial in self.optimizer.trials if trial.state is TrialState.RUNNING]
@@ -206,7 +258,12 @@ class Walk:
 
     def recommend(self):
         feasible = [trial for trial in self.optimizer.trials if trial.value is not None and trial.feasible]
-        if feasible:
+        if self.aim == "levels":
+            if len(feasible) > 1:
+                check_contour(self.optimizer)
+        elif feasible:
+            if self.aim == "several":
+                check_pareto(self.optimizer, feasible)
             found = self.optimizer.recommend()
             assert math.isfinite(found.mean)
             assert found.number in {trial.number for trial in feasible}
@@ -214,31 +271,80 @@ class Walk:
     def tell_value(self, trial):
         params = trial if isinstance(trial, dict) else trial.params
         unit = self.space.to_unit([params])[0]
-        signal = float(np.sin(3 * unit @ self.weights[: len(unit)] + 1) + ((unit - 0.4) ** 2).sum())
-        value = float(SHAPES[self.shape](signal, float(self.rng.normal())))
-        sem = float(abs(value) * self.rng.choice([0.0, 0.1])) if self.rng.random() < 0.2 else None
-        told = self.optimizer.tell(trial, self.result(value, float(self.rng.random())), sem=sem)
+        value = self.value_at(unit, 0)
+        result = self.result(value, float(self.rng.random()), unit)
+        share = float(self.rng.choice([0.0, 0.1])) if self.rng.random() < 0.2 else None
+        if share is None:
+            told = self.optimizer.tell(trial, result)
+        elif self.aim == "value":
+            told = self.optimizer.tell(trial, result, sem=abs(value) * share)
+        else:  # errors go with their values, by name
+            pairs = {name: (each, abs(each) * share) for name, each in result.items()}
+            told = self.optimizer.tell(trial, pairs)
         assert told.state is TrialState.COMPLETE
 
-    def result(self, value, speed):
-        return {"value": value, "speed": speed} if self.optimizer.problem.constraints else value
+    def value_at(self, unit, k):
+        """Return the k-th of what is measured at a unit point."""
+        phase = (3 + k) * unit @ np.roll(self.weights, k)[: len(unit)] + 1 + k
+        signal = float(np.sin(phase) + ((unit - 0.4 - 0.3 * k) ** 2).sum())
+        return float(SHAPES[self.shape](signal, float(self.rng.normal())))
+
+    def result(self, value, speed, unit=None):
+        """Return what is told: ``value``, and at a unit point all else that is measured there."""
+        problem = self.optimizer.problem
+        more = {"speed": speed} if problem.constraints else {}
+        if self.aim == "value":
+            return {"value": value, **more} if more else value
+        names = problem.level_set.names if self.aim == "levels" else problem.goals.names
+        others = {name: 0.0 if unit is None else self.value_at(unit, k) for k, name in enumerate(names) if k}
+        return {names[0]: value, **others, **more}
 
     def left(self, trials):
         grid = {key(point) for point in self.space.from_unit(self.space.grid())}
         return grid - {key(trial.params) for trial in trials if trial.state is not TrialState.CANCELLED}
 
 
+def check_pareto(optimizer, feasible):
+    """Hold a Pareto set against its definition."""
+    found, goals = optimizer.pareto(), optimizer.problem.goals
+    values = {trial.number: goals.signs * goals.values([trial.metrics])[0] for trial in feasible}
+    seen = {trial.number for trial in found.seen}
+    for number, value in values.items():
+        # of equal ones the first stands for all
+        better = [
+            other
+            for other, each in values.items()
+            if (each <= value).all() and ((each < value).any() or other < number)
+        ]
+        assert bool(better) == (number not in seen), f"trial {number} and the Pareto set"
+    assert found.numbers == tuple(sorted(values))
+    assert {each.number for each in found.believed} <= values.keys()
+    assert all(math.isfinite(mean) for each in found.believed for mean in each.means.values())
+    history = [*found.history, found.hypervolume]
+    assert math.isfinite(history[-1])
+    assert min(history) >= 0.0
+    assert (np.diff(history) >= -1e-9 * abs(history[-1])).all(), "the hypervolume shrinks"
+
+
+def check_contour(optimizer):
+    """Hold what a contour says to the range that it can have."""
+    found = optimizer.contour()
+    for shares, most in ((found.misclassified, 0.5), (found.volume_above, 1.0), (found.band, 1.0)):
+        assert set(shares) == set(optimizer.problem.level_set.names)
+        assert all(0.0 <= share <= most for share in shares.values())
+
+
 def key(params):
     return tuple(sorted((name, repr(value)) for name, value in params.items()))
 
 
-def run_walk(seed, n_steps=MOST_STEPS, recipe=None):
+def run_walk(seed, n_steps=MOST_STEPS, recipe=None, aim=None):
     """Go one walk and return what it did: action to count.
 
     Raises:
         AssertionError: a rule was broken; names the walk.
     """
-    walk = Walk(seed, recipe)
+    walk = Walk(seed, recipe, aim)
     done = Counter()
     for _ in range(n_steps):
         try:
@@ -255,15 +361,16 @@ def main():
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="run the walk of this seed alone")
+    parser.add_argument("--aim", choices=AIMS, help="seek this alone; all of them if left out")
     parser.add_argument("--keep-going", action="store_true", help="print what breaks and go on")
     options = parser.parse_args()
     if options.only is not None:
-        print(dict(run_walk(options.only)))
+        print(dict(run_walk(options.only, aim=options.aim)))
         return
     total, n_walks, n_broken, begin = Counter(), 0, 0, time.process_time()
     while sum(total.values()) < options.steps:
         try:
-            total += run_walk(1_000_000 * options.seed + n_walks)
+            total += run_walk(1_000_000 * options.seed + n_walks, aim=options.aim)
         except AssertionError as error:
             if not options.keep_going:
                 raise

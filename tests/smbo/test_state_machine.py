@@ -20,6 +20,13 @@ def test_no_rule_is_broken_on_a_walk(seed):
     run_walk(seed, n_steps=30)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 3, 4])  # 2 has a space of two points
+@pytest.mark.parametrize("aim", ["several", "levels"])
+def test_no_rule_is_broken_on_a_walk_for_several_objectives_or_levels(aim, seed):
+    done = run_walk(seed, n_steps=25, aim=aim)
+    assert done["ask"] > 4
+
+
 def test_the_walks_go_over_spaces_of_every_kind():
     rng = np.random.default_rng(1)
     spaces = [random_space(rng)[0] for _ in range(60)]
@@ -54,6 +61,24 @@ def test_a_walk_notices_a_point_that_is_not_in_the_space(monkeypatch):
     monkeypatch.setattr(Space, "from_unit", lambda self, units: [wrong] * len(units))
     with pytest.raises(AssertionError, match="not in the space"):
         walk.ask(1)
+
+
+@pytest.mark.parametrize(
+    ("aim", "name", "wrong"),
+    [
+        ("several", "smbo.pareto.nondominated", lambda values: np.arange(len(values)) == 0),
+        ("several", "smbo.pareto.history", lambda values, corner: tuple(-np.arange(float(len(values))))),
+        ("levels", "smbo.contours.Contour.misclassified", {"f0": 0.7, "f1": 0.7}),
+    ],
+)
+def test_a_walk_notices_a_pareto_set_or_a_contour_that_cannot_be(monkeypatch, aim, name, wrong):
+    walk = next(walk for walk in (Walk(seed, aim=aim) for seed in range(50)) if walk.shape == "chance")
+    for point in walk.space.sample(6, walk.rng):
+        walk.tell_value(point)
+    walk.recommend()
+    monkeypatch.setattr(name, wrong)
+    with pytest.raises(AssertionError):
+        walk.recommend()
 
 
 def test_a_walk_notices_a_deviation_that_is_not_a_number(monkeypatch):
