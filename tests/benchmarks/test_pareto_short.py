@@ -14,14 +14,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 @pytest.fixture
 def bench(monkeypatch):
     """The benchmark's own module; its folder's modules are called as those of another benchmark."""
-    for name in ("problems", "peers"):
+    for name in ("problems", "peers", "whole"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent / "pareto"))
     monkeypatch.delitem(sys.modules, "bench_pareto", raising=False)
     import bench_pareto
 
     yield bench_pareto
-    for name in ("problems", "peers", "bench_pareto"):
+    for name in ("problems", "peers", "whole", "bench_pareto"):
         sys.modules.pop(name, None)
 
 
@@ -49,6 +49,16 @@ def test_the_whole_front_leaves_no_gap(bench):
     # what lies between neighbours on the front is missing still
     assert bench.gap(row, 2000) == pytest.approx(0.0, abs=2e-3)
     assert bench.gap(row, 1000) > 0.1
+
+
+@pytest.mark.parametrize(("name", "n_nodes", "n_batches"), [("zdt1", 500, 30), ("dtlz2-3", 30, 150)])
+def test_the_volume_of_a_whole_front_is_that_of_its_formula(bench, name, n_nodes, n_batches):
+    import whole
+
+    problem = bench.problems.make(name, 0)
+    found = whole.volume(problem, np.random.default_rng(0), n_nodes, n_batches)
+    # the evolution is short, and the steps of a grid are straight where the surface bends
+    assert found == pytest.approx(problem.best, rel=5e-3)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
