@@ -82,6 +82,48 @@ def spring(x):
     ]
 
 
+def truss(x):
+    """Volume of a three-bar truss (Nowcki 1974)."""
+    outer, middle = x
+    root, force, most = np.sqrt(2.0), 2.0, 2.0
+    common = root * outer**2 + 2 * outer * middle
+    return float(100.0 * (2 * root * outer + middle)), [
+        float((root * outer + middle) / common * force - most),
+        float(middle / common * force - most),
+        float(1.0 / (root * middle + outer) * force - most),
+    ]
+
+
+def speed_reducer(x):
+    """Weight of a gearbox (Golinski 1970; the bounds of Mezura-Montes & Coello 2005)."""
+    width, module, teeth, l1, l2, d1, d2 = x
+    weight = 0.7854 * width * module**2 * (3.3333 * teeth**2 + 14.9334 * teeth - 43.0934)
+    weight += -1.508 * width * (d1**2 + d2**2) + 7.4777 * (d1**3 + d2**3) + 0.7854 * (l1 * d1**2 + l2 * d2**2)
+    return float(weight), [
+        27.0 / (width * module**2 * teeth) - 1.0,
+        397.5 / (width * module**2 * teeth**2) - 1.0,
+        1.93 * l1**3 / (module * teeth * d1**4) - 1.0,
+        1.93 * l2**3 / (module * teeth * d2**4) - 1.0,
+        float(np.sqrt((745.0 * l1 / (module * teeth)) ** 2 + 16.9e6) / (110.0 * d1**3) - 1.0),
+        float(np.sqrt((745.0 * l2 / (module * teeth)) ** 2 + 157.5e6) / (85.0 * d2**3) - 1.0),
+        module * teeth / 40.0 - 1.0,
+        5.0 * module / width - 1.0,
+        width / (12.0 * module) - 1.0,
+        (1.5 * d1 + 1.9) / l1 - 1.0,
+        (1.1 * d2 + 1.9) / l2 - 1.0,
+    ]
+
+
+def blend(x):
+    """Problem 11 of Himmelblau (1972), known as G04."""
+    a, b, c, d, e = x
+    value = 5.3578547 * c**2 + 0.8356891 * a * e + 37.293239 * a - 40792.141
+    u = 85.334407 + 0.0056858 * b * e + 0.0006262 * a * d - 0.0022053 * c * e
+    v = 80.51249 + 0.0071317 * b * e + 0.0029955 * a * b + 0.0021813 * c**2
+    w = 9.300961 + 0.0047026 * c * e + 0.0012547 * a * c + 0.0019085 * c * d
+    return value, [u - 92.0, -u, v - 110.0, 90.0 - v, w - 25.0, 20.0 - w]
+
+
 def welded_beam(x):
     """Cost of a welded beam (Rao 2009; the version of Coello 2000)."""
     h, length, t, b = x
@@ -153,6 +195,12 @@ def _reals(*bounds: tuple[float, float]) -> tuple[Variable, ...]:
 
 
 _CUTS = _reals((60, 125), (125, 250), (10, 150), (-1.45, 1.4), (0.5, 6), (20, 80), (40, 400))
+_BLEND = _reals((78, 102), (33, 45), (27, 45), (27, 45), (27, 45))
+_GEARS: tuple[Variable, ...] = (
+    *_reals((2.6, 3.6), (0.7, 0.8)),
+    ("integer", 17, 28),
+    *_reals((7.3, 8.3), (7.3, 8.3), (2.9, 3.9), (5.0, 5.5)),
+)
 
 PROBLEMS = {
     problem.name: problem
@@ -160,6 +208,9 @@ PROBLEMS = {
         Constrained("gramacy", _reals((0, 1), (0, 1)), gramacy, 2, 0.5997880, 0.65, "tuning"),
         Constrained("hartmann6c", _reals(*[(0, 1)] * 6), hartmann6, 1, -3.3223680, 3.1, "tuning"),
         Constrained("spring", _reals((0.05, 2), (0.25, 1.3), (2, 15)), spring, 4, 0.0126652, 0.06, "tuning"),
+        Constrained("truss", _reals((0.0001, 1), (0.0001, 1)), truss, 3, 263.8958434, 40.0, "tuning"),
+        Constrained("blend", _BLEND, blend, 6, -30665.5386718, 4090.0, "tuning"),
+        Constrained("speed_reducer", _GEARS, speed_reducer, 11, 2994.471, 1340.0, "tuning"),
         Constrained(
             "welded_beam",
             _reals((0.125, 10), (0.1, 10), (0.1, 10), (0.1, 10)),
