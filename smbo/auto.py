@@ -20,11 +20,14 @@ from smbo.errors import RecipeError
 from smbo.evidence import Evidence, Several, Vectors
 from smbo.level_sets import NearestLevel
 from smbo.recipe import Choice, Recipe
-from smbo.surrogates import GP, CurveGP, LevelGP, Memory, SeveralGP, Subset, VectorGP
+from smbo.surrogates import GP, CurveGP, LevelGP, Memory, OfKernels, SeveralGP, Subset, VectorGP
+from smbo.surrogates.smoothness import learned_noise
 from smbo.trust_region import TrustRegion
 
 # Boxes of a front grow as a power of half the number of objectives.
 _MOST_BY_VOLUME = 4
+# In log density, see OfKernels.
+_PRICE_OF_SMOOTHNESS = 3.0
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,10 @@ class Auto:
                 "region",
                 f"{d} axes, {why}: the search keeps to a box around the best point; {about}",
             )
+        # on hartmann6c and spring half the regret after 30 and 60 evaluations; without constraints not tried
+        process = GP() if evidence.slacks is None else OfKernels(GP(), price=_PRICE_OF_SMOOTHNESS)
         return Choice(
-            Recipe(Subset(GP()), acquisition),
+            Recipe(Subset(process), acquisition),
             "gp",
             f"{d} axes and {n} evaluations: one Gaussian process for the whole space; {about}",
         )
@@ -195,11 +200,9 @@ def noise_share(evidence: Evidence, memory: Memory) -> float | None:
         given = evidence.variances[np.isfinite(evidence.variances)]
         spread = float(evidence.values.var())
         return min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0
-    learned = memory.get("surrogate", {}).get("hyperparameters")
-    if learned is None:
-        return None
     # learned for standardised values, so that it is a share already
-    return min(float(np.exp(learned["log_noise"])), 1.0)
+    noise = learned_noise(memory.get("surrogate", {}))
+    return None if noise is None else min(noise, 1.0)
 
 
 def _largest_share(several: Several, memory: Memory) -> float | None:
@@ -211,8 +214,8 @@ def _largest_share(several: Several, memory: Memory) -> float | None:
         if len(values) >= 2 and 2 * len(given) > len(values):
             spread = float(values.var())
             shares.append(min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0)
-        elif j < len(learned) and "hyperparameters" in learned[j]:
-            shares.append(min(float(np.exp(learned[j]["hyperparameters"]["log_noise"])), 1.0))
+        elif j < len(learned) and (noise := learned_noise(learned[j])) is not None:
+            shares.append(min(noise, 1.0))
     return max(shares, default=None)
 
 

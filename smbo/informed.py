@@ -12,6 +12,7 @@ from smbo.problem import Problem
 from smbo.recipe import Choice, Recipe, chosen
 from smbo.surrogates import Memory
 from smbo.surrogates.gp import GP
+from smbo.surrogates.smoothness import OfKernels
 from smbo.surrogates.subset import Subset
 from smbo.surrogates.transfer import EarlierValues, Transfer
 
@@ -35,7 +36,7 @@ class Informed:
     def choose(self, evidence: Evidence, memory: Memory) -> Choice:
         """Return the other recipe's choice, informed."""
         choice = chosen(self.recipe, evidence, memory)
-        recipe = choice.recipe
+        recipe = _of_one_kernel(choice.recipe)
         refuse_uninformed(recipe)
         assert isinstance(recipe.surrogate, GP | Subset), "what else is refused"
         weights = memory.get("surrogate", {}).get("weights") or ()
@@ -49,6 +50,14 @@ class Informed:
         return replace(
             choice, recipe=replace(recipe, surrogate=surrogate, n_initial=n_initial), reason=reason
         )
+
+
+def _of_one_kernel(recipe: Recipe) -> Recipe:
+    """Return the recipe with one process where it chooses among kernels: trends are weighed below one."""
+    surrogate = recipe.surrogate
+    if isinstance(surrogate, Subset) and isinstance(surrogate.surrogate, OfKernels):
+        return replace(recipe, surrogate=replace(surrogate, surrogate=surrogate.surrogate.process))
+    return recipe
 
 
 def refuse_uninformed(recipe: Recipe) -> None:

@@ -14,7 +14,7 @@ from smbo.evidence import Array, Evidence
 from smbo.fixing import rows_in
 from smbo.maximize import Excluded
 from smbo.space import Space
-from smbo.surrogates import GP, Subset, Surrogate
+from smbo.surrogates import GP, OfKernels, Subset, Surrogate
 from smbo.surrogates.gp import GPPosterior
 from smbo.surrogates.outputs import Scale
 
@@ -57,7 +57,7 @@ class Replication:
 
 def takes_repeats(surrogate: Surrogate) -> bool:
     """Return whether a surrogate honours ``Evidence.repeats``."""
-    return isinstance(surrogate.surrogate if isinstance(surrogate, Subset) else surrogate, GP)
+    return isinstance(surrogate.surrogate if isinstance(surrogate, Subset) else surrogate, GP | OfKernels)
 
 
 def with_repeats(

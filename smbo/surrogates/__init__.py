@@ -19,6 +19,7 @@ from smbo.surrogates.levels import LevelGP, LevelPosterior
 from smbo.surrogates.marginal import Priors
 from smbo.surrogates.regressor import Regressor
 from smbo.surrogates.several import SeveralGP, SeveralPosterior
+from smbo.surrogates.smoothness import OfKernels
 from smbo.surrogates.subset import Subset
 from smbo.surrogates.torch_gp import TorchGP
 from smbo.surrogates.vector import VectorGP
@@ -37,6 +38,7 @@ __all__ = [
     "Matern32",
     "Matern52",
     "Memory",
+    "OfKernels",
     "Posterior",
     "Priors",
     "Regressor",

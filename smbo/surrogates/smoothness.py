@@ -26,10 +26,21 @@ class OfKernels:
     Attributes:
         process: all but its kernel.
         kernels: to choose from.
+        price: in log density, how much likelier than the first another has to be.  From few values
+            of many axes the smoothest is sure of too much.
     """
 
     process: GP = field(default_factory=GP)
     kernels: tuple[Kernel, ...] = (Matern52(), SquaredExponential())
+    price: float = 0.0
+
+    def fit(self, evidence: Evidence) -> GPPosterior:
+        """Return the posterior; kernel and hyperparameters are learned first.
+
+        Raises:
+            NumericalError: no jitter makes a covariance positive definite.
+        """
+        return self.train(evidence, {})[0].fit(evidence)
 
     def train(self, evidence: Evidence, memory: Memory) -> tuple[GP, dict[str, Any]]:
         """Return the process with its kernel and hyperparameters fixed, and the memory that restores it."""
@@ -43,11 +54,25 @@ class OfKernels:
         chosen = memory.get("kernel")
         if len(found) == 1 or chosen not in found or kept != dict(before):  # learned anew, so looked at anew
             densities = {
-                name: log_density(gp.fit(evidence), evidence.values) if len(found) > 1 else 0.0
-                for name, gp in found.items()
+                name: log_density(gp.fit(evidence), evidence.values) - self.price * (place > 0)
+                if len(found) > 1
+                else 0.0
+                for place, (name, gp) in enumerate(found.items())
             }
             chosen = max(densities, key=lambda name: densities[name])
         return found[chosen], {"kernel": chosen, "kernels": kept}
+
+
+def learned_noise(memory: Memory) -> float | None:
+    """Return the variance of an evaluation's error that a process has learned, None where it has not.
+
+    For standardised values, so that it is a share of theirs.
+
+    Args:
+        memory: of a GP or of OfKernels.
+    """
+    learned = memory.get("kernels", {}).get(memory.get("kernel"), memory).get("hyperparameters")
+    return None if learned is None else float(np.exp(learned["log_noise"]))
 
 
 def log_density(posterior: GPPosterior, values: Array) -> float:

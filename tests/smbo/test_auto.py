@@ -8,10 +8,10 @@ import pytest
 from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement, ThompsonSampling
 from smbo.auto import Auto, n_without_gain, noise_share
 from smbo.errors import RecipeError
-from smbo.evidence import Axis, Evidence
+from smbo.evidence import Axis, Evidence, Slacks
 from smbo.optimizer import Optimizer
 from smbo.recipe import Choice, Recipe, chosen
-from smbo.surrogates import GP
+from smbo.surrogates import GP, OfKernels, Subset
 
 
 def evidence_with(d=3, n=20, n_pending=0, variance=np.nan, values=None):
@@ -176,3 +176,19 @@ def test_a_recipe_without_a_rule_is_what_it_is():
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(RecipeError):
         Auto(**settings)
+
+
+def test_under_outcome_constraints_the_process_is_as_smooth_as_the_values():
+    evidence = evidence_with()
+    slacks = Slacks(("c",), evidence.values[:, None], np.full((20, 1), np.nan), np.ones(20, dtype=bool))
+    found = {}
+    for name, one in (("plain", evidence), ("constrained", dataclasses.replace(evidence, slacks=slacks))):
+        surrogate = Auto().choose(one, {}).recipe.surrogate
+        assert isinstance(surrogate, Subset)
+        found[name] = type(surrogate.surrogate)
+    assert found == {"plain": GP, "constrained": OfKernels}
+
+
+def test_the_noise_of_a_process_of_several_kernels_is_known():
+    memory = {"surrogate": {"kernel": "Matern52", "kernels": {"Matern52": learned(0.25)["surrogate"]}}}
+    assert noise_share(evidence_with(), memory) == pytest.approx(0.25)

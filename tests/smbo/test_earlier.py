@@ -206,3 +206,15 @@ def test_recipes_that_cannot_use_earlier_studies_say_so():
     for recipe in ("sobol", "forest"):
         with pytest.raises(RecipeError, match="earlier studies go with a Gaussian process"):
             Optimizer(Problem(SPACE, earlier=[earlier(alike)]), recipe, seed=1)
+
+
+def test_earlier_studies_and_outcome_constraints_go_together():
+    opt = Optimizer(
+        Problem(SPACE, objectives={"f": "min"}, constraints=["c >= 0.2"], earlier=[earlier(alike)])
+    )
+    for _ in range(8):
+        trial = opt.ask()
+        x, y = trial.params.values()
+        opt.tell(trial, {"f": valley(x, y), "c": x * y})
+    assert opt._memory["surrogate"]["weights"][0] > 0.0
+    assert opt.best is not None

@@ -12,7 +12,7 @@ from smbo import Optimizer
 from smbo.derived import encode
 from smbo.surrogates import GP
 from smbo.surrogates.kernels import squared_distances
-from smbo.surrogates.smoothness import OfKernels, log_density
+from smbo.surrogates.smoothness import OfKernels, learned_noise, log_density
 
 
 def told(function, n=40):
@@ -59,3 +59,24 @@ def test_what_was_chosen_comes_back_from_memory_without_learning():
     again, kept = OfKernels().train(evidence, json.loads(json.dumps(memory)))
     assert again == first
     assert kept == memory
+
+
+def test_another_kernel_than_the_first_has_to_be_likelier_by_the_price():
+    evidence = told(wave, 12)
+    found = {price: OfKernels(price=price).train(evidence, {})[1]["kernel"] for price in (0.0, 1000.0)}
+    assert found == {0.0: "SquaredExponential", 1000.0: "Matern52"}
+
+
+def test_the_noise_that_was_learned_is_that_of_the_chosen_kernel():
+    evidence = told(wave)
+    for process in (GP(), OfKernels()):
+        trained, memory = process.train(evidence, {})
+        assert trained.hyperparameters is not None
+        assert learned_noise(memory) == pytest.approx(np.exp(trained.hyperparameters.log_noise))
+    assert learned_noise({}) is None
+
+
+def test_without_training_it_learns_as_it_fits():
+    evidence = told(wave)
+    trained, _ = OfKernels().train(evidence, {})
+    assert OfKernels().fit(evidence).factor == pytest.approx(trained.fit(evidence).factor)
