@@ -15,10 +15,11 @@ from smbo.surrogates.outlook import VectorPosterior
 from smbo.surrogates.trend import TrendPosterior
 
 # What a few components believe of the loss errs by more than its deviations (measured on tunes of six
-# parameters: processes bend as no kernel foresees, bins of the same events err together).  Draws that
-# are as sure as the belief can repeat one point, from which no slope is learned; much bolder ones look
+# parameters: processes bend as no kernel foresees, bins of the same events err together).  Surer draws find
+# a low loss as soon, but crowd around one point: along directions that hardly change the loss no slope
+# is learned, and the errors of a tune then miss its optimum or span the whole range.  Much bolder ones look
 # where nothing is to be found.
-BOLDNESS = 1.5
+BOLDNESS = 2.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@
     python tests/benchmarks/tune/against_data.py check --who smbo --at 30,60
     python tests/benchmarks/tune/against_data.py check --who default
 
-``study`` runs 60 evaluations and keeps what would be recommended after 10, 12, 15, 20, 30, 45 and 60;
+``study`` runs 60 evaluations and keeps what would be recommended after 8, 10, 12, 15, 20, 30, 45 and 60;
 ``check`` evaluates these points with 60,000 events and fresh seeds, five times each.  "smbo" is the
 default recipe on the bins; "smbo_scalar" the default recipe on log F; others are told log F too, in an
 environment of their own (``peer_process.py``), and recommend by their own rule, or their best seen.
@@ -29,7 +29,7 @@ from smbo.derived import trial_seed
 from smbo.problem import Outcome
 
 N, EVENTS, CHECK_EVENTS, N_CHECKS = 60, 5_000, 60_000, 5
-STOPS = (10, 12, 15, 20, 30, 45, 60)
+STOPS = (8, 10, 12, 15, 20, 30, 45, 60)
 
 
 class Tuner(Protocol):
