@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -171,11 +172,26 @@ def run_job(folder: str) -> None:
     main(["run", "job.json"])
 
 
-def run(folder: Path) -> int:
+def run_forgetful_job(folder: str) -> None:
+    """Run the job with a mutant: the recipe's memory is that of its process, not of the log."""
+    from smbo import derived
+
+    propose, held = derived.propose, {}
+
+    def forgetful(problem, recipe, evidence, memory, n, rng, fixed=None):
+        found = propose(problem, recipe, evidence, held, n, rng, fixed)
+        held.update(found.memory)
+        return found
+
+    derived.propose = forgetful
+    run_job(folder)
+
+
+def run(folder: Path, how: Callable[[str], None] = run_job) -> int:
     """Return how the process that ran a folder's job ended."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LOADED)
-    process = context.Process(target=run_job, args=(str(folder),))
+    process = context.Process(target=how, args=(str(folder),))
     process.start()
     process.join(timeout=120)
     assert process.exitcode is not None, "the run hangs"
@@ -204,12 +220,13 @@ def begun(tmp_path):
     return folder
 
 
-def log_of(folder: Path) -> list[tuple[object, ...]]:
-    """Return all that a study's log says of its trials, but for who ran them when; it replays, too."""
+def log_of(folder: Path, *, replays: bool = True) -> list[tuple[object, ...]]:
+    """Return all that a study's log says of its trials, but for who ran them when."""
     with Study.load(f"sqlite:///{folder / 'job.db'}", "job") as study:
-        replayed = study.replay()
-        assert replayed.difference is None
-        assert replayed.n_trials == len(study.trials)
+        if replays:
+            replayed = study.replay()
+            assert replayed.difference is None
+            assert replayed.n_trials == len(study.trials)
         return [
             (
                 trial.number,
@@ -249,12 +266,25 @@ def test_a_job_that_is_killed_twice_has_the_log_of_one_that_was_left_alone(kind,
     assert calls(rough) == calls(calm) + len(KILLS)  # what did not come back ran again, and nothing else
 
 
+def test_the_comparison_notices_a_search_that_keeps_in_its_process_what_belongs_in_the_log(begun):
+    calm, rough = begun("calm", {"recipe": "random"}), begun("rough", {"recipe": "random"})
+    assert run(calm, run_forgetful_job) == 0, (calm / "said").read_text()
+    (rough / "deadly").write_text("4")
+    assert run(rough, run_forgetful_job) == -signal.SIGKILL, (rough / "said").read_text()
+    assert run(rough, run_forgetful_job) == 0, (rough / "said").read_text()
+    expected, found = log_of(calm, replays=False), log_of(rough, replays=False)
+    assert len(found) == len(expected)
+    assert points(found)[:4] == points(expected)[:4]
+    assert points(found) != points(expected)
+
+
 def points(log):
     return [row[1] for row in log]
 
 
 def test_the_jobs_do_what_they_are_named_for(begun):
-    logs = {kind: log_of(_whole(begun, kind)) for kind in ("failures", "replication", "a plateau", "costs")}
+    kinds = ("failures", "replication", "a plateau", "costs")
+    logs = {kind: log_of(_whole(begun, kind), replays=False) for kind in kinds}
     states = [row[2] for row in logs["failures"]]
     assert TrialState.FAILED in states
     assert TrialState.COMPLETE in states
