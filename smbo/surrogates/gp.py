@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,8 @@ _N_SCALES = 2
 _N_ITERATIONS_TO_WARP = 20
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
 _VARIANCE_FLOOR = 1e-12
+# From evidence to the covariance of what is added to a process, (n, n), for standardised values.
+Trend: TypeAlias = Callable[[Evidence], Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,15 +257,18 @@ class GP:
     always_relearn_until: int = 30
     n_iterations: int = 50
 
-    def fit(self, evidence: Evidence) -> GPPosterior:
+    def fit(self, evidence: Evidence, trend: Trend | None = None) -> GPPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
+
+        Given a trend, factor and weights are those of process and trend together, and its own moments
+        are not: ``TrendedPosterior`` has them.
 
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
         """
         if self.hyperparameters is None:
-            theta, bend = self._learn(evidence, None)
-            return self._fixed(theta, bend).fit(evidence)
+            theta, bend = self._learn(evidence, None, trend)
+            return self._fixed(theta, bend).fit(evidence, trend)
         theta = self.hyperparameters
         features = Features.of(evidence.axes)
         scale = Scale.of(values_told(evidence), self.power, self.anchor)
@@ -270,13 +277,16 @@ class GP:
         warp = theta.warp
         scaled = features.encode(evidence.points, warp) / lengths
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
+        if trend is not None:
+            covariance += trend(evidence)
         told = Told.of(evidence, scale)
         variances = noise_variances(told.variances, noise / told.counts)
         diagonal = covariance.reshape(-1)[:: len(evidence) + 1]
-        diagonal[:] = amplitude + variances
+        prior = diagonal.copy()
+        diagonal += variances
         factor = linalg.cholesky(covariance)
         mean, alpha = constant_mean(factor, told.values)
-        diagonal[:] = amplitude
+        diagonal[:] = prior
         return GPPosterior(
             kernel=self.kernel,
             features=features,
@@ -295,14 +305,14 @@ class GP:
             warp=warp,
         )
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[GP, Memory]:
+    def train(self, evidence: Evidence, memory: Memory, trend: Trend | None = None) -> tuple[GP, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
         n = evidence.n_told
         known = memory.get("hyperparameters")
         before = None if known is None else Hyperparameters.from_json(known)
         if before is not None and not self._is_due(n, int(memory["n_learned"])):
             return self._fixed(before, Bend(memory["power"], memory.get("anchor", 0.0))), memory
-        theta, bend = self._learn(evidence, before)
+        theta, bend = self._learn(evidence, before, trend)
         learned = {"hyperparameters": theta.to_json(), **bend._asdict(), "n_learned": n}
         return self._fixed(theta, bend), learned
 
@@ -314,7 +324,9 @@ class GP:
             return n != n_learned
         return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
 
-    def _learn(self, evidence: Evidence, before: Hyperparameters | None) -> tuple[Hyperparameters, Bend]:
+    def _learn(
+        self, evidence: Evidence, before: Hyperparameters | None, trend: Trend | None
+    ) -> tuple[Hyperparameters, Bend]:
         """Return the most probable hyperparameters and bend, searched for also from earlier ones."""
         start = default_start(self.priors, len(evidence.axes))
         n, all_values = evidence.n_told, values_told(evidence)
@@ -325,15 +337,18 @@ class GP:
         scales = [Scale.of(all_values, *bend) for bend in bends]
         few = _telling(evidence)
         few_values = values_told(few)
-        likelihoods = [self._likelihood(few, scale) for scale in scales]
+        likelihoods = [self._likelihood(few, scale, trend) for scale in scales]
         # densities of the values themselves: each scale stretches them by its slope
         stretches = [
             np.log(scale.slopes(few_values) / scales[0].slopes(few_values)).sum() for scale in scales
         ]
         prices = [_PRICE_OF_BENDING * (bend != Bend()) - float(s) for bend, s in zip(bends, stretches)]
         rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
+        order = np.argsort(rough, kind="stable").tolist()
+        if trend is not None:  # a polynomial is one on the plain scale, however it looks before learning
+            order = [0, *(k for k in order if k != 0)]
         found = []
-        for rank, k in enumerate(np.argsort(rough, kind="stable")[:_N_SCALES].tolist()):
+        for rank, k in enumerate(order[:_N_SCALES]):
             starts = [first]
             if rank == 0 and n >= _FEWEST_NOISY and (before is None or n <= _FEW):
                 # noise and short length scales explain the same scatter: two optima, a start for each
@@ -356,7 +371,7 @@ class GP:
         warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_WARP)
         return warped if found > score + _PRICE_OF_WARPING else theta
 
-    def _likelihood(self, evidence: Evidence, scale: Scale) -> Likelihood:
+    def _likelihood(self, evidence: Evidence, scale: Scale, trend: Trend | None = None) -> Likelihood:
         features, told = Features.of(evidence.axes), Told.of(evidence, scale)
         return Likelihood(
             kernel=self.kernel,
@@ -368,6 +383,7 @@ class GP:
             values=told.values,
             variances=told.variances,
             repeated=told.repeated,
+            trend=None if trend is None else trend(evidence),
         )
 
 

@@ -18,6 +18,8 @@ from smbo.surrogates.left_out import left_out_moments
 from smbo.surrogates.marginal import Priors
 from smbo.surrogates.outputs import Scale
 from smbo.surrogates.smoothness import OfKernels
+from smbo.surrogates.trended import TrendedGP, TrendedPosterior
+from smbo.surrogates.trends import OfTrends
 
 # In log probability: another scale than the linear one must tell that much more; but p-values, which
 # fall far below the level somewhere, are to be told that much less on theirs before it is left.
@@ -39,7 +41,7 @@ class LevelPosterior:
     """
 
     names: tuple[str, ...]
-    processes: tuple[GPPosterior, ...]
+    processes: tuple[GPPosterior | TrendedPosterior, ...]
     levels: Array
 
     def offsets(self, points: Array) -> tuple[Array, Array]:
@@ -77,7 +79,7 @@ class Learned:
     """What is fixed of one function's process: the scale of its values, and hyperparameters."""
 
     scale: str
-    process: GP
+    process: GP | TrendedGP
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class LevelGP:
         learned: of each function; () to learn it.
     """
 
-    process: GP | OfKernels = field(default_factory=lambda: OfKernels(GP(priors=_QUIET)))
+    process: GP | OfKernels | OfTrends = field(default_factory=lambda: OfTrends(OfKernels(GP(priors=_QUIET))))
     learned: tuple[Learned, ...] = ()
 
     def fit(self, evidence: Evidence) -> LevelPosterior:
@@ -152,19 +154,24 @@ class LevelGP:
         }
 
 
-def _unbent(process: GP | OfKernels) -> GP | OfKernels:
+def _unbent(process: GP | OfKernels | OfTrends) -> GP | OfKernels | OfTrends:
+    if isinstance(process, OfTrends):
+        return process.with_process(replace(process.process, bend_values=False))
     if isinstance(process, OfKernels):
         return replace(process, process=replace(process.process, bend_values=False))
     return replace(process, bend_values=False)
 
 
-def _fitted(learned: Learned, evidence: Evidence, level_set: LevelSet, k: int) -> tuple[GPPosterior, float]:
+def _fitted(
+    learned: Learned, evidence: Evidence, level_set: LevelSet, k: int
+) -> tuple[GPPosterior | TrendedPosterior, float]:
     """Return the belief on function k on its latent scale, and its level there."""
     fitted = learned.process.fit(_of_one(evidence, level_set, k, learned.scale))
     # modelled values are told as what lies above the level
-    level = float(fitted.scale.to_latent(np.zeros(1))[0])
+    if isinstance(fitted, TrendedPosterior):
+        return fitted.latent, float(fitted.process.scale.to_latent(np.zeros(1))[0])
     # not ``latent``, which keeps the units of a scale that bends nothing
-    return replace(fitted, scale=Scale()), level
+    return replace(fitted, scale=Scale()), float(fitted.scale.to_latent(np.zeros(1))[0])
 
 
 def _price(scale: str, lowest: float) -> float:
@@ -174,11 +181,13 @@ def _price(scale: str, lowest: float) -> float:
     return -_PRICE_OF_A_SCALE if scale == "p-value" and lowest < _FAR_BELOW else _PRICE_OF_A_SCALE
 
 
-def _told_sides(posterior: GPPosterior, level: float) -> float:
+def _told_sides(posterior: GPPosterior | TrendedPosterior, level: float) -> float:
     """Return the log probability that others' values give to the side of the level on which each is.
 
     The same on every scale, since sides are; what bends far from the level does not count.
     """
+    if isinstance(posterior, TrendedPosterior):
+        posterior = posterior.process  # whose factor is that of both
     mean, variance = left_out_moments(posterior)
     sides = np.where(posterior.values > level, 1.0, -1.0)
     return float(log_ndtr(sides * (mean - level) / np.sqrt(variance)).sum())

@@ -116,6 +116,7 @@ class Likelihood:
         variances: given variance of each value in standardised units, NaN where it is to be
             learned, (n,).
         repeated: of values that are means of several; None where none is.
+        trend: covariance of what is added to the process and has nothing to learn, (n, n); None for nothing.
     """
 
     kernel: Kernel
@@ -127,6 +128,7 @@ class Likelihood:
     values: Array
     variances: Array
     repeated: Repeated | None = None
+    trend: Array | None = None
 
     def negative(self, theta: Hyperparameters) -> float:
         """Return minus the log density, infinite where the covariance cannot be factorised."""
@@ -150,6 +152,8 @@ class Likelihood:
         profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, scaled))
         amplitude, noise = np.exp(theta.log_amplitude), np.exp(theta.log_noise)
         covariance = amplitude * profile
+        if self.trend is not None:
+            covariance += self.trend
         counts = 1.0 if self.repeated is None else self.repeated.counts
         of_unknown = np.where(np.isnan(self.variances), noise / counts, 0.0)
         covariance.flat[:: n + 1] += noise_variances(self.variances, of_unknown)

@@ -141,6 +141,56 @@ def double_well(u):
     return 3 * (x**2 - 1.6) ** 2 + 2 * (y**2 - 0.7) ** 2 + 1.5 * x * y + 0.8 * y
 
 
+def styblinski(u):
+    x = 10 * u - 5
+    return 0.5 * (x**4 - 16 * x**2 + 5 * x).sum(axis=1)
+
+
+def three_humps(u):
+    x, y = (4 * u - 2).T
+    return 2 * x**2 - 1.05 * x**4 + x**6 / 6 + x * y + y**2
+
+
+def franke(u):
+    x, y = 9 * u.T
+    hills = 0.75 * np.exp(-((x - 2) ** 2 + (y - 2) ** 2) / 4) + 0.75 * np.exp(
+        -((x + 1) ** 2) / 49 - (y + 1) / 10
+    )
+    return (
+        hills
+        + 0.5 * np.exp(-((x - 7) ** 2 + (y - 3) ** 2) / 4)
+        - 0.2 * np.exp(-((x - 4) ** 2) - (y - 7) ** 2)
+    )
+
+
+def bichon(u):
+    x, y = (10 * u - 3).T
+    return (x**2 + 4) * (y - 1) / 20 - np.sin(2.5 * x)
+
+
+def branches(u):
+    """The lowest of four: a kink wherever two meet."""
+    x, y = (12 * u - 6).T
+    along, bent = (x + y) / np.sqrt(2), 3 + 0.1 * (x - y) ** 2
+    return np.min([bent - along, bent + along, x - y + 7 / np.sqrt(2), y - x + 7 / np.sqrt(2)], axis=0)
+
+
+def cassini(u):
+    """Product of squared distances from three places: of degree six."""
+    foci = np.array([[0.2, 0.3], [0.75, 0.25], [0.5, 0.8]])
+    return 100 * np.prod([((u - place) ** 2).sum(axis=1) for place in foci], axis=0)
+
+
+def beale(u):
+    x, y = (5 * u - 2.5).T
+    return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
+
+
+def mccormick(u):
+    x, y = 5.5 * u[:, 0] - 1.5, 7 * u[:, 1] - 3
+    return np.sin(x + y) + (x - y) ** 2 - 1.5 * x + 2.5 * y + 1
+
+
 def one(function, level):
     return {"f": (function, level)}
 
@@ -162,6 +212,14 @@ CHOSEN_ON = {
     "drawn-1": Case(2, one(drawn(1, 0.2), 0.3)),
     "drawn-2": Case(2, one(drawn(2, 0.17), 0.8)),
     "double-well": Case(2, one(double_well, 9.0)),
+    "styblinski": Case(2, one(styblinski, -10.0)),
+    "three-humps": Case(2, one(three_humps, 0.8)),
+    "franke": Case(2, one(franke, 0.142)),
+    "bichon": Case(2, one(bichon, 2.0)),
+    "branches": Case(2, one(branches, 0.0)),
+    "cassini": Case(2, one(cassini, 0.15)),
+    "beale": Case(2, one(beale, 8.0)),
+    "mccormick": Case(2, one(mccormick, 0.5)),
 }
 HELD_OUT = {
     "himmelblau-100": Case(2, one(himmelblau, 100.0)),
