@@ -242,9 +242,9 @@ def evaluate(params):
 """
 
 
-def start(folder):
+def start(folder, objective=None):
     """Start `smbo run` as a process of its own and wait until it evaluates."""
-    folder.write("slow.py", SLOW)
+    folder.write("slow.py", SLOW if objective is None else objective)
     folder.job("objective: {python: slow:evaluate}", "budget: {trials: 30}")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.Popen(
@@ -284,10 +284,15 @@ def test_a_running_study_drains_on_stop_and_can_be_resumed(folder):
 
 
 def test_two_runs_share_a_study_and_evaluate_each_trial_once(folder):
-    first, second = start(folder), start(folder)
-    until = time.monotonic() + 30
+    # however slowly the second comes: none is evaluated to its end before both have been seen
+    waits = SLOW.replace(
+        "    time.sleep", "    while not os.path.exists('both'):\n        time.sleep(0.01)\n    time.sleep"
+    )
+    first, second = start(folder, waits), start(folder, waits)
+    until = time.monotonic() + 60
     while len(json.loads(folder.smbo("status", "toy", "--json").output)["drivers"]) < 2:
         assert time.monotonic() < until
+    (folder.path / "both").touch()
     (code, said), (other_code, other_said) = end(first), end(second)
     assert (code, other_code) == (0, 0)
     assert "sharing toy with process" in said + other_said
