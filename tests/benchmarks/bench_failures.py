@@ -1,6 +1,7 @@
 """Regret and failures where a part of the space fails, beside the same problem without failures.
 
     python tests/benchmarks/bench_failures.py [--seeds 0-2] [--recipe auto] [--problems branin ackley5]
+    python tests/benchmarks/bench_failures.py --append FILE    # rows of JSON; what is there is not run again
 
 A part of the cube's volume (20 to 60 %, by the seed) fails: one side of it, or waves through it; a
 minimiser of the function is never in it.  For each run: the share of evaluations 31 to 100 that failed
@@ -13,6 +14,8 @@ import os
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import argparse
+import json
+from pathlib import Path
 
 import numpy as np
 
@@ -37,6 +40,29 @@ def hartmann3(units):
     return -float(np.array([1.0, 1.2, 3.0, 3.2]) @ np.exp(-inner))
 
 
+HARTMANN6_A = np.array(
+    [
+        [10, 3, 17, 3.5, 1.7, 8],
+        [0.05, 10, 17, 0.1, 8, 14],
+        [3, 3.5, 1.7, 10, 17, 8],
+        [17, 8, 0.05, 10, 0.1, 14],
+    ]
+)
+HARTMANN6_P = 1e-4 * np.array(
+    [
+        [1312, 1696, 5569, 124, 8283, 5886],
+        [2329, 4135, 8307, 3736, 1004, 9991],
+        [2348, 1451, 3522, 2883, 3047, 6650],
+        [4047, 8828, 8732, 5743, 1091, 381],
+    ]
+)
+
+
+def hartmann6(units):
+    inner = (HARTMANN6_A * (np.asarray(units) - HARTMANN6_P) ** 2).sum(axis=1)
+    return -float(np.array([1.0, 1.2, 3.0, 3.2]) @ np.exp(-inner))
+
+
 def ackley5(units):
     x = 16 * (np.asarray(units) - [0.37, 0.61, 0.44, 0.68, 0.3])
     return -20 * np.exp(-0.2 * np.sqrt(np.mean(x**2))) - np.exp(np.mean(np.cos(2 * np.pi * x))) + 20 + np.e
@@ -46,6 +72,11 @@ def ackley5(units):
 PROBLEMS = {
     "branin": (branin, np.array([(np.pi + 5) / 15, 2.275 / 15]), 0.39788735772973816),
     "hartmann3": (hartmann3, np.array([0.114614, 0.555649, 0.852547]), -3.862782147820756),
+    "hartmann6": (
+        hartmann6,
+        np.array([0.201690, 0.150011, 0.476874, 0.275332, 0.311652, 0.657301]),
+        -3.322368011415512,
+    ),
     "ackley5": (ackley5, np.array([0.37, 0.61, 0.44, 0.68, 0.3]), 0.0),
 }
 
@@ -83,38 +114,62 @@ def run(function, d, recipe, seed, fails):
     return values, failed
 
 
+def ratio(name, recipe, seed):
+    """Return the row of one problem and seed: failures among 31 to 100, and the regret's ratio."""
+    function, best, minimum = PROBLEMS[name]
+    volume = SHARES[seed % len(SHARES)]
+    rng = np.random.default_rng(seed)
+    spread = np.median([function(u) for u in rng.random((1000, len(best)))]) - minimum
+    values, failed = run(function, len(best), recipe, seed, failing_part(best, volume, seed))
+    plain, _ = run(function, len(best), recipe, seed, lambda units: False)
+    regrets = [
+        max((min(found[: len(values)], default=np.inf) - minimum) / spread, 1e-3) for found in (values, plain)
+    ]
+    return {
+        "problem": name,
+        "seed": seed,
+        "recipe": recipe,
+        "volume": volume,
+        "failed": float(np.mean(failed[N_FIRST:])),
+        "successes": len(values),
+        "regret": regrets[0],
+        "without": regrets[1],
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", default="0-2")
     parser.add_argument("--recipe", default="auto")
     parser.add_argument("--problems", nargs="*", default=list(PROBLEMS))
+    parser.add_argument("--append", type=Path)
     options = parser.parse_args()
     first, _, last = options.seeds.partition("-")
+    is_there = options.append is not None and options.append.exists()
+    rows = [json.loads(line) for line in options.append.read_text().splitlines()] if is_there else []
+    known = {(row["problem"], row["seed"], row["recipe"]) for row in rows}
     print("| problem | seed | volume failing | failed of 31-100 | successes | regret / without failures |")
     print("|---|---|---|---|---|---|")
-    ratios, shares = [], []
     for name in options.problems:
-        function, best, minimum = PROBLEMS[name]
         for seed in range(int(first), int(last or first) + 1):
-            volume = SHARES[seed % len(SHARES)]
-            rng = np.random.default_rng(seed)
-            spread = np.median([function(u) for u in rng.random((1000, len(best)))]) - minimum
-            values, failed = run(function, len(best), options.recipe, seed, failing_part(best, volume, seed))
-            plain, _ = run(function, len(best), options.recipe, seed, lambda units: False)
-            regrets = [
-                max((min(found[: len(values)], default=np.inf) - minimum) / spread, 1e-3)
-                for found in (values, plain)
-            ]
-            ratios.append(regrets[0] / regrets[1])
-            shares.append(float(np.mean(failed[N_FIRST:])))
+            if (name, seed, options.recipe) in known:
+                continue
+            row = ratio(name, options.recipe, seed)
+            rows.append(row)
+            if options.append is not None:
+                with options.append.open("a") as stream:
+                    stream.write(json.dumps(row) + "\n")
             print(
-                f"| {name} | {seed} | {100 * volume:.0f} % | {100 * shares[-1]:.0f} % | {len(values)} "
-                f"| {ratios[-1]:.2f} |",
+                f"| {name} | {seed} | {100 * row['volume']:.0f} % | {100 * row['failed']:.0f} % "
+                f"| {row['successes']} | {row['regret'] / row['without']:.2f} |",
                 flush=True,
             )
+    shares = [row["failed"] for row in rows]
+    logs = [np.log(row["regret"] / row["without"]) for row in rows]
     print(
-        f"failed of 31-100: mean {100 * np.mean(shares):.0f} %, most {100 * max(shares):.0f} %; "
-        f"geometric mean of the regret's ratio {np.exp(np.mean(np.log(ratios))):.2f}"
+        f"{len(rows)} rows; failed of 31-100: mean {100 * np.mean(shares):.0f} %, "
+        f"most {100 * max(shares):.0f} %; "
+        f"geometric mean of the regret's ratio {np.exp(np.mean(logs)):.2f}"
     )
 
 
