@@ -12,7 +12,7 @@ from scipy.special import log_ndtr
 from smbo.evidence import Array, Evidence, Slacks
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp import GP, GPPosterior
-from smbo.surrogates.smoothness import OfKernels, learned_noise
+from smbo.surrogates.smoothness import learned_noise
 
 # A slack is modelled by its logarithm on either side of zero where one is so much larger than most:
 # the boundary is what matters, and one far away would set the scale of all.
@@ -20,9 +20,10 @@ _FAR = 8.0
 # Share of learned noise in a slack's variance from which a told sign may be luck, and evaluations
 # from which that is believed.
 _NOISY, _FEWEST_NOISY = 0.05, 20
-# Slacks of engineering problems are powers and quotients of the axes, most of them smooth: bent axes tell
-# the sides of a boundary from half as many evaluations.
-_PROCESS = OfKernels(GP(bend_values=False, warp_axes=True), price=3.0)
+# Slacks of engineering problems are powers and quotients of the axes: bending these tells the sides of a
+# boundary from half as many evaluations.  Not the kernel by density: of slacks that go in steps, as counts
+# behind a cut do, a smooth process got more sides wrong than a Matérn kernel, likelier though it was.
+_PROCESS = GP(bend_values=False, warp_axes=True)
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
