@@ -267,7 +267,8 @@ def regrets(row):
 
 def report(files):
     rows = [json.loads(line) for file in files for line in Path(file).read_text().splitlines()]
-    known = sorted({row["peer"] for row in rows}, key=list(PEERS).index)
+    order = [*PEERS, "smbo_before"]  # rows of an earlier smbo, renamed
+    known = sorted({row["peer"] for row in rows}, key=order.index)
     found = {}  # (problem, peer) -> geometric mean by checkpoint
     print("| problem | peer | seeds | " + " | ".join(str(n) for n in CHECKPOINTS) + " | CPU s |")
     print("|---|---|---|" + "---|" * (len(CHECKPOINTS) + 1))
