@@ -45,7 +45,7 @@ from smbo.trust_region import RegionState, TrustRegion, advance, evidence_of, le
 
 __all__ = ["Proposal", "check_recipe", "propose"]
 
-_MOST_INITIAL = 10  # points of a design: with more axes too, a model soon does better than chance
+_MOST_INITIAL = 10  # of a design for one value: with more axes too, a model soon does better than chance
 _OF_SEVERAL = (
     LogExpectedHypervolumeImprovement,
     NoisyLogExpectedHypervolumeImprovement,
@@ -302,6 +302,6 @@ def _n_initial(space: Space, recipe: Recipe) -> int:
         return recipe.n_initial
     d = len(space.axes)
     # d + 1 points give each of many outputs a plane; of one value, which says less, it takes more
-    n_wanted = d + 1 if isinstance(recipe.surrogate, VectorGP) else 2 * d
-    n_initial = max(5, min(n_wanted, _MOST_INITIAL))
+    n_wanted = d + 1 if isinstance(recipe.surrogate, VectorGP) else min(2 * d, _MOST_INITIAL)
+    n_initial = max(5, n_wanted)
     return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))

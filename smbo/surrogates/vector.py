@@ -27,20 +27,23 @@ from smbo.surrogates.kernels import Features
 from smbo.surrogates.lossform import DrawnForm, Form, SquaredForm
 from smbo.surrogates.outlook import VectorPosterior
 
+_FEWEST_COMPONENTS, _MORE_THAN_FEATURES = 12, 6
+
 
 @dataclass(frozen=True)
 class VectorGP:
     """Processes of the principal components of vector outputs, for a squared loss on top.
 
     Attributes:
-        n_components: at most so many.
+        n_components: at most so many; None for six more than there are features, and twelve at least: fewer
+            than parameters cannot follow all of them.
         thetas: fixed hyperparameters of each component; None to learn them.
         relearn_growth: in ``train``, learn again once there is this much more evidence.
         always_relearn_until: ... and at every change while there are at most so many evaluations.
         n_iterations: of L-BFGS for each component.
     """
 
-    n_components: int = 12
+    n_components: int | None = None
     thetas: tuple[tuple[float, ...], ...] | None = None
     relearn_growth: float = 0.15
     always_relearn_until: int = 30
@@ -56,7 +59,7 @@ class VectorGP:
         vectors = _vectors(evidence)
         encoder = Features.of(evidence.axes)
         features = encoder.encode(evidence.points)
-        basis = Basis.of(vectors, self.n_components)
+        basis = self._basis(vectors, features)
         values, variances = basis.components(vectors)
         thetas = self._learn(features, values, variances, ()) if self.thetas is None else self.thetas
         components = [
@@ -72,11 +75,17 @@ class VectorGP:
         if before and not self._is_due(n, int(memory["n_learned"])):
             return replace(self, thetas=_frozen(before)), memory
         vectors = _vectors(evidence)
-        basis = Basis.of(vectors, self.n_components)
         features = Features.of(evidence.axes).encode(evidence.points)
+        basis = self._basis(vectors, features)
         thetas = self._learn(features, *basis.components(vectors), before)
         learned: Mapping[str, Any] = {"thetas": [list(theta) for theta in thetas], "n_learned": n}
         return replace(self, thetas=thetas), learned
+
+    def _basis(self, vectors: Vectors, features: Array) -> Basis:
+        n_components = self.n_components
+        if n_components is None:
+            n_components = max(_FEWEST_COMPONENTS, features.shape[1] + _MORE_THAN_FEATURES)
+        return Basis.of(vectors, n_components)
 
     def _learn(
         self, features: Array, values: Array, variances: Array, before: Sequence[Sequence[float]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,21 @@ def test_what_only_noise_moves_is_no_component():
     quiet, loud = VectorGP().fit(evidence(noise=1e-6)), VectorGP().fit(evidence(noise=0.5))
     assert len(quiet.components) == 5  # three linear directions and two waves
     assert 1 <= len(loud.components) <= 5
+
+
+def test_there_are_components_for_all_of_many_parameters():
+    rng = np.random.default_rng(8)
+    points, to_outputs = rng.random((60, 16)), rng.standard_normal((16, K))
+    many = replace(
+        evidence(60),
+        axes=tuple(Axis(f"x{j}", "continuous") for j in range(16)),
+        points=points,
+        failed=np.zeros((0, 16)),
+        pending=np.zeros((0, 16)),
+        vectors=Vectors(LOSS, points @ to_outputs, np.full((60, K), 1e-4), np.zeros((60, K, 0))),
+    )
+    assert len(VectorGP().fit(many).components) == 16
+    assert len(VectorGP(n_components=12).fit(many).components) == 12
 
 
 @pytest.mark.parametrize("scale", ["loss", "logarithm", "own"])
