@@ -22,7 +22,7 @@ pytest.importorskip("dask_jobqueue")
 HERE = Entrance(host="127.0.0.1")
 
 
-def wait_until(what, seconds=30.0):
+def wait_until(what, seconds=90.0):
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, f"still not so after {seconds} s"
@@ -82,7 +82,7 @@ def test_a_killed_worker_costs_neither_its_job_nor_the_keepers_death_the_queue(
         outcomes.clear()
         wait_until(lambda: outcomes.extend(executor.poll(0.1)) or outcomes)
         assert outcomes[0].ending is Ending.OK
-        wait_until(lambda: executor.capacity() == 1 or executor.poll(0.1), 60.0)
+        wait_until(lambda: executor.capacity() == 1 or executor.poll(0.1))
         executor.close()
     assert len(batch_system.submitted) == 1
     cluster.stop()
