@@ -138,14 +138,24 @@ class GPPosterior:
         std = np.sqrt(variance)
         beta = linalg.solve_lower_transposed(self.factor, half).T
 
-        slope *= 2.0 * self.amplitude  # d cross / d scaled = slope * (scaled - self.scaled)
-        to_mean = self._weighted_differences(slope * self.alpha, scaled)
-        to_variance = -2.0 * self._weighted_differences(slope * beta, scaled)
-        if self.warp is not None:
-            bends = self.warp.slopes(points)
-            to_mean, to_variance = to_mean * bends, to_variance * bends
+        to_mean, to_variance = self.of_kernel(points, scaled, slope, beta)
         to_std = to_variance / (2.0 * std[:, None])
         return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
+
+    def of_kernel(self, points: Array, scaled: Array, slope: Array, beta: Array) -> tuple[Array, Array]:
+        """Return what the kernel adds to the gradients of mean and variance at unit points, each (m, d).
+
+        Args:
+            scaled: the points in units of the length scales.
+            slope: of the profile by the squared distance, (m, n); beta: covariance⁻¹ cross, (m, n).
+        """
+        slope = slope * (2.0 * self.amplitude)  # d cross / d scaled = slope * (scaled - self.scaled)
+        to_mean = self._weighted_differences(slope * self.alpha, scaled)
+        to_variance = -2.0 * self._weighted_differences(slope * beta, scaled)
+        if self.warp is None:
+            return to_mean, to_variance
+        bends = self.warp.slopes(points)
+        return to_mean * bends, to_variance * bends
 
     def joint(self, points: Array) -> tuple[Array, Array]:
         """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""

@@ -70,12 +70,7 @@ class TrendedPosterior:
         beta = linalg.solve_lower_transposed(process.factor, half).T
         mean, std = process.mean + cross @ process.alpha, self._deviation(points, half)
 
-        slope *= 2.0 * process.amplitude  # d cross / d scaled = slope * (scaled - process.scaled)
-        to_mean = process._weighted_differences(slope * process.alpha, scaled)
-        to_variance = -2.0 * process._weighted_differences(slope * beta, scaled)
-        if process.warp is not None:
-            bends = process.warp.slopes(points)
-            to_mean, to_variance = to_mean * bends, to_variance * bends
+        to_mean, to_variance = process.of_kernel(points, scaled, slope, beta)
         to_mean[:, smooth] += slopes @ (there.T @ process.alpha)
         to_variance[:, smooth] += 2.0 * np.einsum("mdq,mq->md", slopes, terms - beta @ there)
         return process.scale.moments_and_gradients(mean, std, to_mean, to_variance / (2.0 * std[:, None]))

@@ -17,6 +17,7 @@ import argparse
 import json
 from pathlib import Path
 
+import constrained
 import numpy as np
 
 from smbo import Optimizer
@@ -40,27 +41,8 @@ def hartmann3(units):
     return -float(np.array([1.0, 1.2, 3.0, 3.2]) @ np.exp(-inner))
 
 
-HARTMANN6_A = np.array(
-    [
-        [10, 3, 17, 3.5, 1.7, 8],
-        [0.05, 10, 17, 0.1, 8, 14],
-        [3, 3.5, 1.7, 10, 17, 8],
-        [17, 8, 0.05, 10, 0.1, 14],
-    ]
-)
-HARTMANN6_P = 1e-4 * np.array(
-    [
-        [1312, 1696, 5569, 124, 8283, 5886],
-        [2329, 4135, 8307, 3736, 1004, 9991],
-        [2348, 1451, 3522, 2883, 3047, 6650],
-        [4047, 8828, 8732, 5743, 1091, 381],
-    ]
-)
-
-
 def hartmann6(units):
-    inner = (HARTMANN6_A * (np.asarray(units) - HARTMANN6_P) ** 2).sum(axis=1)
-    return -float(np.array([1.0, 1.2, 3.0, 3.2]) @ np.exp(-inner))
+    return constrained.hartmann6(units)[0]
 
 
 def ackley5(units):

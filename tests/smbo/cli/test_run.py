@@ -290,9 +290,11 @@ def test_two_runs_share_a_study_and_evaluate_each_trial_once(folder):
     )
     first, second = start(folder, waits), start(folder, waits)
     until = time.monotonic() + 60
-    while len(json.loads(folder.smbo("status", "toy", "--json").output)["drivers"]) < 2:
-        assert time.monotonic() < until
-    (folder.path / "both").touch()
+    try:
+        while len(json.loads(folder.smbo("status", "toy", "--json").output)["drivers"]) < 2:
+            assert time.monotonic() < until
+    finally:
+        (folder.path / "both").touch()
     (code, said), (other_code, other_said) = end(first), end(second)
     assert (code, other_code) == (0, 0)
     assert "sharing toy with process" in said + other_said
