@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -85,12 +86,20 @@ class Expression:
         try:
             tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ExpressionError(f"{text!r} is no formula: {error}") from None
+            reason = error.msg if isinstance(error, SyntaxError) else str(error)
+            raise ExpressionError(f"{text!r} is no formula: {reason}{_meant(text)}") from None
         _Checker(text).check(tree, depth=0)
         names = frozenset(
             node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in _FUNCTIONS
         )
         return cls(text, names, tree)
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is true or false by its form: a comparison, or ``and``, ``or``, ``not`` of something."""
+        tree = self._tree
+        is_negation = isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
+        return is_negation or isinstance(tree, ast.Compare | ast.BoolOp)
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Return the value of the formula, given one for each name.
@@ -119,6 +128,15 @@ class Expression:
 
     def __reduce__(self) -> tuple[Callable[[str], Expression], tuple[str]]:
         return Expression.parse, (self.text,)
+
+
+def _meant(text: str) -> str:
+    """Return what to write instead of an operator that other languages have."""
+    meant = {"=>": ">=", "=<": "<=", "&&": "and", "||": "or", "≥": ">=", "≤": "<=", "≠": "!="}
+    found = [f"{right!r} for {wrong!r}" for wrong, right in meant.items() if wrong in text]
+    if not found and re.search(r"(?<![<>=!])=(?!=)", text):
+        found = ["'==' for '='"]
+    return f"; write {' and '.join(found)}" if found else ""
 
 
 class _Checker:

@@ -37,9 +37,7 @@ def judge(
         TellError: the result is of no known form, lacks a metric, or contradicts the status.
     """
     if outputs is not None:
-        if result is not None:
-            raise TellError(f"trial {trial.number}: a result beside outputs; an Outcome holds both")
-        result = _of_outputs(trial, outputs, covariance)
+        result = _of_outputs(trial, result, outputs, covariance)
     elif covariance is not None:
         raise TellError(f"trial {trial.number}: covariance without outputs")
     if status not in (None, "complete", "failed", "cancelled", "pruned"):
@@ -72,9 +70,17 @@ def judge(
     return _recorded(problem, trial, outcome, sem, cost)
 
 
-def _of_outputs(trial: Trial, outputs: Any, covariance: Any) -> Outcome:
+def _of_outputs(trial: Trial, metrics: Returned | None, outputs: Any, covariance: Any) -> Outcome:
+    """Return the outcome of a vector output, with metrics told beside it."""
+    if metrics is not None and not isinstance(metrics, Mapping):
+        raise TellError(
+            f"trial {trial.number}: a result beside outputs, {metrics!r}; the value follows from them. "
+            "Metrics may be told beside them, {name: number}"
+        )
     try:
-        return Outcome.of_outputs(outputs, covariance)
+        told = Outcome.of_outputs(outputs, covariance)
+        beside = as_outcome(metrics or {})
+        return replace(told, metrics=beside.metrics, sems=beside.sems)
     except (ProblemError, TypeError, ValueError) as error:
         raise TellError(f"trial {trial.number}: {error}") from None
 

@@ -218,8 +218,8 @@ class Optimizer:
             sem, cost: standard error of the value (of several objectives: by name), and what it cost.
             status: "failed" (with a ``reason``) or "cancelled" where there is no result, "pruned" for
                 a trial that was ended early (with its last value, or none).
-            outputs, covariance: a vector output and the covariance of its errors, in place of a
-                result; see ``Outcome.of_outputs``.
+            outputs, covariance: a vector output and the covariance of its errors, in place of a value
+                (metrics may be told beside them); see ``Outcome.of_outputs``.
 
         Raises:
             UnknownTrial: it was not asked for here.

@@ -143,7 +143,7 @@ class Problem:
         object.__setattr__(self, "weights", dict(self.weights or {}))
         self._check_goals()
         object.__setattr__(self, "constraints", tuple(self.constraints))
-        object.__setattr__(self, "_constraints", tuple(Expression.parse(text) for text in self.constraints))
+        object.__setattr__(self, "_constraints", tuple(self._checked_constraint(t) for t in self.constraints))
         object.__setattr__(self, "margins", Margins.of(self._constraints))
         object.__setattr__(self, "stopping", _stopping(self.fidelity, self.stopping))
         averages = self.fidelity is not None and self.fidelity.averages
@@ -152,6 +152,22 @@ class Problem:
                 "stopping='model' goes by the noise of the outputs, which falls as one over the fidelity "
                 "where that counts events: say Fidelity(..., averages=True) if it does, 'asha' if not"
             )
+
+    def _checked_constraint(self, text: str) -> Expression:
+        """Return an outcome constraint, parsed; refused where no result could ever meet or violate it."""
+        formula = Expression.parse(text)
+        if not (formula.is_condition and formula.names):
+            raise ProblemError(
+                f"constraints: {text!r} is no comparison of what is measured; write one, such as "
+                "'n_background >= 100' or 'passed == 1'"
+            )
+        if parameters := sorted(formula.names & set(self.space.names)):
+            raise ProblemError(
+                f"constraints: {text!r} is on {parameters} of the space, and constraints here are on what is "
+                "measured; give it to the space, Space({...}, constraints=[...]), or let the result hold a "
+                "metric of another name"
+            )
+        return formula
 
     def _checked_first(self) -> tuple[Mapping[str, Any], ...]:
         if isinstance(self.try_first, str | Mapping):

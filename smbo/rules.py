@@ -68,6 +68,9 @@ def _formula(role: str, text: str, dimensions: Mapping[str, Dimension | Fixed]) 
     for name in sorted(formula.names):
         if name not in dimensions:
             raise SpaceError(f"{role} {text!r} names {name!r}, which is no dimension{hint(name, dimensions)}")
+    is_flag = formula.text.strip() in dimensions
+    if not formula.is_condition and not is_flag:
+        raise SpaceError(f"{role} {text!r} is no comparison; write one, such as 'x + y <= 1'")
     if not formula.names:
         raise SpaceError(f"{role} {text!r} names no dimension, so it never changes; drop it")
     return formula

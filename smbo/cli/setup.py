@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,14 @@ from smbo.space import Point, Space
 
 # The setting of an objective that runs programs: where.  In a job, beside the job file.
 _WORKING_FOLDER = "cwd"
+
+# Keys that make up a problem, by how its messages call them.
+_WORDS = {
+    **{key: key for key in ("objectives", "maximize", "constraints", "reference", "weights", "enough")},
+    **{key: key for key in ("try_first", "fidelity", "stopping")},
+    "level_set": "level[ _]set",
+    "transfer": "earlier",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +199,15 @@ def _problem(
             enough=job.enough if job.enough or own is None else own.enough,
         )
     except (ProblemError, ExpressionError) as error:
-        raise _at(document, ("level_set",) if job.level_set else ("objectives",), error) from None
+        raise _at(document, (_key_named(error, document) or "objectives",), error) from None
+
+
+def _key_named(error: Exception, document: Document) -> str | None:
+    """Return which of the job's keys a problem's message names first; None if it names none."""
+    keys = {key: word for key, word in _WORDS.items() if key in document.data}
+    found = {key: re.search(rf"\b{word}\b", str(error)) for key, word in keys.items()}
+    places = {key: match.start() for key, match in found.items() if match is not None}
+    return min(places, key=places.__getitem__, default=None)
 
 
 def _own_loss(objective: Objective) -> Loss | None:

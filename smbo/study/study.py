@@ -276,8 +276,8 @@ class Study:
             cost: of the evaluation.
             status: "failed" (with a ``reason``) or "cancelled" where there is no result.
             reason, error: why, in a word and at length.
-            outputs, covariance: a vector output and the covariance of its errors, in place of a
-                result; see ``Outcome.of_outputs``.
+            outputs, covariance: a vector output and the covariance of its errors, in place of a value
+                (metrics may be told beside them); see ``Outcome.of_outputs``.
 
         Raises:
             AlreadyTold: the trial has another result.

@@ -99,6 +99,17 @@ def test_a_result_that_does_not_fit_the_loss_is_refused_and_the_trial_stays_open
     assert optimizer.trials[0].state is TrialState.RUNNING
 
 
+def test_metrics_told_beside_outputs_are_constrained():
+    problem = Problem({"x": (0.0, 1.0)}, loss=ChiSquare([1.0, 2.0], [0.1, 0.2]), constraints=["load <= 1"])
+    optimizer = Optimizer(problem)
+    bad = optimizer.tell({"x": 0.3}, {"load": (2.0, 0.1)}, outputs=[1.5, 2.0])
+    good = optimizer.tell({"x": 0.4}, {"load": 0.5}, outputs=[1.0, 2.0], covariance=[0.01, 0.02])
+    assert (bad.feasible, good.feasible) == (False, True)
+    assert bad.metrics == {"load": 2.0, "load_sem": 0.1}
+    assert good.outputs.tolist() == [1.0, 2.0]
+    assert optimizer.recommend().params == good.params
+
+
 def test_outputs_that_are_not_finite_are_a_failure():
     optimizer = Optimizer(Problem(SPACE, loss=ChiSquare([1.0], [0.5])), seed=1)
     told = optimizer.tell({"x": 0.3}, outputs=[math.nan])

@@ -342,6 +342,21 @@ WRONG = {
     "no initial point": (lambda: Recipe(n_initial=0), RecipeError, "n_initial=0"),
     "negative seed": (lambda: Optimizer(SPACE, seed=-1), RecipeError, "seed=-1"),
     "maximize twice": (lambda: Optimizer(CUTS, maximize=True), ProblemError, "maximize"),
+    "constraint on a parameter": (
+        lambda: Problem({"x": (0.0, 1.0)}, constraints=["x <= 0.5"]),
+        ProblemError,
+        "give it to the space",
+    ),
+    "constraint without a comparison": (
+        lambda: Problem({"x": (0.0, 1.0)}, constraints=["n"]),
+        ProblemError,
+        "write one, such as",
+    ),
+    "known constraint without a comparison": (
+        lambda: Space({"x": (0.0, 1.0), "y": (0.0, 1.0)}, constraints=["x + y"]),
+        SpaceError,
+        "no comparison",
+    ),
     "empty space": (lambda: Optimizer({}), SpaceError, "mapping of names"),
     "nothing to recommend": (lambda: asked()[0].recommend(), TellError, "nothing to recommend"),
 }

@@ -36,6 +36,13 @@ WRONG_JOBS = {
         "constraints.0",
     ),
     "formula that does not parse": (["constraints: ['x <=']"], "constraints.0"),
+    "formula of another language": (["constraints: ['x => 0.5']"], "write '>=' for '=>'"),
+    "constraint that is none": (["constraints: [loss]"], "constraints: 'loss' is no comparison"),
+    "constraint on parameters that is none": (["constraints: [x * 2]"], "is no comparison"),
+    "rule of a level set's kind": (
+        ["objectives: {loss: min}", "constraints: ['c > 0']", "enough: {left: 1}"],
+        ": enough: ",
+    ),
     "mixed formula": (["constraints: ['x + loss <= 1']"], "mixes parameters"),
     "empty space": (["space: {}"], "space"),
     "unknown recipe": (["recipe: gpp"], "recipe"),
