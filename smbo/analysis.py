@@ -19,6 +19,8 @@ from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
 from smbo.trials import Trial, TrialState
 
+# n draws of whether something holds at unit points (m, d), jointly, shape (m, n)
+Drawn: TypeAlias = Callable[[Array, int, np.random.Generator], NDArray[np.bool_]]
 # check evaluations as (point, outcome) pairs by what they are of: "recommended" and a baseline's name
 Checks: TypeAlias = Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
 RECOMMENDED = "recommended"
@@ -154,6 +156,7 @@ def optimum_samples(
     *,
     n_samples: int = 400,
     n_candidates: int = 800,
+    well: Drawn | None = None,
 ) -> Array | None:
     """Return where the minimum lies in functions drawn from the posterior, shape (n_samples, d).
 
@@ -161,15 +164,23 @@ def optimum_samples(
     posterior is lowest.  Half of the candidates cover the space; the others lie around
     ``params`` at widths from 2 to 30 percent of each range, since random points of the whole
     space leave wide gaps where it matters.  None when the posterior has no joint covariance.
+
+    Args:
+        well: where evaluations succeed and meet the constraints; each draw of the function has its
+            optimum where a draw of this holds, or at ``params`` where it holds nowhere.
     """
     if not isinstance(posterior, JointPosterior | DrawnPosterior):
         return None
-    candidates = _candidates(space, space.to_unit([params])[0], rng, n_candidates)
+    center = space.to_unit([params])[0]
+    candidates = _candidates(space, center, rng, n_candidates)
     if isinstance(posterior, DrawnPosterior):
         draws = posterior.draws(candidates, n_samples, rng)
     else:
         draws = linalg.draws(*posterior.joint(candidates), n_samples, rng)
-    return candidates[np.argmin(draws, axis=0)]
+    if well is None:
+        return candidates[np.argmin(draws, axis=0)]
+    best = np.argmin(np.where(holds := well(candidates, n_samples, rng), draws, np.inf), axis=0)
+    return np.where(holds.any(axis=0)[:, None], candidates[best], center)
 
 
 def _candidates(space: Space, center: Array, rng: np.random.Generator, n: int) -> Array:

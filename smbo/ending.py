@@ -11,6 +11,7 @@ from smbo.auto import noise_share
 from smbo.derived import encode
 from smbo.enough import Enough
 from smbo.evidence import Array, Evidence
+from smbo.hypervolume import history
 from smbo.informed import informed
 from smbo.maximize import maximize
 from smbo.problem import Problem
@@ -41,7 +42,8 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
     if rule.plateau is not None:
         n_idle = n_without_gain(problem, done, rule.gain)
         if n_idle >= rule.plateau:
-            return f"{n_idle} evaluations in a row gained nothing, and the limit is {rule.plateau}"
+            what = "nothing" if problem.goals is None else "no hypervolume"
+            return f"{n_idle} evaluations in a row gained {what}, and the limit is {rule.plateau}"
     if rule.left is None or len(done) < _N_HELD_BACK + max(
         _FEWEST, _FEWEST_PER_AXIS * len(problem.space.axes)
     ):
@@ -57,14 +59,38 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
 
 
 def n_without_gain(problem: Problem, done: Sequence[Trial], gain: float) -> int:
-    """Return how many evaluations have come, by number, since the last one that gained."""
+    """Return how many evaluations have come, by number, since the last one that gained.
+
+    There are none while nothing feasible is known: the search for the first such point is no plateau.
+    """
     best, idle = np.inf, 0
-    for trial in done:
-        value = np.inf if trial.feasible is False or trial.value is None else problem.sign * trial.value
-        is_gain = value < np.inf and (best == np.inf or value < best - gain)
-        idle = 0 if is_gain else idle + 1
-        best = min(best, value) if is_gain else best
+    for value in _reached(problem, done).tolist():
+        if value < np.inf and (best == np.inf or value < best - gain):
+            best, idle = value, 0
+        elif best < np.inf:
+            idle += 1
     return idle
+
+
+def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
+    """Return what each evaluation came to, minimised, shape (n,); infinite where that is nothing.
+
+    Of several objectives it is the hypervolume up to there, with the reference as it is now.
+    """
+    feasible = np.array(
+        [trial.feasible is not False and trial.value is not None for trial in done], dtype=bool
+    )
+    reached = np.full(len(done), np.inf)
+    if problem.goals is None:
+        told = [trial.value for trial in done]
+        reached[feasible] = problem.sign * np.array(
+            [v for v, fits in zip(told, feasible) if fits], dtype=float
+        )
+    elif feasible.any():
+        values = problem.goals.minimised([trial.metrics for trial, fits in zip(done, feasible) if fits])
+        volumes = np.array(history(values, problem.goals.corner(values)))
+        reached[feasible] = np.where(volumes > 0.0, -volumes, np.inf)
+    return reached
 
 
 def left_to_gain(

@@ -15,8 +15,9 @@ class Enough:
     """When a study is done before its budget is used up: as soon as one of these holds.
 
     Attributes:
-        plateau: so many evaluations in a row gained nothing.
-        gain: a lower (higher) value counts as a gain from this much on, in the value's unit.
+        plateau: so many evaluations in a row gained nothing; they count once something feasible is known.
+        gain: a lower (higher) value counts as a gain from this much on, in the value's unit; of several
+            objectives it is the hypervolume that gains.
         left: no more than this is left to gain, in standard errors of one evaluation (told ones, or
             learned); where there is no noise, in hundredths of the values' standard deviation.
 

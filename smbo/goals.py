@@ -11,6 +11,7 @@ import numpy as np
 
 from smbo.errors import ProblemError
 from smbo.evidence import Array
+from smbo.hypervolume import nondominated, reference_by_rule
 from smbo.slacks import sem_name
 
 # More than this many and nobody can look at the front; the search draws weights from five on.
@@ -70,6 +71,15 @@ class Goals:
         """Return the objectives among the metrics of some evaluations, in the user's sign, (n, m)."""
         table = [[each[name] for name in self.names] for each in metrics]
         return np.array(table, dtype=np.float64).reshape(len(metrics), len(self))
+
+    def minimised(self, metrics: Sequence[Mapping[str, float]]) -> Array:
+        """Return the same with the signs of what is minimised, (n, m)."""
+        return np.asarray(self.signs * self.values(metrics))
+
+    def corner(self, values: Array) -> Array:
+        """Return the minimised reference: the user's, or by rule from minimised values (n, m); (m,)."""
+        given = self.minimised_reference
+        return np.where(np.isnan(given), reference_by_rule(values[nondominated(values)]), given)
 
     def sems(self, metrics: Sequence[Mapping[str, float]]) -> Array:
         """Return their standard errors, NaN where not given, (n, m)."""

@@ -54,6 +54,18 @@ def hypervolume(values: Array, reference: Array) -> float:
     return _volume(inside[nondominated(inside)], reference)
 
 
+def history(values: Array, reference: Array) -> tuple[float, ...]:
+    """Return the hypervolume of the first 1, 2, … n of some minimised values (n, m)."""
+    found: list[float] = []
+    front = values[:0]
+    for value in values:
+        is_new = (value < reference).all() and not (front <= value).all(axis=1).any()
+        if is_new:
+            front = np.concatenate([front[~(front >= value).all(axis=1)], value[None]])
+        found.append(hypervolume(front, reference) if is_new or not found else found[-1])
+    return tuple(found)
+
+
 def _volume(front: Array, reference: Array) -> float:
     """Return the hypervolume of rows that do not dominate each other."""
     if front.shape[1] == 1:

@@ -12,7 +12,7 @@ from smbo.derived import best_trial, encode, recommendation
 from smbo.errors import ProblemError, TellError
 from smbo.evidence import Array
 from smbo.goals import Goals
-from smbo.hypervolume import closest, hypervolume, knee, nondominated, reference_by_rule
+from smbo.hypervolume import closest, history, hypervolume, knee, nondominated
 from smbo.problem import Problem
 from smbo.recipe import Recipe
 from smbo.recommendation import posterior_of, probability_feasible, recommendable, with_constraints
@@ -64,18 +64,6 @@ class ParetoSet:
         return goals.signs * np.array([self.reference[name] for name in goals.names])
 
 
-def history(values: Array, reference: Array) -> tuple[float, ...]:
-    """Return the hypervolume of the first 1, 2, … n of some minimised values (n, m)."""
-    found: list[float] = []
-    front = values[:0]
-    for value in values:
-        is_new = (value < reference).all() and not (front <= value).all(axis=1).any()
-        if is_new:
-            front = np.concatenate([front[~(front >= value).all(axis=1)], value[None]])
-        found.append(hypervolume(front, reference) if is_new or not found else found[-1])
-    return tuple(found)
-
-
 def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory: Memory) -> ParetoSet:
     """Return what is known of a problem with several objectives.
 
@@ -94,7 +82,7 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
     believed = _believed(problem, goals, recipe, memory, trials)
     means = goals.signs * np.array([[each.means[name] for name in goals.names] for each in believed])
     rows = np.flatnonzero(nondominated(values))
-    corner = reference(goals, values)
+    corner = goals.corner(values)
     return ParetoSet(
         directions=dict(goals.directions),
         seen=tuple(done[row] for row in rows[np.lexsort(values[rows].T[::-1])]),
@@ -106,19 +94,13 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
     )
 
 
-def reference(goals: Goals, values: Array) -> Array:
-    """Return the minimised reference point: the user's, or by rule from values (n, m), shape (m,)."""
-    given = goals.minimised_reference
-    return np.where(np.isnan(given), reference_by_rule(values[nondominated(values)]), given)
-
-
 def told_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
     """Return the hypervolume of the values told, None while there is none or with one objective."""
     done = [] if problem.goals is None else _done(trials)
     if problem.goals is None or not done:
         return None
     values = _minimised(problem.goals, done)
-    return hypervolume(values, reference(problem.goals, values))
+    return hypervolume(values, problem.goals.corner(values))
 
 
 def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
@@ -200,4 +182,4 @@ def _done(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def _minimised(goals: Goals, trials: Sequence[Trial]) -> Array:
-    return np.asarray(goals.signs * goals.values([trial.metrics for trial in trials]))
+    return goals.minimised([trial.metrics for trial in trials])

@@ -182,8 +182,13 @@ class Problem:
 
     def _checked_enough(self) -> Enough | None:
         rule = as_enough(self.enough)
-        if rule is not None and (self.level_set is not None or len(self.objectives or {}) > 1):
+        if rule is not None and self.level_set is not None:
             raise ProblemError("enough is about the best of one value; a level set has a tolerance instead")
+        if rule is not None and rule.left is not None and len(self.objectives or {}) > 1:
+            raise ProblemError(
+                "enough: left is a bound for one value; with several objectives use plateau, which counts "
+                "evaluations that gained no hypervolume"
+            )
         if rule is not None and rule.left is not None and self.constraints:
             raise ProblemError(
                 "enough: left does not know of constraints on metrics; use plateau beside them"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smbo.acquisition import constraints
 from smbo.acquisition.constraints import SlackBelief
-from smbo.acquisition.feasibility import went_well
+from smbo.acquisition.feasibility import Feasibility, went_well, without_chance
 from smbo.errors import TellError
 from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
@@ -26,6 +26,7 @@ from smbo.trust_region import RegionState, evidence_of
 __all__ = [
     "Model",
     "as_told",
+    "feasibility_of",
     "model_of",
     "posterior_of",
     "probability_feasible",
@@ -170,6 +171,12 @@ def recommendable(evidence: Evidence) -> Rows:
         return rows
     chances = probability_feasible(evidence, evidence.points[rows])
     return rows[chances >= min(_SURE, float(chances.max()))]
+
+
+def feasibility_of(evidence: Evidence, memory: Memory) -> Feasibility | None:
+    """Return how likely evaluations succeed and meet the constraints; None where all of them did."""
+    known = with_constraints(without_chance(evidence), memory)
+    return Feasibility.of(replace(known, pending=known.pending[:0]))
 
 
 def probability_feasible(evidence: Evidence, points: Array) -> Array:

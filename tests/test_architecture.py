@@ -72,7 +72,7 @@ SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
     ("smbo.report.wording_tune",),
     ("smbo.plots",),
     ("smbo.report.page",),
-    ("smbo.report.tune", "smbo.report.contours", "smbo.report.pareto"),
+    ("smbo.report.tune", "smbo.report.contours", "smbo.report.pareto", "smbo.report.feasibility"),
     ("smbo.report",),
     ("smbo.search_cv",),
     ("smbo",),  # the front door: who is inside does not go through it

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from smbo.evidence import Array, Evidence, Slacks
+from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp import GP, GPPosterior
 from smbo.surrogates.smoothness import learned_noise
@@ -57,6 +58,10 @@ class SlackBelief:
             return cls(posterior.fantasise(pending))
         mean, std = posterior.moments(pending)
         return cls(posterior.condition_on(pending, np.minimum(mean, -std)))
+
+    def draws(self, points: Array, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return n joint draws of whether the slack is not negative at unit points (m, d), shape (m, n)."""
+        return np.asarray(linalg.draws(*self.process.joint(points), n, rng) >= 0.0)
 
     def log_probability(self, points: Array) -> Array:
         """Return the log probability that the slack is not negative at unit points (m, d), (m,)."""

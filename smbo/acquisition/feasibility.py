@@ -15,6 +15,7 @@ from scipy.special import log_ndtr, ndtr
 from smbo.acquisition.base import Criterion
 from smbo.acquisition.constraints import SlackBelief
 from smbo.evidence import Array, Evidence
+from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp import GP, GPPosterior
 from smbo.surrogates.left_out import left_out_moments
@@ -51,6 +52,13 @@ class Feasibility:
             beliefs = (SlackBelief.of(evidence, column) for column in range(len(evidence.slacks.names)))
             parts += [belief for belief in beliefs if belief is not None]
         return cls(tuple(parts)) if parts else None
+
+    def draws(self, points: Array, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return n draws of whether evaluations at unit points (m, d) go well, jointly, shape (m, n)."""
+        well = np.ones((len(points), n), dtype=np.bool_)
+        for part in self.parts:
+            well &= part.draws(points, n, rng)
+        return well
 
     def log_probability(self, points: Array) -> Array:
         """Return the log probability at unit points (m, d), shape (m,)."""
@@ -114,6 +122,10 @@ class Labels:
             tuple(float(mean) for mean in means[:d]), float(np.log(_AMPLITUDE)), float(np.log(_NOISE))
         )
         return cls(GP(hyperparameters=theta).fit(rows))
+
+    def draws(self, points: Array, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return n joint draws of whether evaluations at unit points (m, d) go well, shape (m, n)."""
+        return np.asarray(linalg.draws(*self.labels.joint(points), n, rng) >= 0.5)
 
     def log_probability(self, points: Array) -> Array:
         """Return the log probability at unit points (m, d), times the caution, shape (m,)."""

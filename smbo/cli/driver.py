@@ -21,7 +21,17 @@ from smbo.cli.levels import contour_lines
 from smbo.cli.quantities import duration_text
 from smbo.cli.reading import Document
 from smbo.cli.setup import find_modules_beside, load_task
-from smbo.cli.standing import Standing, failures_summary, pareto_of, pareto_text, recommended_text, standing
+from smbo.cli.standing import (
+    Standing,
+    failures_summary,
+    feasibility_line,
+    feasible_text,
+    pareto_of,
+    pareto_text,
+    recommended_text,
+    standing,
+    total_cost,
+)
 from smbo.cli.stored import fixed_before, keep_job
 from smbo.cli.watch import Watch
 from smbo.cli.workplace import Workplace
@@ -31,6 +41,9 @@ from smbo.store.connect import is_sqlite, sqlite_path
 from smbo.study import Budget, Study
 from smbo.study.run import RunReport
 from smbo.study.runnable import Why
+
+# finished trials from which on a budget in costs that nobody tells is remarked upon
+_FEWEST_WITHOUT_COST = 3
 
 
 def drive(job: JobFile, document: Document, folder: Path) -> int:
@@ -102,6 +115,11 @@ def _drive(errand: Errand) -> int:
     after = standing(study)
     for text in _summary(study, after):
         click.echo(text)
+    if report.why is Why.MISFIT:
+        click.echo(
+            "ended early: no result so far is one that the job can use; what was measured is kept with the "
+            "failed trials. Correct the job or the objective, and give the study another name"
+        )
     code = _exit_code(report, after, is_cut_short=errand.signals() >= Stop.CANCEL)
     if code in (DONE, TOO_MANY_FAILURES):
         return _finish(errand, after, checks=code == DONE) or code
@@ -113,12 +131,27 @@ def _drive(errand: Errand) -> int:
 def _evaluate(errand: Errand) -> RunReport:
     job, study = errand.job, errand.study
     reserve = n_checks(errand)
+    is_warned = False
 
     def tell(progress: Progress) -> None:
         watch.report(progress)
         if (left := _n_left(study)) is not None:
             # those who check the recommended point should not wait in the queue again
             errand.workplace.expect(max(left, reserve))
+
+        warn_of_costs(len(progress.running))
+
+    def warn_of_costs(n_running: int) -> None:
+        nonlocal is_warned
+        limit, spent = study.budget.cost, study.spent
+        if is_warned or limit is None or spent.cost > 0.0 or spent.trials - n_running < _FEWEST_WITHOUT_COST:
+            return
+        is_warned = True
+        click.echo(
+            f"no evaluation has told a cost, so the budget of cost {limit:g} ends nothing; return an Outcome "
+            "with a cost, or give a budget of trials or time",
+            err=True,
+        )
 
     def stop() -> Stop:
         errand.workplace.look()
@@ -174,7 +207,7 @@ def _exit_code(report: RunReport, after: Standing, *, is_cut_short: bool) -> int
         return INTERRUPTED
     if report.end is RunEnd.DRAINED and not after.is_finished:
         return STOPPED
-    if report.why is Why.FAILURES or after.too_many_failures:
+    if report.why in (Why.FAILURES, Why.MISFIT) or after.too_many_failures:
         return TOO_MANY_FAILURES
     if report.why in (Why.STOPPED, Why.TIMEOUT, Why.LOST) and not after.is_finished:
         return STOPPED
@@ -189,16 +222,20 @@ def _why(report: RunReport) -> str:
 
 def _summary(study: Study, now: Standing) -> list[str]:
     counts = ", ".join(f"{n} {state}" for state, n in sorted(now.counts.items())) or "nothing evaluated"
-    lines = [f"{study.name}: {counts}; {duration_text(study.spent.seconds)} in all"]
+    cost = total_cost(study)
+    costing = "" if cost is None else f", at a cost of {cost:g}"
+    lines = [f"{study.name}: {counts}; {duration_text(study.spent.seconds)} in all{costing}"]
     if now.recommendation is not None:
         said = now.recommendation
         name = "" if said.means else f"{study.problem.value_name} "
-        lines.append(f"recommended ({said.place}): {name}{recommended_text(said)}")
+        lines.append(f"recommended ({said.place}): {name}{recommended_text(said)}{feasible_text(said)}")
     if (pareto := pareto_of(study)) is not None:
         lines.append(f"Pareto set: {pareto_text(pareto)}")
     lines += contour_lines(study)
-    if (why := study.enough()) is not None:
-        lines.append(why)
+    if (met := feasibility_line(study)) is not None:
+        lines.append(met)
+    if now.used_up is not None:
+        lines.append(f"ended because {now.used_up}")
     return [*lines, *failures_summary(study.trials)]
 
 

@@ -13,13 +13,13 @@ from scheduler.jobs import Limits
 from scheduler.loop import Progress, RunEnd, run
 from scheduler.spool import Spool
 from smbo import results
-from smbo.analysis import verdict
+from smbo.analysis import Drawn, verdict
 from smbo.cli.confirmation import FILE, Check, CheckBook, plan
 from smbo.cli.errand import Errand
 from smbo.cli.fixed import fixed_text
 from smbo.cli.group import STOPPED
 from smbo.cli.levels import contour_of_study
-from smbo.cli.standing import Standing, pareto_of, rungs_text
+from smbo.cli.standing import Standing, pareto_of, rungs_text, total_cost
 from smbo.cli.tune import once_of
 from smbo.derived import encode
 from smbo.errors import SmboError, StoreError
@@ -27,8 +27,9 @@ from smbo.evaluation import Evaluator, outcome_from_json, payload_of
 from smbo.informed import informed
 from smbo.plain import to_plain
 from smbo.problem import ChiSquare, Figure, Outcome, Rated
-from smbo.recommendation import posterior_of
+from smbo.recommendation import feasibility_of, posterior_of
 from smbo.report.wording import explanation, headline
+from smbo.store.budget import exhausted
 from smbo.surrogates.base import Posterior
 from smbo.tuning import Tune, TuneSettings
 
@@ -165,6 +166,7 @@ def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) 
         click.echo(f"no report: {error.name} is not installed; pip install 'smbo[plots]'", err=True)
         return
     study = errand.study
+    posterior, well = _beliefs(errand)
     page = write_report(
         folder,
         name=study.name,
@@ -172,7 +174,8 @@ def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) 
         trials=study.trials,
         recommendation=now.recommendation,
         contour=contour_of_study(study),
-        posterior=_posterior(errand),
+        posterior=posterior,
+        well=well,
         pareto=pareto_of(study),
         checks=checks,
         figures=_own_figures(errand, folder, checks),
@@ -196,14 +199,17 @@ def _tune(errand: Errand) -> Tune | None:
         return None
 
 
-def _posterior(errand: Errand) -> Posterior | None:
+def _beliefs(errand: Errand) -> tuple[Posterior | None, Drawn | None]:
+    """Return the posterior of the value, and where evaluations go well; None for what is not known."""
     study = errand.study
     memory = study.store.study(study.name).memory
     try:
         evidence = encode(study.problem, study.trials, is_in_full=True)
-        return posterior_of(informed(study.problem, study.recipe), evidence, memory)
+        posterior = posterior_of(informed(study.problem, study.recipe), evidence, memory)
+        feasibility = feasibility_of(evidence, memory)
     except SmboError:  # too little is known for one
-        return None
+        return None, None
+    return posterior, None if feasibility is None else feasibility.draws
 
 
 def _own_figures(errand: Errand, folder: Path, checks: Checks | None) -> list[Figure]:
@@ -226,6 +232,10 @@ def _settings(errand: Errand) -> dict[str, object]:
     said: dict[str, object] = {"objective": f"{kind}: {settings}", "recipe": job.recipe}
     if (rungs := rungs_text(errand.study)) is not None:
         said["fidelity"] = rungs
+    if (cost := total_cost(errand.study)) is not None:
+        said["cost of all evaluations"] = f"{cost:g}"
+    if (why := errand.study.enough() or exhausted(errand.study.budget, errand.study.spent)) is not None:
+        said["ended because"] = why
     if job.fixed:
         said["fixed"] = fixed_text(job.fixed)
     said["seed"] = errand.study.seed

@@ -38,6 +38,7 @@ class Snapshot:
         elapsed_seconds: of this run.
         left_seconds: until the end, as far as can be told.
         paused: trials that wait at a low fidelity for a chance to go on.
+        recommended_of: complete trials that were known when ``recommended`` was computed.
     """
 
     complete: int
@@ -50,6 +51,15 @@ class Snapshot:
     elapsed_seconds: float
     left_seconds: float | None
     paused: int = 0
+    recommended_of: int | None = None
+
+    @property
+    def recommended_text(self) -> str:
+        """What is recommended, and by how many results where there are newer ones."""
+        if self.recommended is None:
+            return ""
+        is_old = self.recommended_of is not None and self.recommended_of < self.complete
+        return _plus_minus(*self.recommended) + (f" (by the first {self.recommended_of})" if is_old else "")
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -101,7 +111,7 @@ def line(snapshot: Snapshot, value_name: str = "value") -> str:
     if snapshot.best is not None:
         parts.append(f"best {value_name} {snapshot.best:.5g}")
     if snapshot.recommended is not None:
-        parts.append(f"recommended {_plus_minus(*snapshot.recommended)}")
+        parts.append(f"recommended {snapshot.recommended_text}")
     parts.append(f"{duration_text(snapshot.elapsed_seconds)} elapsed")
     if snapshot.left_seconds is not None:
         parts.append(f"about {duration_text(snapshot.left_seconds)} left")
@@ -184,8 +194,7 @@ def _panel(title: str, value_name: str, snapshot: Snapshot) -> Panel:
     table.add_row("workers", f"{snapshot.running}{slots} busy")
     best = "none yet" if snapshot.best is None else f"{snapshot.best:.6g}"
     table.add_row(f"best {value_name}", Text(best))
-    recommended = "not yet known" if snapshot.recommended is None else _plus_minus(*snapshot.recommended)
-    table.add_row("recommended", f"{recommended}  (by the posterior)")
+    table.add_row("recommended", f"{snapshot.recommended_text or 'not yet known'}  (by the posterior)")
     left = "" if snapshot.left_seconds is None else f", about {duration_text(snapshot.left_seconds)} left"
     table.add_row("time", f"{duration_text(snapshot.elapsed_seconds)} elapsed{left}")
     return Panel(table, title=Text(title), title_align="left", expand=False)
@@ -218,6 +227,7 @@ class Recommender:
         self._compute, self._period = compute, period_seconds
         self._n_wanted = self._n_known = 0
         self._latest: tuple[float, float] | None = None
+        self.latest_of: int | None = None  # results that the latest value was computed from
         self._wake, self._end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="recommender", daemon=True)
         self._thread.start()
@@ -241,10 +251,10 @@ class Recommender:
             self._wake.clear()
             if self._end.is_set() or self._n_wanted == self._n_known:
                 continue
-            self._n_known = self._n_wanted
+            n_known = self._n_known = self._n_wanted
             began = time.monotonic()
             try:
-                self._latest = self._compute()
+                self._latest, self.latest_of = self._compute(), n_known
             except Exception:
                 # progress must not end a run: the value is shown again when it can be computed
                 self._latest = None

@@ -11,9 +11,12 @@ from smbo import results
 from smbo.cli.levels import contour_lines
 from smbo.cli.standing import (
     failures_summary,
+    feasibility_line,
+    feasible_text,
     line_text,
     pareto_of,
     pareto_text,
+    preference_text,
     recommendation_of,
     recommended_text,
     value_text,
@@ -48,6 +51,8 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
             return
         for text in _best_and_recommended(found, study):
             click.echo(text)
+        if found.best is not None and (met := feasibility_line(found)) is not None:
+            click.echo(f"feasible: {met}")
         trials = found.trials
         shown = _ordered(found, trials, by)[:rows]
         if shown:
@@ -70,13 +75,15 @@ def _best_and_recommended(study: Study, named: str) -> list[str]:
     name = study.problem.value_name
     best, said = study.best, recommendation_of(study)
     if best is None:
-        return ["no trial is complete and feasible yet"]
+        met = feasibility_line(study)
+        return ["no trial is complete and feasible yet" if met is None else met]
     if (pareto := pareto_of(study)) is not None:
         return _pareto_lines(study, pareto)
     sem = "" if best.sem is None else f" ± {best.sem:.2g}"
     lines = [f"best {name} seen: {best.value:.6g}{sem} (trial {best.number})", *_point(best.params)]
     if said is not None:
-        lines.append(f"recommended: {name} {recommended_text(said)} by the posterior ({said.place})")
+        text = f"{name} {recommended_text(said)} by the posterior ({said.place}){feasible_text(said)}"
+        lines.append(f"recommended: {text}")
         lines += _point(said.params) if said.number != best.number else ["  the same point"]
         explained = study.explain()
         lines += [f"model: {explained.short()}"] if explained.n_modelled else []
@@ -99,7 +106,8 @@ def _pareto_lines(study: Study, found: ParetoSet) -> list[str]:
     """Return the Pareto set by the posterior, its knee first, and what it rests on."""
     said = found.recommended
     lines = [f"Pareto set: {pareto_text(found)}"]
-    lines.append(f"recommended: {recommended_text(said)} by the posterior ({said.place})")
+    why = f"{preference_text(study)}, by the posterior ({said.place})"
+    lines.append(f"recommended: {recommended_text(said)}, {why}{feasible_text(said)}")
     lines += _point(said.params)
     explained = study.explain()
     lines += [f"model: {explained.short()}"] if explained.n_modelled else []

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smbo.errors import SmboError
+from smbo.fidelity import stopping_to_json
 from smbo.pareto import ParetoSet
+from smbo.report.wording import percent
 from smbo.store.budget import exhausted
 from smbo.study import Study
 from smbo.trials import Recommendation, Trial, TrialState
@@ -98,7 +100,8 @@ def rungs_text(study: Study) -> str | None:
             reached[trial.fidelity or fidelity.high] += 1
     counts = ", ".join(f"{n} at {level:g}" for level, n in sorted(reached.items()))
     way = f"{line_text(fidelity.name, 40)} {fidelity.low:g} to {fidelity.high:g}"
-    return f"{way} ({type(stopping).__name__}); {counts or 'none yet'}"
+    word = "no stopping" if stopping is None else next(iter(stopping_to_json(stopping)))
+    return f"{way} ({word}); {counts or 'none yet'}"
 
 
 def recommended_text(said: Recommendation) -> str:
@@ -108,6 +111,31 @@ def recommended_text(said: Recommendation) -> str:
     return ", ".join(
         f"{line_text(name, 40)} {mean:.6g}{_spread(said.stds[name])}" for name, mean in said.means.items()
     )
+
+
+def feasible_text(said: Recommendation) -> str:
+    """Return how sure it is that a recommended point meets the outcome constraints; "" without any."""
+    if said.p_feasible is None:
+        return ""
+    if said.p_feasible == 1.0:  # each was measured there, without noise
+        return ", feasible as measured"
+    return f", feasible with a probability of {percent(said.p_feasible)}"
+
+
+def n_feasible(trials: Sequence[Trial]) -> tuple[int, int]:
+    """Return how many complete trials are feasible, and how many are complete."""
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    return sum(trial.feasible is not False for trial in complete), len(complete)
+
+
+def feasibility_line(study: Study) -> str | None:
+    """Return how many evaluations met the outcome constraints; None without any, or before the first."""
+    feasible, complete = n_feasible(study.trials)
+    if not study.problem.constraints or complete == 0:
+        return None
+    limits = " and ".join(line_text(text, 80) for text in study.problem.constraints)
+    first = "" if feasible else "; until one does, the search goes for feasibility first"
+    return f"{feasible} of {complete} complete trials meet {limits}{first}"
 
 
 def _spread(std: float) -> str:
@@ -129,6 +157,24 @@ def pareto_text(found: ParetoSet) -> str:
         f"{len(found.seen)} trials by the values told, {len(found.believed)} by the posterior; "
         f"hypervolume {found.hypervolume:.6g} from {corner}"
     )
+
+
+def total_cost(study: Study) -> float | None:
+    """Return what all evaluations have cost, at all fidelities together; None where none told it."""
+    if study.spent.cost > 0.0:
+        return study.spent.cost  # added up where the budget limits it, of all attempts
+    told = [rung.cost for trial in study.trials for rung in trial.rungs]
+    told += [trial.cost for trial in study.trials if trial.state is not TrialState.PAUSED]
+    known = [cost for cost in told if cost is not None]
+    return sum(known) if known else None
+
+
+def preference_text(study: Study) -> str:
+    """Return by which rule one point of a Pareto set is recommended."""
+    if not study.problem.weights:
+        return "the knee"
+    weights = ", ".join(f"{line_text(name, 40)} {weight:g}" for name, weight in study.problem.weights.items())
+    return f"nearest by the weights {weights}"
 
 
 def recommendation_of(study: Study) -> Recommendation | None:
@@ -155,7 +201,8 @@ def failures_summary(trials: Sequence[Trial]) -> list[str]:
         last = max(trial.number for trial in failed if failure_text(trial) == cause)
         lines.append(f"{count} failed with {cause} (trial {last}, for one)")
     if len(causes) > _MOST_CAUSES:
-        lines.append(f"… and {len(causes) - _MOST_CAUSES} other causes")
+        n_left = len(causes) - _MOST_CAUSES
+        lines.append(f"… and {n_left} other cause{'s' if n_left > 1 else ''}")
     return lines
 
 

@@ -9,7 +9,19 @@ import click
 from smbo.cli import lock
 from smbo.cli.levels import contour_as_json, contour_lines
 from smbo.cli.quantities import duration_text
-from smbo.cli.standing import Standing, pareto_of, pareto_text, recommended_text, rungs_text, standing
+from smbo.cli.standing import (
+    Standing,
+    feasibility_line,
+    feasible_text,
+    line_text,
+    n_feasible,
+    pareto_of,
+    pareto_text,
+    recommended_text,
+    rungs_text,
+    standing,
+    total_cost,
+)
 from smbo.cli.target import load, study_argument
 from smbo.pareto import ParetoSet
 from smbo.study import Study
@@ -40,9 +52,15 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
         lines.append(f"  fidelity     {rungs}")
     of = f" of {duration_text(budget.time_seconds)}" if budget.time_seconds is not None else ""
     lines.append(f"  time         {duration_text(spent.seconds)}{of}")
-    for word in ("cost", "fidelity"):
-        if (limit := getattr(budget, word)) is not None:
-            lines.append(f"  {word:12s} {getattr(spent, word):g} of {limit:g}")
+    cost = total_cost(study)
+    if budget.cost is not None:
+        lines.append(f"  cost         {cost or 0.0:g} of {budget.cost:g}")
+    elif cost is not None:
+        lines.append(f"  cost         {cost:g}")
+    if budget.fidelity is not None:
+        lines.append(f"  fidelity     {spent.fidelity:g} of {budget.fidelity:g}")
+    if (met := feasibility_line(study)) is not None:
+        lines.append(f"  feasible     {met}")
     if budget.failures is not None:
         lines.append(f"  failures     {spent.failures}, {budget.failures} end the study")
     lines += [f"  contour      {text}" for text in contour_lines(study)]
@@ -50,10 +68,11 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
     if pareto is not None:
         lines.append(f"  Pareto set   {pareto_text(pareto)}")
     elif now.best is not None and study.problem.level_set is None:
-        lines.append(f"  best {name}   {now.best.value:.6g} (trial {now.best.number})")
+        lines.append(f"  {line_text(f'best {name}', 40):11s}  {now.best.value:.6g} (trial {now.best.number})")
     if now.recommendation is not None:
         said = now.recommendation
-        lines.append(f"  recommended  {recommended_text(said)} by the posterior ({said.place})")
+        text = f"{recommended_text(said)} by the posterior ({said.place}){feasible_text(said)}"
+        lines.append(f"  recommended  {text}")
     return lines
 
 
@@ -62,13 +81,14 @@ def _as_json(study: Study, now: Standing, drivers: list[str]) -> dict[str, objec
     contour = contour_as_json(study)
     return {
         **({} if contour is None else {"contour": contour}),
+        **({"feasible": n_feasible(study.trials)[0]} if study.problem.constraints else {}),
         "study": study.name,
         "state": now.word,
         "used_up": now.used_up,
         "drivers": drivers,
         "trials": now.counts,
         "budget": study.budget.to_json(),
-        "spent": {"trials": study.spent.trials, "failures": study.spent.failures},
+        "spent": _spent_as_json(study),
         "best": None if best is None else {"trial": best.number, "value": best.value},
         "recommended": None
         if said is None
@@ -77,9 +97,18 @@ def _as_json(study: Study, now: Standing, drivers: list[str]) -> dict[str, objec
             "mean": said.mean,
             "std": None if said.std != said.std else said.std,
             **({"means": dict(said.means)} if said.means else {}),
+            **({} if said.p_feasible is None else {"p_feasible": said.p_feasible}),
         },
         **({} if (pareto := pareto_of(study)) is None else {"pareto": _pareto_as_json(pareto)}),
     }
+
+
+def _spent_as_json(study: Study) -> dict[str, object]:
+    budget, spent = study.budget, study.spent
+    limited = {
+        word: getattr(spent, word) for word in ("cost", "fidelity") if getattr(budget, word) is not None
+    }
+    return {"trials": spent.trials, "failures": spent.failures, "time_seconds": spent.seconds, **limited}
 
 
 def _pareto_as_json(found: ParetoSet) -> dict[str, object]:
@@ -88,4 +117,5 @@ def _pareto_as_json(found: ParetoSet) -> dict[str, object]:
         "believed": [each.number for each in found.believed],
         "hypervolume": found.hypervolume,
         "reference": dict(found.reference),
+        "history": list(found.history),
     }

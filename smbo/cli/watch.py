@@ -91,6 +91,7 @@ class Watch:
             slots=None if latest is None else latest.capacity,
             best=best.value if best is not None else told_hypervolume(study.problem, trials),
             recommended=self._recommender.latest(n_complete),
+            recommended_of=self._recommender.latest_of,
             elapsed_seconds=elapsed,
             left_seconds=seconds_left(n_final, self._n_at_start, self._budget.trials, elapsed, time_left),
             paused=n_paused,

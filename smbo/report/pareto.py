@@ -22,7 +22,7 @@ _HYPERVOLUME_CAPTION = (
 )
 
 
-def pareto_headline(pareto: ParetoSet) -> tuple[str, str]:
+def pareto_headline(problem: Problem, pareto: ParetoSet) -> tuple[str, str]:
     """Return how large the set of compromises is in one sentence, and what is recommended of it."""
     n, names = len(pareto.believed), ", ".join(pareto.directions)
     said = pareto.recommended
@@ -32,10 +32,17 @@ def pareto_headline(pareto: ParetoSet) -> tuple[str, str]:
     many = f"{n} compromises between {names}; none of them beats another in all."
     return (
         many if n > 1 else f"One point is the best in all objectives: {names}.",
-        f"Recommended is {values} (trial {said.number}): the knee of the front, where giving up a little of "
-        "one objective gains least in another, or what given weights favour. Which compromise to take is "
-        "yours to say; weights and a reference in the problem move the recommendation.",
+        f"Recommended is {values} (trial {said.number}): {_rule(problem)}. Which compromise to take is yours "
+        "to say; weights and a reference in the problem move the recommendation.",
     )
+
+
+def _rule(problem: Problem) -> str:
+    """Return by which rule one point of the set is recommended."""
+    if not problem.weights:
+        return "the knee of the front, where giving up a little of one objective gains least in another"
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in problem.weights.items())
+    return f"the nearest to the best of each objective, by the weights {weights}"
 
 
 def pareto_cards(pareto: ParetoSet | None) -> list[tuple[str, str, str]]:

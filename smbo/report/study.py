@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from smbo import analysis, results
-from smbo.analysis import RECOMMENDED, Checks, Parameter
+from smbo.analysis import RECOMMENDED, Checks, Drawn, Parameter
 from smbo.contours import Contour
 from smbo.pareto import ParetoSet
 from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
 from smbo.problem import Figure, Problem
 from smbo.report import wording
 from smbo.report.contours import contour_cards, contour_headline, contour_json, draw_contours, level_set_text
+from smbo.report.feasibility import feasibility_cards
 from smbo.report.page import embedded, rendered
 from smbo.report.pareto import draw_pareto, pareto_cards, pareto_headline, pareto_rows
 from smbo.report.tune import Baseline, tune_content
@@ -68,6 +69,7 @@ def write_report(
     tune: Tune | None = None,
     objective: object = None,
     pareto: ParetoSet | None = None,
+    well: Drawn | None = None,
 ) -> Path:
     """Write the report of a study and return the path of its page.
 
@@ -90,6 +92,7 @@ def write_report(
         tune: of a study of vector outputs (``Study.tune``); its files are written beside the page.
         objective: that made the outputs; a ``Charted`` one gives their axes and its own files.
         pareto: of several objectives; figures and a table of it stand in for those of one value.
+        well: where evaluations succeed and meet the constraints (``analysis.optimum_samples``).
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
@@ -100,7 +103,8 @@ def write_report(
         optima = None
         if posterior is not None and problem.goals is None:
             rng = np.random.default_rng(seed)
-            optima = analysis.optimum_samples(problem.space, posterior, recommendation.params, rng)
+            params = recommendation.params
+            optima = analysis.optimum_samples(problem.space, posterior, params, rng, well=well)
         table = analysis.parameters(problem.space, recommendation.params, optima, baseline)
         point = {key: results.plain(value) for key, value in recommendation.params.items()}
         _write(folder / "recommended.json", json.dumps(point, indent=1) + "\n")
@@ -117,7 +121,7 @@ def write_report(
     _write(folder / "trials.csv", results.to_csv(problem, trials))
     _write(folder / "trials.json", results.to_json(problem, trials))
     history = analysis.convergence(problem, trials)
-    headline, explanation = _said(problem, recommendation, verdict, contour, pareto)
+    headline, explanation = _said(problem, trials, recommendation, verdict, contour, pareto)
     tuned: dict[str, Any] | None = None
     if tune is not None:
         beside = None if baseline is None else Baseline(baseline_name or "baseline", baseline)
@@ -132,7 +136,7 @@ def write_report(
         headline=headline,
         explanation=explanation,
         tone=_tone(verdict),
-        cards=_key_figures(problem, trials, recommendation, verdict, contour, pareto),
+        cards=_key_figures(problem, trials, recommendation, verdict, contour, pareto, checks),
         pareto=pareto_rows(problem, pareto),
         parameters=table,
         has_intervals=any(p.interval is not None for p in table),
@@ -157,6 +161,7 @@ def write_report(
 
 def _said(
     problem: Problem,
+    trials: Sequence[Trial],
     recommendation: Recommendation | None,
     verdict: analysis.Verdict | None,
     contour: Contour | None,
@@ -166,12 +171,15 @@ def _said(
     if problem.level_set is not None:
         return contour_headline(problem.level_set, contour)
     if recommendation is None:
+        n = sum(trial.state is TrialState.COMPLETE for trial in trials)
+        why = "No evaluation has been completed; what failed, and why, is said below."
+        limits = " and ".join(problem.constraints)
         return (
             "Nothing can be recommended yet.",
-            "No evaluation has been completed; what failed, and why, is said below.",
+            f"None of {n} complete evaluations met {limits}." if n and limits else why,
         )
     if pareto is not None:
-        return pareto_headline(pareto)
+        return pareto_headline(problem, pareto)
     return wording.headline(verdict), wording.explanation(verdict)
 
 
@@ -182,13 +190,15 @@ def _key_figures(
     verdict: analysis.Verdict | None,
     contour: Contour | None,
     pareto: ParetoSet | None,
+    checks: Checks | None,
 ) -> list[tuple[str, str, str]]:
     """Return (label, figure, remark) for the row of key figures."""
     if problem.level_set is not None:
         return contour_cards(contour)
+    feasible = [] if recommendation is None else feasibility_cards(problem, trials, recommendation, checks)
     if problem.goals is not None:
-        return pareto_cards(pareto)
-    return _cards(problem, trials, recommendation, verdict)
+        return [*pareto_cards(pareto), *feasible]
+    return [*_cards(problem, trials, recommendation, verdict), *feasible]
 
 
 def _write(path: Path, text: str) -> None:
@@ -346,6 +356,12 @@ def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> di
     for word, given in (("reference", problem.reference), ("weights", problem.weights)):
         if given:
             table[word] = ", ".join(f"{name} {value:g}" for name, value in given.items())
+    if problem.enough is not None:
+        table["enough"] = str(problem.enough)
+    if problem.try_first:
+        table["try first"] = "\n".join(str(dict(point)) for point in problem.try_first)
+    if problem.earlier:
+        table["earlier studies"] = ", ".join(f"{e.name} ({len(e.values)} rows)" for e in problem.earlier)
     if problem.constraints:
         table["outcome constraints"] = "\n".join(problem.constraints)
     table["space"] = _space_lines(problem)

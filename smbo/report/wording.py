@@ -39,6 +39,11 @@ def interval(low: Any, high: Any) -> str:
     return f"{low:.{decimals}f} – {high:.{decimals}f}"
 
 
+def percent(probability: float) -> str:
+    """Return a probability in percent, never as the certainty that it is not."""
+    return f"{100.0 * min(max(probability, 0.001), 0.999):.3g} %"
+
+
 def measurement(result: Measured) -> str:
     return plus_minus(result.mean, result.sem)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from scheduler.jobs import Ending, JobOutcome
 from smbo.errors import SmboError
@@ -25,7 +26,25 @@ def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
         # what it left is there for the next rung
         return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
     except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
-        return judge(problem, trial, status="failed", reason=BAD_OUTPUT, error=f"{error!r}")
+        # the same words for each trial, so that a hundred of them are one cause
+        said = (
+            str(error).removeprefix(f"trial {trial.number}: ")
+            if isinstance(error, SmboError)
+            else f"{error!r}"
+        )
+        unusable = judge(problem, trial, status="failed", reason=BAD_OUTPUT, error=said)
+        return replace(unusable, **_measured(outcome))
+
+
+def _measured(outcome: JobOutcome) -> dict[str, Any]:
+    """Return what an unusable result holds all the same: it was paid for."""
+    try:
+        assert outcome.result is not None
+        known = outcome_from_json(outcome.result)
+    except (KeyError, TypeError, ValueError):
+        return {}
+    unnamed = {} if known.value is None else {"value": known.value}
+    return {"metrics": {**unnamed, **known.metrics}, "cost": known.cost}
 
 
 def failed(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:

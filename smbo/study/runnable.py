@@ -29,6 +29,7 @@ class Why(StrEnum):
     STOPPED = "stopped"  # Study.stop() was called, or the run was interrupted
     SPACE = "space"  # a finite space has no point left
     ENOUGH = "enough"  # what was to be learned is known; ``Study.enough`` says what
+    MISFIT = "misfit"  # no result so far is one that the problem can use
     LOST = "lost"  # one evaluation after the other took its process along
 
 

@@ -22,7 +22,7 @@ from smbo.store.budget import Budget, exhausted
 from smbo.store.records import LOST, AttemptOutcome, Place, StaleProposal
 from smbo.study.ahead import Ahead, running_mean, thinks_long
 from smbo.study.crew import Crew
-from smbo.study.outcomes import concluded, failed
+from smbo.study.outcomes import BAD_OUTPUT, concluded, failed
 from smbo.study.reports import Reporter
 from smbo.study.runnable import Runnable, Why
 from smbo.trials import Trial, TrialState
@@ -34,6 +34,10 @@ _TIME_STEP_SECONDS = 5.0
 # them one after the other are no chance; lost trials are not counted by the budget of trials, and
 # without this limit such a run would never end.
 _MOST_LOST_IN_A_ROW = 3
+
+# Results that lack what the problem needs, one after the other and none before that fits: the objective
+# and the problem disagree, and the rest of the budget would go the same way.
+_MOST_MISFITS_IN_A_ROW = 3
 
 _LOOK_SECONDS = 1.0  # between looks for drivers that are gone, and for outcomes that came late
 _MOST_AT_ONCE = 64  # trials in one ask
@@ -68,11 +72,13 @@ class _Counts:
         timed_until: up to when wall time is on the study's account.
         evaluation_seconds: how long evaluations take, of late.
         lost_in_a_row: trials lost for good, one after the other.
+        misfits_in_a_row: results that the problem cannot use, likewise.
     """
 
     timed_until: float
     evaluation_seconds: float | None = None
     lost_in_a_row: int = 0
+    misfits_in_a_row: int = 0
 
 
 class StudySource:
@@ -191,7 +197,10 @@ class StudySource:
 
     def _record(self, trial: Trial, outcome: JobOutcome, place: Place) -> None:
         if outcome.ending is Ending.OK:
-            self._tell(concluded(self._study.problem, trial, outcome), place)
+            told = concluded(self._study.problem, trial, outcome)
+            self._tell(told, place)
+            in_a_row = self._counts.misfits_in_a_row + 1 if told.reason == BAD_OUTPUT else 0
+            self._counts = replace(self._counts, misfits_in_a_row=in_a_row)
             self._gone_on.append(trial)
             return
         if decide(outcome, self._earlier(outcome.job), self._retries) is Decision.FAIL:
@@ -356,12 +365,18 @@ class StudySource:
             return Why.TIMEOUT
         if self._counts.lost_in_a_row >= _MOST_LOST_IN_A_ROW:
             return Why.LOST
+        if self._counts.misfits_in_a_row >= _MOST_MISFITS_IN_A_ROW and not self._has_results():
+            return Why.MISFIT
         if self._n_trials is not None and len(self._started) >= self._n_trials:
             if self._study.problem.ladder is not None:
                 return None if self._has_old() else Why.N_TRIALS
             # what this call has started it also runs again
             return Why.N_TRIALS if self._study.waiting.isdisjoint(self._started) else None
         return None
+
+    def _has_results(self) -> bool:
+        """Return whether any evaluation of the study gave what the problem can use."""
+        return any(trial.state in (TrialState.COMPLETE, TrialState.PAUSED) for trial in self._study.trials)
 
     def _others_are_at_work(self) -> bool:
         """Return whether other drivers' trials are open: should their drivers die, we take them over."""

@@ -113,6 +113,20 @@ def test_the_optimum_lies_where_the_posterior_is_sure_it_lies():
     assert np.abs(sure - [0.3, 0.7]).max() < 0.02
 
 
+def test_the_optimum_is_looked_for_where_evaluations_go_well():
+    space = Space({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+
+    def optima(well):
+        posterior, best = JointBowl([0.3, 0.7], 1e-6), {"x": 0.9, "y": 0.7}
+        return analysis.optimum_samples(space, posterior, best, np.random.default_rng(0), well=well)
+
+    right = optima(lambda points, n, rng: np.repeat(points[:, :1] > 0.6, n, axis=1))
+    assert right[:, 0].min() > 0.6
+    assert right[:, 0].max() < 0.65
+    nowhere = optima(lambda points, n, rng: np.zeros((len(points), n), dtype=bool))
+    assert np.unique(nowhere, axis=0).tolist() == [[0.9, 0.7]]
+
+
 def test_the_optimum_may_lie_anywhere_when_nothing_is_known():
     space = Space({"x": (0.0, 1.0), "y": (0.0, 1.0)})
     best = {"x": 0.3, "y": 0.7}

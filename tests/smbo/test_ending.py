@@ -32,6 +32,29 @@ def test_a_plateau_ends_a_search_and_a_gain_begins_it_anew():
     assert said[7] == "3 evaluations in a row gained nothing, and the limit is 3"
 
 
+def test_the_search_for_a_first_feasible_point_is_no_plateau():
+    problem = Problem({"x": Real(0, 1)}, constraints=["c >= 0"], enough=Enough(plateau=2))
+    opt = Optimizer(problem, "sobol", seed=1)
+    said = []
+    for c in (-1.0, -1.0, -1.0, 1.0, -1.0, 1.0):
+        opt.tell(opt.ask(), {"value": 1.0, "c": c})
+        said.append(opt.enough() is None)
+    assert said == [True] * 5 + [False]
+
+
+def test_several_objectives_are_on_a_plateau_where_no_hypervolume_is_gained():
+    problem = Problem(
+        {"x": Real(0, 1)}, objectives={"a": "min", "b": "max"}, reference={"a": 2.0}, enough={"plateau": 2}
+    )
+    opt = Optimizer(problem, "sobol", seed=1)
+    said = []
+    for a, b in ((3.0, 9.0), (3.0, 9.0), (3.0, 9.0), (1.0, 1.0), (0.5, 0.5), (1.0, 0.9), (0.5, 0.4)):
+        opt.tell(opt.ask(), {"a": a, "b": b})
+        said.append(opt.enough())
+    assert said[:6] == [None] * 6  # nothing is within the reference at first, and then there are gains
+    assert said[6] == "2 evaluations in a row gained no hypervolume, and the limit is 2"
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.05])
 def test_a_search_ends_when_little_is_left_and_not_before_the_optimum_is_found(noise):
     opt = searched(Enough(left=3.0), noise)

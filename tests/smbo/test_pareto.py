@@ -12,7 +12,6 @@ from smbo.acquisition import LogExpectedImprovement
 from smbo.beliefs import Normal
 from smbo.errors import ProblemError, RecipeError, TellError
 from smbo.evidence import Several
-from smbo.pareto import history
 from smbo.problem import ChiSquare
 from smbo.surrogates import GP
 from smbo.surrogates.several import Tails
@@ -293,7 +292,7 @@ def test_mixed_and_conditional_spaces_are_searched_for_a_front():
 
 
 def test_the_history_is_the_hypervolume_of_each_prefix():
-    from smbo.hypervolume import hypervolume
+    from smbo.hypervolume import history, hypervolume
 
     values = np.random.default_rng(2).random((20, 3))
     expected = [hypervolume(values[: n + 1], np.full(3, 0.8)) for n in range(20)]

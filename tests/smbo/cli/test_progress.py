@@ -43,6 +43,11 @@ def test_a_line_leaves_out_what_is_unknown():
     assert "nan" not in line(dataclasses.replace(SNAPSHOT, recommended=(1.3, math.nan)))
 
 
+def test_a_recommendation_older_than_the_results_says_so():
+    assert "recommended 1.3 ± 0.1 (by the first 4), " in line(dataclasses.replace(SNAPSHOT, recommended_of=4))
+    assert line(dataclasses.replace(SNAPSHOT, recommended_of=7)) == line(SNAPSHOT)
+
+
 def test_the_time_left_follows_the_pace_of_this_run_and_the_budget_of_time():
     assert seconds_left(10, 0, 40, 20.0, None) == 60.0
     assert seconds_left(30, 20, 40, 20.0, None) == 20.0  # the first 20 belong to an earlier run
@@ -97,6 +102,7 @@ def test_the_recommended_value_is_computed_once_for_many_questions():
     finally:
         recommender.close()
     assert recommender.latest(3) == (1.0, 0.1)
+    assert recommender.latest_of == 3
     assert calls == ["recommender"]
 
 

@@ -53,8 +53,7 @@ def test_a_job_climbs_to_its_end_and_says_so(smbo, tmp_path, stopping):
         n_full = sum(trial.fidelity == 9 for trial in study.trials)
     status = smbo("status", "climb.yaml")
     assert "climb: finished" in status
-    kind = {"asha": "Asha", "model": "ByModel"}.get(stopping, "Hyperband")
-    assert f"epochs 1 to 9 ({kind})" in status
+    assert f"epochs 1 to 9 ({'hyperband' if 'hyperband' in stopping else stopping})" in status
     assert f"{n_full} at 9" in status
     shown = smbo("show", "climb.yaml")
     table = shown[shown.index("number") :].splitlines()

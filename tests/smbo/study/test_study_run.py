@@ -154,6 +154,26 @@ def test_what_goes_wrong_in_an_objective_is_a_failed_trial_with_its_reason(url, 
         assert study.trials[0].error
 
 
+def test_a_run_ends_when_no_result_is_one_that_the_problem_can_use_and_keeps_what_was_measured(url):
+    problem = Problem(SPACE, constraints=["size <= 3"])
+    with Study.open(url, "misfit", problem, "sobol", seed=1, budget=Budget(trials=30)) as study:
+        report = study.run(lambda params: Outcome(2.5, cost=7.0, metrics={"sise": 1.0}))
+        assert (report.why, len(study.trials)) == (Why.MISFIT, 3)
+        said = {(trial.reason, trial.error, trial.cost) for trial in study.trials}
+        assert said == {
+            ("bad-output", "the constraints ['size <= 3'] need ['size'], which the result lacks", 7.0)
+        }
+        assert study.trials[0].metrics == {"value": 2.5, "sise": 1.0}
+
+
+def test_results_that_do_not_fit_now_and_then_end_nothing(url):
+    with opened(url, budget=Budget(trials=8)) as study:
+        report = study.run(
+            lambda params, context: 1.0 if context.seed == study.trials[0].seed else {"b": 1.0}
+        )
+        assert (report.why, len(study.trials)) == (Why.BUDGET, 8)
+
+
 def test_an_objective_may_name_its_reason(url):
     def objective(params):
         raise EvaluationFailed("generator aborted")
