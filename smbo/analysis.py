@@ -179,8 +179,9 @@ def optimum_samples(
         draws = linalg.draws(*posterior.joint(candidates), n_samples, rng)
     if well is None:
         return candidates[np.argmin(draws, axis=0)]
-    best = np.argmin(np.where(holds := well(candidates, n_samples, rng), draws, np.inf), axis=0)
-    return np.where(holds.any(axis=0)[:, None], candidates[best], center)
+    holds = well(candidates, n_samples, rng)
+    best = np.argmin(np.where(holds, draws, np.inf), axis=0)
+    return np.where(np.any(holds, axis=0, keepdims=True).T, candidates[best], center)
 
 
 def _candidates(space: Space, center: Array, rng: np.random.Generator, n: int) -> Array:

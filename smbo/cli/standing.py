@@ -100,7 +100,7 @@ def rungs_text(study: Study) -> str | None:
             reached[trial.fidelity or fidelity.high] += 1
     counts = ", ".join(f"{n} at {level:g}" for level, n in sorted(reached.items()))
     way = f"{line_text(fidelity.name, 40)} {fidelity.low:g} to {fidelity.high:g}"
-    word = "no stopping" if stopping is None else next(iter(stopping_to_json(stopping)))
+    word = next(iter(stopping_to_json(stopping)))  # type: ignore[arg-type]  # a problem has made it one
     return f"{way} ({word}); {counts or 'none yet'}"
 
 

@@ -19,9 +19,12 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
 
     None with fewer than two numeric dimensions, more than seven, or nothing complete.
     """
-    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
+    told = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
+    # a low value where a constraint is violated is not a good one: these have no rank
+    complete = [t for t in told if t.feasible is not False]
+    violating = [t for t in told if t.feasible is False]
     failed = [t for t in trials if t.state is TrialState.FAILED]
-    names = [axis.name for axis in problem.space.axes if _numeric(complete, axis.name)]
+    names = [axis.name for axis in problem.space.axes if _numeric(told, axis.name)]
     if not 2 <= len(names) <= 7 or not complete or any(name not in recommendation.params for name in names):
         return None
     keys = problem.sign * np.array([t.value for t in complete], dtype=np.float64)
@@ -46,12 +49,13 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
                 s=16,
                 linewidths=0,
             )
-            if failed:
+            for others, mark, filling in ((failed, "x", VERMILION), (violating, "o", "none")):
                 axes.plot(
-                    [t.params.get(across, math.nan) for t in failed],
-                    [t.params.get(up, math.nan) for t in failed],
-                    "x",
+                    [t.params.get(across, math.nan) for t in others],
+                    [t.params.get(up, math.nan) for t in others],
+                    mark,
                     color=VERMILION,
+                    markerfacecolor=filling,
                     markersize=4,
                 )
             axes.plot(

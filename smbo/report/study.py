@@ -48,7 +48,7 @@ SLICES_CAPTION = (
 )
 PAIRS_CAPTION = (
     "Every evaluation in each pair of parameters, coloured by the rank of its value; the star is the "
-    "recommended point, crosses are failed evaluations."
+    "recommended point, crosses are failed evaluations, empty circles violate a constraint."
 )
 
 

@@ -37,3 +37,16 @@ def test_a_logarithmic_dimension_has_few_labels():
     (axes,) = [axes for axes in figure(1).axes if axes.get_xlabel() == "rate"]
     low, high = axes.get_xlim()
     assert sum(low <= tick <= high for tick in axes.get_xticks()) <= 4
+
+
+def test_what_violates_a_constraint_has_no_rank():
+    trials = [
+        Trial(k, POINT, k, TrialState.COMPLETE, value=float(k), feasible=feasible)
+        for k, feasible in enumerate([False, True, True])
+    ]
+    drawn = pairs_figure(PROBLEM, trials, Recommendation(POINT, 0.0, 0.1, 0))
+    (panel, *_) = [axes for axes in drawn.axes if axes.get_visible()]
+    (ranked,) = panel.collections
+    assert sorted(ranked.get_array()) == [0.0, 1.0]
+    (empty,) = [line for line in panel.lines if line.get_markerfacecolor() == "none"]
+    assert len(empty.get_xdata()) == 1
