@@ -31,6 +31,33 @@ def levy3(units):
     return float(np.sin(np.pi * w[0]) ** 2 + middle + (w[-1] - 1) ** 2 * (1 + np.sin(2 * np.pi * w[-1]) ** 2))
 
 
+def styblinski5(units):
+    x = 10.0 * (np.asarray(units) - 0.2) - 2.903534  # the lowest of 32 basins is at 0.2 of each axis
+    return float(0.5 * (x**4 - 16 * x**2 + 5 * x).sum())
+
+
+def dixon4(units):
+    x = 6.0 * np.asarray(units) - 2.0
+    k = np.arange(2, 5)
+    return float((x[0] - 1) ** 2 + (k * (2 * x[1:] ** 2 - x[:-1]) ** 2).sum())
+
+
+_SHEKEL_C = np.array([0.1, 0.2, 0.2, 0.4, 0.4, 0.6, 0.3])
+_SHEKEL_A = np.array([[4] * 4, [1] * 4, [8] * 4, [6] * 4, [3, 7, 3, 7], [2, 9, 2, 9], [5, 5, 3, 3]])
+
+
+def shekel4(units):
+    gaps = ((10.0 * np.asarray(units) - _SHEKEL_A) ** 2).sum(axis=1)
+    return -float((1.0 / (gaps + _SHEKEL_C)).sum())
+
+
+def griewank3(units):
+    x = 20.0 * (np.asarray(units) - [0.35, 0.6, 0.45])
+    return float((x**2).sum() / 400.0 - np.prod(np.cos(x / np.sqrt([1.0, 2.0, 3.0]))) + 1.0)
+
+
+_DIXON_BEST = (2.0 ** (-(1.0 - 2.0 ** (-np.arange(4.0)))) + 2.0) / 6.0
+
 # function, minimiser on the unit cube, minimum
 PROBLEMS = {
     "branin": SHARED["branin"],
@@ -39,8 +66,15 @@ PROBLEMS = {
     "rosenbrock4": (rosenbrock4, np.full(4, 0.75), 0.0),
     "levy3": (levy3, np.full(3, 0.55), 0.0),
     "ackley5": SHARED["ackley5"],
+    "styblinski5": (styblinski5, np.full(5, 0.2), 5 * -39.16616570377142),
+    "dixon4": (dixon4, _DIXON_BEST, 0.0),
+    "shekel4": (shekel4, np.array([4.00057, 4.00069, 3.99949, 3.99961]) / 10, -10.402940566818),
+    "griewank3": (griewank3, np.array([0.35, 0.6, 0.45]), 0.0),
 }
-GROUPS = {"chosen": ("branin", "hartmann6", "hartmann3"), "held-out": ("rosenbrock4", "levy3", "ackley5")}
+GROUPS = {
+    "chosen": ("branin", "hartmann6", "hartmann3", "styblinski5", "dixon4", "shekel4", "griewank3"),
+    "held-out": ("rosenbrock4", "levy3", "ackley5"),
+}
 
 
 def regrets(name, seed, optimizer, n):
