@@ -144,9 +144,32 @@ def test_a_failed_point_leaves_nothing_to_gain_where_it_lies(surrogate):
     evidence = evidence_on(BOX)
     plain, given = surrogate.fit(evidence), batch.believed(surrogate, replace(evidence, failed=failed))
     (mean, std), (mean_given, std_given) = plain.moments(failed), given.moments(failed)
-    highest = plain.moments(evidence.points)[0].max()
-    np.testing.assert_allclose(mean_given, np.maximum(mean, highest), rtol=0.05)
+    told = plain.moments(evidence.points)[0]
+    nothing_to_gain = told.min() + 2.0 * std + 0.1 * (told.max() - told.min())
+    shown = np.maximum(mean, np.minimum(nothing_to_gain, told.max()))
+    np.testing.assert_allclose(mean_given, shown, rtol=0.05)
     assert (std_given < std).all()
+
+
+def test_a_failed_point_that_promised_most_is_shown_worse_than_the_best():
+    points = np.random.default_rng(3).uniform(0.0, 0.5, (12, 2))
+    evidence = Evidence.of_values(BOX.axes, points, -points[:, 0])
+    surrogate, _ = GP(bend_values=False).train(evidence, {})
+    failed = np.array([[0.6, 0.3]])
+    assert surrogate.fit(evidence).moments(failed)[0][0] < evidence.values.min()
+    given = batch.believed(surrogate, replace(evidence, failed=failed))
+    assert given.moments(failed)[0][0] > evidence.values.min() + 0.09 * np.ptp(evidence.values)
+
+
+def test_failures_that_promised_nothing_leave_what_is_believed_elsewhere_as_it_was():
+    rng = np.random.default_rng(3)
+    points = rng.random((16, 2)) * [1.0, 0.6]
+    evidence = Evidence.of_values(BOX.axes, points, np.sin(4.0 * points[:, 0]))
+    surrogate, _ = GP(bend_values=False).train(evidence, {})
+    failed = np.array([[0.75, 0.65], [0.7, 0.7]])  # worse than the best, better than the worst
+    plain, given = surrogate.fit(evidence), batch.believed(surrogate, replace(evidence, failed=failed))
+    others = rng.random((200, 2))
+    np.testing.assert_allclose(given.moments(others)[0], plain.moments(others)[0], atol=1e-6)
 
 
 def test_points_that_all_climb_to_one_corner_stay_distinct():
