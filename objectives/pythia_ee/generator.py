@@ -27,6 +27,11 @@ PROCESS = (
     "Random:setSeed = on",
 )
 
+# With weights asked for, z is proposed so many times more often than needed.  At 1, Pythia's default, nothing
+# is rejected where the distribution is largest, and what another setting would reject there has no weight:
+# the change by a lower aLund came out six times too small.
+HEADROOM = 2.0
+
 _LARGEST_SEED = 900_000_000  # Pythia's own limit; 0 would mean the clock
 
 
@@ -43,7 +48,8 @@ class Generator:
         seed: of the run, any integer.
         max_failed_fraction: events that may fail before the run counts as failed.
         variations: settings of the fragmentation, as ``VariationFrag:List`` has them, at which samples
-            are to have weights.
+            are to have weights.  Those of z (aLund, bLund, rFactC, rFactB) take random numbers of their
+            own: the events are not those that the same seed gives without them.
 
     Raises:
         ObjectiveError: Pythia is not installed, or a parameter is unknown to it.
@@ -61,8 +67,9 @@ class Generator:
         self._groups = [f"smbo{number}" for number in range(len(variations))]
         if variations:
             listed = ",".join(f"{name} {what}" for name, what in zip(self._groups, variations))
-            if not self._pythia.readString(f"VariationFrag:List = {{{listed}}}"):
-                raise ObjectiveError(f"pythia-ee: this version of Pythia does not reweight to {listed!r}")
+            for line in (f"VariationFrag:List = {{{listed}}}", f"VariationFrag:zHead = {HEADROOM}"):
+                if not self._pythia.readString(line):
+                    raise ObjectiveError(f"pythia-ee: this version of Pythia does not take {line!r}")
         self._max_failed_fraction = max_failed_fraction
         self.n_failed = 0
         if not self._pythia.init():

@@ -6,9 +6,14 @@ Pythia can say how much likelier each string break of an event would be at other
 events count for all.  Its manual calls this experimental and does not check that the events cover the
 neighbour.  So what comes is refused below an effective share of the events.
 
+Right weights have mean one.  Those of diquarks have not: a diquark that a popcorn meson leaves behind is
+weighed as if it were a new one (Pythia 8.317), so that with probQQtoQ protons move by a third too much and
+the charged multiplicity not at all.  By how much the mean is off, in units of the weights' deviation, is
+about the share of what they say that is wrong; a neighbour with too much of it is refused too.
+
 The bins of a neighbour are made of the same events as those of the run itself: their noise is nearly the
-same, and they are no further evidence of it.  What they tell is the slope between the two, whose noise is far
-smaller than that of two runs.  A study is not fed with them.
+same, and they are no further evidence of it.  What they tell is the change between the two, whose noise is
+far smaller than that of two runs.  A study is not fed with them.
 """
 
 from __future__ import annotations
@@ -45,6 +50,7 @@ REWEIGHTED: Mapping[str, str] = {
     "probQQ1toQQ0": "y",
 }
 _BATCH_SIZE = 2_000
+_MOST_IMBALANCE = 0.15  # of the weights' deviation, beside three standard errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +60,21 @@ class Neighbour:
     Attributes:
         params: of that point.
         effective: share of the events that effectively count there, (Σw)² / (n Σw²).
+        imbalance: by how much the mean weight is off one, in standard deviations of a weight.
         outputs, variances: of all bins, shape (k,); None where refused.
+        changes, change_variances: from the bins of the same events as they are, shape (k,); None where
+            refused.
         reason: why it is refused, None where it is not.
     """
 
     params: Mapping[str, float]
     effective: float
-    outputs: Array | None
-    variances: Array | None
-    reason: str | None
+    imbalance: float
+    outputs: Array | None = None
+    variances: Array | None = None
+    changes: Array | None = None
+    change_variances: Array | None = None
+    reason: str | None = None
 
 
 def neighbours(
@@ -98,24 +110,55 @@ def neighbours(
         weights.append(sample.weights)
         for observable, each in zip(observables, sums, strict=True):
             each.fill(observable, sample)
-    found = np.concatenate(weights)
-    shares = found.sum(axis=0) ** 2 / (len(found) * np.maximum((found**2).sum(axis=0), 1e-300))
+    spread = [_Spread.of(column) for column in np.concatenate(weights).T]
     predictions = [each.prediction(observable) for observable, each in zip(observables, sums, strict=True)]
-    values = np.concatenate([value for value, _ in predictions], axis=1)
-    variances = np.concatenate([variance for _, variance in predictions], axis=1)
+    # (outputs, variances, changes, their variances), each (g, k)
+    parts = [np.concatenate(each, axis=1) for each in zip(*predictions)]
     return [
-        _told({**params, **point}, float(share), *both, min_effective)
-        for point, share, both in zip(points, shares, zip(values, variances))
+        _told({**params, **point}, each, [part[row] for part in parts], min_effective)
+        for row, (point, each) in enumerate(zip(points, spread, strict=True))
     ]
 
 
-def _told(
-    params: Mapping[str, float], share: float, values: Array, variances: Array, least: float
-) -> Neighbour:
-    if share >= least:
-        return Neighbour(params, share, values, variances, None)
-    reason = f"{share:.0%} of the events effectively count, fewer than {least:.0%}: run it, or come nearer"
-    return Neighbour(params, share, None, None, reason)
+@dataclass(frozen=True)
+class _Spread:
+    """How unequal weights are: see ``Neighbour``; doubt: standard error of the imbalance."""
+
+    effective: float
+    imbalance: float
+    doubt: float
+
+    @classmethod
+    def of(cls, weights: Array) -> _Spread:
+        n, mean, deviation = len(weights), float(weights.mean()), float(weights.std())
+        effective = float(weights.sum() ** 2 / (n * max(float(weights @ weights), 1e-300)))
+        if deviation < 1e-6:  # rounding: the weights are one
+            return cls(effective, 0.0, 0.0)
+        return cls(effective, (mean - 1.0) / deviation, n**-0.5)
+
+    def refusal(self, least: float) -> str | None:
+        """Return why what has such weights is refused, None where it is not."""
+        if self.effective < least:
+            return (
+                f"{self.effective:.0%} of the events effectively count, fewer than {least:.0%}: "
+                "run it, or come nearer"
+            )
+        if abs(self.imbalance) > _MOST_IMBALANCE + 3.0 * self.doubt:
+            return (
+                f"the mean weight is off one by {abs(self.imbalance):.0%} of the weights' deviation, more "
+                f"than {_MOST_IMBALANCE:.0%}: Pythia's weights are wrong here; run it"
+            )
+        return None
+
+
+def _told(params: Mapping[str, float], spread: _Spread, bins: Sequence[Array], least: float) -> Neighbour:
+    reason = spread.refusal(least)
+    if reason is not None:
+        return Neighbour(params, spread.effective, spread.imbalance, reason=reason)
+    outputs, variances, changes, change_variances = bins
+    return Neighbour(
+        params, spread.effective, spread.imbalance, outputs, variances, changes, change_variances
+    )
 
 
 def _changed(params: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, float]:
@@ -138,16 +181,17 @@ def _variation(change: Mapping[str, float]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """Sums over events of one observable at g points.
+    """Sums over events of one observable at g points, and in the first row without weights.
 
     Attributes:
-        total, linear, squares: of w x, of w² x and of w² x², shape (g, b).
-        weight, weight_squares: of w and of w² over the events that the observable is of, shape (g,).
+        total, linear, mixed, squares: of w x, of w² x, of w x² and of w² x², shape (1 + g, b).
+        weight, weight_squares: of w and of w² over the events that the observable is of, shape (1 + g,).
         is_counts: whether x counts entries, whose errors are Poisson's as in ``Histograms``.
     """
 
     total: Array
     linear: Array
+    mixed: Array
     squares: Array
     weight: Array
     weight_squares: Array
@@ -155,36 +199,46 @@ class _Sums:
 
     @classmethod
     def of(cls, observable: Observable, g: int) -> _Sums:
-        shape = (g, observable.n_bins)
         is_counts = not observable.hadrons and QUANTITIES[observable.name].kind != "mean"
-        total, linear, squares = np.zeros((3, *shape))
-        return cls(total, linear, squares, np.zeros(g), np.zeros(g), is_counts)
+        total, linear, mixed, squares = np.zeros((4, 1 + g, observable.n_bins))
+        return cls(total, linear, mixed, squares, np.zeros(1 + g), np.zeros(1 + g), is_counts)
 
     def fill(self, observable: Observable, sample: Sample) -> None:
         """Add a batch."""
         assert sample.weights is not None
         event, bins, amount, counted = _entries(observable, sample)
-        for row, weights in enumerate(sample.weights.T):
+        for row, weights in enumerate((np.ones(sample.n_events), *sample.weights.T)):
             w = weights[event]
             for sums, content in (
                 (self.total, w * amount),
                 (self.linear, w**2 * amount),
+                (self.mixed, w * amount**2),
                 (self.squares, w**2 * amount**2),
             ):
                 sums[row] += np.bincount(bins, content, minlength=sums.shape[1])
             self.weight[row] += weights[counted].sum()
             self.weight_squares[row] += (weights[counted] ** 2).sum()
 
-    def prediction(self, observable: Observable) -> tuple[Array, Array]:
-        """Return bin contents and variances, each (g, b)."""
+    def prediction(self, observable: Observable) -> tuple[Array, Array, Array, Array]:
+        """Return contents and variances, changes from those without weights and theirs, each (g, b)."""
         whole = self.weight[:, None]
         mean = self.total / whole
-        if not self.is_counts:
-            off = self.squares - 2.0 * mean * self.linear + mean**2 * self.weight_squares[:, None]
-            return mean, np.maximum(off, 0.0) / whole**2
-        is_density = QUANTITIES[observable.name].kind == "density"
-        width = observable.high - observable.low if is_density else np.ones(observable.n_bins)
-        return mean / width, self.squares / whole**2 / width**2
+        variance, both = self._errors(mean, whole)
+        change_variance = np.maximum(variance[1:] + variance[0] - 2.0 * both, 0.0)
+        unit: Any = 1.0
+        if self.is_counts and QUANTITIES[observable.name].kind == "density":
+            unit = 1.0 / (observable.high - observable.low)
+        changes = mean[1:] - mean[0]
+        return mean[1:] * unit, variance[1:] * unit**2, changes * unit, change_variance * unit**2
+
+    def _errors(self, mean: Array, whole: Array) -> tuple[Array, Array]:
+        """Return variances (1 + g, b) and covariances with the first row (g, b) of the means."""
+        if self.is_counts:
+            return self.squares / whole**2, self.mixed[1:] / (whole[1:] * whole[0])
+        off = self.squares - 2.0 * mean * self.linear + mean**2 * self.weight_squares[:, None]
+        # Σ w (x - m)(x - m₀)
+        both = self.mixed[1:] - (mean[1:] + mean[0]) * self.total[1:] + mean[1:] * mean[0] * whole[1:]
+        return np.maximum(off, 0.0) / whole**2, both / (whole[1:] * whole[0])
 
 
 def _entries(

@@ -28,6 +28,41 @@ def test_a_step_that_is_none_gives_the_bins_of_the_run_itself(objective):
     # asking for weights takes no random numbers: these are the same events
     np.testing.assert_allclose(found.outputs, run.outputs, rtol=1e-5, atol=1e-12)
     np.testing.assert_allclose(found.variances, run.outputs_variance, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(found.changes, 0.0, atol=1e-6)
+    np.testing.assert_allclose(found.change_variances, 0.0, atol=1e-12)
+
+
+def test_the_change_is_from_the_same_events_without_weights_and_errs_as_said(objective):
+    near = {**MONASH, "probStoUD": 0.23, "bLund": 0.96}
+    each = [objective.neighbours(MONASH, [near], Context(seed=seed, fidelity=500))[0] for seed in range(12)]
+    changes = np.array([found.changes for found in each])
+    said = np.mean([found.change_variances for found in each], axis=0)
+    seen = said > 0
+    assert changes.var(axis=0, ddof=1)[seen].sum() == pytest.approx(said[seen].sum(), rel=0.4)
+    ratios = changes.var(axis=0, ddof=1)[seen] / said[seen]
+    assert ratios.mean() == pytest.approx(1.0, abs=0.3)
+    # a change is far better known than the bins are
+    assert np.median(said[seen] / np.mean([found.variances for found in each], axis=0)[seen]) < 0.2
+
+
+@pytest.mark.parametrize(("name", "step"), [("aLund", 0.03), ("bLund", 0.015)])
+def test_a_step_back_undoes_a_step_forth(objective, name, step):
+    points = [{**MONASH, name: MONASH[name] + sign * step} for sign in (1, -1)]
+    forth, back = objective.neighbours(MONASH, points, Context(seed=1))
+    # as sampled without headroom, a step back of aLund moves a fifth of what a step forth does
+    apart, moved = forth.changes + back.changes, forth.changes - back.changes
+    errors = np.sqrt(forth.change_variances + back.change_variances)
+    seen = errors > 0
+    off = (apart[seen] / errors[seen]) @ (apart[seen] / errors[seen])
+    assert off < 0.05 * ((moved[seen] / errors[seen]) @ (moved[seen] / errors[seen]))
+
+
+def test_weights_that_are_wrong_are_refused(objective):
+    (refused,) = objective.neighbours(MONASH, [{**MONASH, "probQQtoQ": 0.085}], Context(seed=1))
+    assert refused.effective > 0.95
+    assert refused.changes is None
+    assert "Pythia's weights are wrong here" in refused.reason
+    assert 0.2 < refused.imbalance < 0.6
 
 
 def test_a_near_point_is_what_a_run_there_says_and_a_far_one_is_refused(objective):
