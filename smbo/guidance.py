@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from smbo.choices import Categorical, Constant
-from smbo.evidence import Array
+from smbo.evidence import Array, Evidence
 from smbo.space import Space
 from smbo.transforms import Levels
 
 # The belief is mixed with this much of no belief at all, so that a wrong one holds the search off for
 # a while and not for good: a point that it rules out is judged e^-4.6 times as likely at most.
 _DOUBT = 0.01
+# Log densities that differ by less do not tell places where the optimum is thought to lie from others.
+_TELLING = 1.0
 _TINY = 1e-300
 
 
@@ -60,6 +62,17 @@ class Guidance:
         share = np.exp(total)
         mixed = share + _DOUBT
         return np.log(mixed / (1.0 + _DOUBT)), (share / mixed)[:, None] * gradient
+
+    def is_borne_out(self, evidence: Evidence, n: int) -> bool:
+        """Return whether the lowest of the first n values is where the optimum was thought to lie.
+
+        That is at one of the likelier half of their points, where these are not all as likely.
+        """
+        values = np.where(evidence.feasible, evidence.values, np.inf)[:n]
+        if len(values) < n or not np.isfinite(values).any():
+            return False
+        said, _ = self.log_density(evidence.points[:n])
+        return bool(np.ptp(said) >= _TELLING and said[np.argmin(values)] >= np.median(said))
 
     def design(self, rows: Array, start: int) -> Array:
         """Return rows ``start``, … of a design (m, d) with every second one drawn from the beliefs.

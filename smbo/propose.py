@@ -53,6 +53,9 @@ _OF_SEVERAL = (
 )
 # of the user's belief: as much as ten evaluations (Hvarfner et al. 2022: a tenth of the budget)
 _STRENGTH = 10.0
+# Points before the first model where beliefs are borne out: the fewest that show a slope.  Two of them are
+# the beliefs'; where those are worse than the third, the search begins as if there were none.
+_N_GUIDED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,11 +249,11 @@ def _region_state(
     stored = memory.get("region")
     if stored is None:
         # what another recipe found before counts for the model, not for the region's successes
-        known = len(evidence) > _n_initial(space, recipe)
+        known = len(evidence) > _n_initial(space, recipe, evidence)
         before = RegionState(since=int(evidence.numbers[-1]) + 1 if known else 0, length=region.first_length)
     else:
         before = RegionState.from_json(stored)
-    return advance(region, evidence, before, _n_initial(space, recipe))
+    return advance(region, evidence, before, _n_initial(space, recipe, evidence))
 
 
 def _selected(
@@ -293,13 +296,22 @@ def _n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> 
     n_known = len(evidence) + len(evidence.failed) + len(evidence.pending)
     if len(evidence) == 0:
         return n  # there is nothing to learn from yet, whatever failed or is under way
-    return min(n, max(0, _n_initial(space, recipe) - n_known))
+    return min(n, max(0, _n_initial(space, recipe, evidence) - n_known))
 
 
-def _n_initial(space: Space, recipe: Recipe) -> int:
-    """Return how many points come before the surrogate."""
+def _n_initial(space: Space, recipe: Recipe, evidence: Evidence) -> int:
+    """Return how many points come before the surrogate; a few where the user's beliefs are borne out."""
     if recipe.n_initial is not None:
         return recipe.n_initial
+    n_initial, guidance = _n_without_belief(space, recipe), Guidance.of(space)
+    is_of_one_value = evidence.vectors is None and evidence.several is None
+    if guidance is not None and is_of_one_value and guidance.is_borne_out(evidence, _N_GUIDED):
+        return min(n_initial, _N_GUIDED)
+    return n_initial
+
+
+def _n_without_belief(space: Space, recipe: Recipe) -> int:
+    """Return how many points of a design come before the surrogate, but for a user's beliefs."""
     d = len(space.axes)
     # d + 1 points give each of many outputs a plane; of one value, which says less, it takes more
     n_wanted = d + 1 if isinstance(recipe.surrogate, VectorGP) else min(2 * d, _MOST_INITIAL)

@@ -48,7 +48,7 @@ class Recipe:
         design: of the first points: "sobol", "halton", "lhs" or "random".
         n_initial: how many points come before the surrogate; None for 2d, at least 5 and at most 10, or
             where it learns from a vector of outputs d + 1, at least 5; never more than half of a
-            finite space.
+            finite space; 3 where the user's beliefs are borne out by them.
         region: keeps proposals near the best point found; None searches the whole space.
         rule: chooses another recipe for each proposal, in place of all of the above.
         replication: asks for evaluated points again where that is worth more than new ones, with a rule

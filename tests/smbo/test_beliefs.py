@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import truncnorm
 
-from smbo import Categorical, Integer, LogNormal, Normal, Optimizer, Problem, Real, Space
+from smbo import Categorical, Integer, LogNormal, Normal, Optimizer, Problem, Real, Recipe, Space
 from smbo.acquisition import LogExpectedImprovement
 from smbo.acquisition.guided import Guided
 from smbo.derived import encode
 from smbo.errors import ProblemError, SpaceError
+from smbo.evidence import Evidence
 from smbo.guidance import Guidance
+from smbo.propose import propose
 from smbo.surrogates import GP
 
 MIXED = {
@@ -88,6 +91,47 @@ def test_the_first_point_is_where_the_optimum_is_thought_to_lie_and_half_of_the_
     near = [abs(point["x"] - 3.0) < 2.0 for point in more]
     assert all(near[0::2][:5])
     assert 0.2 < np.mean(near[1::2]) < 0.6  # 40 % by chance
+
+
+def n_designed(space, values, n: int, **evidence) -> int:
+    """Return how many of n points come from the design once these values are known at its first points."""
+    problem, m = Problem(space), len(values)
+    first = propose(problem, Recipe(GP()), nothing(problem), {}, m, np.random.default_rng(5)).points
+    known = Evidence.of_values(problem.space.axes, first, np.array(values))
+    known = replace(known, **evidence)
+    design = propose(problem, Recipe(), known, {}, n, np.random.default_rng(5))
+    mixed = propose(problem, Recipe(GP()), known, {}, n, np.random.default_rng(5))
+    return int((mixed.points == design.points).all(axis=1).sum())
+
+
+def nothing(problem: Problem) -> Evidence:
+    return Evidence.of_values(problem.space.axes, np.zeros((0, len(problem.space.axes))), np.zeros(0))
+
+
+BELIEVED = {name: Real(0, 1, prior=Normal(0.8, 0.1)) for name in "abcd"}
+VAGUE = {name: Real(0, 1, prior=Normal(0.8, 50.0)) for name in "abcd"}
+
+
+@pytest.mark.parametrize(
+    ("space", "values", "n"),
+    [
+        (BELIEVED, [0.0, 2.0, 1.0], 0),  # the first and the third are the beliefs' own
+        (BELIEVED, [1.0, 2.0, 0.0], 0),
+        (BELIEVED, [1.0, 0.0, 2.0], 5),
+        (BELIEVED, [0.0, 1.0], 6),
+        (VAGUE, [0.0, 2.0, 1.0], 5),
+        (dict.fromkeys("abcd", (0.0, 1.0)), [0.0, 2.0, 1.0], 5),
+    ],
+)
+def test_the_design_ends_after_three_points_that_bear_a_belief_out(space, values, n):
+    assert n_designed(space, values, 8) == n
+
+
+def test_a_belief_is_not_borne_out_by_points_that_are_not_feasible():
+    none = np.zeros(3, dtype=np.bool_)
+    assert n_designed(BELIEVED, [0.0, 2.0, 1.0], 8, feasible=none) == 5
+    all_but_the_first = np.array([False, True, True])
+    assert n_designed(BELIEVED, [0.0, 1.0, 2.0], 8, feasible=all_but_the_first) == 5
 
 
 def evaluations_to(level: float, seed: int, centre: float | None, budget: int = 40) -> int:
