@@ -13,6 +13,9 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from smbo.errors import SpaceError
 from smbo.evidence import Array
 
+# Standard deviations from the range at which a belief is no belief about it.
+_FARTHEST = 10.0
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -105,6 +108,23 @@ def as_belief(given: Any) -> Belief | None:
 
 
 _KINDS: Mapping[str, type[Normal] | type[LogNormal]] = {"normal": Normal, "lognormal": LogNormal}
+
+
+def check_within(prior: Belief | None, low: float, high: float) -> None:
+    """Refuse a belief that leaves no room for any value of [low, high].
+
+    Raises:
+        SpaceError: it is next to impossible that the optimum lies there: a mistake in the units, most likely.
+    """
+    if prior is None:
+        return
+    nearest = min(max(prior.centre, low), high)
+    log_density, _ = prior.log_density(np.array([nearest]))
+    if log_density[0] < -0.5 * _FARTHEST**2:
+        raise SpaceError(
+            f"prior: {prior} is more than {_FARTHEST:g} standard deviations from all of [{low:g}, {high:g}]; "
+            "give it in the units of the range, or leave it out"
+        )
 
 
 def as_weights(given: Any, n: int) -> tuple[float, ...] | None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from smbo.beliefs import Belief, as_belief
+from smbo.beliefs import Belief, as_belief, check_within
 from smbo.choices import Categorical, Constant
 from smbo.errors import PointError, SpaceError
 from smbo.evidence import Array, Axis
@@ -55,6 +55,7 @@ class Real:
             scale = _grid(self, Decimal(repr(low)), Decimal(repr(high)), Decimal(repr(step)))
         object.__setattr__(self, "_scale", scale)
         object.__setattr__(self, "prior", as_belief(self.prior))
+        check_within(self.prior, low, high)
 
     @property
     def n_levels(self) -> int | None:
@@ -157,6 +158,7 @@ class Integer:
             raise SpaceError(f"{self!r}: a logarithmic integer goes up to 2**40; use Real and round")
         object.__setattr__(self, "_scale", _grid(self, Decimal(low), Decimal(high), Decimal(step)))
         object.__setattr__(self, "prior", as_belief(self.prior))
+        check_within(self.prior, low, high)
 
     @property
     def n_levels(self) -> int:

@@ -84,7 +84,8 @@ class Earlier:
         if len(values) < _FEWEST:
             why = f"; the first: {refused[0]}" if refused else ""
             raise ProblemError(
-                f"{self.name}: {len(values)} of {len(self.points)} rows fit the space, too few{why}"
+                f"{self.name}: {len(values)} of {len(self.points)} rows fit the space, and at least {_FEWEST} are "
+                f"needed{why}"
             )
         return Earlier(points, values, self.name), refused
 

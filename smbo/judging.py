@@ -117,6 +117,9 @@ def _recorded(
         outputs=outcome.outputs,
         outputs_variance=outcome.outputs_variance,
     )
+    if unknown := problem.unmeasured(outcome):
+        said = ", ".join(f"{name}=nan" for name in unknown)
+        return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
     if not math.isfinite(value) or any(each is not None and not math.isfinite(each) for each in sems):
         said = f"value={value!r}, sem={sem!r}" if problem.goals is None else f"{dict(outcome.metrics)!r}"
         return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)

@@ -322,6 +322,11 @@ class Problem:
                 f"the constraints {list(self.constraints)} need {missing}, which the result lacks"
             )
 
+    def unmeasured(self, outcome: Outcome) -> list[str]:
+        """Return which metrics of the constraints are no number: nobody knows whether they hold."""
+        needed = {name for constraint in self._constraints for name in constraint.names}
+        return sorted(name for name in needed if math.isnan(outcome.metrics.get(name, 0.0)))
+
     def is_feasible(self, outcome: Outcome) -> bool:
         """Return whether an outcome (as ``outcome`` gives it) meets every constraint."""
         known = {**outcome.metrics, self.value_name: outcome.value}

@@ -95,7 +95,7 @@ class NoisyLogExpectedHypervolumeImprovement:
         usable[n : n + len(evidence.failed)] = False  # nothing was found there
         points = evidence.points[evidence.feasible]
         known = belief.latent_means(np.concatenate([points, evidence.pending]))
-        reference = reference_of(belief, evidence, known)
+        reference = _standardised(belief.latents, reference_of(belief, evidence, known))
         sides = [Sides.of(free_boxes(values[usable, k], reference)) for k in range(self.n_draws)]
         return NoisyVolumeImprovement(belief.latents, draws, sides, Feasibility.of(evidence))
 
@@ -129,6 +129,11 @@ def reference_of(belief: SeveralPosterior, evidence: Evidence, known: Array) -> 
         elsewhere = belief.latent_means(_everywhere(evidence.axes))
         by_rule = reference_by_rule(_extremes(np.concatenate([known, elsewhere])))
     return np.where(np.isnan(given), by_rule, belief.to_latent(np.where(np.isnan(given), 0.0, given)))
+
+
+def _standardised(parts: Sequence[GPPosterior], values: Array) -> Array:
+    """Return a value of each objective on the scale on which its process holds values and draws, (m,)."""
+    return np.array([part.scale.to_latent(values[j : j + 1])[0] for j, part in enumerate(parts)])
 
 
 def _everywhere(axes: tuple[Axis, ...]) -> Array:

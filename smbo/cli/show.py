@@ -86,7 +86,7 @@ def _best_and_recommended(study: Study, named: str) -> list[str]:
         lines.append(f"recommended: {text}")
         lines += _point(said.params) if said.number != best.number else ["  the same point"]
         explained = study.explain()
-        lines += [f"model: {explained.short()}"] if explained.n_modelled else []
+        lines += [f"model: {explained.short()}", f"  {explained.reason}"] if explained.n_modelled else []
         lines += _tuned(study, named)
     return lines
 
@@ -110,7 +110,7 @@ def _pareto_lines(study: Study, found: ParetoSet) -> list[str]:
     lines.append(f"recommended: {recommended_text(said)}, {why}{feasible_text(said)}")
     lines += _point(said.params)
     explained = study.explain()
-    lines += [f"model: {explained.short()}"] if explained.n_modelled else []
+    lines += [f"model: {explained.short()}", f"  {explained.reason}"] if explained.n_modelled else []
     return [*lines, "", "by the posterior none dominates another of:", *_pareto_table(found)]
 
 

@@ -185,6 +185,8 @@ def test_beliefs_are_stored_and_read_back():
         (lambda: Real(0, 1, prior=Normal(0.5, 0)), "std=0 of Normal; a finite number above 0"),
         (lambda: Real(0, 1, prior=0.5), "write Normal"),
         (lambda: Real(0, 1, prior={"normal": [1]}), "write Normal"),
+        (lambda: Real(0, 1, prior=Normal(50, 0.1)), "units of the range"),
+        (lambda: Integer(1, 9, prior=LogNormal(1e6, 2)), "units of the range"),
         (lambda: Real(0, 1, prior=LogNormal(1, 1)), "factor=1 of LogNormal"),
         (lambda: Integer(0, 9, prior=Normal("a", 1)), "mean='a' of Normal"),
         (lambda: Categorical(["a", "b"], prior=[1]), "a positive weight for each of the 2 choices"),

@@ -68,6 +68,15 @@ def test_a_metric_may_be_told_with_its_error():
     assert slacks.variances[0, 0] == pytest.approx(14.4**2)
 
 
+def test_an_evaluation_whose_constrained_metric_is_no_number_has_failed():
+    opt = Optimizer(Problem({"x": Real(0, 1)}, constraints=["n >= 100"]), seed=1)
+    told = opt.tell(opt.ask(), {"value": 1.0, "n": math.nan, "other": math.nan})
+    assert (str(told.state), told.reason, told.error) == ("failed", "non-finite", "n=nan")
+    assert told.metrics["value"] == 1.0
+    infinite = opt.tell(opt.ask(), {"value": 1.0, "n": math.inf, "other": math.nan})
+    assert (str(infinite.state), infinite.feasible) == ("complete", True)
+
+
 def test_a_slack_that_is_no_number_is_unknown():
     slacks = margins("log(a) >= 0").of_metrics([{"a": -1.0}, {"a": 2.0}, {}], [False, True, False])
     assert np.isnan(slacks.values[:, 0]).tolist() == [True, False, True]
