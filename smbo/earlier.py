@@ -83,10 +83,8 @@ class Earlier:
                 refused.append(f"{self.name}, row {row}: {error}")
         if len(values) < _FEWEST:
             why = f"; the first: {refused[0]}" if refused else ""
-            raise ProblemError(
-                f"{self.name}: {len(values)} of {len(self.points)} rows fit the space, and at least {_FEWEST} are "
-                f"needed{why}"
-            )
+            fit = f"{len(values)} of {len(self.points)} rows fit the space"
+            raise ProblemError(f"{self.name}: {fit}, and at least {_FEWEST} are needed{why}")
         return Earlier(points, values, self.name), refused
 
     def to_json(self, space: Space) -> dict[str, Any]:

@@ -10,7 +10,18 @@ import pytest
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
-@pytest.mark.parametrize("page", ["constraints.md", "knowledge.md", "noise.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "constraints.md",
+        "failures.md",
+        "fidelity.md",
+        "knowledge.md",
+        "level_sets.md",
+        "noise.md",
+        "several_objectives.md",
+    ],
+)
 def test_a_page_is_true(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     text = (DOCS / page).read_text(encoding="utf-8")
