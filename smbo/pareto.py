@@ -43,6 +43,15 @@ class ParetoSet:
     numbers: tuple[int, ...]
     _values: Array  # told, minimised, of these trials (n, m)
 
+    def __str__(self) -> str:
+        corner = ", ".join(f"{name} {value:.4g}" for name, value in self.reference.items())
+        said = ", ".join(f"{name} {mean:.6g}" for name, mean in self.recommended.means.items())
+        return (
+            f"{len(self.seen)} trials by the values told, {len(self.believed)} by the posterior; "
+            f"hypervolume {self.hypervolume:.6g} from {corner}; "
+            f"recommended is trial {self.recommended.number}: {said}"
+        )
+
     @property
     def hypervolume(self) -> float:
         """Volume between the values told and the reference."""

@@ -36,6 +36,7 @@ from smbo.tuning import Tune, TuneSettings
 Checks: TypeAlias = Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
 
 PAGE = "index.html"
+_MOST_REFUSED = 1000  # rows of earlier studies that a report lists
 # of the study's name: what remains leaves room for the suffix within a job's 100 characters
 _MAX_NAME = 90
 
@@ -238,6 +239,8 @@ def _settings(errand: Errand) -> dict[str, object]:
         said["ended because"] = why
     if job.fixed:
         said["fixed"] = fixed_text(job.fixed)
+    if errand.task.refused:
+        said["rows refused"] = "\n".join(errand.task.refused[:_MOST_REFUSED])
     said["seed"] = errand.study.seed
     said["budget"] = ", ".join(
         f"{key}: {value}" for key, value in job.budget.model_dump(exclude_none=True).items()

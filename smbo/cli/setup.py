@@ -54,12 +54,14 @@ class Task:
         objective: the objective here, in this process.
         problem: what it poses.
         fixed: values that new trials of this run are to have.
+        refused: rows of earlier studies that do not fit, and why.
     """
 
     spec: ObjectiveSpec
     objective: Objective
     problem: Problem
     fixed: Point
+    refused: tuple[str, ...] = ()
 
 
 def load_task(job: JobFile, document: Document, folder: Path) -> Task:
@@ -83,7 +85,8 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         check_recipe(problem, preset(job.recipe))
     except RecipeError as error:
         raise _at(document, ("recipe",), error) from None
-    return Task(spec, objective, problem, fixed_of(job, document, problem.space))
+    refused = tuple(text for each in earlier for text in each.checked(problem.space)[1])
+    return Task(spec, objective, problem, fixed_of(job, document, problem.space), refused)
 
 
 def find_modules_beside(folder: Path) -> None:

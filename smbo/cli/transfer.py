@@ -10,8 +10,9 @@ import click
 from smbo.cli.jobfile import JobFile, TransferSection
 from smbo.cli.reading import Document
 from smbo.earlier import Earlier
-from smbo.errors import JobFileError, ProblemError, SmboError
+from smbo.errors import JobFileError, ProblemError, SmboError, UnknownStudy
 from smbo.space import Space
+from smbo.store.connect import is_sqlite, sqlite_path
 
 _MOST_SHOWN = 10
 
@@ -19,9 +20,14 @@ _MOST_SHOWN = 10
 def earlier_studies(job: JobFile, document: Document, folder: Path) -> list[Earlier]:
     """Return the studies that a job names; files are looked for beside the job file.
 
+    Of a study that is gone on with they are what was stored with it: proposals are made again from that,
+    although a file may be gone by now and an earlier study may have grown.
+
     Raises:
         JobFileError: one cannot be read; with its line.
     """
+    if job.transfer and (stored := _stored(job)) is not None:
+        return stored
     found = []
     for index, given in enumerate(job.transfer):
         section = TransferSection(file=given) if isinstance(given, str) else given
@@ -30,6 +36,25 @@ def earlier_studies(job: JobFile, document: Document, folder: Path) -> list[Earl
         except SmboError as error:
             raise JobFileError(f"{document.place(('transfer', index))}: {error}") from None
     return found
+
+
+def _stored(job: JobFile) -> list[Earlier] | None:
+    """Return the earlier studies that a job's study has in the store; None where it has not those named."""
+    from smbo.study import Study
+
+    if is_sqlite(job.store_url) and not sqlite_path(job.store_url).exists():
+        return None
+    try:
+        with Study.load(job.store_url, job.study) as study:
+            known = list(study.problem.earlier)
+    except UnknownStudy:
+        return None
+    return known if [each.name for each in known] == [_name(given) for given in job.transfer] else None
+
+
+def _name(given: str | TransferSection) -> str:
+    section = TransferSection(file=given) if isinstance(given, str) else given
+    return section.study or Path(section.file or "").name
 
 
 def fitting_rows(earlier: Sequence[Earlier], space: Space, document: Document) -> list[Earlier]:
@@ -52,7 +77,7 @@ def fitting_rows(earlier: Sequence[Earlier], space: Space, document: Document) -
             for text in refused[:_MOST_SHOWN]:
                 click.echo(f"  {text}", err=True)
             if len(refused) > _MOST_SHOWN:
-                click.echo(f"  and {len(refused) - _MOST_SHOWN} more", err=True)
+                click.echo(f"  and {len(refused) - _MOST_SHOWN} more; the report lists them", err=True)
         found.append(kept)
     return found
 

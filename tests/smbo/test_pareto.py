@@ -40,6 +40,8 @@ def test_the_search_finds_the_front_and_says_how_far_it_is():
     # the front is y = 0; its whole area over the corner by hand
     assert len(found.seen) >= 10
     assert all(trial.params["y"] < 0.02 for trial in found.seen)
+    assert str(found).startswith(f"{len(found.seen)} trials by the values told, {len(found.believed)} by the")
+    assert f"recommended is trial {found.recommended.number}" in str(found)
     assert found.history[-1] == found.hypervolume > 0.0
     assert np.all(np.diff(found.history) >= 0.0)
     assert len(found.history) == len(found.numbers) == 25

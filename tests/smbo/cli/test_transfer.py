@@ -54,6 +54,23 @@ def points(folder: Path) -> list[dict[str, float]]:
         return [dict(trial.params) for trial in study.trials]
 
 
+def test_a_study_is_gone_on_with_although_what_it_started_from_has_changed(folder):
+    (folder / "job.yaml").write_text(JOB.replace("report: false\n", ""))
+    assert run("run", "job.yaml").exit_code == 0
+    page = (folder / "warm-report" / "index.html").read_text()
+    assert "old.csv, row 22: x=2.0 is outside" in page
+    with (folder / "old.csv").open("a") as table:
+        table.write("\n0.9,0.9,1.0\n")
+    assert run("run", "job.yaml", "--trials", "9").exit_code == 0
+    (folder / "old.csv").unlink()
+    gone_on = run("resume", "warm", "--trials", "10")
+    assert gone_on.exit_code == 0, gone_on.output
+    assert len(points(folder)) == 10
+    assert "10 trials of" in run("replay", "warm").output
+    (folder / "job.yaml").write_text(JOB.replace("[old.csv]", "[other.csv]"))
+    assert "other.csv: cannot be read" in run("run", "job.yaml").output
+
+
 def test_a_run_starts_from_what_is_known_and_goes_on_with_the_same_points(folder):
     first = run("run", "job.yaml")
     assert first.exit_code == 0, first.output
