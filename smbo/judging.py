@@ -121,7 +121,8 @@ def _recorded(
         said = ", ".join(f"{name}=nan" for name in unknown)
         return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
     if not math.isfinite(value) or any(each is not None and not math.isfinite(each) for each in sems):
-        said = f"value={value!r}, sem={sem!r}" if problem.goals is None else f"{dict(outcome.metrics)!r}"
+        is_one = problem.goals is None and problem.level_set is None
+        said = f"value={value!r}, sem={sem!r}" if is_one else f"{dict(outcome.metrics)!r}"
         return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
     feasible = problem.is_feasible(outcome)
     told = replace(measured, state=TrialState.COMPLETE, value=value, sem=sem, feasible=feasible)

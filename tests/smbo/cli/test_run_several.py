@@ -66,7 +66,7 @@ def test_a_job_with_several_objectives_is_run_shown_and_reported(beam):
     assert [row["feasible"] for row in rows] == [row["params.x"] <= 0.9 for row in rows]
     assert all(row["metrics.gain_sem"] == 0.01 for row in rows)
     shown = beam.smbo("show", "toy").output
-    assert re.search(r"recommended: cost \S+ ± \S+, gain \S+ ± \S+ by the posterior", shown)
+    assert re.search(r"recommended: cost \S+ ± \S+, gain \S+ ± \S+, the knee, by the posterior", shown)
     assert "cost 1.2" in shown
     status = json.loads(beam.smbo("status", "toy", "--json").output)
     (status,) = status if isinstance(status, list) else [status]
