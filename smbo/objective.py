@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from smbo.evidence import Array
 from smbo.outcome import Outcome, Returned
 
 
@@ -101,4 +102,34 @@ class Rated(Protocol):
             results: check evaluations as (point, outcome) pairs, by what they are of:
                 "recommended" and the baseline's name.
         """
+        ...
+
+
+class Moved(Protocol):
+    """What the events of an evaluation say of another point.
+
+    Attributes:
+        changes: of the outputs from those of the same events as they are, shape (k,); None where refused.
+        reason: why it is refused, None where it is not.
+    """
+
+    @property
+    def changes(self) -> Array | None: ...
+
+    @property
+    def reason(self) -> str | None: ...
+
+
+@runtime_checkable
+class Reweighted(Protocol):
+    """An objective whose events can be weighed as if they were of a point near by."""
+
+    def near(self, params: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """Return a near point for each parameter that can be reweighted: one that changes it alone."""
+        ...
+
+    def neighbours(
+        self, params: Mapping[str, Any], points: Sequence[Mapping[str, Any]], context: Context
+    ) -> Sequence[Moved]:
+        """Return what the events at ``params`` say of each of ``points``."""
         ...

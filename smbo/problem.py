@@ -32,7 +32,7 @@ from smbo.fidelity import (
 from smbo.goals import Goals
 from smbo.level_sets import LevelSet, NearestLevel
 from smbo.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
-from smbo.objective import Confirmation, Context, Figure, Objective, Rated
+from smbo.objective import Confirmation, Context, Figure, Objective, Rated, Reweighted
 from smbo.outcome import Outcome, Returned, as_outcome, with_errors_among_metrics, with_levels, with_loss
 from smbo.slacks import Margins, sem_name
 from smbo.space import Space
@@ -57,6 +57,7 @@ __all__ = [
     "Pruned",
     "Rated",
     "Returned",
+    "Reweighted",
     "as_outcome",
 ]
 

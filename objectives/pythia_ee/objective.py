@@ -12,7 +12,7 @@ from objectives.pythia_ee import checkpoint
 from objectives.pythia_ee.charts import card, charts, once
 from objectives.pythia_ee.generator import Generator
 from objectives.pythia_ee.histograms import N_BLOCKS, Histograms, Prediction
-from objectives.pythia_ee.reweight import Neighbour, neighbours
+from objectives.pythia_ee.reweight import Neighbour, near, neighbours
 from objectives.pythia_ee.spaces import default_point, named_space
 from objectives.pythia_ee.tables import DEFAULT_HADRONS, Observable, default_names, observables, read_tables
 from objectives.pythia_ee.value import Loss
@@ -112,6 +112,10 @@ class PythiaEE:
         if context.fidelity is not None and context.folder is not None:
             checkpoint.save(context.folder, histograms, generator)
         return self._outcome(histograms, generator.n_failed)
+
+    def near(self, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return a point near by for each parameter that events can be reweighted to (see ``Reweighted``)."""
+        return near(params)
 
     def neighbours(
         self,

@@ -13,12 +13,13 @@ from smbo.charts import Charted
 from smbo.cli.jobfile import check_jobfile, read_jobfile
 from smbo.cli.reading import Document, read_document
 from smbo.cli.setup import find_modules_beside, load_task
+from smbo.cli.slopes import slopes_beside
 from smbo.cli.stored import stored_job
 from smbo.cli.target import SUFFIXES, load, study_argument
 from smbo.derived import encode
 from smbo.errors import ProblemError, SmboError
 from smbo.problem import Objective, Rated
-from smbo.report.wording_tune import remarks_of, tune_lines, weight_lines
+from smbo.report.wording_tune import remarks_of, slope_lines, tune_lines, weight_lines
 from smbo.study import Study
 from smbo.tuning import AutomaticWeights, Tune, TuneSettings, automatic_weights
 from smbo.tuning.automatic import Method
@@ -41,6 +42,13 @@ if TYPE_CHECKING:
     type=click.Choice(["robust", "bilevel"]),
     help="Weigh down what no setting describes.",
 )
+@click.option(
+    "--slopes",
+    "events",
+    type=click.IntRange(min=800),
+    metavar="EVENTS",
+    help="Generate so many events at the tune and compare its slopes with theirs, reweighted.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for a page, figures and files.")
 def command(
     study: str,
@@ -50,12 +58,13 @@ def command(
     theory: float | None,
     level: str,
     rule: Method | None,
+    events: int | None,
     output: Path | None,
 ) -> None:
     """Tell what STUDY says of the parameters: values with errors, eigentunes, what is described.
 
-    Nothing is evaluated: other weights, observables or uncertainties move the optimum of the model
-    that the stored evaluations make.
+    Nothing is evaluated, but by --slopes: other weights, observables or uncertainties move the optimum
+    of the model that the stored evaluations make.
     """
     with load(study, store) as found:
         objective = objective_of(found, study)
@@ -76,6 +85,10 @@ def command(
         baseline = baseline_of(objective)
         for line in [*said_of(tune, baseline), *([] if weights is None else weight_lines(weights))]:
             click.echo(line)
+        if events is not None:
+            checks = slopes_beside(objective, found.problem.space, tune, found.seed, events)
+            for line in slope_lines(checks, events):
+                click.echo(line)
         if output is not None:
             click.echo(f"page: {_written(output, found, tune, objective, baseline, weights)}")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smbo.report.wording import number, plus_minus
-from smbo.tuning import AutomaticWeights, Tune
+from smbo.tuning import AutomaticWeights, SlopeCheck, Tune
 
 # A mean squared pull that a tune to the observable alone should reach: twice what errors would make it.
 HOPELESS = 2.0
@@ -64,6 +64,18 @@ def tune_lines(tune: Tune, baseline: Mapping[str, Any] | None = None, name: str 
     for choice, lowest in tune.alternatives:
         said = ", ".join(f"{key} = {value}" for key, value in choice.items())
         lines.append(f"  lowest expected χ² with {said}: {lowest:.1f}")
+    return lines
+
+
+def slope_lines(found: Sequence[SlopeCheck], events: int) -> list[str]:
+    """Return in lines how the simulator's slopes compare with the model's."""
+    lines = [
+        f"slopes at the tune, {events} events reweighted, in units of the model's (1: as the errors say)"
+    ]
+    width = max((len(each.name) for each in found), default=0)
+    for each in found:
+        said = f"not known: {each.reason}" if each.reason else plus_minus(each.ratio, each.error)
+        lines.append(f"  {each.name:<{width}}  {said}")
     return lines
 
 

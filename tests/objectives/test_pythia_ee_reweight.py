@@ -7,7 +7,7 @@ import pytest
 
 from objectives.pythia_ee import PythiaEE
 from objectives.pythia_ee.spaces import SPACES, default_point
-from smbo.problem import Context, ObjectiveError
+from smbo.problem import Context, ObjectiveError, Reweighted
 
 MONASH = default_point(SPACES["ee6n"])
 EVENTS = 2_000
@@ -55,6 +55,17 @@ def test_a_step_back_undoes_a_step_forth(objective, name, step):
     seen = errors > 0
     off = (apart[seen] / errors[seen]) @ (apart[seen] / errors[seen])
     assert off < 0.05 * ((moved[seen] / errors[seen]) @ (moved[seen] / errors[seen]))
+
+
+def test_near_points_change_one_parameter_each_and_stay_within_pythias_ranges(objective):
+    assert isinstance(objective, Reweighted)
+    at = {**MONASH, "aLund": 2.0}
+    found = objective.near(at)
+    assert sorted(found) == ["aLund", "bLund", "probQQtoQ", "probStoUD", "sigma"]  # no alphaSvalue
+    for name, point in found.items():
+        assert {key for key in at if point[key] != at[key]} == {name}
+    assert found["aLund"]["aLund"] < 2.0
+    assert found["bLund"]["bLund"] > at["bLund"]
 
 
 def test_weights_that_are_wrong_are_refused(objective):
