@@ -40,10 +40,24 @@ class Earlier:
             raise ProblemError(f"{self.name}: {len(self.points)} points and {len(self.values)} values")
 
     @classmethod
-    def of_trials(cls, trials: Iterable[Trial], name: str = "earlier") -> Earlier:
-        """Return what complete trials of another study came to: ``Earlier.of_trials(study.trials)``."""
+    def of_trials(cls, trials: Iterable[Trial], name: str = "earlier", value: str | None = None) -> Earlier:
+        """Return what complete trials of another study came to: ``Earlier.of_trials(study.trials)``.
+
+        Args:
+            value: name of a metric, where it is not the trials' own value that tells of this study.
+
+        Raises:
+            ProblemError: no complete trial has that metric.
+        """
         done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-        return cls([trial.params for trial in done], [trial.value for trial in done], name)
+        if value is None:
+            return cls([trial.params for trial in done], [trial.value for trial in done], name)
+        known = sorted({metric for trial in done for metric in trial.metrics})
+        if value not in known:
+            raise ProblemError(
+                f"{name}: no metric is called {value!r}; there are {', '.join(known) or 'none'}"
+            )
+        return cls([trial.params for trial in done], [trial.metrics.get(value) for trial in done], name)
 
     @classmethod
     def read(cls, path: str | Path, value: str = "value") -> Earlier:

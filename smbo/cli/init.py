@@ -32,11 +32,22 @@ space:
 # objectives: {{significance: max}}  # which of the returned metrics counts, and its direction
 # maximize: false                   # for an objective that returns one number
 
+# reference: {{significance: 1.0}}   # of several objectives: from where on a value is of no interest
+# weights: {{significance: 2}}      # likewise: how much each counts for what is recommended
+# level_set: {{level: 0.05, of: [cls_exp, cls_obs]}}   # where functions have a value, in place of objectives
+
+# What is known already.  A prior goes into a dimension: {{real: [0, 1], prior: {{normal: [0.3, 0.1]}}}}
+# try_first: [{{alpha: 0.118, rate: 0.1, n: 3, mode: fast}}]   # before any other points
+# transfer: [old.csv]              # earlier studies: CSV, Parquet, {{study: name, store: sqlite:///old.db}}
 # fixed: {{mode: fast}}               # of this run's new trials; --fix mode=fast, and --free mode again
 
-recipe: auto                        # how to propose: auto, gp, forest, sobol, random
+# fidelity: {{name: epochs, low: 3, high: 81}}   # evaluations that can be had cheaper
+# stopping: asha                    # who goes on to a higher one: asha, hyperband, model; or median
+
+recipe: auto                        # how to propose: auto, gp, forest, sobol, random; cost where costs are told
 seed: 1                             # the same seed repeats the study; leave it out for a fresh one
-budget: {{trials: 40}}                # also time: 2h, and failures: 10 (give up after so many)
+budget: {{trials: 40}}                # also time: 2h, cost: 3600, and failures: 10 (give up after so many)
+# enough: {{plateau: 20}}             # end after so many evaluations without a gain
 cluster: {{local: {{workers: 2}}}}      # or slurm, htcondor, ssh, address, scheduler_file, serial
 # limits: {{time: 30min, memory: 4GB}}  # of one evaluation
 # retries: {{lost: 3}}                # run again when a worker was lost

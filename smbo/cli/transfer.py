@@ -15,6 +15,7 @@ from smbo.space import Space
 from smbo.store.connect import is_sqlite, sqlite_path
 
 _MOST_SHOWN = 10
+_UNNAMED = "value"  # of an objective that returns one number
 
 
 def earlier_studies(job: JobFile, document: Document, folder: Path) -> list[Earlier]:
@@ -83,12 +84,22 @@ def fitting_rows(earlier: Sequence[Earlier], space: Space, document: Document) -
 
 
 def _earlier(job: JobFile, section: TransferSection, folder: Path) -> Earlier:
+    named = next(iter(job.objectives)) if job.objectives else _UNNAMED
     if section.file is not None:
-        named = next(iter(job.objectives)) if job.objectives else "value"
         return Earlier.read(folder / section.file, section.value or named)
     from smbo.study import Study
 
     assert section.store is not None
     assert section.study is not None
     with Study.load(section.store, section.study) as study:
-        return Earlier.of_trials(study.trials, section.study)
+        own = study.problem.value_name
+        is_alike = (
+            study.problem.goals is None and study.problem.level_set is None and _UNNAMED in (own, named)
+        )
+        # the first of several objectives, or a distance to a level, is no value of this study
+        is_measured = any(named in trial.metrics for trial in study.trials)
+        metric = section.value or (None if own == named or (is_alike and not is_measured) else named)
+        try:
+            return Earlier.of_trials(study.trials, section.study, metric)
+        except ProblemError as error:
+            raise ProblemError(f"{error}; say which is meant, {{study: …, store: …, value: NAME}}") from None

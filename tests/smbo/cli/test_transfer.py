@@ -107,3 +107,27 @@ def test_what_makes_no_sense_is_refused_with_its_line(folder, old, new, message)
     assert result.exit_code == 2
     assert message in result.output
     assert not (folder / "warm.db").exists()
+
+
+def test_a_metric_of_an_earlier_study_may_be_the_value_of_this_one(folder):
+    old = JOB.replace("transfer: [old.csv]\n", "").replace("study: warm", "study: old")
+    (folder / "old.yaml").write_text(old)
+    assert run("run", "old.yaml").exit_code == 0
+
+    def begun(name: str, source: str, objective: str = "c"):
+        job = old.replace("study: old", f"study: {name}").replace("{value: min}", f"{{{objective}: min}}")
+        job = job.replace("trials: 8", "trials: 1").replace("try_first: [{x: 0.5, y: 0.5}]\n", "")
+        source = f"{{study: old, store: 'sqlite:///old.db'{source}}}"
+        (folder / f"{name}.yaml").write_text(job + f"transfer: [{source}]\n")
+        return run("run", f"{name}.yaml")
+
+    assert begun("named", "").exit_code == 0
+    with Study.load("sqlite:///old.db", "old") as study, Study.load("sqlite:///named.db", "named") as new:
+        values = [trial.metrics["c"] for trial in study.trials]
+        assert list(new.problem.earlier[0].values) == values
+    assert begun("said", ", value: c", "value").exit_code == 0
+    with Study.load("sqlite:///said.db", "said") as new:
+        assert list(new.problem.earlier[0].values) == values
+    refused = begun("unknown", ", value: chi2")
+    assert refused.exit_code == 2
+    assert "no metric is called 'chi2'; there are c, value; say which is meant" in refused.output
