@@ -44,7 +44,7 @@ space:
 # fidelity: {{name: epochs, low: 3, high: 81}}   # evaluations that can be had cheaper
 # stopping: asha                    # who goes on to a higher one: asha, hyperband, model; or median
 
-recipe: auto                        # how to propose: auto, gp, forest, sobol, random; cost where costs are told
+recipe: auto                        # how to propose: auto, gp, forest, sobol, random; cost where told
 seed: 1                             # the same seed repeats the study; leave it out for a fresh one
 budget: {{trials: 40}}                # also time: 2h, cost: 3600, and failures: 10 (give up after so many)
 # enough: {{plateau: 20}}             # end after so many evaluations without a gain
