@@ -28,6 +28,8 @@ from smbo.trust_region import TrustRegion
 _MOST_BY_VOLUME = 4
 # In log density, see OfKernels.
 _PRICE_OF_SMOOTHNESS = 3.0
+# About as many as a design has.
+_N_FIRST = 10
 
 
 @dataclass(frozen=True)
@@ -177,17 +179,18 @@ def _of_vectors(vectors: Vectors) -> Choice:
 def n_without_gain(evidence: Evidence) -> int:
     """Return how many evaluations have been made since the last that gained on all before it.
 
-    By trial number.  A gain below a thousandth of what separates the best value from the median is
-    none; the first value is one.
+    By trial number.  A gain below a thousandth of what separates the best value from the median of the
+    first ones is none; the first value is one.  Of the first, which are spread: a search that has
+    settled has most of its values at the best one, and would take ever smaller gains for some.
     """
-    values = np.where(evidence.feasible, evidence.values, np.inf)
-    if not evidence.feasible.any():
+    feasible = evidence.values[evidence.feasible]
+    if not len(feasible):
         return 0
-    best = np.minimum.accumulate(values)
-    scatter = float(np.median(evidence.values[evidence.feasible])) - float(best[-1])
+    best = np.minimum.accumulate(np.where(evidence.feasible, evidence.values, np.inf))
+    scatter = float(np.median(feasible[:_N_FIRST])) - float(best[-1])
     # the last row at which the best was still worse than it is now, by more than that
     worse = np.flatnonzero(best > best[-1] + 1e-3 * scatter)
-    return len(values) - (int(worse[-1]) + 2 if len(worse) else 1)
+    return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
 
 
 def noise_share(evidence: Evidence, memory: Memory) -> float | None:

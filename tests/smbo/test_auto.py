@@ -113,6 +113,12 @@ def test_a_little_learned_noise_may_be_roughness_but_told_noise_and_much_of_it_a
     assert Auto().choose(told, {}).recipe.acquisition == NoisyLogExpectedImprovement()
 
 
+def test_the_last_digits_of_a_search_that_has_settled_are_no_gain():
+    spread = [9.0, 3.0, 8.0, 5.0, 2.0, 7.0, 4.0, 6.0, 9.0, 1.0]
+    settled = [1.0 - 1e-5 * k for k in range(1, 31)]  # most values are at the best one, so their median is
+    assert n_without_gain(evidence_with(n=40, values=spread + settled)) == 30
+
+
 def test_an_infeasible_value_gains_nothing():
     evidence = evidence_with(n=3, values=[2.0, 1.0, 0.0])
     evidence.feasible[2] = False
