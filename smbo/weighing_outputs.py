@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smbo.acquisition.vector_draw import BOLDNESS
+from smbo.acquisition.vector_draw import boldness
 from smbo.evidence import Array, Evidence
 from smbo.fidelity import Fidelity, Promotion
 from smbo.problem import Problem
@@ -67,7 +67,7 @@ class Doubt:
     def beginnings(self, points: Array) -> list[float]:
         """Return the fidelity at which to evaluate each new unit point (n, d) first."""
         means, variances = self.belief.components_at(points)
-        mean, doubt = self.belief.form.moments(means, BOLDNESS**2 * variances)
+        mean, doubt = self.belief.form.moments(means, boldness(points.shape[1]) ** 2 * variances)
         noise = np.stack([self._noise(means, level) for level in self.levels])
         is_enough = noise <= np.maximum(doubt, (_LEAST_SHARE * mean) ** 2)
         is_enough[-1] = True

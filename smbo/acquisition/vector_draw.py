@@ -19,7 +19,16 @@ from smbo.surrogates.trend import TrendPosterior
 # a low loss as soon, but crowd around one point: along directions that hardly change the loss no slope
 # is learned, and the errors of a tune then miss its optimum or span the whole range.  Much bolder ones look
 # where nothing is to be found.
-BOLDNESS = 2.5
+_BOLDEST, _AXES_AT_BOLDEST = 2.5, 6
+
+
+def boldness(n_axes: int) -> float:
+    """Return how much further from its mean than it says a belief about outputs is drawn.
+
+    Each axis has directions of its own for a draw to be off in, and they add up: with twenty axes and the
+    factor of six, evaluations had ten times the loss of what was recommended, and learned little there.
+    """
+    return float(_BOLDEST * np.sqrt(min(1.0, _AXES_AT_BOLDEST / n_axes)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,16 +102,12 @@ class VectorDraw:
         posterior: VectorPosterior,
         rng: np.random.Generator,
         n_frequencies: int,
-        boldness: float = BOLDNESS,
     ) -> VectorDraw:
-        """Return a draw.
-
-        Args:
-            boldness: factor on what the processes and the loadings are off by.
-        """
-        form = posterior.form.drawn(posterior.basis, rng, boldness)
+        """Return a draw, as bold as suits the number of axes."""
+        factor = boldness(posterior.n_axes)
+        form = posterior.form.drawn(posterior.basis, rng, factor)
         drawn = tuple(TrendDraw.of(each, rng, n_frequencies) for each in posterior.components)
-        return cls(posterior, form, drawn, boldness)
+        return cls(posterior, form, drawn, factor)
 
     def __call__(self, points: Array) -> Array:
         return self.form.of_components(self._components(points)[0])

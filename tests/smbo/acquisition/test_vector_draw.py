@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smbo.acquisition.vector_draw import TrendDraw, VectorDraw
+from smbo.acquisition.vector_draw import TrendDraw, VectorDraw, boldness
 from smbo.evidence import Axis, Evidence, Vectors
 from smbo.losses import ChiSquare
 from smbo.surrogates import VectorGP
@@ -70,6 +70,12 @@ def test_drawn_loadings_leave_the_loss_where_it_is_on_average(evidence):
     error = drawn.std(axis=0) / np.sqrt(800)
     assert np.abs(drawn.mean(axis=0) - posterior.form.of_components(components)).max() < 4 * error.max()
     assert (drawn.std(axis=0) > 0).all()
+
+
+def test_what_a_draw_is_off_by_along_many_axes_adds_up_to_no_more_than_along_six():
+    assert boldness(2) == boldness(6)
+    sums = [axes * boldness(axes) ** 2 for axes in (6, 7, 20, 50)]
+    assert sums == pytest.approx([sums[0]] * 4)
 
 
 def test_a_draw_has_the_slopes_of_finite_differences(evidence):
