@@ -31,7 +31,7 @@ from smbo.errors import RecipeError, SpaceExhausted
 from smbo.evidence import Array, Evidence
 from smbo.fixing import part_of, rows_in
 from smbo.guidance import Guidance
-from smbo.informed import best_of_earlier, refuse_uninformed
+from smbo.informed import Informed, best_of_earlier, refuse_uninformed
 from smbo.new_points import Taken, design_points, left_on_grid
 from smbo.problem import Problem
 from smbo.recipe import Recipe, chosen
@@ -204,6 +204,12 @@ def check_recipe(problem: Problem, recipe: Recipe) -> None:
         _refuse_replication(problem, recipe)
     if problem.earlier and recipe.rule is None:
         refuse_uninformed(recipe)
+    own_rule = recipe.rule.recipe.rule if isinstance(recipe.rule, Informed) else recipe.rule
+    if problem.earlier and own_rule is not None and problem.ladder is not None:
+        raise RecipeError(
+            "the process over points and fidelities that 'auto' takes does not know of earlier studies; use "
+            "recipe 'gp', which does, or leave out the fidelity or the earlier studies"
+        )
     if recipe.rule is not None or surrogate is None:
         return
     _refuse_misfit(problem, recipe)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from smbo import Categorical, Earlier, Integer, Optimizer, Problem, Real, Space
+from smbo import Categorical, Earlier, Fidelity, Integer, Optimizer, Problem, Real, Space
 from smbo.derived import encode
 from smbo.errors import ProblemError, RecipeError
 from smbo.evidence import Axis, Evidence
@@ -218,3 +218,14 @@ def test_earlier_studies_and_outcome_constraints_go_together():
         opt.tell(trial, {"f": valley(x, y), "c": x * y})
     assert opt._memory["surrogate"]["weights"][0] > 0.0
     assert opt.best is not None
+
+
+def test_beside_a_fidelity_a_recipe_that_would_not_know_of_them_is_refused_at_the_door():
+    problem = Problem(SPACE, earlier=[earlier(alike)], fidelity=Fidelity(1, 9))
+    with pytest.raises(RecipeError, match="use recipe 'gp'"):
+        Optimizer(problem, seed=1)
+    opt = Optimizer(problem, "gp", seed=1)
+    for _ in range(9):
+        trial = opt.ask()
+        opt.tell(trial, valley(**trial.params) + 1.0 / trial.fidelity)
+    assert opt.explain().surrogate == "Transfer"
