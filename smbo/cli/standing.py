@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from smbo.store.budget import exhausted
 from smbo.study import Study
 from smbo.trials import Recommendation, Trial, TrialState
 
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _MOST_CAUSES = 3  # of failures in a summary; `smbo show` has them all
 
 
@@ -195,11 +197,13 @@ def failure_text(trial: Trial) -> str:
 def failures_summary(trials: Sequence[Trial]) -> list[str]:
     """Return the commonest causes of failure, one line each with how often and where."""
     failed = [trial for trial in trials if trial.state is TrialState.FAILED]
-    causes = Counter(failure_text(trial) for trial in failed)
+    # "aborted at x=0.41" and "aborted at x=0.66" are one cause; the reasons "exit 3" and "exit 4" are two
+    kinds = {trial.number: (trial.reason, _NUMBER.sub("#", failure_text(trial))) for trial in failed}
+    causes = Counter(kinds.values())
     lines = []
-    for cause, count in causes.most_common(_MOST_CAUSES):
-        last = max(trial.number for trial in failed if failure_text(trial) == cause)
-        lines.append(f"{count} failed with {cause} (trial {last}, for one)")
+    for kind, count in causes.most_common(_MOST_CAUSES):
+        last = max((trial for trial in failed if kinds[trial.number] == kind), key=lambda trial: trial.number)
+        lines.append(f"{count} failed with {failure_text(last)} (trial {last.number}, for one)")
     if len(causes) > _MOST_CAUSES:
         n_left = len(causes) - _MOST_CAUSES
         lines.append(f"… and {n_left} other cause{'s' if n_left > 1 else ''}")

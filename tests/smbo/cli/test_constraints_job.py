@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from smbo.cli.standing import failures_summary
+from smbo.trials import Trial, TrialState
+
 OBJECTIVE = """
 from smbo.problem import Outcome
 
@@ -79,3 +82,16 @@ def test_a_job_whose_results_do_not_fit_ends_early_with_one_cause(cut):
     assert result.exit_code == 4
     assert "3 failed with bad-output: the constraints ['right >= 9'] need ['right']" in result.output
     assert "ended early" in result.output
+
+
+def test_failures_that_differ_by_a_number_are_one_cause():
+    said = ["ValueError: aborted at x=0.41", "ValueError: aborted at x=6e-05", "KeyError: 'a'"]
+    trials = [
+        Trial(k, {}, k, TrialState.FAILED, reason="objective-error", error=text)
+        for k, text in enumerate([*said, *(f"E{name}" for name in "ABC")])
+    ]
+    exits = [Trial(k, {}, k, TrialState.FAILED, reason=f"exit {k}", error="") for k in (3, 4)]
+    assert len(failures_summary(exits)) == 2
+    first, *_, last = failures_summary(trials)
+    assert first == "2 failed with objective-error: ValueError: aborted at x=6e-05 (trial 1, for one)"
+    assert last == "… and 2 other causes"
