@@ -12,6 +12,7 @@ from smbo.acquisition.refinement import n_without_digit, refinement
 from smbo.derived import encode
 from smbo.evidence import Axis, Evidence
 from smbo.maximize import maximize
+from smbo.problem import Problem
 from smbo.recipe import Recipe
 from smbo.surrogates import GP
 from smbo.surrogates.forest import Forest
@@ -123,3 +124,21 @@ def test_a_search_that_refines_comes_nearer_for_the_same_cost():
         return min(trial.value for trial in opt.trials)
 
     assert regret(2) < 0.1 * regret(None)
+
+
+def test_in_batches_with_failures_it_keeps_to_the_constraints():
+    problem = Problem(
+        {"x": Real(0, 1), "y": Real(0, 1)}, objectives={"v": "min"}, constraints=["margin >= 0"]
+    )
+    opt = Optimizer(problem, Recipe(GP(), PerCost(), n_initial=3), seed=2)
+    for _ in range(9):
+        for trial in opt.ask(3):
+            x, y = trial.params["x"], trial.params["y"]
+            if y > 0.9:
+                opt.tell(trial, status="failed", reason="crash")
+                continue
+            found = float(value(np.array([[x, y]]))[0])
+            opt.tell(trial, {"v": found, "margin": x - 0.5}, cost=100.0**y)
+    best = min(trial.value for trial in opt.trials if trial.feasible)
+    at_the_edge = min(value(np.column_stack([np.full(1001, 0.5), np.linspace(0, 1, 1001)])))
+    assert best < at_the_edge + 1e-3
