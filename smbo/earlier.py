@@ -156,9 +156,11 @@ def _csv_rows(path: Path) -> list[dict[str, Any]]:
 
 def _parquet_rows(path: Path) -> list[dict[str, Any]]:
     try:
-        from pyarrow import ArrowException, parquet  # type: ignore[import-not-found,unused-ignore]
+        from pyarrow import ArrowException, parquet  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
-        raise ProblemError(f"{path}: reading Parquet needs pyarrow; install it, or give CSV") from None
+        raise ProblemError(
+            f"{path}: reading Parquet needs pyarrow; pip install 'smbo[parquet]', or give CSV"
+        ) from None
     try:
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
     except ArrowException as error:

@@ -229,3 +229,26 @@ def test_beside_a_fidelity_a_recipe_that_would_not_know_of_them_is_refused_at_th
         trial = opt.ask()
         opt.tell(trial, valley(**trial.params) + 1.0 / trial.fidelity)
     assert opt.explain().surrogate == "Transfer"
+
+
+def test_a_parquet_file_is_read_as_a_table_is(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "x": [0.1, 0.2, 1.5, 0.4],
+        "n": [1, 2, 3, None],
+        "m": ["a", "b", "a", "a"],
+        "v": [1.0, 2.0, 3.0, 4.0],
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "old.parquet")
+    space = Space({"x": Real(0, 1), "n": Integer(1, 4), "m": Categorical(["a", "b"])})
+    kept, refused = Earlier.read(tmp_path / "old.parquet", value="v").checked(space)
+    assert kept.points == ({"x": 0.1, "n": 1, "m": "a"}, {"x": 0.2, "n": 2, "m": "b"})
+    assert list(kept.values) == [1.0, 2.0]
+    assert refused == [
+        "old.parquet, row 3: x=1.5 is outside [0.0, 1.0]",
+        "old.parquet, row 4: n is missing; give a value for it",
+    ]
+    (tmp_path / "bad.parquet").write_bytes(b"no parquet")
+    with pytest.raises(ProblemError, match=r"bad\.parquet: cannot be read"):
+        Earlier.read(tmp_path / "bad.parquet")
