@@ -42,7 +42,7 @@ def pseudo_problem(space: str, cache: Path = CACHE) -> tuple[PythiaEE, Problem]:
     objective = PythiaEE(space=space)
     baseline = objective.confirmation().baseline
     assert baseline is not None
-    found = cached("pseudo_data", objective, baseline, PSEUDO_SEED, PSEUDO_EVENTS, cache)
+    found = cached(f"pseudo_data_{space}", objective, baseline, PSEUDO_SEED, PSEUDO_EVENTS, cache)
     assert found.outputs is not None
     assert found.outputs_variance is not None
     loss = objective.problem.loss
