@@ -49,7 +49,7 @@ from scheduler.spool import Spool
 
 spool = Spool({spool!r})
 executor = ProcessExecutor(patient, 2, spool) if {processes} else SerialExecutor(patient, spool)
-with StopOnSignals() as stop:
+with StopOnSignals(lambda level: print(level.name, flush=True)) as stop:
     summary = run(Endless({seconds}), executor, stop=stop, poll_seconds=0.1)
 executor.close()
 print(summary.end, sorted(summary.endings.items()), flush=True)
@@ -89,8 +89,11 @@ class Endless:
     together = contextlib.nullcontext
 
 
-def drive(spool, seconds, processes, signals):
-    """Run the driver in a terminal's own process group, and press Ctrl-C that often."""
+def drive(spool, seconds, processes, heard):
+    """Run the driver in a terminal's own process group, and press Ctrl-C once for each thing to be heard.
+
+    Each is waited for: two that come before the first is handled are one.
+    """
     code = DRIVER.format(
         here=os.path.dirname(__file__), spool=str(spool.folder), seconds=seconds, processes=processes
     )
@@ -98,9 +101,10 @@ def drive(spool, seconds, processes, signals):
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as driver:
         assert driver.stdout.readline() == "going\n"
-        for _ in range(signals):
+        for level in heard:
             time.sleep(0.3)
             os.killpg(driver.pid, signal.SIGINT)
+            assert driver.stdout.readline() == f"{level.name}\n"
         said = driver.stdout.read()
     assert driver.returncode == 0
     return said
@@ -108,11 +112,12 @@ def drive(spool, seconds, processes, signals):
 
 @pytest.mark.parametrize("processes", [False, True], ids=["serial", "process"])
 def test_one_ctrl_c_waits_for_what_runs(spool, processes):
-    said = drive(spool, 0.5, processes, signals=1)
+    said = drive(spool, 0.5, processes, [Stop.DRAIN])
     assert said.startswith("drained ")
     assert "CANCELLED" not in said
     assert "LOST" not in said
 
 
 def test_a_second_ctrl_c_ends_what_runs(spool):
-    assert drive(spool, 1000, True, signals=2) == "cancelled [(<Ending.CANCELLED: 'cancelled'>, 2)]\n"
+    said = drive(spool, 1000, True, [Stop.DRAIN, Stop.CANCEL])
+    assert said == "cancelled [(<Ending.CANCELLED: 'cancelled'>, 2)]\n"
