@@ -101,7 +101,8 @@ class DaskExecutor:
         self._clock = clock
         self._flights: dict[str, _Flight] = {}
         self._ready: list[JobOutcome] = []
-        self._woken: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
+        # no SimpleQueue: see ProcessExecutor
+        self._woken: queue.Queue[tuple[str, Future]] = queue.Queue()
         self._next_scan = 0.0
         self._capacity, self._capacity_until = 0, 0.0
         self._shortage: str | None = None

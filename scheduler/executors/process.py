@@ -44,7 +44,9 @@ class ProcessExecutor:
         self._threads = ThreadPoolExecutor(n_workers, thread_name_prefix="child")
         self._running: dict[str, Job] = {}
         self._adopted: dict[str, Job] = {}
-        self._done: queue.SimpleQueue[tuple[Job, Future[object]]] = queue.SimpleQueue()
+        # not a SimpleQueue: until Python 3.13 its get(timeout=…) waits for ever where a signal is at work
+        # as the time runs out, and then no Ctrl-C ends a run
+        self._done: queue.Queue[tuple[Job, Future[object]]] = queue.Queue()
         self._us = this_process()
 
     def capacity(self) -> int:

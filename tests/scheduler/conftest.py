@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import time
+
 import pytest
 
 from scheduler.jobs import Job, Limits
@@ -23,3 +26,13 @@ def make_job():
         return Job(study, number, number + 1, payload, Limits(time_seconds, memory_bytes), resources or {})
 
     return make
+
+
+@pytest.fixture
+def slow_signal():
+    """A signal in 50 ms, whose handler takes 200 ms."""
+    before = signal.signal(signal.SIGALRM, lambda *_: time.sleep(0.2))
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    signal.signal(signal.SIGALRM, before)

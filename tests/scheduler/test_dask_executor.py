@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 
 import pytest
@@ -316,3 +317,13 @@ def test_a_scheduler_that_dies_while_it_is_asked_has_no_slots_and_ends_no_run(sp
     executor = DaskExecutor(Dying(), print, spool)
     assert executor.capacity() == 0
     assert executor.capacity() == 2
+
+
+def test_a_wait_ends_though_a_signal_was_at_work_as_its_time_ran_out(client, spool, request):
+    executor = DaskExecutor(client, target, spool)
+    assert executor.poll(0.01) == []
+    rescue = threading.Timer(10.0, executor._woken.put, (None,))  # which is no outcome: poll raises
+    rescue.start()
+    request.getfixturevalue("slow_signal")
+    assert executor.poll(0.1) == []
+    rescue.cancel()

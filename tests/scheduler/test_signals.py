@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from scheduler.executors import ProcessExecutor
 from scheduler.loop import Stop
 from scheduler.signals import StopOnSignals
 
@@ -35,6 +37,16 @@ def test_the_handlers_before_come_back():
     with StopOnSignals():
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.usefixtures("slow_signal")
+def test_a_wait_ends_though_a_signal_was_at_work_as_its_time_ran_out(spool):
+    executor = ProcessExecutor(patient, 1, spool)
+    rescue = threading.Timer(10.0, executor._done.put, (None,))  # which is no outcome: poll raises
+    rescue.start()
+    assert executor.poll(0.1) == []
+    rescue.cancel()
+    executor.close()
 
 
 DRIVER = """
