@@ -186,11 +186,8 @@ def n_without_gain(evidence: Evidence) -> int:
     feasible = evidence.values[evidence.feasible]
     if not len(feasible):
         return 0
-    best = np.minimum.accumulate(np.where(evidence.feasible, evidence.values, np.inf))
-    scatter = float(np.median(feasible[:_N_FIRST])) - float(best[-1])
-    # the last row at which the best was still worse than it is now, by more than that
-    worse = np.flatnonzero(best > best[-1] + 1e-3 * scatter)
-    return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
+    scatter = float(np.median(feasible[:_N_FIRST])) - float(feasible.min())
+    return evidence.n_since_gain(1e-3 * scatter)
 
 
 def noise_share(evidence: Evidence, memory: Memory) -> float | None:

@@ -267,6 +267,18 @@ class Evidence:
             pending=nowhere,
         )
 
+    def n_since_gain(self, least: float) -> int:
+        """Return how many evaluations have come, by number, since the last that gained on all before it.
+
+        What gains no more than ``least`` gains nothing; the first feasible value is a gain.
+        """
+        if not self.feasible.any():
+            return 0
+        best = np.minimum.accumulate(np.where(self.feasible, self.values, np.inf))
+        # the last row at which the best was still worse than it is now, by more than that
+        worse = np.flatnonzero(best > best[-1] + least)
+        return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
+
     def __len__(self) -> int:
         return len(self.values)
 

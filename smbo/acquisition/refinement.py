@@ -79,12 +79,8 @@ def refinement(posterior: Posterior, evidence: Evidence) -> Criterion | None:
 
 def n_without_digit(evidence: Evidence) -> int:
     """Return how many evaluations have been made since the last that gained a digit, by trial number."""
-    values = np.where(evidence.feasible, evidence.values, np.inf)
-    if not evidence.feasible.any():
-        return 0
-    best = np.minimum.accumulate(values)
-    worse = np.flatnonzero(best > best[-1] + _GAIN * float(evidence.values[evidence.feasible].std()))
-    return len(values) - (int(worse[-1]) + 2 if len(worse) else 1)
+    feasible = evidence.values[evidence.feasible]
+    return evidence.n_since_gain(_GAIN * float(feasible.std())) if len(feasible) else 0
 
 
 def _like_best(evidence: Evidence, smooth: Columns) -> NDArray[np.intp]:

@@ -32,17 +32,14 @@ def slopes_beside(
         raise ProblemError(f"--slopes: none of {', '.join(tune.names)} can be reweighted")
     runs: dict[str, list[Any]] = {name: [] for name in near}
     reasons: dict[str, str] = {}
+    points: list[Mapping[str, Any]] = list(near.values())
     for number in range(_N_RUNS):
         context = Context(seed=trial_seed(study_seed, _SEEDS + number), fidelity=_share(events, number))
-        for name, moved in zip(near, objective.neighbours(tune.params, _points(near), context), strict=True):
+        for name, moved in zip(near, objective.neighbours(tune.params, points, context), strict=True):
             runs[name].append(moved.changes)
             if moved.reason is not None:
                 reasons.setdefault(name, moved.reason)
     return against_slopes(space, tune, near, runs, reasons)
-
-
-def _points(near: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return list(near.values())
 
 
 def _share(events: int, number: int) -> int:
