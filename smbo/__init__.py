@@ -7,16 +7,16 @@ bring SQLAlchemy and scikit-learn with them.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from smbo.beliefs import LogNormal, Normal
-from smbo.earlier import Earlier
-from smbo.enough import Enough
 from smbo.errors import EvaluationFailed, SmboError
 from smbo.fidelity import Fidelity
 from smbo.optimizer import Optimizer
 from smbo.problem import Context, LevelSet, Outcome, Problem
-from smbo.recipe import Recipe
+from smbo.problem.termination import Enough
+from smbo.problem.transfer_source import Earlier
+from smbo.proposal.recipe import Recipe
 from smbo.space import Categorical, Constant, Integer, Real, Space
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.space.priors import LogNormal, Normal
+from smbo.trial import Recommendation, Trial, TrialState
 
 if TYPE_CHECKING:
     from smbo.search_cv import BayesSearchCV as BayesSearchCV

@@ -13,22 +13,22 @@ from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 
-from smbo import results
-from smbo.climbing import ends_early, promoted
-from smbo.contours import Contour, contour_of
-from smbo.derived import explained, first_levels, next_climb, suggest, trial_seed
-from smbo.ending import ended
+from smbo.analysis.contours import Contour, contour_of
+from smbo.analysis.explain import Explanation
+from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
-from smbo.explain import Explanation
-from smbo.fixing import checked
-from smbo.judging import judge
-from smbo.pareto import ParetoSet, best_of, pareto_set, recommended
-from smbo.presets import preset
+from smbo.history import table as results
+from smbo.history.promotion import ends_early, promoted
+from smbo.history.record import judge
 from smbo.problem import Problem, Returned
-from smbo.propose import check_recipe
-from smbo.recipe import Recipe
+from smbo.proposal.presets import preset
+from smbo.proposal.propose import check_recipe
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.suggest import explained, first_levels, next_climb, suggest, trial_seed
+from smbo.proposal.termination import ended
 from smbo.space import Space
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.space.fixed import checked
+from smbo.trial import Recommendation, Trial, TrialState
 from smbo.tuning import Tune, TuneSettings, tune_of
 
 
@@ -71,7 +71,7 @@ class Optimizer:
 
     Args:
         space: what Space takes, a Space, or a Problem.
-        recipe: "auto", which chooses for each proposal; another name of ``smbo.presets``, or
+        recipe: "auto", which chooses for each proposal; another name of ``smbo.proposal.presets``, or
             {name: settings}; or a Recipe.
         seed: a whole number from 0 up; None draws one (see ``seed``).
         maximize: higher is better (with a Problem: say so there).
@@ -107,7 +107,7 @@ class Optimizer:
         return tuple(self._trials)
 
     def table(self) -> dict[str, list[Any]]:
-        """Return all trials as columns of equal length; see ``smbo.results.columns``."""
+        """Return all trials as columns of equal length; see ``smbo.history.table.columns``."""
         return results.columns(self.problem, self._trials)
 
     def to_pandas(self) -> Any:

@@ -14,96 +14,37 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("smbo", "scheduler", "objectives")
+# where each package lies below the root
+PACKAGES = {"smbo": ".", "smbo_scheduler": "scheduler", "smbo_objectives": "objectives"}
 
-# Ground first.  "smbo.store" stands for the package and everything in it.
+# Ground first; a folder stands for all that it holds.
 SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("smbo.errors",),
-    ("smbo.plain",),
-    ("smbo.transforms", "smbo.expressions", "smbo.designs", "smbo.evidence"),
-    (
-        "smbo.enough",
-        "smbo.beliefs",
-    ),
-    ("smbo.choices", "smbo.repeats"),
-    ("smbo.hypervolume",),
+    ("smbo.errors", "smbo.training_data"),
+    ("smbo.space", "smbo.trial"),
     ("smbo.fidelity",),
-    ("smbo.losses", "smbo.level_sets", "smbo.surrogates", "smbo.slacks", "smbo.goals"),
-    ("smbo.dimensions", "smbo.forms", "smbo.rules"),
-    ("smbo.space", "smbo.trials"),
-    ("smbo.acquisition", "smbo.maximize", "smbo.guidance", "smbo.fixing"),
-    ("smbo.batch", "smbo.new_points"),
-    ("smbo.trust_region",),
-    ("smbo.selection", "smbo.replication"),
-    ("smbo.recipe",),
-    ("smbo.outcome", "smbo.charts"),
-    ("smbo.objective",),
-    ("smbo.problem", "smbo.auto", "smbo.earlier"),
-    ("smbo.informed", "smbo.recommendation"),
-    ("smbo.propose", "smbo.presets"),
-    (
-        "smbo.judging",
-        "smbo.climbing",
-        "smbo.weighing",
-        "smbo.weighing_outputs",
-        "smbo.explain",
-        "smbo.results",
-    ),
-    ("smbo.derived",),
-    ("smbo.ending", "smbo.tuning", "smbo.contours", "smbo.pareto"),
-    ("smbo.columns",),
-    ("smbo.optimizer",),
-    ("smbo.store", "smbo.evaluation"),
-    (
-        "smbo.study.proposals",
-        "smbo.study.crew",
-        "smbo.study.outcomes",
-        "smbo.study.reports",
-        "smbo.study.stored",
-        "smbo.study.importing",
-    ),
-    ("smbo.study.ahead", "smbo.study.replay", "smbo.study.outbox", "smbo.study.log"),
-    ("smbo.study.asking", "smbo.study.runnable"),
-    ("smbo.study.source",),
-    ("smbo.study.run",),
-    ("smbo.study",),
+    ("smbo.problem", "smbo.store"),
+    ("smbo.surrogates", "smbo.history"),
+    ("smbo.acquisition", "smbo.tuning"),
+    ("smbo.proposal",),
     ("smbo.analysis",),
-    ("smbo.report.wording",),
-    ("smbo.report.wording_tune",),
-    ("smbo.plots",),
-    ("smbo.report.page",),
-    ("smbo.report.tune", "smbo.report.contours", "smbo.report.pareto", "smbo.report.feasibility"),
-    ("smbo.report",),
-    ("smbo.search_cv",),
-    ("smbo",),  # the front door: who is inside does not go through it
-    ("smbo.cli",),
+    ("smbo.optimizer", "smbo.plots"),
+    ("smbo.study", "smbo.search_cv", "smbo.integrations", "smbo.report"),
+    ("smbo", "smbo.cli", "smbo.service"),
 )
-
-# scheduler/ knows nothing of smbo; these few carry trials to it and outcomes back
-MAY_IMPORT_SCHEDULER = (
-    "smbo.study.reports",
-    "smbo.evaluation",
-    "smbo.study.study",
-    "smbo.study.crew",
-    "smbo.study.outbox",
-    "smbo.study.outcomes",
-    "smbo.study.source",
-    "smbo.study.run",
-    "smbo.search_cv",
-    "smbo.cli",
-)
+# smbo_scheduler knows nothing of smbo; these carry trials to it and outcomes back
+MAY_IMPORT_SCHEDULER = ("smbo.study", "smbo.search_cv", "smbo.cli")
 # an objective, ours or a stranger's, needs to know what is to be solved and nothing of how
 OBJECTIVES_MAY_IMPORT = ("smbo.problem", "smbo.space")
 
 Imports = Mapping[str, frozenset[str]]
 
 
-def modules_of(root: Path, packages: Iterable[str]) -> dict[str, Path]:
+def modules_of(root: Path, packages: Mapping[str, str]) -> dict[str, Path]:
     """Return every module below ``root`` by its dotted name."""
     found = {}
-    for package in packages:
-        for path in sorted((root / package).rglob("*.py")):
-            parts = path.relative_to(root).with_suffix("").parts
+    for package, folder in packages.items():
+        for path in sorted((root / folder / package).rglob("*.py")):
+            parts = path.relative_to(root / folder).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
@@ -141,12 +82,8 @@ def _nearest(target: str, known: set[str]) -> str:
 
 def floor_of(module: str) -> int | None:
     """Return the number of a module's floor, None if it has no place yet."""
-    if module == "smbo":
-        return next(i for i, floor in enumerate(SMBO_FLOORS) if "smbo" in floor)
-    for number, floor in enumerate(SMBO_FLOORS):
-        if any(module == entry or module.startswith(entry + ".") for entry in floor if entry != "smbo"):
-            return number
-    return None
+    folder = ".".join(module.split(".")[:2])
+    return next((number for number, floor in enumerate(SMBO_FLOORS) if folder in floor), None)
 
 
 def _within(module: str, entries: Iterable[str]) -> bool:
@@ -167,15 +104,19 @@ def complaints(imports: Imports) -> list[str]:
                 above, below = floor_of(module), floor_of(target)
                 if above is not None and below is not None and below > above:
                     lines.append(f"{module} (floor {above}) imports {target} (floor {below}), which is above")
-            elif package == "smbo" and other == "scheduler" and not _within(module, MAY_IMPORT_SCHEDULER):
+            elif package == "smbo" and other == "smbo_scheduler":
+                if _within(module, MAY_IMPORT_SCHEDULER):
+                    continue
                 lines.append(f"{module} imports {target}; only {MAY_IMPORT_SCHEDULER} reach the scheduler")
-            elif package == "smbo" and other == "objectives":
+            elif package == "smbo" and other == "smbo_objectives":
                 lines.append(f"{module} imports {target}; objectives are found by their entry points")
-            elif package == "scheduler" and other != "scheduler":
+            elif package == "smbo_scheduler" and other != "smbo_scheduler":
                 lines.append(f"{module} imports {target}; the scheduler knows nothing of the other packages")
-            elif package == "objectives" and other == "scheduler":
+            elif package == "smbo_objectives" and other == "smbo_scheduler":
                 lines.append(f"{module} imports {target}; an objective does not know where it runs")
-            elif package == "objectives" and other == "smbo" and target not in OBJECTIVES_MAY_IMPORT:
+            elif package == "smbo_objectives" and other == "smbo":
+                if _within(target, OBJECTIVES_MAY_IMPORT):
+                    continue
                 lines.append(f"{module} imports {target}; objectives import {OBJECTIVES_MAY_IMPORT} only")
     return lines
 
@@ -210,7 +151,7 @@ def read_imports(root: Path) -> dict[str, frozenset[str]]:
 
 def test_every_import_points_down() -> None:
     imports = read_imports(ROOT)
-    assert {"smbo.errors", "scheduler.jobs", "objectives"} <= imports.keys()
+    assert {"smbo.errors", "smbo_scheduler.jobs", "smbo_objectives"} <= imports.keys()
     assert complaints(imports) == []
 
 
@@ -224,20 +165,20 @@ def test_every_floor_is_named_once() -> None:
 
 
 PLANTED = {
-    "plain": ("smbo/space.py", "import smbo.optimizer"),
-    "from a package": ("smbo/space.py", "from smbo import optimizer"),
+    "plain": ("smbo/space/space.py", "import smbo.optimizer"),
+    "from a package": ("smbo/space/space.py", "from smbo import optimizer"),
     "type-only": (
-        "smbo/space.py",
+        "smbo/space/space.py",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from smbo.optimizer import Optimizer",
     ),
-    "lazy": ("smbo/space.py", "def f():\n    from smbo.optimizer import Optimizer\n    return Optimizer"),
-    "relative": ("smbo/surrogates/gp.py", "from ..optimizer import Optimizer"),
-    "by name": ("smbo/space.py", "import importlib\nimportlib.import_module('smbo.optimizer')"),
-    "through the front door": ("smbo/space.py", "from smbo import Optimizer"),
-    "scheduler to smbo": ("scheduler/loop.py", "from smbo.errors import SmboError"),
-    "optimizer to scheduler": ("smbo/optimizer.py", "from scheduler.jobs import Job"),
-    "objective to study": ("objectives/mine.py", "from smbo.optimizer import Optimizer"),
-    "study to objective": ("smbo/optimizer.py", "import objectives.mine"),
+    "lazy": ("smbo/space/space.py", "def f():\n    from smbo.optimizer import Optimizer"),
+    "relative": ("smbo/surrogates/base.py", "from ..optimizer import Optimizer"),
+    "by name": ("smbo/space/space.py", "import importlib\nimportlib.import_module('smbo.optimizer')"),
+    "through the front door": ("smbo/space/space.py", "from smbo import Optimizer"),
+    "scheduler to smbo": ("scheduler/smbo_scheduler/loop.py", "from smbo.errors import SmboError"),
+    "optimizer to scheduler": ("smbo/optimizer.py", "from smbo_scheduler.jobs import Job"),
+    "objective to study": ("objectives/smbo_objectives/mine.py", "from smbo.optimizer import Optimizer"),
+    "study to objective": ("smbo/optimizer.py", "import smbo_objectives.mine"),
     "a module without a floor": ("smbo/novelty.py", "x = 1"),
 }
 
@@ -247,15 +188,16 @@ def plant(root: Path, file: str, text: str) -> dict[str, frozenset[str]]:
     for name in (
         "smbo/__init__.py",
         "smbo/errors.py",
-        "smbo/space.py",
+        "smbo/space/__init__.py",
+        "smbo/space/space.py",
         "smbo/optimizer.py",
         "smbo/surrogates/__init__.py",
-        "smbo/surrogates/gp.py",
-        "scheduler/__init__.py",
-        "scheduler/jobs.py",
-        "scheduler/loop.py",
-        "objectives/__init__.py",
-        "objectives/mine.py",
+        "smbo/surrogates/base.py",
+        "scheduler/smbo_scheduler/__init__.py",
+        "scheduler/smbo_scheduler/jobs.py",
+        "scheduler/smbo_scheduler/loop.py",
+        "objectives/smbo_objectives/__init__.py",
+        "objectives/smbo_objectives/mine.py",
     ):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -268,15 +210,15 @@ def plant(root: Path, file: str, text: str) -> dict[str, frozenset[str]]:
 def test_a_planted_forbidden_import_is_caught(tmp_path: Path, file: str, text: str) -> None:
     found = complaints(plant(tmp_path, file, text))
     assert len(found) == 1
-    assert file.removesuffix(".py").replace("/", ".") in found[0]
+    assert Path(file).stem in found[0]
 
 
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("smbo/optimizer.py", "from smbo.space import Space"),
+        ("smbo/optimizer.py", "from smbo.space.space import Space"),
         ("smbo/optimizer.py", "import numpy"),
-        ("objectives/mine.py", "from smbo.space import Space"),
+        ("objectives/smbo_objectives/mine.py", "from smbo.space.space import Space"),
     ],
 )
 def test_an_import_that_points_down_passes(tmp_path: Path, file: str, text: str) -> None:
@@ -284,9 +226,9 @@ def test_an_import_that_points_down_passes(tmp_path: Path, file: str, text: str)
 
 
 def test_a_planted_circle_is_caught(tmp_path: Path) -> None:
-    plant(tmp_path, "scheduler/jobs.py", "def f():\n    import scheduler.loop")
-    imports = plant_more(tmp_path, "scheduler/loop.py", "from scheduler.jobs import Job")
-    assert circle(imports) == ["scheduler.jobs", "scheduler.loop", "scheduler.jobs"]
+    plant(tmp_path, "scheduler/smbo_scheduler/jobs.py", "def f():\n    import smbo_scheduler.loop")
+    imports = plant_more(tmp_path, "scheduler/smbo_scheduler/loop.py", "from smbo_scheduler.jobs import Job")
+    assert circle(imports) == ["smbo_scheduler.jobs", "smbo_scheduler.loop", "smbo_scheduler.jobs"]
 
 
 def plant_more(root: Path, file: str, text: str) -> dict[str, frozenset[str]]:

@@ -119,7 +119,7 @@ def test_the_smbo_lines_of_a_block_work_one_after_the_other(lines: list[str], tm
 
 
 def test_the_yaml_block_is_a_job_file(tmp_path: Path) -> None:
-    from smbo.cli.jobfile import check_jobfile, read_jobfile
+    from smbo.cli.job.schema import check_jobfile, read_jobfile
 
     (block,) = blocks("yaml")
     (tmp_path / "job.yaml").write_text(block, encoding="utf-8")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.errors import RecipeError
-from smbo.evidence import Array, Evidence
 from smbo.space import Space
 from smbo.surrogates.base import Posterior
+from smbo.training_data import Array, Evidence
 
 
 def check_draws(n_draws: int) -> None:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
 from smbo.acquisition.base import Criterion
-from smbo.acquisition.constraints import SlackBelief
-from smbo.evidence import Array, Evidence
+from smbo.acquisition.constraint_models import SlackBelief
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp import GP, GPPosterior
-from smbo.surrogates.left_out import left_out_moments
-from smbo.surrogates.marginal import Hyperparameters, Priors
+from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.leave_one_out import left_out_moments
+from smbo.surrogates.gp.marginal_likelihood import Hyperparameters, Priors
+from smbo.training_data import Array, Evidence
 
 # A label of 0 or 1 varies by 1/4 in all.  The noise lets neighbours differ: a boundary is narrower
 # than the length scale.

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from smbo.store import schema, upkeep
+from smbo.store import maintenance as upkeep
+from smbo.store import schema
 from smbo.store.connect import is_sqlite
 from smbo.store.database import Database
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from smbo import results
 from smbo.cli.target import load, study_argument
 from smbo.errors import StoreError
+from smbo.history import table as results
 
 
 @click.command(name="export")

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from scheduler.errors import SchedulerError
-from smbo.cli.jobfile import close_matches
+from smbo.cli.job.schema import close_matches
 from smbo.errors import SmboError
+from smbo_scheduler.errors import SchedulerError
 
 DONE = 0
 WRONG_INPUT = 2
@@ -27,11 +27,11 @@ INTERRUPTED = 130
 _COMMANDS = {
     "db": "smbo.cli.db:group",
     "export": "smbo.cli.export:command",
-    "init": "smbo.cli.init:command",
+    "init": "smbo.cli.job.template:command",
     "objectives": "smbo.cli.objectives:command",
     "replay": "smbo.cli.replay:command",
-    "resume": "smbo.cli.run:resume_command",
-    "run": "smbo.cli.run:run_command",
+    "resume": "smbo.cli.run.command:resume_command",
+    "run": "smbo.cli.run.command:run_command",
     "show": "smbo.cli.show:command",
     "status": "smbo.cli.status:command",
     "stop": "smbo.cli.stop:command",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from smbo.evaluation import installed_objectives
+from smbo.study.evaluator import installed_objectives
 
 
 @click.command(name="objectives")

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from smbo import results
-from smbo.cli.levels import contour_lines
-from smbo.cli.standing import (
+from smbo.analysis.pareto import ParetoSet
+from smbo.cli.job.level_set import contour_lines
+from smbo.cli.summary import (
     failures_summary,
     feasibility_line,
     feasible_text,
@@ -24,11 +24,11 @@ from smbo.cli.standing import (
 from smbo.cli.target import load, study_argument
 from smbo.cli.tune import objective_of, once_of
 from smbo.errors import SmboError
-from smbo.pareto import ParetoSet
+from smbo.history import table as results
 from smbo.problem import ChiSquare
 from smbo.report.wording_tune import tune_lines
 from smbo.study import Study
-from smbo.trials import Trial, TrialState
+from smbo.trial import Trial, TrialState
 from smbo.tuning import TuneSettings
 
 _LONGEST_LINE = 1000  # of a traceback

@@ -6,10 +6,11 @@ import json
 
 import click
 
-from smbo.cli import lock
-from smbo.cli.levels import contour_as_json, contour_lines
-from smbo.cli.quantities import duration_text
-from smbo.cli.standing import (
+from smbo.analysis.pareto import ParetoSet
+from smbo.cli.job.level_set import contour_as_json, contour_lines
+from smbo.cli.job.quantities import duration_text
+from smbo.cli.run import lock
+from smbo.cli.summary import (
     Standing,
     feasibility_line,
     feasible_text,
@@ -23,7 +24,6 @@ from smbo.cli.standing import (
     total_cost,
 )
 from smbo.cli.target import load, study_argument
-from smbo.pareto import ParetoSet
 from smbo.study import Study
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from smbo.cli import lock
-from smbo.cli.standing import standing
+from smbo.cli.run import lock
+from smbo.cli.summary import standing
 from smbo.cli.target import load, study_argument
 
 

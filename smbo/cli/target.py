@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from smbo.cli.jobfile import check_study_name, read_jobfile
+from smbo.cli.job.schema import check_study_name, read_jobfile
 from smbo.errors import StoreError
 from smbo.study import Study
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smbo.charts import Charted
-from smbo.cli.jobfile import check_jobfile, read_jobfile
-from smbo.cli.reading import Document, read_document
-from smbo.cli.setup import find_modules_beside, load_task
-from smbo.cli.slopes import slopes_beside
-from smbo.cli.stored import stored_job
+from smbo.cli.job.document import Document, read_document
+from smbo.cli.job.schema import check_jobfile, read_jobfile
+from smbo.cli.job.stored import stored_job
+from smbo.cli.job.task import find_modules_beside, load_task
 from smbo.cli.target import SUFFIXES, load, study_argument
-from smbo.derived import encode
+from smbo.cli.tune_slopes import slopes_beside
 from smbo.errors import ProblemError, SmboError
 from smbo.problem import Objective, Rated
+from smbo.problem.observables import Charted
+from smbo.proposal.suggest import encode
 from smbo.report.wording_tune import remarks_of, slope_lines, tune_lines, weight_lines
 from smbo.study import Study
 from smbo.tuning import AutomaticWeights, Tune, TuneSettings, automatic_weights

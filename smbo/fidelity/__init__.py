@@ -8,7 +8,10 @@
 Pure functions of the results of rungs; whoever calls them keeps the results.
 """
 
-from smbo.fidelity.halving import (
+from smbo.fidelity.fidelity import Fidelity, Rung
+from smbo.fidelity.median_stopping import MedianStopping
+from smbo.fidelity.parsing import Stopping, as_stopping, stopping_from_json, stopping_to_json
+from smbo.fidelity.successive_halving import (
     Asha,
     ByModel,
     Climbing,
@@ -18,10 +21,7 @@ from smbo.fidelity.halving import (
     last_promotion,
     promotion,
 )
-from smbo.fidelity.levels import Fidelity, Rung
-from smbo.fidelity.likeness import alike
-from smbo.fidelity.median import MedianStopping
-from smbo.fidelity.words import Stopping, as_stopping, stopping_from_json, stopping_to_json
+from smbo.fidelity.target_fidelity import alike
 
 __all__ = [
     "Asha",

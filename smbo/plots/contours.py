@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from smbo.contours import BAND, Contour
+from smbo.analysis.contours import BAND, Contour
 from smbo.plots.axes import show_ranges
 from smbo.plots.style import (
     BLUE,
@@ -25,7 +25,7 @@ from smbo.plots.style import (
     style,
 )
 from smbo.space import Integer, Real
-from smbo.trials import Trial, TrialState
+from smbo.trial import Trial, TrialState
 
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
 _N_BINS = 24  # of a projection, along each axis

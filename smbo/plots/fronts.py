@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from smbo.pareto import ParetoSet
+from smbo.analysis.pareto import ParetoSet
 from smbo.plots.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, new_figure, shorten, style
-from smbo.trials import Trial, TrialState
+from smbo.trial import Trial, TrialState
 
 _MOST_PANELS = 6  # of pairs of objectives
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo.analysis import RECOMMENDED, Convergence, Measured, Verdict
+from smbo.analysis.summary import RECOMMENDED, Convergence, Measured, Verdict
 from smbo.plots.style import (
     BLUE,
     GREEN,
@@ -21,7 +21,7 @@ from smbo.plots.style import (
     style,
 )
 from smbo.problem import Problem
-from smbo.trials import Recommendation
+from smbo.trial import Recommendation
 
 
 def _wants_log(values: np.ndarray[Any, Any]) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from smbo.plots.axes import show_ranges
 from smbo.plots.style import VERMILION, new_figure, shorten, style
 from smbo.problem import Problem
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.trial import Recommendation, Trial, TrialState
 
 
 def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Recommendation) -> Any | None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from smbo.analysis import RECOMMENDED, Slice
-from smbo.evidence import Array
+from smbo.analysis.summary import RECOMMENDED, Slice
 from smbo.plots.style import BLUE, GREEN, MUTED, VERMILION, new_figure, plain_log_labels, shorten, style
 from smbo.problem import Problem
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.training_data import Array
+from smbo.trial import Recommendation, Trial, TrialState
 
 MODEL = "model: mean ± 2σ"
 EVALUATIONS = "evaluations (projected)"

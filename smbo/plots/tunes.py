@@ -9,19 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from smbo.charts import Chart
-from smbo.evidence import Array
-from smbo.plots.style import (
-    BLUE,
-    INK,
-    MUTED,
-    SKY,
-    VERMILION,
-    new_figure,
-    plain_log_labels,
-    shorten,
-    style,
-)
+from smbo.plots.style import BLUE, INK, MUTED, SKY, VERMILION, new_figure, plain_log_labels, shorten, style
+from smbo.problem.observables import Chart
+from smbo.training_data import Array
 from smbo.tuning import Tune
 from smbo.tuning.bands import Band
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from smbo.contours import BAND, Contour
-from smbo.level_sets import LevelSet
+from smbo.analysis.contours import BAND, Contour
+from smbo.history.table import plain
 from smbo.plots import contour_figures, save
 from smbo.problem import Figure
-from smbo.results import plain
-from smbo.trials import Trial
+from smbo.problem.level_set import LevelSet
+from smbo.trial import Trial
 
 _LINES_CAPTION = (
     "Where each function has its level: the line is where the posterior takes it to be as likely above as "

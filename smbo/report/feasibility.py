@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smbo.analysis import RECOMMENDED, Checks
+from smbo.analysis.summary import RECOMMENDED, Checks
 from smbo.problem import Problem
 from smbo.report import wording
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.trial import Recommendation, Trial, TrialState
 
 
 def feasibility_cards(

@@ -17,7 +17,7 @@ def rendered(template: str, **content: Any) -> str:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
-    templates = resources.files("smbo") / "templates"
+    templates = resources.files("smbo.report") / "templates"
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,

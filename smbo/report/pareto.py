@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from smbo.pareto import ParetoSet
+from smbo.analysis.pareto import ParetoSet
 from smbo.plots import front_figure, hypervolume_figure, save, shorten
 from smbo.problem import Figure, Problem
 from smbo.report import wording
-from smbo.trials import Trial
+from smbo.trial import Trial
 
 _FRONT_CAPTION = (
     "Every evaluation by its objectives. Circles are those that no other beats in all objectives by the "

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from smbo import analysis, results
-from smbo.analysis import RECOMMENDED, Checks, Drawn, Parameter
-from smbo.contours import Contour
-from smbo.pareto import ParetoSet
+from smbo.analysis import summary as analysis
+from smbo.analysis.contours import Contour
+from smbo.analysis.pareto import ParetoSet
+from smbo.analysis.summary import RECOMMENDED, Checks, Drawn, Parameter
+from smbo.history import table as results
 from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
 from smbo.problem import Figure, Problem
 from smbo.report import wording
@@ -25,7 +26,7 @@ from smbo.report.page import embedded, rendered
 from smbo.report.pareto import draw_pareto, pareto_cards, pareto_headline, pareto_rows
 from smbo.report.tune import Baseline, tune_content
 from smbo.surrogates.base import Posterior
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.trial import Recommendation, Trial, TrialState
 from smbo.tuning import Tune
 
 # distributions whose versions a result depends on; shown where they are installed

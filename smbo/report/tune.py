@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo import results
-from smbo.charts import Chart, Charted, plain_charts
-from smbo.evidence import Array
+from smbo.history import table as results
 from smbo.plots import save
 from smbo.plots.tunes import (
     Reference,
@@ -25,8 +23,10 @@ from smbo.plots.tunes import (
     pulls_figure,
 )
 from smbo.problem import Figure, Problem
+from smbo.problem.observables import Chart, Charted, plain_charts
 from smbo.report.page import embedded, rendered
 from smbo.report.wording_tune import level_text, remarks_of, weights_text
+from smbo.training_data import Array
 from smbo.tuning import AutomaticWeights, Tune, TuneSettings
 from smbo.tuning.automatic import squares_of
 from smbo.tuning.bands import Band, eigentune_band, predicted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from smbo.analysis import Measured, Verdict
+from smbo.analysis.summary import Measured, Verdict
 
 
 def number(value: Any, digits: int = 4) -> str:

@@ -15,9 +15,9 @@ from smbo.errors import SpaceExhausted
 from smbo.fidelity import Fidelity, Stopping
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
-from smbo.recipe import Recipe
+from smbo.proposal.recipe import Recipe
 from smbo.space import Space
-from smbo.trials import Trial
+from smbo.trial import Trial
 
 Result = dict[str, Any]  # of one fit, as scikit-learn's _fit_and_score returns it
 

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params
 
 from smbo.fidelity import Asha, ByModel, Fidelity, Hyperband, Stopping
-from smbo.recipe import Recipe
+from smbo.proposal.recipe import Recipe
 from smbo.search_cv.callbacks import root_context, search_context
 from smbo.search_cv.candidates import N_SAMPLES, Candidates, Resource
 from smbo.search_cv.fits import Work, opened, run_on_dask, run_on_joblib

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, insert, select, update
 
 from smbo.store import schema
-from smbo.store.log import lock, note, trial_row
+from smbo.store.change_feed import lock, note, trial_row
 from smbo.store.records import DriverRecord, Place, storable
-from smbo.store.telling import NOWHERE, attempt_row
+from smbo.store.tell import NOWHERE, attempt_row
 
 _STUDY = schema.study.c
 _DRIVER = schema.driver.c

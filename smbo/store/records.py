@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from smbo.errors import StoreError
-from smbo.evidence import Array
 from smbo.store.budget import Spent
-from smbo.trials import LOST as LOST
-from smbo.trials import Trial, TrialState
+from smbo.training_data import Array
+from smbo.trial import LOST as LOST
+from smbo.trial import Trial, TrialState
 
 MAX_ERROR_CHARACTERS = 65_536
 MAX_REASON_CHARACTERS = 200

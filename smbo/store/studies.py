@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, insert, select
 from smbo.errors import UnknownStudy
 from smbo.store import schema
 from smbo.store.budget import Budget, Spent
-from smbo.store.log import lock, note
+from smbo.store.change_feed import lock, note
 from smbo.store.postgres import lock_store
 from smbo.store.records import (
     AttemptOutcome,
@@ -28,7 +28,7 @@ from smbo.store.records import (
     load_trial,
 )
 from smbo.store.statements import selection
-from smbo.trials import Trial
+from smbo.trial import Trial
 
 _STUDY = schema.study.c
 _BY_NAME = selection(schema.study, "WHERE name = :name")

@@ -16,13 +16,13 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from smbo.derived import suggest
 from smbo.problem import Problem
-from smbo.recipe import Recipe
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.suggest import suggest
 from smbo.store.records import AttemptRecord, dump_json
-from smbo.store.sql import SqlStore
-from smbo.study.proposals import JsonPoint, proposed_trials
-from smbo.trials import Trial, TrialState
+from smbo.store.store import SqlStore
+from smbo.study.provenance import JsonPoint, proposed_trials
+from smbo.trial import Trial, TrialState
 
 _ENDS = {str(state): state for state in TrialState if state.is_final} | {"paused": TrialState.PAUSED}
 _BEGINS = ("asked", "restarted", "waiting", "promoted")

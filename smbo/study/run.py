@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from scheduler.aside import Aside
-from scheduler.executors import SerialExecutor
-from scheduler.jobs import Ending, Executor, Limits, Target
-from scheduler.lease import DEFAULT_LEASE_SECONDS
-from scheduler.loop import Progress, RunEnd, Stop, never, none_spare, run, tell_nobody
-from scheduler.outbox import Outbox
-from scheduler.retry import RetryPolicy
-from scheduler.spool import Spool
 from smbo.errors import StoreError, StoreUnavailable
-from smbo.evaluation import AnyObjective, Evaluator
-from smbo.fixing import checked
 from smbo.space import Point
-from smbo.study.ahead import Ahead, ThinkerMaker, thinks_long
-from smbo.study.crew import Crew
-from smbo.study.outbox import StoreOutbox
-from smbo.study.runnable import Runnable, Why
-from smbo.study.source import StudySource
+from smbo.space.fixed import checked
+from smbo.study.drivers import Crew
+from smbo.study.evaluator import AnyObjective, Evaluator
+from smbo.study.job_source import StudySource
+from smbo.study.prefetch import Ahead, ThinkerMaker, thinks_long
+from smbo.study.protocol import Runnable, Why
+from smbo.study.store_outbox import StoreOutbox
+from smbo_scheduler.background import Aside
+from smbo_scheduler.executors import SerialExecutor
+from smbo_scheduler.jobs import Ending, Executor, Limits, Target
+from smbo_scheduler.loop import Progress, RunEnd, Stop, never, none_spare, run, tell_nobody
+from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS
+from smbo_scheduler.outbox.outbox import Outbox
+from smbo_scheduler.outbox.spool import Spool
+from smbo_scheduler.retry import RetryPolicy
 
 # Makes an executor for a target, with the outbox through which its results come.
 ExecutorFactory: TypeAlias = Callable[[Target, Any], Executor]
@@ -165,7 +165,7 @@ def _executor(
     if given is None:
         return SerialExecutor(target, spool), True
     if hasattr(given, "scheduler_info"):  # a Dask client, known without importing Dask
-        from scheduler.executors import DaskExecutor
+        from smbo_scheduler.executors import DaskExecutor
 
         return DaskExecutor(given, target, spool, resources=resources), True
     if hasattr(given, "submit") and hasattr(given, "poll"):

@@ -7,41 +7,41 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from smbo import results
-from smbo.climbing import Reports, ends_early
-from smbo.contours import Contour, contour_of, enough
-from smbo.derived import explained
-from smbo.ending import ended
+from smbo.analysis.contours import Contour, contour_of, enough
+from smbo.analysis.explain import Explanation
+from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.errors import StoreError, UnknownTrial
-from smbo.explain import Explanation
 from smbo.fidelity import Promotion
-from smbo.fixing import checked
-from smbo.judging import judge
+from smbo.history import table as results
+from smbo.history.promotion import Reports, ends_early
+from smbo.history.record import judge
 from smbo.optimizer import checked_count, checked_seed
-from smbo.pareto import ParetoSet, best_of, pareto_set, recommended
-from smbo.presets import preset, recipe_from_json, recipe_to_json
 from smbo.problem import Problem, Returned
-from smbo.propose import check_recipe
-from smbo.recipe import Recipe
+from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
+from smbo.proposal.propose import check_recipe
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.suggest import explained
+from smbo.proposal.termination import ended
 from smbo.space import Point, Space
-from smbo.store.asking import check_key
+from smbo.space.fixed import checked
+from smbo.store.ask import check_key
 from smbo.store.budget import Budget, Spent
 from smbo.store.connect import spool_folder
 from smbo.store.records import Place, Result, StudyRecord
-from smbo.store.sql import SqlStore
-from smbo.study.asking import Asker
-from smbo.study.proposals import Proposed
-from smbo.study.stored import problem_from_json, refuse_mismatch
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.store.store import SqlStore
+from smbo.study.ask import Asker
+from smbo.study.load import problem_from_json, refuse_mismatch
+from smbo.study.provenance import Proposed
+from smbo.trial import Recommendation, Trial, TrialState
 from smbo.tuning import Tune, TuneSettings, tune_of
 
 if TYPE_CHECKING:
-    from scheduler.jobs import Executor, Limits
-    from scheduler.loop import Progress, Stop
-    from scheduler.retry import RetryPolicy
-    from smbo.evaluation import AnyObjective
+    from smbo.study.evaluator import AnyObjective
     from smbo.study.replay import Replayed
     from smbo.study.run import ExecutorFactory, RunReport
+    from smbo_scheduler.jobs import Executor, Limits
+    from smbo_scheduler.loop import Progress, Stop
+    from smbo_scheduler.retry import RetryPolicy
 
 __all__ = ["Budget", "Study"]
 
@@ -320,7 +320,7 @@ class Study:
         Raises:
             PointError, TellError: naming the place of the first that will not do.
         """
-        from smbo.study.importing import add_many
+        from smbo.study.bulk_import import add_many
 
         return add_many(self._store, self.id, self.problem, self._asker.seed_of, points, results)
 
@@ -384,7 +384,7 @@ class Study:
         return tuple(self._log.with_trials()[1])
 
     def table(self) -> dict[str, list[Any]]:
-        """Return all trials as columns of equal length; see ``smbo.results.columns``."""
+        """Return all trials as columns of equal length; see ``smbo.history.table.columns``."""
         return results.columns(self.problem, self.trials)
 
     def to_pandas(self) -> Any:
@@ -490,8 +490,8 @@ class Study:
             n_trials: how many trials this call may start, besides the study's budget.
             timeout_seconds: start no more after this; what runs then is waited for.
             limits, resources: of each evaluation.
-            retries: how often evaluations are repeated; see ``scheduler.retry``.
-            on_progress, stop: see ``scheduler.loop.run``.
+            retries: how often evaluations are repeated; see ``smbo_scheduler.retry``.
+            on_progress, stop: see ``smbo_scheduler.loop.run``.
             spool: folder where results wait to be recorded, which all workers must reach; beside
                 the store if None.
             outbox: "spool", or "store" to have workers put results straight into PostgreSQL, where

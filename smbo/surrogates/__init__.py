@@ -10,19 +10,19 @@ from smbo.surrogates.base import (
     Trainable,
     WarpedPosterior,
 )
-from smbo.surrogates.boosting import Boosting
-from smbo.surrogates.curves import CurveGP
-from smbo.surrogates.forest import ExtraTrees, Forest
-from smbo.surrogates.gp import GP
-from smbo.surrogates.kernels import Kernel, Matern32, Matern52, SquaredExponential
-from smbo.surrogates.levels import LevelGP, LevelPosterior
-from smbo.surrogates.marginal import Priors
-from smbo.surrogates.regressor import Regressor
-from smbo.surrogates.several import SeveralGP, SeveralPosterior
-from smbo.surrogates.smoothness import OfKernels
+from smbo.surrogates.gp.gp import GP
+from smbo.surrogates.gp.kernel_selection import OfKernels
+from smbo.surrogates.gp.kernels import Kernel, Matern32, Matern52, SquaredExponential
+from smbo.surrogates.gp.marginal_likelihood import Priors
+from smbo.surrogates.gp.multi_fidelity import CurveGP
+from smbo.surrogates.gp.torch_gp import TorchGP
+from smbo.surrogates.multi_output.composite import VectorGP
+from smbo.surrogates.multi_output.level_set import LevelGP, LevelPosterior
+from smbo.surrogates.multi_output.model_list import SeveralGP, SeveralPosterior
+from smbo.surrogates.sklearn.boosting import Boosting
+from smbo.surrogates.sklearn.forest import ExtraTrees, Forest
+from smbo.surrogates.sklearn.regressor import Regressor
 from smbo.surrogates.subset import Subset
-from smbo.surrogates.torch_gp import TorchGP
-from smbo.surrogates.vector import VectorGP
 
 __all__ = [
     "GP",

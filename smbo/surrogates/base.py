@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from smbo.evidence import Array, Evidence
+from smbo.training_data import Array, Evidence
 
 # What a recipe carries from one proposal to the next; plain JSON values, so that it is stored
 # with the study.

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from smbo.errors import NumericalError
-from smbo.evidence import Array
+from smbo.training_data import Array
 
 # Relative to the mean of the diagonal.  The first rung is rounding's own size; past the last one
 # the matrix would no longer be the one that was asked for.

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.errors import RecipeError
-from smbo.evidence import Evidence
 from smbo.surrogates.base import Memory, Posterior, Surrogate, Trainable
-from smbo.surrogates.gp import GP
+from smbo.surrogates.gp.gp import GP
+from smbo.training_data import Evidence
 
 Rows = NDArray[np.intp]
 # Hyperparameters are learned anew once there is this much more evidence than the last time: a

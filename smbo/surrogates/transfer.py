@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from smbo.evidence import Array, Evidence
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory, Posterior
-from smbo.surrogates.gp import GP, GPPosterior
-from smbo.surrogates.outputs import Scale
+from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.outcome_transform import Scale
 from smbo.surrogates.subset import Subset
+from smbo.training_data import Array, Evidence
 
 # A study is believed when each value is predicted from the others so much better with it, in log
 # density over all: chance gains about a half.  A handful of values cannot say so of a good one either: it

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from smbo.errors import ProblemError
-from smbo.evidence import Array
 from smbo.space import Space
+from smbo.training_data import Array
 from smbo.tuning.minimum import metric_of
 from smbo.tuning.tune import Tune
 

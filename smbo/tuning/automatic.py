@@ -25,8 +25,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from smbo.errors import ProblemError
-from smbo.evidence import Evidence
 from smbo.problem import Problem
+from smbo.training_data import Evidence
 from smbo.tuning.bins import BinModel
 from smbo.tuning.fit import refit
 from smbo.tuning.statistic import TuneSettings

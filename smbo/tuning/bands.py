@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from smbo.evidence import Array
 from smbo.space import Space
+from smbo.training_data import Array
 from smbo.tuning.tune import Tune
 
 

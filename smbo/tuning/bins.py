@@ -1,6 +1,6 @@
 """What the evaluations of a study say of every bin, wherever a generator's settings are put.
 
-The same model as ``smbo.surrogates.vector`` makes for the search, with three differences.  It knows all
+The same model as ``multi_output.composite`` makes for the search, with three differences.  It knows all
 bins, those of no weight too, so that weights may be changed and observables be predicted that were not
 tuned to.  It gives the bins themselves, not only the distance to the data.  And what is left beside the
 principal components is not taken for noise: a parameter that moves a few bins a little, below the noise
@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from smbo.errors import ProblemError
-from smbo.evidence import Array, Evidence, Vectors
-from smbo.losses import ChiSquare
+from smbo.problem.losses import ChiSquare
 from smbo.surrogates import linalg
-from smbo.surrogates.outlook import VectorPosterior
-from smbo.surrogates.trend import TrendPosterior, covariance
-from smbo.surrogates.vector import VectorGP
+from smbo.surrogates.multi_output.composite import VectorGP
+from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
+from smbo.surrogates.multi_output.quadratic_trend import TrendPosterior, covariance
+from smbo.training_data import Array, Evidence, Vectors
 from smbo.tuning.planes import Planes
 from smbo.tuning.slopes import Slopes
 

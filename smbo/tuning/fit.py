@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from smbo.derived import encode
 from smbo.errors import ProblemError
-from smbo.evidence import Array, Evidence
-from smbo.losses import ChiSquare
 from smbo.problem import Problem
+from smbo.problem.losses import ChiSquare
+from smbo.proposal.suggest import encode
 from smbo.surrogates import linalg
-from smbo.trials import Trial
+from smbo.training_data import Array, Evidence
+from smbo.trial import Trial
 from smbo.tuning.bins import BinModel
 from smbo.tuning.minimum import Target, fitted_columns, metric_of, minima, minimum_from
 from smbo.tuning.statistic import Statistic, TuneSettings
@@ -56,7 +56,7 @@ def fit_tune(problem: Problem, evidence: Evidence, settings: TuneSettings | None
 
     Args:
         problem: with a ``ChiSquare`` as its loss.
-        evidence: at least four evaluations; what ``smbo.derived.encode`` makes of trials.
+        evidence: at least four evaluations; what ``smbo.proposal.suggest.encode`` makes of trials.
 
     Raises:
         ProblemError: there are no bins to compare with data, or too few evaluations, or the settings

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import minimize
 
-from smbo.evidence import Array, Evidence
 from smbo.problem import Problem
+from smbo.training_data import Array, Evidence
 from smbo.tuning.bins import BinModel
 from smbo.tuning.statistic import Statistic
 

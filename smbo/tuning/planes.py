@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smbo.evidence import Array
+from smbo.training_data import Array
 
 # Prior variances of a bin's slopes that are mixed, in units of its scatter and of the whole range.
 _PRIORS = np.logspace(-3.0, 4.0, 29)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from smbo.evidence import Array
+from smbo.training_data import Array
 
 # Probability that noise makes a parameter count: three standard deviations to one side.
 CHANCE = 1.35e-3

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from smbo.errors import ProblemError
-from smbo.evidence import Array
-from smbo.losses import ChiSquare
+from smbo.problem.losses import ChiSquare
+from smbo.training_data import Array
 
 Level = float | Literal["pdg", "residuals"]
 

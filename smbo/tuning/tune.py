@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo.evidence import Array
+from smbo.training_data import Array
 from smbo.tuning.bins import BinModel
 from smbo.tuning.statistic import Statistic, TuneSettings
 

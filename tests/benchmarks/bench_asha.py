@@ -100,8 +100,8 @@ def mlp() -> Task:
 
 def pivot() -> Task:
     """Return the task of the adversarial training."""
-    from objectives.pivot_toy import PivotToy
-    from objectives.pivot_toy.objective import FIDELITIES, SCHEDULES, SPACES
+    from smbo_objectives.pivot_toy import PivotToy
+    from smbo_objectives.pivot_toy.objective import FIDELITIES, SCHEDULES, SPACES
 
     SCHEDULES["bench"] = replace(
         SCHEDULES["quick"], n_train=5_000, n_validation=5_000, adversary_epochs=5, batch=64, n_ks=10_000

@@ -29,8 +29,8 @@ import numpy as np
 
 from smbo import Optimizer, Real
 from smbo.acquisition import PerCost
-from smbo.presets import preset
-from smbo.recipe import Recipe
+from smbo.proposal.presets import preset
+from smbo.proposal.recipe import Recipe
 
 _SPREAD = 100.0
 _SHARE = 0.5

@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from objectives.higgsml_cuts.events import Events, load
-from objectives.higgsml_cuts.objective import MASS_WINDOW, cuts_of
+from smbo_objectives.higgsml_cuts.events import Events, load
+from smbo_objectives.higgsml_cuts.objective import MASS_WINDOW, cuts_of
 
 N_EVENTS = 1_000_000
 POINTS = {

@@ -20,7 +20,7 @@ import numpy as np
 
 from smbo import Optimizer, Space
 from smbo.optimizer import Told
-from smbo.trials import Trial, TrialState
+from smbo.trial import Trial, TrialState
 
 
 def loss(units):

@@ -84,7 +84,7 @@ def run(
 
 def gap(row: dict[str, Any], n: int) -> float:
     """Return the hypervolume that a run lacks after n evaluations, as a share of the whole front's."""
-    from smbo.hypervolume import hypervolume
+    from smbo.problem.hypervolume import hypervolume
 
     problem = problems.make(row["problem"], row["seed"])
     values = np.array(row["values"][:n])[np.array(row["feasible"][:n])]

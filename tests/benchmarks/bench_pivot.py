@@ -9,9 +9,9 @@ processor: 0.018 and 0.568, in 257 s).
 import sys
 import time
 
-from objectives.pivot_toy import PivotToy
-from objectives.pivot_toy.objective import PAPER_POINT
 from smbo.problem import Context
+from smbo_objectives.pivot_toy import PivotToy
+from smbo_objectives.pivot_toy.objective import PAPER_POINT
 
 
 def main():

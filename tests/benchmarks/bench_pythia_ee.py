@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from objectives.pythia_ee import PythiaEE
-from objectives.pythia_ee.generator import PROCESS, pythia_seed
 from smbo.problem import Context
+from smbo_objectives.pythia_ee import PythiaEE
+from smbo_objectives.pythia_ee.generator import PROCESS, pythia_seed
 
 RUNS = 5
 BATCH_SIZE = 2_000

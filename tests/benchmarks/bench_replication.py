@@ -25,8 +25,8 @@ from bench_failures import PROBLEMS as SHARED
 from bench_prior import PROBLEMS as PRIOR
 
 from smbo import Categorical, Integer, Optimizer, Real, Recipe
-from smbo.auto import Auto
-from smbo.replication import Replication
+from smbo.proposal.auto import Auto
+from smbo.proposal.replication import Replication
 
 CHECKPOINTS = (30, 60)
 _FLOOR = 0.01  # regret in standard deviations of the function that counts as none

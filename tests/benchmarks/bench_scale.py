@@ -29,7 +29,7 @@ from scale_simulation import SLEPT, Account, Durations, SimulatedExecutor, Sleep
 
 from smbo import Budget, Problem, Real, Study
 from smbo.study.run import run_study
-from smbo.trials import TrialState
+from smbo.trial import TrialState
 
 SPACE = {f"x{i}": Real(0.0, 1.0) for i in range(6)}
 GOAL = -3.2  # of -3.32; random search finds a point like this once in some 40,000

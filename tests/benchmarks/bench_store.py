@@ -51,11 +51,11 @@ def raw_loop(folder, _):
 
 def store_alone(folder, url):
     """SqlStore's ask and tell, with points that are ready."""
-    from smbo.store.asking import Asking
+    from smbo.store.ask import Asking
     from smbo.store.budget import Budget
     from smbo.store.records import Result
-    from smbo.store.sql import SqlStore
-    from smbo.trials import TrialState
+    from smbo.store.store import SqlStore
+    from smbo.trial import TrialState
 
     store = SqlStore(url or f"sqlite:///{folder}/alone.db")
     study = store.create_study(f"alone-{time.time_ns()}", {}, "random", 1, Budget(trials=10**6)).id

@@ -180,7 +180,7 @@ class HiggsMLCuts:
 
     def __call__(self, x):
         if self.objective is None:
-            from objectives.higgsml_cuts import HiggsMLCuts as Objective
+            from smbo_objectives.higgsml_cuts import HiggsMLCuts as Objective
 
             self.objective = Objective(figure_of_merit="ams", n_min=100)
             self.names = list(self.objective.problem.space.dimensions)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scheduler.jobs import Ending, Job, JobOutcome, Target
 from smbo.problem import Context
+from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
 
 
 class VirtualClock:
@@ -99,7 +99,7 @@ class _Bench:
 
 
 class SimulatedExecutor:
-    """Workers that exist in numbers only (a ``scheduler.jobs.Executor``).
+    """Workers that exist in numbers only (a ``smbo_scheduler.jobs.Executor``).
 
     Args:
         target: what is evaluated; called when its evaluation is over, it takes no virtual time.

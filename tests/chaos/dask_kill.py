@@ -31,8 +31,8 @@ from rig import command, driver
 from rig.audit import Account
 from rig.fleet import Fleet, wait_until
 from rig.supply import Supply
-from scheduler.kept import start_local
-from scheduler.state import read_state
+from smbo_scheduler.clusters.cluster import start_local
+from smbo_scheduler.clusters.state import read_state
 
 KINDS = {"driver": 0.4, "worker": 0.35, "scheduler": 0.25}
 LEASE_SECONDS = 10.0

@@ -36,12 +36,12 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from objectives import process as programs
-from scheduler.child import close_children
-from scheduler.jobs import Job
-from scheduler.runner import run_job
-from scheduler.spool import Spool
-from smbo.evaluation import Evaluator, ObjectiveSpec, payload_of
+from smbo.study.evaluator import Evaluator, ObjectiveSpec, payload_of
+from smbo_objectives import process as programs
+from smbo_scheduler.jobs import Job
+from smbo_scheduler.outbox.spool import Spool
+from smbo_scheduler.worker.child import close_children
+from smbo_scheduler.worker.runner import run_job
 
 TIMEOUT_SECONDS = 2.0
 GRACE_SECONDS = 0.5
@@ -138,7 +138,7 @@ class Account:
 
 def take_out(mutant: str) -> None:
     """Have programs started by a warden of which a part was taken out."""
-    code = f"import objectives.warden as w; {MUTANTS[mutant]}; main()"
+    code = f"import smbo_objectives.supervisor as w; {MUTANTS[mutant]}; main()"
     programs._START = programs._START.removesuffix("main()") + code
     programs._warden = None
 

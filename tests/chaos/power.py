@@ -30,13 +30,14 @@ import apsw
 import sqlalchemy
 
 from smbo.errors import StoreError
-from smbo.store import connect, upkeep
-from smbo.store.asking import Asking
+from smbo.store import connect
+from smbo.store import maintenance as upkeep
+from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.database import Database
 from smbo.store.records import Result
-from smbo.store.sql import SqlStore
-from smbo.trials import TrialState
+from smbo.store.store import SqlStore
+from smbo.trial import TrialState
 
 SECTOR = 512
 CUTS_PER_STORE = 50  # each is read whole after each cut

@@ -30,10 +30,10 @@ from typing import Any
 
 import numpy as np
 
-import smbo.study.asking as asking_module
-from scheduler.retry import RetryPolicy
+import smbo.study.ask as asking_module
 from smbo import Budget, Study
-from smbo.study.proposals import propose_from
+from smbo.study.provenance import propose_from
+from smbo_scheduler.retry import RetryPolicy
 
 SPACE = {"x": (0.0, 1.0), "y": (0.0, 1.0), "n": (1, 4)}
 PAUSE_SECONDS = 0.01  # of an evaluation, so that kills hit those too

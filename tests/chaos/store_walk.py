@@ -27,12 +27,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smbo.errors import AlreadyTold, BudgetExhausted, StoreError, UnknownTrial
-from smbo.store import log, rungs, studies, telling, upkeep
-from smbo.store.asking import Asking
+from smbo.store import change_feed as log
+from smbo.store import maintenance as upkeep
+from smbo.store import rungs, studies
+from smbo.store import tell as telling
+from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.records import AttemptOutcome, Result
-from smbo.store.sql import SqlStore
-from smbo.trials import TrialState
+from smbo.store.store import SqlStore
+from smbo.trial import TrialState
 
 STEPS_PER_STUDY = 500
 FINAL = ("complete", "failed", "pruned", "cancelled")

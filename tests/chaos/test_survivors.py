@@ -76,8 +76,12 @@ def runs(process, module):
 
 def kill_all_but_the_evaluations(driver):
     """Kill the driver, Dask's scheduler and the workers, with their process groups."""
-    (keeper,) = (each for each in psutil.Process(driver.pid).children() if runs(each, "scheduler.keeper"))
-    workers = [each for each in keeper.children() if runs(each, "scheduler.worker")]
+    (keeper,) = (
+        each
+        for each in psutil.Process(driver.pid).children()
+        if runs(each, "smbo_scheduler.clusters.manager")
+    )
+    workers = [each for each in keeper.children() if runs(each, "smbo_scheduler.clusters.worker")]
     doomed = [keeper.pid, *(worker.pid for worker in workers)]
     assert len(doomed) == 3
     driver.kill()

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from scheduler.executors import SerialExecutor
-from scheduler.jobs import Ending, Job
-from scheduler.loop import RunEnd, run
-from scheduler.spool import Spool
+from smbo_scheduler.executors import SerialExecutor
+from smbo_scheduler.jobs import Ending, Job
+from smbo_scheduler.loop import RunEnd, run
+from smbo_scheduler.outbox.spool import Spool
 
 
 def target(payload, bench):
@@ -44,7 +44,7 @@ def serial(spool):
 
 
 def process(spool):
-    from scheduler.executors import ProcessExecutor
+    from smbo_scheduler.executors import ProcessExecutor
 
     return ProcessExecutor(target, 2, spool)
 
@@ -52,7 +52,7 @@ def process(spool):
 def dask(spool):
     from distributed import Client, LocalCluster
 
-    from scheduler.executors import DaskExecutor
+    from smbo_scheduler.executors import DaskExecutor
 
     cluster = LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0", memory_limit=0
@@ -168,7 +168,7 @@ def test_a_token_is_executed_once(executor, spool):
 
 
 def test_an_adopted_job_that_had_finished_gives_its_outcome(executor, spool):
-    from scheduler.runner import run_job
+    from smbo_scheduler.worker.runner import run_job
 
     given = job(0, x=3)
     run_job(target, given, spool)

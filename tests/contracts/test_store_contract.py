@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from smbo.errors import AlreadyTold, BudgetExhausted, StoreError, StudyMismatch, UnknownStudy, UnknownTrial
-from smbo.store.asking import Asking
+from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.records import AttemptOutcome, Place, Result, StaleProposal
-from smbo.store.sql import SqlStore
-from smbo.trials import TrialState
+from smbo.store.store import SqlStore
+from smbo.trial import TrialState
 
 HOSTILE = ["; rm -rf", "$(touch x)", "../../x", "'); DROP TABLE trial; --", "x" * 10_240]
 COMPLETE, FAILED, PAUSED, RUNNING, WAITING = (

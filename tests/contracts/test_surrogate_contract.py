@@ -10,7 +10,6 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import BayesianRidge
 
-from smbo.evidence import Axis, Evidence
 from smbo.surrogates import (
     GP,
     Boosting,
@@ -26,6 +25,7 @@ from smbo.surrogates import (
     TorchGP,
     Trainable,
 )
+from smbo.training_data import Axis, Evidence
 
 SURROGATES = [
     GP(),

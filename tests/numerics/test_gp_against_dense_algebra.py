@@ -8,10 +8,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from smbo.evidence import Axis, Evidence
 from smbo.surrogates import GP, Matern32, Matern52, SquaredExponential
-from smbo.surrogates.kernels import Features
-from smbo.surrogates.marginal import Hyperparameters, Likelihood, Priors
+from smbo.surrogates.gp.kernels import Features
+from smbo.surrogates.gp.marginal_likelihood import Hyperparameters, Likelihood, Priors
+from smbo.training_data import Axis, Evidence
 
 KERNELS = [Matern52(), Matern32(), SquaredExponential()]
 AXES = (Axis("a", "continuous"), Axis("b", "ordered", 5), Axis("c", "categorical", 3))

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from smbo.acquisition import improvement
+from smbo.acquisition import expected_improvement as improvement
 
 Z = [-1e8, -1e5, -1.0001e4, -9.999e3, -500.0, -40.0, -38.0, -5.0, -1.0001, -0.9999, 0.0, 1.0, 8.0, 40.0, 1e6]
 

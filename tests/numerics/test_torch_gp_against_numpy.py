@@ -9,9 +9,9 @@ import pytest
 
 from smbo import Optimizer, Recipe
 from smbo.errors import RecipeError
-from smbo.evidence import Axis, Evidence
-from smbo.presets import recipe_from_json, recipe_to_json
+from smbo.proposal.presets import recipe_from_json, recipe_to_json
 from smbo.surrogates import GP, Matern32, Matern52, SquaredExponential, TorchGP
+from smbo.training_data import Axis, Evidence
 
 MIXED = (
     Axis("x", "continuous"),

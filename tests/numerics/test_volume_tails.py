@@ -6,9 +6,13 @@ import mpmath
 import numpy as np
 import pytest
 
-from smbo.acquisition import volumes
-from smbo.acquisition.volumes import Sides, log_expected_volume, log_expected_volume_and_slopes
-from smbo.hypervolume import Boxes, free_boxes, hypervolume
+from smbo.acquisition import hypervolume_closed_form as volumes
+from smbo.acquisition.hypervolume_closed_form import (
+    Sides,
+    log_expected_volume,
+    log_expected_volume_and_slopes,
+)
+from smbo.problem.hypervolume import Boxes, free_boxes, hypervolume
 
 
 def front_of(m, n=12):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from objectives.command import Command
 from smbo.problem import Context, EvaluationFailed, ObjectiveError
+from smbo_objectives.command import Command
 
 HERE = Path(__file__).resolve().parents[2]
 HOSTILE = [
@@ -337,7 +337,7 @@ def test_a_child_left_behind_by_a_good_run_is_ended_too(tmp_path, context):
 
 def test_the_program_does_not_outlive_an_evaluation_that_is_killed(tmp_path, context):
     code = (
-        "import sys\nfrom pathlib import Path\nfrom objectives.command import Command\n"
+        "import sys\nfrom pathlib import Path\nfrom smbo_objectives.command import Command\n"
         "from smbo.problem import Context\n"
         "Command([sys.executable, *sys.argv[1:]]).evaluate({}, Context(seed=1, folder=Path(sys.argv[2])))"
     )

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.command import Command
-from objectives.comparison import comparison
 from smbo.problem import Context, EvaluationFailed, ObjectiveError, Problem
+from smbo_objectives.command import Command
+from smbo_objectives.comparison import comparison
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "generator"

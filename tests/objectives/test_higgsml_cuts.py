@@ -6,10 +6,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from objectives.higgsml_cuts import HiggsMLCuts, significance
-from objectives.higgsml_cuts.events import Cut, load
-from objectives.higgsml_cuts.objective import FIGURES_OF_MERIT, MASS_WINDOW
 from smbo.problem import Context, ObjectiveError, Rated
+from smbo_objectives.higgsml_cuts import HiggsMLCuts, significance
+from smbo_objectives.higgsml_cuts.events import Cut, load
+from smbo_objectives.higgsml_cuts.objective import FIGURES_OF_MERIT, MASS_WINDOW
 
 GOOD = {**MASS_WINDOW, "mmc_lo": 115.0, "mmc_hi": 160.0, "mt_max": 30.0, "ratio_max": 2.0, "tau_min": 40.0}
 TIGHT = {**MASS_WINDOW, "mt_max": 10.0, "tau_min": 80.0, "sumpt_min": 400.0, "cent_min": 1.4}

@@ -6,8 +6,8 @@ The numbers were computed once by another program from the same events.
 import numpy as np
 import pytest
 
-from objectives.higgsml_cuts.events import VARIABLES, Cut, Yields, load
-from objectives.higgsml_cuts.objective import HiggsMLCuts
+from smbo_objectives.higgsml_cuts.events import VARIABLES, Cut, Yields, load
+from smbo_objectives.higgsml_cuts.objective import HiggsMLCuts
 
 INF = np.inf
 MMC = [-INF, 100, 105, 110, 115, 120, 130, 135, 140, 145, 150, 160, INF]

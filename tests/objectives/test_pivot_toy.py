@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from objectives.pivot_toy import PivotToy, networks, toy, training
-from objectives.pivot_toy.objective import PAPER_POINT, SCHEDULES
-from objectives.pivot_toy.training import Schedule
 from smbo.problem import Context, EvaluationFailed, ObjectiveError, Rated
+from smbo_objectives.pivot_toy import PivotToy, networks, toy, training
+from smbo_objectives.pivot_toy.objective import PAPER_POINT, SCHEDULES
+from smbo_objectives.pivot_toy.training import Schedule
 
 torch = pytest.importorskip("torch")
 

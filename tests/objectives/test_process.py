@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from objectives import process
-from objectives.descendants import descendants
-from objectives.process import Bounds, run
+from smbo_objectives import process
+from smbo_objectives.process import Bounds, run
+from smbo_objectives.process_tree import descendants
 
 # What is below tries to outlive its run: each case leaves its pids in a file, one a line.
 NOTE = """

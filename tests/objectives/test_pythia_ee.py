@@ -7,11 +7,11 @@ import pickle
 import numpy as np
 import pytest
 
-from objectives.pythia_ee import PythiaEE
-from objectives.pythia_ee.generator import Generator, pythia_seed
-from objectives.pythia_ee.histograms import Histograms
-from objectives.pythia_ee.spaces import PARAMETERS, SPACES, default_point
 from smbo.problem import Context, EvaluationFailed, ObjectiveError, Rated
+from smbo_objectives.pythia_ee import PythiaEE
+from smbo_objectives.pythia_ee.generator import Generator, pythia_seed
+from smbo_objectives.pythia_ee.histograms import Histograms
+from smbo_objectives.pythia_ee.spaces import PARAMETERS, SPACES, default_point
 
 MONASH = default_point(SPACES["ee6n"])
 

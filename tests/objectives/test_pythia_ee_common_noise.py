@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from objectives.pythia_ee import PythiaEE
-from objectives.pythia_ee.spaces import SPACES, default_point
 from smbo.problem import Context, ObjectiveError
+from smbo_objectives.pythia_ee import PythiaEE
+from smbo_objectives.pythia_ee.spaces import SPACES, default_point
 
 MONASH = default_point(SPACES["ee6n"])
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from objectives.pythia_ee import PythiaEE
-from objectives.pythia_ee.charts import once
-from objectives.pythia_ee.sample import Sample
 from smbo.problem import Charted, Context
+from smbo_objectives.pythia_ee import PythiaEE
+from smbo_objectives.pythia_ee.charts import once
+from smbo_objectives.pythia_ee.sample import Sample
 
 OPAL = ["mean_n_charged_uds", "mean_n_charged_c", "mean_n_charged_b", "mean_n_charged_all", "x_p_charged_b"]
 
@@ -34,7 +34,7 @@ def test_the_flavour_of_an_event_is_that_of_the_quarks_which_the_z_decays_to() -
 
 
 def test_a_mean_of_one_flavour_is_over_its_events_alone() -> None:
-    from objectives.pythia_ee.histograms import Histograms
+    from smbo_objectives.pythia_ee.histograms import Histograms
 
     objective = PythiaEE(data=["opal_1998"], observables=OPAL[:4])
     histograms = Histograms(objective.observables, 2)

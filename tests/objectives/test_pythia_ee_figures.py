@@ -6,10 +6,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from objectives.pythia_ee import PythiaEE
-from objectives.pythia_ee.figures import tunes
-from objectives.pythia_ee.quantities import QUANTITIES
 from smbo.problem import ObjectiveError, Outcome
+from smbo_objectives.pythia_ee import PythiaEE
+from smbo_objectives.pythia_ee.figures import tunes
+from smbo_objectives.pythia_ee.quantities import QUANTITIES
 
 
 def outcome(objective: PythiaEE, factor: float) -> Outcome:
@@ -82,8 +82,8 @@ def test_without_any_results_the_data_are_drawn_alone(tmp_path):
 def test_every_label_can_be_typeset():
     from matplotlib.mathtext import MathTextParser
 
-    from objectives.pythia_ee.charts import density_label
-    from objectives.pythia_ee.hadron_symbols import SYMBOLS
+    from smbo_objectives.pythia_ee.charts import density_label
+    from smbo_objectives.pythia_ee.hadron_symbols import SYMBOLS
 
     parser = MathTextParser("path")
     for quantity in QUANTITIES.values():

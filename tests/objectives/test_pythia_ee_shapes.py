@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from objectives.pythia_ee.histograms import Histograms
-from objectives.pythia_ee.quantities import QUANTITIES
-from objectives.pythia_ee.sample import BEAM_ENERGY_GEV, Sample
-from objectives.pythia_ee.tables import Observable
+from smbo_objectives.pythia_ee.histograms import Histograms
+from smbo_objectives.pythia_ee.quantities import QUANTITIES
+from smbo_objectives.pythia_ee.sample import BEAM_ENERGY_GEV, Sample
+from smbo_objectives.pythia_ee.tables import Observable
 
 PION_MASS = 0.13957
 SHAPES = [name for name, quantity in QUANTITIES.items() if quantity.family == "Event shapes"]

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from objectives.pythia_pp import PythiaPP
-from objectives.pythia_pp.events import Events
-from objectives.pythia_pp.histograms import Histograms
-from objectives.pythia_pp.tables import observables
 from smbo.problem import Charted, Context, ObjectiveError, Rated
+from smbo_objectives.pythia_pp import PythiaPP
+from smbo_objectives.pythia_pp.events import Events
+from smbo_objectives.pythia_pp.histograms import Histograms
+from smbo_objectives.pythia_pp.tables import observables
 
 
 def events_with(*per_event, strange=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from objectives.yoda import read_yoda
+from smbo_objectives.yoda import read_yoda
 
 HISTO_V2 = """BEGIN YODA_HISTO1D_V2 /A/d01-x01-y01
 Path: /A/d01-x01-y01

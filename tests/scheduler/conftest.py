@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from scheduler.jobs import Job, Limits
-from scheduler.spool import Spool
+from smbo_scheduler.jobs import Job, Limits
+from smbo_scheduler.outbox.spool import Spool
 
 
 @pytest.fixture

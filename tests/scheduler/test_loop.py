@@ -8,9 +8,9 @@ from collections import deque
 
 import pytest
 
-from scheduler.errors import Unavailable
-from scheduler.jobs import Ending, Job, JobOutcome
-from scheduler.loop import RunEnd, Stop, run
+from smbo_scheduler.errors import Unavailable
+from smbo_scheduler.jobs import Ending, Job, JobOutcome
+from smbo_scheduler.loop import RunEnd, Stop, run
 
 
 class FakeClock:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scheduler.jobs import Ending, Job, JobOutcome
-from scheduler.retry import Decision, RetryPolicy, decide
+from smbo_scheduler.jobs import Ending, Job, JobOutcome
+from smbo_scheduler.retry import Decision, RetryPolicy, decide
 
 JOB = Job("tune", 0, 1, {})
 

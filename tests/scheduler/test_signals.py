@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from scheduler.executors import ProcessExecutor
-from scheduler.loop import Stop
-from scheduler.signals import StopOnSignals
+from smbo_scheduler.executors import ProcessExecutor
+from smbo_scheduler.loop import Stop
+from smbo_scheduler.signals import StopOnSignals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -54,10 +54,10 @@ import sys, time
 sys.path[:0] = [{here!r}]
 from pathlib import Path
 from test_signals import patient, Endless
-from scheduler.executors import ProcessExecutor, SerialExecutor
-from scheduler.loop import run
-from scheduler.signals import StopOnSignals
-from scheduler.spool import Spool
+from smbo_scheduler.executors import ProcessExecutor, SerialExecutor
+from smbo_scheduler.loop import run
+from smbo_scheduler.signals import StopOnSignals
+from smbo_scheduler.outbox.spool import Spool
 
 spool = Spool({spool!r})
 executor = ProcessExecutor(patient, 2, spool) if {processes} else SerialExecutor(patient, spool)
@@ -79,7 +79,7 @@ class Endless:
         self.number = 0
 
     def next_jobs(self, n):
-        from scheduler.jobs import Job
+        from smbo_scheduler.jobs import Job
 
         self.number += 1
         if self.number == 2:

@@ -27,13 +27,13 @@ from smbo.acquisition import (
     RandomScalarisation,
     Straddle,
 )
-from smbo.derived import encode
 from smbo.errors import SpaceError, SpaceExhausted
-from smbo.level_sets import LevelSet
-from smbo.presets import PRESETS
-from smbo.recommendation import posterior_of
+from smbo.problem.level_set import LevelSet
+from smbo.proposal.presets import PRESETS
+from smbo.proposal.recommend import posterior_of
+from smbo.proposal.suggest import encode
 from smbo.surrogates import GP, ExtraTrees, Forest, LevelGP, SeveralGP
-from smbo.trials import TrialState
+from smbo.trial import TrialState
 
 MOST_STEPS = 60  # of a walk
 # what seeks levels or weighs several objectives goes with surrogates and problems of its own

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from smbo.acquisition import LogExpectedImprovement
-from smbo.derived import encode, trial_seed
 from smbo.errors import (
     AlreadyTold,
     AskError,
@@ -24,10 +23,11 @@ from smbo.errors import (
 )
 from smbo.optimizer import Optimizer
 from smbo.problem import Outcome, Problem
-from smbo.recipe import Recipe
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.suggest import encode, trial_seed
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP, Forest
-from smbo.trials import Trial, TrialState
+from smbo.trial import Trial, TrialState
 
 # a small forest: what is tested here is the asking and telling, not how well it learns
 SMALL_FOREST = Recipe(surrogate=Forest(n_trees=8))

@@ -66,9 +66,13 @@ def test_a_walk_notices_a_point_that_is_not_in_the_space(monkeypatch):
 @pytest.mark.parametrize(
     ("aim", "name", "wrong"),
     [
-        ("several", "smbo.pareto.nondominated", lambda values: np.arange(len(values)) == 0),
-        ("several", "smbo.pareto.history", lambda values, corner: tuple(-np.arange(float(len(values))))),
-        ("levels", "smbo.contours.Contour.misclassified", {"f0": 0.7, "f1": 0.7}),
+        ("several", "smbo.analysis.pareto.nondominated", lambda values: np.arange(len(values)) == 0),
+        (
+            "several",
+            "smbo.analysis.pareto.history",
+            lambda values, corner: tuple(-np.arange(float(len(values)))),
+        ),
+        ("levels", "smbo.analysis.contours.Contour.misclassified", {"f0": 0.7, "f1": 0.7}),
     ],
 )
 def test_a_walk_notices_a_pareto_set_or_a_contour_that_cannot_be(monkeypatch, aim, name, wrong):

@@ -23,10 +23,10 @@ from typing import Any, Protocol
 
 from events import HERE, Clock, cached, evaluated, fresh_seed, keep, numbers, rows
 
-from objectives.pythia_ee import PythiaEE
 from smbo import Optimizer, Problem
-from smbo.derived import trial_seed
 from smbo.problem import Outcome
+from smbo.proposal.suggest import trial_seed
+from smbo_objectives.pythia_ee import PythiaEE
 
 N, EVENTS, CHECK_EVENTS, N_CHECKS = 60, 5_000, 60_000, 5
 STOPS = (8, 10, 12, 15, 20, 30, 45, 60)

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from events import CACHE, Clock, cached, keep, numbers, rows
 
-from objectives.pythia_ee import PythiaEE
 from smbo import Optimizer, Problem
-from smbo.derived import encode, trial_seed
-from smbo.losses import ChiSquare
-from smbo.trials import Trial, TrialState
+from smbo.problem.losses import ChiSquare
+from smbo.proposal.suggest import encode, trial_seed
+from smbo.trial import Trial, TrialState
 from smbo.tuning import TuneSettings, fit_tune
+from smbo_objectives.pythia_ee import PythiaEE
 
 PSEUDO_EVENTS, PSEUDO_SEED, FLOOR = 200_000, 42, 0.01
 # evaluations and events of each

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from smbo.evidence import Array
-from smbo.losses import ChiSquare
+from smbo.problem.losses import ChiSquare
 from smbo.space import Real, Space
+from smbo.training_data import Array
 
 SPACE = Space(
     {"slope": Real(0.5, 3.0), "width": Real(0.2, 1.0), "rate": Real(0.2, 2.0), "skew": Real(-1.0, 1.0)}

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from objectives.pythia_ee import PythiaEE
-from smbo.derived import trial_seed
 from smbo.problem import Context, Outcome
+from smbo.proposal.suggest import trial_seed
+from smbo_objectives.pythia_ee import PythiaEE
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -13,9 +13,9 @@ import argparse
 
 from events import Clock, cached, evaluated, fresh_seed, keep, mean_and_error, rows
 
-from objectives.pythia_ee import PythiaEE
 from smbo import Optimizer
-from smbo.designs import design_rows
+from smbo.space.designs import design_rows
+from smbo_objectives.pythia_ee import PythiaEE
 
 N_DESIGN, SEED = 80, 11
 N_CHECKS, CHECK_EVENTS = 8, 60_000

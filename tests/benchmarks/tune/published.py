@@ -17,11 +17,11 @@ import argparse
 
 from events import Clock, cached, evaluated, fresh_seed, keep, mean_and_error, numbers, rows
 
-from objectives.pythia_ee import PythiaEE
-from objectives.pythia_ee.tables import DEFAULT_OBSERVABLES, PDG_MEANS
 from smbo import Optimizer, Problem
-from smbo.derived import trial_seed
-from smbo.losses import ChiSquare
+from smbo.problem.losses import ChiSquare
+from smbo.proposal.suggest import trial_seed
+from smbo_objectives.pythia_ee import PythiaEE
+from smbo_objectives.pythia_ee.tables import DEFAULT_OBSERVABLES, PDG_MEANS
 
 N, EVENTS, CHECK_EVENTS, N_CHECKS = 100, 5_000, 60_000, 5
 PUBLISHED = {

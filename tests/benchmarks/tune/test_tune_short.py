@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smbo.evidence import Axis, Evidence, Vectors
-from smbo.losses import ChiSquare
-from smbo.selection import lowest_mean
+from smbo.problem.losses import ChiSquare
+from smbo.proposal.strategies import lowest_mean
 from smbo.space import Space
 from smbo.surrogates import VectorGP
-from smbo.surrogates.lossform import Quadratic
+from smbo.surrogates.multi_output.loss_moments import Quadratic
+from smbo.training_data import Axis, Evidence, Vectors
 
 D, K, N, NOISE = 2, 300, 24, 1.0
 TRUTH = np.array([0.9, 0.15])

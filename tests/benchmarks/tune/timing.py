@@ -15,7 +15,7 @@ import events  # noqa: F401 - one thread, before numpy is imported
 import numpy as np
 
 from smbo import Optimizer, Problem
-from smbo.losses import ChiSquare
+from smbo.problem.losses import ChiSquare
 
 K, D, LIMIT = 366, 6, 0.5
 

@@ -69,9 +69,8 @@ class Pretended:
 
 def pretend() -> None:
     """Have the store and the spool of this process find their disks full where the control files say so."""
-    import scheduler.patience
-    from scheduler import spool
     from smbo.store.database import Database
+    from smbo_scheduler.outbox import disk_full, spool
 
     controls = Path(os.environ[PRETEND_VARIABLE])
 
@@ -85,7 +84,7 @@ def pretend() -> None:
         return connection
 
     Database._connection = on_a_small_disk
-    temporary, full_disk = spool._temporary, scheduler.patience.full_disk
+    temporary, full_disk_of = spool._temporary, disk_full.full_disk
 
     def in_a_small_spool(folder, data, **options):
         if (controls / "spool").exists():
@@ -94,7 +93,9 @@ def pretend() -> None:
 
     def seen(folder):
         return (
-            f"no space left on the disk of {folder}" if (controls / "spool").exists() else full_disk(folder)
+            f"no space left on the disk of {folder}"
+            if (controls / "spool").exists()
+            else full_disk_of(folder)
         )
 
     spool._temporary, spool.full_disk = in_a_small_spool, seen

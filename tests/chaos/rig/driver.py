@@ -17,9 +17,9 @@ if __name__ == "__main__":
 
 from rig import instruments
 from rig.objective import SPACE, Noted
-from scheduler.executors import ProcessExecutor
-from scheduler.retry import RetryPolicy
 from smbo import Budget, Study
+from smbo_scheduler.executors import ProcessExecutor
+from smbo_scheduler.retry import RetryPolicy
 
 # those that die by our hand must not use up a trial's chances
 PATIENT = RetryPolicy(retries=10**6, losses=10**6)
@@ -74,9 +74,9 @@ def _place(task: Task):
 
 
 def _on_dask(cluster: str, target, spool):
-    from scheduler import clusters
-    from scheduler.executors.dask import DaskExecutor
-    from scheduler.kept import KeptCluster
+    from smbo_scheduler.clusters import external as clusters
+    from smbo_scheduler.clusters.cluster import KeptCluster
+    from smbo_scheduler.executors.dask import DaskExecutor
 
     if "://" not in cluster:
         kept = KeptCluster(Path(cluster), adopted=True)

@@ -12,11 +12,11 @@ import random
 import signal
 
 from rig import clocks, disks, ledger, mutants
-from scheduler import processes
-from scheduler.jobs import Ending
-from scheduler.spool import Spool
-from smbo.store.sql import SqlStore
-from smbo.trials import TrialState
+from smbo.store.store import SqlStore
+from smbo.trial import TrialState
+from smbo_scheduler.jobs import Ending
+from smbo_scheduler.outbox import processes
+from smbo_scheduler.outbox.spool import Spool
 
 CRASH_VARIABLE = "CHAOS_CRASH"  # with which probability a process dies at each of its steps
 

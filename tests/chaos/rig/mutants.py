@@ -36,7 +36,7 @@ def swap(owner: Any, name: str, new: Any) -> None:
 
 def forget() -> None:
     """Say that an outcome is kept when it is not, one time in five."""
-    from scheduler.spool import Spool
+    from smbo_scheduler.outbox.spool import Spool
 
     write, count = Spool.write, iter(range(10**9))
 
@@ -49,7 +49,7 @@ def forget() -> None:
 
 def settle_first() -> None:
     """Drop an outcome from the spool before it is in the store."""
-    from scheduler.loop import _Run
+    from smbo_scheduler.loop import _Run
 
     record = _Run._record_all
 
@@ -64,7 +64,7 @@ def settle_first() -> None:
 
 def clean_start() -> None:
     """Begin each run with an empty spool."""
-    from scheduler.spool import Spool
+    from smbo_scheduler.outbox.spool import Spool
 
     make = Spool.__init__
 
@@ -78,8 +78,8 @@ def clean_start() -> None:
 
 def budget_outside() -> None:
     """Judge the budget before the ask transaction only, and take any number of trials at once."""
-    from smbo.store import asking
-    from smbo.store.sql import SqlStore
+    from smbo.store import ask as asking
+    from smbo.store.store import SqlStore
 
     ask = SqlStore.ask
 
@@ -94,21 +94,21 @@ def budget_outside() -> None:
 
 def impatient() -> None:
     """Give an outcome up that finds no room in the spool."""
-    from scheduler import runner
+    from smbo_scheduler.worker import runner
 
     swap(runner, "insist", lambda do: do())
 
 
 def no_waiting() -> None:
     """End the run when the store is full."""
-    from scheduler.loop import _Run
+    from smbo_scheduler.loop import _Run
 
     swap(_Run, "_unless_in_trouble", lambda self, do: do())
 
 
 def refuse_late() -> None:
     """Count a result only if its attempt is the trial's latest and was never given up."""
-    from smbo.store import telling
+    from smbo.store import tell as telling
 
     counts = telling._counts
 
@@ -121,7 +121,7 @@ def refuse_late() -> None:
 
 def any_claim() -> None:
     """Let anybody run an attempt, however often it was claimed."""
-    from scheduler.spool import Spool
+    from smbo_scheduler.outbox.spool import Spool
 
     claim = Spool.claim
 
@@ -140,9 +140,9 @@ def any_claim() -> None:
 
 def wall_clock() -> None:
     """Judge beats by the wall clock, and look at them often enough to catch them standing still."""
-    import smbo.study.source
-    from scheduler.executors import process
-    from scheduler.lease import Beats
+    from smbo.study import job_source
+    from smbo_scheduler.executors import process
+    from smbo_scheduler.outbox.heartbeat import Beats
 
     poll = process.ProcessExecutor.poll
 
@@ -156,14 +156,14 @@ def wall_clock() -> None:
         return time.time() - moved[1]
 
     swap(Beats, "still_for", by_wall_clock)
-    swap(smbo.study.source, "_LOOK_SECONDS", 0.05)
+    swap(job_source, "_LOOK_SECONDS", 0.05)
     swap(process, "_SCAN_SECONDS", 0.05)
     swap(process.ProcessExecutor, "poll", briefly)
 
 
 def leak() -> None:
     """Keep a descriptor for each result."""
-    from smbo.store.sql import SqlStore
+    from smbo.store.store import SqlStore
 
     tell, kept = SqlStore.tell, []
 

@@ -7,7 +7,7 @@ import pytest
 
 from smbo import Optimizer
 from smbo.acquisition.feasibility import without_chance
-from smbo.evidence import Axis, Evidence
+from smbo.training_data import Axis, Evidence
 
 SPACE = {"x": (0.0, 1.0), "y": (0.0, 1.0)}
 

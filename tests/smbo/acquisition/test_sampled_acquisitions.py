@@ -14,14 +14,14 @@ from smbo.acquisition import (
     ProbabilityOfImprovement,
     ThompsonSampling,
 )
-from smbo.acquisition.entropy import log_gain, sampled_minima
-from smbo.acquisition.noisy import NoisyImprovement
-from smbo.acquisition.thompson import Waves, draw
+from smbo.acquisition.max_value_entropy import log_gain, sampled_minima
+from smbo.acquisition.noisy_expected_improvement import NoisyImprovement
+from smbo.acquisition.thompson_sampling import Waves, draw
 from smbo.errors import RecipeError
-from smbo.evidence import Axis, Evidence
 from smbo.surrogates import GP, Forest, Matern32, Matern52, SquaredExponential
-from smbo.surrogates.kernels import squared_distances
-from smbo.surrogates.marginal import Hyperparameters
+from smbo.surrogates.gp.kernels import squared_distances
+from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
+from smbo.training_data import Axis, Evidence
 
 CONTINUOUS = (Axis("x", "continuous"), Axis("y", "continuous"))
 MIXED = (*CONTINUOUS, Axis("n", "ordered", 20), Axis("c", "categorical", 3))

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from smbo.cli import main
-from smbo.store.upkeep import _RULES
+from smbo.store.maintenance import _RULES
 from smbo.study import Study
 
 DATA = Path(__file__).parent.parent / "store" / "data"

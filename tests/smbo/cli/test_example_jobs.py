@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smbo.cli.jobfile import read_jobfile
+from smbo.cli.job.schema import read_jobfile
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 JOBS = sorted(path for path in EXAMPLES.rglob("*") if path.suffix in (".yaml", ".toml", ".json"))

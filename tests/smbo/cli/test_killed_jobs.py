@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from smbo import Study
-from smbo.trials import TrialState
+from smbo.trial import TrialState
 
 OBJECTIVE = '''
 """A valley with all that an evaluation may have: failures, noise, costs, metrics, fidelities."""
@@ -157,7 +157,13 @@ KINDS: dict[str, dict[str, object]] = {
         "budget": {"trials": 10, "failures": 5},
     },
 }
-LOADED = ["smbo.cli.run", "smbo.cli.setup", "smbo.study.run", "smbo.analysis", "objectives.python"]
+LOADED = [
+    "smbo.cli.run.command",
+    "smbo.cli.job.task",
+    "smbo.study.run",
+    "smbo.analysis.summary",
+    "smbo_objectives.python",
+]
 KILLS = (3, 8)  # calls of the objective that do not come back: one in the design, one with a model
 
 
@@ -174,7 +180,7 @@ def run_job(folder: str) -> None:
 
 def run_forgetful_job(folder: str) -> None:
     """Run the job with a mutant: the recipe's memory is that of its process, not of the log."""
-    from smbo import derived
+    from smbo.proposal import suggest as derived
 
     propose, held = derived.propose, {}
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from scheduler.errors import ClusterError
+from smbo_scheduler.errors import ClusterError
 
 PROGRAM = """#!/bin/sh
 echo "$SMBO_PARAM_x"
@@ -98,7 +98,7 @@ def test_what_is_allowed_is_tried(folder, monkeypatch):
         asked.append((address, allow_plain))
         raise ClusterError("nobody there")
 
-    monkeypatch.setattr("scheduler.clusters.connect", connect)
+    monkeypatch.setattr("smbo_scheduler.clusters.external.connect", connect)
     job = folder.job("cluster: {address: 'tcp://192.0.2.1:8786'}")
     assert "nobody there" in folder.smbo("run", job, "--insecure-dask").output
     job = folder.job("cluster: {address: 'tcp://192.0.2.1:8786', insecure: true}")
@@ -108,8 +108,8 @@ def test_what_is_allowed_is_tried(folder, monkeypatch):
 
 @pytest.mark.dask
 def test_a_job_runs_on_a_scheduler_that_asks_for_certificates(folder, tmp_path_factory):
-    from scheduler import clusters
-    from scheduler.state import read_state
+    from smbo_scheduler.clusters import external as clusters
+    from smbo_scheduler.clusters.state import read_state
 
     place = tmp_path_factory.mktemp("kept")
     other = clusters.start_local(place, 1)

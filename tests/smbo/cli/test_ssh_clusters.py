@@ -66,7 +66,7 @@ def hosts_at_work(folder):
             words = process.cmdline()
         except psutil.Error:
             continue
-        if "scheduler.host" in words and any(str(folder) in word for word in words):
+        if "smbo_scheduler.clusters.host_agent" in words and any(str(folder) in word for word in words):
             found.append(process)
     return found
 

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from smbo.cli import main
-from smbo.designs import design_rows
 from smbo.problem import Card, Chart, ChiSquare, Problem
 from smbo.report.tune import Baseline, write_tune
 from smbo.space import Real, Space
+from smbo.space.designs import design_rows
 from smbo.study import Study
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"

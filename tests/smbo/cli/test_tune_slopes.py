@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from smbo.cli import main
-from smbo.cli.slopes import slopes_beside
-from smbo.designs import design_rows
+from smbo.cli.tune_slopes import slopes_beside
 from smbo.errors import ProblemError
 from smbo.optimizer import Optimizer
 from smbo.problem import ChiSquare, Problem, Reweighted
 from smbo.report.wording_tune import slope_lines
 from smbo.space import Real, Space
+from smbo.space.designs import design_rows
 from smbo.study import Study
 
 SPACE = Space({"slope": Real(0.5, 2.5), "height": Real(0.5, 1.5)})

@@ -11,14 +11,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from smbo.evidence import Evidence
 from smbo.plots import save, shorten
 from smbo.plots.style import new_figure
 from smbo.problem import Figure, Outcome, Problem
 from smbo.report.study import write_report
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP
-from smbo.trials import Recommendation, Trial, TrialState
+from smbo.training_data import Evidence
+from smbo.trial import Recommendation, Trial, TrialState
 
 HOSTILE = (
     "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }} $\\frac{ ../../etc/passwd\n"

@@ -19,7 +19,7 @@ from smbo.store.budget import Budget
 from smbo.store.connect import connect_sqlite as connect
 from smbo.store.connect import file_system, sqlite_path
 from smbo.store.database import Database
-from smbo.store.sql import SqlStore
+from smbo.store.store import SqlStore
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
 
 
 def test_processes_that_open_a_new_store_at_once_all_succeed(tmp_path):
-    code = f"from smbo.store.sql import SqlStore; SqlStore('sqlite:///{tmp_path}/a.db').close()"
+    code = f"from smbo.store.store import SqlStore; SqlStore('sqlite:///{tmp_path}/a.db').close()"
     processes = [
         subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]

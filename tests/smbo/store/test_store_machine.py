@@ -17,11 +17,11 @@ from hypothesis.stateful import (
 )
 
 from smbo.errors import AlreadyTold, BudgetExhausted, UnknownTrial
-from smbo.store.asking import Asking
+from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.records import AttemptOutcome, Result
-from smbo.store.sql import SqlStore
-from smbo.trials import TrialState
+from smbo.store.store import SqlStore
+from smbo.trial import TrialState
 
 VALUES = st.sampled_from([1.0, 2.0])
 REASONS = st.sampled_from(["objective-error", "timeout", "lost"])

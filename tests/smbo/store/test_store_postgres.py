@@ -10,18 +10,18 @@ import psycopg
 import pytest
 from private_postgres import PrivatePostgres, binaries
 
-from smbo.cli.stored import keep_job, stored_job
+from smbo.cli.job.stored import keep_job, stored_job
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.store import database as database_module
-from smbo.store import upkeep
-from smbo.store.asking import Asking
+from smbo.store import maintenance as upkeep
+from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.connect import masked, spool_folder
 from smbo.store.database import Database
 from smbo.store.records import Result
-from smbo.store.sql import SqlStore
+from smbo.store.store import SqlStore
 from smbo.study import Study
-from smbo.trials import TrialState
+from smbo.trial import TrialState
 
 
 def measured(value):

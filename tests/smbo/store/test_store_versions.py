@@ -10,9 +10,9 @@ from sqlalchemy import inspect
 
 from smbo.store import schema
 from smbo.store.connect import connect_sqlite as connect
-from smbo.store.sql import SqlStore
+from smbo.store.store import SqlStore
 from smbo.study import Study
-from smbo.trials import TrialState
+from smbo.trial import TrialState
 
 FILES = sorted((Path(__file__).parent / "data").glob("version_*.db"))
 

@@ -28,7 +28,7 @@ from smbo.problem import Outcome, Problem
 from smbo.space import Categorical, Integer, Real
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.trials import TrialState
+from smbo.trial import TrialState
 
 SPACE = {"x": Real(0.0, 1.0), "n": Integer(1, 5), "kind": Categorical(["a", ("b", 2), None])}
 
@@ -298,7 +298,7 @@ def test_only_what_has_changed_is_read(study, monkeypatch):
 
 
 def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url, study, monkeypatch):
-    import smbo.study.proposals as module
+    import smbo.study.provenance as module
 
     original, calls = module.suggest_from, []
 
@@ -320,7 +320,7 @@ def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url
 
 
 def test_who_has_lost_two_races_proposes_with_the_study_to_himself(url, study, monkeypatch):
-    import smbo.study.proposals as module
+    import smbo.study.provenance as module
 
     original, numbers, others = module.suggest_from, [], []
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from distributed import Client, LocalCluster
 
-from scheduler.clusters import start_local
-from scheduler.executors import DaskExecutor
-from scheduler.jobs import Ending
-from scheduler.retry import RetryPolicy
-from scheduler.state import read_state
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study.runnable import Why
+from smbo.study.protocol import Why
+from smbo_scheduler.clusters.external import start_local
+from smbo_scheduler.clusters.state import read_state
+from smbo_scheduler.executors import DaskExecutor
+from smbo_scheduler.jobs import Ending
+from smbo_scheduler.retry import RetryPolicy
 
 
 def parabola(params):

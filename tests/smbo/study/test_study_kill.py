@@ -11,14 +11,14 @@ import time
 import pytest
 
 from smbo.study import Study
-from smbo.trials import TrialState
+from smbo.trial import TrialState
 
 PAUSE_SECONDS = 0.1  # of each evaluation that may be killed
 
 # Evaluations leave a mark when they begin, so that those who ran twice show.
 DRIVER = """
 import os, sys, time
-from scheduler.retry import RetryPolicy
+from smbo_scheduler.retry import RetryPolicy
 from smbo import Budget, Study
 
 url, marks, pause = sys.argv[1], sys.argv[2], float(sys.argv[3])

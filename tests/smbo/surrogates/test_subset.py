@@ -9,11 +9,11 @@ import pytest
 
 from smbo import Optimizer, Problem, Recipe, Space
 from smbo.errors import RecipeError
-from smbo.evidence import Axis, Evidence
-from smbo.presets import preset, recipe_from_json, recipe_to_json
-from smbo.propose import propose
-from smbo.recommendation import recommend
+from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
+from smbo.proposal.propose import propose
+from smbo.proposal.recommend import recommend
 from smbo.surrogates import GP, Forest, Selective, Subset
+from smbo.training_data import Axis, Evidence
 
 SMALL = Subset(GP(), most=60, n_rows=30, n_learned=20)
 

@@ -7,8 +7,8 @@ import pytest
 from tune_toy import TRUTH, study_of
 
 from smbo.errors import ProblemError
-from smbo.evidence import Evidence
 from smbo.problem import ChiSquare, Problem
+from smbo.training_data import Evidence
 from smbo.tuning import TuneSettings, automatic
 from smbo.tuning.automatic import automatic_weights, squares_of
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smbo.derived import encode
-from smbo.evidence import Array
 from smbo.problem import ChiSquare, Problem
+from smbo.proposal.suggest import encode
 from smbo.space import Real, Space
-from smbo.trials import Trial, TrialState
+from smbo.training_data import Array
+from smbo.trial import Trial, TrialState
 from smbo.tuning import Tune, fit_tune
 from smbo.tuning import slopes as slopes_module
 from smbo.tuning.slopes import Slopes

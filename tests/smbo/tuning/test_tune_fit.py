@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tune_toy import SPACE, TRUTH, spectra, study_of
 
-from smbo.derived import encode
 from smbo.errors import ProblemError
-from smbo.evidence import Array
 from smbo.problem import ChiSquare, FunctionLoss, Problem
+from smbo.proposal.suggest import encode
 from smbo.space import Categorical, Real, Space
-from smbo.trials import Trial, TrialState
+from smbo.training_data import Array
+from smbo.trial import Trial, TrialState
 from smbo.tuning import TuneSettings, fit_tune, refit
 from smbo.tuning.statistic import Statistic
 

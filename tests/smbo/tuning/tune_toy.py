@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from smbo.derived import encode
-from smbo.designs import design_rows
-from smbo.evidence import Array, Evidence
 from smbo.problem import ChiSquare, Problem
+from smbo.proposal.suggest import encode
 from smbo.space import Real, Space
-from smbo.trials import Trial, TrialState
+from smbo.space.designs import design_rows
+from smbo.training_data import Array, Evidence
+from smbo.trial import Trial, TrialState
 
 SPACE = Space({"slope": Real(0.5, 2.5), "width": Real(0.2, 1.0), "idle": Real(-1.0, 1.0)})
 TRUTH = {"slope": 1.4, "width": 0.5, "idle": 0.3}

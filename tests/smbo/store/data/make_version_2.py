@@ -14,11 +14,11 @@ from pathlib import Path
 
 import make_version_1
 
-from smbo.store.asking import Asking
+from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.records import Result
-from smbo.store.sql import SqlStore
-from smbo.trials import TrialState
+from smbo.store.store import SqlStore
+from smbo.trial import TrialState
 
 
 def add_rungs(store: SqlStore) -> None:

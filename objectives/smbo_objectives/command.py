@@ -1,0 +1,391 @@
+"""The objective ``command``: any program, in any language."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from smbo.problem import Card, Chart, ChiSquare, Context, EvaluationFailed, ObjectiveError, Outcome, Pruned
+from smbo_objectives import template
+from smbo_objectives.comparison import comparison
+from smbo_objectives.process import Bounds, Ended, run
+from smbo_objectives.progress import Follower
+from smbo_objectives.result_parsing import bad, outcome_of, parsed, printable, read_bounded
+from smbo_objectives.run_cards import Cards
+
+__all__ = ["Command"]
+
+# What a program needs to run at all, and the limits on threads and devices that a worker sets.
+_KEPT_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+)
+_PLACEHOLDERS = ("params", "result", "folder", "seed", "fidelity", "reports", "checkpoint")
+_PARAMS, _RESULT, _REPORTS = "params.json", "result.json", "progress.jsonl"
+_RESULT_LIMIT_BYTES = 10_000_000
+_HISTOGRAMS_LIMIT_BYTES = 200_000_000
+_TAIL_CHARACTERS = 2_000
+
+# What a program says on stderr when the kernel refuses it memory within its address space.
+_NO_MEMORY = re.compile(rb"MemoryError|bad_alloc|[Cc]annot allocate memory|[Oo]ut of memory")
+
+
+class Command:
+    """A program that reads a point and leaves a number.
+
+    Args:
+        argv: the program and its arguments, one list element each; there is no shell.  In an element,
+            ``{x}`` is the value of parameter x, ``{params}`` the path of a JSON file with all of them,
+            ``{result}`` the path where the program leaves its result, ``{folder}`` a folder of its own,
+            ``{seed}`` and ``{fidelity}`` what they say, ``{reports}`` the path of a file for intermediate
+            values, ``{checkpoint}`` the folder of an earlier attempt to go on from (empty if there is
+            none); ``{{x}}`` is the three characters.  All of it is in the environment too, as
+            SMBO_PARAM_x, SMBO_PARAMS, SMBO_RESULT, SMBO_FOLDER, SMBO_SEED, SMBO_FIDELITY,
+            SMBO_REPORTS, SMBO_CHECKPOINT; what there is not, is not set.
+        result: "file" for JSON at ``{result}``, "stdout" for JSON in the last line printed: a number, or an
+            object with "value", "sem", "cost", "outputs", "outputs_variance" and any metrics.
+        timeout_seconds: of one run; then the program and all that it started get SIGTERM and, after
+            ``grace_seconds``, SIGKILL.
+        env: variables to set, beside the few that are handed on.
+        keep_env: names of further variables to hand on.
+        cwd: where the program runs; the current folder if None (in a job: the job file's folder).
+        log_limit_bytes: how much of stdout and of stderr is kept in files in the attempt's folder.
+        output_limit_bytes: how much may be printed at all; then the run is ended.
+        memory_bytes: for the program and all that it started, together; then the run is ended.
+        address_space_bytes, file_bytes, cpu_seconds: of each process, held by the kernel.
+        processes: how many there may be at a time; with more the run is ended.
+        cards: {name: template}, files that are written into ``{folder}`` for each run with placeholders
+            filled, for programs that have a form of their own for parameters.
+        histograms: {data, file, observables, weights, theory_uncertainty}: the program leaves histograms
+            (YODA, CSV or JSON) at ``{result}``; the value is their chi-square against measured ones, and the
+            bins are its outputs.  See ``smbo_objectives.comparison``.
+
+    Intermediate values: each line ``{"step": 3, "value": 0.25}`` that the program adds to ``{reports}`` is
+    handed to ``context.report`` while it runs.  When the study says that it need not go on, the program is
+    ended as at a timeout.
+
+    Raises:
+        ObjectiveError: a setting that makes no sense, or a program that is not there.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        result: str = "file",
+        timeout_seconds: float | None = None,
+        grace_seconds: float = 5.0,
+        env: Mapping[str, str] | None = None,
+        keep_env: Sequence[str] = (),
+        cwd: str | None = None,
+        log_limit_bytes: int = 10_000_000,
+        output_limit_bytes: int | None = None,
+        memory_bytes: int | None = None,
+        address_space_bytes: int | None = None,
+        file_bytes: int | None = None,
+        cpu_seconds: float | None = None,
+        processes: int | None = None,
+        cards: Mapping[str, str] | None = None,
+        histograms: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._argv = _strings("argv", argv)
+        if not self._argv:
+            raise ObjectiveError("command: argv is empty; write the program and its arguments as a list")
+        template.check(self._argv)
+        if result not in ("file", "stdout"):
+            raise ObjectiveError(f"command: result is {result!r}; write 'file' or 'stdout'")
+        self._result = result
+        self._bounds = Bounds(
+            timeout_seconds=_number("timeout_seconds", timeout_seconds),
+            grace_seconds=_number("grace_seconds", grace_seconds) or 0.0,
+            log_limit_bytes=_whole("log_limit_bytes", log_limit_bytes) or 0,
+            output_limit_bytes=_whole("output_limit_bytes", output_limit_bytes),
+            memory_bytes=_whole("memory_bytes", memory_bytes),
+            address_space_bytes=_whole("address_space_bytes", address_space_bytes),
+            file_bytes=_whole("file_bytes", file_bytes),
+            cpu_seconds=_number("cpu_seconds", cpu_seconds),
+            processes=_whole("processes", processes),
+        )
+        self._env = _variables(env or {})
+        self._keep_env = _strings("keep_env", keep_env)
+        self._cwd = Path(cwd) if cwd is not None else Path.cwd()
+        if not self._cwd.is_dir():
+            raise ObjectiveError(f"command: cwd is {str(cwd)!r}, which is no folder")
+        self._program = self._find_program()
+        self._cards = Cards(cards or {}, self._cwd)
+        self._comparison = None if histograms is None else comparison(histograms, self._cwd)
+        if self._comparison is not None and result != "file":
+            raise ObjectiveError("command: histograms are read from a file; leave result: stdout out")
+        self._result_name = _RESULT if self._comparison is None else self._comparison.file
+
+    @property
+    def loss(self) -> ChiSquare | None:
+        """The chi-square on the bins of the histograms, None where the result is a number."""
+        return None if self._comparison is None else self._comparison.loss
+
+    def charts(self) -> list[Chart]:
+        """Return how the histograms are shown (see ``Charted``)."""
+        return [] if self._comparison is None else self._comparison.charts()
+
+    def once(self) -> list[list[str]]:
+        """Return no groups: which histograms are the same measurement, only their author knows."""
+        return []
+
+    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card | None:  # noqa: ARG002
+        """Return the first card with a point filled in; remarks have no place in a form of somebody's own."""
+        filled = self._cards.filled({**params, "seed": 1})
+        if not filled:
+            return None
+        name, text = next(iter(filled.items()))
+        return Card(f"tune{Path(name).suffix}", text)
+
+    def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
+        """Run the program at a point and return what it measured.
+
+        Raises:
+            EvaluationFailed: it ended with an error, took too long or used too much, left no result or
+                one that is no number; the message holds the end of its stderr.
+            ObjectiveError: the template names what the point does not have.
+        """
+        with _folder(context) as folder:
+            values = _values(params, context, folder, self._result_name)
+            _check_clash(
+                params, [*(name for each in self._argv for name in template.names(each)), *self._cards.names]
+            )
+            arguments = template.fill(self._argv[1:], values)
+            environment = self._environment(params, values)
+            (folder / _PARAMS).write_text(_json(params), encoding="utf-8")
+            self._cards.write(folder, values)
+            for name in (self._result_name, _REPORTS):
+                (folder / name).unlink(missing_ok=True)
+            follower = Follower(folder / _REPORTS, context.report)
+
+            def look() -> None:
+                follower.look()
+                # not only at a report: the next one may be hours away
+                if context.should_stop():
+                    raise Pruned(f"{self._argv[0]} was ended early: what it has reported is enough")
+
+            ended = self._run([self._program, *arguments], environment, folder, look)
+            self._check(ended)
+            follower.look(is_over=True)
+            return self._outcome(folder, ended)
+
+    def _outcome(self, folder: Path, ended: Ended) -> Outcome:
+        if self._result == "stdout":
+            return outcome_of(_last_line(ended))
+        limit = _RESULT_LIMIT_BYTES if self._comparison is None else _HISTOGRAMS_LIMIT_BYTES
+        text = _read(folder / self._result_name, limit, ended)
+        if self._comparison is not None:
+            return self._comparison.outcome(text)
+        return outcome_of(parsed(text, self._result_name))
+
+    def _run(
+        self, argv: list[str], environment: Mapping[str, str], folder: Path, look: Callable[[], None]
+    ) -> Ended:
+        try:
+            return run(
+                argv,
+                env=environment,
+                cwd=self._cwd,
+                logs=folder,
+                bounds=self._bounds,
+                on_look=look,
+            )
+        except OSError as error:  # too long an argument list, no memory, a script without an interpreter
+            story = f"start: {self._argv[0]} cannot be run: {error}"
+            raise EvaluationFailed(story, reason="cannot-start") from error
+
+    def _check(self, ended: Ended) -> None:
+        """Raise EvaluationFailed unless the program ended by itself and well."""
+        if ended.ended_by is None and ended.code == 0:
+            return
+        reason, told = _why(ended, self._bounds)
+        if ended.left:
+            told += f", and could not be ended whole (processes {', '.join(map(str, ended.left))} still run)"
+        raise EvaluationFailed(f"{self._argv[0]} {told}{_tail(ended)}", reason=reason)
+
+    def _environment(self, params: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
+        kept = {
+            name: os.environ[name] for name in (*_KEPT_ENVIRONMENT, *self._keep_env) if name in os.environ
+        }
+        told = {f"SMBO_PARAM_{name}": template.text(value) for name, value in params.items()}
+        told |= {
+            f"SMBO_{name.upper()}": template.text(values[name])
+            for name in _PLACEHOLDERS
+            if values.get(name, "") != ""
+        }
+        return _variables({**kept, **self._env, **told}, EvaluationFailed)
+
+    def _find_program(self) -> str:
+        name = self._argv[0]
+        # beside the folder it runs in, as a shell there would find it
+        candidate = str(self._cwd / name) if os.sep in name else name
+        found = shutil.which(candidate)
+        if found is None:
+            raise ObjectiveError(
+                f"command: no program {name!r} "
+                + (f"in {self._cwd}" if os.sep in name else "on the PATH")
+                + "; mend the path, or make it executable (chmod +x)"
+            )
+        return os.path.abspath(found)
+
+
+@contextmanager
+def _folder(context: Context) -> Iterator[Path]:
+    """Yield the attempt's folder, or a temporary one where there is none."""
+    if context.folder is not None:
+        yield context.folder.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="smbo-command-") as folder:
+        yield Path(folder)
+
+
+def _values(params: Mapping[str, Any], context: Context, folder: Path, result_name: str) -> dict[str, Any]:
+    """Return what placeholders stand for."""
+    own: dict[str, Any] = {
+        "params": str(folder / _PARAMS),
+        "result": str(folder / result_name),
+        "reports": str(folder / _REPORTS),
+        "folder": str(folder),
+        "seed": context.seed,
+        # empty, not missing: the first attempt of a trial has nothing to go on from
+        "checkpoint": "" if context.checkpoint is None else str(context.checkpoint),
+    }
+    if context.fidelity is not None:
+        own["fidelity"] = context.fidelity
+    return {**params, **own}
+
+
+def _check_clash(params: Mapping[str, Any], used: Sequence[str]) -> None:
+    if clash := sorted(set(used) & set(_PLACEHOLDERS) & params.keys()):
+        raise ObjectiveError(
+            f"command: {{{clash[0]}}} could be the parameter or what smbo puts there; rename the parameter"
+        )
+
+
+def _json(params: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(params))
+    except (TypeError, ValueError) as error:
+        raise ObjectiveError(
+            f"command: the point {dict(params)!r} cannot be written as JSON: {error}"
+        ) from error
+
+
+def _last_line(ended: Ended) -> Any:
+    lines = ended.stdout_tail.decode("utf-8", errors="replace").strip().splitlines()
+    if not lines:
+        raise bad(f"nothing was printed{_tail(ended)}")
+    return parsed(lines[-1], "the last line printed")
+
+
+def _read(path: Path, limit_bytes: int, ended: Ended) -> str:
+    try:
+        content = read_bounded(path, limit_bytes)
+    except FileNotFoundError:
+        raise bad(f"the program left no file {path.name}{_tail(ended)}") from None
+    return content.decode("utf-8", errors="replace")
+
+
+def _why(ended: Ended, bounds: Bounds) -> tuple[str, str]:
+    """Return a word for how a program failed, and how to say so."""
+    match ended.ended_by:
+        case "timeout":
+            return "timeout", f"still ran after {bounds.timeout_seconds:g} s"
+        case "memory":
+            return "memory", f"used more than {bounds.memory_bytes} bytes of memory"
+        case "output":
+            return "output-cap", f"printed more than {bounds.output_limit_bytes} bytes"
+        case "asked":
+            return "cancelled", "was asked to end"
+        case "processes":
+            return "process-limit", f"started more than {bounds.processes} processes"
+    if ended.code == -signal.SIGXCPU:
+        return "timeout", f"used more than {bounds.cpu_seconds} s of processor time"
+    if ended.code == -signal.SIGXFSZ:
+        return "output-cap", f"wrote a file of more than {bounds.file_bytes} bytes"
+    how = _how(ended.code)
+    if ended.code == -signal.SIGKILL and ended.kernel_killed:
+        return "memory", f"was killed ({how}) when the machine ran out of memory"
+    is_bounded = bounds.address_space_bytes is not None or bounds.memory_bytes is not None
+    if is_bounded and _NO_MEMORY.search(ended.stderr_tail[-_TAIL_CHARACTERS:]):
+        return "memory", f"ended for want of memory ({how})"
+    return how, f"ended with {how}"
+
+
+def _how(code: int) -> str:
+    if code > 0:
+        return f"exit {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _tail(ended: Ended) -> str:
+    """Return the end of what was printed to stderr, to be put behind a message."""
+    text = ended.stderr_tail.decode("utf-8", errors="replace").strip()[-_TAIL_CHARACTERS:]
+    return f"; stderr ends: {printable(text)}" if text else ""
+
+
+def _strings(name: str, values: Sequence[str]) -> list[str]:
+    if (
+        isinstance(values, str)
+        or not isinstance(values, Sequence)
+        or not all(isinstance(each, str) for each in values)
+    ):
+        raise ObjectiveError(f"command: {name} is {values!r}; write a list of strings, one per argument")
+    if any("\0" in each for each in values):
+        raise ObjectiveError(f"command: {name} holds a NUL character")
+    return list(values)
+
+
+def _variables(env: Mapping[str, Any], error: type[Exception] = ObjectiveError) -> dict[str, str]:
+    for name, value in env.items():
+        if (
+            not isinstance(name, str)
+            or not isinstance(value, str)
+            or not name
+            or "=" in name
+            or "\0" in name + value
+        ):
+            raise error(
+                f"command: {name!r}: {str(value)[:80]!r} cannot be an environment variable; quote numbers"
+            )
+    return dict(env)
+
+
+def _number(name: str, value: float | None) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ObjectiveError(f"command: {name} is {value!r}; write a number above 0")
+    return float(value)
+
+
+def _whole(name: str, value: int | None) -> int | None:
+    number = _number(name, value)
+    if number is not None and number != int(number):
+        raise ObjectiveError(f"command: {name} is {value!r}; write a whole number")
+    return None if number is None else int(number)

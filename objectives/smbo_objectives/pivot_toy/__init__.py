@@ -1,0 +1,5 @@
+"""A classifier taught to ignore a nuisance parameter, on the toy of arXiv:1611.01046."""
+
+from smbo_objectives.pivot_toy.objective import PivotToy
+
+__all__ = ["PivotToy"]

@@ -1,0 +1,249 @@
+"""Training against an adversary: classifier first, then adversary, then both by turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo_objectives.pivot_toy import networks, toy
+from smbo_objectives.pivot_toy.checkpoint import Checkpoint
+from smbo_objectives.pivot_toy.networks import Parameters, Tensor
+
+Tensors: TypeAlias = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a training does around the tuned settings.
+
+    Attributes:
+        n_train, n_validation: samples.
+        classifier_epochs, classifier_batch, adversary_epochs: of the pre-training.
+        pretraining_rate: learning rate of both pre-trainings.
+        batch: size of the batches of the adversary and of the turns.
+        n_ks: samples at each of z = ±1 for the final distance.
+        n_reports: intermediate results a training reports.
+    """
+
+    n_train: int
+    n_validation: int
+    classifier_epochs: int
+    classifier_batch: int
+    adversary_epochs: int
+    pretraining_rate: float
+    batch: int
+    n_ks: int
+    n_reports: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is tuned; see ``objective.SPACES``."""
+
+    lam: float
+    lr_f: float
+    lr_r: float
+    r_steps: int
+    iterations: int
+    width_f: int
+    width_r: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """State of a training: losses on the validation sample, KS distance of the scores at z = ±1."""
+
+    iteration: int
+    loss_f: float
+    loss_r: float
+    ks: float
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A finished training.
+
+    Attributes:
+        pretrained, final: classifiers before and after the turns with the adversary.
+        history: what was measured before, during and after the turns.
+    """
+
+    pretrained: Parameters
+    final: Parameters
+    history: list[Measured] = field(default_factory=list)
+
+
+def choose_device(device: str) -> str:
+    """Return the device's name, "auto" meaning the GPU where there is one."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Hold torch to n threads inside, for which the networks are small."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def train(
+    settings: Settings,
+    schedule: Schedule,
+    seed: int,
+    device: str,
+    report: Callable[[Measured], None],
+    start: Checkpoint | None = None,
+    keep: Callable[[Checkpoint], None] | None = None,
+) -> Training:
+    """Return the training of one seed: the same seed, device and torch give the same numbers.
+
+    Args:
+        start: where an earlier training with these settings, but fewer iterations, ended; what comes
+            is the same to the last bit as if it had never been put down.
+        keep: called at the end with where this one is.
+    """
+    import torch
+
+    rng = np.random.default_rng(seed)
+    # no graph is recorded except where step_pivot asks for one
+    with torch.no_grad():
+        sample = _on_device(toy.draw(schedule.n_train, rng), device)
+        ruler = _Ruler(schedule, rng, device)
+        stream = _Stream(sample, schedule.batch, rng)
+        if start is None:
+            f = networks.classifier(settings.width_f, rng, device)
+            r = networks.adversary(settings.width_r, rng, device)
+            _pretrain(f, r, sample, schedule, rng)
+            training = Training([parameter.clone() for parameter in f], f, [ruler.measure(0, f, r)])
+        else:
+            f, r = start.f, start.r
+            training = Training(start.pretrained, f, [_measured(row) for row in start.history])
+            stream.go_on(start)
+        done = training.history[-1].iteration
+        every = max(1, settings.iterations // schedule.n_reports)
+        for iteration in range(done + 1, settings.iterations + 1):
+            _turn(f, r, stream, settings)
+            if iteration % every == 0 or iteration == settings.iterations:
+                measured = ruler.measure(iteration, f, r)
+                training.history.append(measured)
+                report(measured)
+        if keep is not None:
+            history = np.array([(m.iteration, m.loss_f, m.loss_r, m.ks) for m in training.history])
+            keep(Checkpoint(training.pretrained, f, r, stream.random_state, stream.rows_left, history))
+    return training
+
+
+def _measured(row: NDArray[np.float64]) -> Measured:
+    iteration, loss_f, loss_r, ks = (float(number) for number in row)
+    return Measured(int(iteration), loss_f, loss_r, ks)
+
+
+def _pretrain(
+    f: Parameters, r: Parameters, sample: Tensors, schedule: Schedule, rng: np.random.Generator
+) -> None:
+    """Train f on the labels, then r on the scores of f."""
+    x, y, z = sample
+    rate = schedule.pretraining_rate
+    for xs, ys in _epochs((x, y), schedule.classifier_batch, schedule.classifier_epochs, rng):
+        networks.step_classifier(f, xs, ys, rate)
+    for ss, zs in _epochs((networks.score(f, x), z), schedule.batch, schedule.adversary_epochs, rng):
+        networks.step_adversary(r, ss, zs, rate)
+
+
+def _turn(f: Parameters, r: Parameters, stream: _Stream, settings: Settings) -> None:
+    """Take one step of f against r, then r_steps of r after it."""
+    networks.step_pivot(f, r, stream.take(1), settings.lam, settings.lr_f)
+    x, _, z = stream.take(settings.r_steps)
+    # f stands still while r follows, so all of its scores are computed at once
+    for ss, zs in zip(networks.score(f, x).split(stream.size), z.split(stream.size), strict=True):
+        networks.step_adversary(r, ss, zs, settings.lr_r)
+
+
+class _Stream:
+    """Batches without end: each pass over the sample in a new random order."""
+
+    def __init__(self, sample: Tensors, size: int, rng: np.random.Generator) -> None:
+        self.size = size
+        self._sample = sample
+        self._rng = rng
+        self._left = np.empty(0, dtype=np.int64)
+
+    @property
+    def random_state(self) -> dict[str, Any]:
+        """Where the random numbers are."""
+        return dict(self._rng.bit_generator.state)
+
+    @property
+    def rows_left(self) -> NDArray[np.int64]:
+        """Rows of the present pass that were not taken yet."""
+        return self._left
+
+    def go_on(self, start: Checkpoint) -> None:
+        """Go on where another stream of the same sample was."""
+        self._rng.bit_generator.state = start.random_state
+        self._left = start.rows_left
+
+    def take(self, n_batches: int) -> Tensors:
+        """Return the rows of the next n_batches, shape (n_batches * size, …) each."""
+        wanted = n_batches * self.size
+        while len(self._left) < wanted:
+            self._left = np.concatenate([self._left, self._rng.permutation(len(self._sample[0]))])
+        rows, self._left = self._left[:wanted], self._left[wanted:]
+        return tuple(column[_index(rows, column)] for column in self._sample)
+
+
+def _epochs(
+    columns: Tensors, size: int, n_epochs: int, rng: np.random.Generator
+) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the batches of n_epochs passes, each in a new random order and gathered at once."""
+    for _ in range(n_epochs):
+        order = _index(rng.permutation(len(columns[0])), columns[0])
+        yield from zip(*(column[order].split(size) for column in columns), strict=True)
+
+
+class _Ruler:
+    """What measures a training: a validation sample and the points at z = ±1."""
+
+    def __init__(self, schedule: Schedule, rng: np.random.Generator, device: str) -> None:
+        self._x, self._y, self._z = _on_device(toy.draw(schedule.n_validation, rng), device)
+        self._below = _on_device(toy.draw(schedule.n_ks, rng, z=-1.0), device)[0]
+        self._above = _on_device(toy.draw(schedule.n_ks, rng, z=1.0), device)[0]
+
+    def measure(self, iteration: int, f: Parameters, r: Parameters) -> Measured:
+        """Return the losses and the distance now."""
+        return Measured(
+            iteration=iteration,
+            loss_f=float(networks.classifier_loss(f, self._x, self._y)),
+            loss_r=float(networks.adversary_loss(r, networks.score(f, self._x), self._z)),
+            ks=toy.ks_distance(
+                networks.score(f, self._below).cpu().numpy()[:, 0],
+                networks.score(f, self._above).cpu().numpy()[:, 0],
+            ),
+        )
+
+
+def _on_device(sample: toy.Sample, device: str) -> Tensors:
+    """Return x, y, z as tensors that stay on the device for the whole training."""
+    import torch
+
+    return tuple(torch.from_numpy(column).to(device) for column in (sample.x, sample.y, sample.z))
+
+
+def _index(rows: NDArray[np.int64], like: Tensor) -> Tensor:
+    import torch
+
+    return torch.from_numpy(rows).to(like.device)

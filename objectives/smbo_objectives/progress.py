@@ -1,0 +1,51 @@
+"""Intermediate values that a program writes to a file while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from smbo_objectives.result_parsing import bad, measured, parsed, printable, read_bounded
+
+__all__ = ["Follower"]
+
+_LIMIT_BYTES = 50_000_000
+
+
+class Follower:
+    """Hands on each line ``{"step": 3, "value": 0.25}`` that is added to a file, once, in order.
+
+    Args:
+        path: the file, which need not be there yet.
+        report: called with step and value; what it raises goes on to the caller.
+    """
+
+    def __init__(self, path: Path, report: Callable[[float, float], None]) -> None:
+        self._path = path
+        self._report = report
+        self._offset = 0
+
+    def look(self, *, is_over: bool = False) -> None:
+        """Hand on what is new; a line without its end is still being written, unless all is over.
+
+        Raises:
+            EvaluationFailed: a line is no such report, or the file is not to be read.
+        """
+        try:
+            content = read_bounded(self._path, _LIMIT_BYTES, self._offset)
+        except FileNotFoundError:
+            return
+        whole = len(content) if is_over else content.rfind(b"\n") + 1
+        for line in content[:whole].splitlines(keepends=True):
+            # first: a report that raises has been handed on all the same
+            self._offset += len(line)
+            if text := line.decode("utf-8", errors="replace").strip():
+                self._report(*self._read(text))
+
+    def _read(self, text: str) -> tuple[float, float]:
+        entry = parsed(text, f"a line of {self._path.name}")
+        if not isinstance(entry, dict) or entry.keys() != {"step", "value"}:
+            raise bad(
+                f'a line of {self._path.name} is {printable(text[:200])}; write {{"step": 3, "value": 0.25}}'
+            )
+        return measured("step", entry["step"]), measured("value", entry["value"])

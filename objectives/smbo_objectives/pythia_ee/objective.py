@@ -1,0 +1,256 @@
+"""The objective ``pythia-ee``: how well a setting of Pythia 8 describes what LEP measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smbo.problem import (
+    Card,
+    Chart,
+    ChiSquare,
+    Confirmation,
+    Context,
+    Figure,
+    ObjectiveError,
+    Outcome,
+    Problem,
+)
+from smbo_objectives.pythia_ee import checkpoint
+from smbo_objectives.pythia_ee.charts import card, charts, once
+from smbo_objectives.pythia_ee.generator import Generator
+from smbo_objectives.pythia_ee.histograms import N_BLOCKS, Histograms, Prediction
+from smbo_objectives.pythia_ee.reweight import Neighbour, near, neighbours
+from smbo_objectives.pythia_ee.spaces import default_point, named_space
+from smbo_objectives.pythia_ee.tables import (
+    DEFAULT_HADRONS,
+    Observable,
+    default_names,
+    observables,
+    read_tables,
+)
+from smbo_objectives.pythia_ee.value import Loss
+
+__all__ = ["PythiaEE"]
+
+_BATCH_SIZE = 2_000  # events; larger ones spill the caches, smaller ones pay NumPy's overheads
+_BASELINE_NAME = "Monash 2013"
+
+
+class PythiaEE:
+    """Chi-square of Pythia 8 against measurements in e+e- -> Z -> hadrons.
+
+    Args:
+        space: ee3, ee6n, ee6 or ee20 (``spaces.SPACES``).
+        events: per evaluation; ``context.fidelity`` overrides it.
+        data: tables shipped with the package, or paths of CSV files of the same form.
+        observables: names in those tables ("name", or "file/name"), and "pdg_means"; None for the
+            fourteen charged shapes and spectra of ALEPH 1996 and the PDG means.
+        hadrons: rows of the PDG table that make up "pdg_means".
+        weights: {observable as named in ``observables``: weight}; 1 for those left out.
+        theory_uncertainty: relative, added in quadrature in each bin.
+        common_noise: at most so many directions in which bins of the same events are said to err
+            together, beside the variance of each bin.
+        confirmation_events, confirmation_repeats: how a recommendation is checked.
+
+    Raises:
+        ObjectiveError: a setting that makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: str = "ee6n",
+        events: int = 5_000,
+        data: Sequence[str] = ("aleph_1996", "pdg_2008"),
+        observables: Sequence[str] | None = None,
+        hadrons: Sequence[str] = DEFAULT_HADRONS,
+        weights: Mapping[str, float] | None = None,
+        theory_uncertainty: float = 0.05,
+        common_noise: int = 0,
+        confirmation_events: int = 20_000,
+        confirmation_repeats: int = 5,
+    ) -> None:
+        where = named_space(space)
+        self.events = _events("events", events)
+        self.confirmation_events = _events("confirmation_events", confirmation_events)
+        self.confirmation_repeats = _positive("confirmation_repeats", confirmation_repeats)
+        self.common_noise = _non_negative("common_noise", common_noise)
+        self.observables, names = _observables(data, observables, hadrons)
+        self._names = names
+        self.metric_names = _metric_names(self.observables)
+        self._loss = Loss(
+            self.observables,
+            _weights(names, weights),
+            _non_negative("theory_uncertainty", theory_uncertainty),
+        )
+        for observable in self.observables:
+            if ((observable.errors == 0) & (theory_uncertainty * observable.values == 0)).any():
+                raise ObjectiveError(f"pythia-ee: {observable.name} has bins without any error; leave it out")
+        self.problem = Problem(where, loss=self._chi_square(names))
+
+    def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
+        """Generate events at a point and compare them with the data.
+
+        With a fidelity (events) it leaves a checkpoint, from which more events go on: 5,000 and then
+        15,000 are the 20,000 of one run, to the last bit.
+
+        Returns:
+            The value F (``value.Loss``) with its standard error; metrics ``chi2_<observable>`` (mean
+            over bins), ``mean_n_charged``, ``n_events``, ``n_failed_events``; outputs: the contents of all
+            bins, observable after observable.
+
+        Raises:
+            EvaluationFailed: Pythia refuses the point or fails on too many events.
+        """
+        n_events = self.events if context.fidelity is None else _events("fidelity", context.fidelity)
+        generator = Generator(params, context.seed)
+        histograms = Histograms(self.observables, n_events)
+        checkpoint.load(context.checkpoint, histograms, generator)
+        for sample in generator.batches(n_events - histograms.n_filled, _BATCH_SIZE):
+            histograms.fill(sample)
+            context.report(
+                histograms.n_filled, float(self._loss.value(self._loss.terms(histograms.predictions())))
+            )
+        if context.fidelity is not None and context.folder is not None:
+            checkpoint.save(context.folder, histograms, generator)
+        return self._outcome(histograms, generator.n_failed)
+
+    def near(self, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return a point near by for each parameter that events can be reweighted to (see ``Reweighted``)."""
+        return near(params)
+
+    def neighbours(
+        self,
+        params: Mapping[str, Any],
+        points: Sequence[Mapping[str, Any]],
+        context: Context,
+        min_effective: float = 0.5,
+    ) -> list[Neighbour]:
+        """Return what the events at one point say of neighbouring ones, reweighted; see ``reweight``."""
+        n_events = self.events if context.fidelity is None else _events("fidelity", context.fidelity)
+        return neighbours(self.observables, params, points, n_events, context.seed, min_effective)
+
+    def confirmation(self) -> Confirmation:
+        """Return how to check a recommended point: beside the default tune, with more events."""
+        return Confirmation(
+            baseline=default_point(self.problem.space.names),
+            baseline_name=_BASELINE_NAME,
+            fidelity=float(self.confirmation_events),
+            repeats=self.confirmation_repeats,
+        )
+
+    def draw(
+        self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
+    ) -> list[Figure]:
+        """Draw data, default and recommended tune for every observable (see ``Rated``)."""
+        from smbo_objectives.pythia_ee.figures import draw
+
+        return draw(folder, self.observables, results, self._loss.theory_uncertainty)
+
+    def charts(self) -> list[Chart]:
+        """Return how the observables are shown (see ``Charted``)."""
+        return charts(self.observables, self._names)
+
+    def once(self) -> list[list[str]]:
+        """Return which of the observables are the same measurement."""
+        return once(self.observables, self._names)
+
+    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card:
+        """Return a point as a command file of Pythia."""
+        return card(params, remarks)
+
+    def _chi_square(self, names: Sequence[str]) -> ChiSquare:
+        """Return the same F as a loss on the outputs, so that a surrogate can model the bins."""
+        pairs = {
+            name: (observable.values, observable.errors) for name, observable in zip(names, self.observables)
+        }
+        weights = dict(zip(names, self._loss.weights.tolist()))
+        return ChiSquare.of_observables(pairs, weights, self._loss.theory_uncertainty)
+
+    def _outcome(self, histograms: Histograms, n_failed: int) -> Outcome:
+        predictions = histograms.predictions()
+        terms = self._loss.terms(predictions)
+        variance = self._loss.jackknife_variance(histograms.leave_one_out())
+        metrics = dict(zip(self.metric_names, terms.tolist(), strict=True))
+        metrics["mean_n_charged"] = histograms.mean_charged
+        metrics["n_events"] = float(histograms.n_filled)
+        metrics["n_failed_events"] = float(n_failed)
+        return Outcome(
+            value=float(self._loss.value(terms)),
+            sem=float(np.sqrt(variance)),
+            metrics=metrics,
+            outputs=np.concatenate([prediction.values for prediction in predictions]),
+            outputs_variance=self._errors(histograms, predictions),
+        )
+
+    def _errors(self, histograms: Histograms, predictions: Sequence[Prediction]) -> Any:
+        """Return the variances of all bins (k,), or with common noise (k, 1 + r), its factors behind them."""
+        if not self.common_noise:
+            return np.concatenate([prediction.variances for prediction in predictions])
+        variances, factors = histograms.noise_together(int(self.common_noise))
+        return np.column_stack([variances, factors])
+
+
+def _observables(
+    data: Sequence[str], chosen: Sequence[str] | None, hadrons: Sequence[str]
+) -> tuple[list[Observable], list[str]]:
+    """Return the observables and the names they were asked for by."""
+    tables = read_tables(_strings("data", data), _strings("hadrons", hadrons))
+    names = default_names(tables) if chosen is None else _strings("observables", chosen)
+    if not names:
+        raise ObjectiveError(f"pythia-ee: no observables; name some of those in {sorted(tables)}")
+    return observables(tables, names), names
+
+
+def _metric_names(chosen: Sequence[Observable]) -> list[str]:
+    """Return chi2_<name>, or chi2_<file>_<name> where two files give the same one."""
+    names = [observable.name for observable in chosen]
+    return [
+        # a metric can be named in a constraint, so it is an identifier
+        f"chi2_{o.name if names.count(o.name) == 1 else f'{o.source}_{o.name}'}".replace(".", "_")
+        for o in chosen
+    ]
+
+
+def _weights(names: Sequence[str], weights: Mapping[str, float] | None) -> Any:
+    given = dict(weights or {})
+    unknown = sorted(given.keys() - set(names))
+    if unknown:
+        raise ObjectiveError(
+            f"pythia-ee: weights for {unknown}, which are not among the observables {list(names)}"
+        )
+    array = np.array([_non_negative(f"weight of {name}", given.get(name, 1.0)) for name in names])
+    if not array.any():
+        raise ObjectiveError("pythia-ee: all weights are zero; nothing is left to minimise")
+    return array
+
+
+def _strings(name: str, values: Sequence[str]) -> list[str]:
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise ObjectiveError(f"pythia-ee: {name} is {values!r}; write a list of names")
+    return list(values)
+
+
+def _positive(name: str, value: float) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 1:
+        raise ObjectiveError(f"pythia-ee: {name} is {value!r}; write a whole number, 1 or more")
+    return int(value)
+
+
+def _events(name: str, value: float) -> int:
+    events = _positive(name, value)
+    if events < 10 * N_BLOCKS:
+        raise ObjectiveError(
+            f"pythia-ee: {name} is {events}; the error estimate needs {10 * N_BLOCKS} events or more"
+        )
+    return events
+
+
+def _non_negative(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ObjectiveError(f"pythia-ee: {name} is {value!r}; write a number, 0 or more")
+    return float(value)

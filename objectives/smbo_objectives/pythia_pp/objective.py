@@ -1,0 +1,155 @@
+"""The objective ``pythia-pp``: how well a setting of Pythia 8 describes soft pp collisions at the LHC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smbo.problem import (
+    Card,
+    Chart,
+    ChiSquare,
+    Confirmation,
+    Context,
+    Figure,
+    ObjectiveError,
+    Outcome,
+    Problem,
+)
+from smbo_objectives.pythia_pp.charts import chart
+from smbo_objectives.pythia_pp.events import events_of
+from smbo_objectives.pythia_pp.histograms import Histograms
+from smbo_objectives.pythia_pp.spaces import DEFAULTS, SETTINGS, minimum_bias_space
+from smbo_objectives.pythia_pp.tables import observables as chosen_observables
+
+__all__ = ["PythiaPP"]
+
+_LEAST_EVENTS = 100
+
+
+class PythiaPP:
+    """Chi-square of Pythia 8 against charged particles in minimum-bias pp collisions.
+
+    The space is conditional: ``bProfile`` chooses how matter is spread in a proton, and with it which
+    parameters of that there are.
+
+    Args:
+        events: per evaluation and energy; ``context.fidelity`` overrides it.
+        data: tables shipped with the package (atlas_2010, atlas_2016), or paths of CSV files of the same
+            form.
+        observables: names in those tables, such as "nch_7tev_pt500_n1"; None for the four of 7 TeV with a
+            threshold of 500 MeV.  With two energies or more, ``ecmPow`` is tuned too.
+        weights: {observable: weight}; 1 for those left out.
+        theory_uncertainty: relative, added in quadrature in each bin.
+        confirmation_events, confirmation_repeats: how a recommendation is checked.
+
+    Raises:
+        ObjectiveError: a setting that makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        events: int = 10_000,
+        data: Sequence[str] = ("atlas_2010",),
+        observables: Sequence[str] | None = None,
+        weights: Mapping[str, float] | None = None,
+        theory_uncertainty: float = 0.05,
+        confirmation_events: int = 20_000,
+        confirmation_repeats: int = 3,
+    ) -> None:
+        self.events = _events("events", events)
+        self.confirmation_events = _events("confirmation_events", confirmation_events)
+        self.confirmation_repeats = confirmation_repeats
+        self.observables = chosen_observables(_strings("data", data), observables)
+        self.energies = sorted({each.phase.energy_gev for each in self.observables})
+        pairs = {each.name: (each.data.values, np.sqrt(each.data.variances)) for each in self.observables}
+        try:
+            self._loss = ChiSquare.of_observables(pairs, weights, theory_uncertainty)
+        except (ValueError, TypeError) as error:
+            raise ObjectiveError(f"pythia-pp: {error}") from error
+        self.problem = Problem(minimum_bias_space(len(self.energies)), loss=self._loss)
+
+    def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
+        """Generate events at a point, at each energy, and compare them with the data.
+
+        Returns:
+            outputs: the contents of all bins, observable after observable; metrics ``chi2_<observable>``
+            (mean over bins) and ``n_events`` of each energy.
+
+        Raises:
+            EvaluationFailed: Pythia refuses the point or fails on too many events.
+        """
+        n_events = self.events if context.fidelity is None else _events("fidelity", context.fidelity)
+        histograms = Histograms(self.observables)
+        for number, energy in enumerate(self.energies):
+            # each energy is a run of its own
+            seed = context.seed + number * 101_159_353
+            for batch in events_of(params, energy, seed, n_events):
+                histograms.fill(energy, batch)
+        predictions = histograms.predictions()
+        outputs = np.concatenate([each.values for each in predictions])
+        variances = np.concatenate([each.variances for each in predictions])
+        value, sem = self._loss.told(outputs, variances)
+        terms = (outputs - self._loss.data) ** 2 / (self._loss.floor + variances)
+        stops = np.cumsum([len(each.data.low) for each in self.observables])[:-1]
+        metrics = {
+            f"chi2_{each.name}": float(part.mean())
+            for each, part in zip(self.observables, np.split(terms, stops))
+        }
+        metrics["n_events"] = float(n_events)
+        return Outcome(value=value, sem=sem, metrics=metrics, outputs=outputs, outputs_variance=variances)
+
+    def confirmation(self) -> Confirmation:
+        """Return how to check a recommended point: beside the default tune."""
+        return Confirmation(
+            self.default_point(), "Monash 2013", float(self.confirmation_events), self.confirmation_repeats
+        )
+
+    def draw(
+        self,
+        folder: Path,  # noqa: ARG002 - see ``Rated``
+        results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]],  # noqa: ARG002
+    ) -> list[Figure]:
+        """Return no figures: the tune's own show all observables."""
+        return []
+
+    def default_point(self) -> dict[str, Any]:
+        """Return the default tune, Monash 2013, as a point of the space."""
+        point = {name: DEFAULTS[name] for name in self.problem.space.names}
+        return {name: value for name, value in point.items() if not name.startswith("core")}
+
+    def charts(self) -> list[Chart]:
+        """Return how the observables are shown (see ``Charted``)."""
+        return [chart(each) for each in self.observables]
+
+    def once(self) -> list[list[str]]:
+        """Return which observables are the same measurement: one of them has the events of the other."""
+        groups: dict[tuple[Any, ...], list[str]] = {}
+        for each in self.observables:
+            key = (each.source, each.kind, each.phase.energy_gev, each.phase.lowest_pt_gev)
+            groups.setdefault(key, []).append(each.name)
+        return [names for names in groups.values() if len(names) > 1]
+
+    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card:
+        """Return a point as a command file of Pythia."""
+        lines = [f"! {line}".rstrip() for remark in remarks for line in remark.splitlines() or [""]]
+        width = max(len(SETTINGS[name]) for name in params)
+        lines += [f"{SETTINGS[name]:<{width}} = {value!r}" for name, value in params.items()]
+        return Card("tune.cmnd", "\n".join(lines) + "\n")
+
+
+def _strings(name: str, values: Sequence[str]) -> list[str]:
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise ObjectiveError(f"pythia-pp: {name} is {values!r}; write a list of names")
+    return list(values)
+
+
+def _events(name: str, value: float) -> int:
+    is_whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+    if not is_whole or value < _LEAST_EVENTS:
+        raise ObjectiveError(f"pythia-pp: {name} is {value!r}; write a whole number from {_LEAST_EVENTS} up")
+    return int(value)

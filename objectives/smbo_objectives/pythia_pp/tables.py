@@ -1,0 +1,98 @@
+"""Measured minimum-bias tables, and the phase space that each belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from smbo.problem import ObjectiveError
+from smbo_objectives.histograms import Histogram
+from smbo_objectives.tables import read_histograms
+
+__all__ = ["DEFAULT_OBSERVABLES", "Observable", "Phase", "observables"]
+
+DATA_FOLDER = Path(__file__).parent / "data"
+DEFAULT_OBSERVABLES = (
+    "nch_7tev_pt500_n1",
+    "eta_7tev_pt500_n1",
+    "pt_7tev_pt500_n1",
+    "meanpt_vs_nch_7tev_pt500_n1",
+)
+_NAME = re.compile(r"(nch|eta|pt|meanpt_vs_nch)_(\d+)(gev|tev)_pt(\d+)_n(\d+)(_tau300ps)?")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Which events and particles are looked at.
+
+    Attributes:
+        energy_gev: of the collision.
+        lowest_pt_gev: of a particle.
+        least_charged: of an event, in that phase space.
+        with_strange_baryons: whether those that live less than 300 ps count.
+    """
+
+    energy_gev: float
+    lowest_pt_gev: float
+    least_charged: int
+    with_strange_baryons: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Observable:
+    """A measured table: its name and file, what it is of ("nch", "eta", "pt", "meanpt_vs_nch"), and where."""
+
+    name: str
+    source: str
+    kind: str
+    phase: Phase
+    data: Histogram
+
+
+def observables(data: Sequence[str], names: Sequence[str] | None) -> list[Observable]:
+    """Return the observables of these names; the four of 7 TeV with 500 MeV for None.
+
+    Args:
+        data: names of the tables shipped with the package, or paths of CSV files of the same form.
+        names: such as "nch_7tev_pt500_n1".
+
+    Raises:
+        ObjectiveError: a file that is not there or not of the form, a name that is in none, or twice.
+    """
+    found: dict[str, tuple[str, Histogram]] = {}
+    for file in data:
+        source, tables = _read(file)
+        found |= {name: (source, table) for name, table in tables.items() if name not in found}
+    chosen = [name for name in DEFAULT_OBSERVABLES if name in found] if names is None else list(names)
+    if not chosen:
+        raise ObjectiveError(f"pythia-pp: no observables; name some of {', '.join(found)}")
+    if len(set(chosen)) < len(chosen):
+        raise ObjectiveError(f"pythia-pp: observables={chosen} names one twice")
+    return [_observable(name, found) for name in chosen]
+
+
+def _observable(name: str, found: Mapping[str, tuple[str, Histogram]]) -> Observable:
+    parts = _NAME.fullmatch(name)
+    if name not in found or parts is None:
+        raise ObjectiveError(f"pythia-pp: no observable {name!r} in the data; there are {', '.join(found)}")
+    kind, energy, unit, lowest, least, short = parts.groups()
+    phase = Phase(
+        float(energy) * (1000.0 if unit == "tev" else 1.0), float(lowest) / 1000.0, int(least), short is None
+    )
+    source, data = found[name]
+    return Observable(name, source, kind, phase, data)
+
+
+def _read(name: str) -> tuple[str, Mapping[str, Histogram]]:
+    shipped = DATA_FOLDER / f"{name}.csv"
+    path = shipped if shipped.is_file() else Path(name)
+    try:
+        return path.stem, read_histograms(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, ValueError) as error:
+        known = sorted(each.stem for each in DATA_FOLDER.glob("*.csv"))
+        raise ObjectiveError(
+            f"pythia-pp: data {name!r} cannot be read: {error}; shipped are {', '.join(known)}, "
+            "others are paths of CSV files"
+        ) from error

@@ -1,0 +1,93 @@
+"""One call at a time in a process beside this one, while this one goes on with its work."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+
+from smbo_scheduler.errors import SchedulerError
+from smbo_scheduler.framing import Frames
+
+
+class Aside:
+    """A process that calls one function, again and again, with what it is asked.
+
+    It ends with this process.  The function keeps its state between calls.
+
+    Args:
+        make: returns the function; called once, in the process.  It must pickle.
+
+    Raises:
+        Whatever pickling ``make`` raises.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
+        pickled = cloudpickle.dumps(make)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "smbo_scheduler.background_main", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                # not in our process group: Ctrl-C is ours to handle
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)},
+            )
+        self._frames = Frames(ours)
+        self._frames.send(pickled)
+        self._is_busy = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way whose answer was not taken yet."""
+        return self._is_busy
+
+    def call(self, request: Any) -> None:
+        """Start a call; the answer is to be taken before the next one.
+
+        Raises:
+            SchedulerError: the process is gone.
+        """
+        assert not self._is_busy, "one call at a time"
+        self._is_busy = True
+        try:
+            self._frames.send(cloudpickle.dumps(request))
+        except OSError as error:
+            raise self._gone() from error
+
+    def answer(self) -> tuple[Any] | None:
+        """Return what the call returned, in a tuple of one; None while it is under way.
+
+        Raises:
+            SchedulerError: the process is gone.
+            Whatever the call raised.
+        """
+        try:
+            message = self._frames.receive(1e-6)
+        except (EOFError, OSError) as error:
+            raise self._gone() from error
+        if message is None:
+            return None
+        self._is_busy = False
+        # written by our own child, over a socket that nobody else has
+        value, raised = pickle.loads(message)
+        if raised is not None:
+            raise raised
+        return (value,)
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        self._frames.close()
+
+    def _gone(self) -> SchedulerError:
+        self._is_busy = False
+        return SchedulerError(f"the process that prepares proposals ended with {self._process.wait()}")

@@ -1,0 +1,186 @@
+"""Workers in jobs of a batch system: as many as are wanted, queued or running."""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smbo_scheduler.clusters.batch_jobs import cancel, make_job, queue_of
+from smbo_scheduler.clusters.specs import BatchPlan
+from smbo_scheduler.clusters.state import forget_trouble, read_jobs, write_jobs, write_trouble
+from smbo_scheduler.errors import ClusterError
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+_MOST_AT_A_TIME = 10  # submissions between two looks at everything else
+_REFUSED_SECONDS = 60.0  # before the next try, when the batch system takes no more jobs
+_SETTLE_SECONDS = 10.0  # a queue may not show what was submitted a moment ago
+_MOST_FAILURES = 3  # jobs in a row that end without ever having a worker: the next would too
+
+
+@dataclass
+class _Job:
+    """A job of ours; ``has_worked`` once one of its workers was there."""
+
+    job_id: str
+    submitted: float = field(default_factory=time.monotonic)
+    has_worked: bool = False
+
+
+class BatchFleet:
+    """The jobs of one cluster, by name.
+
+    Their ids are kept in the folder: a keeper that follows one that was killed counts them, and
+    their workers find it through the folder.
+    """
+
+    def __init__(self, folder: Path, plan: BatchPlan) -> None:
+        self._folder, self._plan = folder, plan
+        self._jobs = {name: _Job(job_id) for name, job_id in read_jobs(folder).items()}
+        self._next_look = 0.0
+        self._next_submit = 0.0
+        self._failures = 0
+
+    def prepare(self, n_workers: int) -> None:
+        """Do nothing: a job may start within the second, and needs a scheduler then."""
+
+    def change(self, plan: BatchPlan) -> None:
+        """Submit jobs by another plan from now on; what was wrong may have been put right."""
+        self._plan = plan
+        self._failures = 0
+        self._next_submit = 0.0
+        forget_trouble(self._folder)
+
+    async def keep(self, scheduler: Scheduler, n_workers: int) -> None:
+        """Have jobs for this many workers: submit what is missing, give up what is too many."""
+        self._note_workers(scheduler)
+        if time.monotonic() >= self._next_look:
+            await self._look(scheduler)
+            self._next_look = time.monotonic() + self._plan.poll_seconds
+        n_jobs = math.ceil(n_workers / self._plan.workers_per_job)
+        if len(self._jobs) > n_jobs:
+            await self._give_up(scheduler, len(self._jobs) - n_jobs)
+        elif len(self._jobs) < n_jobs and time.monotonic() >= self._next_submit:
+            await self._submit(scheduler, min(n_jobs - len(self._jobs), _MOST_AT_A_TIME))
+
+    async def renew(self, scheduler: Scheduler, *, is_shared: bool) -> None:
+        """Have the workers load today's code when they have finished what they run; keep the jobs."""
+        addresses = [worker.address for worker in scheduler.workers.values()]
+        if addresses and not is_shared:
+            await scheduler.retire_workers(workers=addresses, close_workers=True, remove=True)
+
+    async def end(self) -> None:
+        """Take all jobs out of the queue, and end those that run."""
+        await self._cancel(list(self._jobs))
+
+    def _note_workers(self, scheduler: Scheduler) -> None:
+        for name in {_job_of(worker) for worker in scheduler.workers.values()}:
+            if name in self._jobs and not self._jobs[name].has_worked:
+                self._jobs[name].has_worked = True
+                self._failures = 0
+                forget_trouble(self._folder)
+
+    async def _look(self, scheduler: Scheduler) -> None:
+        """Forget the jobs that the queue no longer has, and say so if none of them ever worked."""
+        if not self._jobs:
+            return
+        try:
+            queue = await queue_of(self._plan)
+        except ClusterError as error:
+            print(error, flush=True)  # the batch system is being restarted, say; its jobs live on
+            return
+        here = {_job_of(worker) for worker in scheduler.workers.values()}
+        for name, job in list(self._jobs.items()):
+            entry = queue.get(job.job_id)
+            is_fresh = time.monotonic() - job.submitted < min(_SETTLE_SECONDS, self._plan.poll_seconds)
+            if name in here or is_fresh or (entry is not None and entry.held is None):
+                continue
+            if entry is not None:
+                await cancel(self._plan, [job.job_id])
+            del self._jobs[name]
+            self._note_end(job, None if entry is None else entry.held)
+        write_jobs(self._folder, {name: job.job_id for name, job in self._jobs.items()})
+
+    def _note_end(self, job: _Job, held: str | None) -> None:
+        if job.has_worked:
+            return
+        self._failures += 1
+        if held is not None:
+            self._say(f"the batch system holds job {job.job_id}: {held}")
+        elif self._failures >= _MOST_FAILURES:
+            self._say(
+                f"{self._failures} batch jobs, the last of them {job.job_id}, ended before a worker of theirs"
+                f" was heard of; their logs are in {self._folder / 'logs'}{_last_words(self._folder)}"
+            )
+
+    async def _submit(self, scheduler: Scheduler, n_jobs: int) -> None:
+        if self._failures >= _MOST_FAILURES:
+            return  # until a driver comes with a new plan, or a worker after all
+        for _ in range(n_jobs):
+            name = f"smbo-{uuid.uuid4().hex[:8]}"
+            try:
+                job = make_job(self._plan, self._folder, name, scheduler.address)
+                await job.start()
+            except (ClusterError, RuntimeError, OSError, ValueError) as error:
+                self._next_submit = time.monotonic() + _REFUSED_SECONDS
+                print(f"no job was submitted: {error}", flush=True)
+                if not self._jobs:
+                    self._say(f"the batch system refuses the job: {_on_one_line(error)}")
+                return
+            self._jobs[name] = _Job(str(job.job_id))
+            write_jobs(self._folder, {name: job.job_id for name, job in self._jobs.items()})
+
+    async def _give_up(self, scheduler: Scheduler, n_jobs: int) -> None:
+        """Take jobs away that nobody will miss: those that wait, latest first, then those that idle."""
+        workers: dict[str, list[Any]] = {}
+        for worker in scheduler.workers.values():
+            workers.setdefault(_job_of(worker), []).append(worker)
+        waiting = [name for name in reversed(self._jobs) if name not in workers]
+        idle = [
+            name
+            for name in reversed(self._jobs)
+            if name in workers and not any(_is_busy(worker) for worker in workers[name])
+        ]
+        chosen = [*waiting, *idle][:n_jobs]
+        addresses = [worker.address for name in chosen for worker in workers.get(name, ())]
+        if addresses:
+            await scheduler.retire_workers(workers=addresses, close_workers=True, remove=True)
+        await self._cancel(chosen)
+
+    async def _cancel(self, names: list[str]) -> None:
+        await cancel(self._plan, [self._jobs[name].job_id for name in names])
+        for name in names:
+            del self._jobs[name]
+        write_jobs(self._folder, {name: job.job_id for name, job in self._jobs.items()})
+
+    def _say(self, text: str) -> None:
+        print(text, flush=True)
+        write_trouble(self._folder, text)
+
+
+def _job_of(worker: Any) -> str:
+    """Return the name of the job that a worker is part of."""
+    return str(worker.name).rpartition(".")[0]
+
+
+def _is_busy(worker: Any) -> bool:
+    return bool(worker.processing) or worker.metrics.get("jobs", 0) > 0
+
+
+def _last_words(folder: Path) -> str:
+    """Return the end of the log that was written last."""
+    try:
+        logs = [path for path in (folder / "logs").iterdir() if path.stat().st_size]
+        latest = max(logs, key=lambda path: path.stat().st_mtime)
+        return f"; {latest.name} ends with: {_on_one_line(latest.read_text(errors='replace')[-400:])}"
+    except (OSError, ValueError):
+        return ""
+
+
+def _on_one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,324 @@
+"""Clusters of our own: kept by a process of their own, so that they outlive the driver.
+
+A driver starts one or adopts the one that an earlier driver left.  Everything about it – where its
+scheduler listens, its certificates, its logs – is in one folder, for the owner's eyes alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smbo_scheduler.clusters.batch_jobs import check_batch
+from smbo_scheduler.clusters.specs import (
+    BatchPlan,
+    LocalPlan,
+    Plan,
+    SshPlan,
+    entrance_of,
+    plan_from_plain,
+    plan_to_plain,
+    workers_at_once,
+)
+from smbo_scheduler.clusters.ssh_workers import check_ssh
+from smbo_scheduler.clusters.state import (
+    ClusterState,
+    Wanted,
+    check_cryptography,
+    forget_trouble,
+    make_state_folder,
+    read_place,
+    read_state,
+    read_trouble,
+    read_wanted,
+    security_of,
+    write_wanted,
+)
+from smbo_scheduler.errors import ClusterError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_LOOK_SECONDS = 0.02
+_STOP_SECONDS = 5.0
+_STOP_AWAY_SECONDS = 90.0  # a batch system may take its time to take jobs out of its queue
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class KeptCluster:
+    """A cluster that outlives the driver; make it with ``start_kept``.
+
+    Attributes:
+        folder: where its keeper, its workers and its drivers find each other, and its logs.
+        adopted: whether it was there already, left by an earlier driver.
+        start_seconds: how long to wait for its scheduler.
+    """
+
+    folder: Path
+    adopted: bool
+    start_seconds: float = 30.0
+
+    def connect(self, timeout_seconds: float = 10.0) -> Client:
+        """Return a client of the cluster; start it again first if it has gone away.
+
+        Args:
+            timeout_seconds: how long the client tries to reach the scheduler, now and whenever the
+                connection is lost; then it closes for good, and this is to be called again.
+
+        Raises:
+            ClusterError: it does not come up; the message shows the end of its log.
+        """
+        from distributed import Client
+
+        state = self._wait()
+        quiet(self.folder / "driver.log")
+        try:
+            return Client(
+                state.address,
+                security=security_of(self.folder),
+                set_as_default=False,
+                timeout=timeout_seconds,
+            )
+        except (OSError, TimeoutError) as error:
+            raise ClusterError(f"no connection to the cluster at {state.address}: {error}") from error
+
+    def is_lost(self, client: Client) -> bool:
+        """Return whether the scheduler that a client looks for is gone, and waiting for it idle."""
+        place = read_place(self.folder)
+        if place is None or place.address != getattr(client.scheduler, "address", None):
+            return True
+        return place.keeper.is_here and not place.keeper.is_alive
+
+    def stop(self) -> None:
+        """End the cluster and what it runs."""
+        state = read_state(self.folder)
+        if state is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(state.keeper.pid, signal.SIGTERM)
+        until = time.monotonic() + (_STOP_SECONDS if self._is_here() else _STOP_AWAY_SECONDS)
+        while state.keeper.is_alive and time.monotonic() < until:
+            _reap()
+            time.sleep(_LOOK_SECONDS)
+        if state.keeper.is_alive:
+            os.kill(state.keeper.pid, signal.SIGKILL)
+        _reap()
+
+    def want(self, n_workers: int) -> None:
+        """Say how many workers are of use now; a cluster of fixed hosts has what it has."""
+        wanted = read_wanted(self.folder)
+        if wanted is not None and wanted.workers != n_workers:
+            write_wanted(self.folder, replace(wanted, workers=n_workers))
+
+    def check(self) -> None:
+        """Take care that workers may still come.
+
+        Raises:
+            ClusterError: none will, and why.
+        """
+        trouble = read_trouble(self.folder)
+        if trouble is not None:
+            raise ClusterError(f"no worker comes: {trouble}")
+
+    def _is_here(self) -> bool:
+        wanted = read_wanted(self.folder)
+        return wanted is None or isinstance(plan_from_plain(wanted.plan), LocalPlan)
+
+    def _wait(self) -> ClusterState:
+        """Return where the cluster is, once it is; start a keeper if there is none at work."""
+        until = time.monotonic() + self.start_seconds
+        log, has_started = self.folder / "keeper.log", False
+        while (state := read_state(self.folder)) is None:
+            if _start_keeper(self.folder):
+                if has_started:
+                    raise ClusterError(f"the cluster did not start:\n{_tail(log)}")
+                has_started = True
+            if time.monotonic() > until:
+                raise ClusterError(
+                    f"the cluster did not start within {self.start_seconds} s{_elsewhere(self.folder)}:\n"
+                    + _tail(log)
+                )
+            time.sleep(_LOOK_SECONDS)
+        return state
+
+
+def start_local(
+    folder: str | Path, n_workers: int, *, idle_seconds: float = 600.0, insecure: bool = False
+) -> KeptCluster:
+    """Start a cluster of processes on this machine: ``start_kept`` with a ``LocalPlan``."""
+    return start_kept(folder, LocalPlan(), n_workers, idle_seconds=idle_seconds, insecure=insecure)
+
+
+def start_kept(
+    folder: str | Path,
+    plan: Plan,
+    n_workers: int,
+    *,
+    idle_seconds: float = 600.0,
+    insecure: bool = False,
+) -> KeptCluster:
+    """Start a cluster by a plan, or adopt the one that lives in ``folder``.
+
+    It returns at once; ``connect`` waits.  Evaluations that an earlier driver started go on, and
+    leave their outcomes in the spool; new ones run on workers that load today's code.
+
+    Args:
+        folder: for this cluster alone; workers on other machines need to reach it under this path.
+        plan: where the workers come from.
+        n_workers: one evaluation runs on each at a time.
+        idle_seconds: without a driver and a running evaluation, after which it ends by itself, and
+            takes its jobs out of the queue.
+        insecure: leave the connections plain, for everybody who reaches them to run programs.
+
+    Raises:
+        ClusterError: the folder cannot be used, a number makes no sense, something is not
+            installed, or the cluster that lives there listens in another way.
+    """
+    if n_workers < 1:
+        raise ClusterError(f"workers is {n_workers}; a cluster needs at least one")
+    if not idle_seconds > 0:
+        raise ClusterError(f"idle_seconds is {idle_seconds}; it must be positive")
+    check_installed(plan, insecure=insecure)
+    folder = Path(folder).absolute()
+    make_state_folder(folder)
+    (folder / "logs").mkdir(mode=0o700, exist_ok=True)
+    _check_alike(folder, plan, insecure)
+    wanted = Wanted(
+        workers_at_once(plan, n_workers), idle_seconds, uuid.uuid4().hex, plan_to_plain(plan), insecure
+    )
+    forget_trouble(folder)
+    write_wanted(folder, wanted)
+    return KeptCluster(folder, adopted=not _start_keeper(folder))
+
+
+def check_installed(plan: Plan, *, insecure: bool = False) -> None:
+    """Take care that a plan can be carried out with what is installed.
+
+    Raises:
+        ClusterError: with what to install.
+    """
+    if not insecure:
+        check_cryptography()
+    if isinstance(plan, BatchPlan):
+        check_batch()
+    if isinstance(plan, SshPlan):
+        check_ssh()
+
+
+def _check_alike(folder: Path, plan: Plan, insecure: bool) -> None:
+    """Refuse to adopt a cluster whose scheduler would have to be another one."""
+    state, earlier = read_state(folder), read_wanted(folder)
+    if state is None or earlier is None:
+        return
+    before = plan_from_plain(earlier.plan)
+    alike = type(before) is type(plan) and entrance_of(before) == entrance_of(plan)
+    if not alike or earlier.insecure != insecure:
+        raise ClusterError(
+            f"the cluster of an earlier run still listens at {state.address}, with another host, port or "
+            f"encryption than is asked for now; it ends by itself {earlier.idle_seconds:g} s after its last "
+            f"evaluation, or with `kill {state.keeper.pid}`"
+        )
+
+
+def _elsewhere(folder: Path) -> str:
+    place = read_place(folder)
+    if place is None or place.keeper.is_here:
+        return ""
+    return f"; its keeper is process {place.keeper.pid} on {place.keeper.host}: run this there, or end that"
+
+
+def quiet(log: Path) -> None:
+    """Send what Dask logs in this process to a file instead of the terminal."""
+    import distributed  # noqa: F401  its import sets up the handlers that are replaced here
+
+    handler = logging.FileHandler(log, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    names = ("distributed", *(name for name in logging.root.manager.loggerDict if _is_dasks(name)))
+    for name in names:
+        logger = logging.getLogger(name)
+        for old in list(logger.handlers):
+            logger.removeHandler(old)
+            old.close()
+    logging.getLogger("distributed").addHandler(handler)
+    logging.getLogger("distributed").propagate = False
+
+
+def _is_dasks(name: str) -> bool:
+    return name.startswith("distributed.")
+
+
+def _start_keeper(folder: Path) -> bool:
+    """Start a keeper in a session of its own; return False if the folder has one already."""
+    with _lock(folder) as lock:
+        if lock is None:
+            return False
+        (folder / "cluster.json").unlink(missing_ok=True)
+        path = [os.path.abspath(entry) for entry in sys.path]
+        environment = {**dict.fromkeys(_THREADS, "1"), **os.environ, "PYTHONPATH": os.pathsep.join(path)}
+        log = os.open(folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        # the lock goes with it: it is the keeper's from its first moment, until it is gone
+        actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in ((nothing, 0), (log, 1), (log, 2), (lock, 3))]
+        try:
+            # not subprocess: it would complain that the keeper outlives the object that started it
+            pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-P", "-m", "smbo_scheduler.clusters.manager", str(folder)],
+                environment,
+                file_actions=actions,
+                setsid=True,
+            )
+        finally:
+            os.close(log)
+            os.close(nothing)
+    _started.append(pid)
+    return True
+
+
+_started: list[int] = []  # our children, to be let go of when they have ended
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[int | None]:
+    """Hold the lock of a folder and give its descriptor, or None if somebody has it."""
+    # far from 3, which it becomes in the keeper: a descriptor put on itself would stay closed there
+    with open(folder / "lock", "ab") as file:
+        descriptor = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 10)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        # closing, not unlocking: the keeper shares the lock
+        os.close(descriptor)
+
+
+def _reap() -> None:
+    """Let go of the keepers that we started and that have ended."""
+    for pid in list(_started):
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                continue
+        _started.remove(pid)
+
+
+def _tail(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")[-2000:]
+    except OSError as error:
+        return str(error)

@@ -1,0 +1,86 @@
+"""Workers on this machine, as processes of the keeper."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smbo_scheduler.clusters.specs import LocalPlan
+from smbo_scheduler.outbox.processes import kill_group
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+_RESTART_SECONDS = 1.0  # between two starts in one place: a worker that dies at once must not spin
+_MOST_WORKERS = 1024
+
+
+class LocalFleet:
+    """The worker processes, by place; the latest generation only."""
+
+    def __init__(self, folder: Path, plan: LocalPlan) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._retired: list[subprocess.Popen[bytes]] = []
+        self._started: dict[int, float] = {}
+
+    def prepare(self, n_workers: int) -> None:
+        """Start the workers before there is a scheduler: they need as long as it does to load."""
+        self._keep(n_workers)
+
+    def change(self, plan: LocalPlan) -> None:
+        """Start workers by another plan from now on."""
+        self._plan = plan
+
+    async def keep(self, scheduler: Scheduler, n_workers: int) -> None:
+        """Have this many workers: start what is missing or has died, give up what is too many."""
+        await self._retire(scheduler, n_workers)
+        self._keep(n_workers)
+
+    async def renew(self, scheduler: Scheduler, *, is_shared: bool) -> None:
+        """Replace the workers, unless other drivers share them; each finishes what it runs."""
+        if not is_shared:
+            await self._retire(scheduler, 0)
+
+    async def end(self) -> None:
+        """End all of them at once, and what they started."""
+        processes = [*self._processes.values(), *self._retired]
+        for process in processes:
+            kill_group(process.pid)
+        for process in processes:
+            process.wait()
+
+    def _keep(self, n_workers: int) -> None:
+        self._retired = [process for process in self._retired if process.poll() is None]
+        for place in range(min(n_workers, _MOST_WORKERS)):
+            process = self._processes.get(place)
+            dead = process is None or process.poll() is not None
+            if dead and time.monotonic() - self._started.get(place, -1e9) >= _RESTART_SECONDS:
+                self._processes[place] = self._start(place)
+                self._started[place] = time.monotonic()
+
+    async def _retire(self, scheduler: Scheduler, first: int) -> None:
+        """Count the workers from place ``first`` on as gone; each ends when its evaluation is done."""
+        places = [place for place in self._processes if place >= first]
+        gone = [self._processes.pop(place) for place in places]
+        for place in places:
+            self._started.pop(place, None)
+        self._retired += gone
+        names = {str(process.pid) for process in gone}
+        addresses = [worker.address for worker in scheduler.workers.values() if str(worker.name) in names]
+        if addresses:
+            await scheduler.retire_workers(workers=addresses, close_workers=True, remove=True)
+
+    def _start(self, place: int) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-P", "-m", "smbo_scheduler.clusters.worker", str(self._folder)]
+        words += ["--parent", str(os.getpid()), "--resources", json.dumps(dict(self._plan.resources))]
+        with open(self._folder / f"worker-{place}.log", "ab") as log:
+            return subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )

@@ -1,0 +1,212 @@
+"""The folder through which a cluster's keeper, its workers and its drivers find each other.
+
+cluster.json    who keeps the cluster, and where its scheduler listens
+wanted.json     what the latest driver asked for
+jobs.json       batch jobs that are in the queue or run
+trouble.json    why no worker comes, in words for the user
+over            the cluster was ended on purpose: what still runs is not wanted any more
+lock            held by the keeper for as long as it lives
+cert.pem, key.pem, *.log
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from smbo_scheduler.errors import ClusterError
+from smbo_scheduler.outbox.processes import ProcessName
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the latest driver asked for.
+
+    Attributes:
+        workers: how many.
+        idle_seconds: without a driver and without a running job, after which the cluster ends.
+        generation: a new one asks for fresh workers, which load today's code.
+        plan: where its workers come from, as ``clusters.specs`` writes it; empty: this machine.
+        insecure: whether the connections are plain, for everybody on the network to use.
+    """
+
+    workers: int
+    idle_seconds: float
+    generation: str
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """Who keeps a cluster, and where its scheduler listens."""
+
+    keeper: ProcessName
+    address: str
+
+
+def make_state_folder(folder: Path) -> None:
+    """Make a folder that only its owner can enter, or check that it is one.
+
+    Raises:
+        ClusterError: it cannot be made, or is somebody else's.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.stat()
+        if about.st_uid != os.getuid():
+            raise ClusterError(f"{folder} belongs to another user; choose a folder of your own")
+        folder.chmod(0o700)
+    except OSError as error:
+        raise ClusterError(f"cannot use {folder} for a local cluster: {error}") from error
+
+
+def write_wanted(folder: Path, wanted: Wanted) -> None:
+    """Leave what a driver wants where the keeper looks."""
+    _write(folder / "wanted.json", asdict(wanted))
+
+
+def read_wanted(folder: Path) -> Wanted | None:
+    """Return what the latest driver asked for, None if the file is not there or not whole."""
+    data = _read(folder / "wanted.json")
+    try:
+        return None if data is None else Wanted(**data)
+    except TypeError:
+        return None
+
+
+def write_state(folder: Path, state: ClusterState) -> None:
+    """Leave word of a cluster where drivers look."""
+    _write(folder / "cluster.json", asdict(state))
+
+
+def read_state(folder: Path) -> ClusterState | None:
+    """Return the cluster that lives in a folder, None if there is none (any more)."""
+    state = read_place(folder)
+    return state if state and state.keeper.is_here and state.keeper.is_alive else None
+
+
+def read_place(folder: Path) -> ClusterState | None:
+    """Return the cluster that a folder names, on this machine or another, alive or not."""
+    data = _read(folder / "cluster.json")
+    try:
+        return None if data is None else ClusterState(ProcessName(**data["keeper"]), str(data["address"]))
+    except (KeyError, TypeError):
+        return None
+
+
+def write_jobs(folder: Path, jobs: Mapping[str, str]) -> None:
+    """Keep the batch system's ids of jobs, by our names for them."""
+    _write(folder / "jobs.json", dict(jobs))
+
+
+def read_jobs(folder: Path) -> dict[str, str]:
+    """Return what ``write_jobs`` kept."""
+    return {str(name): str(job_id) for name, job_id in (_read(folder / "jobs.json") or {}).items()}
+
+
+def write_trouble(folder: Path, text: str) -> None:
+    """Say why no worker comes."""
+    _write(folder / "trouble.json", {"text": text})
+
+
+def read_trouble(folder: Path) -> str | None:
+    """Return why no worker comes, None if nothing is known to be wrong."""
+    data = _read(folder / "trouble.json")
+    return None if data is None else str(data.get("text"))
+
+
+def forget_trouble(folder: Path) -> None:
+    """Begin anew: what was wrong may have been put right."""
+    (folder / "trouble.json").unlink(missing_ok=True)
+
+
+def say_over(folder: Path) -> None:
+    """Leave word, for workers on other machines, that nobody waits for what they still run."""
+    (folder / "over").touch(mode=0o600)
+
+
+def is_over(folder: Path) -> bool:
+    """Return whether the cluster was ended on purpose."""
+    return (folder / "over").exists()
+
+
+def security_of(folder: Path) -> Any:
+    """Return Dask's Security for the certificate in a folder, None if it has none."""
+    from distributed import Security
+
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    if not os.path.exists(cert):
+        return None
+    roles = ("client", "scheduler", "worker")
+    files = {f"tls_{role}_{part}": path for role in roles for part, path in (("cert", cert), ("key", key))}
+    return Security(
+        require_encryption=True, tls_ca_file=cert, tls_min_version=ssl.TLSVersion.TLSv1_2, **files
+    )
+
+
+def make_certificate(folder: Path) -> None:
+    """Write a new certificate and key, for this cluster alone.
+
+    Raises:
+        ClusterError: ``cryptography`` is missing.
+    """
+    from distributed import Security
+
+    remove_certificate(folder)
+    check_cryptography()
+    made = Security.temporary()
+    _write_text(folder / "key.pem", made.tls_scheduler_key)
+    _write_text(folder / "cert.pem", made.tls_scheduler_cert)
+
+
+def remove_certificate(folder: Path) -> None:
+    """Remove the certificate and key of an earlier cluster."""
+    for name in ("cert.pem", "key.pem"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def has_certificate(folder: Path) -> bool:
+    """Return whether there is a certificate with its key."""
+    return (folder / "cert.pem").exists() and (folder / "key.pem").exists()
+
+
+def check_cryptography() -> None:
+    """Take care that certificates can be made.
+
+    Raises:
+        ClusterError: with what to install, and the choice that there is.
+    """
+    if importlib.util.find_spec("cryptography") is None:
+        raise ClusterError(
+            "the connections of a cluster are encrypted, which needs the package cryptography: "
+            "pip install 'smbo[tls]'.  Without it, `insecure: true` under `cluster:` (or --insecure-dask) "
+            "leaves them plain, for every user of the machines involved to run programs as you; "
+            "`cluster: serial` needs no connections"
+        )
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    _write_text(path, json.dumps(data))
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.rename(path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None

@@ -1,0 +1,200 @@
+"""One worker of a cluster of ours: ``python -m smbo_scheduler.clusters.worker FOLDER``.
+
+It runs one evaluation at a time.  When its scheduler goes away it finishes what it runs, which
+leaves the outcome in the spool, and then ends; so it does when it is sent SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dask
+from distributed import Worker
+
+from smbo_scheduler.clusters.state import is_over, read_place, read_state, security_of
+from smbo_scheduler.worker.runner import running_jobs
+
+NO_SCHEDULER = 3  # exit code: none was found in time
+
+CONFIG: dict[str, Any] = {
+    "distributed.scheduler.allowed-failures": 0,  # a token runs once; trying again is the source's business
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.worker-ttl": None,  # an objective in C may hold the interpreter for minutes
+    "distributed.scheduler.http.routes": [],  # these pages ask nobody who they are
+    "distributed.worker.http.routes": [],
+    "distributed.admin.tick.limit": "1h",  # the same objective would fill the log with warnings
+}
+
+_LOOK_SECONDS = 0.02
+_LOOK_AWAY_SECONDS = 1.0  # the same on a shared disk, with a thousand workers
+_CONNECT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a worker is told.
+
+    Attributes:
+        folder: the cluster's.
+        parent: pid of the process that started it, without which it ends.
+        name: Dask's name for it.
+        is_away: whether its scheduler is on another machine, so that looking after that process
+            says nothing.
+        death_timeout_seconds: how long to look for a scheduler.
+        resources: that it offers to evaluations.
+    """
+
+    folder: Path
+    parent: int
+    name: str
+    is_away: bool
+    death_timeout_seconds: float
+    resources: dict[str, float]
+
+
+async def work(options: Options) -> int:
+    """Work for the folder's cluster until it ends, finish what is under way, and return the exit code."""
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    until = time.monotonic() + options.death_timeout_seconds
+    while True:
+        address = await _find_scheduler(options, until, stopping)
+        if address is None:
+            return 0 if stopping.is_set() else NO_SCHEDULER
+        try:
+            worker = await _join_while_wanted(options, address, stopping)
+            if worker is not None:
+                break
+        except (OSError, TimeoutError, RuntimeError, ValueError) as error:
+            print(f"no scheduler at {address}: {error}", flush=True)
+            if time.monotonic() > until:
+                return NO_SCHEDULER
+            await asyncio.sleep(_LOOK_AWAY_SECONDS)
+    await _serve(worker, stopping)
+    # an evaluation that nobody waits for must not keep a place in a batch system
+    while running_jobs() and not (options.is_away and is_over(options.folder)):
+        await asyncio.sleep(0.2)
+    return 0
+
+
+async def _join_while_wanted(options: Options, address: str, stopping: asyncio.Event) -> Worker | None:
+    """Return a worker that a scheduler knows, None if nobody is left to work for meanwhile.
+
+    Raises:
+        OSError, TimeoutError, RuntimeError, ValueError: it cannot be reached.
+    """
+    joining = asyncio.ensure_future(_join(options, address))
+    while not joining.done():
+        await asyncio.wait((joining,), timeout=_LOOK_AWAY_SECONDS)
+        # Dask itself would try for half a minute, beside the workers of the next scheduler
+        if not joining.done() and (os.getppid() != options.parent or stopping.is_set()):
+            joining.cancel()
+            return None
+    return joining.result()
+
+
+async def _join(options: Options, address: str) -> Worker:
+    """Return a worker that a scheduler knows.
+
+    Raises:
+        OSError, TimeoutError, RuntimeError, ValueError: it cannot be reached.
+    """
+    # on a cluster's disk thousands of workers would trip over each other's files
+    scratch = tempfile.mkdtemp(prefix="smbo-") if options.is_away else str(options.folder / "dask")
+    return await Worker(
+        address,
+        nthreads=1,
+        name=options.name,
+        host=_own_address(address) if options.is_away else "127.0.0.1",
+        security=security_of(options.folder),
+        dashboard=False,
+        dashboard_address="127.0.0.1:0",
+        memory_limit=0,  # limits are the runner's business; Dask would pause, then kill
+        local_directory=scratch,
+        metrics={"jobs": _count_jobs},
+        resources=options.resources or None,
+        death_timeout=_CONNECT_SECONDS if options.is_away else None,
+    )
+
+
+async def _serve(worker: Worker, stopping: asyncio.Event) -> None:
+    """Wait until the worker is closed, and close it when that is asked for."""
+    asked = asyncio.ensure_future(stopping.wait())
+    finished = asyncio.ensure_future(worker.finished())
+    await asyncio.wait((asked, finished), return_when=asyncio.FIRST_COMPLETED)
+    if not finished.done():
+        # the scheduler is told first: no new evaluation comes here while this one is finished
+        await worker.close_gracefully(reason="asked to end")
+    asked.cancel()
+
+
+async def _find_scheduler(options: Options, until: float, stopping: asyncio.Event) -> str | None:
+    """Return where the cluster's scheduler listens; None if there is none, or nobody to work for."""
+    while os.getppid() == options.parent and not stopping.is_set():
+        if options.is_away:
+            if is_over(options.folder) or time.monotonic() > until:
+                return None
+            place = read_place(options.folder)
+        else:
+            place = read_state(options.folder)
+            place = place if place is not None and place.keeper.pid == options.parent else None
+        if place is not None:
+            return place.address
+        await asyncio.sleep(_LOOK_AWAY_SECONDS if options.is_away else _LOOK_SECONDS)
+    return None
+
+
+def _own_address(scheduler: str) -> str:
+    """Return this machine's address on the way to a scheduler: nothing listens on any other."""
+    parts = urlsplit(scheduler)
+    with socket.socket(
+        socket.AF_INET6 if ":" in str(parts.hostname) else socket.AF_INET, socket.SOCK_DGRAM
+    ) as probe:
+        probe.connect((parts.hostname, parts.port or 1))  # sends nothing
+        return str(probe.getsockname()[0])
+
+
+async def _count_jobs(_worker: Any) -> int:
+    return running_jobs()
+
+
+def read_options(words: Sequence[str]) -> Options:
+    """Return what a command line says."""
+    parser = argparse.ArgumentParser(prog="python -m smbo_scheduler.clusters.worker")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--parent", type=int, default=os.getppid())
+    parser.add_argument("--name", default=str(os.getpid()))
+    parser.add_argument("--away", action="store_true")
+    parser.add_argument("--death-timeout", type=float, default=120.0)
+    parser.add_argument("--resources", type=json.loads, default={})
+    given = parser.parse_args(words)
+    return Options(
+        given.folder, given.parent, given.name, given.away, given.death_timeout, dict(given.resources)
+    )
+
+
+def main() -> None:
+    """Run the worker that the command line describes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with dask.config.set(CONFIG):
+        code = asyncio.run(work(read_options(sys.argv[1:])))
+    sys.stdout.flush()
+    # Dask's threads, and what an objective left behind, must not hold the process
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,369 @@
+"""Jobs on a Dask cluster.
+
+Dask promises to run a task at least once while its scheduler and client live, and nothing more:
+it drops finished results when either dies, and calls a task dead whose worker still computes.
+So a future is only a wake-up here.  What counts is the spool: who claimed a job, whether that
+process is at work, and what it left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import queue
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import Any, ClassVar
+
+from distributed import Client, Future, KilledWorker
+from distributed.client import FutureCancelledError
+from distributed.comm import CommClosedError
+
+from smbo_scheduler.errors import ClusterError
+from smbo_scheduler.executors.liveness import lost, verdict
+from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
+from smbo_scheduler.outbox.outbox import Outbox
+from smbo_scheduler.worker.runner import Isolation, Receipt, Runner, packed
+
+_CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
+_SCAN_SECONDS = 0.5  # between looks at what no future tells of
+_SCAN_REST = 10  # times as long as a look took: thousands of jobs on a shared disk take seconds
+_MOST_QUEUED = 10_000  # an adaptive cluster without a maximum has an infinite one
+_START_SECONDS = 0.1  # between looks for the first worker
+_LONGEST_BACK_OFF_SECONDS = 60.0
+_UNSEEN_SECONDS = 90.0  # a shared disk may show a new file as late as this: NFS looks at folders each minute
+
+# Of these the future knows nothing: the evaluation may well be alive.
+_LOSSES = (KilledWorker, FutureCancelledError, CommClosedError, OSError, TimeoutError)
+
+
+@dataclass
+class _Flight:
+    """A job under way.
+
+    Attributes:
+        future: None once there is nothing more to hear from it.
+        why: what is known of its loss, if it is lost.
+        said_done: when its runner said that the outcome is kept.
+    """
+
+    job: Job
+    future: Future | None
+    why: str | None = None
+    said_done: float | None = None
+
+
+class DaskExecutor:
+    """Runs jobs on the workers of a Dask client.
+
+    Submit no more than ``capacity`` allows: the durable store is the queue, and Dask suspects
+    every task that was sent to a dead worker, not only the one that ran there.
+
+    Args:
+        client: synchronous; it is not closed here (those that ``reconnect`` makes are).
+        target: what to call; it must pickle, and its modules must be there on the workers.
+        spool: that the workers reach too: a folder under the same path, or what else there is.
+        isolation, beat_seconds: as for ``Runner``.
+        resources: Dask worker resources that each job occupies, besides its own.
+        reconnect: makes a new client once this one has closed for good; without it that is an
+            error.
+        is_lost: whether the scheduler that a client looks for is known to be gone: then a new client
+            need not wait until this one gives up.
+        clock: monotonic seconds.
+    """
+
+    runs_elsewhere: ClassVar[bool] = True  # so that there is time to think in while jobs run
+
+    def __init__(
+        self,
+        client: Client,
+        target: Target,
+        spool: Outbox,
+        *,
+        isolation: Isolation = "auto",
+        beat_seconds: float | None = None,
+        resources: Mapping[str, float] | None = None,
+        reconnect: Callable[[], Client] | None = None,
+        is_lost: Callable[[Client], bool] = lambda _client: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if client.asynchronous:
+            raise ClusterError("the Dask client is asynchronous; give one made with asynchronous=False")
+        self._client = client
+        self._own_client: Client | None = None
+        self._runner = packed(Runner(target, spool, isolation, beat_seconds))
+        self._spool = spool
+        self._resources = dict(resources or {})
+        self._reconnect = reconnect
+        self._is_lost = is_lost
+        self._clock = clock
+        self._flights: dict[str, _Flight] = {}
+        self._ready: list[JobOutcome] = []
+        # no SimpleQueue: see ProcessExecutor
+        self._woken: queue.Queue[tuple[str, Future]] = queue.Queue()
+        self._next_scan = 0.0
+        self._capacity, self._capacity_until = 0, 0.0
+        self._shortage: str | None = None
+        self._next_connect, self._back_off = 0.0, 1.0
+
+    def capacity(self) -> int:
+        """Return how many jobs the workers there now can run at once; 0 while there is no scheduler.
+
+        Raises:
+            ClusterError: the client is closed, nothing runs and nobody said how to reconnect.
+        """
+        status = self._client.status
+        if status == "closed" or (status != "running" and self._reconnect and self._is_lost(self._client)):
+            self._connect_again()
+        if self._client.status != "running":
+            return 0
+        now = self._clock()
+        if self._capacity == 0 or now >= self._capacity_until:
+            self._capacity_until = now + _CAPACITY_SECONDS
+            try:
+                total = self._startable(self._n_slots())
+            except (OSError, RuntimeError, TimeoutError):
+                self._capacity = 0  # the scheduler went away this moment; the client's state will tell
+                return 0
+            # one even where others hold all: Dask gives it the next slot that is free, so that a
+            # driver that comes later gets its turn
+            self._capacity = min(total, max(1, total - self._n_of_others()))
+        return self._capacity
+
+    def _n_slots(self) -> int:
+        """Return how many jobs the workers that are there can run at once."""
+        if not self._resources:
+            return sum(self._client.nthreads().values())  # all that is needed of each
+        # some versions of Dask describe five workers unless told otherwise
+        workers = list(self._client.scheduler_info(n_workers=-1)["workers"].values())
+        n_slots = sum(slots(worker, self._resources) for worker in workers)
+        self._shortage = None if n_slots or not workers else shortage_text(workers, self._resources)
+        return n_slots
+
+    def shortage(self) -> str | None:
+        """Return what no worker has of the resources that a job needs, in words; None if some can run one."""
+        return self._shortage
+
+    def _startable(self, n_slots: int) -> int:
+        """Return how many jobs may be submitted, so that a cluster that grows with its tasks does grow.
+
+        Without resources Dask keeps what cannot start in its own queue, where no worker's death
+        touches it.  With resources it gives all of it to the workers at once, so only one waits.
+        """
+        adaptive = getattr(getattr(self._client, "cluster", None), "_adaptive", None)
+        most = getattr(adaptive, "maximum", 0)
+        if not most:
+            return n_slots
+        if self._resources:
+            return max(n_slots, int(min(most, n_slots + 1)))
+        return max(n_slots, int(min(most, _MOST_QUEUED)))
+
+    def _n_of_others(self) -> int:
+        """Return how many slots other drivers, or other people's tasks, hold at the moment."""
+        try:
+            keys = itertools.chain.from_iterable(self._client.processing().values())
+            return sum(str(key) not in self._flights for key in keys)
+        except (OSError, RuntimeError, TimeoutError):
+            return 0  # the connection is going; the next look will know
+
+    def submit(self, job: Job) -> None:
+        """Send a job to the cluster."""
+        flight = _Flight(job, None)
+        self._flights[job.key] = flight
+        try:
+            flight.future = self._client.submit(
+                self._runner,
+                job,
+                key=job.key,
+                pure=False,
+                retries=0,
+                priority=-job.number,
+                resources={**self._resources, **job.resources} or None,
+            )
+        except (OSError, RuntimeError) as error:
+            # the client closed this moment; whether the job arrived, its claim tells
+            flight.why = f"it could not be sent: {error}"
+            return
+        flight.future.add_done_callback(lambda future: self._woken.put((job.key, future)))
+
+    def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
+        """Return the outcomes that are new, as soon as there is one or the time is over.
+
+        Raises:
+            ClusterError: the workers cannot load the target.
+        """
+        # with no worker there yet, the caller should soon have another look
+        until = self._clock() + (timeout_seconds if self._capacity else min(timeout_seconds, _START_SECONDS))
+        while True:
+            now = self._clock()
+            if now >= self._next_scan:
+                self._scan()
+                self._next_scan = now + max(_SCAN_SECONDS, _SCAN_REST * (self._clock() - now))
+            wait = 0.0 if self._ready else max(0.0, min(until, self._next_scan) - now)
+            self._wait(wait)
+            if self._ready or self._clock() >= until:
+                ready, self._ready = self._ready, []
+                return ready
+
+    def adopt(self, jobs: Sequence[Job]) -> None:
+        """Take over jobs that an earlier driver started."""
+        for job in jobs:
+            self._flights.setdefault(job.key, _Flight(job, None))
+        self._next_scan = 0.0
+
+    def settle(self, outcome: JobOutcome) -> None:
+        """Drop an outcome that is recorded."""
+        self._spool.discard(outcome)
+
+    def cancel(self, job: Job) -> None:
+        """Take a job back if it has not started, else ask it to end.
+
+        Only a job in a child process can be ended early; any other runs to its own end.
+        """
+        flight = self._flights.get(job.key)
+        if flight is None:
+            return
+        if self._spool.revoke(job):
+            if flight.future is not None:
+                flight.future.cancel()
+            self._deliver(JobOutcome(job, Ending.CANCELLED, reason="cancelled"))
+        else:
+            self._spool.ask_to_end(job)
+
+    def close(self) -> None:
+        """Take back what has not started; what runs goes on, and leaves its outcome in the spool."""
+        for flight in self._flights.values():
+            if flight.future is not None and self._spool.revoke(flight.job):
+                with contextlib.suppress(OSError, RuntimeError):
+                    flight.future.cancel()
+        self._flights.clear()
+        self._close_own_client()
+
+    def _close_own_client(self) -> None:
+        """Close the client that ``reconnect`` made, if it did."""
+        if self._own_client is not None:
+            with contextlib.suppress(OSError, TimeoutError):
+                self._own_client.close(timeout=5)
+            self._own_client = None
+
+    def _wait(self, seconds: float) -> None:
+        """Handle the futures that are done, waiting at most this long for the first."""
+        try:
+            self._hear(*self._woken.get(timeout=seconds) if seconds > 0 else self._woken.get_nowait())
+            while True:
+                self._hear(*self._woken.get_nowait())
+        except queue.Empty:
+            return
+
+    def _hear(self, key: str, future: Future) -> None:
+        """Take note that a future is done."""
+        flight = self._flights.get(key)
+        if flight is None or flight.future is not future:
+            return
+        flight.future = None
+        if (outcome := self._spool.read(flight.job)) is not None:
+            self._deliver(outcome)
+            return
+        flight.why = self._why(flight, future)
+        self._judge(flight)
+
+    def _why(self, flight: _Flight, future: Future) -> str:
+        """Return why a future ended without an outcome in the spool."""
+        job = flight.job
+        try:
+            receipt = future.result(timeout=10)
+        except _LOSSES as error:
+            return f"Dask: {type(error).__name__}: {error}"
+        except Exception as error:
+            if self._spool.claim_of(job) is None:
+                raise ClusterError(
+                    "the workers cannot load the objective; its modules, and all that they import, must be"
+                    f" there in the same versions as here.  Dask says: {_chain(error)}"
+                ) from error
+            return f"the worker could not keep the outcome: {_chain(error)}"
+        if receipt == Receipt.CLAIMED_ALREADY:
+            return "its token was used before"
+        flight.said_done = self._clock()
+        return "its outcome is not there"
+
+    def _scan(self) -> None:
+        """Look for outcomes and for deaths that no future told of, of our own jobs.
+
+        The spool may hold other drivers' outcomes too, which are theirs to record.
+        """
+        for flight in list(self._flights.values()):
+            # a job that Dask still holds and nobody has claimed may yet start
+            if flight.future is None or self._spool.claim_of(flight.job) is not None:
+                self._judge(flight)
+
+    def _judge(self, flight: _Flight) -> None:
+        outcome = verdict(flight.job, self._spool, why=flight.why)
+        if outcome is None and flight.said_done is not None:
+            seconds = self._clock() - flight.said_done
+            if seconds > _UNSEEN_SECONDS:  # its process lives on, with other jobs, and would be waited for
+                error = f"its outcome was said to be kept, and is not to be seen {seconds:.0f} s later"
+                outcome = lost(flight.job, error)
+        if outcome is not None:
+            self._deliver(outcome)
+
+    def _deliver(self, outcome: JobOutcome) -> None:
+        self._flights.pop(outcome.job.key, None)
+        self._ready.append(outcome)
+
+    def _connect_again(self) -> None:
+        """Replace the closed client, if the time for the next attempt has come."""
+        if self._reconnect is None:
+            if self._flights:
+                return
+            raise ClusterError("the Dask client is closed; connect again and run the same study again")
+        now = self._clock()
+        if now < self._next_connect:
+            return
+        self._next_connect = now + self._back_off
+        self._back_off = min(2 * self._back_off, _LONGEST_BACK_OFF_SECONDS)
+        with contextlib.suppress(OSError, TimeoutError, ClusterError):
+            self._close_own_client()
+            self._client = self._own_client = self._reconnect()
+            self._back_off = 1.0
+            for flight in self._flights.values():
+                flight.future = None  # it was the old client's
+            self._next_scan = 0.0
+
+
+def slots(worker: Mapping[str, Any], resources: Mapping[str, float]) -> int:
+    """Return how many jobs that need these resources a worker (as Dask describes it) can run at once."""
+    offered = worker.get("resources") or {}
+    places = [floor(offered.get(name, 0.0) / need) for name, need in resources.items() if need > 0]
+    return min([int(worker["nthreads"]), *places])
+
+
+def shortage_text(workers: Sequence[Mapping[str, Any]], resources: Mapping[str, float]) -> str:
+    """Return what is needed, what the workers (as Dask describes them) have, and what to do."""
+    most: dict[str, float] = {}
+    for worker in workers:
+        for name, amount in (worker.get("resources") or {}).items():
+            most[name] = max(most.get(name, 0.0), amount)
+    has = f"at most {_amounts(most)} each" if most else "no resources at all"
+    who = "the one worker there is has" if len(workers) == 1 else f"the {len(workers)} workers have"
+    return (
+        f"waiting for a worker that has {_amounts(resources)}, as each evaluation needs; {who} {has}: "
+        "start workers with more (dask worker --resources), or ask for less (resources)"
+    )
+
+
+def _amounts(resources: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={amount:g}" for name, amount in sorted(resources.items()))
+
+
+def _chain(error: BaseException) -> str:
+    """Return an exception and its causes on one line: Dask hides what matters behind the first."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(parts) < 5:
+        cause = current.__cause__ or current.__context__
+        if not (cause and "deserialization of the task graph" in str(current)):
+            parts.append(" ".join(f"{type(current).__name__}: {current}".split()))
+        current = cause
+    return "; because of ".join(parts)

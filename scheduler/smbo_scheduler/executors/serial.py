@@ -1,0 +1,95 @@
+"""One job at a time, in this very process."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from smbo_scheduler.executors.liveness import verdict
+from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
+from smbo_scheduler.outbox.outbox import Claim, Outbox
+from smbo_scheduler.outbox.processes import this_process
+from smbo_scheduler.outbox.spool import Spool
+from smbo_scheduler.worker.runner import Isolation, run_job
+
+
+class SerialExecutor:
+    """Runs each job inside ``poll``, in this process (in a child process where its limits ask for one).
+
+    Args:
+        target: what to call.
+        spool: where outcomes are kept until they are recorded; a temporary folder if None.
+        isolation: as for ``Runner``.
+        sleep: how to wait when there is nothing to run.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        spool: Outbox | None = None,
+        *,
+        isolation: Isolation = "auto",
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._target = target
+        self._temporary = None if spool else tempfile.TemporaryDirectory(prefix="spool-")
+        self._spool: Outbox = spool or Spool(self._temporary.name if self._temporary else "")
+        self._isolation = isolation
+        self._sleep = sleep
+        self._waiting: deque[Job] = deque()
+        self._adopted: dict[str, Job] = {}
+        self._ready: deque[JobOutcome] = deque()
+        self._us = this_process()
+
+    def capacity(self) -> int:
+        """Return 1."""
+        return 1
+
+    def submit(self, job: Job) -> None:
+        """Put a job where the next ``poll`` runs it."""
+        self._waiting.append(job)
+
+    def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
+        """Run what was submitted; it takes as long as it takes."""
+        if self._waiting:
+            job = self._waiting.popleft()
+            run_job(self._target, job, self._spool, self._isolation)
+            self._adopted[job.key] = job
+        for job in list(self._adopted.values()):
+            outcome = verdict(job, self._spool, self._is_alive)
+            if outcome is not None:
+                del self._adopted[job.key]
+                self._ready.append(outcome)
+        if not self._ready:
+            self._sleep(timeout_seconds)
+        outcomes = list(self._ready)
+        self._ready.clear()
+        return outcomes
+
+    def adopt(self, jobs: Sequence[Job]) -> None:
+        """Take over jobs of an earlier driver."""
+        self._adopted.update({job.key: job for job in jobs})
+
+    def settle(self, outcome: JobOutcome) -> None:
+        """Drop an outcome that is recorded."""
+        self._spool.discard(outcome)
+
+    def cancel(self, job: Job) -> None:
+        """Take a job back if it has not started; one that runs ends by itself."""
+        if job in self._waiting:
+            self._waiting.remove(job)
+            self._ready.append(JobOutcome(job, Ending.CANCELLED, reason="cancelled"))
+
+    def close(self) -> None:
+        """End the child process, if there is one, and drop the temporary spool."""
+        from smbo_scheduler.worker.child import close_children
+
+        close_children()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def _is_alive(self, claim: Claim) -> bool:
+        # between two polls nothing runs in this process: a claim of its own was left by an interrupt
+        return claim.owner != self._us and self._spool.is_alive(claim)

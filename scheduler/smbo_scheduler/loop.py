@@ -1,0 +1,280 @@
+"""The one loop: jobs from a source to an executor, outcomes back, one thread, no barriers."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from smbo_scheduler.errors import Unavailable
+from smbo_scheduler.jobs import Ending, Executor, Job, JobOutcome, Source
+from smbo_scheduler.outbox.disk_full import is_no_room
+
+_SOON_SECONDS = 0.01  # between looks for a job that is being thought out while a slot is free
+
+
+class Stop(IntEnum):
+    """How urgently a run is asked to end; a higher value includes the lower ones."""
+
+    GO = 0  # it is not
+    DRAIN = 1  # start nothing more, wait for what runs
+    CANCEL = 2  # end what runs
+    EXIT = 3  # leave at once; what runs is picked up by the next run
+
+
+class RunEnd(StrEnum):
+    """Why a run ended."""
+
+    FINISHED = "finished"  # the source has no further job
+    DRAINED = "drained"  # it was asked to stop, and what ran has ended by itself
+    CANCELLED = "cancelled"  # it was asked to stop, and what ran was ended
+    LEFT = "left"  # it was asked to leave at once
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        capacity: slots that there are now.
+        running: jobs in flight, in the order in which they were started.
+        endings: how many executions ended in which way during this run.
+        stop: what the run was asked for so far.
+        seconds: since the run began.
+        message: what the run waits for, if it cannot go on by itself.
+        latest: the outcome just recorded, None if this report has another cause.
+    """
+
+    capacity: int
+    running: tuple[Job, ...]
+    endings: dict[Ending, int]
+    stop: Stop
+    seconds: float
+    message: str | None = None
+    latest: JobOutcome | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to."""
+
+    end: RunEnd
+    endings: dict[Ending, int]
+    seconds: float
+
+
+def never() -> Stop:
+    """Return GO: nobody asks for a stop."""
+    return Stop.GO
+
+
+def no_trouble() -> None:
+    """Return None: nothing is known to be in the way."""
+
+
+def none_spare(_n_slots: int) -> int:
+    """Return 0: no job is sent before there is a slot for it."""
+    return 0
+
+
+def tell_nobody(_progress: Progress) -> None:
+    """Drop a progress report."""
+
+
+def run(
+    source: Source,
+    executor: Executor,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    stop: Callable[[], Stop] = never,
+    on_progress: Callable[[Progress], None] = tell_nobody,
+    poll_seconds: float = 0.5,
+    trouble: Callable[[], str | None] = no_trouble,
+    spare: Callable[[int], int] = none_spare,
+) -> Summary:
+    """Run jobs until the source is finished or a stop is asked for.
+
+    Never more jobs are in flight than there are slots (and a few to spare, where that is asked
+    for).  Each outcome is recorded with the source,
+    and the executor is told so, as soon as it is there, and a new job takes the slot.  Jobs whose
+    driver is gone are taken over, whenever the source comes to know of them.  While the source is
+    unavailable, or a disk is full, the run says so in its progress and goes on trying.
+
+    Args:
+        source, executor: where jobs come from and where they run.
+        clock: monotonic seconds.
+        stop: asked again and again; see ``Stop``.
+        on_progress: called when something changed.
+        poll_seconds: longest wait before ``stop`` is asked again.
+        trouble: asked again and again what stands in the way of those who evaluate, in words.
+        spare: how many jobs to send beyond so many slots, so that a worker need not wait for its
+            next one.
+
+    Raises:
+        Whatever the source raises but Unavailable.  The executor is left open.
+    """
+    return _Run(source, executor, clock, stop, on_progress, poll_seconds, trouble, spare).run()
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(
+        self,
+        source: Source,
+        executor: Executor,
+        clock: Callable[[], float],
+        stop: Callable[[], Stop],
+        on_progress: Callable[[Progress], None],
+        poll_seconds: float,
+        ask_trouble: Callable[[], str | None],
+        spare: Callable[[int], int],
+    ) -> None:
+        self._source = source
+        self._executor = executor
+        self._clock = clock
+        self._ask_stop = stop
+        self._on_progress = on_progress
+        self._poll_seconds = poll_seconds
+        self._ask_trouble = ask_trouble
+        self._spare = spare
+        self._places = 0  # slots, and those to spare
+        self._began = clock()
+        self._flight: dict[str, Job] = {}
+        self._unrecorded: deque[JobOutcome] = deque()
+        self._trouble: str | None = None
+        self._cancelled: set[str] = set()
+        self._endings: dict[Ending, int] = {}
+        self._stop = Stop.GO
+        self._capacity = 0
+        self._is_preparing = False
+        self._told: tuple[object, ...] | None = None
+
+    def run(self) -> Summary:
+        while (end := self._step()) is None:
+            pass
+        return Summary(end, dict(self._endings), self._clock() - self._began)
+
+    def _step(self) -> RunEnd | None:
+        """Record what came, start what can start, wait once; return why the run is over, if it is."""
+        self._stop = max(self._stop, self._ask_stop())
+        if self._stop is Stop.EXIT:
+            return RunEnd.LEFT
+        end = self._unless_in_trouble(self._advance)
+        if end is not None:
+            return end
+        self._report()
+        self._unrecorded += self._executor.poll(self._patience_seconds())
+        self._unless_in_trouble(self._record_all)
+        return None
+
+    def _unless_in_trouble(self, do: Callable[[], RunEnd | None]) -> RunEnd | None:
+        """Do a part of a step; where it must wait, note why, and leave the rest for the next step."""
+        try:
+            end = do()
+        except (Unavailable, OSError) as error:
+            if not isinstance(error, Unavailable) and not is_no_room(error):
+                raise
+            self._trouble = str(error)
+            return None
+        self._trouble = None
+        return end
+
+    def _record_all(self) -> None:
+        if not self._unrecorded:
+            return
+        with self._source.together():
+            for outcome in self._unrecorded:
+                self._source.record(outcome)
+        while self._unrecorded:
+            self._settle(self._unrecorded[0])
+            self._unrecorded.popleft()
+
+    def _advance(self) -> RunEnd | None:
+        """Record and start what can be; return why the run is over, if it is."""
+        self._record_all()
+        if self._stop is Stop.CANCEL:
+            self._cancel_all()
+        self._is_preparing = False
+        if self._stop is Stop.GO:
+            self._adopt(self._source.orphans())
+            self._start_jobs()
+            self._is_preparing = self._source.prepare()
+        if not self._flight:
+            if self._stop is not Stop.GO:
+                return RunEnd.CANCELLED if self._cancelled else RunEnd.DRAINED
+            if self._source.is_finished():
+                return RunEnd.FINISHED
+        return None
+
+    def _patience_seconds(self) -> float:
+        """Return how long to wait for an outcome: not long while a free slot waits for a job."""
+        is_soon = self._is_preparing and self._places > len(self._flight)
+        return min(self._poll_seconds, _SOON_SECONDS) if is_soon else self._poll_seconds
+
+    def _adopt(self, jobs: Sequence[Job]) -> None:
+        strange = [job for job in jobs if job.key not in self._flight]
+        if strange:
+            self._flight.update({job.key: job for job in strange})
+            self._executor.adopt(strange)
+
+    def _start_jobs(self) -> None:
+        self._capacity = self._executor.capacity()
+        self._places = self._capacity + self._spare(self._capacity)
+        free = self._places - len(self._flight)
+        # the source gives fewer where each is thought out: the first free slot should not have to
+        # wait for the last one's job
+        while free > 0 and not self._source.is_finished():
+            jobs = self._source.next_jobs(free)
+            if not jobs:
+                return
+            for job in jobs:
+                self._flight[job.key] = job
+                self._executor.submit(job)
+            free -= len(jobs)
+            self._report()
+
+    def _cancel_all(self) -> None:
+        for key, job in self._flight.items():
+            if key not in self._cancelled:
+                self._executor.cancel(job)
+                self._cancelled.add(key)
+
+    def _settle(self, outcome: JobOutcome) -> None:
+        self._executor.settle(outcome)
+        self._flight.pop(outcome.job.key, None)
+        self._endings[outcome.ending] = self._endings.get(outcome.ending, 0) + 1
+        self._report(outcome)
+
+    def _report(self, latest: JobOutcome | None = None) -> None:
+        """Say where the run stands, unless nothing has changed since it was last said."""
+        message = self._message()
+        state = (self._capacity, tuple(self._flight), tuple(self._endings.items()), self._stop, message)
+        if latest is None and state == self._told:
+            return
+        self._told = state
+        self._on_progress(
+            Progress(
+                capacity=self._capacity,
+                running=tuple(self._flight.values()),
+                endings=dict(self._endings),
+                stop=self._stop,
+                seconds=self._clock() - self._began,
+                message=message,
+                latest=latest,
+            )
+        )
+
+    def _message(self) -> str | None:
+        trouble = self._trouble or self._ask_trouble()
+        if trouble is not None:
+            return trouble
+        if self._stop is Stop.DRAIN:
+            return f"stopping: waiting for {len(self._flight)} running"
+        if self._stop is Stop.CANCEL:
+            return f"stopping: ending {len(self._flight)} running"
+        if self._capacity == 0 and self._stop is Stop.GO:
+            return "waiting for a worker"
+        return None

@@ -1,0 +1,1 @@
+"""How outcomes travel from a worker to the driver, durably: spool, heartbeat, JSON values."""

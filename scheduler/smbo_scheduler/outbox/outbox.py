@@ -1,0 +1,111 @@
+"""Where the two sides of an execution meet: who runs it, whether it lives, what came of it.
+
+The worker claims its job there, beats, and leaves the outcome; the driver looks.  ``Spool`` is one
+on a shared folder; whoever uses the scheduler may hand in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from smbo_scheduler.jobs import Job, JobOutcome
+from smbo_scheduler.outbox.processes import ProcessName
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who runs what.
+
+    Attributes:
+        key: of the job.
+        owner: the process that runs it; None if that is not known (a claim that was cut short).
+        revoked: whether it was claimed only so that nobody runs it.
+    """
+
+    key: str
+    owner: ProcessName | None
+    revoked: bool = False
+
+
+class Outbox(Protocol):
+    """Claims, beats and outcomes, kept for good.  It pickles: a worker gets a copy.
+
+    The first six are called where a job runs, the others where it is driven.
+    """
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a beat may stand still before its execution counts as dead."""
+        ...
+
+    def claim(self, job: Job) -> bool:
+        """Take a job for this process; return False if it was taken, or revoked, before."""
+        ...
+
+    def attempt_folder(self, job: Job) -> Path:
+        """Return a new, empty folder for the execution."""
+        ...
+
+    def beat(self, job: Job, count: int) -> None:
+        """Show that the job is being worked on: ``count`` differs from call to call."""
+        ...
+
+    def is_asked_to_end(self, job: Job) -> bool:
+        """Return whether the job is to end before it is done."""
+        ...
+
+    def write(self, outcome: JobOutcome) -> None:
+        """Keep an outcome for good: when this returns, it survives a power cut.
+
+        Raises:
+            SpoolError: it is no outcome that can be kept.
+            OSError: it cannot be kept now.
+        """
+        ...
+
+    def abandon(self, job: Job) -> None:
+        """Give a claimed job up without an outcome."""
+        ...
+
+    def claim_of(self, job: Job) -> Claim | None:
+        """Return who claimed a job, None if nobody did."""
+        ...
+
+    def revoke(self, job: Job) -> bool:
+        """Take care that nobody will ever run a job; return False if somebody has claimed it."""
+        ...
+
+    def is_alive(self, claim: Claim) -> bool:
+        """Return whether a claim's owner is still at work, as far as can be seen from here."""
+        ...
+
+    def ask_to_end(self, job: Job) -> None:
+        """Ask whoever runs a job to end it."""
+        ...
+
+    def reports(self, job: Job, start: int) -> tuple[list[tuple[float, float]], int]:
+        """Return the intermediate values (step, value) of a job from ``start`` on, and the next start."""
+        ...
+
+    def ask_to_stop(self, job: Job) -> None:
+        """Tell whoever runs a job that it need not go on: what it has reported is enough."""
+        ...
+
+    def read(self, job: Job) -> JobOutcome | None:
+        """Return a job's outcome, None if there is none yet."""
+        ...
+
+    def pending(self) -> Sequence[JobOutcome]:
+        """Return the outcomes that were not discarded yet."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept at present, None if they can."""
+        ...
+
+    def discard(self, outcome: JobOutcome) -> None:
+        """Drop an outcome that is recorded; the claim stays."""
+        ...

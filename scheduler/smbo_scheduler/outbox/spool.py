@@ -1,0 +1,322 @@
+"""The spool: a folder through which results outlive everything but the disk.
+
+    outcomes/KEY.json   what became of an execution; written whole or not at all
+    claims/KEY.json     who runs it; whoever creates the file may, nobody else ever
+    beats/KEY           a counter that moves while it runs
+    cancels/KEY         it is asked to end
+    attempts/KEY/       the execution's own folder, and KEY.log with what it printed in a child process
+
+KEY is study-number-token.  Many processes, on many hosts, may use one spool at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from smbo_scheduler.errors import SpoolError
+from smbo_scheduler.jobs import Job, JobOutcome
+from smbo_scheduler.outbox import json_values as plain
+from smbo_scheduler.outbox.disk_full import full_disk, insist
+from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Beats
+from smbo_scheduler.outbox.outbox import Claim
+from smbo_scheduler.outbox.processes import ProcessName, this_process
+from smbo_scheduler.worker.call import REPORTS_FILE, STOP_FILE
+
+LARGEST_OUTCOME_BYTES = 64 * 2**20
+
+_MOST_REPORT_BYTES = 2**20  # of reports, in one look
+
+_BEATLESS_SECONDS = 1.0  # between claim and first beat lie two writes
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9]{1,18}-[0-9]{1,18}")
+
+
+class Spool:
+    """A spool folder; made, for the owner's eyes alone, if it is not there.
+
+    Args:
+        folder: on a disk that everybody who runs its jobs can reach.
+        lease_seconds: how long a beat may stand still before its execution counts as dead.  On
+            this machine we look at the process itself: one that is gone is dead at once, and one
+            that computes is alive, even where C code holds the interpreter and no beat gets
+            through; only one that is held by a signal is judged by its beat.
+        clock: monotonic seconds of this process, by which beats are judged: what the other
+            machine's clock says plays no part.
+
+    Raises:
+        SpoolError: the folder cannot be made, or is somebody else's.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        lease_seconds: float = DEFAULT_LEASE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder = Path(folder).absolute()
+        self.lease_seconds = lease_seconds
+        self._beats = Beats(lease_seconds, clock)
+        _make_private(self.folder)
+        for name in ("outcomes", "claims", "beats", "cancels", "attempts"):
+            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"folder": self.folder, "lease_seconds": self.lease_seconds}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # on the worker: the folder is made there if need be, and its clock is the worker's
+        self.__init__(state["folder"], lease_seconds=state["lease_seconds"])  # type: ignore[misc]
+
+    def claim(self, job: Job) -> bool:
+        """Take a job for this process; return whether it was still to be had."""
+        return self._claim(job, revoked=False)
+
+    def revoke(self, job: Job) -> bool:
+        """Take care that nobody will ever run a job; return False if somebody has claimed it."""
+        return self._claim(job, revoked=True)
+
+    def claim_of(self, job: Job) -> Claim | None:
+        """Return who claimed a job, None if nobody did."""
+        key = _key(job)
+        try:
+            return _read_claim(key, self.folder / "claims" / f"{key}.json")
+        except FileNotFoundError:
+            return None
+
+    def claims(self) -> list[Claim]:
+        """Return the claims on jobs whose outcome was not discarded yet."""
+        found = []
+        for path in sorted((self.folder / "beats").iterdir()):
+            if _KEY.fullmatch(path.name):
+                with contextlib.suppress(FileNotFoundError):
+                    found.append(_read_claim(path.name, self.folder / "claims" / f"{path.name}.json"))
+        return found
+
+    def is_alive(self, claim: Claim) -> bool:
+        """Return whether a claim's owner is still at work, as far as can be seen from here.
+
+        A beat counts as dead once this object has itself watched it stand still for
+        ``lease_seconds``; so ask again.
+        """
+        if claim.revoked:
+            return False
+        owner = claim.owner if claim.owner is not None and claim.owner.is_here else None
+        if owner is not None and not owner.is_alive:
+            return False
+        try:
+            beat = (self.folder / "beats" / claim.key).read_bytes()
+        except FileNotFoundError:
+            # never begun, given up or discarded; or claimed this very moment
+            return self._beats.still_for(claim.key, b"") < _BEATLESS_SECONDS
+        is_still = self._beats.is_still(claim.key, beat)
+        return (owner is not None and not owner.is_stopped) or not is_still
+
+    def beat(self, job: Job, count: int) -> None:
+        """Show that a claimed job is being worked on: ``count`` must differ from call to call."""
+        path = self.folder / "beats" / _key(job)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # always as long, over what is there: it must go on while the disk is full
+            os.pwrite(descriptor, b"%020d" % count, 0)
+        finally:
+            os.close(descriptor)
+
+    def abandon(self, job: Job) -> None:
+        """Show that a claimed job is no longer being worked on and leaves no outcome."""
+        (self.folder / "beats" / _key(job)).unlink(missing_ok=True)
+
+    def ask_to_end(self, job: Job) -> None:
+        """Ask whoever runs a job to end it."""
+        (self.folder / "cancels" / _key(job)).touch(mode=0o600)
+
+    def is_asked_to_end(self, job: Job) -> bool:
+        """Return whether ``ask_to_end`` was called, here or elsewhere."""
+        return (self.folder / "cancels" / _key(job)).exists()
+
+    def reports(self, job: Job, start: int) -> tuple[list[tuple[float, float]], int]:
+        """Return what a job has reported from a place in its file on, and the next place: whole lines."""
+        # in plain text: a thousand jobs are looked at again and again, and a Path costs more than the look
+        path = f"{self.folder}/attempts/{_key(job)}/{REPORTS_FILE}"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:  # nothing yet, or nothing that could be read
+            return [], start
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return [], start
+            file.seek(start)
+            data = file.read(_MOST_REPORT_BYTES)
+        whole = data[: data.rfind(b"\n") + 1]
+        found = [report for line in whole.splitlines() if (report := _report(line)) is not None]
+        return found, start + len(whole)
+
+    def ask_to_stop(self, job: Job) -> None:
+        """Tell whoever runs a job that it need not go on: what it has reported is enough."""
+        with contextlib.suppress(FileNotFoundError):  # it has not begun, or is over
+            (self.folder / "attempts" / _key(job) / STOP_FILE).touch(mode=0o600)
+
+    def attempt_folder(self, job: Job) -> Path:
+        """Return a new, empty folder for the execution of a claimed job."""
+        folder = self.folder / "attempts" / _key(job)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def write(self, outcome: JobOutcome) -> None:
+        """Keep an outcome: when this returns, it survives a power cut.
+
+        Raises:
+            TypeError: the result is not of plain JSON values.
+            SpoolError: it is larger than what can be kept.
+            OSError: the disk will not have it.
+        """
+        key = _key(outcome.job)
+        data = plain.dumps(plain.outcome_to_plain(outcome)).encode()
+        if len(data) > LARGEST_OUTCOME_BYTES:
+            raise SpoolError(f"{key}: the result takes {len(data)} bytes, at most {LARGEST_OUTCOME_BYTES} do")
+        _write_durably(self.folder / "outcomes" / f"{key}.json", data)
+
+    def read(self, job: Job) -> JobOutcome | None:
+        """Return a job's outcome, None if there is none yet (or what is there is damaged)."""
+        return self._read_outcome(self.folder / "outcomes" / f"{_key(job)}.json")
+
+    def pending(self) -> list[JobOutcome]:
+        """Return the outcomes that were not discarded yet; damaged and foreign files are passed over."""
+        paths = sorted((self.folder / "outcomes").glob("*.json"))
+        return [outcome for path in paths if (outcome := self._read_outcome(path)) is not None]
+
+    def discard(self, outcome: JobOutcome) -> None:
+        """Drop an outcome that is recorded elsewhere, its beat, and the folder if all went well and it may.
+
+        The claim stays: a late second execution of the same token must find it.
+        """
+        key = _key(outcome.job)
+        if outcome.result is not None and not outcome.job.keeps_folder:
+            shutil.rmtree(self.folder / "attempts" / key, ignore_errors=True)
+            (self.folder / "attempts" / f"{key}.log").unlink(missing_ok=True)
+        for name in ("beats", "cancels"):
+            (self.folder / name / key).unlink(missing_ok=True)
+        (self.folder / "outcomes" / f"{key}.json").unlink(missing_ok=True)
+        self._beats.forget(key)
+
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept at present, None if they can."""
+        return full_disk(self.folder)
+
+    def _claim(self, job: Job, *, revoked: bool) -> bool:
+        key = _key(job)
+        data = plain.dumps({"owner": asdict(this_process()), "revoked": revoked}).encode()
+        try:
+            # Not synced: after a power cut nobody runs what is claimed here, and whoever still runs it
+            # elsewhere is at worst joined by a second attempt, whose result is a duplicate.
+            with _temporary(self.folder / "claims", data, is_durable=False) as written:
+                # a link, unlike O_EXCL, makes the file appear whole
+                os.link(written, self.folder / "claims" / f"{key}.json")
+        except FileExistsError:
+            return False
+        if not revoked:
+            # taken: a claim without a beat would be given up by all who look
+            insist(lambda: self.beat(job, 0))
+        return True
+
+    def _read_outcome(self, path: Path) -> JobOutcome | None:
+        try:
+            outcome = plain.outcome_from_plain(plain.loads(_read_bounded(path)))
+            return outcome if _key(outcome.job) == path.stem else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, SpoolError):
+            return None
+
+
+def _report(line: bytes) -> tuple[float, float] | None:
+    """Return a line of a file of reports; None if it is none: others may write there too."""
+    try:
+        data = plain.loads(line)
+        return float(data["step"]), float(data["value"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+
+
+def _key(job: Job) -> str:
+    """Return a job's key, which becomes a file name."""
+    if not _KEY.fullmatch(job.key):
+        raise SpoolError(
+            f"job {job.key[:120]!r} cannot name a file; a study's name is of [A-Za-z0-9._-], at most 100 of"
+            " them, the first a letter or digit, and numbers are not negative"
+        )
+    return job.key
+
+
+def _read_claim(key: str, path: Path) -> Claim:
+    """Return the claim in a file; FileNotFoundError if there is none."""
+    try:
+        data = plain.loads(_read_bounded(path))
+        return Claim(key, ProcessName(**data["owner"]), bool(data["revoked"]))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError):
+        return Claim(key, None)
+
+
+def _read_bounded(path: Path) -> bytes:
+    """Return what is in a regular file of bearable size."""
+    # no links followed: the spool may be on a disk that others write to
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_OUTCOME_BYTES:
+            raise ValueError(f"{path} is no outcome")
+        return file.read()
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    """Put a file in its place so that it is there whole, or not at all, whatever happens."""
+    with _temporary(path.parent, data) as written:
+        os.rename(written, path)
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path, data: bytes, *, is_durable: bool = True) -> Iterator[Path]:
+    """Write a file under a name of no consequence; it is gone at the end unless it was renamed."""
+    path = folder / f".{os.getpid()}-{os.urandom(8).hex()}.tmp"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if is_durable:
+                os.fsync(descriptor)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that only its owner can enter, or check that it is one."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.stat()
+        if about.st_uid != os.getuid():
+            raise SpoolError(f"{folder} belongs to another user; choose a folder of your own")
+        if about.st_mode & 0o077:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise SpoolError(f"cannot use {folder} as a spool: {error}") from error

@@ -1,0 +1,130 @@
+"""The child process of ``worker.child``: ``python -m smbo_scheduler.worker.child_main SOCKET LIFELINE``."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import io
+import os
+import pickle
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from smbo_scheduler.framing import Frames
+from smbo_scheduler.outbox import json_values as plain
+from smbo_scheduler.outbox.disk_full import is_no_room
+from smbo_scheduler.worker.call import LONGEST_STORY, execute, output_file
+from smbo_scheduler.worker.supervisor import continue_under_guard
+
+
+def main() -> None:
+    """Load the target that the parent sends, then run its jobs until it is gone."""
+    end, lifeline = int(sys.argv[1]), int(sys.argv[2])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    continue_under_guard(lifeline, end)
+    _forgive_full_disks()
+    os.set_inheritable(end, False)
+    frames = Frames(socket.socket(fileno=end))
+    try:
+        # written by our own parent, over a socket that nobody else has
+        target = pickle.loads(frames.receive() or b"")
+    except BaseException:
+        frames.send(traceback.format_exc()[-LONGEST_STORY:].encode())
+        return
+    frames.send(b"")
+    with contextlib.suppress(EOFError):
+        while (message := frames.receive()) is not None:
+            frames.send(_run(target, plain.loads(message)))
+
+
+def _run(target: Any, message: dict[str, Any]) -> bytes:
+    job, folder = plain.job_from_plain(message["job"]), Path(message["folder"])
+    with _output_to(output_file(folder)), _address_space(job.limits.memory_bytes):
+        outcome = execute(target, job, folder)
+    return plain.dumps(plain.outcome_to_plain(outcome)).encode()
+
+
+@contextlib.contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Send what this process prints, C code included, to a file; nowhere if there is no room for one."""
+    try:
+        _point_output_at(path, os.O_CREAT | os.O_APPEND)
+    except OSError as error:
+        if not is_no_room(error):
+            raise
+        _point_output_at(Path(os.devnull))
+    faulthandler.enable()
+    try:
+        yield
+    finally:
+        _point_output_at(Path(os.devnull))
+
+
+def _point_output_at(path: Path, flags: int = 0) -> None:
+    descriptor = os.open(path, os.O_WRONLY | flags, 0o600)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    os.close(descriptor)
+
+
+class _Forgiving(io.FileIO):
+    """Where print() writes: what finds no room on the disk is dropped.
+
+    A measurement must not fail because its remarks could not be kept.
+    """
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if not is_no_room(error):
+                raise
+            return len(data)
+
+
+def _forgive_full_disks() -> None:
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        raw = _Forgiving(descriptor, "wb", closefd=False)
+        buffered = io.BufferedWriter(raw)
+        old = getattr(sys, name)
+        new = io.TextIOWrapper(buffered, old.encoding, old.errors, line_buffering=name == "stderr")
+        setattr(sys, name, new)
+
+
+@contextlib.contextmanager
+def _address_space(memory_bytes: int | None) -> Iterator[None]:
+    """Let an allocation that goes far beyond the limit fail at once, as a MemoryError.
+
+    The parent watches the memory in use; this is for the one huge array that would be there
+    before it looks.  Address space is not memory in use, so what is mapped already is added.
+    """
+    if memory_bytes is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = _mapped_bytes() + memory_bytes
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _mapped_bytes() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().vms)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Executions that outlive whoever started them: ``python -m smbo_scheduler.worker.detached``.
+
+For evaluations of hours.  A process in a session of its own claims the job, beats, holds it to its
+limits and leaves the outcome in the outbox; who started it only waits.  When the worker, the
+scheduler or the driver dies, the evaluation goes on, and the next driver finds it by its claim and
+its beat.  A batch system that ends all processes of a job ends this one too.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import IO
+
+import cloudpickle
+
+from smbo_scheduler.errors import SchedulerError
+from smbo_scheduler.jobs import Job
+from smbo_scheduler.outbox.outbox import Outbox
+from smbo_scheduler.worker.gpus import hold_devices
+
+_CLAIMED_ALREADY = 3  # exit code; 1 and 2 are Python's own
+_TAIL_BYTES = 2000
+
+
+def run_detached(work: Callable[[], bool], job: Job, outbox: Outbox) -> bool:
+    """Run a job in a process that outlives this one, and wait for its end.
+
+    Args:
+        work: claims the job and runs it; returns False if somebody had claimed it.  It pickles.
+        job, outbox: which job, and where it is claimed.
+
+    Returns:
+        What ``work`` returned there.
+
+    Raises:
+        SchedulerError: that process did not start, or could not keep the outcome.
+    """
+    if outbox.claim_of(job) is not None:
+        return False
+    order = cloudpickle.dumps((work, job, outbox))
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "smbo_scheduler.worker.detached"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)},
+        )
+        try:
+            process.communicate(order)
+        except BaseException:
+            process.returncode = 0  # it is meant to stay: nothing to warn about
+            raise
+        if process.returncode not in (0, _CLAIMED_ALREADY):
+            how = f"the process that ran {job.key} ended with {process.returncode}"
+            raise SchedulerError(f"{how}:\n{_tail(log)}")
+    return process.returncode == 0
+
+
+def main() -> None:
+    """Run the job that comes through standard input."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    # written by our own parent, through a pipe that nobody else has
+    order: tuple[Callable[[], bool], Job, Outbox] = pickle.load(sys.stdin.buffer)
+    work, job, outbox = order
+    # before the claim: what waits for a device has not begun, and its time does not run
+    with hold_devices(job.resources, is_wanted=lambda: outbox.claim_of(job) is None) as are_held:
+        has_run = are_held and work()
+    sys.exit(0 if has_run else _CLAIMED_ALREADY)
+
+
+def _tail(log: IO[bytes]) -> str:
+    log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+    return log.read().decode(errors="replace")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""GPUs of this machine, one evaluation each: locks that survive neither their holder nor a reboot.
+
+Dask counts a worker's GPUs; an evaluation that outlived its worker is on none of its lists.  So
+each takes a lock on a file per GPU, and the next attempt waits for the survivor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import re
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil
+from pathlib import Path
+
+from smbo_scheduler.errors import SchedulerError
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_WAIT_SECONDS = (0.2, 1.0)  # between tries, at random: two that hold half of what each needs must part
+
+
+@contextlib.contextmanager
+def hold_devices(
+    resources: Mapping[str, float],
+    is_wanted: Callable[[], bool] = lambda: True,
+    folder: Path | None = None,
+) -> Iterator[bool]:
+    """Hold as many GPUs as ``resources`` name, alone, while the block runs; wait for them first.
+
+    CUDA_VISIBLE_DEVICES names those that are held while the block runs.  Less than one GPU is a
+    wish to share: nothing is held.
+
+    Args:
+        resources: such as {"GPU": 1}.
+        is_wanted: asked while waiting; False ends the wait.
+        folder: where the locks are, the same for all who are to keep out of each other's way.
+
+    Yields:
+        Whether they are held; False if they are no longer wanted.
+    """
+    needed = ceil(sum(amount for name, amount in resources.items() if name.lower() == "gpu" and amount >= 1))
+    if needed == 0:
+        yield True
+        return
+    known = devices()
+    names = known or [str(number) for number in range(needed)]
+    held = _wait(folder or _folder(), names, min(needed, len(names)), is_wanted)
+    if held is None:
+        yield False
+        return
+    before = os.environ.get(_VISIBLE)
+    if known:
+        os.environ[_VISIBLE] = ",".join(held)
+    try:
+        yield True
+    finally:
+        for descriptor in held.values():
+            os.close(descriptor)
+        os.environ.pop(_VISIBLE, None)
+        if before is not None:
+            os.environ[_VISIBLE] = before
+
+
+def devices() -> list[str]:
+    """Return the GPUs that this process may use, by the names CUDA gives them; none if nobody says."""
+    visible = os.environ.get(_VISIBLE)
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip()]
+    numbers = (re.fullmatch(r"nvidia(\d+)", name) for name in os.listdir("/dev"))
+    return sorted((match[1] for match in numbers if match), key=int)
+
+
+def _wait(
+    folder: Path, names: Sequence[str], needed: int, is_wanted: Callable[[], bool]
+) -> dict[str, int] | None:
+    """Return locked descriptors by device name, None once they are no longer wanted."""
+    while is_wanted():
+        held: dict[str, int] = {}
+        for name in names:
+            if len(held) < needed and (descriptor := _lock(folder / _file_name(name))) is not None:
+                held[name] = descriptor
+        if len(held) == needed:
+            return held
+        for descriptor in held.values():
+            os.close(descriptor)
+        time.sleep(random.uniform(*_WAIT_SECONDS))
+    return None
+
+
+def _lock(path: Path) -> int | None:
+    """Return a descriptor that holds the lock of a file, None if somebody else does."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _file_name(device: str) -> str:
+    return "gpu-" + re.sub(r"[^A-Za-z0-9._-]", "_", device)[:100]
+
+
+def _folder() -> Path:
+    """Return where this user's locks are on this machine."""
+    # not the temporary folder of the environment: two workers may have two of them
+    folder = Path("/tmp") / f"trial-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+        raise SchedulerError(f"{folder} is somebody else's; the locks of the GPUs cannot be kept there")
+    return folder

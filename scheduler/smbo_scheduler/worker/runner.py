@@ -1,0 +1,217 @@
+"""The worker's side of one execution: claim, run, keep the result, and only then return."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache, partial
+from typing import Any, Literal, TypeAlias
+
+import cloudpickle
+
+from smbo_scheduler.errors import SpoolError
+from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
+from smbo_scheduler.outbox.disk_full import insist
+from smbo_scheduler.outbox.heartbeat import BEATS_PER_LEASE
+from smbo_scheduler.outbox.outbox import Outbox
+from smbo_scheduler.worker.call import execute
+
+Isolation: TypeAlias = Literal["auto", "thread", "process"]
+
+
+class Receipt(StrEnum):
+    """What a runner hands back; the outcome itself is in the outbox."""
+
+    DONE = "done"
+    CLAIMED_ALREADY = "claimed already"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs jobs wherever it is sent.  It pickles.
+
+    Args:
+        target: what to call.
+        outbox: where jobs are claimed and outcomes left.
+        isolation: "thread" calls the target where the runner is called; "process" in a warm
+            child process, so that it can be ended; "auto" in a child if the job has limits.
+        beat_seconds: how often to show a sign of life; None for a quarter of the outbox's lease.
+    """
+
+    target: Target
+    outbox: Outbox
+    isolation: Isolation = "auto"
+    beat_seconds: float | None = None
+
+    def __call__(self, job: Job) -> str:
+        """Run a job, unless somebody has claimed it; return a Receipt's value."""
+        return run_job(self.target, job, self.outbox, self.isolation, self.beat_seconds).value
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A runner as bytes: packed once, sent with every job, unpacked once in each process."""
+
+    pickled: bytes
+
+    def __call__(self, job: Job) -> str:
+        """Run a job as the runner does."""
+        return _unpacked(self.pickled)(job)
+
+
+def packed(runner: Runner) -> Packed:
+    """Return a runner that is quick to send."""
+    return Packed(cloudpickle.dumps(runner))
+
+
+@lru_cache(maxsize=4)
+def _unpacked(pickled: bytes) -> Runner:
+    # packed by a driver that may run anything here, by the same way
+    runner: Runner = _where_dask_loads(partial(pickle.loads, pickled))
+    return runner
+
+
+def _where_dask_loads(do: Callable[[], Any]) -> Any:
+    """Call something in a Dask worker's event loop, in its main thread as a rule; elsewhere at once.
+
+    A task has a thread of its own, in which modules that handle signals cannot be imported.
+    """
+    if "distributed" not in sys.modules:
+        return do()
+    from distributed import get_worker
+
+    try:
+        loop = get_worker().loop
+    except ValueError:  # not in a task
+        return do()
+    done: Future[Any] = Future()
+
+    def call() -> None:
+        try:
+            done.set_result(do())
+        except BaseException as error:
+            done.set_exception(error)
+
+    loop.add_callback(call)
+    return done.result()
+
+
+def run_job(
+    target: Target,
+    job: Job,
+    outbox: Outbox,
+    isolation: Isolation = "auto",
+    beat_seconds: float | None = None,
+) -> Receipt:
+    """Run a job, here or where it outlives this process, and make its outcome durable.
+
+    Raises:
+        OSError, SchedulerError: the outbox will not take the outcome.
+    """
+    if job.limits.survive:
+        from smbo_scheduler.worker.detached import run_detached
+
+        # in a child there, so that it can be ended; "thread" is for what must not be
+        work = partial(_runs_here, target, job, outbox, "process" if isolation == "auto" else isolation)
+        with _counted(job):
+            has_run = run_detached(partial(work, beat_seconds), job, outbox)
+        return Receipt.DONE if has_run else Receipt.CLAIMED_ALREADY
+    return run_here(target, job, outbox, isolation, beat_seconds)
+
+
+def run_here(
+    target: Target,
+    job: Job,
+    outbox: Outbox,
+    isolation: Isolation = "auto",
+    beat_seconds: float | None = None,
+) -> Receipt:
+    """Claim a job, run it, and make its outcome durable.
+
+    Where the outbox has no room, before or after, this waits until it has.
+
+    Raises:
+        OSError: the outbox will not take the outcome for another reason.
+    """
+    if not insist(lambda: outbox.claim(job)):
+        return Receipt.CLAIMED_ALREADY
+    try:
+        with _counted(job), _beating(job, outbox, beat_seconds or outbox.lease_seconds / BEATS_PER_LEASE):
+            outcome = _run(target, job, outbox, isolation)
+            insist(lambda: _write(outbox, outcome))
+    except BaseException:
+        # or this process, which lives on, would be taken to be at work on it for ever
+        outbox.abandon(job)
+        raise
+    return Receipt.DONE
+
+
+def _runs_here(
+    target: Target, job: Job, outbox: Outbox, isolation: Isolation, beat_seconds: float | None
+) -> bool:
+    return run_here(target, job, outbox, isolation, beat_seconds) is Receipt.DONE
+
+
+def _write(outbox: Outbox, outcome: JobOutcome) -> None:
+    try:
+        outbox.write(outcome)
+    except SpoolError as error:
+        outbox.write(
+            replace(outcome, ending=Ending.ERROR, result=None, reason="bad-output", error=str(error))
+        )
+
+
+def _run(target: Target, job: Job, outbox: Outbox, isolation: Isolation) -> JobOutcome:
+    folder = insist(lambda: outbox.attempt_folder(job))
+    limited = job.limits.time_seconds is not None or job.limits.memory_bytes is not None
+    if isolation == "process" or (isolation == "auto" and limited):
+        from smbo_scheduler.worker.child import execute_in_child
+
+        return execute_in_child(target, job, folder, lambda: outbox.is_asked_to_end(job))
+    return execute(target, job, folder)
+
+
+_running: set[str] = set()
+
+
+def running_jobs() -> int:
+    """Return how many jobs this process is at work on."""
+    return len(_running)
+
+
+@contextlib.contextmanager
+def _counted(job: Job) -> Iterator[None]:
+    _running.add(job.key)
+    try:
+        yield
+    finally:
+        _running.discard(job.key)
+
+
+@contextlib.contextmanager
+def _beating(job: Job, outbox: Outbox, beat_seconds: float) -> Iterator[None]:
+    """Keep a job's beat going for as long as the block runs."""
+    over = threading.Event()
+
+    def keep_beating() -> None:
+        for count in itertools.count(1):
+            if over.wait(beat_seconds):
+                return
+            # a disk in trouble must not end the beat: the next one may get through
+            with contextlib.suppress(OSError):
+                outbox.beat(job, count)
+
+    thread = threading.Thread(target=keep_beating, name=f"beat of {job.key}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,156 @@
+"""What is believed of the outcome constraints: a Gaussian process over the slack of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from smbo.surrogates import linalg
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.kernel_selection import learned_noise
+from smbo.training_data import Array, Evidence, Slacks
+
+# A slack is modelled by its logarithm on either side of zero where one is so much larger than most:
+# the boundary is what matters, and one far away would set the scale of all.
+_FAR = 8.0
+# Share of learned noise in a slack's variance from which a told sign may be luck, and evaluations
+# from which that is believed.
+_NOISY, _FEWEST_NOISY = 0.05, 20
+# Slacks of engineering problems are powers and quotients of the axes: bending these tells the sides of a
+# boundary from half as many evaluations.  Not the kernel by density: of slacks that go in steps, as counts
+# behind a cut do, a smooth process got more sides wrong than a Matérn kernel, likelier though it was.
+_PROCESS = GP(bend_values=False, warp_axes=True)
+_LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
+
+
+@dataclass(frozen=True, eq=False)
+class SlackBelief:
+    """A process over one constraint's slack.
+
+    Attributes:
+        process: over the slack as it is modelled: with the same sign, and 0 where it is 0.
+    """
+
+    process: GPPosterior
+
+    @classmethod
+    def of(cls, evidence: Evidence, column: int) -> SlackBelief | None:
+        """Return the belief about a constraint, given the pending points' expected slacks too.
+
+        None where no slack is known.  Where nothing feasible is known, what is under way is taken
+        for infeasible: where to look for the first feasible point should that be so.
+        """
+        told = told_slack(evidence, column)
+        if told is None:
+            return None
+        assert evidence.slacks is not None
+        process, _ = _trained(told, evidence.slacks, column)
+        posterior = process.fit(told)
+        pending = evidence.pending
+        if len(pending) == 0:
+            return cls(posterior)
+        if evidence.feasible.any():
+            return cls(posterior.fantasise(pending))
+        mean, std = posterior.moments(pending)
+        return cls(posterior.condition_on(pending, np.minimum(mean, -std)))
+
+    def draws(self, points: Array, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return n joint draws of whether the slack is not negative at unit points (m, d), shape (m, n)."""
+        return np.asarray(linalg.draws(*self.process.joint(points), n, rng) >= 0.0)
+
+    def log_probability(self, points: Array) -> Array:
+        """Return the log probability that the slack is not negative at unit points (m, d), (m,)."""
+        mean, std = self.process.moments(points)
+        return np.asarray(log_ndtr(mean / std))
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return ``log_probability``, (m,), and its gradient, (m, d)."""
+        mean, std, mean_slope, std_slope = self.process.moments_and_gradients(points)
+        z = mean / std
+        log_p = log_ndtr(z)
+        # φ(z) / Φ(z); far out it tends to -z, and both logarithms lose their digits
+        hazard = np.where(z < -1e4, -z, np.exp(-0.5 * z**2 - _LOG_ROOT_TWO_PI - log_p))
+        z_slope = (mean_slope - z[:, None] * std_slope) / std[:, None]
+        return log_p, hazard[:, None] * z_slope
+
+
+def told_slack(evidence: Evidence, column: int) -> Evidence | None:
+    """Return evidence whose values are one constraint's slacks as they are modelled, None without any."""
+    assert evidence.slacks is not None
+    slacks = evidence.slacks.values[:, column]
+    rows = np.flatnonzero(np.isfinite(slacks))
+    if len(rows) == 0:
+        return None
+    values, variances = slacks[rows], evidence.slacks.variances[rows, column]
+    reach = float(np.median(np.abs(values)))
+    if 0.0 < _FAR * reach < float(np.abs(values).max()):
+        variances = variances / (reach + np.abs(values)) ** 2
+        values = np.sign(values) * np.log1p(np.abs(values) / reach)
+    return Evidence.of_values(evidence.axes, evidence.points[rows], values, variances)
+
+
+def learned(evidence: Evidence, memories: Sequence[Memory]) -> Evidence:
+    """Return the evidence with what the surrogates of its slacks have learned.
+
+    Args:
+        memories: of the previous proposal, one for each constraint; () at first.
+    """
+    slacks = evidence.slacks
+    if slacks is None:
+        return evidence
+    before = replace(slacks, learned=tuple(memories))
+    found: list[Memory] = []
+    for column in range(len(slacks.names)):
+        told = told_slack(evidence, column)
+        found.append({} if told is None else dict(_trained(told, before, column)[1]))
+    return replace(evidence, slacks=replace(slacks, learned=tuple(found)))
+
+
+def believed_feasible(evidence: Evidence) -> NDArray[np.bool_]:
+    """Return which evaluations count as feasible, (n,).
+
+    As told, but where that may be luck: there, if it is more likely than not.
+
+    Args:
+        evidence: with what the surrogates of the slacks have learned.
+    """
+    noisy = noisy_columns(evidence)
+    if not noisy:
+        return evidence.feasible
+    slacks = evidence.slacks
+    assert slacks is not None
+    feasible = slacks.is_explained.copy()
+    here = replace(evidence, pending=evidence.pending[:0])
+    for column, values in enumerate(slacks.values.T):
+        belief = SlackBelief.of(here, column) if column in noisy else None
+        if belief is None:
+            feasible &= ~(values < 0.0)
+        else:
+            feasible &= belief.process.moments(evidence.points)[0] >= 0.0
+    return feasible
+
+
+def noisy_columns(evidence: Evidence) -> list[int]:
+    """Return the constraints whose told slacks are uncertain enough for their sign to be luck."""
+    slacks = evidence.slacks
+    return [] if slacks is None else [k for k in range(len(slacks.names)) if _is_noisy(slacks, k)]
+
+
+def _is_noisy(slacks: Slacks, column: int) -> bool:
+    given = slacks.variances[:, column]
+    if 2 * int(np.isfinite(given).sum()) > len(given):
+        return bool(np.nanmax(given) > 0.0)
+    if len(given) < _FEWEST_NOISY or column >= len(slacks.learned):
+        return False
+    noise = learned_noise(slacks.learned[column])
+    return noise is not None and noise > _NOISY
+
+
+def _trained(told: Evidence, slacks: Slacks, column: int) -> tuple[GP, Memory]:
+    memory = slacks.learned[column] if column < len(slacks.learned) else {}
+    return _PROCESS.train(told, memory)

@@ -1,0 +1,140 @@
+"""Improvement per cost: what an evaluation is expected to cost, learned, and held against what it promises.
+
+Where the optimum is cheap the digits are what costs most, and where it is dear each evaluation there
+counts: so every second point refines the best one (see ``refinement``), per cost too.
+
+Source: Snoek, Larochelle & Adams (2012), "Practical Bayesian Optimization of Machine Learning
+    Algorithms", §3.2 (improvement per second, with a process over the logarithm of the cost); Lee,
+    Perrone, Archambeau & Seeger (2020), "Cost-aware Bayesian Optimization", §3.2 (an exponent that
+    cools: cheap places first, and the dear ones that are worth it in the end).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion
+from smbo.acquisition.expected_improvement import LogExpectedImprovement
+from smbo.acquisition.local_refinement import n_without_digit, refinement
+from smbo.errors import RecipeError
+from smbo.surrogates.base import Posterior
+from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.marginal_likelihood import Priors
+from smbo.training_data import Array, Axis, Evidence
+
+# Fewer known costs say nothing of how they vary.
+_FEWEST = 2
+# Costs are told as zero where they are below a clock's grain: they count as this part of the mean.
+_LEAST_PART = 1e-6
+# Costs vary smoothly over all of the space: length scales of a value's process would take the first few
+# for chance.  They are measured, so there is little noise in them.
+_PROCESS = GP(bend_values=False, priors=Priors(log_length=(0.0, 0.7), log_noise=(math.log(1e-4), 2.0)))
+# Each axis is worth so many evaluations of refinement without a gain, and then it has every eighth point.
+_PATIENCE, _SELDOM = 2, 4
+
+
+@dataclass(frozen=True)
+class PerCost:
+    """Another acquisition, a logarithm, less a multiple of the logarithm of the expected cost.
+
+    Attributes:
+        acquisition: what an evaluation promises, such as LogExpectedImprovement().
+        refine_every: so many points, one refines the best evaluation; less often where that gained
+            nothing for a while, and never where noise hides the digits.  None for never.
+        budget: cost of the whole search; the exponent of the cost goes from 1 to 0 while it is used
+            up.  None leaves it at 1.
+
+    Raises:
+        RecipeError: a budget that is no positive number.
+    """
+
+    acquisition: Acquisition = field(default_factory=LogExpectedImprovement)
+    budget: float | None = None
+    refine_every: int | None = 2
+
+    def __post_init__(self) -> None:
+        every = self.refine_every
+        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
+            raise RecipeError(f"refine_every={every!r}: a whole number from 1 up is needed, or None")
+        if self.budget is not None and not 0 < self.budget < math.inf:
+            raise RecipeError(f"budget={self.budget!r}: a positive cost is needed, or None")
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised: the other one's as long as few costs are known."""
+        costs = log_costs(evidence)
+        if costs is None:
+            return self.acquisition.prepare(posterior, evidence)
+        refined = refinement(posterior, evidence) if self._is_to_refine(evidence) else None
+        criterion = refined or self.acquisition.prepare(posterior, evidence)
+        power = self.exponent(evidence)
+        if isinstance(criterion, DifferentiableCriterion):
+            return _DifferentiablePerCost(criterion, costs, power)
+        return _PerCost(criterion, costs, power)
+
+    def _is_to_refine(self, evidence: Evidence) -> bool:
+        if self.refine_every is None:
+            return False
+        is_done = n_without_digit(evidence) > _PATIENCE * (len(evidence.axes) + 1)
+        n_asked = len(evidence) + len(evidence.failed) + len(evidence.pending)
+        return n_asked % (self.refine_every * (_SELDOM if is_done else 1)) == 0
+
+    def exponent(self, evidence: Evidence) -> float:
+        """Return the power of the cost that a promise is divided by, from 0 to 1."""
+        if self.budget is None:
+            return 1.0
+        known = evidence.costs[np.isfinite(evidence.costs)]
+        # an evaluation whose cost was not told counts as a typical one
+        spent = float(known.mean()) * len(evidence) if len(known) else 0.0
+        return min(max(1.0 - spent / self.budget, 0.0), 1.0)
+
+
+def log_costs(evidence: Evidence) -> GPPosterior | None:
+    """Return a process over the logarithm of the cost, None where too little is known of it."""
+    known = np.isfinite(evidence.costs)
+    if known.sum() < _FEWEST or not evidence.axes or evidence.costs[known].max() <= 0.0:
+        return None
+    points, costs = np.ascontiguousarray(evidence.points[known]), evidence.costs[known]
+    return _learned(evidence.axes, points.tobytes(), costs.tobytes())
+
+
+def log_expected(costs: GPPosterior, points: Array) -> Array:
+    """Return the logarithm of the expected cost at unit points (m, d), shape (m,).
+
+    Of a log-normal cost: what is unknown is dear, for it may be very dear.
+    """
+    mean, std = costs.moments(points)
+    return np.asarray(mean + 0.5 * std**2)
+
+
+@lru_cache(maxsize=4)
+def _learned(axes: tuple[Axis, ...], points: bytes, costs: bytes) -> GPPosterior:
+    """Return the process; kept, since each point of a batch asks for the same."""
+    told = np.frombuffer(costs)
+    logs = np.log(np.maximum(told, _LEAST_PART * told.mean()))
+    evidence = Evidence.of_values(axes, np.frombuffer(points).reshape(len(told), len(axes)), logs)
+    return _PROCESS.fit(evidence)
+
+
+@dataclass(frozen=True, eq=False)
+class _PerCost:
+    criterion: Criterion
+    costs: GPPosterior
+    power: float
+
+    def __call__(self, points: Array) -> Array:
+        return np.asarray(self.criterion(points) - self.power * log_expected(self.costs, points))
+
+
+@dataclass(frozen=True, eq=False)
+class _DifferentiablePerCost(_PerCost):
+    criterion: DifferentiableCriterion
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        worth, slope = self.criterion.with_gradient(points)
+        mean, std, mean_slope, std_slope = self.costs.moments_and_gradients(points)
+        to_cost = mean_slope + std[:, None] * std_slope
+        return worth - self.power * (mean + 0.5 * std**2), slope - self.power * to_cost

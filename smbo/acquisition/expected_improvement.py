@@ -1,0 +1,293 @@
+"""Acquisitions of one value: improvement on the incumbent, and confidence bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erfcx, log_ndtr, ndtr
+
+from smbo.acquisition.base import Criterion, DifferentiableCriterion
+from smbo.acquisition.feasibility import Feasibility
+from smbo.surrogates.base import DifferentiablePosterior, Posterior, QuickMeans, WarpedPosterior
+from smbo.surrogates.gp.gp import GPPosterior
+from smbo.training_data import Array, Evidence
+
+_LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
+
+# (mean, std, incumbent) to (score, d score / d mean, d score / d std), each (m,)
+Score = Callable[[Array, Array, float | Array], tuple[Array, Array, Array]]
+
+
+@dataclass(frozen=True)
+class LogExpectedImprovement:
+    """Logarithm of the expected improvement: the same optimum, and slopes where it underflows.
+
+    Attributes:
+        margin: improvement counts from so far below the incumbent, in standard deviations of the
+            posterior means of the evaluated points.  Above 0 it looks past small gains nearby.
+
+    Source: Ament et al. (2023), "Unexpected Improvements to Expected Improvement for Bayesian
+        Optimization", eq. 9; the margin is Lizotte's (2008, "Practical Bayesian Optimization").
+    """
+
+    margin: float = 0.0
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised."""
+        belief = normal(posterior)
+        target = incumbent(belief, evidence)
+        if self.margin:
+            target -= self.margin * _spread(belief, evidence)
+        return _criterion(belief, target, _log_expected_improvement, Feasibility.of(evidence))
+
+
+@dataclass(frozen=True)
+class ExpectedImprovement:
+    """Expected improvement on the incumbent."""
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised."""
+        return _exponential(LogExpectedImprovement().prepare(posterior, evidence))
+
+
+@dataclass(frozen=True)
+class ProbabilityOfImprovement:
+    """Logarithm of the probability to improve on the incumbent by a margin.
+
+    Attributes:
+        margin: in standard deviations of the posterior means of the evaluated points.
+    """
+
+    margin: float = 0.01
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised."""
+        belief = normal(posterior)
+        target = incumbent(belief, evidence) - self.margin * _spread(belief, evidence)
+        return _criterion(belief, target, _log_probability, Feasibility.of(evidence))
+
+
+@dataclass(frozen=True)
+class LowerConfidenceBound:
+    """Optimism: minus (mean - weight * std)."""
+
+    weight: float = 2.0
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised."""
+
+        def score(mean: Array, std: Array, _best: float | Array) -> tuple[Array, Array, Array]:
+            return self.weight * std - mean, -np.ones_like(mean), np.full_like(std, self.weight)
+
+        # a bound is in units of the values, so a logarithm must be brought to them
+        belief = normal(posterior)
+        return _criterion(belief, 0.0, score, Feasibility.of(evidence), _spread(belief, evidence))
+
+
+def normal(posterior: Posterior) -> Posterior:
+    """Return the belief on the scale of the values on which it is normal.
+
+    Improvement is judged there: on the scale of the values themselves a skewed belief's
+    deviation is all in its far, bad tail, and says nothing of the chance to improve.
+    """
+    return posterior.latent if isinstance(posterior, WarpedPosterior) else posterior
+
+
+def _spread(posterior: Posterior, evidence: Evidence) -> float:
+    return float(means(posterior, evidence.points).std())
+
+
+def means(posterior: Posterior, points: Array) -> Array:
+    """Return the means at unit points (m, d), shape (m,)."""
+    if isinstance(posterior, QuickMeans):
+        return posterior.means_only(points)
+    return posterior.moments(points)[0]
+
+
+def incumbent(posterior: Posterior, evidence: Evidence) -> float:
+    """Return the lowest posterior mean at feasible evaluated points and at pending ones.
+
+    The mean, and not the value told: with noise the lowest value is the luckiest one.  Pending
+    points count, for their fantasies are in the posterior: otherwise one that promises much
+    would be proposed again.  Without any feasible point all of them count.
+    """
+    points = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
+    return float(means(posterior, np.concatenate([points, evidence.pending])).min())
+
+
+def log_expected_improvement(mean: Array, std: Array, best: float) -> Array:
+    """Return log E[max(best - f, 0)] for f ~ N(mean, std²).
+
+    Args:
+        mean, std: posterior moments, shape (n,), in objective units; std > 0.
+        best: the value to improve on, in the same units.
+
+    Returns:
+        Shape (n,); finite however small the improvement is.
+
+    Source: Ament et al. (2023), eq. 9.
+    """
+    return np.asarray(np.log(std) + _log_h((best - mean) / std))
+
+
+def _log_h(z: Array) -> Array:
+    """Return log(φ(z) + z Φ(z)), shape (n,)."""
+    # φ(z) underflows below z = -38 and the plain logarithm is -inf, so φ is
+    # factored out.  What is left tends to 1/z² and loses its digits in turn:
+    # from z = -1e4 on, 1/z² itself is closer (there both err by 3e-8).
+    log_phi = -0.5 * z**2 - _LOG_ROOT_TWO_PI
+    near, far = z > -1, z < -1e4
+    mid = ~near & ~far
+
+    out = np.empty_like(z)
+    out[near] = np.log(np.exp(log_phi[near]) + z[near] * ndtr(z[near]))
+    out[mid] = log_phi[mid] + np.log1p(np.sqrt(np.pi / 2) * z[mid] * erfcx(-z[mid] / np.sqrt(2)))
+    out[far] = log_phi[far] - 2 * np.log(-z[far])
+    return out
+
+
+def _log_expected_improvement(mean: Array, std: Array, best: float | Array) -> tuple[Array, Array, Array]:
+    z = (best - mean) / std
+    log_h = _log_h(z)
+    # d EI / d mean = -Φ(z) and d EI / d std = φ(z); over EI = std * h, by their logarithms
+    # far out their difference is rounding alone, and may overflow; the ratios tend to |z| and z²
+    far = z < -1e4
+    to_mean = -np.where(far, -z, np.exp(np.where(far, 0.0, log_ndtr(z) - log_h))) / std
+    to_std = np.where(far, z**2, np.exp(np.where(far, 0.0, -0.5 * z**2 - _LOG_ROOT_TWO_PI - log_h))) / std
+    return np.log(std) + log_h, to_mean, to_std
+
+
+def _log_probability(mean: Array, std: Array, best: float | Array) -> tuple[Array, Array, Array]:
+    z = (best - mean) / std
+    log_p = log_ndtr(z)
+    # φ(z) / Φ(z), without the difference of two logarithms that are large far out
+    hazard = np.sqrt(2.0 / np.pi) / erfcx(-z / np.sqrt(2.0))
+    return log_p, -hazard / std, -hazard * z / std
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """A function of mean and standard deviation, plus a weight times log feasibility."""
+
+    posterior: Posterior
+    best: float
+    score: Score
+    feasibility: Feasibility | None
+    weight: float
+
+    def __call__(self, points: Array) -> Array:
+        mean, std = self.posterior.moments(points)
+        worth = self.score(mean, _positive(std, mean, self.best), self.best)[0]
+        if self.feasibility is None:
+            return worth
+        return worth + self.weight * self.feasibility.log_probability(points)
+
+
+@dataclass(frozen=True, eq=False)
+class _DifferentiableScored(_Scored):
+    posterior: DifferentiablePosterior
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        return self.scored(points, self.posterior.moments_and_gradients(points), self.best)
+
+    def scored(
+        self, points: Array, moments: tuple[Array, Array, Array, Array], best: float | Array
+    ) -> tuple[Array, Array]:
+        """Return the worth (m,) and its gradient (m, d) of moments, on one incumbent or one for each."""
+        mean, std, mean_slope, std_slope = moments
+        worth, to_mean, to_std = self.score(mean, _positive(std, mean, best), best)
+        slope = to_mean[:, None] * mean_slope + to_std[:, None] * std_slope
+        if self.feasibility is None:
+            return worth, slope
+        log_p, log_p_slope = self.feasibility.with_gradient(points)
+        return worth + self.weight * log_p, slope + self.weight * log_p_slope
+
+
+@dataclass(frozen=True, eq=False)
+class _OfProcess(_DifferentiableScored):
+    """... of a Gaussian process, whose fantasies stack."""
+
+    posterior: GPPosterior
+
+    def stacked(self, criteria: Sequence[Criterion]) -> _StackedScores:
+        """Return the criteria of a batch's points, in the order in which these joined it, as one."""
+        mine = [one for one in criteria if isinstance(one, _OfProcess)]
+        n_known = np.array([len(one.posterior.values) for one in mine])
+        return _StackedScores(mine[-1], n_known, np.array([one.best for one in mine]))
+
+
+@dataclass(frozen=True, eq=False)
+class _StackedScores:
+    """Criteria of one acquisition as points were added to a batch, each for a point of its own.
+
+    Each knows of the fantasies before its point, so that the last one's posterior serves all.
+
+    Attributes:
+        last: the criterion with the most fantasies.
+        n_known: rows of its posterior that each one knows of, (k,).
+        best: incumbent of each, (k,).
+    """
+
+    last: _OfProcess
+    n_known: NDArray[np.intp]
+    best: Array
+
+    def of_rows(self, rows: NDArray[np.intp]) -> _StackedScores:
+        """Return those criteria alone."""
+        return replace(self, n_known=self.n_known[rows], best=self.best[rows])
+
+    def __call__(self, points: Array) -> Array:
+        return self.with_gradient(points)[0]
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        moments = self.last.posterior.moments_and_gradients(points, self.n_known)
+        return self.last.scored(points, moments, self.best)
+
+
+@dataclass(frozen=True, eq=False)
+class _Exponential:
+    """e to the power of a criterion."""
+
+    logarithm: Criterion
+
+    def __call__(self, points: Array) -> Array:
+        return np.exp(self.logarithm(points))
+
+
+@dataclass(frozen=True, eq=False)
+class _DifferentiableExponential(_Exponential):
+    logarithm: DifferentiableCriterion
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        log_worth, slope = self.logarithm.with_gradient(points)
+        worth = np.exp(log_worth)
+        return worth, worth[:, None] * slope
+
+
+def _exponential(logarithm: Criterion) -> Criterion:
+    if isinstance(logarithm, DifferentiableCriterion):
+        return _DifferentiableExponential(logarithm)
+    return _Exponential(logarithm)
+
+
+def _criterion(
+    posterior: Posterior,
+    best: float,
+    score: Score,
+    feasibility: Feasibility | None,
+    weight: float = 1.0,
+) -> Criterion:
+    if isinstance(posterior, GPPosterior):
+        return _OfProcess(posterior, best, score, feasibility, weight)
+    if isinstance(posterior, DifferentiablePosterior):
+        return _DifferentiableScored(posterior, best, score, feasibility, weight)
+    return _Scored(posterior, best, score, feasibility, weight)
+
+
+def _positive(std: Array, mean: Array, best: float | Array) -> Array:
+    # a forest whose trees agree has a deviation of exactly 0, where z has no value; the floor
+    # keeps |z| below 1e10, whose square is finite
+    return np.maximum(std, 1e-10 * np.abs(best - mean) + 1e-150)

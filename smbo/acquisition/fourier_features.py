@@ -1,0 +1,62 @@
+"""Draws of a stationary process as sums of waves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from smbo.errors import RecipeError
+from smbo.surrogates.gp.kernels import Kernel, Matern32, Matern52, SquaredExponential
+from smbo.training_data import Array
+
+# The spectral density of a Matérn kernel of smoothness ν is Student's t with 2ν degrees of freedom;
+# that of the squared exponential is normal, its limit (Rahimi & Recht 2007; Sutherland & Schneider
+# 2015 for the phases).
+_DEGREES: dict[type[Kernel], float] = {Matern32: 3.0, Matern52: 5.0, SquaredExponential: np.inf}
+
+
+@dataclass(frozen=True, eq=False)
+class Waves:
+    """A draw of a stationary process with mean zero: a sum of cosines and sines.
+
+    Attributes:
+        frequencies: by scaled feature, (D, l).
+        weights: of the cosines, then of the sines, (2l,).
+    """
+
+    frequencies: Array
+    weights: Array
+
+    @classmethod
+    def of(
+        cls, kernel: Kernel, amplitude: float, n_features: int, n_frequencies: int, rng: np.random.Generator
+    ) -> Waves:
+        """Return a draw.
+
+        Raises:
+            RecipeError: the kernel's spectral density is not known here.
+        """
+        if type(kernel) not in _DEGREES:
+            known = ", ".join(kind.__name__ for kind in _DEGREES)
+            raise RecipeError(f"no spectral density is known for {kernel!r}; Thompson sampling takes {known}")
+        degrees = _DEGREES[type(kernel)]
+        frequencies = rng.standard_normal((n_features, n_frequencies))
+        if np.isfinite(degrees):
+            frequencies /= np.sqrt(rng.chisquare(degrees, n_frequencies) / degrees)
+        # cos a cos b + sin a sin b = cos(a - b): pairs make the variance the same everywhere
+        weights = rng.standard_normal(2 * n_frequencies) * np.sqrt(amplitude / n_frequencies)
+        return cls(frequencies, weights)
+
+    def __call__(self, scaled: Array) -> Array:
+        """Return the values at scaled features (m, D), shape (m,)."""
+        phases = scaled @ self.frequencies
+        even, odd = np.split(self.weights, 2)
+        return np.asarray(np.cos(phases) @ even + np.sin(phases) @ odd)
+
+    def with_slope(self, scaled: Array) -> tuple[Array, Array]:
+        """Return the values (m,) and slopes by scaled features (m, D)."""
+        phases = scaled @ self.frequencies
+        cosine, sine = np.cos(phases), np.sin(phases)
+        even, odd = np.split(self.weights, 2)
+        return cosine @ even + sine @ odd, (cosine * odd - sine * even) @ self.frequencies.T

@@ -1,0 +1,79 @@
+"""Several acquisitions at once: those whose points turned out well get more of the turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from smbo.acquisition.base import Acquisition, Criterion
+from smbo.acquisition.expected_improvement import (
+    LogExpectedImprovement,
+    LowerConfidenceBound,
+    ProbabilityOfImprovement,
+    normal,
+)
+from smbo.errors import RecipeError
+from smbo.surrogates.base import Posterior
+from smbo.training_data import Array, Evidence
+
+
+def _members() -> tuple[Acquisition, ...]:
+    return LogExpectedImprovement(), ProbabilityOfImprovement(), LowerConfidenceBound()
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """GP-Hedge: each member nominates a point, and one is drawn by what members have gained.
+
+    A member gains minus the posterior mean of its nominee, once the next posterior is known,
+    nominated or taken alike.
+
+    Source: Hoffman, Brochu & de Freitas (2011), "Portfolio Allocation for Bayesian Optimization",
+        algorithm 2.
+
+    Attributes:
+        members: acquisitions, two at least.
+        rate: of the softmax, for gains in standard deviations of the values.
+        seed: for use without gains, where each member is as likely; a proposal sets its own.
+    """
+
+    members: tuple[Acquisition, ...] = field(default_factory=_members)
+    rate: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.members) < 2:
+            raise RecipeError(f"a portfolio needs two members at least, got {self.members!r}")
+        if not self.rate > 0:
+            raise RecipeError(f"rate={self.rate!r}: a number above 0 is needed")
+
+    def seeded(self, seed: int) -> Portfolio:
+        """Return the same portfolio with another draw."""
+        return replace(self, seed=seed)
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion of one of the members."""
+        rng = np.random.default_rng([self.seed, len(evidence.pending)])
+        return self.members[int(rng.integers(len(self.members)))].prepare(posterior, evidence)
+
+    def gains(self, posterior: Posterior, evidence: Evidence, carried: Mapping[str, Any] | None) -> Array:
+        """Return what each member has gained, (k,), by a posterior that knows more than the last.
+
+        Args:
+            carried: gains and nominees of the previous proposal, None at first.
+        """
+        if carried is None or len(carried["gains"]) != len(self.members):
+            return np.zeros(len(self.members))
+        belief = normal(posterior)
+        told, _ = belief.moments(evidence.points)
+        mean, _ = belief.moments(np.array(carried["nominees"], dtype=np.float64))
+        spread = float(told.std()) or 1.0
+        return np.asarray(np.array(carried["gains"]) - (mean - told.mean()) / spread)
+
+    def shares(self, gains: Array) -> Array:
+        """Return the probability of each member's turn, (k,)."""
+        return np.asarray(softmax(self.rate * gains))

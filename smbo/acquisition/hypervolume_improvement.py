@@ -1,0 +1,307 @@
+"""What an evaluation is expected to add to the volume that a Pareto front dominates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from smbo.acquisition.base import Criterion, check_draws
+from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.gp_coordinates import covariance_with_rows, encoded, pulled_back
+from smbo.acquisition.hypervolume_closed_form import (
+    Sides,
+    log_expected_volume,
+    log_expected_volume_and_slopes,
+)
+from smbo.acquisition.noisy_expected_improvement import Draws, draws_at_rows
+from smbo.errors import RecipeError
+from smbo.problem.hypervolume import free_boxes, nondominated, reference_by_rule, scaled_to_front
+from smbo.space.designs import design_rows
+from smbo.surrogates import linalg
+from smbo.surrogates.base import Posterior
+from smbo.surrogates.gp.gp import GPPosterior
+from smbo.surrogates.gp.kernels import squared_distances
+from smbo.surrogates.multi_output.model_list import SeveralPosterior
+from smbo.training_data import Array, Axis, Evidence
+
+# Points at which the extent of the front is looked for, beside the evaluated ones.
+_N_EVERYWHERE = 512
+# An end of the front is where an objective is best and the others are not given away for nothing.
+_SHARE_OF_OTHERS = 0.02
+_VARIANCE_FLOOR = 1e-12  # of the amplitude: what rounding leaves of a variance of zero
+
+
+@dataclass(frozen=True)
+class LogExpectedHypervolumeImprovement:
+    """Logarithm of the hypervolume that an evaluation is expected to add to the front.
+
+    The front is that of the posterior means at evaluated feasible points and at pending ones, on the
+    scales on which the beliefs are normal; in closed form.
+
+    Source: Emmerich, Yang, Deutz, Wang & Fonseca (2016), "A Multicriteria Generalization of Bayesian
+        Global Optimization"; see ``smbo.acquisition.hypervolume_closed_form``.
+    """
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised.
+
+        Raises:
+            RecipeError: the posterior is not one of several objectives.
+        """
+        belief = of_several(posterior)
+        points = evidence.points[evidence.feasible]
+        known = belief.latent_means(np.concatenate([points, evidence.pending]))
+        reference = reference_of(belief, evidence, known)
+        sides = Sides.of(free_boxes(known, reference))
+        return VolumeImprovement(belief.latents, sides, Feasibility.of(evidence))
+
+
+@dataclass(frozen=True)
+class NoisyLogExpectedHypervolumeImprovement:
+    """... where the front itself is uncertain, because evaluations are noisy.
+
+    The objectives at evaluated and pending points are drawn from the posterior; each draw has its
+    own front and, being free of noise, its own processes.
+
+    Source: Daulton, Balandat & Bakshy (2021), "Parallel Bayesian Optimization of Multiple Noisy
+        Objectives with Expected Hypervolume Improvement".
+
+    Attributes:
+        seed: of the draws; a proposal sets its own.
+        n_draws: even; half of them mirror the other half.
+    """
+
+    seed: int = 0
+    n_draws: int = 8
+
+    def __post_init__(self) -> None:
+        check_draws(self.n_draws)
+
+    def seeded(self, seed: int) -> NoisyLogExpectedHypervolumeImprovement:
+        """Return the same acquisition with other draws."""
+        return replace(self, seed=seed)
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised.
+
+        Raises:
+            RecipeError: the posterior is not one of several objectives.
+        """
+        belief = of_several(posterior)
+        rng = np.random.default_rng([self.seed, len(evidence.pending)])
+        draws = [_mirrored_draws(part, self.n_draws, rng) for part in belief.latents]
+        values = np.stack([each.values for each in draws], axis=2)  # (rows, draws, objectives)
+        n = len(evidence)
+        usable = np.ones(len(values), dtype=np.bool_)
+        usable[:n] = evidence.feasible
+        usable[n : n + len(evidence.failed)] = False  # nothing was found there
+        points = evidence.points[evidence.feasible]
+        known = belief.latent_means(np.concatenate([points, evidence.pending]))
+        reference = _standardised(belief.latents, reference_of(belief, evidence, known))
+        sides = [Sides.of(free_boxes(values[usable, k], reference)) for k in range(self.n_draws)]
+        return NoisyVolumeImprovement(belief.latents, draws, sides, Feasibility.of(evidence))
+
+
+def of_several(posterior: Posterior) -> SeveralPosterior:
+    if not isinstance(posterior, SeveralPosterior):
+        raise RecipeError(
+            f"hypervolume improvement is of several objectives, and {type(posterior).__name__} is not; "
+            "use SeveralGP with it"
+        )
+    return posterior
+
+
+def reference_of(belief: SeveralPosterior, evidence: Evidence, known: Array) -> Array:
+    """Return the reference point on the latent scales: the user's, or by rule, (m,).
+
+    The rule: a tenth of the front's range beyond its worst values, the front being as wide as the
+    means promise.  That of the evaluated points alone may be a short piece of it, and would stay one:
+    nothing beyond it counts.
+
+    Args:
+        known: means at feasible evaluated points and at pending ones, (n, m).
+    """
+    assert evidence.several is not None
+    given = evidence.several.reference
+    if not np.isnan(given).any():
+        return belief.to_latent(given)
+    if len(known) == 0:  # nothing feasible yet: anything that is would be welcome
+        by_rule = belief.latent_means(evidence.points).max(axis=0)
+    else:
+        elsewhere = belief.latent_means(_everywhere(evidence.axes))
+        by_rule = reference_by_rule(_extremes(np.concatenate([known, elsewhere])))
+    return np.where(np.isnan(given), by_rule, belief.to_latent(np.where(np.isnan(given), 0.0, given)))
+
+
+def _standardised(parts: Sequence[GPPosterior], values: Array) -> Array:
+    """Return a value of each objective on the scale on which its process holds values and draws, (m,)."""
+    return np.array([part.scale.to_latent(values[j : j + 1])[0] for j, part in enumerate(parts)])
+
+
+def _everywhere(axes: tuple[Axis, ...]) -> Array:
+    """Return points spread over the unit cube, on the levels of axes that have any, (k, d)."""
+    points = design_rows("sobol", len(axes), 0, 0, _N_EVERYWHERE)
+    for column, axis in enumerate(axes):
+        if axis.levels is not None:
+            points[:, column] = (np.floor(points[:, column] * axis.levels) + 0.5) / axis.levels
+    return points
+
+
+def _extremes(values: Array) -> Array:
+    """Return the row that is best in each objective, the others counting a little, (m, m)."""
+    front = values[nondominated(values)]
+    scaled = scaled_to_front(front, front)
+    rows = [int(np.argmin(column + _SHARE_OF_OTHERS * scaled.sum(axis=1))) for column in scaled.T]
+    return np.asarray(front[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeImprovement:
+    """The criterion: see LogExpectedHypervolumeImprovement.
+
+    Attributes:
+        parts: latent beliefs, one for each objective.
+        sides: of the boxes that the front leaves free.
+        feasibility: of evaluations, None where all went well.
+    """
+
+    parts: tuple[GPPosterior, ...]
+    sides: Sides
+    feasibility: Feasibility | None
+
+    def __call__(self, points: Array) -> Array:
+        moments = [part.moments(points) for part in self.parts]
+        means, stds = (np.stack(each, axis=1) for each in zip(*moments))
+        worth = log_expected_volume(self.sides, means, stds)
+        if self.feasibility is None:
+            return worth
+        return worth + self.feasibility.log_probability(points)
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return the criterion (m,) and its gradient (m, d)."""
+        moments = [part.moments_and_gradients(points) for part in self.parts]
+        means, stds, mean_slopes, std_slopes = (np.stack(each, axis=1) for each in zip(*moments))
+        worth, by_mean, by_std = log_expected_volume_and_slopes(self.sides, means, stds)
+        slope = np.einsum("nm,nmd->nd", by_mean, mean_slopes) + np.einsum("nm,nmd->nd", by_std, std_slopes)
+        return with_feasibility(self.feasibility, points, worth, slope)
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyVolumeImprovement:
+    """The criterion: see NoisyLogExpectedHypervolumeImprovement.
+
+    Attributes:
+        parts: latent beliefs, one for each objective, whose rows are all points known of.
+        draws: of each objective at these rows.
+        sides: of the boxes that the front of each draw leaves free.
+        feasibility: of evaluations, None where all went well.
+    """
+
+    parts: tuple[GPPosterior, ...]
+    draws: Sequence[Draws]
+    sides: Sequence[Sides]
+    feasibility: Feasibility | None
+
+    def __call__(self, points: Array) -> Array:
+        moments = [_moments(part, draw, points) for part, draw in zip(self.parts, self.draws)]
+        means = np.stack([mean for mean, _ in moments], axis=2)  # (points, draws, objectives)
+        stds = np.stack([std for _, std in moments], axis=1)
+        logs = np.stack(
+            [log_expected_volume(sides, means[:, k], stds) for k, sides in enumerate(self.sides)], axis=1
+        )
+        worth = _log_means(logs)[0]
+        if self.feasibility is None:
+            return worth
+        return worth + self.feasibility.log_probability(points)
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return the criterion (m,) and its gradient (m, d)."""
+        found = [_Slopes.of(part, draw, points) for part, draw in zip(self.parts, self.draws)]
+        means = np.stack([each.means for each in found], axis=2)
+        stds = np.stack([each.std for each in found], axis=1)
+        pieces = [
+            log_expected_volume_and_slopes(sides, means[:, k], stds) for k, sides in enumerate(self.sides)
+        ]
+        worth, shares = _log_means(np.stack([piece[0] for piece in pieces], axis=1))
+        slope = np.zeros(points.shape)
+        for j, (part, draw, each) in enumerate(zip(self.parts, self.draws, found)):
+            by_means = shares * np.stack([piece[1][:, j] for piece in pieces], axis=1)
+            by_std = (shares * np.stack([piece[2][:, j] for piece in pieces], axis=1)).sum(axis=1)
+            slope += each.pulled_back(part, draw, points, by_means, by_std)
+        return with_feasibility(self.feasibility, points, worth, slope)
+
+
+@dataclass(frozen=True, eq=False)
+class _Slopes:
+    """One objective's draws at some points, and what their slopes are made of.
+
+    Attributes:
+        means: of each draw, (m, k).
+        std: of all, (m,).
+        scaled: the points' features, (m, D).
+        slopes: of the kernel's profile by squared distance, (m, n).
+        beta: covariance⁻¹ cross, (m, n).
+    """
+
+    means: Array
+    std: Array
+    scaled: Array
+    slopes: Array
+    beta: Array
+
+    @classmethod
+    def of(cls, part: GPPosterior, draw: Draws, points: Array) -> _Slopes:
+        scaled = encoded(part, points)
+        profile, slopes = part.kernel.profile_and_slope(squared_distances(scaled, part.scaled))
+        cross = part.amplitude * profile
+        half = linalg.solve_lower(draw.factor, cross.T)
+        beta = linalg.solve_lower_transposed(draw.factor, half).T
+        return cls(part.mean + cross @ draw.weights, _std(part, half), scaled, slopes, beta)
+
+    def pulled_back(
+        self, part: GPPosterior, draw: Draws, points: Array, by_means: Array, by_std: Array
+    ) -> Array:
+        """Return slopes by unit points (m, d) of those by means (m, k) and deviations (m,)."""
+        # d mean / d cross = weights and d std / d cross = -beta / std, of each row
+        by_cross = by_means @ draw.weights.T - (by_std / self.std)[:, None] * self.beta
+        pairs = 2.0 * part.amplitude * self.slopes * by_cross
+        by_scaled = self.scaled * pairs.sum(axis=1)[:, None] - pairs @ part.scaled
+        return pulled_back(part, points, by_scaled)
+
+
+def _mirrored_draws(part: GPPosterior, n_draws: int, rng: np.random.Generator) -> Draws:
+    half = rng.standard_normal((len(part.values), n_draws // 2))
+    errors = rng.standard_normal(half.shape)
+    return draws_at_rows(
+        part, np.concatenate([half, -half], axis=1), np.concatenate([errors, -errors], axis=1)
+    )
+
+
+def _moments(part: GPPosterior, draw: Draws, points: Array) -> tuple[Array, Array]:
+    """Return the mean of each draw, (m, k), and the deviation of all, (m,)."""
+    cross = covariance_with_rows(part, encoded(part, points))
+    return part.mean + cross @ draw.weights, _std(part, linalg.solve_lower(draw.factor, cross.T))
+
+
+def _std(part: GPPosterior, half: Array) -> Array:
+    variance = part.amplitude - np.einsum("ij,ij->j", half, half)
+    return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * part.amplitude))
+
+
+def _log_means(logs: Array) -> tuple[Array, Array]:
+    """Return log of the mean of exp(logs) by row, (m,), and the share of each in it, (m, k)."""
+    top = logs.max(axis=1, keepdims=True)
+    weights = np.exp(logs - top)
+    total = weights.sum(axis=1)
+    return top[:, 0] + np.log(total / logs.shape[1]), weights / total[:, None]
+
+
+def with_feasibility(
+    feasibility: Feasibility | None, points: Array, worth: Array, slope: Array
+) -> tuple[Array, Array]:
+    if feasibility is None:
+        return worth, slope
+    log_p, log_p_slope = feasibility.with_gradient(points)
+    return worth + log_p, slope + log_p_slope

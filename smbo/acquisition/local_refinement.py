@@ -1,0 +1,161 @@
+"""The last digits: improvement by a small process of its own around the best evaluation.
+
+A process of the whole space knows values to a part of their spread, and near the optimum they differ by less:
+improvement by it goes on around the optimum without end.  A quadratic is settled by as many values as it
+has coefficients, so a process of the nearest ones, on their own scale, gains digits with each evaluation.
+
+Source: Powell (2002), "UOBYQA: unconstrained optimization by quadratic approximation", for how many points;
+    Regis (2016), "Trust regions in Kriging-based optimization with expected improvement", for improvement
+    within a box around the best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.acquisition.base import Criterion, DifferentiableCriterion
+from smbo.acquisition.expected_improvement import LogExpectedImprovement, normal
+from smbo.acquisition.feasibility import Feasibility
+from smbo.surrogates.base import Posterior
+from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.kernels import SquaredExponential
+from smbo.surrogates.gp.marginal_likelihood import Priors
+from smbo.training_data import Array, Axis, Evidence
+
+Columns: TypeAlias = NDArray[np.intp]
+
+# More than a quadratic takes: before, a process of the whole space does as well.
+_N_MORE = 4
+# Noise, in parts of the values' variance, beyond which the best is the luckiest and has no digits.
+_QUIET = 1e-3
+# Evaluated points so near to each other have the same value, or nearly: there is nothing to learn.
+_LEAST_RADIUS, _LEAST_SPREAD = 1e-5, 1e-9
+# Of the box of the nearest points that part, around the best, is searched: a corner of a box that few
+# points are in promises much and holds nothing, and the box must shrink.
+_SEARCHED = 0.5
+# Length scales in that box are about its edge, and values there are smooth and exact.
+_PRIORS = Priors(log_length=(0.3, 0.7), log_amplitude=(1.0, 2.0), log_noise=(-16.0, 1.0))
+_PROCESS = GP(kernel=SquaredExponential(), bend_values=False, priors=_PRIORS)
+# What is beyond the box loses as much: the logarithm of an improvement falls by tens within it.
+_STEEPNESS = 50.0
+# Gains below this part of the values' spread are none.
+_GAIN = 1e-6
+
+
+def refinement(posterior: Posterior, evidence: Evidence) -> Criterion | None:
+    """Return improvement within a box around the best evaluation, by a process of the points in it.
+
+    None where it would not help: with few points, with noise, without a continuous axis, where the
+    posterior is not that of one process, and where there is nothing left to gain.  Coordinates that are
+    not continuous stay as they are; the box is as large as the nearest (d + 1) (d + 2) / 2 points
+    need, so that it shrinks as they come closer.
+    """
+    belief = normal(posterior)
+    smooth = np.flatnonzero([axis.kind == "continuous" for axis in evidence.axes])
+    if not isinstance(belief, GPPosterior) or evidence.vectors is not None or belief.noise > _QUIET:
+        return None
+    n_wanted = (len(smooth) + 1) * (len(smooth) + 2) // 2
+    rows = _like_best(evidence, smooth)
+    if not len(smooth) or len(rows) < n_wanted + _N_MORE:
+        return None
+    best = evidence.points[rows[np.argmin(evidence.values[rows])]]
+    away = np.abs(evidence.points[rows][:, smooth] - best[smooth])
+    lengths = belief.features.per_axis(belief.lengths, len(evidence.axes))[smooth]
+    nearest = np.argsort(((away / lengths) ** 2).sum(axis=1), kind="stable")[: n_wanted + 1]
+    radius = np.maximum(away[nearest].max(axis=0), _LEAST_RADIUS)
+    inside = rows[(away <= radius * (1 + 1e-9)).all(axis=1)]
+    if (
+        radius.max() <= _LEAST_RADIUS
+        or np.ptp(evidence.values[inside]) <= _LEAST_SPREAD * evidence.values.std()
+    ):
+        return None
+    box = _Box(best, smooth, radius)
+    return _Refined(box, _within(box, evidence, inside), Feasibility.of(evidence))
+
+
+def n_without_digit(evidence: Evidence) -> int:
+    """Return how many evaluations have been made since the last that gained a digit, by trial number."""
+    feasible = evidence.values[evidence.feasible]
+    return evidence.n_since_gain(_GAIN * float(feasible.std())) if len(feasible) else 0
+
+
+def _like_best(evidence: Evidence, smooth: Columns) -> NDArray[np.intp]:
+    """Return the feasible rows that differ from the best one in continuous coordinates only."""
+    feasible = np.flatnonzero(evidence.feasible)
+    if not len(feasible):
+        return feasible
+    best = evidence.points[feasible[np.argmin(evidence.values[feasible])]]
+    others = np.delete(np.arange(len(evidence.axes)), smooth)
+    return feasible[(evidence.points[np.ix_(feasible, others)] == best[others]).all(axis=1)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Box:
+    """A box around a point.
+
+    Attributes:
+        centre: unit point, (d,).
+        smooth: columns that it has an extent in, (k,).
+        radius: half of its edges, (k,).
+    """
+
+    centre: Array
+    smooth: Columns
+    radius: Array
+
+    def coordinates(self, points: Array) -> Array:
+        """Return where unit points (m, d) are, the box being the unit cube, shape (m, k)."""
+        return np.asarray(0.5 + (points[:, self.smooth] - self.centre[self.smooth]) / (2.0 * self.radius))
+
+    def elsewhere(self, points: Array) -> Array:
+        """Return how far unit points (m, d) are from the box in the other coordinates, shape (m, d)."""
+        away = points - self.centre
+        away[:, self.smooth] = 0.0
+        return away
+
+
+def _within(box: _Box, evidence: Evidence, rows: NDArray[np.intp]) -> DifferentiableCriterion:
+    """Return improvement by a process of these rows, over the box's coordinates."""
+    axes = tuple(Axis(evidence.axes[column].name, "continuous") for column in box.smooth)
+    local = Evidence.of_values(
+        axes, box.coordinates(evidence.points[rows]), evidence.values[rows], evidence.variances[rows]
+    )
+    posterior = _PROCESS.fit(local)
+    pending = box.coordinates(evidence.pending)
+    is_near = ((pending >= 0.0) & (pending <= 1.0)).all(axis=1) & ~box.elsewhere(evidence.pending).any(axis=1)
+    if is_near.any():
+        local = replace(local, pending=pending[is_near])
+        posterior = posterior.fantasise(pending[is_near])
+    criterion = LogExpectedImprovement().prepare(posterior, local)
+    assert isinstance(criterion, DifferentiableCriterion)
+    return criterion
+
+
+@dataclass(frozen=True, eq=False)
+class _Refined:
+    """A criterion within a box, and less the farther from it."""
+
+    box: _Box
+    criterion: DifferentiableCriterion
+    feasibility: Feasibility | None
+
+    def __call__(self, points: Array) -> Array:
+        return self.with_gradient(points)[0]
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        where = self.box.coordinates(points)
+        inside = np.clip(where, 0.5 - 0.5 * _SEARCHED, 0.5 + 0.5 * _SEARCHED)
+        beyond, elsewhere = where - inside, self.box.elsewhere(points)
+        worth, to_where = self.criterion.with_gradient(inside)
+        worth = worth - _STEEPNESS * ((beyond**2).sum(axis=1) + 100.0 * (elsewhere**2).sum(axis=1))
+        slope = -200.0 * _STEEPNESS * elsewhere
+        to_where = np.where(beyond == 0.0, to_where, 0.0) - 2.0 * _STEEPNESS * beyond
+        slope[:, self.box.smooth] = to_where / (2.0 * self.box.radius)
+        if self.feasibility is None:
+            return worth, slope
+        log_p, log_p_slope = self.feasibility.with_gradient(points)
+        return worth + log_p, slope + log_p_slope

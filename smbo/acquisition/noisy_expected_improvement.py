@@ -1,0 +1,277 @@
+"""Expected improvement where the incumbent itself is uncertain, because evaluations are noisy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from smbo.acquisition.base import Criterion, check_draws
+from smbo.acquisition.expected_improvement import log_expected_improvement, normal
+from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.gp_coordinates import covariance_with_rows, encoded, pulled_back
+from smbo.errors import RecipeError
+from smbo.surrogates import linalg
+from smbo.surrogates.base import Posterior
+from smbo.surrogates.gp.gp import GPPosterior
+from smbo.surrogates.gp.kernels import squared_distances
+from smbo.training_data import Array, Evidence
+
+_LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
+_VARIANCE_FLOOR = 1e-12  # of the amplitude: what rounding leaves of a variance of zero
+
+
+@dataclass(frozen=True)
+class NoisyLogExpectedImprovement:
+    """Logarithm of the improvement expected over what the function may be at the known points.
+
+    The function's values at evaluated and pending points are drawn from the posterior; each draw
+    has its own incumbent and, being free of noise, its own process.  All share one factor.
+
+    Source: Letham et al. (2019), "Constrained Bayesian Optimization with Noisy Experiments",
+        sec. 3; its logarithm as in Ament et al. (2023).
+
+    Attributes:
+        seed: of the draws; a proposal sets its own.
+        n_draws: even; half of them mirror the other half.
+    """
+
+    seed: int = 0
+    n_draws: int = 16
+
+    def __post_init__(self) -> None:
+        check_draws(self.n_draws)
+
+    def seeded(self, seed: int) -> NoisyLogExpectedImprovement:
+        """Return the same acquisition with other draws."""
+        return replace(self, seed=seed)
+
+    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+        """Return the criterion, to be maximised.
+
+        Raises:
+            RecipeError: the posterior is not that of a Gaussian process.
+        """
+        belief = normal(posterior)
+        if not isinstance(belief, GPPosterior):
+            raise RecipeError(
+                f"noisy expected improvement draws from a Gaussian process, and {type(belief).__name__} is "
+                "none; use LogExpectedImprovement with this surrogate"
+            )
+        rng = np.random.default_rng([self.seed, len(evidence.pending)])
+        half = rng.standard_normal((len(belief.values), self.n_draws // 2))
+        errors = rng.standard_normal(half.shape)
+        return NoisyImprovement.of(
+            belief,
+            evidence,
+            np.concatenate([half, -half], axis=1),
+            np.concatenate([errors, -errors], axis=1),
+        )
+
+
+class Draws(NamedTuple):
+    """Draws of the function at a posterior's own rows.
+
+    Attributes:
+        factor: of the function's covariance at the rows, without noise, (n, n).
+        weights: of the rows in the mean of each draw, (n, k).
+        values: at the rows, latent, (n, k).
+    """
+
+    factor: Array
+    weights: Array
+    values: Array
+
+
+def draws_at_rows(posterior: GPPosterior, normals: Array, errors: Array) -> Draws:
+    """Return draws made of standard normal numbers, each (n, k)."""
+    covariance = covariance_with_rows(posterior, posterior.scaled)
+    factor = linalg.cholesky(covariance)
+    noise = np.einsum("ij,ij->i", posterior.factor, posterior.factor) - posterior.amplitude
+    prior = factor @ normals
+    told = prior + np.sqrt(np.maximum(noise, 0.0))[:, None] * errors
+    # Matheron's rule, at the rows themselves; K⁻¹ of a draw needs no second, ill-conditioned solve
+    update = linalg.solve(posterior.factor, (posterior.values - posterior.mean)[:, None] - told)
+    values = posterior.mean + prior + covariance @ update
+    return Draws(factor, linalg.solve_lower_transposed(factor, normals) + update, values)
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyImprovement:
+    """The criterion: see NoisyLogExpectedImprovement.
+
+    Attributes:
+        posterior: latent, whose rows are the evaluated, the failed and the pending points.
+        factor: of the function's covariance at these rows, without noise, (n, n).
+        weights: of the rows in the mean of each draw, (n, k).
+        incumbents: lowest value of each draw, (k,).
+        feasibility: of evaluations, None where all went well.
+    """
+
+    posterior: GPPosterior
+    factor: Array
+    weights: Array
+    incumbents: Array
+    feasibility: Feasibility | None
+
+    @classmethod
+    def of(
+        cls, posterior: GPPosterior, evidence: Evidence, normals: Array, errors: Array
+    ) -> NoisyImprovement:
+        """Return the criterion of draws made of standard normal numbers, each (n, k)."""
+        factor, weights, values = draws_at_rows(posterior, normals, errors)
+        usable = np.ones(len(values), dtype=np.bool_)
+        n = len(evidence)
+        usable[:n] = evidence.feasible if evidence.feasible.any() else True
+        usable[n : n + len(evidence.failed)] = False  # nothing was found there
+        return cls(posterior, factor, weights, values[usable].min(axis=0), Feasibility.of(evidence))
+
+    def __call__(self, points: Array) -> Array:
+        belief = self.posterior
+        cross = covariance_with_rows(belief, encoded(belief, points))
+        half = linalg.solve_lower(self.factor, cross.T)
+        logs, _ = self._logs(cross, self._std(half), self.draws)
+        worth = _log_sums(logs) - np.log(logs.shape[1])
+        if self.feasibility is None:
+            return np.asarray(worth)
+        return np.asarray(worth + self.feasibility.log_probability(points))
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return the criterion (m,) and its gradient (m, d)."""
+        return self.judged(points, self.draws)
+
+    def stacked(self, criteria: Sequence[Criterion]) -> StackedNoisyImprovements:
+        """Return the criteria of a batch's points, in the order in which these joined it, as one."""
+        mine = [one for one in criteria if isinstance(one, NoisyImprovement)]
+        return StackedNoisyImprovements(mine[-1], _DrawsOfEach.of([one.draws for one in mine]))
+
+    @property
+    def draws(self) -> _Draws:
+        """What was drawn."""
+        return _Draws(self.weights, self.incumbents)
+
+    def judged(self, points: Array, draws: _Draws | _DrawsOfEach) -> tuple[Array, Array]:
+        """Return the criterion (m,) and its gradient (m, d) by some draws: the same for all, or of each."""
+        belief = self.posterior
+        scaled = encoded(belief, points)
+        profile, slope = belief.kernel.profile_and_slope(squared_distances(scaled, belief.scaled))
+        cross = belief.amplitude * profile
+        # of a prefix of the rows: a triangular solve's first entries do not depend on what follows
+        half = draws.known(linalg.solve_lower(self.factor, cross.T))
+        beta = linalg.solve_lower_transposed(self.factor, half).T
+        std = self._std(half)
+        logs, means = self._logs(cross, std, draws)
+        total = _log_sums(logs)
+        shares = np.exp(logs - total[:, None])
+        z = (draws.incumbents - means) / std[:, None]
+        log_h = logs - np.log(std)[:, None]
+        to_means = -shares * np.exp(log_ndtr(z) - log_h) / std[:, None]
+        to_std = (shares * np.exp(-0.5 * z**2 - _LOG_ROOT_TWO_PI - log_h)).sum(axis=1) / std
+        # d mean / d cross = weights and d std / d cross = -beta / std, of each row
+        to_cross = draws.to_cross(to_means) - (to_std / std)[:, None] * beta
+        pairs = 2.0 * belief.amplitude * slope * to_cross
+        to_scaled = scaled * pairs.sum(axis=1)[:, None] - pairs @ belief.scaled
+        gradient = pulled_back(belief, points, to_scaled)
+        worth = total - np.log(logs.shape[1])
+        if self.feasibility is None:
+            return np.asarray(worth), gradient
+        log_p, log_p_slope = self.feasibility.with_gradient(points)
+        return np.asarray(worth + log_p), gradient + log_p_slope
+
+    def _logs(self, cross: Array, std: Array, draws: _Draws | _DrawsOfEach) -> tuple[Array, Array]:
+        """Return the log improvement and the mean by point and draw, each (m, k)."""
+        means = self.posterior.mean + draws.of_cross(cross)
+        flat_std = np.repeat(std, means.shape[1])
+        gaps = (draws.incumbents - means).ravel()
+        logs = log_expected_improvement(-gaps, flat_std, 0.0).reshape(means.shape)
+        return logs, means
+
+    def _std(self, half: Array) -> Array:
+        amplitude = self.posterior.amplitude
+        variance = amplitude - np.einsum("ij,ij->j", half, half)
+        return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * amplitude))
+
+
+@dataclass(frozen=True, eq=False)
+class StackedNoisyImprovements:
+    """The criteria of points as they joined a batch, each for a point of its own.
+
+    Attributes:
+        last: the criterion that knows of the most rows.
+        draws: of each criterion.
+    """
+
+    last: NoisyImprovement
+    draws: _DrawsOfEach
+
+    def of_rows(self, rows: NDArray[np.intp]) -> StackedNoisyImprovements:
+        """Return those criteria alone."""
+        return replace(self, draws=self.draws.of_rows(rows))
+
+    def __call__(self, points: Array) -> Array:
+        return self.with_gradient(points)[0]
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return each point's own criterion (m,) and its gradient (m, d)."""
+        return self.last.judged(points, self.draws)
+
+
+@dataclass(frozen=True, eq=False)
+class _Draws:
+    """Draws by which all points are judged: weights of the rows (n, k), lowest values (k,)."""
+
+    weights: Array
+    incumbents: Array
+
+    def known(self, half: Array) -> Array:
+        return half
+
+    def of_cross(self, cross: Array) -> Array:
+        return np.asarray(cross @ self.weights)
+
+    def to_cross(self, to_means: Array) -> Array:
+        return np.asarray(to_means @ self.weights.T)
+
+
+@dataclass(frozen=True, eq=False)
+class _DrawsOfEach:
+    """Draws of m criteria: weights (m, n, k), 0 at rows they do not know; lowest values (m, k).
+
+    Attributes:
+        is_known: rows that each knows of, (n, m).
+    """
+
+    weights: Array
+    incumbents: Array
+    is_known: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, draws: Sequence[_Draws]) -> _DrawsOfEach:
+        n_known = np.array([len(one.weights) for one in draws])
+        weights = np.zeros((len(draws), n_known.max(), draws[0].weights.shape[1]))
+        for mine, one in zip(weights, draws):
+            mine[: len(one.weights)] = one.weights
+        is_known = np.arange(weights.shape[1])[:, None] < n_known
+        return cls(weights, np.stack([one.incumbents for one in draws]), is_known)
+
+    def of_rows(self, rows: NDArray[np.intp]) -> _DrawsOfEach:
+        return _DrawsOfEach(self.weights[rows], self.incumbents[rows], self.is_known[:, rows])
+
+    def known(self, half: Array) -> Array:
+        return np.where(self.is_known, half, 0.0)
+
+    def of_cross(self, cross: Array) -> Array:
+        return np.einsum("mn,mnk->mk", cross, self.weights)
+
+    def to_cross(self, to_means: Array) -> Array:
+        return np.einsum("mk,mnk->mn", to_means, self.weights)
+
+
+def _log_sums(logs: Array) -> Array:
+    """Return log Σ_b exp(logs_ab), (m,), of finite logarithms; scipy's costs more than all else here."""
+    top = logs.max(axis=1)
+    return np.asarray(top + np.log(np.exp(logs - top[:, None]).sum(axis=1)))

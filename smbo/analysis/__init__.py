@@ -1,0 +1,1 @@
+"""What a study or an optimizer says of itself: summary, Pareto set, contours, explanation."""

@@ -1,0 +1,194 @@
+"""What follows from the trials of several objectives: Pareto sets, hypervolumes, a knee to recommend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from smbo.errors import ProblemError, TellError
+from smbo.problem import Problem
+from smbo.problem.hypervolume import closest, history, hypervolume, knee, nondominated
+from smbo.problem.multi_objective import Goals
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.recommend import posterior_of, probability_feasible, recommendable, with_constraints
+from smbo.proposal.suggest import best_trial, encode, recommendation
+from smbo.surrogates import Memory, SeveralPosterior
+from smbo.training_data import Array
+from smbo.trial import Recommendation, Trial, TrialState
+
+
+@dataclass(frozen=True, eq=False)
+class ParetoSet:
+    """What is known of several objectives, in the user's signs and units.
+
+    Attributes:
+        directions: "min" or "max", by objective.
+        seen: trials that no other dominates, by the values told, the best in the first objective first.
+        believed: the evaluated points whose posterior means no other's dominate, in the same order, with
+            means and standard deviations by objective (deviations NaN where there is no posterior).
+        knee: which of ``believed`` is recommended.
+        reference: the corner that hypervolume is counted from, by objective.
+        numbers: of the complete feasible trials, ascending.
+        history: hypervolume of the values told up to each of them.
+    """
+
+    directions: Mapping[str, str]
+    seen: tuple[Trial, ...]
+    believed: tuple[Recommendation, ...]
+    knee: int
+    reference: Mapping[str, float]
+    numbers: tuple[int, ...]
+    _values: Array  # told, minimised, of these trials (n, m)
+
+    def __str__(self) -> str:
+        corner = ", ".join(f"{name} {value:.4g}" for name, value in self.reference.items())
+        said = ", ".join(f"{name} {mean:.6g}" for name, mean in self.recommended.means.items())
+        return (
+            f"{len(self.seen)} trials by the values told, {len(self.believed)} by the posterior; "
+            f"hypervolume {self.hypervolume:.6g} from {corner}; "
+            f"recommended is trial {self.recommended.number}: {said}"
+        )
+
+    @property
+    def hypervolume(self) -> float:
+        """Volume between the values told and the reference."""
+        return hypervolume(self._values, self._corner)
+
+    @cached_property
+    def history(self) -> tuple[float, ...]:
+        """Hypervolume of the values told up to each of ``numbers``."""
+        return history(self._values, self._corner)
+
+    @property
+    def recommended(self) -> Recommendation:
+        """The knee of the set by the posterior."""
+        return self.believed[self.knee]
+
+    @property
+    def _corner(self) -> Array:
+        goals = Goals(self.directions)
+        return goals.signs * np.array([self.reference[name] for name in goals.names])
+
+
+def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory: Memory) -> ParetoSet:
+    """Return what is known of a problem with several objectives.
+
+    Raises:
+        ProblemError: it has one objective.
+        TellError: no feasible evaluation is complete.
+    """
+    goals = problem.goals
+    if goals is None:
+        raise ProblemError("a Pareto set is of several objectives, and the problem has one; use recommend()")
+    trials = list(trials)
+    done = _done(trials)
+    if not done:
+        raise TellError("no Pareto set yet: no evaluation is complete and feasible")
+    values = _minimised(goals, done)
+    believed = _believed(problem, goals, recipe, memory, trials)
+    means = goals.signs * np.array([[each.means[name] for name in goals.names] for each in believed])
+    rows = np.flatnonzero(nondominated(values))
+    corner = goals.corner(values)
+    return ParetoSet(
+        directions=dict(goals.directions),
+        seen=tuple(done[row] for row in rows[np.lexsort(values[rows].T[::-1])]),
+        believed=believed,
+        knee=_preferred(goals, means),
+        reference=_by_name(goals, goals.signs * corner),
+        numbers=tuple(trial.number for trial in done),
+        _values=values,
+    )
+
+
+def told_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
+    """Return the hypervolume of the values told, None while there is none or with one objective."""
+    done = [] if problem.goals is None else _done(trials)
+    if problem.goals is None or not done:
+        return None
+    values = _minimised(problem.goals, done)
+    return hypervolume(values, problem.goals.corner(values))
+
+
+def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
+    """Return the trial with the best told value; of several objectives the knee of the values told."""
+    if problem.goals is None:
+        return best_trial(problem, trials)
+    done = _done(trials)
+    if not done:
+        return None
+    values = _minimised(problem.goals, done)
+    rows = np.flatnonzero(nondominated(values))
+    return done[int(rows[_preferred(problem.goals, values[rows])])]
+
+
+def recommended(
+    problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
+) -> Recommendation:
+    """Return the evaluated point to use: the best by the posterior, of several objectives its knee.
+
+    Raises:
+        TellError: no feasible evaluation is complete.
+    """
+    if problem.goals is None:
+        return recommendation(problem, recipe, seed, trials, memory)
+    return pareto_set(problem, recipe, trials, memory).recommended
+
+
+def _preferred(goals: Goals, front: Array) -> int:
+    """Return the row of a minimised front (n, m) to recommend: its knee, or the nearest under weights.
+
+    Rows within the user's reference come first.
+    """
+    given = goals.minimised_reference
+    inside = np.flatnonzero((front < np.where(np.isnan(given), np.inf, given)).all(axis=1))
+    rows = inside if len(inside) else np.arange(len(front))
+    choose = closest(front[rows], goals.weight_vector) if goals.weights else knee(front[rows])
+    return int(rows[choose])
+
+
+def _believed(
+    problem: Problem, goals: Goals, recipe: Recipe, memory: Memory, trials: Iterable[Trial]
+) -> tuple[Recommendation, ...]:
+    """Return the evaluated points whose posterior means are not dominated; without one, by the values."""
+    known = {trial.number: trial for trial in trials}
+    evidence = with_constraints(encode(problem, known.values()), memory)
+    assert evidence.several is not None
+    feasible = recommendable(evidence)
+    if len(feasible) == 0:  # what was told feasible is not believed to be; there is nothing better
+        feasible = np.flatnonzero(encode(problem, known.values()).feasible)
+    points = evidence.points[feasible]
+    means, stds = evidence.several.values[feasible], np.sqrt(evidence.several.variances[feasible])
+    posterior = posterior_of(recipe, evidence, memory)
+    if isinstance(posterior, SeveralPosterior):
+        means, stds = posterior.all_moments(points)
+    chances = probability_feasible(evidence, points)
+    rows = np.flatnonzero(nondominated(means))
+    return tuple(
+        Recommendation(
+            params=dict(known[int(evidence.numbers[feasible[row]])].params),
+            mean=float(goals.signs[0] * means[row, 0]),
+            std=float(stds[row, 0]),
+            number=int(evidence.numbers[feasible[row]]),
+            p_feasible=float(chances[row]) if problem.constraints else None,
+            means=_by_name(goals, goals.signs * means[row]),
+            stds=_by_name(goals, stds[row]),
+        )
+        for row in rows[np.lexsort(means[rows].T[::-1])].tolist()
+    )
+
+
+def _by_name(goals: Goals, values: Array) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(goals.names, values)}
+
+
+def _done(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the complete feasible trials by number."""
+    found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
+    return sorted(found, key=lambda trial: trial.number)
+
+
+def _minimised(goals: Goals, trials: Sequence[Trial]) -> Array:
+    return goals.minimised([trial.metrics for trial in trials])

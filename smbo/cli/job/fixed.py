@@ -1,0 +1,94 @@
+"""What a run fixes: the key `fixed` of a job file, and --fix and --free on the command line.
+
+Fixed values are a run's, as its cluster and its budget are, and not the study's: the next run may fix
+others, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from smbo.cli.job.document import Document, plain_value
+from smbo.cli.job.schema import JobFile
+from smbo.errors import AskError, JobFileError
+from smbo.space import Point, Space
+from smbo.space.constraints import hint
+from smbo.space.fixed import checked
+from smbo.space.json_values import to_plain
+
+
+def fixing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --fix and --free."""
+    for option in (
+        click.option("--fix", metavar="NAME=VALUE", multiple=True, help="Give new trials this value."),
+        click.option("--free", metavar="NAME", multiple=True, help="Search over it again."),
+    ):
+        command = option(command)
+    return command
+
+
+def fixed_by(given: object, fix: Sequence[str], free: Sequence[str]) -> object:
+    """Return what a job says is fixed, with what the command line says instead.
+
+    Args:
+        given: the job's; anything, for it is not checked yet.
+        fix, free: as on the command line.
+
+    Raises:
+        click.UsageError: an option is not of its form, or frees what is not fixed.
+    """
+    if not (fix or free) or not isinstance(given, Mapping | None):
+        return given
+    found = dict(given or {})
+    for name in free:
+        if name not in found:
+            raise click.UsageError(f"--free {name}: it is not fixed{hint(name, found)}")
+        del found[name]
+    for text in fix:
+        name, sign, value = text.partition("=")
+        if not sign or not name or name in free:
+            raise click.UsageError(f"--fix {text}: write it as NAME=VALUE, and free no such name")
+        try:
+            found[name] = plain_value(f"--fix {name}", value)
+        except JobFileError as error:
+            raise click.UsageError(str(error)) from None
+    return found
+
+
+def fixed_of(job: JobFile, document: Document, space: Space) -> Point:
+    """Return the values that a job fixes, in their canonical form.
+
+    Raises:
+        JobFileError: with its line: no such name or value, or no allowed point has them.
+    """
+    for name, value in job.fixed.items():  # one at a time, so that an error is shown at its line
+        _checked(space, {name: value}, document, ("fixed", name))
+    return _checked(space, job.fixed, document, ("fixed",))
+
+
+def _checked(space: Space, fixed: Mapping[str, Any], document: Document, place: tuple[str, ...]) -> Point:
+    try:
+        return checked(space, fixed)
+    except AskError as error:
+        raise JobFileError(f"{document.place(place)}: {str(error).removeprefix('ask: ')}") from None
+
+
+def fixed_text(fixed: Mapping[str, Any]) -> str:
+    """Return fixed values in words: "mode='fast' and width=0.2"."""
+    return " and ".join(f"{name}={to_plain(value)!r}" for name, value in fixed.items())
+
+
+def fixed_lines(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[str]:
+    """Return what a run says of its fixed values, nothing where there are none.
+
+    Args:
+        now: of this run, plain values.
+        before: of the run before; None if this is the first.
+    """
+    was = "" if before is None or before == now else f" (the last run: {fixed_text(before) or 'nothing'})"
+    if now:
+        return [f"fixed for new trials: {fixed_text(now)}{was}"]
+    return [f"nothing is fixed{was}"] if was else []

@@ -1,0 +1,293 @@
+"""From a job to what it names: the objective, and the problem that it poses."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smbo.cli.job.document import Document, KeyPath
+from smbo.cli.job.fixed import fixed_of
+from smbo.cli.job.schema import JobFile, close_matches
+from smbo.cli.job.transfer import earlier_studies, fitting_rows
+from smbo.errors import (
+    ExpressionError,
+    JobFileError,
+    ObjectiveError,
+    PointError,
+    ProblemError,
+    RecipeError,
+    SpaceError,
+)
+from smbo.fidelity import Fidelity
+from smbo.problem import Loss, Objective, Problem
+from smbo.problem.transfer_source import Earlier
+from smbo.proposal.presets import preset
+from smbo.proposal.propose import check_recipe
+from smbo.space import Point, Space
+from smbo.space.expressions import Expression
+from smbo.study.evaluator import ObjectiveSpec, installed_objectives, load_objective
+
+# The setting of an objective that runs programs: where.  In a job, beside the job file.
+_WORKING_FOLDER = "cwd"
+
+# Keys that make up a problem, by how its messages call them.
+_WORDS = {
+    **{key: key for key in ("objectives", "maximize", "constraints", "reference", "weights", "enough")},
+    **{key: key for key in ("try_first", "fidelity", "stopping")},
+    "level_set": "level[ _]set",
+    "transfer": "earlier",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a job names, loaded and checked.
+
+    Attributes:
+        spec: names the objective in any process.
+        objective: the objective here, in this process.
+        problem: what it poses.
+        fixed: values that new trials of this run are to have.
+        refused: rows of earlier studies that do not fit, and why.
+    """
+
+    spec: ObjectiveSpec
+    objective: Objective
+    problem: Problem
+    fixed: Point
+    refused: tuple[str, ...] = ()
+
+
+def load_task(job: JobFile, document: Document, folder: Path) -> Task:
+    """Return what a job names; its modules may be in ``folder``.
+
+    Raises:
+        JobFileError: the objective is unknown or wrongly set up, the space makes no sense, a
+            formula does not parse, the recipe is unknown, no point has the fixed values; with
+            file, line and key.
+    """
+    _check_recipe(job, document)
+    spec = _beside(_objective_spec(job, document), folder.resolve())
+    (kind,) = job.objective
+    try:
+        objective = load_objective(spec.kind, spec.settings)
+    except ObjectiveError as error:
+        raise _at(document, ("objective", kind), error) from None
+    earlier = earlier_studies(job, document, folder)
+    problem = _problem(job, document, objective, kind, earlier)
+    try:
+        check_recipe(problem, preset(job.recipe))
+    except RecipeError as error:
+        raise _at(document, ("recipe",), error) from None
+    refused = tuple(text for each in earlier for text in each.checked(problem.space)[1])
+    return Task(spec, objective, problem, fixed_of(job, document, problem.space), refused)
+
+
+def find_modules_beside(folder: Path) -> None:
+    """Let objectives be imported from a folder, here and in every process started from here."""
+    place = str(folder.resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if place not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([place, *(path for path in paths if path)])
+
+
+def _at(document: Document, path: KeyPath, error: Exception) -> JobFileError:
+    return JobFileError(f"{document.place(path)}: {error}")
+
+
+def _check_recipe(job: JobFile, document: Document) -> None:
+    try:
+        preset(job.recipe)
+    except RecipeError as error:
+        raise _at(document, ("recipe",), error) from None
+
+
+def _objective_spec(job: JobFile, document: Document) -> ObjectiveSpec:
+    ((kind, settings),) = job.objective.items()
+    installed = installed_objectives()
+    if kind not in installed:
+        meant = close_matches(kind, sorted(installed)) or f"; installed are {', '.join(sorted(installed))}"
+        raise JobFileError(f"{document.place(('objective', kind))}: no such objective{meant}")
+    if settings is None:
+        settings = {}
+    if not isinstance(settings, Mapping):
+        settings = {_first_parameter(kind, document): settings}
+    return ObjectiveSpec(kind, dict(settings))
+
+
+def _beside(spec: ObjectiveSpec, folder: Path) -> ObjectiveSpec:
+    """Return a spec whose modules and programs are found beside the job file, on any worker."""
+    settings = dict(spec.settings)
+    if _WORKING_FOLDER in _parameters(spec.kind):
+        given = settings.get(_WORKING_FOLDER)
+        if given is None or isinstance(given, str):  # anything else is the objective's to refuse
+            settings[_WORKING_FOLDER] = str(folder / (given or ""))
+    return ObjectiveSpec(spec.kind, settings, folders=(str(folder),))
+
+
+def _parameters(kind: str) -> list[str]:
+    """Return the names of an objective's settings, none where that cannot be told."""
+    try:
+        return list(inspect.signature(installed_objectives()[kind].load()).parameters)
+    except (ImportError, AttributeError, ValueError, TypeError):  # said better when it is made
+        return []
+
+
+def _first_parameter(kind: str, document: Document) -> str:
+    """Return the setting that a bare value stands for: `python: m:f` is `python: {function: m:f}`."""
+    names = _parameters(kind)
+    if not names:
+        raise JobFileError(f"{document.place(('objective', kind))}: write its settings as a mapping")
+    return names[0]
+
+
+def _problem(
+    job: JobFile, document: Document, objective: Objective, kind: str, earlier: Sequence[Earlier]
+) -> Problem:
+    own: Problem | None = getattr(objective, "problem", None)
+    if job.space is not None:
+        dimensions = _dimensions(job, document)
+    elif own is not None:
+        dimensions = dict(own.space.dimensions)
+    else:
+        raise JobFileError(
+            f"{document.name}: {kind!r} does not know where to search; add the key 'space', such as "
+            "`space: {x: {real: [0, 1]}}`"
+        )
+    on_parameters, measured = _split_constraints(job, document, frozenset(dimensions))
+    known: list[Any] = list(on_parameters)
+    if own is not None:
+        # a space in the job file replaces the objective's whole, with the constraints on it
+        known = [*(own.space.constraints if job.space is None else ()), *known]
+        measured = [*own.constraints, *measured]
+    try:
+        space = Space(dimensions, constraints=known)
+    except SpaceError as error:
+        raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
+    objectives: Mapping[str, str] | None = job.objectives
+    maximize, loss = job.maximize, None
+    reference: Mapping[str, float] | None = job.reference
+    weights: Mapping[str, float] | None = job.weights
+    level_set = None if job.level_set is None else job.level_set.level_set()
+    if own is not None and objectives is None and not maximize and level_set is None:
+        level_set = own.level_set
+        reference = own.reference if reference is None else reference
+        weights = own.weights if weights is None else weights
+        objectives, maximize, loss = own.objectives, own.maximize, own.loss
+    elif own is None and objectives is None and not maximize and level_set is None:
+        loss = _own_loss(objective)
+    fidelity, stopping = _fidelity(job, own)
+    try:
+        return Problem(
+            space,
+            objectives=objectives,
+            constraints=measured,
+            maximize=maximize,
+            fidelity=fidelity,
+            stopping=stopping,
+            loss=loss,
+            level_set=level_set,
+            try_first=_try_first(job, document, space, own),
+            reference=reference,
+            weights=weights,
+            earlier=fitting_rows(earlier, space, document),
+            enough=job.enough if job.enough or own is None else own.enough,
+        )
+    except (ProblemError, ExpressionError) as error:
+        raise _at(document, (_key_named(error, document) or "objectives",), error) from None
+
+
+def _key_named(error: Exception, document: Document) -> str | None:
+    """Return which of the job's keys a problem's message names first; None if it names none."""
+    keys = {key: word for key, word in _WORDS.items() if key in document.data}
+    found = {key: re.search(rf"\b{word}\b", str(error)) for key, word in keys.items()}
+    places = {key: match.start() for key, match in found.items() if match is not None}
+    return min(places, key=places.__getitem__, default=None)
+
+
+def _own_loss(objective: Objective) -> Loss | None:
+    """Return the loss of an objective that knows no space but compares bins with data, None without one."""
+    loss = getattr(objective, "loss", None)
+    return loss if isinstance(loss, Loss) else None
+
+
+def _try_first(
+    job: JobFile, document: Document, space: Space, own: Problem | None
+) -> list[Mapping[str, Any]]:
+    """Return the points to try first: the job's where it names any, else the objective's."""
+    for index, point in enumerate(job.try_first):
+        try:
+            space.check(point)
+        except PointError as error:
+            raise _at(document, ("try_first", index), error) from None
+    return list(job.try_first or ([] if own is None or job.space is not None else own.try_first))
+
+
+def _fidelity(job: JobFile, own: Problem | None) -> tuple[Fidelity | None, Any]:
+    """Return the fidelity and the way of stopping: the job's where it says so, else the objective's."""
+    fidelity = None if own is None else own.fidelity
+    stopping = None if own is None else own.stopping
+    if job.fidelity is not None:
+        fidelity = job.fidelity.fidelity()
+    return fidelity, job.stopping if job.stopping is not None else stopping
+
+
+def _dimensions(job: JobFile, document: Document) -> dict[str, Any]:
+    dimensions: dict[str, Any] = {}
+    for name, form in (job.space or {}).items():
+        place = ("space", name)
+        if isinstance(form, list) and len(form) == 2 and all(_is_number(end) for end in form):
+            raise JobFileError(
+                f"{document.place(place)}: {form} could be a range or two choices; write "
+                f"{{real: {form}}}, {{integer: {form}}} or {{choice: {form}}}"
+            )
+        try:
+            # one at a time, so that an error is shown at its line; conditions are left to the whole
+            plain = {k: v for k, v in form.items() if k != "active_when"} if isinstance(form, dict) else form
+            Space({name: plain})
+        except SpaceError as error:
+            raise JobFileError(f"{document.place(place)}: {_without_name(name, error)}") from None
+        dimensions[name] = form
+    try:
+        return dict(Space(dimensions).dimensions)
+    except SpaceError as error:
+        raise _at(document, ("space",), error) from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _without_name(name: str, error: SpaceError) -> str:
+    return str(error).removeprefix(f"{name}: ")
+
+
+def _split_constraints(
+    job: JobFile, document: Document, names: frozenset[str]
+) -> tuple[list[str], list[str]]:
+    """Return the constraints on parameters, and those on what is measured."""
+    known, measured = [], []
+    for index, text in enumerate(job.constraints):
+        place = ("constraints", index)
+        try:
+            used = Expression.parse(text).names
+        except ExpressionError as error:
+            raise _at(document, place, error) from None
+        if used <= names:
+            known.append(text)
+        elif used.isdisjoint(names):
+            measured.append(text)
+        else:
+            raise JobFileError(
+                f"{document.place(place)}: {text!r} mixes parameters {sorted(used & names)} with "
+                f"{sorted(used - names)}; write it on one kind, and return the metric that it needs"
+            )
+    return known, measured

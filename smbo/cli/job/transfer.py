@@ -1,0 +1,105 @@
+"""The key `transfer` of a job file: what was found in earlier studies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from smbo.cli.job.document import Document
+from smbo.cli.job.schema import JobFile, TransferSection
+from smbo.errors import JobFileError, ProblemError, SmboError, UnknownStudy
+from smbo.problem.transfer_source import Earlier
+from smbo.space import Space
+from smbo.store.connect import is_sqlite, sqlite_path
+
+_MOST_SHOWN = 10
+_UNNAMED = "value"  # of an objective that returns one number
+
+
+def earlier_studies(job: JobFile, document: Document, folder: Path) -> list[Earlier]:
+    """Return the studies that a job names; files are looked for beside the job file.
+
+    Of a study that is gone on with they are what was stored with it: proposals are made again from that,
+    although a file may be gone by now and an earlier study may have grown.
+
+    Raises:
+        JobFileError: one cannot be read; with its line.
+    """
+    if job.transfer and (stored := _stored(job)) is not None:
+        return stored
+    found = []
+    for index, given in enumerate(job.transfer):
+        section = TransferSection(file=given) if isinstance(given, str) else given
+        try:
+            found.append(_earlier(job, section, folder))
+        except SmboError as error:
+            raise JobFileError(f"{document.place(('transfer', index))}: {error}") from None
+    return found
+
+
+def _stored(job: JobFile) -> list[Earlier] | None:
+    """Return the earlier studies that a job's study has in the store; None where it has not those named."""
+    from smbo.study import Study
+
+    if is_sqlite(job.store_url) and not sqlite_path(job.store_url).exists():
+        return None
+    try:
+        with Study.load(job.store_url, job.study) as study:
+            known = list(study.problem.earlier)
+    except UnknownStudy:
+        return None
+    return known if [each.name for each in known] == [_name(given) for given in job.transfer] else None
+
+
+def _name(given: str | TransferSection) -> str:
+    section = TransferSection(file=given) if isinstance(given, str) else given
+    return section.study or Path(section.file or "").name
+
+
+def fitting_rows(earlier: Sequence[Earlier], space: Space, document: Document) -> list[Earlier]:
+    """Return the studies with the rows that a space has; what is refused is said on standard error.
+
+    Raises:
+        JobFileError: too few rows of one fit; with its line.
+    """
+    found = []
+    for index, study in enumerate(earlier):
+        try:
+            kept, refused = study.checked(space)
+        except ProblemError as error:
+            raise JobFileError(f"{document.place(('transfer', index))}: {error}") from None
+        if refused:
+            click.echo(
+                f"{study.name}: {len(kept.values)} of {len(study.values)} rows are used; refused are",
+                err=True,
+            )
+            for text in refused[:_MOST_SHOWN]:
+                click.echo(f"  {text}", err=True)
+            if len(refused) > _MOST_SHOWN:
+                click.echo(f"  and {len(refused) - _MOST_SHOWN} more; the report lists them", err=True)
+        found.append(kept)
+    return found
+
+
+def _earlier(job: JobFile, section: TransferSection, folder: Path) -> Earlier:
+    named = next(iter(job.objectives)) if job.objectives else _UNNAMED
+    if section.file is not None:
+        return Earlier.read(folder / section.file, section.value or named)
+    from smbo.study import Study
+
+    assert section.store is not None
+    assert section.study is not None
+    with Study.load(section.store, section.study) as study:
+        own = study.problem.value_name
+        is_alike = (
+            study.problem.goals is None and study.problem.level_set is None and _UNNAMED in (own, named)
+        )
+        # the first of several objectives, or a distance to a level, is no value of this study
+        is_measured = any(named in trial.metrics for trial in study.trials)
+        metric = section.value or (None if own == named or (is_alike and not is_measured) else named)
+        try:
+            return Earlier.of_trials(study.trials, section.study, metric)
+        except ProblemError as error:
+            raise ProblemError(f"{error}; say which is meant, {{study: …, store: …, value: NAME}}") from None

@@ -1,0 +1,190 @@
+"""Where a job's evaluations run: in this process, on a cluster of our own, or on somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from smbo.cli.job.cluster import ClusterSection
+from smbo.cli.job.schema import JobFile
+from smbo_scheduler.errors import ClusterError
+from smbo_scheduler.executors.serial import SerialExecutor
+from smbo_scheduler.jobs import Executor, Target
+from smbo_scheduler.outbox.spool import Spool
+
+if TYPE_CHECKING:
+    from distributed import Client, Security
+
+    from smbo_scheduler.clusters.cluster import KeptCluster
+
+
+class Workplace:
+    """A job's cluster, connected to when first needed.
+
+    Within a ``with`` block.  At its end the client is closed, and a cluster of our own is stopped
+    with all that it runs, unless ``leave_running`` was called or the block fails: what lives then
+    is adopted by the next run, or ends itself when it has been idle for long.
+
+    Args:
+        cluster: as the job file says.
+        resources: of each evaluation.
+        evaluation_seconds: how long one may take, if that is limited.
+
+    Raises:
+        ClusterError: the cluster's times do not fit together.
+    """
+
+    def __init__(
+        self,
+        cluster: ClusterSection,
+        resources: Mapping[str, float],
+        evaluation_seconds: float | None = None,
+    ) -> None:
+        self._cluster, self._resources = cluster, dict(resources)
+        try:
+            self._plan = cluster.plan(evaluation_seconds)
+        except ValueError as error:
+            raise ClusterError(f"cluster: {error}") from None
+        self._folder: Path | None = None
+        self._client: Client | None = None
+        self._kept: KeptCluster | None = None
+        self._n_wanted: int | None = None
+        self._is_left = False
+
+    def settle_in(self, folder: Path) -> None:
+        """Say where a cluster of our own keeps its files; before the first executor."""
+        kind = "" if self._cluster.local is not None else "-" + _kind(self._cluster)
+        self._folder = folder / f"cluster{kind}"
+
+    def check(self) -> None:
+        """Connect now to a cluster that is not ours; see whether one of ours could be started.
+
+        Raises:
+            ClusterError: it cannot be reached or trusted, or something is not installed.
+        """
+        if self._cluster.is_foreign:
+            self._connected()
+        elif self._plan is not None:
+            from smbo_scheduler.clusters.cluster import check_installed
+
+            check_installed(self._plan, insecure=self._cluster.insecure)
+
+    def executor(self, target: Target, spool: Spool) -> Executor:
+        """Return an executor for a target.
+
+        Raises:
+            ClusterError: the cluster does not come up, or cannot be reached.
+        """
+        if self._cluster.serial:
+            return SerialExecutor(target, spool)
+        from smbo_scheduler.executors.dask import DaskExecutor
+
+        return DaskExecutor(
+            self._connected(),
+            target,
+            spool,
+            resources=self._resources,
+            reconnect=self._reconnected,
+            is_lost=lambda client: self._kept is not None and self._kept.is_lost(client),
+        )
+
+    def expect(self, n_evaluations: int | None) -> None:
+        """Say how many evaluations are left, so that no more workers are kept than have work.
+
+        Args:
+            n_evaluations: those that run included; None if nobody knows.
+        """
+        self._n_wanted = self._cluster.workers_of_use(n_evaluations)
+        if self._kept is not None:
+            self._kept.want(self._n_wanted)
+
+    def look(self) -> None:
+        """Take care that workers may still come.
+
+        Raises:
+            ClusterError: none will, and why.
+        """
+        if self._kept is not None:
+            self._kept.check()
+
+    def leave_running(self) -> None:
+        """Let a cluster of our own live on: somebody left in a hurry and will be back."""
+        self._is_left = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            self._client.close(timeout=5)
+        if self._is_left or self._folder is None:
+            return
+        if self._kept is None and self._plan is not None and self._folder.is_dir():
+            from smbo_scheduler.clusters.cluster import KeptCluster
+
+            # a driver that was killed after the last evaluation left it, and nobody needs it now
+            self._kept = KeptCluster(self._folder, adopted=True)
+        if self._kept is not None:
+            self._kept.stop()
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def _reconnected(self) -> Client:
+        self._client = self._connect()
+        return self._client
+
+    def _connect(self) -> Client:
+        from smbo_scheduler.clusters import external as clusters
+
+        cluster = self._cluster
+        if cluster.address:
+            return clusters.connect(cluster.address, security=self._security(), allow_plain=cluster.insecure)
+        if cluster.scheduler_file:
+            return clusters.connect_by_file(
+                cluster.scheduler_file, security=self._security(), allow_plain=cluster.insecure
+            )
+        assert self._plan is not None
+        assert self._folder is not None, "settle_in comes first"
+        if self._kept is None:
+            n_workers = self._n_wanted or max(1, cluster.workers_of_use(None))
+            self._kept = clusters.start_kept(self._folder, self._plan, n_workers, insecure=cluster.insecure)
+        return self._kept.connect()
+
+    def _security(self) -> Security | None:
+        """Return the certificates for somebody else's cluster; None leaves them to Dask's own settings."""
+        if self._cluster.tls is None:
+            return None
+        from smbo_scheduler.clusters.external import certificates
+
+        tls = self._cluster.tls
+        return certificates(tls.ca, tls.cert, tls.key)
+
+
+def cluster_script(job: JobFile) -> str:
+    """Return the batch job that a run would submit, for a person to check.
+
+    Raises:
+        ClusterError: the job file asks for no batch system, or dask-jobqueue refuses it.
+    """
+    batch = job.cluster.batch
+    if batch is None:
+        raise ClusterError("cluster: this job submits no batch jobs; slurm and htcondor do")
+    from smbo_scheduler.clusters.batch_jobs import job_script
+
+    folder = Path(job.spool or "SPOOL").absolute() / "STUDY" / f"cluster-{_kind(job.cluster)}"
+    try:
+        return job_script(batch.plan(job.limits.time), folder)
+    except ValueError as error:
+        raise ClusterError(f"cluster: {error}") from None
+
+
+def _kind(cluster: ClusterSection) -> str:
+    """Return the word for a cluster of ours that is not local."""
+    return "ssh" if cluster.ssh is not None else "slurm" if cluster.slurm is not None else "htcondor"

@@ -1,0 +1,98 @@
+"""`smbo run` and `smbo resume`: from a job to a finished study and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smbo.cli.job.document import Document
+from smbo.cli.job.fixed import fixed_by, fixing_options
+from smbo.cli.job.schema import check_jobfile, read_jobfile
+from smbo.cli.job.stored import stored_job
+from smbo.cli.run.cluster import cluster_script
+from smbo.cli.run.session import drive
+from smbo.cli.target import load, study_argument
+
+
+def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that override the job's keys."""
+    for option in (
+        click.option("--workers", type=click.IntRange(min=1), help="Run on so many local workers."),
+        click.option("--trials", type=click.IntRange(min=1), help="Budget of trials."),
+        click.option("--time", "time_limit", metavar="DURATION", help='Budget of time, such as "2h".'),
+        click.option("--serial", is_flag=True, help="Evaluate in this process, one after the other."),
+        click.option("--report", metavar="FOLDER", help="Folder of the report."),
+        click.option("--insecure-dask", is_flag=True, help="Allow connections without encryption."),
+        click.option("--no-report", is_flag=True, help="Check and report nothing at the end."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(name="run")
+@click.argument("job", type=click.Path(path_type=Path))
+@_overrides
+@fixing_options
+@click.option("--store", metavar="URL", help="Where results are kept.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of all randomness.")
+@click.option("--show-cluster-script", is_flag=True, help="Print the batch job that would be submitted.")
+@click.pass_context
+def run_command(ctx: click.Context, /, job: Path, show_cluster_script: bool, **options: Any) -> None:
+    """Run the study that a job file describes, or go on with it where it was."""
+    _, document = read_jobfile(job)
+    document = _with_options(document, options)
+    if show_cluster_script:
+        click.echo(cluster_script(check_jobfile(document)), nl=False)
+        return
+    ctx.exit(drive(check_jobfile(document), document, job.parent))
+
+
+@click.command(name="resume")
+@study_argument
+@_overrides
+@fixing_options
+@click.pass_context
+def resume_command(ctx: click.Context, /, study: str, store: str | None, **options: Any) -> None:
+    """Go on with a stored study, by its name, as its last run was told to."""
+    with load(study, store) as found:
+        kept, folder = stored_job(found)
+        kept = {**kept, "store": found.store.url, "study": found.name}
+    document = _with_options(Document(f"study {kept['study']}", kept), options)
+    ctx.exit(drive(check_jobfile(document), document, folder))
+
+
+def _with_options(document: Document, options: dict[str, Any]) -> Document:
+    """Return the document with what the command line says instead."""
+    data = dict(document.data)
+    if options["serial"] and options["workers"] is not None:
+        raise click.UsageError("--serial and --workers exclude each other")
+    if options["serial"]:
+        data["cluster"] = "serial"
+    if options["workers"] is not None:
+        data["cluster"] = {"local": {"workers": options["workers"]}}
+    if options["insecure_dask"]:
+        data["cluster"] = _insecure(data.get("cluster", "local"))
+    budget = dict(data.get("budget") or {})
+    if options["trials"] is not None:
+        budget["trials"] = options["trials"]
+    if options["time_limit"] is not None:
+        budget["time"] = options["time_limit"]
+    data["budget"] = budget
+    for key in ("store", "seed", "report"):
+        if options.get(key) is not None:
+            data[key] = options[key]
+    if options["fix"] or options["free"]:
+        data["fixed"] = fixed_by(data.get("fixed"), options["fix"], options["free"])
+    if options["no_report"]:
+        data["report"] = False
+    return Document(document.name, data, document.lines)
+
+
+def _insecure(cluster: Any) -> Any:
+    """Return a cluster, as a job file writes it, whose connections may be plain."""
+    if isinstance(cluster, str):
+        cluster = {cluster: True if cluster == "serial" else {}}
+    return {**cluster, "insecure": True} if isinstance(cluster, dict) else cluster

@@ -1,0 +1,31 @@
+"""What one run is about: the values that its steps share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smbo.cli.job.schema import JobFile
+from smbo.cli.job.task import Task
+from smbo.cli.run.cluster import Workplace
+from smbo.study import Study
+from smbo_scheduler.signals import StopOnSignals
+
+
+@dataclass(frozen=True, eq=False)
+class Errand:
+    """A job, what it names, the study it belongs to, where it runs, and who may interrupt it."""
+
+    job: JobFile
+    task: Task
+    study: Study
+    workplace: Workplace
+    signals: StopOnSignals
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where results wait to be recorded; workers reach it under the same path."""
+        beside_the_store = self.study.spool_folder
+        if self.job.spool is None:
+            return beside_the_store
+        return Path(self.job.spool).absolute() / beside_the_store.name

@@ -1,0 +1,102 @@
+"""What a run shows: the loop's reports and the study's trials, put together for the screen."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+import click
+
+from smbo.analysis.pareto import told_hypervolume
+from smbo.cli.run.progress import LIVE_PERIOD_SECONDS, Recommender, Snapshot, open_progress, seconds_left
+from smbo.cli.summary import recommendation_of
+from smbo.study import Study
+from smbo.trial import TrialState
+from smbo_scheduler import loop
+from smbo_scheduler.loop import Stop
+from smbo_scheduler.signals import StopOnSignals
+
+
+class Watch:
+    """Shows a run while its ``with`` block lasts.
+
+    Args:
+        study: what runs.
+        signals: who may ask for a stop.
+    """
+
+    def __init__(self, study: Study, signals: StopOnSignals) -> None:
+        self._study, self._signals = study, signals
+        self._budget = study.budget
+        self._seconds_before = study.spent.seconds
+        self._began = time.monotonic()
+        self._n_at_start = sum(
+            trial.state.is_final or trial.state is TrialState.PAUSED for trial in study.trials
+        )
+        self._latest: loop.Progress | None = None
+        self._message: str | None = None
+        self._snapshot: Snapshot | None = None
+        self._drawn = -float("inf")
+
+    def report(self, progress: loop.Progress) -> None:
+        """Take a report of the loop."""
+        self._latest = progress
+        if progress.message is not None and progress.message != self._message:
+            click.echo(progress.message, err=True)
+        self._message = progress.message
+        self._show()
+
+    def stop(self) -> Stop:
+        """Return what was asked for; the loop asks often, so the time shown goes on."""
+        self._show()
+        return self._signals()
+
+    def __enter__(self) -> Self:
+        name = self._study.problem.value_name if self._study.problem.goals is None else "hypervolume"
+        self._progress = open_progress(self._study.name, name)
+        self._recommender = Recommender(self._recommended)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._recommender.close()
+        self._progress.close(self._taken() if error is None else self._snapshot)
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if now - self._drawn >= LIVE_PERIOD_SECONDS:
+            self._snapshot = self._taken()
+            self._progress.show(self._snapshot)
+            self._drawn = time.monotonic()
+
+    def _taken(self) -> Snapshot:
+        """Return where the run stands now."""
+        study, latest = self._study, self._latest
+        trials = study.trials
+        n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
+        n_failed = sum(trial.state is TrialState.FAILED for trial in trials)
+        elapsed = time.monotonic() - self._began
+        limit = self._budget.time_seconds
+        time_left = None if limit is None else limit - self._seconds_before - elapsed
+        best = study.best if study.problem.goals is None else None
+        n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
+        n_final = sum(trial.state.is_final for trial in trials) + n_paused
+        return Snapshot(
+            complete=n_complete,
+            failed=n_failed,
+            running=0 if latest is None else len(latest.running),
+            trials=self._budget.trials,
+            slots=None if latest is None else latest.capacity,
+            best=best.value if best is not None else told_hypervolume(study.problem, trials),
+            recommended=self._recommender.latest(n_complete),
+            recommended_of=self._recommender.latest_of,
+            elapsed_seconds=elapsed,
+            left_seconds=seconds_left(n_final, self._n_at_start, self._budget.trials, elapsed, time_left),
+            paused=n_paused,
+        )
+
+    def _recommended(self) -> tuple[float, float] | None:
+        said = recommendation_of(self._study)
+        return None if said is None or said.means else (said.mean, said.std)

@@ -1,0 +1,52 @@
+"""Ways of stopping by name, and as JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from smbo.errors import ProblemError
+from smbo.fidelity.median_stopping import MedianStopping
+from smbo.fidelity.successive_halving import Asha, ByModel, Hyperband
+
+Stopping: TypeAlias = Asha | Hyperband | ByModel | MedianStopping
+
+_KINDS: Mapping[str, type[Stopping]] = {
+    "asha": Asha,
+    "hyperband": Hyperband,
+    "model": ByModel,
+    "median": MedianStopping,
+}
+
+
+def as_stopping(given: str | Mapping[str, Any] | Stopping) -> Stopping:
+    """Return a way of stopping by its name, by {name: settings}, or as given.
+
+    Raises:
+        ProblemError: there is none of that name, or it does not take the settings.
+    """
+    if isinstance(given, Asha | Hyperband | ByModel | MedianStopping):
+        return given
+    name: Any = given
+    settings: Any = {}
+    if isinstance(given, Mapping) and len(given) == 1:
+        ((name, settings),) = given.items()
+    if not isinstance(name, str) or name not in _KINDS:
+        raise ProblemError(f"stopping={given!r}; there are {', '.join(_KINDS)}")
+    try:
+        return _KINDS[name](**(settings or {}))
+    except TypeError:  # unknown settings, or no mapping of them
+        known = ", ".join(asdict(_KINDS[name]()))
+        raise ProblemError(f"stopping: {name} does not take {settings!r}; it takes {known}") from None
+
+
+def stopping_to_json(stopping: Stopping) -> dict[str, Any]:
+    """Return a way of stopping as plain JSON values."""
+    (name,) = [name for name, kind in _KINDS.items() if type(stopping) is kind]
+    return {name: asdict(stopping)}
+
+
+def stopping_from_json(data: Mapping[str, Any]) -> Stopping:
+    """Return what ``stopping_to_json`` wrote."""
+    return as_stopping(data)

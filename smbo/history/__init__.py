@@ -1,0 +1,1 @@
+"""Trials as training data: recording results, promotion, tables, replicates."""

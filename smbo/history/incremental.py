@@ -1,0 +1,136 @@
+"""The evidence of a log of trials, kept as columns while trials come and change.
+
+``encode`` makes the same of all trials at once; for an ask that takes no thought, that is most of the time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.problem import Problem
+from smbo.proposal.suggest import LARGEST, SMALLEST, encode, within_range
+from smbo.training_data import Array, Evidence
+from smbo.trial import Trial, TrialState
+
+_ABSENT, _DONE, _FAILED, _PENDING, _SILENT = range(5)
+
+_CODES = {
+    TrialState.COMPLETE: _DONE,
+    TrialState.FAILED: _FAILED,
+    TrialState.PRUNED: _SILENT,
+    TrialState.CANCELLED: _SILENT,
+    TrialState.WAITING: _PENDING,
+    TrialState.RUNNING: _PENDING,
+    TrialState.PAUSED: _PENDING,
+}
+
+_FIRST_ROOM = 64
+_FEW = 8  # trials that are put one by one sooner than all together
+
+
+def is_columnar(problem: Problem) -> bool:
+    """Return whether a trial's row of the evidence follows from that trial alone."""
+    if problem.goals is not None or problem.constraints:
+        return False
+    return problem.ladder is None and problem.measure is None
+
+
+class Columns:
+    """What a surrogate is told of a study, up to date with the trials that were put.
+
+    Args:
+        problem: of the trials; see ``is_columnar``.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        assert is_columnar(problem)
+        self._problem = problem
+        self._changed: dict[int, Trial] = {}
+        self._codes: NDArray[Any] = np.zeros(0, dtype=np.int8)
+        self._feasible: NDArray[Any] = np.zeros(0, dtype=np.bool_)
+        self._floats: NDArray[Any] = np.zeros((3, 0))  # minimised values, variances, costs
+        self._units: NDArray[Any] = np.zeros((0, len(problem.space.axes)))
+
+    def put(self, trials: Iterable[Trial]) -> None:
+        """Take trials that are new or have changed; a trial's point never does."""
+        self._changed.update((trial.number, trial) for trial in trials)
+
+    def evidence(self) -> Evidence:
+        """Return the same as ``encode`` of all trials."""
+        self._take_changed()
+        done, failed, pending = (np.flatnonzero(self._codes == code) for code in (_DONE, _FAILED, _PENDING))
+        values, variances, costs = self._floats[:, done]
+        return Evidence(
+            axes=self._problem.space.axes,
+            numbers=done.astype(np.int64),
+            points=self._units[done],
+            values=values,
+            variances=variances,
+            costs=costs,
+            feasible=self._feasible[done],
+            failed=self._units[failed],
+            pending=self._units[pending],
+        )
+
+    def _take_changed(self) -> None:
+        if not self._changed:
+            return
+        trials = list(self._changed.values())
+        self._make_room(max(self._changed) + 1)
+        new = [trial for trial in trials if self._codes[trial.number] == _ABSENT]
+        if new:
+            units = self._problem.space.to_unit([trial.params for trial in new])
+            self._units[[trial.number for trial in new]] = units
+        if len(trials) <= _FEW:
+            for trial in trials:
+                self._put_row(trial)
+        else:
+            self._put_rows(trials)
+        self._changed.clear()
+
+    def _put_row(self, trial: Trial) -> None:
+        """Take one trial: as ``_put_rows``, which is slower for a few."""
+        row, cost = trial.number, trial.cost
+        value, sem = _in_range(trial.value), _in_range(trial.sem)
+        self._codes[row] = _CODES[trial.state]
+        self._feasible[row] = trial.feasible is not False
+        self._floats[:, row] = self._problem.sign * value, sem * sem, math.nan if cost is None else cost
+
+    def _put_rows(self, trials: Sequence[Trial]) -> None:
+        rows = [trial.number for trial in trials]
+        self._codes[rows] = [_CODES[trial.state] for trial in trials]
+        self._feasible[rows] = [trial.feasible is not False for trial in trials]
+        self._floats[0, rows] = self._problem.sign * within_range(_floats(trial.value for trial in trials))
+        self._floats[1, rows] = within_range(_floats(trial.sem for trial in trials)) ** 2
+        self._floats[2, rows] = _floats(trial.cost for trial in trials)
+
+    def _make_room(self, n: int) -> None:
+        room = len(self._codes)
+        if n <= room:
+            return
+        more = max(n, 2 * room, _FIRST_ROOM) - room
+        self._codes = np.pad(self._codes, (0, more))
+        self._feasible = np.pad(self._feasible, (0, more))
+        self._floats = np.pad(self._floats, ((0, 0), (0, more)))
+        self._units = np.pad(self._units, ((0, more), (0, 0)))
+
+
+def _floats(values: Iterable[float | None]) -> Array:
+    return np.array([math.nan if value is None else value for value in values])
+
+
+def _in_range(number: float | None) -> float:
+    """Return what ``within_range`` makes of one number."""
+    if number is None or math.isnan(number):
+        return math.nan
+    return 0.0 if abs(number) < SMALLEST else min(max(number, -LARGEST), LARGEST)
+
+
+def evidence_of(problem: Problem, columns: Columns | None, trials: Iterable[Trial]) -> Evidence:
+    """Return the evidence: from the columns, or where there are none, of all trials."""
+    return encode(problem, trials) if columns is None else columns.evidence()

@@ -1,0 +1,167 @@
+"""What becomes of a trial that is told a result: complete, paused, failed, pruned or cancelled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from smbo.errors import ProblemError, TellError
+from smbo.fidelity import Rung
+from smbo.problem import Outcome, Problem, Returned, as_outcome
+from smbo.problem.outcome_constraints import sem_name
+from smbo.trial import Trial, TrialState
+
+
+def judge(
+    problem: Problem,
+    trial: Trial,
+    result: Returned | None = None,
+    sem: float | Mapping[str, float] | None = None,
+    cost: float | None = None,
+    *,
+    status: str | None = None,
+    reason: str | None = None,
+    error: str | None = None,
+    outputs: Any = None,
+    covariance: Any = None,
+) -> Trial:
+    """Return a trial with the result that was told for it.
+
+    A value that is not finite makes the trial FAILED with the reason "non-finite".  A result below
+    the highest fidelity makes it PAUSED: whether it goes on is decided later, beside others.
+    A PRUNED trial keeps the last value that it reported, if a result says so.
+
+    Raises:
+        TellError: the result is of no known form, lacks a metric, or contradicts the status.
+    """
+    if outputs is not None:
+        result = _of_outputs(trial, result, outputs, covariance)
+    elif covariance is not None:
+        raise TellError(f"trial {trial.number}: covariance without outputs")
+    if status not in (None, "complete", "failed", "cancelled", "pruned"):
+        raise TellError(f"status={status!r}: write 'complete', 'failed', 'pruned' or 'cancelled'")
+    if status == "pruned":
+        return _pruned(trial, result, cost, reason)
+    if status in ("failed", "cancelled"):
+        if result is not None:
+            raise TellError(f"trial {trial.number}: a result beside status={status!r}; tell one of them")
+        state = TrialState.FAILED if status == "failed" else TrialState.CANCELLED
+        # a value from a lower fidelity is no result of a trial that failed; it stays among its rungs
+        ended = replace(trial, state=state, value=None, sem=None, feasible=None)
+        return replace(ended, reason=reason or status, error=error, cost=_cost(trial, cost))
+    if result is None:
+        raise TellError(f"trial {trial.number}: no result; give a value, or status='failed'")
+    if reason is not None:
+        raise TellError(
+            f"trial {trial.number}: reason={reason!r} beside a result; it goes with status='failed'"
+        )
+    if problem.goals is not None and sem is not None and not isinstance(sem, Mapping):
+        raise TellError(
+            f"trial {trial.number}: sem={sem!r} beside several objectives; give {{name: standard error}}"
+        )
+    if isinstance(sem, Mapping) or (problem.level_set is not None and sem is not None):
+        result, sem = _with_sems(trial, result, sem), None
+    try:
+        outcome = problem.outcome(result)
+    except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
+        raise TellError(f"trial {trial.number}: {problem_error}") from None
+    return _recorded(problem, trial, outcome, sem, cost)
+
+
+def _of_outputs(trial: Trial, metrics: Returned | None, outputs: Any, covariance: Any) -> Outcome:
+    """Return the outcome of a vector output, with metrics told beside it."""
+    if metrics is not None and not isinstance(metrics, Mapping):
+        raise TellError(
+            f"trial {trial.number}: a result beside outputs, {metrics!r}; the value follows from them. "
+            "Metrics may be told beside them, {name: number}"
+        )
+    try:
+        told = Outcome.of_outputs(outputs, covariance)
+        beside = as_outcome(metrics or {})
+        return replace(told, metrics=beside.metrics, sems=beside.sems)
+    except (ProblemError, TypeError, ValueError) as error:
+        raise TellError(f"trial {trial.number}: {error}") from None
+
+
+def _with_sems(trial: Trial, result: Returned, sem: Any) -> Outcome:
+    """Return a result with the standard error of its value, or those of its metrics by name."""
+    try:
+        outcome = as_outcome(result)
+    except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
+        raise TellError(f"trial {trial.number}: {problem_error}") from None
+    if not isinstance(sem, Mapping):
+        return replace(outcome, sem=_told_number(trial, "sem", sem))
+    unknown = sorted(set(sem) - set(outcome.metrics))
+    if unknown:
+        raise TellError(f"trial {trial.number}: sem of {unknown}, which the result lacks")
+    return replace(outcome, sems={name: _told_number(trial, f"sem of {name}", e) for name, e in sem.items()})
+
+
+def _recorded(
+    problem: Problem, trial: Trial, outcome: Outcome, sem: float | None, cost: float | None
+) -> Trial:
+    """Return the trial as complete, or as failed where a number is not finite."""
+    value = outcome.value
+    assert value is not None  # problem.outcome fills it in
+    sem = outcome.sem if sem is None else _told_number(trial, "sem", sem)
+    cost = _cost(trial, outcome.cost if cost is None else cost)
+    sems = [outcome.metrics.get(sem_name(name)) for name in problem.goals.names] if problem.goals else [sem]
+    for each in sems:
+        _check_sem(trial, each)
+    measured = replace(
+        trial,
+        cost=cost,
+        metrics=dict(outcome.metrics),
+        outputs=outcome.outputs,
+        outputs_variance=outcome.outputs_variance,
+    )
+    if unknown := problem.unmeasured(outcome):
+        said = ", ".join(f"{name}=nan" for name in unknown)
+        return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
+    if not math.isfinite(value) or any(each is not None and not math.isfinite(each) for each in sems):
+        is_one = problem.goals is None and problem.level_set is None
+        said = f"value={value!r}, sem={sem!r}" if is_one else f"{dict(outcome.metrics)!r}"
+        return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
+    feasible = problem.is_feasible(outcome)
+    told = replace(measured, state=TrialState.COMPLETE, value=value, sem=sem, feasible=feasible)
+    if not problem.is_below_the_highest(trial.fidelity):
+        return told
+    assert trial.fidelity is not None
+    rung = Rung(trial.fidelity, value, sem, cost, feasible, trial.token)
+    return replace(told, state=TrialState.PAUSED, rungs=(*trial.rungs, rung))
+
+
+def _check_sem(trial: Trial, sem: float | None) -> None:
+    if sem is not None and sem < 0:
+        raise TellError(f"trial {trial.number}: sem={sem!r} is negative; it is a standard error")
+
+
+def _pruned(trial: Trial, result: Returned | None, cost: float | None, reason: str | None) -> Trial:
+    """Return a trial that ended early, with the last value it reported where one is told."""
+    told = replace(trial, state=TrialState.PRUNED, reason=reason or "pruned", cost=_cost(trial, cost))
+    if result is None:
+        return told
+    try:
+        value = as_outcome(result).value
+    except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
+        raise TellError(f"trial {trial.number}: {problem_error}") from None
+    if value is None or not math.isfinite(value):
+        return told
+    return replace(told, value=value)
+
+
+def _cost(trial: Trial, cost: float | None) -> float | None:
+    if cost is None:
+        return None
+    cost = _told_number(trial, "cost", cost)
+    if not (math.isfinite(cost) and cost >= 0):
+        raise TellError(f"trial {trial.number}: cost={cost!r}; a finite number from 0 up is needed")
+    return cost
+
+
+def _told_number(trial: Trial, name: str, value: Any) -> float:
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        raise TellError(f"trial {trial.number}: {name}={value!r}; a number is needed")
+    return float(value)

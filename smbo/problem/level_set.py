@@ -1,0 +1,180 @@
+"""Level sets: where functions have a value, such as the edge of what is excluded (CLs = 0.05)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from smbo.errors import ProblemError
+from smbo.training_data import Array
+
+SCALES = ("linear", "log", "p-value")
+TRANSFORMS = ("auto", *SCALES)
+# A function of no name: its result is told as a plain number.
+UNNAMED = "value"
+
+# On a logarithmic scale, values this far below the level (and all that are not positive) are told as
+# this far below: how far down CLs goes where a model is excluded anyway is not worth learning.
+_LOWEST_RATIO = 1e-6
+# Where nothing can be excluded CLs is 1 but for rounding: how close to it says nothing.
+_LOWEST_P, _HIGHEST_P = 1e-300, 0.99
+
+
+@dataclass(frozen=True)
+class LevelSet:
+    """What is sought where: all points at which a function has the value ``level``.
+
+    Args:
+        level: the value; or {name: value}, where several functions have levels of their own.
+        of: names of the functions, as an evaluation returns them; all are measured at the same
+            points.  Empty for the names of ``level``, or for a single one told as a plain number.
+        transform: of the values before they are modelled.  "log" where they span decades
+            (it needs a level > 0); "p-value" for numbers in [0, 1] such as CLs, as -log(-log p), which
+            changes with a yield or a mass as evenly as the yield's logarithm does; "linear" leaves them as
+            they are; "auto" takes that of them which tells best, leaving out one evaluation after the
+            other, on which side of the level it is.
+        tolerance: the study is done once the share of the space that is expected to be
+            on the wrong side of the contour is no larger, for each function; None goes on to the
+            end of the budget.
+
+    Raises:
+        ProblemError: levels that are no numbers, names that contradict each other, an unknown transform.
+    """
+
+    level: float | Mapping[str, float]
+    of: Sequence[str] = ()
+    transform: str = "auto"
+    tolerance: float | None = None
+    names: tuple[str, ...] = field(init=False, repr=False)
+    levels: tuple[float, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names, levels = _names_and_levels(self.level, self.of)
+        if self.transform not in TRANSFORMS:
+            raise ProblemError(
+                f"level_set: transform={self.transform!r}; there are {', '.join(map(repr, TRANSFORMS))}"
+            )
+        if self.transform == "log" and min(levels) <= 0.0:
+            raise ProblemError(f"level_set: transform='log' needs levels above 0, got {min(levels):g}")
+        if self.transform == "p-value" and not 0.0 < min(levels) <= max(levels) < _HIGHEST_P:
+            raise ProblemError(
+                f"level_set: transform='p-value' needs levels above 0 and below {_HIGHEST_P}, got {levels}"
+            )
+        tolerance = self.tolerance
+        if tolerance is not None and (not _is_number(tolerance) or not 0.0 < tolerance < 0.5):
+            raise ProblemError(
+                f"level_set: tolerance={tolerance!r}; a share of the space is needed, such as 0.01"
+            )
+        object.__setattr__(self, "of", tuple(self.of))
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "levels", levels)
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.names)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether results are told by name."""
+        return self.names != (UNNAMED,)
+
+    def scaled(self, values: Array, variances: Array) -> tuple[Array, Array]:
+        """Return what lies above the levels and its variances, both (..., k), on the scale asked for.
+
+        Linear for "auto", which is decided from case to case.
+        """
+        scale = "linear" if self.transform == "auto" else self.transform
+        pairs = [
+            scaled(values[..., k], variances[..., k], level, scale) for k, level in enumerate(self.levels)
+        ]
+        return np.stack([value for value, _ in pairs], axis=-1), np.stack([v for _, v in pairs], axis=-1)
+
+    def scales(self, values: Array, k: int) -> tuple[str, ...]:
+        """Return the scales on which function k, with these values (n,), may be modelled."""
+        if self.transform != "auto":
+            return (self.transform,)
+        level = self.levels[k]
+        found = ["linear"]
+        if level > 0.0 and (values > 0.0).all():
+            found.append("log")
+        if 0.0 < level < _HIGHEST_P and (values >= 0.0).all() and (values <= 1.0).all():
+            found.append("p-value")
+        return tuple(found)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the level set as plain JSON values."""
+        level = dict(self.level) if isinstance(self.level, Mapping) else self.level
+        return {
+            "level": level,
+            "of": list(self.of),
+            "transform": self.transform,
+            "tolerance": self.tolerance,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LevelSet:
+        """Return the level set that ``to_json`` wrote."""
+        return cls(data["level"], tuple(data["of"]), data["transform"], data["tolerance"])
+
+
+def scaled(values: Array, variances: Array, level: float, scale: str) -> tuple[Array, Array]:
+    """Return what lies above a level and its variances on one of the ``SCALES``, both of the same shape."""
+    if scale == "linear":
+        return values - level, variances
+    # errors to first order; one larger than its value says no more than one as large
+    if scale == "log":
+        raised = np.maximum(values, _LOWEST_RATIO * level)
+        return np.log(raised / level), np.minimum(variances / raised**2, 1.0)
+    held = np.clip(values, _LOWEST_P, _HIGHEST_P)
+    depth = -np.log(held)
+    return -np.log(depth / -np.log(level)), (np.minimum(np.sqrt(variances) / held, 1.0) / depth) ** 2
+
+
+@dataclass(frozen=True)
+class NearestLevel:
+    """How far the nearest of the levels is: the one number that a trial of a level set shows as its value."""
+
+    level_set: LevelSet
+
+    @property
+    def n_outputs(self) -> int:
+        return self.level_set.n_outputs
+
+    def of(self, outputs: Array) -> Array:
+        """Return the distance for noiseless outputs (..., k), on the modelled scale, shape (...)."""
+        offsets, _ = self.level_set.scaled(outputs, np.zeros_like(outputs))
+        return np.asarray(np.abs(offsets).min(axis=-1))
+
+    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+        """Return the distance and its standard error, of measured outputs (k,) with variances (k,)."""
+        offsets, spreads = self.level_set.scaled(outputs, variances)
+        nearest = int(np.argmin(np.abs(offsets)))
+        return float(abs(offsets[nearest])), float(np.sqrt(spreads[nearest]))
+
+
+def _names_and_levels(level: Any, of: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Return the functions' names and their levels, in the same order."""
+    if isinstance(of, str):
+        raise ProblemError(f"level_set: of={of!r}; give a list of names, such as [{of!r}]")
+    names = tuple(of)
+    if len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
+        raise ProblemError(f"level_set: of={list(names)!r}; different names are needed")
+    if not isinstance(level, Mapping):
+        levels: Mapping[str, Any] = dict.fromkeys(names or (UNNAMED,), level)
+    else:
+        levels = level
+        names = names or tuple(level)
+        if not names or set(names) != set(level):
+            raise ProblemError(f"level_set: of={list(names)!r} and the levels are of {sorted(level)}")
+    for name, each in levels.items():
+        if not _is_number(each):
+            raise ProblemError(f"level_set: the level of {name!r} is {each!r}; a finite number is needed")
+    names = names or (UNNAMED,)
+    return names, tuple(float(levels[name]) for name in names)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))

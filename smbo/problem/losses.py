@@ -1,0 +1,226 @@
+"""Losses on vector outputs: from the bins of a histogram, say, to the one number that is minimised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smbo.errors import ProblemError
+from smbo.training_data import Array, Loss
+
+
+@dataclass(frozen=True, eq=False)
+class ChiSquare:
+    """Σ over bins of w (y - d)² / (s² + (t d)² + e²).
+
+    y and e are an output and its own error, d and s the data and theirs, t a relative theory
+    uncertainty.  Of noiseless outputs, which is what a surrogate believes in, e is zero; so losses
+    told at different statistics differ somewhat, and what the surrogate says of them does not.
+
+    Args:
+        data, errors: d and s, shape (k,).
+        weights: w of each bin, shape (k,), or one for all.
+        theory: t.
+        counts: names of observables and how many bins belong to each, in the order of the bins.
+
+    Raises:
+        ProblemError: shapes or signs that make no sense, a bin without any error.
+    """
+
+    data: Array
+    errors: Array
+    weights: Array = field(default_factory=lambda: np.ones(()))
+    theory: float = 0.0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        data, errors = _vector("data", self.data), _vector("errors", self.errors)
+        weights = np.broadcast_to(_finite("weights", self.weights), data.shape).copy()
+        if errors.shape != data.shape:
+            raise ProblemError(f"ChiSquare: {len(errors)} errors for {len(data)} data; give one for each")
+        if (errors < 0).any() or (weights < 0).any() or not weights.any() or not self.theory >= 0.0:
+            raise ProblemError(
+                "ChiSquare: errors, weights and theory must be from 0 up, and some weight above 0"
+            )
+        bare = np.flatnonzero((errors**2 + (self.theory * data) ** 2 == 0.0) & (weights > 0.0))
+        if len(bare):
+            raise ProblemError(f"ChiSquare: bin {bare[0]} has no error at all; leave it out or weigh it 0")
+        if self.counts and sum(self.counts.values()) != len(data):
+            raise ProblemError(
+                f"ChiSquare: counts={dict(self.counts)!r} add up to {sum(self.counts.values())} bins, "
+                f"and there are {len(data)}"
+            )
+        for name, value in (("data", data), ("errors", errors), ("weights", weights)):
+            value.flags.writeable = False
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "counts", dict(self.counts))
+
+    @classmethod
+    def of_observables(
+        cls,
+        observables: Mapping[str, tuple[ArrayLike, ArrayLike]],
+        weights: Mapping[str, float] | None = None,
+        theory: float = 0.0,
+    ) -> ChiSquare:
+        """Return the mean over observables of weight times the mean over bins.
+
+        Args:
+            observables: (data, errors) of each, by name.
+            weights: of observables, by name; 1 for those left out.
+            theory: relative theory uncertainty.
+
+        Raises:
+            ProblemError: see ChiSquare, and weights of unknown observables.
+        """
+        if not observables:
+            raise ProblemError("ChiSquare: no observables; give {name: (data, errors)}")
+        pairs = {name: (_vector(name, d), _vector(name, s)) for name, (d, s) in observables.items()}
+        counts = {name: len(d) for name, (d, _) in pairs.items()}
+        plain = cls(
+            np.concatenate([d for d, _ in pairs.values()]),
+            np.concatenate([s for _, s in pairs.values()]),
+            theory=theory,
+            counts=counts,
+        )
+        return plain.reweighted(dict.fromkeys(counts, 1.0) | dict(weights or {}))
+
+    def reweighted(self, weights: Mapping[str, float]) -> ChiSquare:
+        """Return the mean over observables of these weights times the mean over bins.
+
+        Raises:
+            ProblemError: a name that is none of the observables, or one that is missing.
+        """
+        if set(weights) != set(self.counts):
+            wrong = sorted(set(weights) ^ set(self.counts))
+            raise ProblemError(f"weights: {wrong} should be the observables {sorted(self.counts)}")
+        shares = [np.full(n, weights[name] / (n * len(self.counts))) for name, n in self.counts.items() if n]
+        return replace(self, weights=np.concatenate(shares))
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.data)
+
+    @property
+    def floor(self) -> Array:
+        """Variance of each bin's difference from noiseless outputs, shape (k,)."""
+        return np.asarray(self.errors**2 + (self.theory * self.data) ** 2)
+
+    @property
+    def metric(self) -> Array:
+        """w / (s² + (t d)²) of each bin, shape (k,): the loss is Σ metric (y - d)²."""
+        out = np.zeros_like(self.data)
+        np.divide(self.weights, self.floor, out=out, where=self.weights > 0.0)
+        return out
+
+    def of(self, outputs: Array) -> Array:
+        """Return the loss of noiseless outputs (..., k), shape (...)."""
+        return np.asarray(((outputs - self.data) ** 2 * self.metric).sum(axis=-1))
+
+    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+        """Return loss and standard error of measured outputs (k,) with their variances (k,)."""
+        full = self.floor + variances
+        share = np.divide(self.weights, full, out=np.zeros_like(full), where=self.weights > 0.0)
+        off = outputs - self.data
+        # the variance of (y - d)² is 4 m² e² + 2 e⁴ for y ~ N(d + m, e²), and (y - d)² - e² estimates m²
+        least = 2.0 * (share * variances) ** 2
+        spread = max((4.0 * (share * off) ** 2 * variances - least).sum(), least.sum())
+        return float((share * off**2).sum()), float(np.sqrt(spread))
+
+    def by_observable(self, outputs: Array) -> dict[str, Array]:
+        """Return each observable's part of the loss of noiseless outputs (..., k), shape (...) each."""
+        parts = (outputs - self.data) ** 2 * self.metric
+        stops = np.cumsum(list(self.counts.values()))
+        return {
+            name: parts[..., stop - n : stop].sum(axis=-1)
+            for (name, n), stop in zip(self.counts.items(), stops)
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the loss as plain JSON values."""
+        return {
+            "kind": "chi-square",
+            "data": self.data.tolist(),
+            "errors": self.errors.tolist(),
+            "weights": self.weights.tolist(),
+            "theory": self.theory,
+            "counts": dict(self.counts),
+        }
+
+
+@dataclass(frozen=True)
+class FunctionLoss:
+    """A loss of one's own: any function of the outputs.
+
+    Args:
+        function: takes noiseless outputs of shape (..., k), gives shape (...).
+
+    A study stores it by its name only.
+    """
+
+    function: Callable[[Array], Array]
+    n_outputs: int | None = None
+
+    def of(self, outputs: Array) -> Array:
+        """Return the loss of noiseless outputs (..., k), shape (...).
+
+        Raises:
+            ProblemError: the function gives another shape.
+        """
+        values = np.asarray(self.function(outputs), dtype=np.float64)
+        if values.shape != outputs.shape[:-1]:
+            raise ProblemError(
+                f"loss: of outputs {outputs.shape} the function makes {values.shape}; "
+                f"{outputs.shape[:-1]} is needed"
+            )
+        return values
+
+    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+        """Return loss and standard error of measured outputs (k,) with their variances (k,)."""
+        # 64 draws with a seed of their own: the error of the error is a tenth of it
+        draws = np.random.default_rng(len(outputs)).standard_normal((64, len(outputs)))
+        spread = self.of(outputs + np.sqrt(variances) * draws).std()
+        return float(self.of(outputs)), float(spread)
+
+
+def loss_to_json(loss: Loss) -> dict[str, Any]:
+    """Return a loss as plain JSON values; one that is not ours by its name only."""
+    if isinstance(loss, ChiSquare):
+        return loss.to_json()
+    function = loss.function if isinstance(loss, FunctionLoss) else type(loss)
+    name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
+    return {"kind": "function", "name": name}
+
+
+def loss_from_json(data: Mapping[str, Any]) -> ChiSquare:
+    """Return the loss that ``ChiSquare.to_json`` wrote.
+
+    Raises:
+        ProblemError: it is of another kind.
+    """
+    if data.get("kind") != "chi-square":
+        raise ProblemError(f"loss of kind {data.get('kind')!r}: only 'chi-square' can be read")
+    return ChiSquare(
+        np.array(data["data"]),
+        np.array(data["errors"]),
+        np.array(data["weights"]),
+        data["theory"],
+        data["counts"],
+    )
+
+
+def _vector(name: str, values: ArrayLike | Sequence[float]) -> Array:
+    vector = _finite(name, values)
+    if vector.ndim != 1 or len(vector) == 0:
+        raise ProblemError(f"ChiSquare: {name} has shape {vector.shape}; one row of numbers is needed")
+    return vector
+
+
+def _finite(name: str, values: ArrayLike) -> Array:
+    numbers = np.array(values, dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise ProblemError(f"ChiSquare: {name} holds numbers that are not finite")
+    return numbers

@@ -1,0 +1,1 @@
+"""From training data to the next points: recipes, presets, initial designs, strategies, termination."""

@@ -1,0 +1,224 @@
+"""The rule behind the default recipe: which surrogate, acquisition and region, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from smbo.acquisition import (
+    Acquisition,
+    LogExpectedHypervolumeImprovement,
+    Misclassification,
+    NoisyLogExpectedHypervolumeImprovement,
+    NoisyLogExpectedImprovement,
+    RandomScalarisation,
+    ThompsonSampling,
+)
+from smbo.acquisition.expected_improvement import LogExpectedImprovement
+from smbo.errors import RecipeError
+from smbo.problem.level_set import NearestLevel
+from smbo.proposal.recipe import Choice, Recipe
+from smbo.proposal.trust_region import TrustRegion
+from smbo.surrogates import GP, CurveGP, LevelGP, Memory, OfKernels, SeveralGP, Subset, VectorGP
+from smbo.surrogates.gp.kernel_selection import learned_noise
+from smbo.training_data import Evidence, Several, Vectors
+
+# Boxes of a front grow as a power of half the number of objectives.
+_MOST_BY_VOLUME = 4
+# In log density, see OfKernels.
+_PRICE_OF_SMOOTHNESS = 3.0
+# About as many as a design has.
+_N_FIRST = 10
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Chooses by axes, by progress, by noise, and by how many evaluations are under way.
+
+    A process of the whole space comes first, in many dimensions too: on the tuning half of the
+    regret benchmark a trust region from the start is no better after 100 evaluations.  Where
+    it stops paying the region takes over, and keeps the search from then on.
+
+    Attributes:
+        region_from: axes from which a trust region may take over.
+        patience: evaluations in a row that gained nothing after which it does; None for twice the
+            axes, and never fewer than 20.
+        crowd_from: pending points from which points come of draws, which need no fantasies.
+        noisy_from: share of noise in the variance of the values from which the incumbent counts as
+            uncertain.
+        most_noisy: evaluations up to which it does: its draws take another factorisation of all.
+        rough_below: share of learned noise up to which it may be roughness instead.
+        restless_after: evaluations in a row that gained nothing, without noise, after which every third
+            point must promise more than a small gain.  Improvement alone can stay for a hundred
+            evaluations on the steps of a rough slope (three of five cut scans did).
+        margin: how much more, see ``LogExpectedImprovement``.
+
+    Raises:
+        RecipeError: figures that are not in order.
+    """
+
+    region_from: int = 10
+    patience: int | None = None
+    crowd_from: int = 64
+    noisy_from: float = 1e-3
+    most_noisy: int = 500
+    rough_below: float = 0.02
+    restless_after: int = 15
+    margin: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.patience is not None and self.patience < 1:
+            raise RecipeError(f"patience={self.patience!r}: a whole number from 1 up is needed, or None")
+        if self.restless_after < 1 or not self.margin >= 0.0:
+            raise RecipeError(f"{self!r}: restless_after from 1 up and a margin from 0 up are needed")
+        if self.region_from < 1 or self.crowd_from < 1 or self.most_noisy < 0 or not self.noisy_from >= 0:
+            raise RecipeError(f"{self!r}: counts from 1 up and a share from 0 up are needed")
+
+    def choose(self, evidence: Evidence, memory: Memory) -> Choice:
+        """Return the recipe to propose with, and the reason."""
+        d, n, n_pending = len(evidence.axes), len(evidence), len(evidence.pending)
+        if evidence.vectors is not None:
+            return _of_vectors(evidence.vectors)
+        if evidence.several is not None:
+            return self._of_several(evidence.several, memory)
+        if evidence.curves is not None:
+            return Choice(
+                Recipe(CurveGP(), LogExpectedImprovement()),
+                "curves",
+                f"{d} axes and {len(evidence.curves)} results at several fidelities: one Gaussian process "
+                "over points and fidelities, of which the value at the highest is asked for",
+            )
+        if n_pending >= self.crowd_from:
+            acquisition: Acquisition = ThompsonSampling()
+            about = (
+                f"{n_pending} points are under way ({self.crowd_from} or more): each new one is the "
+                "minimum of a function drawn from the posterior, so that they differ by themselves"
+            )
+        else:
+            acquisition, about = self._acquisition(evidence, memory)
+        patience = max(20, 2 * d) if self.patience is None else self.patience
+        is_stuck = d >= self.region_from and n_without_gain(evidence) >= patience
+        # once it has begun a region decides for itself when to look elsewhere
+        if is_stuck or "region" in memory:
+            why = (
+                f"{patience} evaluations in a row gained nothing"
+                if is_stuck
+                else "since the whole space paid no more"
+            )
+            return Choice(
+                Recipe(GP(), acquisition, region=TrustRegion()),
+                "region",
+                f"{d} axes, {why}: the search keeps to a box around the best point; {about}",
+            )
+        # on hartmann6c and spring half the regret after 30 and 60 evaluations; without constraints not tried
+        process = GP() if evidence.slacks is None else OfKernels(GP(), price=_PRICE_OF_SMOOTHNESS)
+        return Choice(
+            Recipe(Subset(process), acquisition),
+            "gp",
+            f"{d} axes and {n} evaluations: one Gaussian process for the whole space; {about}",
+        )
+
+    def _of_several(self, several: Several, memory: Memory) -> Choice:
+        """Return the recipe for several objectives: by their number, and by the noisiest."""
+        m = several.values.shape[1]
+        surrogate, about = SeveralGP(), f"{m} objectives, a Gaussian process for each"
+        if m > _MOST_BY_VOLUME:
+            why = "too many for hypervolumes: each point is for weights drawn at random"
+            return Choice(Recipe(surrogate, RandomScalarisation()), "scalarised", f"{about}; {why}")
+        share = _largest_share(several, memory)
+        if share is not None and share >= self.noisy_from and len(several.values) <= self.most_noisy:
+            acquisition: Acquisition = NoisyLogExpectedHypervolumeImprovement()
+            why = f"noise is up to {100 * share:.2g} % of the values' variance: the front itself is uncertain"
+        else:
+            acquisition = LogExpectedHypervolumeImprovement()
+            why = "points are worth the hypervolume that they are expected to add to the front"
+        return Choice(Recipe(surrogate, acquisition), "pareto", f"{about}; {why}")
+
+    def _acquisition(self, evidence: Evidence, memory: Memory) -> tuple[Acquisition, str]:
+        share = noise_share(evidence, memory)
+        if share is None:
+            return LogExpectedImprovement(), "nothing is known of noise yet"
+        if len(evidence.axes) >= self.region_from and not _is_told(evidence):
+            # few values along many axes look like noise to a process, whether they are or not
+            return LogExpectedImprovement(), "noise is not told from structure along so many axes"
+        text = f"noise is {100 * share:.2g} % of the values' variance"
+        # a rough slope without noise looks like a little of it: told errors are believed, learned ones not
+        is_quiet = share < self.noisy_from or (share < self.rough_below and not _is_told(evidence))
+        n_idle = n_without_gain(evidence)
+        n_asked = len(evidence) + len(evidence.failed) + len(evidence.pending)
+        if is_quiet and n_idle >= self.restless_after and n_asked % 3 == 0:
+            return LogExpectedImprovement(margin=self.margin), (
+                f"{text}, and {n_idle} evaluations in a row gained nothing: every third point looks "
+                "for more than a small gain nearby"
+            )
+        if share < self.noisy_from:
+            return LogExpectedImprovement(), f"{text}: improvement is over the best mean"
+        if len(evidence) > self.most_noisy:
+            return LogExpectedImprovement(), f"{text}, averaged over many values"
+        return NoisyLogExpectedImprovement(), f"{text}: the best point itself is uncertain"
+
+
+def _of_vectors(vectors: Vectors) -> Choice:
+    k = vectors.values.shape[1]
+    if isinstance(vectors.loss, NearestLevel):
+        return Choice(
+            Recipe(Subset(LevelGP(), n_rows=1500), Misclassification()),
+            "levels",
+            f"the levels of {', '.join(vectors.loss.level_set.names)} are sought: each point is to leave as "
+            "little of the space as possible on the wrong side of a contour",
+        )
+    return Choice(
+        Recipe(VectorGP(), ThompsonSampling()),
+        "vector",
+        f"there are {k} outputs with a loss on top: their principal components are modelled, and each point "
+        "is where the loss of outputs drawn from that belief is lowest",
+    )
+
+
+def n_without_gain(evidence: Evidence) -> int:
+    """Return how many evaluations have been made since the last that gained on all before it.
+
+    By trial number.  A gain below a thousandth of what separates the best value from the median of the
+    first ones is none; the first value is one.  Of the first, which are spread: a search that has
+    settled has most of its values at the best one, and would take ever smaller gains for some.
+    """
+    feasible = evidence.values[evidence.feasible]
+    if not len(feasible):
+        return 0
+    scatter = float(np.median(feasible[:_N_FIRST])) - float(feasible.min())
+    return evidence.n_since_gain(1e-3 * scatter)
+
+
+def noise_share(evidence: Evidence, memory: Memory) -> float | None:
+    """Return the share of noise in the variance of the values, None where nothing is known of it.
+
+    By the standard errors that were told where most values have one, or by what the last proposal
+    learned.
+    """
+    if _is_told(evidence):
+        given = evidence.variances[np.isfinite(evidence.variances)]
+        spread = float(evidence.values.var())
+        return min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0
+    # learned for standardised values, so that it is a share already
+    noise = learned_noise(memory.get("surrogate", {}))
+    return None if noise is None else min(noise, 1.0)
+
+
+def _largest_share(several: Several, memory: Memory) -> float | None:
+    """Return the largest share of noise in the variance of an objective, None where nothing is known."""
+    learned = memory.get("surrogate", {}).get("objectives", ())
+    shares = []
+    for j, (values, variances) in enumerate(zip(several.values.T, several.variances.T)):
+        given = variances[np.isfinite(variances)]
+        if len(values) >= 2 and 2 * len(given) > len(values):
+            spread = float(values.var())
+            shares.append(min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0)
+        elif j < len(learned) and (noise := learned_noise(learned[j])) is not None:
+            shares.append(min(noise, 1.0))
+    return max(shares, default=None)
+
+
+def _is_told(evidence: Evidence) -> bool:
+    """Return whether most values came with a standard error."""
+    return len(evidence) >= 2 and 2 * int(np.isfinite(evidence.variances).sum()) > len(evidence)

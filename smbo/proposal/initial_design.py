@@ -1,0 +1,133 @@
+"""New points without a model: of a space-filling design, at random, or what is left of a finite space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from smbo.errors import SpaceExhausted
+from smbo.space import Space
+from smbo.space.designs import design_rows
+from smbo.space.fixed import extent, rows_in
+from smbo.space.prior_density import Guidance
+from smbo.training_data import Array, Evidence
+
+__all__ = ["Taken", "design_points", "left_on_grid"]
+
+_ROWS_AT_ONCE = 64  # of a design; most are used where there are no constraints
+_MOST_ROWS = 2**14  # of a design to look through before random points take over
+_MOST_DRAWS = 64  # rounds of random points before a space counts as used up
+_DECIMALS = 9  # two snapped rows that agree to so many are the same point
+_NEAR = 1e-8  # farther apart than what is rounded to the same
+
+
+def design_points(
+    space: Space,
+    design: str,
+    evidence: Evidence,
+    carried: Mapping[str, Any] | None,
+    n: int,
+    rng: np.random.Generator,
+) -> tuple[Array, dict[str, int]]:
+    """Return the next n allowed and new points of the design, (n, d), and where it stands then."""
+    start = carried or {"seed": int(rng.integers(2**32)), "index": 0}
+    seed, index = int(start["seed"]), int(start["index"])
+    if n == 0:  # and no need to look through all that is known
+        return np.zeros((0, len(space.axes))), {"seed": seed, "index": index}
+    known = (evidence.points, evidence.failed, evidence.pending)
+    taken = Taken(space, [rows_in(space, each) for each in known])
+    if space.size is not None and len(taken) + n > space.size:
+        raise SpaceExhausted(
+            f"{extent(space)} has {space.size} points, {len(taken)} of them evaluated or under way: "
+            f"{n} more cannot be proposed"
+        )
+    chosen: list[Array] = []
+    for row, next_index in _design_stream(space, design, seed, index):
+        if len(chosen) == n:
+            break
+        index = next_index
+        if row is not None and row not in taken:
+            taken.add(row)
+            chosen.append(row)
+    chosen += _random_points(space, taken, n - len(chosen), rng)
+    return np.array(chosen).reshape(n, len(space.axes)), {"seed": seed, "index": index}
+
+
+def _design_stream(space: Space, design: str, seed: int, index: int) -> Iterator[tuple[Array | None, int]]:
+    """Yield each snapped row of the design (None where it is not allowed) and the index after it."""
+    guidance = Guidance.of(space)
+    for start in range(index, index + _MOST_ROWS, _ROWS_AT_ONCE):
+        rows = design_rows(design, len(space.axes), seed, start, _ROWS_AT_ONCE)
+        rows = space.snap(rows if guidance is None else guidance.design(rows, start))
+        for offset, (row, is_allowed) in enumerate(zip(rows, space.allowed(rows))):
+            yield (row if is_allowed else None), start + offset + 1
+
+
+def _random_points(space: Space, taken: Taken, n: int, rng: np.random.Generator) -> list[Array]:
+    """Return n points that are not taken, where the design had no more of them."""
+    chosen: list[Array] = []
+    draws = 0
+    while len(chosen) < n and draws < _MOST_DRAWS:
+        draws += 1
+        for row in space.sample_unit(_ROWS_AT_ONCE, rng):
+            if len(chosen) < n and row not in taken:
+                taken.add(row)
+                chosen.append(row)
+    if len(chosen) < n:
+        left = left_on_grid(space, taken, n - len(chosen), rng)
+        chosen += left
+    return chosen
+
+
+def left_on_grid(space: Space, taken: Taken, n: int, rng: np.random.Generator) -> list[Array]:
+    grid = space.grid()
+    left = [] if grid is None else [row for row in grid if row not in taken]
+    if len(left) < n:
+        raise SpaceExhausted(
+            f"no new point was found beside the {len(taken)} evaluated or under way; "
+            f"{extent(space)} and its known constraints seem to be used up"
+        )
+    return [left[row] for row in rng.permutation(len(left))[:n]]
+
+
+class Taken:
+    """The points that are evaluated or under way, to nine decimals.
+
+    A set of all keys takes longer to make than a proposal that takes no thought; in a space without end
+    a few points are looked up, so they are compared by one coordinate first.
+
+    Args:
+        space: of the points.
+        known: unit points, each (k, d).
+    """
+
+    def __init__(self, space: Space, known: Sequence[Array]) -> None:
+        # the first column without end tells nearly all points apart
+        columns = [column for column, axis in enumerate(space.axes) if axis.levels is None]
+        self._column = columns[0] if space.size is None and columns else None
+        self._known = known
+        self._keys = {_key(row) for rows in known for row in rows} if self._column is None else set()
+
+    def __contains__(self, row: Array) -> bool:
+        key = _key(row)
+        if key in self._keys:
+            return True
+        column = self._column
+        if column is None:
+            return False
+        near = (rows[np.abs(rows[:, column] - row[column]) < _NEAR] for rows in self._known)
+        return any(_key(other) == key for rows in near for other in rows)
+
+    def __len__(self) -> int:
+        """Return how many there are; in a space without end those that coincide count each."""
+        return len(self._keys) + (0 if self._column is None else sum(map(len, self._known)))
+
+    def add(self, row: Array) -> None:
+        self._keys.add(_key(row))
+
+
+def _key(row: Array) -> bytes:
+    # adding 0.0 turns -0.0 into 0.0, which has other bytes
+    return (np.round(row, _DECIMALS) + 0.0).tobytes()

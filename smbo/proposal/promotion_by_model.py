@@ -1,0 +1,184 @@
+"""What the next bit of cost is best spent on, by a model of points and fidelities.
+
+A new point at one of the fidelities, or a paused trial at its next one: whatever promises most per
+unit of the fidelity.  What an evaluation promises is the expected improvement at the highest fidelity
+on what was evaluated there, times how much of it that evaluation would reveal.
+
+That looks one evaluation ahead, and there is always one more cheap point that promises something.  So a
+share of the cost is for the highest fidelity: as long as less went there, the most promising of the
+paused trials goes on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from smbo.acquisition.expected_improvement import log_expected_improvement, normal
+from smbo.fidelity import ByModel, Fidelity, Promotion
+from smbo.problem import Problem
+from smbo.space import Space
+from smbo.surrogates import CurveGP, Memory
+from smbo.surrogates.gp.multi_fidelity import CurvePosterior
+from smbo.training_data import Array, Curves, Evidence
+from smbo.trial import Trial, TrialState
+
+# Fewer trials say too little of what a low fidelity is worth: they begin at the lowest.
+_FEWEST = 5
+# Of the cost of all steps, for those that end at the highest fidelity: about as much as successive
+# halving spends there on a ladder of three or four rungs.
+_SHARE_AT_THE_TOP = 0.3
+# At the end of a search a trial still goes on if it is better than the best with this probability.
+_WORTH_FINISHING = 0.2
+
+
+def ladder_by_model(
+    problem: Problem, evidence: Evidence
+) -> tuple[Fidelity, tuple[float, ...], Curves] | None:
+    """Return fidelity, rungs and what is known at each; None where no model decides, or knows too little."""
+    ladder, curves = problem.ladder, evidence.curves
+    if ladder is None or not isinstance(ladder.stopping, ByModel) or curves is None:
+        return None
+    if len(np.unique(curves.numbers)) < _FEWEST or not evidence.axes:
+        return None
+    return ladder.fidelity, ladder.fidelity.ladder(ladder.stopping.eta), curves
+
+
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """A belief about all trials, and what improves on them.
+
+    Attributes:
+        fidelity, levels: of the problem: the rungs, ascending.
+        belief: about points at all fidelities.
+        best: latent mean that there is to improve on.
+    """
+
+    fidelity: Fidelity
+    levels: tuple[float, ...]
+    belief: CurvePosterior
+    best: float
+
+    @classmethod
+    def of(cls, problem: Problem, evidence: Evidence, memory: Memory) -> Balance | None:
+        """Return the balance, None where too little is known for one."""
+        ladder = ladder_by_model(problem, evidence)
+        if ladder is None:
+            return None
+        fidelity, levels, curves = ladder
+        learned = memory.get("surrogate", {})
+        trained, _ = CurveGP().train(evidence, learned if "theta" in learned else {})
+        belief = trained.fit_curves(evidence)
+        points = (
+            curves.points[curves.shortfalls == 0.0] if (curves.shortfalls == 0.0).any() else curves.points
+        )
+        mean, _ = normal(belief.highest).moments(points)
+        return cls(fidelity, levels, belief, float(mean.min()))
+
+    def worth(self, points: Array, below: float, level: float) -> Array:
+        """Return the logarithm of what evaluations promise per unit of cost, shape (m,).
+
+        Args:
+            points: unit points (m, d), evaluated up to fidelity ``below`` so far (0 for not at all).
+            level: to which they would be evaluated now.
+        """
+        mean, std = normal(self.belief.highest).moments(points)
+        growth = self.fidelity.noise_growth(level)
+        moved = self.belief.one_more(points, self.fidelity.shortfall(level), growth)
+        revealed = np.log(np.clip(moved / std, 1e-12, 1.0))
+        gain = log_expected_improvement(mean, std, self.best)
+        return np.asarray(gain + 2.0 * revealed - math.log(level - below))
+
+    def beginnings(self, points: Array) -> tuple[list[float], list[float]]:
+        """Return the fidelity at which to evaluate each new point (m, d) first, and that worth."""
+        table = np.stack([self.worth(points, 0.0, level) for level in self.levels])
+        chosen = table.argmax(axis=0)
+        return [self.levels[row] for row in chosen], [float(each) for each in table.max(axis=0)]
+
+    def continuation(
+        self, space: Space, trials: Sequence[Trial], *, at_any_price: bool = False
+    ) -> tuple[Promotion, float, float] | None:
+        """Return which paused trial is worth most, how much, and its probability to be the best.
+
+        None where none is paused.
+
+        Args:
+            at_any_price: whether worth is the expected improvement alone, not what of it the next
+                evaluation reveals, per cost.
+        """
+        paused = [
+            trial
+            for trial in trials
+            if trial.state is TrialState.PAUSED and trial.rungs and trial.rungs[-1].feasible
+        ]
+        if not paused:
+            return None
+        points = space.to_unit([trial.params for trial in paused])
+        mean, std = normal(self.belief.highest).moments(points)
+        offers = []
+        for row, trial in enumerate(paused):
+            below = trial.rungs[-1].fidelity
+            following = next(high for low, high in pairwise((0.0, *self.levels)) if high > below)
+            worth = float(self.worth(points[row : row + 1], below, following)[0])
+            if at_any_price:
+                worth = float(log_expected_improvement(mean[row : row + 1], std[row : row + 1], self.best)[0])
+            offers.append((-worth, trial.number, row, below, following))
+        _, number, row, below, following = min(offers)
+        rank = 1 + int((mean < mean[row]).sum())
+        z = (self.best - float(mean[row])) / float(std[row])
+        chance = 0.5 * math.erfc(-z / math.sqrt(2.0))
+        return Promotion(number, below, following, rank, len(paused)), -min(offers)[0], chance
+
+
+def levels_of(problem: Problem, evidence: Evidence, memory: Memory, points: Array) -> list[float]:
+    """Return the fidelity at which to evaluate each of some new unit points (n, d) first."""
+    assert problem.ladder is not None
+    balance = Balance.of(problem, evidence, memory)
+    if balance is None:
+        return [problem.ladder.fidelity.low] * len(points)
+    return balance.beginnings(points)[0]
+
+
+def weighed_promotion(
+    problem: Problem,
+    trials: Sequence[Trial],
+    evidence: Evidence,
+    memory: Memory,
+    point: Array | None,
+) -> Promotion | None:
+    """Return which paused trial is worth more than a new point, None if none is.
+
+    Args:
+        memory: of the proposal of the new point, where there is one.
+        point: that would be evaluated next otherwise, (1, d); None where no new one is to come: then
+            a trial goes on as long as it may well be the best, and one in any case.
+    """
+    balance = Balance.of(problem, evidence, memory)
+    if balance is None:
+        return None
+    is_due = _share_at_the_top(balance.levels, trials) < _SHARE_AT_THE_TOP
+    found = balance.continuation(problem.space, trials, at_any_price=is_due or point is None)
+    if found is None:
+        return None
+    promotion, worth, chance = found
+    if point is None:
+        has_reached = any(
+            trial.state is TrialState.COMPLETE and trial.feasible is not False for trial in trials
+        )
+        return promotion if chance >= _WORTH_FINISHING or not has_reached else None
+    return promotion if is_due or worth > balance.beginnings(point)[1][0] else None
+
+
+def _share_at_the_top(levels: Sequence[float], trials: Sequence[Trial]) -> float:
+    """Return which part of the cost went, or goes now, into steps to the highest fidelity."""
+    spent, whole = 0.0, 0.0
+    for trial in trials:
+        at = 0.0 if trial.fidelity is None else float(trial.fidelity)
+        whole += at
+        if at == levels[-1]:
+            spent += at - max((rung.fidelity for rung in trial.rungs), default=0.0)
+    return spent / whole if whole > 0.0 else 0.0

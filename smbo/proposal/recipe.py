@@ -1,0 +1,103 @@
+"""What a recipe is: a frozen description of how points are proposed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from smbo.acquisition import Acquisition, LogExpectedImprovement
+from smbo.errors import RecipeError
+from smbo.proposal.replication import Replication
+from smbo.proposal.trust_region import TrustRegion
+from smbo.space.designs import DESIGNS
+from smbo.surrogates import Memory, Surrogate
+from smbo.training_data import Evidence
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a rule decided for one proposal.
+
+    Attributes:
+        recipe: that has no rule itself.
+        name: of what was chosen, one word.
+        reason: why, a sentence for people.
+    """
+
+    recipe: Recipe
+    name: str
+    reason: str
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """Chooses a recipe anew for each proposal.  Implementations are frozen dataclasses."""
+
+    def choose(self, evidence: Evidence, memory: Memory) -> Choice:
+        """Return the recipe to propose with; a function of its arguments alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How points are proposed.
+
+    Attributes:
+        surrogate: what learns from the evidence; None goes on with the design for ever.
+        acquisition: what makes a point worth evaluating.
+        design: of the first points: "sobol", "halton", "lhs" or "random".
+        n_initial: how many points come before the surrogate; None for 2d, at least 5 and at most 10, or
+            where it learns from a vector of outputs d + 1, at least 5; never more than half of a
+            finite space; 3 where the user's beliefs are borne out by them.
+        region: keeps proposals near the best point found; None searches the whole space.
+        rule: chooses another recipe for each proposal, in place of all of the above.
+        replication: asks for evaluated points again where that is worth more than new ones, with a rule
+            too; None for new points only.
+
+    Raises:
+        RecipeError: an unknown design, or parts that do not fit their roles.
+    """
+
+    surrogate: Surrogate | None = None
+    acquisition: Acquisition = field(default_factory=LogExpectedImprovement)
+    design: str = "sobol"
+    n_initial: int | None = None
+    region: TrustRegion | None = None
+    rule: Rule | None = None
+    replication: Replication | None = None
+
+    def __post_init__(self) -> None:
+        if self.design not in DESIGNS:
+            raise RecipeError(f"no design is called {self.design!r}; there are {', '.join(sorted(DESIGNS))}")
+        if self.n_initial is not None and (
+            isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 1
+        ):
+            raise RecipeError(f"n_initial={self.n_initial!r}: a whole number from 1 up is needed")
+        if self.surrogate is not None and not hasattr(self.surrogate, "fit"):
+            raise RecipeError(
+                f"surrogate={self.surrogate!r} has no fit(evidence); pass GP(), Forest() or such"
+            )
+        if not hasattr(self.acquisition, "prepare"):
+            raise RecipeError(f"acquisition={self.acquisition!r} has no prepare(posterior, evidence)")
+        if self.region is not None and not isinstance(self.region, TrustRegion):
+            raise RecipeError(f"region={self.region!r}; pass TrustRegion() or None")
+        if self.region is not None and self.surrogate is None:
+            raise RecipeError("a trust region needs a surrogate; pass one, such as GP(), or region=None")
+        if self.replication is not None and not isinstance(self.replication, Replication):
+            raise RecipeError(f"replication={self.replication!r}; pass Replication() or None")
+        if self.rule is not None and not hasattr(self.rule, "choose"):
+            raise RecipeError(f"rule={self.rule!r} has no choose(evidence, memory); pass Auto() or None")
+
+
+def chosen(recipe: Recipe, evidence: Evidence, memory: Memory) -> Choice:
+    """Return what a recipe amounts to for this proposal.
+
+    Raises:
+        RecipeError: its rule chose a recipe that has a rule.
+    """
+    if recipe.rule is None:
+        return Choice(recipe, "given", "the recipe names its parts")
+    choice = recipe.rule.choose(evidence, memory)
+    if choice.recipe.rule is not None:
+        raise RecipeError(f"{recipe.rule!r} chose a recipe with a rule of its own; one rule must decide")
+    return choice

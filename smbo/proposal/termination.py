@@ -1,0 +1,149 @@
+"""Whether a study has come to its end by its own rule, and why: a function of its log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smbo.acquisition.optimize import maximize
+from smbo.problem import Problem
+from smbo.problem.hypervolume import history
+from smbo.problem.termination import Enough
+from smbo.proposal.auto import noise_share
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.recommend import posterior_of
+from smbo.proposal.suggest import encode
+from smbo.proposal.transfer import informed
+from smbo.surrogates.base import DifferentiablePosterior, Memory, Posterior
+from smbo.training_data import Array, Evidence
+from smbo.trial import Trial, TrialState
+
+# Standard deviations on either side of a mean: one function in twenty is outside at a given point.
+_WEIGHT = 2.0
+# The bound has to hold without the last few evaluations too: a process that has not seen much yet may
+# be sure of what it has not found.
+_N_HELD_BACK = 3
+_FEWEST, _FEWEST_PER_AXIS = 10, 4
+_N_CENTRES = 4
+# Below this share of the values' variance there is no noise to speak of; the unit is then this part of
+# their standard deviation.
+_NO_NOISE, _PART_OF_SPREAD = 1e-4, 0.01
+
+
+def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> str | None:
+    """Return why the study is done, in words; None while it is not, or where it has no rule for it."""
+    rule = problem.enough
+    if not isinstance(rule, Enough):
+        return None
+    done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    done.sort(key=lambda trial: trial.number)
+    if rule.plateau is not None:
+        n_idle = n_without_gain(problem, done, rule.gain)
+        if n_idle >= rule.plateau:
+            what = "nothing" if problem.goals is None else "no hypervolume"
+            return f"{n_idle} evaluations in a row gained {what}, and the limit is {rule.plateau}"
+    if rule.left is None or len(done) < _N_HELD_BACK + max(
+        _FEWEST, _FEWEST_PER_AXIS * len(problem.space.axes)
+    ):
+        return None
+    left, unit = left_to_gain(problem, recipe, done, memory)
+    most = rule.left * unit
+    if left > most or left_to_gain(problem, recipe, done[:-_N_HELD_BACK], memory)[0] > most:
+        return None
+    return (
+        f"at most {left:.2g} is left to gain (95 %), {left / unit:.2g} of an evaluation's error, "
+        f"and the limit is {rule.left:g}"
+    )
+
+
+def n_without_gain(problem: Problem, done: Sequence[Trial], gain: float) -> int:
+    """Return how many evaluations have come, by number, since the last one that gained.
+
+    There are none while nothing feasible is known: the search for the first such point is no plateau.
+    """
+    best, idle = np.inf, 0
+    for value in _reached(problem, done).tolist():
+        if value < np.inf and (best == np.inf or value < best - gain):
+            best, idle = value, 0
+        elif best < np.inf:
+            idle += 1
+    return idle
+
+
+def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
+    """Return what each evaluation came to, minimised, shape (n,); infinite where that is nothing.
+
+    Of several objectives it is the hypervolume up to there, with the reference as it is now.
+    """
+    feasible = np.array(
+        [trial.feasible is not False and trial.value is not None for trial in done], dtype=bool
+    )
+    reached = np.full(len(done), np.inf)
+    if problem.goals is None:
+        told = [trial.value for trial in done]
+        reached[feasible] = problem.sign * np.array(
+            [v for v, fits in zip(told, feasible) if fits], dtype=float
+        )
+    elif feasible.any():
+        values = problem.goals.minimised([trial.metrics for trial, fits in zip(done, feasible) if fits])
+        volumes = np.array(history(values, problem.goals.corner(values)))
+        reached[feasible] = np.where(volumes > 0.0, -volumes, np.inf)
+    return reached
+
+
+def left_to_gain(
+    problem: Problem, recipe: Recipe, done: Sequence[Trial], memory: Memory
+) -> tuple[float, float]:
+    """Return a bound on what the best point may be better than the best known, and its unit.
+
+    The bound is the difference of the lowest upper end at an evaluated point and the lowest lower end
+    anywhere.
+
+    Source: Makarova et al. (2022), "Automatic Termination for Hyperparameter Optimization", eq. 3.
+    """
+    evidence = encode(problem, done)
+    unit = _unit(evidence, memory)
+    posterior = posterior_of(informed(problem, recipe), evidence, memory)
+    if posterior is None:
+        return np.inf, unit
+    mean, std = posterior.moments(evidence.points)
+    lower = _LowerEnd(posterior)
+    if isinstance(posterior, DifferentiablePosterior):
+        lower = _DifferentiableLowerEnd(posterior)
+    point = maximize(
+        lower,
+        problem.space,
+        np.random.default_rng(len(done)),
+        start_points=evidence.points[np.argsort(mean, kind="stable")[:_N_CENTRES]],
+        exclude=evidence.points[:0],
+    )
+    lowest = min(-float(lower(point[None])[0]), float((mean - _WEIGHT * std).min()))
+    return float((mean + _WEIGHT * std).min()) - lowest, unit
+
+
+def _unit(evidence: Evidence, memory: Memory) -> float:
+    spread = float(evidence.values.std()) or 1.0
+    share = noise_share(evidence, memory)
+    if share is None or share < _NO_NOISE:
+        return _PART_OF_SPREAD * spread
+    return float(np.sqrt(share)) * spread
+
+
+@dataclass(frozen=True, eq=False)
+class _LowerEnd:
+    posterior: Posterior
+
+    def __call__(self, points: Array) -> Array:
+        mean, std = self.posterior.moments(points)
+        return _WEIGHT * std - mean
+
+
+@dataclass(frozen=True, eq=False)
+class _DifferentiableLowerEnd(_LowerEnd):
+    posterior: DifferentiablePosterior
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        mean, std, mean_slope, std_slope = self.posterior.moments_and_gradients(points)
+        return _WEIGHT * std - mean, _WEIGHT * std_slope - mean_slope

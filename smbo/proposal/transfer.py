@@ -1,0 +1,98 @@
+"""A recipe that knows of a problem's earlier studies: its surrogate, put around what they found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from smbo.errors import RecipeError
+from smbo.problem import Problem
+from smbo.proposal.recipe import Choice, Recipe, chosen
+from smbo.surrogates import Memory
+from smbo.surrogates.gp.gp import GP
+from smbo.surrogates.gp.kernel_selection import OfKernels
+from smbo.surrogates.subset import Subset
+from smbo.surrogates.transfer import EarlierValues, Transfer
+from smbo.training_data import Array, Evidence
+
+# Points before the first model where earlier studies tell much already: each one's best and two of a design,
+# the fewest that show a slope.
+_N_INITIAL = 3
+
+
+@dataclass(frozen=True)
+class Informed:
+    """Chooses as another recipe does, with the earlier studies below its surrogate.
+
+    Attributes:
+        recipe: the other one.
+        earlier: what was found in earlier studies.
+    """
+
+    recipe: Recipe
+    earlier: tuple[EarlierValues, ...]
+
+    def choose(self, evidence: Evidence, memory: Memory) -> Choice:
+        """Return the other recipe's choice, informed."""
+        choice = chosen(self.recipe, evidence, memory)
+        recipe = _of_one_kernel(choice.recipe)
+        refuse_uninformed(recipe)
+        assert isinstance(recipe.surrogate, GP | Subset), "what else is refused"
+        weights = memory.get("surrogate", {}).get("weights") or ()
+        reason = choice.reason
+        if any(weights):
+            reason += f"; around {np.count_nonzero(weights)} of {len(weights)} earlier studies"
+        surrogate = Transfer(recipe.surrogate, self.earlier)
+        n_initial = recipe.n_initial
+        if n_initial is None and (any(weights) or not weights):  # else they tell nothing: start as without
+            n_initial = _N_INITIAL
+        return replace(
+            choice, recipe=replace(recipe, surrogate=surrogate, n_initial=n_initial), reason=reason
+        )
+
+
+def _of_one_kernel(recipe: Recipe) -> Recipe:
+    """Return the recipe with one process where it chooses among kernels: trends are weighed below one."""
+    surrogate = recipe.surrogate
+    if isinstance(surrogate, Subset) and isinstance(surrogate.surrogate, OfKernels):
+        return replace(recipe, surrogate=replace(surrogate, surrogate=surrogate.surrogate.process))
+    return recipe
+
+
+def refuse_uninformed(recipe: Recipe) -> None:
+    """Let recipes through that can make use of earlier studies.
+
+    Raises:
+        RecipeError: it models nothing, or something else than a Gaussian process.
+    """
+    surrogate = recipe.surrogate
+    process = surrogate.surrogate if isinstance(surrogate, Subset) else surrogate
+    if not isinstance(process, GP | Transfer):
+        raise RecipeError(
+            f"earlier studies go with a Gaussian process, and the recipe has {surrogate!r}; "
+            "use recipe 'auto' or 'gp', or leave earlier out"
+        )
+
+
+def informed(problem: Problem, recipe: Recipe) -> Recipe:
+    """Return a recipe as it works on a problem: with its earlier studies, where it has any."""
+    if not problem.earlier:
+        return recipe
+    return Recipe(rule=Informed(recipe, earlier_values(problem)), design=recipe.design)
+
+
+def earlier_values(problem: Problem) -> tuple[EarlierValues, ...]:
+    """Return a problem's earlier studies as arrays, minimised."""
+    return tuple(
+        EarlierValues(
+            problem.space.snap(problem.space.to_unit(each.points)), problem.sign * np.array(each.values)
+        )
+        for each in problem.earlier
+    )
+
+
+def best_of_earlier(problem: Problem) -> Array:
+    """Return the best point of each earlier study as a unit point, (k, d)."""
+    rows = [each.points[int(np.argmin(each.values))] for each in earlier_values(problem)]
+    return np.array(rows).reshape(len(rows), len(problem.space.axes))

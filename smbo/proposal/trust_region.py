@@ -1,0 +1,327 @@
+"""Search in a box around the best point: it grows while that pays, and shrinks while it does not.
+
+Source: Eriksson et al. (2019), "Scalable Global Optimization via Local Bayesian Optimization"
+(TuRBO), with one region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion
+from smbo.acquisition.batch import believed, with_fantasies
+from smbo.acquisition.gradient_ascent import ascend
+from smbo.acquisition.optimize import Excluded
+from smbo.errors import RecipeError, SpaceExhausted
+from smbo.space import Space
+from smbo.space.numeric import Fixed
+from smbo.surrogates import Surrogate
+from smbo.surrogates.base import Posterior
+from smbo.surrogates.gp.gp import GPPosterior
+from smbo.training_data import Array, Axis, Evidence
+
+_N_CANDIDATES, _N_CANDIDATES_LATER = 512, 128
+_N_STARTS, _N_CALLS = 6, 30
+# Of the expected number of coordinates that a candidate moves (Eriksson et al., sec. 2).
+_N_MOVED = 20.0
+# A gain below this share of what separates the best value from the median is no success.
+_GAIN = 1e-3
+# Candidates are drawn again so often, in wider boxes, before a region counts as empty.
+_N_DRAWS = 6
+
+
+@dataclass(frozen=True)
+class TrustRegion:
+    """A box around the incumbent, wider along the axes with longer length scales.
+
+    Attributes:
+        first_length, least_length, most_length: of the box's edge; below the least one the region
+            starts again elsewhere, from a new design.
+        n_successes: in a row, after which the box doubles.
+        n_failures: in a row, after which it is halved; None for max(4, d).
+        most_rows: of evidence, the nearest to the incumbent, that the surrogate is given.
+
+    Raises:
+        RecipeError: figures that are not in order.
+    """
+
+    first_length: float = 0.8
+    least_length: float = 0.5**7
+    most_length: float = 1.6
+    n_successes: int = 3
+    n_failures: int | None = None
+    most_rows: int = 500
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.least_length <= self.first_length <= self.most_length:
+            raise RecipeError(f"{self!r}: 0 < least_length <= first_length <= most_length is needed")
+        if self.n_successes < 1 or (self.n_failures is not None and self.n_failures < 1):
+            raise RecipeError(f"{self!r}: a region needs one success or failure at least to change")
+        if self.most_rows < 2:
+            raise RecipeError(f"most_rows={self.most_rows!r}: a surrogate needs two rows at least")
+
+
+@dataclass(frozen=True)
+class RegionState:
+    """Where a region stands; carried in the proposal's memory.
+
+    Attributes:
+        first: trial number of the first evaluation that the region knows of.
+        since: trial number from which its successes and failures count.
+        length: of the box's edge.
+        successes, failures: in a row, up to now.
+        restarts: how often a region has collapsed.
+    """
+
+    first: int = 0
+    since: int = 0
+    length: float = 0.8
+    successes: int = 0
+    failures: int = 0
+    restarts: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RegionState:
+        return cls(**data)
+
+
+def advance(rule: TrustRegion, evidence: Evidence, before: RegionState, n_initial: int) -> RegionState:
+    """Return where a region stands given all evaluations, or the one that follows if it collapsed.
+
+    The counters are those of the evaluations since the region began, taken by trial number: so
+    they are the same whatever the order in which results were told.
+
+    Args:
+        before: of the previous proposal; only where it began counts.
+        n_initial: first evaluations that are of the design, neither success nor failure.
+    """
+    rows = np.flatnonzero((evidence.numbers >= before.first) & evidence.feasible)
+    values, numbers = evidence.values[rows], evidence.numbers[rows]
+    n_before = max(int((numbers < before.since).sum()), n_initial)
+    state = replace(before, length=rule.first_length, successes=0, failures=0)
+    if len(values) <= n_before:
+        return state
+    patience = rule.n_failures if rule.n_failures is not None else max(4, len(evidence.axes))
+    best = float(values[:n_before].min())
+    scatter = float(np.median(values[:n_before])) - best
+    for value in values[n_before:].tolist():
+        is_success = value < best - _GAIN * scatter
+        best = min(best, value)
+        state = _counted(rule, state, patience, is_success=is_success)
+        if state.length < rule.least_length:
+            # by count at least: some of the trials under way may be of the region that ends here
+            n_trials = len(evidence) + len(evidence.failed) + len(evidence.pending)
+            start = max(int(evidence.numbers[-1]) + 1, n_trials)
+            return RegionState(start, start, rule.first_length, restarts=before.restarts + 1)
+    return state
+
+
+def _counted(rule: TrustRegion, state: RegionState, patience: int, *, is_success: bool) -> RegionState:
+    successes = state.successes + 1 if is_success else 0
+    failures = 0 if is_success else state.failures + 1
+    if successes == rule.n_successes:
+        length = min(2.0 * state.length, rule.most_length)
+        return replace(state, length=length, successes=0, failures=0)
+    if failures == patience:
+        return replace(state, length=0.5 * state.length, successes=0, failures=0)
+    return replace(state, successes=successes, failures=failures)
+
+
+def evidence_of(rule: TrustRegion, state: RegionState, evidence: Evidence) -> Evidence:
+    """Return the evidence that a region's surrogate is given: its own, the nearest rows of it."""
+    rows = np.flatnonzero(evidence.numbers >= state.first)
+    if len(rows) > rule.most_rows:
+        centre = evidence.points[rows[_lowest(evidence, rows)]]
+        gaps = evidence.points[rows] - centre
+        nearest = np.argsort(np.einsum("ij,ij->i", gaps, gaps), kind="stable")[: rule.most_rows]
+        rows = np.sort(rows[nearest])
+    return evidence.rows(rows)
+
+
+def length_within(rule: TrustRegion, state: RegionState, evidence: Evidence) -> float:
+    """Return the edge of a region's box, given the rows of ``evidence_of``.
+
+    Where they are the nearest of many, the box is no wider than what they fill: a surrogate that was
+    given nothing from further away would take all of that for promising.
+    """
+    if len(evidence) < rule.most_rows:
+        return state.length
+    gaps = evidence.points - evidence.points[_lowest(evidence, np.arange(len(evidence)))]
+    # the edge of a cube over which points that are spread evenly scatter as widely
+    filled = float(np.sqrt(12.0 * np.mean(gaps**2)))
+    return float(np.clip(filled, rule.least_length, state.length))
+
+
+def _lowest(evidence: Evidence, rows: NDArray[np.intp]) -> int:
+    values = evidence.values[rows]
+    if evidence.feasible[rows].any():
+        values = np.where(evidence.feasible[rows], values, np.inf)
+    return int(np.argmin(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """Edges of a region on the unit cube: centre, low and high, each (d,)."""
+
+    centre: Array
+    low: Array
+    high: Array
+
+
+def box_around(posterior: Posterior, evidence: Evidence, length: float) -> Box:
+    """Return the box around the evaluated feasible point with the lowest posterior mean.
+
+    Its volume is that of a cube with edge ``length`` where no side of the unit cube cuts it; the
+    edges go with the length scales.  A grid's step always fits into it.
+    """
+    points = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
+    mean, _ = posterior.moments(points)
+    centre = points[np.argmin(mean)]
+    weights = np.ones(len(centre))
+    if isinstance(posterior, GPPosterior):
+        for column in range(len(centre)):
+            # a scale beyond the cube is as good as none: one such axis must not thin all others
+            of_axis = posterior.lengths[posterior.features.columns == column][0]
+            weights[column] = np.clip(of_axis, 1e-2, 1e1)
+        weights /= np.exp(np.log(weights).mean())
+    half = 0.5 * length * weights
+    for column, axis in enumerate(evidence.axes):
+        if axis.levels is not None:
+            half[column] = max(half[column], 1.0 / axis.levels)
+    return Box(centre, np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0))
+
+
+def select_within(
+    length: float,
+    surrogate: Surrogate,
+    acquisition: Acquisition,
+    evidence: Evidence,
+    space: Space,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    taken: Array,
+) -> Array:
+    """Return n unit points (n, d) in the box, distinct from each other and from those taken.
+
+    Args:
+        length: of the box's edge.
+        evidence: of the region, pending points included.
+        taken: every point that may not come again, (m, d).
+
+    Raises:
+        SpaceExhausted: no new point was found in the box, however wide.
+        NumericalError: no posterior could be found.
+    """
+    posterior = believed(surrogate, evidence)
+    box = box_around(posterior, evidence, length)
+    found: list[Array] = []
+    while True:
+        criterion = acquisition.prepare(posterior, evidence)
+        n_candidates = _N_CANDIDATES_LATER if found else _N_CANDIDATES
+        point = _best_within(criterion, space, box, rng, n_candidates, Excluded.of(taken))
+        found.append(point)
+        if len(found) == n:
+            return np.stack(found)
+        new = point[None, :]
+        taken = np.concatenate([taken, new])
+        posterior = with_fantasies(surrogate, posterior, evidence, new)
+        evidence = replace(evidence, pending=np.concatenate([evidence.pending, new]))
+
+
+def _best_within(
+    criterion: Criterion,
+    space: Space,
+    box: Box,
+    rng: np.random.Generator,
+    n_candidates: int,
+    excluded: Excluded,
+) -> Array:
+    """Return the new point in the box with the highest criterion that was found, (d,)."""
+    for _ in range(_N_DRAWS):
+        points = _candidates(space, box, rng, n_candidates)
+        points = points[~excluded.hits(points)]
+        if len(points):
+            break
+        # a small box on a grid is soon used up
+        reach = np.maximum(box.high - box.low, 1e-3)
+        box = Box(box.centre, np.clip(box.low - reach, 0, 1), np.clip(box.high + reach, 0, 1))
+    else:
+        raise SpaceExhausted("no new point was found around the best one, however wide the search")
+    scores = _scores(criterion, points)
+    if isinstance(criterion, DifferentiableCriterion):
+        starts = np.argsort(-scores, kind="stable")[:_N_STARTS]
+        climbed = _climbed(criterion, space, box, points[starts])
+        climbed = climbed[~excluded.hits(climbed)]
+        if len(climbed):
+            points = np.concatenate([climbed, points])
+            scores = np.concatenate([_scores(criterion, climbed), scores])
+    return np.asarray(points[np.argmax(scores)])
+
+
+def _scores(criterion: Criterion, points: Array) -> Array:
+    scores = criterion(points)
+    return np.where(np.isnan(scores), -np.inf, scores)
+
+
+def _candidates(space: Space, box: Box, rng: np.random.Generator, n: int) -> Array:
+    """Return snapped and allowed points of the box, each with some coordinates of its centre, (m, d)."""
+    d = len(box.centre)
+    moved = rng.random((n, d)) < min(1.0, _N_MOVED / d)
+    moved[np.arange(n), rng.integers(d, size=n)] = True
+    fresh = box.low + rng.random((n, d)) * (box.high - box.low)
+    for column, axis in enumerate(space.axes):
+        if axis.kind == "categorical":
+            # no level is nearer than another: the box holds all of them, and most points keep theirs
+            moved[:, column] &= rng.random(n) < max(0.1, min(1.0, 2.0 / d))
+            fresh[:, column] = rng.random(n)
+    points = space.snap(np.where(moved, fresh, box.centre))
+    return np.asarray(points[space.allowed(points)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Stretched:
+    """A criterion on a cube that is the box: one step length fits all of its axes."""
+
+    criterion: DifferentiableCriterion
+    low: Array
+    size: Array
+
+    def __call__(self, points: Array) -> Array:
+        return self.criterion(self.low + points * self.size)
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        worth, slope = self.criterion.with_gradient(self.low + points * self.size)
+        return worth, slope * self.size
+
+
+def _climbed(criterion: DifferentiableCriterion, space: Space, box: Box, starts: Array) -> Array:
+    """Return snapped and allowed points to which an ascent inside the box leads, (k, d)."""
+    low, size = box.low.copy(), box.high - box.low
+    is_fixed = [isinstance(space.dimensions[axis.name], Fixed) for axis in space.axes]
+    is_still = np.array([not _is_smooth(axis) for axis in space.axes]) | is_fixed | (size <= 0.0)
+    # coordinates that do not move keep their place in the cube
+    low[is_still], size[is_still] = 0.0, 1.0
+    stretched = _Stretched(criterion, low, size)
+
+    def allowed(trial: Array) -> NDArray[np.bool_]:
+        if not space.constraints:
+            return np.ones(len(trial), dtype=np.bool_)
+        return space.allowed(space.snap(low + trial * size))
+
+    movable = np.tile(~is_still, (len(starts), 1))
+    climbed, _ = ascend(stretched, np.clip((starts - low) / size, 0.0, 1.0), movable, allowed, _N_CALLS)
+    points = space.snap(low + climbed * size)
+    return np.asarray(points[space.allowed(points)])
+
+
+def _is_smooth(axis: Axis) -> bool:
+    return axis.levels is None or (axis.kind == "ordered" and axis.levels > 12)

@@ -1,0 +1,188 @@
+"""Dimensions without numbers: choices among objects, and constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from smbo.errors import PointError, SpaceError
+from smbo.space.json_values import frozen_lists, to_plain
+from smbo.space.priors import as_weights
+from smbo.space.scaling import Levels
+from smbo.training_data import Array, Axis
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One of several objects, which come back as the very objects given.
+
+    True, 1 and 1.0 are three different choices: choices are told apart by type and value, or, where
+    they do not hash, by identity and then by equality.
+
+    Args:
+        choices: at least one, no two the same.
+        ordered: neighbours in the list are alike ("low", "mid", "high").
+        active_when: as for Real.
+        prior: how likely each choice is to be the best, a positive weight for each; None for no idea.
+    """
+
+    choices: tuple[Any, ...]
+    ordered: bool = False
+    active_when: str | None = None
+    prior: tuple[float, ...] | None = None
+    _index: dict[Any, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.choices, str | bytes | Mapping) or not hasattr(self.choices, "__iter__"):
+            raise SpaceError(f"Categorical({self.choices!r}): give a list of choices")
+        object.__setattr__(self, "choices", tuple(self.choices))
+        object.__setattr__(self, "_index", {})
+        if not self.choices:
+            raise SpaceError("Categorical([]): give at least one choice")
+        object.__setattr__(self, "prior", as_weights(self.prior, len(self.choices)))
+        for index, choice in enumerate(self.choices):
+            if self.index(choice) is not None:
+                raise SpaceError(f"Categorical: {choice!r} is given twice")
+            key = _key(choice)
+            if key is not None:
+                self._index[key] = index
+            else:
+                self._index[_Unhashable(index)] = index
+
+    @property
+    def n_levels(self) -> int:
+        """How many choices there are."""
+        return len(self.choices)
+
+    def index(self, value: Any) -> int | None:
+        """Return which choice a value is, None if it is none of them."""
+        key = _key(value)
+        if key is not None:
+            return self._index.get(key)
+        candidates = [key.index for key in self._index if isinstance(key, _Unhashable)]
+        for index in candidates:
+            if self.choices[index] is value:
+                return index
+        for index in candidates:
+            if type(self.choices[index]) is type(value) and _equal(self.choices[index], value):
+                return index
+        return None
+
+    def positions(self) -> Array:
+        """Return where the choices lie, shape (n_levels,)."""
+        return Levels(len(self.choices)).to_unit(np.arange(len(self.choices)))
+
+    def axis(self, name: str) -> Axis | None:
+        """Return the column of unit points, None for a single choice."""
+        if len(self.choices) == 1:
+            return None
+        return Axis(name, "ordered" if self.ordered else "categorical", len(self.choices))
+
+    def to_unit(self, values: Sequence[Any]) -> Array:
+        """Return the positions of canonical values."""
+        indices = [self.index(value) for value in values]
+        if None in indices:
+            raise PointError(f"{values[indices.index(None)]!r} is none of the choices {self.choices!r}")
+        return Levels(len(self.choices)).to_unit(np.array(indices, dtype=np.int64))
+
+    def column(self, units: Array) -> np.ndarray[Any, Any]:
+        """Return the choices at positions, as formulas see them: an object array."""
+        column = np.empty(len(units), dtype=object)
+        # one by one: numpy would turn a list of tuples into a matrix
+        for row, choice in enumerate(self.from_unit(units)):
+            column[row] = choice
+        return column
+
+    def from_unit(self, units: Array) -> list[Any]:
+        """Return the choices at positions, the very objects."""
+        return [self.choices[index] for index in Levels(len(self.choices)).from_unit(units).tolist()]
+
+    def snap(self, units: Array) -> Array:
+        """Return the positions moved to the middle of their choices."""
+        levels = Levels(len(self.choices))
+        return levels.to_unit(levels.from_unit(units))
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return the choice that a user's value is; PointError if it is none."""
+        candidates = [value]
+        if isinstance(value, np.generic):
+            candidates.append(value.item())
+        if isinstance(value, list):  # JSON and YAML have no tuples
+            candidates.append(frozen_lists(value))
+        for candidate in candidates:
+            index = self.index(candidate)
+            if index is not None:
+                return self.choices[index]
+        raise PointError(f"{name}={value!r} is none of the choices {list(self.choices)!r}")
+
+    def to_form(self) -> dict[str, Any]:
+        """Return the dimension as JSON values; SpaceError for a choice that JSON cannot hold."""
+        form: dict[str, Any] = {"choice": [to_plain(choice) for choice in self.choices]}
+        if self.ordered:
+            form["ordered"] = True
+        if self.active_when is not None:
+            form["active_when"] = self.active_when
+        if self.prior is not None:
+            form["prior"] = list(self.prior)
+        return form
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value that is the same in every point."""
+
+    value: Any
+    active_when: ClassVar[None] = None
+    prior: ClassVar[None] = None
+
+    @property
+    def n_levels(self) -> int:
+        """One."""
+        return 1
+
+    def axis(self, name: str) -> Axis | None:
+        """Return None: there is nothing to choose."""
+        del name
+        return None
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value; PointError if another was given."""
+        same = value is self.value or (type(value) is type(self.value) and _equal(value, self.value))
+        if not same:
+            raise PointError(f"{name}={value!r}: it is the constant {self.value!r}; leave it out")
+        return self.value
+
+    def to_form(self) -> dict[str, Any]:
+        """Return the dimension as JSON values."""
+        return {"constant": to_plain(self.value)}
+
+
+@dataclass(frozen=True)
+class _Unhashable:
+    """Stands in the index for a choice that does not hash."""
+
+    index: int
+
+
+def _key(value: Any) -> Any:
+    """Return a key that keeps True, 1 and 1.0 apart, inside tuples too; None if there is none."""
+    if isinstance(value, tuple):
+        members = tuple(_key(member) for member in value)
+        return None if None in members else (type(value), members)
+    if isinstance(value, float) and value != value:
+        return (type(value), "nan")
+    try:
+        hash(value)
+    except TypeError:
+        return None
+    return (type(value), value)
+
+
+def _equal(left: Any, right: Any) -> bool:
+    try:
+        return bool(left == right)
+    except ValueError:  # arrays compare element by element
+        return bool(np.array_equal(left, right))

@@ -1,0 +1,142 @@
+"""A part of a space: the points that have some values fixed, for one ask.
+
+The part has the axes of the whole, so that a surrogate of the whole is asked as it is; what is fixed
+has one place to snap to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from smbo.errors import AskError, PointError, SpaceError
+from smbo.space.categorical import Constant
+from smbo.space.constraints import Point, hint, rule_name
+from smbo.space.expressions import Expression
+from smbo.space.numeric import Fixed
+from smbo.space.space import Space
+from smbo.training_data import Array
+
+_SAME = 1e-9  # two snapped coordinates closer than this are the same
+
+
+def checked(space: Space, fixed: Mapping[str, Any] | None) -> Point:
+    """Return the values that a user fixes for an ask, in their canonical form; {} for None.
+
+    Raises:
+        AskError: a name or a value is not of the space, or no allowed point has all of them.
+    """
+    if fixed is None:
+        return {}
+    if not isinstance(fixed, Mapping):
+        raise AskError(f"ask(fixed={fixed!r}): give a mapping of names to values, such as {{'x': 0.5}}")
+    found: Point = {}
+    for name, value in fixed.items():
+        if name not in space.dimensions:
+            raise AskError(f"ask: fixed {name!r} is no dimension of the space{hint(name, space.dimensions)}")
+        try:
+            found[name] = space.dimensions[name].check(name, value)
+        except PointError as error:
+            raise AskError(f"ask: fixed {error}; fix another value, or leave {name} to the recipe") from None
+    found = {name: found[name] for name in space.dimensions if name in found}
+    if found:
+        _refuse_impossible(space, found)
+    return found
+
+
+def _refuse_impossible(space: Space, fixed: Point) -> None:
+    """Refuse values that no allowed point has, naming the rule that is in the way where one is alone."""
+    known = {**_constants(space), **fixed}
+    for name in fixed:
+        for condition in _conditions_for(space, name):
+            if condition.names <= known.keys() and not condition.evaluate(known):
+                raise AskError(
+                    f"ask: fixed {name}={fixed[name]!r} exists only when {condition.text}, and the other "
+                    f"fixed values are {_without(fixed, name)!r}; leave {name} out, or fix those otherwise"
+                )
+    for given in space.constraints:
+        if isinstance(given, str):
+            rule = Expression.parse(given)
+            if rule.names <= known.keys() and not rule.evaluate(known):
+                raise AskError(
+                    f"ask: fixed {fixed!r} violates the known constraint {given!r}; fix other values"
+                )
+    try:
+        part_of(space, fixed).sample_unit(1, np.random.default_rng(0))
+    except SpaceError:
+        rules = [rule_name(given) for given in space.constraints]
+        needed = [condition.text for name in fixed for condition in _conditions_for(space, name)]
+        raise AskError(
+            f"ask: no allowed point with fixed {fixed!r} was found, by the known constraints {rules} and the "
+            f"conditions {needed}; fix other values, or fewer"
+        ) from None
+
+
+def part_of(space: Space, fixed: Point) -> Space:
+    """Return the points of a space that have these values, of ``checked``; the space itself for {}.
+
+    A conditional dimension that is fixed exists in all of them, so its conditions are known constraints.
+    """
+    if not fixed:
+        return space
+    dimensions = dict(space.dimensions)
+    for name, value in fixed.items():
+        if not isinstance(dimensions[name], Constant):
+            dimensions[name] = Fixed(dimensions[name], value)
+    for name in _absent(space, fixed):
+        # it is in none of the points: one place is enough to count and list them
+        dimensions[name] = Fixed(dimensions[name], dimensions[name].from_unit(np.array([0.5]))[0])
+    conditions = dict.fromkeys(condition.text for name in fixed for condition in _conditions_for(space, name))
+    return Space(dimensions, [*space.constraints, *conditions])
+
+
+def rows_in(space: Space, rows: Array) -> Array:
+    """Return those of some evaluated unit points (m, d) that lie in a part of a space, (k, d)."""
+    if len(rows) == 0 or not _fixed_in(space):
+        return rows
+    is_within = (np.abs(space.snap(rows) - rows) < _SAME).all(axis=1)
+    return np.asarray(rows[is_within])
+
+
+def extent(space: Space) -> str:
+    """Return what to call a space or a part of it, in a sentence."""
+    fixed = _fixed_in(space)
+    return f"the space with fixed {fixed!r}" if fixed else "the space"
+
+
+def _fixed_in(space: Space) -> Point:
+    return {name: each.value for name, each in space.dimensions.items() if isinstance(each, Fixed)}
+
+
+def _constants(space: Space) -> Point:
+    return {name: each.value for name, each in space.dimensions.items() if isinstance(each, Constant)}
+
+
+def _without(point: Point, name: str) -> Point:
+    return {other: value for other, value in point.items() if other != name}
+
+
+def _conditions_for(space: Space, name: str) -> list[Expression]:
+    """Return all that must hold for a dimension to exist: its own condition, and of those that this names."""
+    text = space.dimensions[name].active_when
+    if text is None:
+        return []
+    condition = Expression.parse(text)
+    above = [each for other in sorted(condition.names) for each in _conditions_for(space, other)]
+    return [*above, condition]
+
+
+def _absent(space: Space, fixed: Point) -> list[str]:
+    """Return the conditional dimensions that exist at none of the points that have these values."""
+    known = {**_constants(space), **fixed}
+    return [
+        name
+        for name in space.dimensions
+        if name not in fixed
+        and any(
+            condition.names <= known.keys() and not condition.evaluate(known)
+            for condition in _conditions_for(space, name)
+        )
+    ]

@@ -1,0 +1,107 @@
+"""What the user thinks of where the optimum lies: beliefs of a space's dimensions together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from smbo.space.categorical import Categorical, Constant
+from smbo.space.scaling import Levels
+from smbo.space.space import Space
+from smbo.training_data import Array, Evidence
+
+# The belief is mixed with this much of no belief at all, so that a wrong one holds the search off for
+# a while and not for good: a point that it rules out is judged e^-4.6 times as likely at most.
+_DOUBT = 0.01
+# Log densities that differ by less do not tell places where the optimum is thought to lie from others.
+_TELLING = 1.0
+_TINY = 1e-300
+
+
+@dataclass(frozen=True, eq=False)
+class Guidance:
+    """The user's beliefs over a space, each for itself.
+
+    Attributes:
+        space: with the beliefs in its dimensions.
+    """
+
+    space: Space
+
+    @classmethod
+    def of(cls, space: Space) -> Guidance | None:
+        """Return the beliefs of a space, None where it has none."""
+        return cls(space) if any(each.prior is not None for each in space.dimensions.values()) else None
+
+    def log_density(self, points: Array) -> tuple[Array, Array]:
+        """Return the log density at snapped unit points (m, d) over the highest, (m,), and its gradient.
+
+        An inactive dimension says nothing.
+        """
+        total, gradient = np.zeros(len(points)), np.zeros(points.shape)
+        active = self.space.active(points)
+        for column, axis in enumerate(self.space.axes):
+            dimension = self.space.dimensions[axis.name]
+            if dimension.prior is None:
+                continue
+            assert not isinstance(dimension, Constant)
+            if isinstance(dimension, Categorical):
+                assert dimension.prior is not None
+                logs = np.log(np.array(dimension.prior) / max(dimension.prior))
+                said, slope = logs[Levels(len(logs)).from_unit(points[:, column])], np.zeros(len(points))
+            else:
+                values = dimension.column(points[:, column])
+                said, by_value = dimension.prior.log_density(values)
+                low, high = float(dimension.low), float(dimension.high)
+                to_value = values * math.log(high / low) if dimension.log else high - low
+                slope = by_value * to_value
+            total += np.where(active[:, column], said, 0.0)
+            gradient[:, column] = np.where(active[:, column], slope, 0.0)
+        share = np.exp(total)
+        mixed = share + _DOUBT
+        return np.log(mixed / (1.0 + _DOUBT)), (share / mixed)[:, None] * gradient
+
+    def is_borne_out(self, evidence: Evidence, n: int) -> bool:
+        """Return whether the lowest of the first n values is where the optimum was thought to lie.
+
+        That is at one of the likelier half of their points, where these are not all as likely.
+        """
+        values = np.where(evidence.feasible, evidence.values, np.inf)[:n]
+        if len(values) < n or not np.isfinite(values).any():
+            return False
+        said, _ = self.log_density(evidence.points[:n])
+        return bool(np.ptp(said) >= _TELLING and said[np.argmin(values)] >= np.median(said))
+
+    def design(self, rows: Array, start: int) -> Array:
+        """Return rows ``start``, … of a design (m, d) with every second one drawn from the beliefs.
+
+        The very first is where the optimum is thought to lie.
+        """
+        rows = rows.copy()
+        mine = np.arange(start, start + len(rows)) % 2 == 0
+        shares = np.clip(rows[mine], _TINY, 1.0)
+        first = int(start == 0)
+        shares[:first] = 0.5
+        for column, axis in enumerate(self.space.axes):
+            dimension = self.space.dimensions[axis.name]
+            if dimension.prior is None:
+                continue
+            assert not isinstance(dimension, Constant)
+            if isinstance(dimension, Categorical):
+                assert dimension.prior is not None
+                weights = np.array(dimension.prior)
+                levels = np.searchsorted(np.cumsum(weights / weights.sum()), shares[:, column], side="right")
+                levels[:first] = int(weights.argmax())
+                rows[mine, column] = Levels(len(weights)).to_unit(np.minimum(levels, len(weights) - 1))
+            else:
+                low, high = float(dimension.low), float(dimension.high)
+                values = dimension.prior.quantiles(shares[:, column], low, high)
+                values[:first] = np.clip(dimension.prior.centre, low, high)
+                if dimension.log:
+                    units = np.log(values / low) / math.log(high / low)
+                else:
+                    units = (values - low) / (high - low)
+                rows[mine, column] = np.clip(units, 0.0, 1.0)
+        return rows

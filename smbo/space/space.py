@@ -1,0 +1,402 @@
+"""The space: named dimensions, when they are active, what is allowed, and the way to the unit cube.
+
+    {"lr": Real(1e-5, 1e-1, log=True), "depth": (1, 8), "act": ["relu", "tanh"], "seed": 3}
+
+A continuous dimension is mapped onto [0, 1]; level k of K sits at (k + 1/2) / K, except that
+logarithmic grids are placed by logarithm.  Coordinates of inactive dimensions are 1/2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.errors import PointError, SpaceError
+from smbo.space.categorical import Categorical, Constant
+from smbo.space.constraints import Point, Rule, StoredCallable, conditions_of, hint, rule_name, rule_of
+from smbo.space.expressions import Expression
+from smbo.space.json_values import from_plain, to_plain
+from smbo.space.numeric import Dimension, Integer, Real
+from smbo.space.parsing import as_dimension
+from smbo.space.scaling import within
+from smbo.training_data import Array, Axis
+
+__all__ = ["Categorical", "Constant", "Dimension", "Integer", "Point", "Real", "Space", "StoredCallable"]
+
+Columns: TypeAlias = dict[str, NDArray[Any]]
+Mask: TypeAlias = NDArray[np.bool_]
+
+_LARGEST_GRID = 100_000  # points that are worth listing to count or to search them
+_MOST_TRIES = 2**18  # random points drawn before constraints are taken to exclude everything
+_MOST_TRIES_CALLABLE = 2**14  # the same where each costs a call of Python code
+_INACTIVE = 0.5
+
+
+@dataclass(frozen=True)
+class Space:
+    """Named dimensions with conditions and known constraints.
+
+    Args:
+        dimensions: by name, each a dimension or a shorthand (see ``as_dimension``).
+        constraints: formulas such as "a + b <= 2", or callables that take a point and return
+            whether it is allowed.  One that names an inactive dimension does not apply.
+
+    A condition that names an inactive dimension does not hold.
+
+    Raises:
+        SpaceError: no dimension, a bad one, or a condition or constraint that does not fit them.
+    """
+
+    dimensions: Mapping[str, Any]
+    constraints: Sequence[str | Callable[[Point], bool]] = ()
+    axes: tuple[Axis, ...] = field(init=False, repr=False, compare=False)
+    _conditions: dict[str, Expression] = field(init=False, repr=False, compare=False)
+    _rules: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.dimensions, Space):
+            raise SpaceError("this is a Space already; use it as it is")
+        if not isinstance(self.dimensions, Mapping) or not self.dimensions:
+            raise SpaceError(f"a space is a mapping of names to dimensions, got {self.dimensions!r}")
+        for name in self.dimensions:
+            if not isinstance(name, str) or not name:
+                raise SpaceError(f"the name of a dimension is a text, got {name!r}")
+        if isinstance(self.constraints, str) or callable(self.constraints):
+            raise SpaceError(f"constraints={self.constraints!r}: give a list of formulas or callables")
+        dimensions = {name: as_dimension(name, given) for name, given in self.dimensions.items()}
+        axes = (dimension.axis(name) for name, dimension in dimensions.items())
+        set_once = object.__setattr__
+        set_once(self, "dimensions", dimensions)
+        set_once(self, "constraints", tuple(self.constraints))
+        set_once(self, "axes", tuple(axis for axis in axes if axis is not None))
+        set_once(self, "_conditions", conditions_of(dimensions))
+        set_once(self, "_rules", tuple(rule_of(given, dimensions) for given in self.constraints))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all dimensions, in the order given."""
+        return tuple(self.dimensions)
+
+    @cached_property
+    def size(self) -> int | None:
+        """Number of distinct allowed points, None if not finite.
+
+        Exact up to 100 000 combinations of levels; above, the number of combinations, whether
+        allowed or not.
+        """
+        combinations = self._n_combinations()
+        if combinations is None or combinations > _LARGEST_GRID:
+            return combinations
+        grid = self.grid()
+        return None if grid is None else len(grid)
+
+    # ---------------------------------------------------------------- to and from the unit cube
+
+    def to_unit(self, points: Iterable[Mapping[str, Any]]) -> Array:
+        """Return points of the space as unit points, shape (n, d); absent dimensions are at 1/2."""
+        points = list(points)
+        if self._box is not None:
+            low, high = self._box
+            values = np.array(
+                [[point[name] for name in self.dimensions] for point in points], dtype=np.float64
+            )
+            return within((values.reshape(len(points), len(low)) - low) / (high - low), 0.0, 1.0)
+        units = np.full((len(points), len(self.axes)), _INACTIVE)
+        for column, axis in enumerate(self.axes):
+            dimension = self.dimensions[axis.name]
+            assert not isinstance(dimension, Constant)
+            try:  # every point has most of the names, and there may be very many points
+                units[:, column] = dimension.to_unit([point[axis.name] for point in points])
+                continue
+            except KeyError:
+                rows = [row for row, point in enumerate(points) if axis.name in point]
+            units[rows, column] = dimension.to_unit([points[row][axis.name] for row in rows])
+        return units
+
+    def from_unit(self, units: Array) -> list[Point]:
+        """Return unit points, shape (n, d), as points: each row moved to the nearest one."""
+        units = self._rows(units)
+        if self._box is not None:
+            low, high = self._box
+            rows = within(low + units * (high - low), low, high).tolist()
+            return [dict(zip(self.dimensions, row)) for row in rows]
+        values: dict[str, list[Any]] = {}
+        for name, dimension in self.dimensions.items():
+            if isinstance(dimension, Constant):
+                values[name] = [dimension.value] * len(units)
+            else:
+                values[name] = dimension.from_unit(self._column(units, name))
+        points = [dict(zip(values, row)) for row in zip(*values.values())]
+        for name, active in self._activity(units).items():
+            for row in np.flatnonzero(~active):
+                del points[row][name]
+        return points
+
+    def snap(self, units: Array) -> Array:
+        """Return each row moved to the nearest point that can be evaluated; inactive entries to 1/2."""
+        units = self._rows(units)
+        if self._box is not None:
+            return within(units, 0.0, 1.0)
+        snapped = np.empty_like(units)
+        for column, axis in enumerate(self.axes):
+            dimension = self.dimensions[axis.name]
+            assert not isinstance(dimension, Constant)
+            snapped[:, column] = dimension.snap(units[:, column])
+        activity = self._activity(snapped)
+        for column, axis in enumerate(self.axes):
+            if axis.name in activity:
+                snapped[~activity[axis.name], column] = _INACTIVE
+        return snapped
+
+    def allowed(self, units: Array) -> Mask:
+        """Return whether the known constraints hold at snapped rows, shape (n,)."""
+        units = self._rows(units)
+        allowed = np.ones(len(units), dtype=bool)
+        if not self._rules:
+            return allowed
+        formulas = [rule for rule in self._rules if isinstance(rule, Expression)]
+        activity = self._activity(units)
+        for formula in formulas:
+            applies = allowed & _all_active(formula.names, activity, len(units))
+            allowed[applies] = self._holds(formula, units[applies])
+        callables = [rule for rule in self._rules if not isinstance(rule, Expression)]
+        if callables and allowed.any():
+            rows = np.flatnonzero(allowed)
+            points = self.from_unit(units[rows])
+            allowed[rows] = [all(_call(rule, point) for rule in callables) for point in points]
+        return allowed
+
+    def active(self, units: Array) -> Mask:
+        """Return which dimensions exist at snapped rows, shape (n, d)."""
+        units = self._rows(units)
+        active = np.ones(units.shape, dtype=bool)
+        activity = self._activity(units)
+        for column, axis in enumerate(self.axes):
+            if axis.name in activity:
+                active[:, column] = activity[axis.name]
+        return active
+
+    # ------------------------------------------------------------------------------- sampling
+
+    def sample_unit(self, n: int, rng: np.random.Generator) -> Array:
+        """Return n random unit points, snapped and allowed, shape (n, d).
+
+        Raises:
+            SpaceError: no point that meets the constraints was found.
+        """
+        found = [np.empty((0, len(self.axes)))]
+        n_found = n_tried = 0
+        limit = (
+            _MOST_TRIES if all(isinstance(rule, Expression) for rule in self._rules) else _MOST_TRIES_CALLABLE
+        )
+        batch = n if not self._rules else max(2 * n, 64)
+        while n_found < n:
+            rows = self.snap(rng.random((batch, len(self.axes))))
+            rows = rows[self.allowed(rows)]
+            found.append(rows)
+            n_found += len(rows)
+            n_tried += batch
+            batch = min(2 * batch, 2**14)
+            if n_tried >= limit and n_found == 0:
+                found, n_found = [self._sample_grid(n, rng, n_tried)], n
+        return np.concatenate(found)[:n]
+
+    def sample(self, n: int, rng: np.random.Generator) -> list[Point]:
+        """Return n random allowed points."""
+        return self.from_unit(self.sample_unit(n, rng))
+
+    def grid(self) -> Array | None:
+        """Return every distinct allowed unit point, None if there are more than 100 000 or no end."""
+        combinations = self._n_combinations()
+        if combinations is None or combinations > _LARGEST_GRID:
+            return None
+        levels = []
+        for axis in self.axes:
+            dimension = self.dimensions[axis.name]
+            assert not isinstance(dimension, Constant)
+            levels.append(dimension.positions().tolist())
+        rows = self.snap(np.array(list(product(*levels)), dtype=np.float64).reshape(combinations, -1))
+        if self._conditions:  # inactive entries coincide
+            rows = np.unique(rows, axis=0)
+        return rows[self.allowed(rows)]
+
+    # ------------------------------------------------------------------------- points from users
+
+    def contains(self, point: Mapping[str, Any]) -> bool:
+        """Return whether a point is in the space and allowed."""
+        try:
+            self.check(point)
+        except PointError:
+            return False
+        return True
+
+    def check(self, point: Mapping[str, Any]) -> Point:
+        """Return a user's point in its canonical form: constants filled in, plain numbers, own objects.
+
+        Raises:
+            PointError: a dimension is unknown, missing, inactive, out of bounds or none of the
+                choices, or a known constraint does not hold.
+        """
+        if not isinstance(point, Mapping):
+            raise PointError(f"a point is a mapping of names to values, got {point!r}")
+        for name in point:
+            if name not in self.dimensions:
+                raise PointError(f"{name!r} is no dimension of the space{hint(name, self.dimensions)}")
+        known: Point = {}
+        for name in self._in_dependency_order():
+            dimension = self.dimensions[name]
+            condition = self._conditions.get(name)
+            if condition is not None and not self._holds_at(condition, known):
+                if name in point:
+                    raise PointError(f"{name} exists only when {condition.text}; leave it out here")
+            elif name in point:
+                known[name] = dimension.check(name, point[name])
+            elif isinstance(dimension, Constant):
+                known[name] = dimension.value
+            else:
+                raise PointError(f"{name} is missing; give a value for it")
+        known = {name: known[name] for name in self.dimensions if name in known}
+        for rule, given in zip(self._rules, self.constraints):
+            applies = not isinstance(rule, Expression) or rule.names <= known.keys()
+            if applies and not (rule.evaluate(known) if isinstance(rule, Expression) else _call(rule, known)):
+                raise PointError(f"the point {known!r} violates the known constraint {rule_name(given)!r}")
+        return known
+
+    # ----------------------------------------------------------------------------------- storing
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the space as plain JSON values.
+
+        A callable is stored by its name only, as {"callable": "module:name"}.
+        """
+        constraints = [
+            given if isinstance(given, str) else {"callable": rule_name(given)} for given in self.constraints
+        ]
+        forms = [[name, dimension.to_form()] for name, dimension in self.dimensions.items()]
+        return {"dimensions": forms, "constraints": constraints}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Space:
+        """Return the space that ``to_json`` wrote, or the mapping of names to forms of a job file.
+
+        Nothing is imported: a constraint that is code comes back as a StoredCallable.
+        """
+        if not isinstance(data, Mapping):
+            raise SpaceError(f"a space is a mapping of names to dimensions, got {data!r}")
+        dimensions, constraints = data, list[Any]()
+        if data.keys() == {"dimensions", "constraints"} and isinstance(data["dimensions"], list):
+            dimensions, constraints = dict(data["dimensions"]), data["constraints"]
+        rules = [
+            given if isinstance(given, str) else StoredCallable(given["callable"]) for given in constraints
+        ]
+        return cls(dimensions, rules)
+
+    def point_to_json(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a point as plain JSON values; categories that JSON lacks are tagged."""
+        return {name: to_plain(value) for name, value in point.items()}
+
+    def point_from_json(self, data: Mapping[str, Any]) -> Point:
+        """Return the point that ``point_to_json`` wrote, with the space's own objects as categories.
+
+        Raises:
+            PointError: a dimension is unknown, or a value is not one of its own.
+        """
+        for name in data.keys() - self.dimensions.keys():
+            raise PointError(f"{name!r} is no dimension of the space{hint(name, self.dimensions)}")
+        return {name: self.dimensions[name].check(name, from_plain(value)) for name, value in data.items()}
+
+    # ------------------------------------------------------------------------------------ inside
+
+    @cached_property
+    def _box(self) -> tuple[Array, Array] | None:
+        """The bounds, each (d,), of a space that is a mere box; None of any other.
+
+        All columns at once are done several times sooner than one by one, with the same arithmetic.
+        """
+        dimensions = self.dimensions.values()
+        if self._conditions or not all(isinstance(each, Real) and each.is_linear for each in dimensions):
+            return None
+        bounds = np.array([[each.low, each.high] for each in dimensions], dtype=np.float64)
+        return bounds[:, 0], bounds[:, 1]
+
+    @cached_property
+    def _columns_of(self) -> dict[str, int]:
+        return {axis.name: column for column, axis in enumerate(self.axes)}
+
+    def _rows(self, units: Array) -> Array:
+        rows = np.asarray(units, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self.axes):
+            raise SpaceError(f"unit points have shape (n, {len(self.axes)}), got {rows.shape}")
+        return rows
+
+    def _column(self, units: Array, name: str) -> Array:
+        column = self._columns_of.get(name)
+        return np.full(len(units), _INACTIVE) if column is None else units[:, column]
+
+    def _values(self, units: Array, names: Iterable[str]) -> Columns:
+        """Return values of dimensions at unit points, as formulas see them."""
+        values: Columns = {}
+        for name in names:
+            dimension = self.dimensions[name]
+            if isinstance(dimension, Constant):
+                dimension = Categorical((dimension.value,))
+            values[name] = dimension.column(self._column(units, name))
+        return values
+
+    def _holds(self, formula: Expression, units: Array) -> Mask:
+        holds = formula.evaluate(self._values(units, formula.names))
+        return np.broadcast_to(np.asarray(holds, dtype=bool), len(units))
+
+    def _holds_at(self, condition: Expression, known: Point) -> bool:
+        return condition.names <= known.keys() and bool(condition.evaluate(known))
+
+    def _activity(self, units: Array) -> dict[str, Mask]:
+        """Return where the conditional dimensions are active, each of shape (n,)."""
+        activity: dict[str, Mask] = {}
+        for name, condition in self._conditions.items():
+            active = _all_active(condition.names, activity, len(units))
+            if active.any():
+                active[active] = self._holds(condition, units[active])
+            activity[name] = active
+        return activity
+
+    def _in_dependency_order(self) -> list[str]:
+        free = [name for name in self.dimensions if name not in self._conditions]
+        return free + list(self._conditions)
+
+    def _n_combinations(self) -> int | None:
+        count = 1
+        for dimension in self.dimensions.values():
+            levels = dimension.n_levels
+            if levels is None:
+                return None
+            count *= levels
+        return count
+
+    def _sample_grid(self, n: int, rng: np.random.Generator, n_tried: int) -> Array:
+        grid = self.grid()
+        if grid is None or len(grid) == 0:
+            rules = [rule_name(given) for given in self.constraints]
+            raise SpaceError(
+                f"none of {n_tried} random points meets the constraints {rules}; "
+                "loosen them, or solve an equation for one of its dimensions and leave that out"
+            )
+        return grid[rng.integers(len(grid), size=n)]
+
+
+def _all_active(names: Iterable[str], activity: Mapping[str, Mask], n: int) -> Mask:
+    active = np.ones(n, dtype=bool)
+    for name in names:
+        if name in activity:
+            active &= activity[name]
+    return active
+
+
+def _call(rule: Callable[[Point], bool], point: Point) -> bool:
+    return bool(rule(dict(point)))

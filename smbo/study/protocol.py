@@ -1,0 +1,69 @@
+"""What a run needs of a study, and why it starts no more trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from smbo.fidelity import Promotion
+from smbo.history.promotion import Reports
+from smbo.problem import Problem
+from smbo.proposal.recipe import Recipe
+from smbo.space import Point
+from smbo.store.budget import Budget, Spent
+from smbo.store.records import Place
+from smbo.store.store import SqlStore
+from smbo.study.provenance import Proposed
+from smbo.trial import Trial
+
+
+class Why(StrEnum):
+    """Why a run starts no more trials."""
+
+    BUDGET = "budget"  # the study's trials or time are used up
+    FAILURES = "failures"  # so many evaluations failed as the budget allows
+    N_TRIALS = "n_trials"  # as many were started as this call may
+    TIMEOUT = "timeout"  # this call's time is over
+    STOPPED = "stopped"  # Study.stop() was called, or the run was interrupted
+    SPACE = "space"  # a finite space has no point left
+    ENOUGH = "enough"  # what was to be learned is known; ``Study.enough`` says what
+    MISFIT = "misfit"  # no result so far is one that the problem can use
+    LOST = "lost"  # one evaluation after the other took its process along
+
+
+class Runnable(Protocol):
+    """What a run needs of a study (``smbo.study.Study``, one floor up, is one)."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def problem(self) -> Problem: ...
+    @property
+    def store(self) -> SqlStore: ...
+    @property
+    def spool_folder(self) -> Path: ...
+    @property
+    def budget(self) -> Budget: ...
+    @property
+    def spent(self) -> Spent: ...
+    @property
+    def is_stopped(self) -> bool: ...
+    @property
+    def waiting(self) -> frozenset[int]: ...
+    @property
+    def trials(self) -> Sequence[Trial]: ...
+    def trial(self, number: int) -> Trial: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    def ask_for(self, owner: str, n: int, *, fixed: Point | None = None) -> list[Trial]: ...
+    def let_climb(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int: ...
+    def next_promotion(self, *, is_closing: bool = False, fixed: Point | None = None) -> Promotion | None: ...
+    def reports(self) -> Mapping[int, Reports]: ...
+    def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]: ...
+    def record(self, told: Trial, place: Place | None = None) -> Trial: ...
+    def set_going(self) -> None: ...
+    def enough(self) -> str | None: ...

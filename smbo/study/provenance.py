@@ -1,0 +1,137 @@
+"""Proposals of a durable study: what each was made from, so that it can be made again.
+
+A proposal is a function of the problem, the recipe, the seed and of what is noted here: the log up
+to a sequence number (the watermark), the recipe's memory, the number of its first trial, and the
+points that had been proposed before it but were not in the log yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from smbo.problem import Problem
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.suggest import encode, suggest_from
+from smbo.space import Point
+from smbo.store.records import StudyRecord, dump_json
+from smbo.training_data import Evidence
+from smbo.trial import Trial
+
+JsonPoint = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """Points for the next trials, and what they were made from.
+
+    Attributes:
+        points: JSON values, one per trial.
+        first_number: of the trial that the first of them was made for.
+        watermark: sequence number of the last change that is known to them.
+        before: the recipe's memory that they were made with.
+        memory: that the recipe carries on.
+        beside: points proposed before these, for the numbers before ``first_number``, that were
+            not asked for at the watermark.
+        fixed: values that all of the points were to have.
+    """
+
+    points: tuple[JsonPoint, ...]
+    first_number: int
+    watermark: int
+    before: Mapping[str, Any]
+    memory: Mapping[str, Any]
+    beside: tuple[JsonPoint, ...] = ()
+    fixed: JsonPoint = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What tells it from other proposals of its study."""
+        parts = [self.first_number, len(self.points), self.watermark, self.before, list(self.beside)]
+        parts += [dict(self.fixed)] if self.fixed else []
+        return hashlib.sha256(dump_json(parts).encode()).hexdigest()[:16]
+
+    def origins(self, start: int, stop: int, *, is_whole: bool) -> list[dict[str, Any]]:
+        """Return what the log keeps of points ``start`` to ``stop``, one mapping each.
+
+        Args:
+            is_whole: whether the first of them carries what the proposal was made from; once a
+                proposal is enough.
+        """
+        origins: list[dict[str, Any]] = [
+            {"proposal": self.name, "index": index} for index in range(start, stop)
+        ]
+        if is_whole and origins:
+            origins[0] |= {
+                "first": self.first_number,
+                "n": len(self.points),
+                "watermark": self.watermark,
+                "memory": dict(self.before),
+                "beside": [dict(point) for point in self.beside],
+            }
+            if self.fixed:
+                origins[0]["fixed"] = dict(self.fixed)
+        return origins
+
+
+def propose_trials(
+    problem: Problem,
+    recipe: Recipe,
+    record: StudyRecord,
+    trials: Sequence[Trial],
+    n: int,
+    *,
+    beside: Sequence[JsonPoint] = (),
+    memory: Mapping[str, Any] | None = None,
+    fixed: Point | None = None,
+) -> Proposed:
+    """Return a proposal of n points, made from a study as it stands.
+
+    Args:
+        record, trials: of one moment.
+        beside: proposed before, and not asked for yet.
+        memory: after those; None for the study's own.
+        fixed: values that all of the points are to have, as of ``fixing.checked``.
+
+    Raises:
+        SpaceExhausted, SpaceError, NumericalError: see ``smbo.proposal.propose.propose``.
+    """
+    first = record.next_number + len(beside)
+    evidence = encode(problem, [*trials, *proposed_trials(problem, beside, first)])
+    return propose_from(problem, recipe, record, evidence, n, beside=beside, memory=memory, fixed=fixed)
+
+
+def propose_from(
+    problem: Problem,
+    recipe: Recipe,
+    record: StudyRecord,
+    evidence: Evidence,
+    n: int,
+    *,
+    beside: Sequence[JsonPoint] = (),
+    memory: Mapping[str, Any] | None = None,
+    fixed: Point | None = None,
+) -> Proposed:
+    """Return what ``propose_trials`` does, of evidence that is made already, ``beside`` among it."""
+    first = record.next_number + len(beside)
+    before = record.memory if memory is None else memory
+    points, after = suggest_from(problem, recipe, record.seed, evidence, before, first, n, fixed)
+    return Proposed(
+        points=tuple(problem.space.point_to_json(point) for point in points),
+        first_number=first,
+        watermark=record.last_seq,
+        before=before,
+        memory=after,
+        beside=tuple(beside),
+        fixed=problem.space.point_to_json(fixed or {}),
+    )
+
+
+def proposed_trials(problem: Problem, beside: Sequence[JsonPoint], first: int) -> list[Trial]:
+    """Return points that are not asked for yet as trials under way, numbered up to ``first``."""
+    return [
+        Trial(number, problem.space.point_from_json(dict(point)), seed=0)
+        for number, point in enumerate(beside, first - len(beside))
+    ]

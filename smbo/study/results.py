@@ -1,0 +1,53 @@
+"""Trials with what a worker brought of their evaluation.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from smbo.errors import SmboError
+from smbo.history.record import judge
+from smbo.problem import Problem
+from smbo.study.evaluator import outcome_from_json
+from smbo.trial import Trial, TrialState
+from smbo_scheduler.jobs import Ending, JobOutcome
+
+BAD_OUTPUT = "bad-output"
+
+
+def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
+    """Return a trial with its result; one that the problem cannot use is a failure."""
+    try:
+        assert outcome.result is not None
+        result = outcome.result
+        if result.get("pruned"):
+            return judge(problem, trial, result["value"], status="pruned")
+        told = judge(problem, trial, outcome_from_json(result))
+        # what it left is there for the next rung
+        return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
+    except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        # the same words for each trial, so that a hundred of them are one cause
+        said = (
+            str(error).removeprefix(f"trial {trial.number}: ")
+            if isinstance(error, SmboError)
+            else f"{error!r}"
+        )
+        unusable = judge(problem, trial, status="failed", reason=BAD_OUTPUT, error=said)
+        return replace(unusable, **_measured(outcome))
+
+
+def _measured(outcome: JobOutcome) -> dict[str, Any]:
+    """Return what an unusable result holds all the same: it was paid for."""
+    try:
+        assert outcome.result is not None
+        known = outcome_from_json(outcome.result)
+    except (KeyError, TypeError, ValueError):
+        return {}
+    unnamed = {} if known.value is None else {"value": known.value}
+    return {"metrics": {**unnamed, **known.metrics}, "cost": known.cost}
+
+
+def failed(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
+    """Return a trial whose evaluation failed for good."""
+    reason = outcome.ending.value if outcome.ending is not Ending.ERROR else outcome.reason
+    return judge(problem, trial, status="failed", reason=reason or "objective-error", error=outcome.error)

@@ -1,0 +1,149 @@
+"""A study's log as far as one process has read it: its trials by number, and what follows from them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from smbo.errors import UnknownTrial
+from smbo.history.incremental import Columns, evidence_of, is_columnar
+from smbo.history.promotion import Reports
+from smbo.problem import Problem
+from smbo.store.records import StudyRecord
+from smbo.store.store import SqlStore
+from smbo.training_data import Evidence
+from smbo.trial import Trial, TrialState
+
+# stands where a trial is about to be read
+_UNREAD = Trial(-1, {}, 0)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A study at one moment.
+
+    Attributes:
+        record: its row.
+        n_waiting: how many trials wait to be run.
+        evidence: what a surrogate is told; None where no new point is needed.
+    """
+
+    record: StudyRecord
+    n_waiting: int
+    evidence: Evidence | None = None
+
+
+class StudyLog:
+    """The trials of a study, read as they change.  Safe to use from several threads.
+
+    Args:
+        store: of the study.
+        record: of the study, at any time.
+        problem: of the study.
+        decode: makes a point of a trial's JSON values.
+    """
+
+    def __init__(
+        self,
+        store: SqlStore,
+        record: StudyRecord,
+        problem: Problem,
+        decode: Callable[[dict[str, Any]], Mapping[str, Any]],
+    ) -> None:
+        self._store, self._record, self._problem, self._decode = store, record, problem, decode
+        self._trials: list[Trial] = []  # by number
+        self._waiting: set[int] = set()
+        self._asked: dict[int, Trial] = {}  # by this process, and not read yet
+        self._columns = Columns(problem) if is_columnar(problem) else None
+        self._cursor = 0
+        self._reports: dict[int, dict[float, float]] = {}
+        self._reports_cursor = 0
+        self._lock = threading.RLock()
+
+    def read(self) -> StudyRecord:
+        """Read what has changed since the last look, and return the study's record."""
+        with self._lock:
+            record, changed = self._store.changes(self._record.name, self._cursor, self._decode, self._record)
+            # a place for each number; all of them are among the changed ones
+            self._trials += [_UNREAD] * (record.next_number - len(self._trials))
+            for trial in changed:
+                self._trials[trial.number] = trial
+                self._asked.pop(trial.number, None)
+                if trial.state is TrialState.WAITING:
+                    self._waiting.add(trial.number)
+                else:
+                    self._waiting.discard(trial.number)
+            if self._columns is not None:
+                self._columns.put(changed)
+            self._cursor, self._record = record.last_seq, record
+            return record
+
+    @property
+    def n_waiting(self) -> int:
+        """How many trials wait to be run, as of the last look."""
+        return len(self._waiting)
+
+    def waiting(self) -> frozenset[int]:
+        """Return the numbers of the trials that wait to be run."""
+        with self._lock:
+            self.read()
+            return frozenset(self._waiting)
+
+    def look(self, n: float = 0) -> Look:
+        """Return the study as it stands, with the evidence if fewer than n trials wait."""
+        with self._lock:
+            record = self.read()
+            n_waiting = len(self._waiting)
+            if n_waiting >= n:
+                return Look(record, n_waiting)
+            return Look(record, n_waiting, evidence_of(self._problem, self._columns, self._trials))
+
+    def with_trials(self) -> tuple[StudyRecord, list[Trial]]:
+        """Return the study's record and all its trials by number, of one moment."""
+        with self._lock:
+            return self.read(), self._trials.copy()
+
+    def last_read(self) -> tuple[StudyRecord, list[Trial]]:
+        """Return the study's record and its trials by number as of the last look."""
+        with self._lock:
+            return self._record, self._trials.copy()
+
+    def note(self, asked: Iterable[Trial]) -> None:
+        """Remember trials that this process asked for, so that they need not be read to be told."""
+        with self._lock:
+            self._asked.update((trial.number, trial) for trial in asked)
+
+    def point_of(self, number: int) -> Trial:
+        """Return a trial as it stood at some time: its point and its token's like.
+
+        Raises:
+            UnknownTrial: it was never asked for.
+        """
+        asked = self._asked.get(number)
+        if asked is not None:
+            return asked
+        if 0 <= number < len(self._trials):
+            return self._trials[number]
+        return self.trial(number)
+
+    def trial(self, number: int) -> Trial:
+        """Return a trial as it stands now.
+
+        Raises:
+            UnknownTrial: it was never asked for.
+        """
+        with self._lock:
+            self.read()
+            if not 0 <= number < len(self._trials):
+                raise UnknownTrial(f"trial {number} was never asked for in study {self._record.name}")
+            return self._trials[number]
+
+    def reports(self) -> Mapping[int, Reports]:
+        """Return all intermediate values: (step, value) pairs in the order of steps, by trial number."""
+        with self._lock:
+            for each in self._store.reports(self._record.id, self._reports_cursor):
+                self._reports.setdefault(each.number, {})[each.step] = each.value
+                self._reports_cursor = each.seq
+            return {number: sorted(steps.items()) for number, steps in sorted(self._reports.items())}

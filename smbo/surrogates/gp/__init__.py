@@ -1,0 +1,1 @@
+"""Gaussian processes: kernels, marginal likelihood, transforms, multi-fidelity, universal kriging."""

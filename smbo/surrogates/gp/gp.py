@@ -1,0 +1,409 @@
+"""Exact Gaussian process on numpy and LAPACK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.surrogates import linalg
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.input_warping import Warp
+from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
+from smbo.surrogates.gp.marginal_likelihood import (
+    Hyperparameters,
+    Likelihood,
+    Priors,
+    constant_mean,
+    default_start,
+    most_probable,
+    noise_variances,
+)
+from smbo.surrogates.gp.outcome_transform import Bend, Scale, bends_of
+from smbo.surrogates.gp.replicated_values import Told, values_told
+from smbo.training_data import Array, Evidence
+
+# Half of the values' variance.
+_NOISY_START = float(np.log(0.5))
+# Fewer values do not tell noise from signal, and a signal taken for noise ends the search.
+_FEWEST_NOISY = 20
+# Hyperparameters are learned from so many values at most: the density of more costs their cube, and
+# says little more about a handful of numbers.  So many of them are the best ones.
+_MOST_LEARNED, _MOST_LEARNED_BEST = 256, 96
+# Up to so many values another start is cheap, and earlier hyperparameters may be of the wrong optimum.
+_FEW = 100
+# Fewer values do not show a tail; and a bend must be this much likelier, in log density.
+_FEWEST_TO_BEND, _PRICE_OF_BENDING, _PRICE_OF_WARPING = 8, 1.0, 1.0
+# Scales that hyperparameters are learned on, the likeliest before that.
+_N_SCALES = 2
+# Of a search that starts from what was learned for unbent axes.
+_N_ITERATIONS_TO_WARP = 20
+# Rounding leaves this much of a variance that is zero in exact arithmetic.
+_VARIANCE_FLOOR = 1e-12
+# From evidence to the covariance of what is added to a process, (n, n), for standardised values.
+Trend: TypeAlias = Callable[[Evidence], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class GPPosterior:
+    """A Gaussian process given evidence.  Means and deviations are in the evidence's units.
+
+    Attributes:
+        kernel, features: of the model.
+        lengths: length scale of each feature, (D,).
+        amplitude, noise: variances of the function and of an evaluation, latent.
+        scale: between the evidence's units and the latent ones.
+        scaled: features of the evaluated points over their length scales, (n, D).
+        values: on the latent scale, (n,).
+        factor: lower Cholesky factor of their covariance, (n, n).
+        mean: constant mean, latent.
+        alpha: covariance⁻¹ (values - mean), (n,).
+        fitted: latent means at the evaluated points, (n,).
+        n_axes: number of columns of a unit point, d.
+        warp: how the axes are bent; None for not at all.
+        shown: how large the function shows in each row, (n,): a row at a lower fidelity covaries so
+            much more or less with it; None for 1 in all.
+    """
+
+    kernel: Kernel
+    features: Features
+    lengths: Array
+    amplitude: float
+    noise: float
+    scale: Scale
+    scaled: Array
+    values: Array
+    factor: Array
+    mean: float
+    alpha: Array
+    fitted: Array
+    n_axes: int
+    warp: Warp | None = None
+    shown: Array | None = None
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,)."""
+        return self.scale.moments(*self._latent_moments(points))
+
+    def means_only(self, points: Array) -> Array:
+        """Return the means at unit points (m, d), shape (m,); those of evaluated points are looked up."""
+        if not self.scale.is_affine:
+            return self.moments(points)[0]
+        scaled = self._encode(points)
+        if np.array_equal(scaled, self.scaled[: len(scaled)]):  # by far the most frequent, and quickest
+            return np.asarray(self.scale.from_latent(self.fitted[: len(scaled)]))
+        known = np.array([self._rows.get(row.tobytes(), -1) for row in scaled], dtype=np.intp)
+        new = known < 0
+        mean = np.empty(len(points))
+        mean[~new] = self.fitted[known[~new]]
+        if new.any():
+            mean[new] = self.mean + self._cross(scaled[new]) @ self.alpha
+        return np.asarray(self.scale.from_latent(mean))
+
+    @cached_property
+    def _rows(self) -> dict[bytes, int]:
+        return {row.tobytes(): index for index, row in enumerate(self.scaled)}
+
+    @property
+    def latent(self) -> GPPosterior:
+        """The same belief on the increasing scale of the values on which it is normal."""
+        return self if self.scale.is_affine else replace(self, scale=Scale())
+
+    def moments_and_gradients(
+        self, points: Array, n_known: NDArray[np.intp] | None = None
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return mean (m,), std (m,) and their gradients, each (m, d).
+
+        A categorical column's gradient is zero: its coordinate moves in jumps.
+
+        Args:
+            n_known: how many of the posterior's rows each point is to know of, where the rows after
+                them are fantasies, (m,); None for all.  The first rows of a factor are that of the
+                first rows, and a fantasy leaves the mean as it is.
+        """
+        scaled = self._encode(points)
+        profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, self.scaled))
+        if self.shown is not None:
+            profile, slope = profile * self.shown, slope * self.shown
+        cross = self.amplitude * profile
+        mean = self.mean + cross @ self.alpha
+        half = linalg.solve_lower(self.factor, cross.T)
+        if n_known is not None:
+            half[np.arange(len(half))[:, None] >= n_known] = 0.0
+        variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
+        std = np.sqrt(variance)
+        beta = linalg.solve_lower_transposed(self.factor, half).T
+
+        to_mean, to_variance = self.of_kernel(points, scaled, slope, beta)
+        to_std = to_variance / (2.0 * std[:, None])
+        return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
+
+    def of_kernel(self, points: Array, scaled: Array, slope: Array, beta: Array) -> tuple[Array, Array]:
+        """Return what the kernel adds to the gradients of mean and variance at unit points, each (m, d).
+
+        Args:
+            scaled: the points in units of the length scales.
+            slope: of the profile by the squared distance, (m, n); beta: covariance⁻¹ cross, (m, n).
+        """
+        slope = slope * (2.0 * self.amplitude)  # d cross / d scaled = slope * (scaled - self.scaled)
+        to_mean = self._weighted_differences(slope * self.alpha, scaled)
+        to_variance = -2.0 * self._weighted_differences(slope * beta, scaled)
+        if self.warp is None:
+            return to_mean, to_variance
+        bends = self.warp.slopes(points)
+        return to_mean * bends, to_variance * bends
+
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""
+        scaled = self._encode(points)
+        cross = self._cross(scaled)
+        half = linalg.solve_lower(self.factor, cross.T)
+        prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled))
+        return self.mean + cross @ self.alpha, prior - half.T @ half
+
+    def covariance(self, points: Array, others: Array) -> Array:
+        """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
+        scaled, scaled_others = self._encode(points), self._encode(others)
+        half = linalg.solve_lower(self.factor, self._cross(scaled).T)
+        half_others = linalg.solve_lower(self.factor, self._cross(scaled_others).T)
+        prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled_others))
+        return np.asarray(prior - half.T @ half_others)
+
+    def sample(self, points: Array, n: int, rng: np.random.Generator) -> Array:
+        """Return n draws of the function at unit points (m, d), shape (n, m)."""
+        mean, covariance = self.joint(points)
+        draws = mean + rng.standard_normal((n, len(points))) @ linalg.cholesky(covariance).T
+        return self.scale.from_latent(draws)
+
+    def condition_on(self, points: Array, values: Array) -> GPPosterior:
+        """Return the posterior given also values (m,) at unit points (m, d).
+
+        Hyperparameters, scale and constant mean stay, and the factor gets rows: O(n² m).
+        """
+        values = self.scale.to_latent(values)
+        extended = self._extended(points, values)
+        alpha = linalg.solve(extended.factor, extended.values - self.mean)
+        return replace(extended, alpha=alpha, fitted=self.mean + extended._cross(extended.scaled) @ alpha)
+
+    def fantasise(self, points: Array) -> GPPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        return self._extended(points, self._latent_moments(points)[0])
+
+    def _extended(self, points: Array, latent: Array) -> GPPosterior:
+        if len(points) == 0:
+            return self
+        added = self._encode(points)
+        cross = self._cross(added).T
+        corner = self.amplitude * self.kernel.profile(squared_distances(added, added))
+        corner.flat[:: len(corner) + 1] = self.amplitude + self.noise
+        factor = linalg.extend_cholesky(self.factor, cross, corner)
+        return replace(
+            self,
+            scaled=np.concatenate([self.scaled, added]),
+            values=np.concatenate([self.values, latent]),
+            factor=factor,
+            # right for a fantasy, which is where the mean was: it pulls at nothing
+            alpha=np.concatenate([self.alpha, np.zeros(len(latent))]),
+            fitted=np.concatenate([self.fitted, latent]),
+            shown=None if self.shown is None else np.concatenate([self.shown, np.ones(len(latent))]),
+        )
+
+    def _latent_moments(self, points: Array) -> tuple[Array, Array]:
+        cross = self._cross(self._encode(points))
+        half = linalg.solve_lower(self.factor, cross.T)
+        variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
+        return self.mean + cross @ self.alpha, np.sqrt(variance)
+
+    def _encode(self, points: Array) -> Array:
+        return self.features.encode(points, self.warp) / self.lengths
+
+    def _cross(self, scaled: Array) -> Array:
+        cross = self.amplitude * self.kernel.profile(squared_distances(scaled, self.scaled))
+        return cross if self.shown is None else cross * self.shown
+
+    def _floored(self, variance: Array) -> Array:
+        return np.maximum(variance, _VARIANCE_FLOOR * self.amplitude)
+
+    def _weighted_differences(self, weights: Array, scaled: Array) -> Array:
+        """Return Σ_b weights_ab (z_a - z_b) by coordinate of the unit point, shape (m, d)."""
+        sums = (scaled * weights.sum(axis=1)[:, None] - weights @ self.scaled) / self.lengths
+        coordinates: NDArray[np.bool_] = self.features.coordinates
+        if coordinates.all():
+            return np.asarray(sums)
+        gradient = np.zeros((len(scaled), self.n_axes))
+        gradient[:, self.features.columns[coordinates]] = sums[:, coordinates]
+        return gradient
+
+
+@dataclass(frozen=True)
+class GP:
+    """Gaussian process with a constant mean and a length scale for each axis.
+
+    Attributes:
+        kernel: its profile.
+        priors: on the logarithms of the hyperparameters.
+        hyperparameters: fixed ones; None to learn them from the evidence.
+        bend_values: whether to model values on a bent scale where that makes them likelier.
+        warp_axes: whether to bend the axes where that makes the values likelier.
+        power, anchor: of the bend, learned together with the hyperparameters; see ``Bend``.
+        relearn_growth: in ``train``, learn again once there is this much more evidence than the
+            last time, relative to it.
+        always_relearn_until: ... and at every change while there are at most so many values.
+        n_iterations: of L-BFGS from each start.
+    """
+
+    kernel: Kernel = field(default_factory=Matern52)
+    priors: Priors = field(default_factory=Priors)
+    hyperparameters: Hyperparameters | None = None
+    bend_values: bool = True
+    warp_axes: bool = False
+    power: float = 1.0
+    anchor: float = 0.0
+    relearn_growth: float = 0.15
+    always_relearn_until: int = 30
+    n_iterations: int = 50
+
+    def fit(self, evidence: Evidence, trend: Trend | None = None) -> GPPosterior:
+        """Return the posterior; hyperparameters are learned first where none are fixed.
+
+        Given a trend, factor and weights are those of process and trend together, and its own moments
+        are not: ``TrendedPosterior`` has them.
+
+        Raises:
+            NumericalError: no jitter makes the covariance positive definite.
+        """
+        if self.hyperparameters is None:
+            theta, bend = self._learn(evidence, None, trend)
+            return self._fixed(theta, bend).fit(evidence, trend)
+        theta = self.hyperparameters
+        features = Features.of(evidence.axes)
+        scale = Scale.of(values_told(evidence), self.power, self.anchor)
+        lengths = np.exp(np.array(theta.log_lengths))[features.columns]
+        amplitude, noise = float(np.exp(theta.log_amplitude)), float(np.exp(theta.log_noise))
+        warp = theta.warp
+        scaled = features.encode(evidence.points, warp) / lengths
+        covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
+        if trend is not None:
+            covariance += trend(evidence)
+        told = Told.of(evidence, scale)
+        variances = noise_variances(told.variances, noise / told.counts)
+        diagonal = covariance.reshape(-1)[:: len(evidence) + 1]
+        prior = diagonal.copy()
+        diagonal += variances
+        factor = linalg.cholesky(covariance)
+        mean, alpha = constant_mean(factor, told.values)
+        diagonal[:] = prior
+        return GPPosterior(
+            kernel=self.kernel,
+            features=features,
+            lengths=lengths,
+            amplitude=amplitude,
+            # a fantasy is as noisy as the evaluations are, by given figures where there are any
+            noise=told.typical(variances) if len(evidence) else noise,
+            scale=scale,
+            scaled=scaled,
+            values=told.values,
+            factor=factor,
+            mean=mean,
+            alpha=alpha,
+            fitted=mean + covariance @ alpha,
+            n_axes=len(evidence.axes),
+            warp=warp,
+        )
+
+    def train(self, evidence: Evidence, memory: Memory, trend: Trend | None = None) -> tuple[GP, Memory]:
+        """Return the process with its hyperparameters fixed, and the memory that restores them."""
+        n = evidence.n_told
+        known = memory.get("hyperparameters")
+        before = None if known is None else Hyperparameters.from_json(known)
+        if before is not None and not self._is_due(n, int(memory["n_learned"])):
+            return self._fixed(before, Bend(memory["power"], memory.get("anchor", 0.0))), memory
+        theta, bend = self._learn(evidence, before, trend)
+        learned = {"hyperparameters": theta.to_json(), **bend._asdict(), "n_learned": n}
+        return self._fixed(theta, bend), learned
+
+    def _fixed(self, theta: Hyperparameters, bend: Bend) -> GP:
+        return replace(self, hyperparameters=theta, power=float(bend.power), anchor=float(bend.anchor))
+
+    def _is_due(self, n: int, n_learned: int) -> bool:
+        if n <= self.always_relearn_until:
+            return n != n_learned
+        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
+
+    def _learn(
+        self, evidence: Evidence, before: Hyperparameters | None, trend: Trend | None
+    ) -> tuple[Hyperparameters, Bend]:
+        """Return the most probable hyperparameters and bend, searched for also from earlier ones."""
+        start = default_start(self.priors, len(evidence.axes))
+        n, all_values = evidence.n_told, values_told(evidence)
+        if n < 2:  # one value says nothing about how values vary
+            return start, Bend()
+        first = start if before is None else replace(before, log_warps=())
+        bends = bends_of(all_values) if self.bend_values and n >= _FEWEST_TO_BEND else [Bend()]
+        scales = [Scale.of(all_values, *bend) for bend in bends]
+        few = _telling(evidence)
+        few_values = values_told(few)
+        likelihoods = [self._likelihood(few, scale, trend) for scale in scales]
+        # densities of the values themselves: each scale stretches them by its slope
+        stretches = [
+            np.log(scale.slopes(few_values) / scales[0].slopes(few_values)).sum() for scale in scales
+        ]
+        prices = [_PRICE_OF_BENDING * (bend != Bend()) - float(s) for bend, s in zip(bends, stretches)]
+        rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
+        order = np.argsort(rough, kind="stable").tolist()
+        if trend is not None:  # a polynomial is one on the plain scale, however it looks before learning
+            order = [0, *(k for k in order if k != 0)]
+        found = []
+        for rank, k in enumerate(order[:_N_SCALES]):
+            starts = [first]
+            if rank == 0 and n >= _FEWEST_NOISY and (before is None or n <= _FEW):
+                # noise and short length scales explain the same scatter: two optima, a start for each
+                starts.append(replace(start, log_noise=_NOISY_START))
+            theta, density = most_probable(likelihoods[k], starts, self.n_iterations)
+            found.append((density - prices[k], k, theta))
+        _, k, theta = max(found, key=lambda item: item[0])
+        if self.warp_axes and n >= _FEWEST_TO_BEND:
+            theta = self._warped(likelihoods[k], theta, before)
+        return theta, bends[k]
+
+    def _warped(
+        self, likelihood: Likelihood, theta: Hyperparameters, before: Hyperparameters | None
+    ) -> Hyperparameters:
+        """Return hyperparameters with the axes bent, or as they are where that is not likelier."""
+        start = theta.with_identity_warps()
+        score = -likelihood.negative_with_gradient(start.vector())[0]
+        if before is not None and before.log_warps:
+            start = replace(theta, log_warps=before.log_warps)
+        warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_WARP)
+        return warped if found > score + _PRICE_OF_WARPING else theta
+
+    def _likelihood(self, evidence: Evidence, scale: Scale, trend: Trend | None = None) -> Likelihood:
+        features, told = Features.of(evidence.axes), Told.of(evidence, scale)
+        return Likelihood(
+            kernel=self.kernel,
+            features=features,
+            priors=self.priors,
+            n_axes=len(evidence.axes),
+            points=evidence.points,
+            encoded=features.encode(evidence.points),
+            values=told.values,
+            variances=told.variances,
+            repeated=told.repeated,
+            trend=None if trend is None else trend(evidence),
+        )
+
+
+def _telling(evidence: Evidence) -> Evidence:
+    """Return evidence of bounded size to learn hyperparameters from: the best rows, and every k-th other."""
+    n = len(evidence)
+    if n <= _MOST_LEARNED:
+        return evidence
+    order = np.argsort(evidence.values, kind="stable")
+    others = np.sort(order[_MOST_LEARNED_BEST:])
+    spread = np.linspace(0, len(others) - 1, _MOST_LEARNED - _MOST_LEARNED_BEST).astype(np.intp)
+    rows = np.sort(np.concatenate([order[:_MOST_LEARNED_BEST], others[spread]]))
+    return evidence.rows(rows)

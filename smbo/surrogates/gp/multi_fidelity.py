@@ -1,0 +1,316 @@
+"""A Gaussian process over points and fidelities, for what comes at the highest one.
+
+What a trial came to at each fidelity is a row of its own (``smbo.training_data.Curves``).  A shortfall z
+says how far below the highest fidelity a row is, 0 there and 1 at the lowest, in its logarithm.
+Between rows at (x, z) and (x', z') the covariance is
+
+    k(x, x') [a (1 + c z) (1 + c z') + s z z' + w min(z, z')] + m z z'
+
+The first term is the value at the highest fidelity, which at lower ones shows larger or smaller (c;
+as in Kennedy & O'Hagan 2000, "Predicting the output from a complex computer code when fast
+approximations are available").  What it differs by vanishes at the highest fidelity (as in Wu et al.
+2020, "Practical multi-fidelity Bayesian optimization for hyperparameter tuning"): a slope that goes
+on (s), a walk whose steps say nothing of the next (w), each as smooth in x as the value is, and what
+all points have in common (m).  How much there is of each the marginal likelihood decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from smbo.errors import NumericalError
+from smbo.surrogates import linalg
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
+from smbo.surrogates.gp.marginal_likelihood import Priors, constant_mean, noise_variances
+from smbo.surrogates.gp.outcome_transform import Bend, Scale
+from smbo.training_data import Array, Axis, Curves, Evidence
+
+_FEWEST_TO_BEND = 8
+# Behind the length scales: log a, c, log s, log w, log m, log noise.
+_N_OTHERS = 6
+_PRIOR_MEANS = np.array([0.0, 0.0, np.log(0.1), np.log(0.1), 0.0, np.log(2e-2)])
+_PRIOR_WIDTHS = np.array([1.0, 0.4, 1.5, 1.5, 1.0, 1.0])
+_LENGTH_PRIOR = (-1.7, 0.5)
+_LOWEST = np.array([np.log(1e-3), -0.9, np.log(1e-5), np.log(1e-6), np.log(1e-4), np.log(1e-6)])
+_HIGHEST = np.array([np.log(1e3), 3.0, np.log(1e2), np.log(1e2), np.log(1e2), np.log(1e1)])
+_LENGTH_BOUNDS = (np.log(5e-3), np.log(3e2))
+_VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-4, 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class CurvePosterior:
+    """What is believed of values at all fidelities.
+
+    Attributes:
+        highest: the belief at the highest fidelity, a process whose rows are those of the curves.
+        theta: hyperparameters, see ``CurveGP``; (d + 6,).
+        shortfalls: of its rows, (N,).
+    """
+
+    highest: GPPosterior
+    theta: Array
+    shortfalls: Array
+
+    def one_more(self, points: Array, shortfall: float, growth: float = 1.0) -> Array:
+        """Return how far an evaluation would move the mean at the highest fidelity, shape (m,).
+
+        The standard deviation of that mean after an evaluation at (x, z), seen from before it;
+        latent.
+
+        Args:
+            points: unit points, (m, d), each judged by itself.
+            shortfall: z of that evaluation.
+            growth: of its noise variance over that of one at the highest fidelity.
+        """
+        process, at = self.highest, np.full(len(points), shortfall)
+        scaled = process._encode(points)
+        profile = process.kernel.profile(squared_distances(scaled, process.scaled))
+        top = linalg.solve_lower(process.factor, process._cross(scaled).T)
+        here = _across(self.theta, at, self.shortfalls, profile)
+        half = linalg.solve_lower(process.factor, here.T)
+        ones = np.ones(len(points))
+        prior = _across(self.theta, at[:1], at[:1], np.ones((1, 1)))[0, 0]
+        variance = np.maximum(prior - np.einsum("ij,ij->j", half, half), 0.0) + growth * process.noise
+        shown = np.exp(self.theta[-_N_OTHERS]) * (1.0 + self.theta[1 - _N_OTHERS] * shortfall)
+        covariance = shown * ones - np.einsum("ij,ij->j", half, top)
+        return np.asarray(np.abs(covariance) / np.sqrt(np.maximum(variance, 1e-300)))
+
+
+@dataclass(frozen=True)
+class CurveGP:
+    """Gaussian process of what was seen at several fidelities, about the highest.
+
+    On evidence without curves it is ``otherwise``.
+
+    Attributes:
+        kernel: its profile over points.
+        otherwise: surrogate where every trial is evaluated but once.
+        theta: fixed hyperparameters; None to learn them.  Log length scales, then log a, c,
+            log s, log w, log m and log noise (see above).
+        power, anchor: of the bend, learned with them; see ``Bend``.
+        n_rows: curves up to which all rows are used; of more, those of the trials that got
+            furthest, and then of the best.
+        relearn_growth, always_relearn_until, n_iterations: as in ``GP``.
+    """
+
+    kernel: Kernel = field(default_factory=Matern52)
+    otherwise: GP = field(default_factory=GP)
+    theta: tuple[float, ...] | None = None
+    power: float = 1.0
+    anchor: float = 0.0
+    n_rows: int = 500
+    relearn_growth: float = 0.1
+    always_relearn_until: int = 40
+    n_iterations: int = 40
+
+    def fit(self, evidence: Evidence) -> GPPosterior:
+        """Return the belief at the highest fidelity.
+
+        Raises:
+            NumericalError: no jitter makes the covariance positive definite.
+        """
+        if evidence.curves is None:
+            return self.otherwise.fit(evidence)
+        return self.fit_curves(evidence).highest
+
+    def fit_curves(self, evidence: Evidence) -> CurvePosterior:
+        """Return the belief at all fidelities; ``evidence.curves`` is needed."""
+        assert evidence.curves is not None
+        if self.theta is None:
+            trained, _ = self.train(evidence, {})
+            return trained.fit_curves(evidence)
+        curves, theta = self._kept(evidence.curves), np.array(self.theta)
+        data = _Data.of(self.kernel, evidence.axes, curves, Scale.of(curves.values, self.power, self.anchor))
+        lengths = np.exp(theta[: len(evidence.axes)])[data.features.columns]
+        scaled = data.encoded / lengths
+        profile = self.kernel.profile(squared_distances(scaled, scaled))
+        noise = data.noise(theta)
+        matrix = _across(theta, curves.shortfalls, curves.shortfalls, profile)
+        matrix.flat[:: len(matrix) + 1] += noise
+        factor = linalg.cholesky(matrix)
+        mean, alpha = constant_mean(factor, data.values)
+        amplitude, shown = float(np.exp(theta[-_N_OTHERS])), 1.0 + theta[1 - _N_OTHERS] * curves.shortfalls
+        highest = GPPosterior(
+            kernel=self.kernel,
+            features=data.features,
+            lengths=lengths,
+            amplitude=amplitude,
+            noise=float(np.median(noise / curves.noise_growth)),
+            scale=data.scale,
+            scaled=scaled,
+            values=data.values,
+            factor=factor,
+            mean=mean,
+            alpha=alpha,
+            fitted=mean + amplitude * profile @ (shown * alpha),
+            n_axes=len(evidence.axes),
+            shown=shown,
+        )
+        return CurvePosterior(highest, theta, curves.shortfalls)
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[CurveGP, Memory]:
+        """Return the process with its hyperparameters fixed, and the memory that restores them."""
+        if evidence.curves is None:
+            otherwise, known = self.otherwise.train(evidence, memory)
+            return replace(self, otherwise=otherwise), known
+        n, before = len(evidence.curves), memory.get("theta")
+        if before is not None and not self._is_due(n, int(memory["n_learned"])):
+            return self._fixed(before, Bend(memory["power"], memory["anchor"])), memory
+        theta, bend = self._learn(evidence, None if before is None else np.array(before))
+        learned: dict[str, Any] = {"theta": theta.tolist(), **bend._asdict(), "n_learned": n}
+        return self._fixed(learned["theta"], bend), learned
+
+    def _fixed(self, theta: Any, bend: Bend) -> CurveGP:
+        return replace(self, theta=tuple(theta), power=float(bend.power), anchor=float(bend.anchor))
+
+    def _is_due(self, n: int, n_learned: int) -> bool:
+        if n <= self.always_relearn_until:
+            return n != n_learned
+        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
+
+    def _learn(self, evidence: Evidence, before: Array | None) -> tuple[Array, Bend]:
+        """Return the most probable hyperparameters and bend."""
+        assert evidence.curves is not None
+        curves = self._kept(evidence.curves)
+        means, _ = _prior(len(evidence.axes))
+        if len(curves) < 2:
+            return means, Bend()
+        bend = _bend_of(curves)
+        data = _Data.of(self.kernel, evidence.axes, curves, Scale.of(curves.values, *bend))
+        starts = [means] if before is None else [before]
+        if before is not None and len(curves) <= self.always_relearn_until:
+            starts.append(means)  # cheap still, and earlier ones may be of the wrong optimum
+        found = [_most_probable(data, start, self.n_iterations) for start in starts]
+        return min(found, key=lambda item: item[1])[0], bend
+
+    def _kept(self, curves: Curves) -> Curves:
+        """Return curves of bounded size."""
+        if len(curves) <= self.n_rows:
+            return curves
+        best_first = np.lexsort((curves.values, curves.shortfalls))
+        return curves.rows(np.sort(best_first[: self.n_rows]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Curves as the likelihood needs them: latent values, features of the points."""
+
+    kernel: Kernel
+    features: Features
+    encoded: Array
+    scale: Scale
+    values: Array
+    given: Array
+    curves: Curves
+    n_axes: int
+
+    @classmethod
+    def of(cls, kernel: Kernel, axes: tuple[Axis, ...], curves: Curves, scale: Scale) -> _Data:
+        features = Features.of(axes)
+        given = curves.variances * scale.slopes(curves.values) ** 2
+        values = scale.to_latent(curves.values)
+        return cls(kernel, features, features.encode(curves.points), scale, values, given, curves, len(axes))
+
+    def noise(self, theta: Array) -> Array:
+        """Return each row's noise variance, (N,)."""
+        return np.where(
+            np.isnan(self.given),
+            np.exp(theta[-1]) * self.curves.noise_growth,
+            noise_variances(self.given, 0.0),
+        )
+
+
+def _bend_of(curves: Curves) -> Bend:
+    """Return how values at all fidelities are bent: to the logarithm of what lies above the lowest.
+
+    Gentle, since the unit is half of the values' way down.  What is likeliest for all values together
+    is not what predicts those at the highest fidelity: on learning curves that choice leaves the tail
+    of bad values as it is, and is then far too sure of itself.  Averages over few events are bent by
+    their noise more than by what they are of: those are left as they are.
+    """
+    is_averaged = bool((curves.noise_growth > 1.0).any())
+    return Bend() if is_averaged or len(curves) < _FEWEST_TO_BEND else Bend(0.0, 1.0)
+
+
+def _prior(n_axes: int) -> tuple[Array, Array]:
+    """Return means and deviations of the hyperparameters, each (d + 6,)."""
+    means, widths = Priors(log_length=_LENGTH_PRIOR).moments(n_axes)
+    return (
+        np.concatenate([means[:n_axes], _PRIOR_MEANS]),
+        np.concatenate([widths[:n_axes], _PRIOR_WIDTHS]),
+    )
+
+
+def _across(theta: Array, left: Array, right: Array, profile: Array) -> Array:
+    """Return the covariance between rows of shortfalls (m,) and (n,) with a profile (m, n) over points."""
+    a, s, w, m = np.exp(theta[[-6, -4, -3, -2]])
+    c, products = theta[-5], np.outer(left, right)
+    within = a * np.outer(1.0 + c * left, 1.0 + c * right) + s * products + w * np.minimum.outer(left, right)
+    return np.asarray(profile * within + m * products)
+
+
+def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
+    """Return minus the log posterior density of the hyperparameters, and its gradient."""
+    d, z = data.n_axes, data.curves.shortfalls
+    a, s, w, m = np.exp(theta[[-6, -4, -3, -2]])
+    c, columns = theta[-5], data.features.columns
+    scaled = data.encoded / np.exp(theta[:d])[columns]
+    profile, slope = data.kernel.profile_and_slope(squared_distances(scaled, scaled))
+    shown, products, least = 1.0 + c * z, np.outer(z, z), np.minimum.outer(z, z)
+    value_part = a * np.outer(shown, shown)
+    within = value_part + s * products + w * least
+    matrix = profile * within + m * products
+    noise = data.noise(theta)
+    matrix.flat[:: len(z) + 1] += noise
+    try:
+        factor = linalg.cholesky(matrix)
+    except NumericalError:
+        # a wall for the line search: it steps back to where the covariance factorises
+        return 1e300, np.zeros_like(theta)
+    mean, alpha = constant_mean(factor, data.values)
+    means, widths = _prior(d)
+    pull = (theta - means) / widths
+    value = 0.5 * (data.values - mean) @ alpha + np.log(np.diagonal(factor)).sum()
+    value += 0.5 * mean**2 + 0.5 * pull @ pull
+
+    weights = linalg.inverse(factor)
+    weights -= np.outer(alpha, alpha)
+    learned = np.isnan(data.given)
+    to_noise = 0.5 * (noise * np.diagonal(weights))[learned].sum()
+    to_common = 0.5 * m * (weights * products).sum()
+    on_profile = weights * profile
+    to_value = 0.5 * (on_profile * value_part).sum()
+    to_shown = a * z @ on_profile @ shown
+    to_slope = 0.5 * s * (on_profile * products).sum()
+    to_walk = 0.5 * w * (on_profile * least).sum()
+    weights *= slope * within
+    pulls = 2.0 * (scaled * weights.sum(axis=1)[:, None] - weights @ scaled)
+    to_lengths = -data.features.per_axis(np.einsum("ij,ij->j", pulls, scaled), d)
+    slopes = np.array([*to_lengths, to_value, to_shown, to_slope, to_walk, to_common, to_noise])
+    return float(value), slopes + pull / widths
+
+
+def _most_probable(data: _Data, start: Array, n_iterations: int) -> tuple[Array, float]:
+    """Return the most probable hyperparameters that L-BFGS finds, and minus their log density."""
+    d = data.n_axes
+    low = np.concatenate([np.full(d, _LENGTH_BOUNDS[0]), _LOWEST])
+    high = np.concatenate([np.full(d, _LENGTH_BOUNDS[1]), _HIGHEST])
+
+    def target(theta: Array) -> tuple[float, Array]:
+        return _negative(data, theta)
+
+    found = minimize(
+        target,
+        np.clip(start, low, high),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(float(a), float(b)) for a, b in zip(low, high)],
+        options={"maxiter": n_iterations, "ftol": _VALUE_TOLERANCE, "gtol": _SLOPE_TOLERANCE},
+    )
+    return np.clip(found.x, low, high), float(found.fun)

@@ -1,0 +1,82 @@
+"""Polynomials of the axes, orthonormal over the cube.
+
+A covariance Σ φ(x) φ(x') / q over q of them says that a function is a polynomial with coefficients of which
+nothing is known but that they share the variance of standardised values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations_with_replacement
+from math import comb
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+from smbo.training_data import Array
+
+
+@dataclass(frozen=True)
+class Polynomials:
+    """All products of Legendre polynomials of a total degree from one up to a highest.
+
+    Attributes:
+        degree: the highest.
+    """
+
+    degree: int
+
+    def count(self, d: int) -> int:
+        """Return how many products there are of d axes, q."""
+        return comb(d + self.degree, d) - 1
+
+    def covariance(self, left: Array, right: Array) -> Array:
+        """Return the covariance between unit points (m, d) and (n, d), (m, n); 1 on average at a point."""
+        return np.asarray(self.terms(left) @ self.terms(right).T)
+
+    def variance(self, points: Array) -> Array:
+        """Return the variance at unit points (m, d), (m,)."""
+        terms = self.terms(points)
+        return np.asarray(np.einsum("ij,ij->i", terms, terms))
+
+    def terms(self, points: Array) -> Array:
+        """Return the products at unit points (m, d), over √q, (m, q)."""
+        powers = degrees(points.shape[1], self.degree)
+        factors = np.take_along_axis(self._of_each_axis(points), powers.T[None], axis=2)
+        return np.asarray(np.prod(factors, axis=1) / np.sqrt(len(powers)))
+
+    def terms_and_slopes(self, points: Array) -> tuple[Array, Array]:
+        """Return the same, (m, q), and their slopes by the points, (m, d, q)."""
+        powers = degrees(points.shape[1], self.degree)
+        size = np.sqrt(len(powers))
+        factors = np.take_along_axis(self._of_each_axis(points), powers.T[None], axis=2)
+        slopes = np.take_along_axis(self._slopes_of_each_axis(points), powers.T[None], axis=2)
+        for j in range(points.shape[1]):
+            slopes[:, j] *= np.prod(np.delete(factors, j, axis=1), axis=1)
+        return np.prod(factors, axis=1) / size, slopes / size
+
+    def _of_each_axis(self, points: Array) -> Array:
+        """Return the polynomials of each axis by degree, (m, d, degree + 1)."""
+        return np.asarray(legendre.legvander(2.0 * points - 1.0, self.degree) * self._sizes())
+
+    def _slopes_of_each_axis(self, points: Array) -> Array:
+        by_degree = 2.0 * legendre.legder(np.eye(self.degree + 1), axis=0)
+        slopes = legendre.legval(2.0 * points - 1.0, by_degree)
+        return np.asarray(np.moveaxis(slopes, 0, -1) * self._sizes())
+
+    def _sizes(self) -> Array:
+        # over [-1, 1] the mean square of Legendre's is 1 / (2 k + 1)
+        return np.sqrt(2.0 * np.arange(self.degree + 1) + 1.0)
+
+
+@lru_cache(maxsize=64)
+def degrees(d: int, highest: int) -> NDArray[np.intp]:
+    """Return the degree in each of d axes of every product, (q, d)."""
+    rows = [
+        np.bincount(np.array(axes), minlength=d)
+        for total in range(1, highest + 1)
+        for axes in combinations_with_replacement(range(d), total)
+    ]
+    return np.array(rows, dtype=np.intp)

@@ -1,0 +1,300 @@
+"""The Gaussian process with its large matrices in torch: on a GPU where there is one.
+
+The same model as ``gp.py``, with hyperparameters that are learned there (from a bounded number of
+rows, for which numpy is fast enough).  What grows with the evidence, the factor and the solves with
+it, is in torch and in float64.  torch is imported when a posterior is made, not before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from smbo.errors import NumericalError, RecipeError
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.gp import GP
+from smbo.surrogates.gp.input_warping import Warp
+from smbo.surrogates.gp.kernels import Features, Matern32, Matern52, SquaredExponential
+from smbo.surrogates.gp.marginal_likelihood import noise_variances
+from smbo.surrogates.gp.outcome_transform import Scale
+from smbo.training_data import Array, Evidence
+
+# As on the numpy side: see linalg.py and gp.py.
+_JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
+_VARIANCE_FLOOR = 1e-12
+
+# torch has no types that mypy could know
+Tensor = Any
+# from squared distances to the kernel's profile and its slope by them
+Profile = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class TorchPosterior:
+    """A Gaussian process given evidence; numpy arrays outside, tensors on the device inside.
+
+    Attributes:
+        profile: of the kernel.
+        features, warp: from unit points to the kernel's coordinates.
+        lengths: length scale of each feature, (D,).
+        amplitude, noise: variances of the function and of an evaluation, latent.
+        scale: between the evidence's units and the latent ones.
+        scaled: features of the evaluated points over their length scales, (n, D).
+        values: on the latent scale, (n,).
+        factor: lower Cholesky factor of their covariance, (n, n).
+        mean: constant mean, latent.
+        alpha: covariance⁻¹ (values - mean), (n,).
+        n_axes: number of columns of a unit point, d.
+    """
+
+    profile: Profile
+    features: Features
+    warp: Warp | None
+    lengths: Array
+    amplitude: float
+    noise: float
+    scale: Scale
+    scaled: Tensor
+    values: Tensor
+    factor: Tensor
+    mean: float
+    alpha: Tensor
+    n_axes: int
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,)."""
+        mean, std, _ = self._latent_moments(self._encode(points))
+        return self.scale.moments(_array(mean), _array(std))
+
+    @property
+    def latent(self) -> TorchPosterior:
+        """The same belief on the increasing scale of the values on which it is normal."""
+        return self if self.scale.is_affine else replace(self, scale=Scale())
+
+    def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean (m,), std (m,) and their gradients, each (m, d); zero for a categorical column."""
+        import torch
+
+        scaled = self._encode(points)
+        mean, std, half = self._latent_moments(scaled)
+        beta = torch.linalg.solve_triangular(self.factor.T, half, upper=True).T
+        _, slope = self.profile(_squared_distances(scaled, self.scaled))
+        slope = 2.0 * self.amplitude * slope  # d cross / d scaled = slope * (scaled - self.scaled)
+        to_mean = self._by_points(slope * self.alpha, scaled, points)
+        to_std = -self._by_points(slope * beta, scaled, points) / _array(std)[:, None]
+        return self.scale.moments_and_gradients(_array(mean), _array(std), to_mean, to_std)
+
+    def condition_on(self, points: Array, values: Array) -> TorchPosterior:
+        """Return the posterior given also values (m,) at unit points (m, d): O(n² m)."""
+        return self._extended(points, self._tensor(self.scale.to_latent(values)))
+
+    def fantasise(self, points: Array) -> TorchPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        return self._extended(points, self._latent_moments(self._encode(points))[0])
+
+    def _extended(self, points: Array, latent: Tensor) -> TorchPosterior:
+        import torch
+
+        if len(points) == 0:
+            return self
+        added = self._encode(points)
+        cross = self._cross(added)
+        corner = self.amplitude * self.profile(_squared_distances(added, added))[0]
+        corner.diagonal().fill_(self.amplitude + self.noise)
+        below = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).T
+        above = torch.zeros(self.factor.shape[0], len(points), dtype=cross.dtype, device=cross.device)
+        rows = torch.cat([below, _cholesky(corner - below @ below.T)], dim=1)
+        factor = torch.cat([torch.cat([self.factor, above], dim=1), rows])
+        values = torch.cat([self.values, latent])
+        return replace(
+            self,
+            scaled=torch.cat([self.scaled, added]),
+            values=values,
+            factor=factor,
+            alpha=torch.cholesky_solve((values - self.mean)[:, None], factor)[:, 0],
+        )
+
+    def _latent_moments(self, scaled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return mean (m,), std (m,) and factor⁻¹ cross (n, m)."""
+        import torch
+
+        cross = self._cross(scaled)
+        half = torch.linalg.solve_triangular(self.factor, cross.T, upper=False)
+        variance = self.amplitude - (half**2).sum(dim=0)
+        return (
+            self.mean + cross @ self.alpha,
+            variance.clamp_min(_VARIANCE_FLOOR * self.amplitude).sqrt(),
+            half,
+        )
+
+    def _cross(self, scaled: Tensor) -> Tensor:
+        return self.amplitude * self.profile(_squared_distances(scaled, self.scaled))[0]
+
+    def _encode(self, points: Array) -> Tensor:
+        return self._tensor(self.features.encode(points, self.warp) / self.lengths)
+
+    def _tensor(self, array: Array) -> Tensor:
+        import torch
+
+        return torch.as_tensor(array, dtype=torch.float64, device=self.factor.device)
+
+    def _by_points(self, weights: Tensor, scaled: Tensor, points: Array) -> Array:
+        """Return Σ_b weights_ab (z_a - z_b) by coordinate of the unit point, shape (m, d)."""
+        sums = _array(scaled * weights.sum(dim=1)[:, None] - weights @ self.scaled) / self.lengths
+        gradient = np.zeros((len(points), self.n_axes))
+        coordinates = self.features.coordinates
+        gradient[:, self.features.columns[coordinates]] = sums[:, coordinates]
+        return gradient if self.warp is None else gradient * self.warp.slopes(points)
+
+
+@dataclass(frozen=True)
+class TorchGP:
+    """A Gaussian process whose posterior lives in torch.
+
+    Its results are those of the process on numpy up to rounding; proposals are the same bits from
+    the same evidence on the same device and build of torch.
+
+    Attributes:
+        process: the model, and how its hyperparameters are learned.
+        device: of torch, such as "cpu" or "cuda:1"; "auto" is a GPU where there is one.
+
+    Raises:
+        RecipeError: a kernel that torch is not taught.
+    """
+
+    process: GP = field(default_factory=GP)
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if type(self.process.kernel) not in _PROFILES:
+            known = ", ".join(kind.__name__ for kind in _PROFILES)
+            raise RecipeError(f"TorchGP knows the kernels {known}, not {self.process.kernel!r}; use GP")
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[TorchGP, Memory]:
+        """Return the process with its hyperparameters fixed, and the memory that restores them."""
+        process, learned = self.process.train(evidence, memory)
+        return replace(self, process=process), learned
+
+    def fit(self, evidence: Evidence) -> TorchPosterior:
+        """Return the posterior; hyperparameters are learned first where none are fixed.
+
+        Raises:
+            RecipeError: torch is not installed, or has no such device.
+            NumericalError: no jitter makes the covariance positive definite.
+        """
+        theta = self.process.hyperparameters
+        if theta is None:
+            return self.train(evidence, {})[0].fit(evidence)
+        torch = _torch()
+        features = Features.of(evidence.axes)
+        scale = Scale.of(evidence.values, self.process.power, self.process.anchor)
+        lengths = np.exp(np.array(theta.log_lengths))[features.columns]
+        amplitude, noise = math.exp(theta.log_amplitude), math.exp(theta.log_noise)
+        latent_variances = evidence.variances * scale.slopes(evidence.values) ** 2
+        variances = noise_variances(latent_variances, noise)
+        device = _device(self.device)
+
+        def tensor(array: Array) -> Tensor:
+            return torch.as_tensor(array, dtype=torch.float64, device=device)
+
+        scaled = tensor(features.encode(evidence.points, theta.warp) / lengths)
+        profile = _PROFILES[type(self.process.kernel)]
+        covariance = amplitude * profile(_squared_distances(scaled, scaled))[0]
+        covariance.diagonal().copy_(amplitude + tensor(variances))
+        factor = _cholesky(covariance)
+        values = tensor(scale.to_latent(evidence.values))
+        solved = torch.cholesky_solve(torch.stack([values, torch.ones_like(values)], dim=1), factor)
+        # the most probable constant mean under N(0, 1): see marginal.constant_mean
+        mean = float(solved[:, 0].sum() / (solved[:, 1].sum() + 1.0))
+        return TorchPosterior(
+            profile=profile,
+            features=features,
+            warp=theta.warp,
+            lengths=lengths,
+            amplitude=amplitude,
+            noise=float(np.median(variances)) if len(evidence) else noise,
+            scale=scale,
+            scaled=scaled,
+            values=values,
+            factor=factor,
+            mean=mean,
+            alpha=solved[:, 0] - mean * solved[:, 1],
+            n_axes=len(evidence.axes),
+        )
+
+
+def _matern52(squared: Tensor) -> tuple[Tensor, Tensor]:
+    s = (5.0 * squared).sqrt()
+    decay = (-s).exp()
+    return (1.0 + s + (5.0 / 3.0) * squared) * decay, (-5.0 / 6.0) * (1.0 + s) * decay
+
+
+def _matern32(squared: Tensor) -> tuple[Tensor, Tensor]:
+    s = (3.0 * squared).sqrt()
+    decay = (-s).exp()
+    return (1.0 + s) * decay, -1.5 * decay
+
+
+def _squared_exponential(squared: Tensor) -> tuple[Tensor, Tensor]:
+    k = (-0.5 * squared).exp()
+    return k, -0.5 * k
+
+
+_PROFILES: dict[type, Profile] = {
+    Matern52: _matern52,
+    Matern32: _matern32,
+    SquaredExponential: _squared_exponential,
+}
+
+
+def _squared_distances(left: Tensor, right: Tensor) -> Tensor:
+    """Return squared Euclidean distances between rows (m, D) and (n, D), shape (m, n), ≥ 0."""
+    squared = (left**2).sum(dim=1)[:, None] + (right**2).sum(dim=1) - 2.0 * (left @ right.T)
+    return squared.clamp_min_(0.0)
+
+
+def _cholesky(matrix: Tensor) -> Tensor:
+    """Return the lower factor of a symmetric positive (semi-)definite tensor, shape (n, n).
+
+    Raises:
+        NumericalError: not even the largest jitter did help.
+    """
+    import torch
+
+    size = float(matrix.diagonal().mean())
+    for jitter in _JITTERS:
+        shifted = matrix.clone()
+        shifted.diagonal().add_(jitter * size)
+        factor, info = torch.linalg.cholesky_ex(shifted)
+        if int(info) == 0 and bool(torch.isfinite(factor.diagonal()).all()):
+            return factor
+    raise NumericalError(
+        f"a covariance matrix of {len(matrix)} rows is not positive definite, "
+        f"not even with {_JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
+    )
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.asarray(tensor.cpu().numpy(), dtype=np.float64)
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise RecipeError("TorchGP needs torch; install smbo[torch], or use GP") from None
+    return torch
+
+
+def _device(name: str) -> Any:
+    torch = _torch()
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise RecipeError(f"device={name!r}: torch has no such device here ({error})") from None

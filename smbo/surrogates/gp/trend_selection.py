@@ -1,0 +1,72 @@
+"""A process around that polynomial, if any, that the values speak for.
+
+A function that is a polynomial, or nearly, gains tens or hundreds in log density from one: there is
+no doubt then, and a contour of it needs a fraction of the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.gp import GP
+from smbo.surrogates.gp.kernel_selection import OfKernels, log_density
+from smbo.surrogates.gp.kernels import SquaredExponential
+from smbo.surrogates.gp.polynomial_basis import Polynomials
+from smbo.surrogates.gp.universal_kriging import TrendedGP, TrendedPosterior
+from smbo.training_data import Evidence
+
+
+@dataclass(frozen=True)
+class OfTrends:
+    """A process of some kernel, or a squared exponential around a polynomial where values are likelier so.
+
+    Attributes:
+        plain: the process around nothing.
+        degrees: of polynomials to choose from; each is tried once there are more values than it has
+            coefficients.
+        price: in log density, how much likelier a polynomial has to be: up to five are gained by chance
+            from more shapes to choose from, and cost the deviations their honesty.
+    """
+
+    plain: OfKernels = field(default_factory=OfKernels)
+    degrees: tuple[int, ...] = (2, 3, 4)
+    price: float = 5.0
+
+    @property
+    def process(self) -> GP:
+        """What all of them share: all but kernel and polynomial."""
+        return self.plain.process
+
+    def with_process(self, process: GP) -> OfTrends:
+        """Return the same choice around another process."""
+        return replace(self, plain=replace(self.plain, process=process))
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[GP | TrendedGP, dict[str, Any]]:
+        """Return the process with all fixed, and the memory that restores it."""
+        before: Mapping[str, Any] = memory.get("trends", {})
+        found: dict[str, GP | TrendedGP] = {}
+        kept: dict[str, Any] = {}
+        found["none"], kept["none"] = self.plain.train(evidence, before.get("none", {}))
+        for degree in self._affordable(evidence):
+            surrogate = TrendedGP(Polynomials(degree), replace(self.process, kernel=SquaredExponential()))
+            found[str(degree)], learned = surrogate.train(evidence, before.get(str(degree), {}))
+            kept[str(degree)] = dict(learned)
+        chosen = memory.get("trend")
+        if chosen not in found or kept != dict(before):  # learned anew, so looked at anew
+            scores = {name: self._score(process, evidence) for name, process in found.items()}
+            chosen = max(scores, key=lambda name: scores[name])
+        return found[chosen], {"trend": chosen, "trends": kept}
+
+    def _affordable(self, evidence: Evidence) -> list[int]:
+        """Return the degrees with fewer coefficients than there are values."""
+        d = sum(axis.kind != "categorical" for axis in evidence.axes)
+        return [degree for degree in self.degrees if d and Polynomials(degree).count(d) + 1 < len(evidence)]
+
+    def _score(self, process: GP | TrendedGP, evidence: Evidence) -> float:
+        posterior = process.fit(evidence)
+        if isinstance(posterior, TrendedPosterior):  # whose process has the factor of both
+            return log_density(posterior.process, evidence.values) - self.price
+        return log_density(posterior, evidence.values)

@@ -1,0 +1,161 @@
+"""A Gaussian process around a polynomial of which nothing is known.
+
+A function that is a polynomial is settled by as many values as it has coefficients, and one that is nearly so
+leaves a process little to learn: a process alone needs several times as many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.surrogates import linalg
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.kernels import SquaredExponential, squared_distances
+from smbo.surrogates.gp.outcome_transform import Scale
+from smbo.surrogates.gp.polynomial_basis import Polynomials
+from smbo.training_data import Array, Evidence
+
+_VARIANCE_FLOOR = 1e-12  # what rounding leaves of a variance that is zero in exact arithmetic
+
+
+@dataclass(frozen=True, eq=False)
+class TrendedPosterior:
+    """A process and a polynomial given evidence.  Means and deviations are in the evidence's units.
+
+    Attributes:
+        process: the process's part, with the factor, weights and means of both parts together.
+        polynomials: of the other part.
+        points: that were evaluated, (n, d).
+    """
+
+    process: GPPosterior
+    polynomials: Polynomials
+    points: Array
+
+    @property
+    def amplitude(self) -> float:
+        """Variance of the function, averaged over the cube, on the latent scale."""
+        return self.process.amplitude + 1.0
+
+    @property
+    def noise(self) -> float:
+        """Variance of an evaluation, on the latent scale."""
+        return self.process.noise
+
+    @property
+    def latent(self) -> TrendedPosterior:
+        """The same belief on the scale on which it is standardised and normal."""
+        return replace(self, process=replace(self.process, scale=Scale()))
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,)."""
+        cross = self._between(points, self.points)
+        half = linalg.solve_lower(self.process.factor, cross.T)
+        mean = self.process.mean + cross @ self.process.alpha
+        return self.process.scale.moments(mean, self._deviation(points, half))
+
+    def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean (m,), std (m,) and their gradients, each (m, d); zero along categories."""
+        process, smooth = self.process, _smooth(self.process)
+        scaled = process._encode(points)
+        profile, slope = process.kernel.profile_and_slope(squared_distances(scaled, process.scaled))
+        terms, slopes = self.polynomials.terms_and_slopes(points[:, smooth])
+        there = self.polynomials.terms(self.points[:, smooth])
+        cross = process.amplitude * profile + terms @ there.T
+        half = linalg.solve_lower(process.factor, cross.T)
+        beta = linalg.solve_lower_transposed(process.factor, half).T
+        mean, std = process.mean + cross @ process.alpha, self._deviation(points, half)
+
+        to_mean, to_variance = process.of_kernel(points, scaled, slope, beta)
+        to_mean[:, smooth] += slopes @ (there.T @ process.alpha)
+        to_variance[:, smooth] += 2.0 * np.einsum("mdq,mq->md", slopes, terms - beta @ there)
+        return process.scale.moments_and_gradients(mean, std, to_mean, to_variance / (2.0 * std[:, None]))
+
+    def covariance(self, points: Array, others: Array) -> Array:
+        """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
+        half = linalg.solve_lower(self.process.factor, self._between(self.points, points))
+        half_others = linalg.solve_lower(self.process.factor, self._between(self.points, others))
+        return np.asarray(self._between(points, others) - half.T @ half_others)
+
+    def condition_on(self, points: Array, values: Array) -> TrendedPosterior:
+        """Return the posterior given also values (m,) at unit points (m, d); what was learned stays."""
+        extended = self._extended(points, self.process.scale.to_latent(values))
+        process = extended.process
+        alpha = linalg.solve(process.factor, process.values - process.mean)
+        fitted = process.mean + self._between(extended.points, extended.points) @ alpha
+        return replace(extended, process=replace(process, alpha=alpha, fitted=fitted))
+
+    def fantasise(self, points: Array) -> TrendedPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        return self._extended(
+            points, self.process.mean + self._between(points, self.points) @ self.process.alpha
+        )
+
+    def _extended(self, points: Array, latent: Array) -> TrendedPosterior:
+        if len(points) == 0:
+            return self
+        process = self.process
+        corner = self._between(points, points)
+        corner.flat[:: len(corner) + 1] += process.noise
+        extended = replace(
+            process,
+            scaled=np.concatenate([process.scaled, process._encode(points)]),
+            values=np.concatenate([process.values, latent]),
+            factor=linalg.extend_cholesky(process.factor, self._between(self.points, points), corner),
+            # right for a fantasy, which is where the mean was: it pulls at nothing
+            alpha=np.concatenate([process.alpha, np.zeros(len(latent))]),
+            fitted=np.concatenate([process.fitted, latent]),
+        )
+        return replace(self, process=extended, points=np.concatenate([self.points, points]))
+
+    def _between(self, left: Array, right: Array) -> Array:
+        """Return the prior covariance between unit points (m, d) and (n, d), (m, n)."""
+        process, smooth = self.process, _smooth(self.process)
+        squared = squared_distances(process._encode(left), process._encode(right))
+        of_process = process.amplitude * process.kernel.profile(squared)
+        return of_process + self.polynomials.covariance(left[:, smooth], right[:, smooth])
+
+    def _deviation(self, points: Array, half: Array) -> Array:
+        prior = self.process.amplitude + self.polynomials.variance(points[:, _smooth(self.process)])
+        variance = prior - np.einsum("ij,ij->j", half, half)
+        return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * prior))
+
+
+@dataclass(frozen=True)
+class TrendedGP:
+    """A Gaussian process around a polynomial in all axes but the categorical ones.
+
+    Attributes:
+        polynomials: of the polynomial.
+        process: around it, as it is before it has learned, or with its hyperparameters.
+    """
+
+    polynomials: Polynomials
+    process: GP = field(default_factory=lambda: GP(kernel=SquaredExponential()))
+
+    def fit(self, evidence: Evidence) -> TrendedPosterior:
+        """Return the posterior; hyperparameters are learned first where none are fixed.
+
+        Raises:
+            NumericalError: no jitter makes the covariance positive definite.
+        """
+        return TrendedPosterior(self.process.fit(evidence, self._trend), self.polynomials, evidence.points)
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[TrendedGP, Memory]:
+        """Return the process with its hyperparameters fixed, and the memory that restores them."""
+        process, learned = self.process.train(evidence, memory, self._trend)
+        return replace(self, process=process), learned
+
+    def _trend(self, evidence: Evidence) -> Array:
+        smooth = [column for column, axis in enumerate(evidence.axes) if axis.kind != "categorical"]
+        points = evidence.points[:, smooth]
+        return self.polynomials.covariance(points, points)
+
+
+def _smooth(process: GPPosterior) -> NDArray[np.intp]:
+    """Return the columns of unit points that are not categorical."""
+    return np.asarray(process.features.columns[process.features.coordinates])

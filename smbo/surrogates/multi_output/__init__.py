@@ -1,0 +1,1 @@
+"""Surrogates of several quantities: model lists, composite functions, level sets."""

@@ -1,0 +1,125 @@
+"""A surrogate of vector outputs: it models the outputs, and knows the loss on top of them.
+
+The outputs are few components (``components.Basis``), each a process of its own around a quadratic trend;
+what the loss makes of independent normal components is known exactly where it is a sum of squares, and by
+fixed draws where it is any function.  Far from the optimum a χ² rises steeply and is no process one would
+model; the outputs are smooth everywhere, and every evaluation says something of all of them.
+
+Sources: Higdon et al. (2008), "Computer Model Calibration Using High-Dimensional Output" (principal
+components of outputs, a process each); Astudillo & Frazier (2019), "Bayesian Optimization of
+Composite Functions" (the acquisition on what the outputs are composed to).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from smbo.errors import RecipeError
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.kernels import Features
+from smbo.surrogates.multi_output import quadratic_trend as trend
+from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
+from smbo.surrogates.multi_output.loss_moments import DrawnForm, Form, SquaredForm
+from smbo.surrogates.multi_output.pca import Basis
+from smbo.training_data import Array, Evidence, SquaredLoss, Vectors
+
+_FEWEST_COMPONENTS, _MORE_THAN_FEATURES = 12, 6
+
+
+@dataclass(frozen=True)
+class VectorGP:
+    """Processes of the principal components of vector outputs, for a squared loss on top.
+
+    Attributes:
+        n_components: at most so many; None for six more than there are features, and twelve at least: fewer
+            than parameters cannot follow all of them.
+        thetas: fixed hyperparameters of each component; None to learn them.
+        relearn_growth: in ``train``, learn again once there is this much more evidence.
+        always_relearn_until: ... and at every change while there are at most so many evaluations.
+        n_iterations: of L-BFGS for each component.
+    """
+
+    n_components: int | None = None
+    thetas: tuple[tuple[float, ...], ...] | None = None
+    relearn_growth: float = 0.15
+    always_relearn_until: int = 30
+    n_iterations: int = 40
+
+    def fit(self, evidence: Evidence) -> VectorPosterior:
+        """Return the posterior; hyperparameters are learned first where none are fixed.
+
+        Raises:
+            RecipeError: there are no vector outputs.
+            NumericalError: a covariance is not positive definite, whatever jitter is added.
+        """
+        vectors = _vectors(evidence)
+        encoder = Features.of(evidence.axes)
+        features = encoder.encode(evidence.points)
+        basis = self._basis(vectors, features)
+        values, variances = basis.components(vectors)
+        thetas = self._learn(features, values, variances, ()) if self.thetas is None else self.thetas
+        components = [
+            trend.fit(np.array(_theta(thetas, c, features.shape[1])), features, values[:, c], variances[:, c])
+            for c in range(values.shape[1])
+        ]
+        return VectorPosterior(basis, _form(vectors, basis), components, encoder, len(evidence.axes))
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[VectorGP, Memory]:
+        """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
+        before: Sequence[Sequence[float]] = memory.get("thetas", ())
+        n = len(evidence)
+        if before and not self._is_due(n, int(memory["n_learned"])):
+            return replace(self, thetas=_frozen(before)), memory
+        vectors = _vectors(evidence)
+        features = Features.of(evidence.axes).encode(evidence.points)
+        basis = self._basis(vectors, features)
+        thetas = self._learn(features, *basis.components(vectors), before)
+        learned: Mapping[str, Any] = {"thetas": [list(theta) for theta in thetas], "n_learned": n}
+        return replace(self, thetas=thetas), learned
+
+    def _basis(self, vectors: Vectors, features: Array) -> Basis:
+        n_components = self.n_components
+        if n_components is None:
+            n_components = max(_FEWEST_COMPONENTS, features.shape[1] + _MORE_THAN_FEATURES)
+        return Basis.of(vectors, n_components)
+
+    def _learn(
+        self, features: Array, values: Array, variances: Array, before: Sequence[Sequence[float]]
+    ) -> tuple[tuple[float, ...], ...]:
+        found = []
+        for c in range(values.shape[1]):
+            start = np.array(before[c]) if c < len(before) else None
+            found.append(trend.learn(start, features, values[:, c], variances[:, c], self.n_iterations))
+        return _frozen(found)
+
+    def _is_due(self, n: int, n_learned: int) -> bool:
+        if n <= self.always_relearn_until:
+            return n != n_learned
+        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
+
+
+def _theta(thetas: Sequence[Sequence[float]], c: int, n_features: int) -> Sequence[float]:
+    """Return a component's hyperparameters; one that is new takes the prior's, learned at the next turn."""
+    return thetas[c] if c < len(thetas) else tuple(trend.prior_mean(n_features))
+
+
+def _frozen(thetas: Sequence[Sequence[float]] | Sequence[Array]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(value) for value in theta) for theta in thetas)
+
+
+def _vectors(evidence: Evidence) -> Vectors:
+    if evidence.vectors is None:
+        raise RecipeError(
+            "VectorGP models vector outputs, and the problem has none; give it a loss: "
+            "Problem(..., loss=ChiSquare(...))"
+        )
+    return evidence.vectors
+
+
+def _form(vectors: Vectors, basis: Basis) -> Form:
+    loss = vectors.loss
+    return SquaredForm.of(loss, basis) if isinstance(loss, SquaredLoss) else DrawnForm.of(loss, basis)

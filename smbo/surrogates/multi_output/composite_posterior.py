@@ -1,0 +1,161 @@
+"""What is believed of vector outputs and of their loss, free of the evaluations' noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from smbo.surrogates import linalg
+from smbo.surrogates.base import DifferentiablePosterior
+from smbo.surrogates.gp.kernels import Features
+from smbo.surrogates.multi_output.loss_moments import Form
+from smbo.surrogates.multi_output.pca import Basis
+from smbo.surrogates.multi_output.quadratic_trend import TrendPosterior
+from smbo.training_data import Array
+
+_TINY = 1e-300
+# of the mean loss: below it a difference from the lowest loss is rounding
+_LEAST_LOSS = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class VectorPosterior:
+    """What is believed of the outputs and so of their loss, free of the evaluations' noise.
+
+    Attributes:
+        basis: between outputs and components.
+        form: the loss of components.
+        components: the belief on each, c of them.
+        encoder: of unit points.
+        n_axes: number of columns of a unit point, d.
+    """
+
+    basis: Basis
+    form: Form
+    components: Sequence[TrendPosterior]
+    encoder: Features
+    n_axes: int
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the loss at unit points (m, d), each (m,)."""
+        mean, variance = self.form.moments(*self.components_at(points))
+        return mean, np.sqrt(np.maximum(variance, _TINY))
+
+    def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean (m,), std (m,) and their gradients, each (m, d)."""
+        mean, variance, to_mean, to_variance = self.loss_and_gradients(points)
+        std = np.sqrt(variance)
+        return mean, std, to_mean, to_variance / (2.0 * std[:, None])
+
+    @property
+    def latent(self) -> DifferentiablePosterior:
+        """The same belief on the logarithm of a loss that has a least value, where it is closer to normal."""
+        return self if self.form.lowest is None else LogLossPosterior(self, self.form.lowest)
+
+    def fantasise(self, points: Array) -> VectorPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        features = self.encoder.encode(points)
+        return replace(self, components=tuple(each.fantasised(features) for each in self.components))
+
+    def outputs(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the outputs at unit points (m, d), each (m, k)."""
+        means, variances = self.components_at(points)
+        return self.basis.outputs(means), np.sqrt(variances @ self.basis.loadings.T**2)
+
+    def outputs_at(self, point: Array) -> tuple[Array, Array, Array]:
+        """Return mean, slopes and uncertainty of the outputs at one unit point (d,).
+
+        Returns:
+            mean (k,); its slopes by the unit coordinates (k, d); factor (k, c), of which
+            factor factorᵀ is the covariance.  Along an axis that is no coordinate the slope is zero.
+        """
+        means, variances, by_means, _ = self.components_and_gradients(point[None])
+        slopes = self.basis.loadings @ np.array([self.by_axis(each)[0] for each in by_means]).reshape(
+            len(by_means), self.n_axes
+        )
+        return self.basis.outputs(means[0]), slopes, self.basis.loadings * np.sqrt(variances[0])
+
+    def draws(self, points: Array, n: int, rng: np.random.Generator) -> Array:
+        """Return n draws of the loss at unit points (m, d), shape (m, n)."""
+        features = self.encoder.encode(points)
+        found = [linalg.draws(*each.joint(features), n, rng) for each in self.components]
+        stacked = np.array(found).reshape(len(found), len(points), n)
+        return self.form.of_components(np.moveaxis(stacked, 0, 2))
+
+    def loss_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean and variance of the loss, each (m,), and their gradients, each (m, d)."""
+        means, variances, by_means, by_variances = self.components_and_gradients(points)
+        mean, variance = self.form.moments(means, variances)
+        mean_m, mean_v, variance_m, variance_v = self.form.slopes(means, variances)
+        to_mean = _chained(mean_m, by_means) + _chained(mean_v, by_variances)
+        to_variance = _chained(variance_m, by_means) + _chained(variance_v, by_variances)
+        return mean, np.maximum(variance, _TINY), self.by_axis(to_mean), self.by_axis(to_variance)
+
+    def components_at(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and variance of the components at unit points (m, d), each (m, c)."""
+        features = self.encoder.encode(points)
+        pairs = [each.moments(features) for each in self.components]
+        shape = (len(points), len(pairs))
+        means = np.array([mean for mean, _ in pairs]).T.reshape(shape)
+        return means, np.array([variance for _, variance in pairs]).T.reshape(shape)
+
+    def components_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean and variance of the components, (m, c), and their slopes by features, (c, m, D)."""
+        features = self.encoder.encode(points)
+        found = [each.moments_and_gradients(features) for each in self.components]
+        shape, deep = (len(points), len(found)), (len(found), *features.shape)
+        means = np.array([each[0] for each in found]).T.reshape(shape)
+        variances = np.array([each[1] for each in found]).T.reshape(shape)
+        by_means = np.array([each[2] for each in found]).reshape(deep)
+        return means, variances, by_means, np.array([each[3] for each in found]).reshape(deep)
+
+    def by_axis(self, by_feature: Array) -> Array:
+        """Return slopes by unit coordinates, (m, d), from those by features, (m, D)."""
+        coordinates = self.encoder.coordinates
+        if coordinates.all():
+            return by_feature
+        out = np.zeros((len(by_feature), self.n_axes))
+        out[:, self.encoder.columns[coordinates]] = by_feature[:, coordinates]
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class LogLossPosterior:
+    """A belief on the logarithm of what the loss is above its least value: the lognormal of its moments."""
+
+    of: VectorPosterior
+    lowest: float
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,)."""
+        mean, std = self.of.moments(points)
+        above = self._above(mean)
+        width = np.log1p((std / above) ** 2)
+        return np.log(above) - 0.5 * width, np.sqrt(width)
+
+    def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean (m,), std (m,) and their gradients, each (m, d)."""
+        mean, variance, to_mean, to_variance = self.of.loss_and_gradients(points)
+        above = self._above(mean)
+        ratio = variance / above**2
+        width = np.log1p(ratio)
+        # d ratio = d variance / mean² - 2 ratio d mean / mean
+        to_ratio = to_variance / above[:, None] ** 2 - (2.0 * ratio / above)[:, None] * to_mean
+        to_width = to_ratio / (1.0 + ratio)[:, None]
+        std = np.sqrt(width)
+        return (
+            np.log(above) - 0.5 * width,
+            std,
+            to_mean / above[:, None] - 0.5 * to_width,
+            to_width / (2.0 * std[:, None]),
+        )
+
+    def _above(self, mean: Array) -> Array:
+        return np.maximum(mean - self.lowest, _LEAST_LOSS * np.abs(mean) + _TINY)
+
+
+def _chained(outer: Array, inner: Array) -> Array:
+    """Return Σ_c outer (m, c) inner (c, m, D), shape (m, D)."""
+    return np.einsum("mc,cmj->mj", outer, inner)

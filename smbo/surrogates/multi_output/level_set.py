@@ -1,0 +1,210 @@
+"""A surrogate of functions whose levels are sought: a process for each, all told at the same points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import log_ndtr, ndtr
+
+from smbo.errors import RecipeError
+from smbo.problem.level_set import LevelSet, NearestLevel, scaled
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.kernel_selection import OfKernels
+from smbo.surrogates.gp.leave_one_out import left_out_moments
+from smbo.surrogates.gp.marginal_likelihood import Priors
+from smbo.surrogates.gp.outcome_transform import Scale
+from smbo.surrogates.gp.trend_selection import OfTrends
+from smbo.surrogates.gp.universal_kriging import TrendedGP, TrendedPosterior
+from smbo.training_data import Array, Evidence
+
+# In log probability: another scale than the linear one must tell that much more; but p-values, which
+# fall far below the level somewhere, are to be told that much less on theirs before it is left.
+_PRICE_OF_A_SCALE = 0.5
+_FAR_BELOW = 0.05  # of the level
+# A contour is known to a share of the values' spread at which a search for the best has long ended: as
+# little noise as the values allow.
+_QUIET = Priors(log_noise=(float(np.log(1e-5)), 3.5))
+
+
+@dataclass(frozen=True, eq=False)
+class LevelPosterior:
+    """What is believed of functions and of where their levels are.
+
+    Attributes:
+        names: of the functions, k of them.
+        processes: the belief on each, on its latent scale.
+        levels: on the same scales, (k,).
+    """
+
+    names: tuple[str, ...]
+    processes: tuple[GPPosterior | TrendedPosterior, ...]
+    levels: Array
+
+    def offsets(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation of function minus level at unit points (m, d), each (k, m).
+
+        On the latent scale, on which both are normal.
+        """
+        pairs = [process.moments(points) for process in self.processes]
+        mean = np.array([mean for mean, _ in pairs]) - self.levels[:, None]
+        return mean, np.array([std for _, std in pairs])
+
+    def above(self, points: Array) -> Array:
+        """Return the probability that each function is above its level at unit points (m, d), (k, m)."""
+        mean, std = self.offsets(points)
+        return np.asarray(ndtr(mean / std))
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return how far the nearest level is by the means, and that function's deviation, each (m,).
+
+        In standard deviations of the functions' values, so that several can be compared.
+        """
+        mean, std = self.offsets(points)
+        sizes = np.array([np.sqrt(process.amplitude) for process in self.processes])[:, None]
+        away = np.abs(mean) / sizes
+        nearest = np.argmin(away, axis=0)[None]
+        return np.take_along_axis(away, nearest, 0)[0], np.take_along_axis(std / sizes, nearest, 0)[0]
+
+    def fantasise(self, points: Array) -> LevelPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        return replace(self, processes=tuple(process.fantasise(points) for process in self.processes))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is fixed of one function's process: the scale of its values, and hyperparameters."""
+
+    scale: str
+    process: GP | TrendedGP
+
+
+@dataclass(frozen=True)
+class LevelGP:
+    """A Gaussian process of each function of a level set, each on the scale that suits its values.
+
+    Attributes:
+        process: as it is before it has learned.
+        learned: of each function; () to learn it.
+    """
+
+    process: GP | OfKernels | OfTrends = field(default_factory=lambda: OfTrends(OfKernels(GP(priors=_QUIET))))
+    learned: tuple[Learned, ...] = ()
+
+    def fit(self, evidence: Evidence) -> LevelPosterior:
+        """Return the posterior; hyperparameters are learned first where none are fixed.
+
+        Raises:
+            RecipeError: the problem has no level set.
+            NumericalError: a covariance is not positive definite, whatever jitter is added.
+        """
+        if not self.learned:
+            return self.train(evidence, {})[0].fit(evidence)
+        level_set = _level_set(evidence)
+        fitted = [_fitted(each, evidence, level_set, k) for k, each in enumerate(self.learned)]
+        return LevelPosterior(
+            level_set.names,
+            tuple(process for process, _ in fitted),
+            np.array([level for _, level in fitted]),
+        )
+
+    def train(self, evidence: Evidence, memory: Memory) -> tuple[LevelGP, Memory]:
+        """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
+        level_set = _level_set(evidence)
+        before: Mapping[str, Any] = memory.get("functions", {})
+        pairs = {
+            name: self._train_one(evidence, level_set, k, before.get(name, {}))
+            for k, name in enumerate(level_set.names)
+        }
+        trained = tuple(learned for learned, _ in pairs.values())
+        return replace(self, learned=trained), {
+            "functions": {name: kept for name, (_, kept) in pairs.items()}
+        }
+
+    def _train_one(
+        self, evidence: Evidence, level_set: LevelSet, k: int, memory: Memory
+    ) -> tuple[Learned, dict[str, Any]]:
+        """Return what is learned of function k, on the scale that tells its side of the level best."""
+        kept: Mapping[str, Any] = memory.get("scales", {})
+        found: dict[str, tuple[Learned, Memory]] = {}
+        assert evidence.vectors is not None
+        for scale in level_set.scales(evidence.vectors.values[:, k], k):
+            process = self.process
+            if scale != "linear" or level_set.transform != "auto":  # on a scale that was asked for
+                process = _unbent(process)
+            own = kept.get(scale, {})
+            trained, learned = process.train(_of_one(evidence, level_set, k, scale), own)
+            found[scale] = Learned(scale, trained), learned
+        chosen = memory.get("scale")
+        if len(found) == 1 or chosen not in found or dict(found[chosen][1]) != dict(kept.get(chosen, {})):
+            # learned anew, so that the scale is looked at anew too
+            level = level_set.levels[k]
+            lowest = float(evidence.vectors.values[:, k].min()) / level if level > 0.0 else 1.0
+            scores = {
+                scale: _told_sides(*_fitted(each, evidence, level_set, k)) - _price(scale, lowest)
+                for scale, (each, _) in found.items()
+            }
+            chosen = max(scores, key=lambda scale: scores[scale])
+        return found[chosen][0], {
+            "scale": chosen,
+            "scales": {scale: dict(learned) for scale, (_, learned) in found.items()},
+        }
+
+
+def _unbent(process: GP | OfKernels | OfTrends) -> GP | OfKernels | OfTrends:
+    if isinstance(process, OfTrends):
+        return process.with_process(replace(process.process, bend_values=False))
+    if isinstance(process, OfKernels):
+        return replace(process, process=replace(process.process, bend_values=False))
+    return replace(process, bend_values=False)
+
+
+def _fitted(
+    learned: Learned, evidence: Evidence, level_set: LevelSet, k: int
+) -> tuple[GPPosterior | TrendedPosterior, float]:
+    """Return the belief on function k on its latent scale, and its level there."""
+    fitted = learned.process.fit(_of_one(evidence, level_set, k, learned.scale))
+    # modelled values are told as what lies above the level
+    if isinstance(fitted, TrendedPosterior):
+        return fitted.latent, float(fitted.process.scale.to_latent(np.zeros(1))[0])
+    # not ``latent``, which keeps the units of a scale that bends nothing
+    return replace(fitted, scale=Scale()), float(fitted.scale.to_latent(np.zeros(1))[0])
+
+
+def _price(scale: str, lowest: float) -> float:
+    """Return what a scale has to make up for in log probability, the lowest value in units of the level."""
+    if scale == "linear":
+        return 0.0
+    return -_PRICE_OF_A_SCALE if scale == "p-value" and lowest < _FAR_BELOW else _PRICE_OF_A_SCALE
+
+
+def _told_sides(posterior: GPPosterior | TrendedPosterior, level: float) -> float:
+    """Return the log probability that others' values give to the side of the level on which each is.
+
+    The same on every scale, since sides are; what bends far from the level does not count.
+    """
+    if isinstance(posterior, TrendedPosterior):
+        posterior = posterior.process  # whose factor is that of both
+    mean, variance = left_out_moments(posterior)
+    sides = np.where(posterior.values > level, 1.0, -1.0)
+    return float(log_ndtr(sides * (mean - level) / np.sqrt(variance)).sum())
+
+
+def _of_one(evidence: Evidence, level_set: LevelSet, k: int, scale: str) -> Evidence:
+    """Return the evidence of function k, as if it were the only one."""
+    assert evidence.vectors is not None
+    vectors = evidence.vectors
+    values, variances = scaled(vectors.values[:, k], vectors.variances[:, k], level_set.levels[k], scale)
+    # an error of zero was not given: whether there is one is then learned
+    known = np.where(variances > 0.0, variances, np.nan)
+    return replace(evidence, values=values, variances=known, vectors=None)
+
+
+def _level_set(evidence: Evidence) -> LevelSet:
+    loss = None if evidence.vectors is None else evidence.vectors.loss
+    if not isinstance(loss, NearestLevel):
+        raise RecipeError("LevelGP needs a level set: Problem(..., level_set=LevelSet(0.05, of=[names]))")
+    return loss.level_set

@@ -1,0 +1,218 @@
+"""What a loss makes of normal components: its mean, its variance and their slopes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from smbo.surrogates.multi_output.pca import Basis
+from smbo.training_data import Array, Loss, SquaredLoss
+
+_N_DRAWS = 64
+_ROWS_AT_ONCE = 4096  # of outputs that a loss is asked for: bounds the memory that a search takes
+_STEP = 1e-4  # of components whose size is one: slopes of a loss of one's own are differences
+
+
+class Form(Protocol):
+    """A loss on components."""
+
+    @property
+    def lowest(self) -> float | None:
+        """What the loss cannot be below, whatever the components; None where that is not known."""
+        ...
+
+    def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> Form:
+        """Return the form with the basis' centre and loadings drawn; see ``Basis.drawn``."""
+        ...
+
+    def of_components(self, components: Array) -> Array:
+        """Return the loss of components (..., c), shape (...)."""
+        ...
+
+    def moments(self, means: Array, variances: Array) -> tuple[Array, Array]:
+        """Return mean and variance of the loss for z ~ N(means, variances) of shape (m, c), each (m,)."""
+        ...
+
+    def slopes(self, means: Array, variances: Array) -> tuple[Array, Array, Array, Array]:
+        """Return d mean by means and by variances, d variance by means and by variances, each (m, c)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """constant + 2 linearᵀz + zᵀ gram z."""
+
+    constant: float
+    linear: Array
+    gram: Array
+
+    @classmethod
+    def of(cls, weights: Array, basis: Basis, data: Array) -> Quadratic:
+        """Return Σ weights (centre + loadings z - data)²."""
+        off = basis.centre - data
+        weighted = weights[:, None] * basis.loadings
+        return cls(float(weights @ off**2), weighted.T @ off, weighted.T @ basis.loadings)
+
+    @classmethod
+    def of_matrix(cls, matrix: Array) -> Quadratic:
+        """Return (1, z)ᵀ matrix (1, z), the matrix of shape (1 + c, 1 + c)."""
+        return cls(float(matrix[0, 0]), matrix[0, 1:], matrix[1:, 1:])
+
+    def __call__(self, components: Array) -> Array:
+        """Return the values at components (..., c), shape (...)."""
+        turned = components @ self.gram
+        return np.asarray(self.constant + 2.0 * components @ self.linear + (turned * components).sum(axis=-1))
+
+    def less(self, factor: float, root: Array) -> Quadratic:
+        """Return this form less factor root rootᵀ on (1, z), but no less than nothing in any direction.
+
+        Args:
+            root: shape (1 + c, 1 + c), of full rank.
+        """
+        whole = np.block(
+            [[np.array([[self.constant]]), self.linear[None]], [self.linear[:, None], self.gram]]
+        )
+        in_units = np.linalg.solve(root, np.linalg.solve(root, whole).T)  # of root rootᵀ
+        # Taken off part by part, a square that noise has made would go and leave its linear part behind:
+        # a form that falls far below zero along it.
+        squares, axes = np.linalg.eigh(in_units)
+        half = root @ (axes * np.sqrt(np.maximum(squares - factor, 0.0)))
+        return Quadratic.of_matrix(half @ half.T)
+
+    def slope(self, components: Array) -> Array:
+        """Return the slopes at components (m, c), same shape."""
+        return np.asarray(2.0 * (self.linear + components @ self.gram))
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredForm:
+    """A sum of squares as a quadratic form of the components.
+
+    Attributes:
+        loss: of outputs.
+        value: the form.
+        lowest: what it cannot be below.
+        leverage: Σ metric² noise (centre + loadings z - data)², and
+        doubt: a variance of centre and loadings in units of the noise: what errs in them
+            makes the loss err by 4 leverage doubt.
+    """
+
+    loss: SquaredLoss
+    value: Quadratic
+    lowest: float
+    leverage: Quadratic
+    doubt: Quadratic
+
+    @classmethod
+    def of(cls, loss: SquaredLoss, basis: Basis) -> SquaredForm:
+        """Return the form of a loss, freed of what the noise of centre and loadings adds to it.
+
+        The square of an estimate is too large by the estimate's variance: here the more, the further
+        a point is from the evaluations' middle, which would draw the optimum there.
+        """
+        value = Quadratic.of(loss.metric, basis, loss.data)
+        value = value.less(float(loss.metric @ basis.noise), basis.doubt)
+        below = float(value.linear @ np.linalg.lstsq(value.gram, value.linear, rcond=None)[0])
+        leverage = Quadratic.of(loss.metric**2 * basis.noise, basis, loss.data)
+        doubt = Quadratic.of_matrix(basis.doubt @ basis.doubt.T)
+        return cls(loss, value, max(value.constant - below, 0.0), leverage, doubt)
+
+    def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> SquaredForm:
+        """Return the form with centre and loadings drawn; on average over draws it is this one."""
+        value = Quadratic.of(self.loss.metric, basis.drawn(rng, boldness), self.loss.data)
+        # what the draws add on average, beside what the estimates had in them before
+        more = (1.0 + boldness**2) * float(self.loss.metric @ basis.noise)
+        return replace(self, value=value.less(more, basis.doubt))
+
+    def of_components(self, components: Array) -> Array:
+        """Return the loss of components (..., c), shape (...)."""
+        return self.value(components)
+
+    def moments(self, means: Array, variances: Array) -> tuple[Array, Array]:
+        """Return mean and variance of the loss for z ~ N(means, variances) of shape (m, c), each (m,)."""
+        gram, pull = self.value.gram, self.value.slope(means)
+        mean = self.value(means) + variances @ np.diagonal(gram)
+        spread = 2.0 * np.einsum("mc,mc->m", variances @ gram**2, variances)
+        spread += np.einsum("mc,mc->m", pull**2, variances)
+        return mean, spread + 4.0 * self.leverage(means) * self.doubt(means)
+
+    def slopes(self, means: Array, variances: Array) -> tuple[Array, Array, Array, Array]:
+        """Return d mean by means and by variances, d variance by means and by variances, each (m, c)."""
+        gram, pull = self.value.gram, self.value.slope(means)
+        by_variances = np.broadcast_to(np.diagonal(gram), means.shape)
+        to_spread = 4.0 * (pull * variances) @ gram
+        to_spread += 4.0 * self.leverage.slope(means) * self.doubt(means)[:, None]
+        to_spread += 4.0 * self.leverage(means)[:, None] * self.doubt.slope(means)
+        return pull, by_variances, to_spread, 4.0 * variances @ gram**2 + pull**2
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnForm:
+    """Any loss, by draws that stay the same from point to point: as smooth in them as the loss itself.
+
+    Attributes:
+        loss: of outputs.
+        basis: between components and outputs.
+        normals: shape (draws, c).
+    """
+
+    loss: Loss
+    basis: Basis
+    normals: Array
+    lowest: None = None
+
+    @classmethod
+    def of(cls, loss: Loss, basis: Basis) -> DrawnForm:
+        n_components = basis.loadings.shape[1]
+        if n_components == 0:
+            return cls(loss, basis, np.zeros((1, 0)))
+        uniform = qmc.Sobol(n_components, scramble=True, rng=np.random.default_rng(0)).random(_N_DRAWS // 2)
+        half = ndtri(np.clip(uniform, 1e-9, 1.0 - 1e-9))
+        # mirrored, so that the mean of a linear loss is exact
+        return cls(loss, basis, np.concatenate([half, -half]))
+
+    def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> DrawnForm:
+        """Return the form with the basis' centre and loadings drawn."""
+        return replace(self, basis=basis.drawn(rng, boldness))
+
+    def of_components(self, components: Array) -> Array:
+        """Return the loss of components (..., c), shape (...)."""
+        flat = components.reshape(-1, components.shape[-1])
+        parts = [
+            self.loss.of(self.basis.outputs(flat[start : start + _ROWS_AT_ONCE]))
+            for start in range(0, len(flat), _ROWS_AT_ONCE)
+        ]
+        return np.concatenate([np.zeros(0), *parts]).reshape(components.shape[:-1])
+
+    def moments(self, means: Array, variances: Array) -> tuple[Array, Array]:
+        """Return mean and variance of the loss for z ~ N(means, variances) of shape (m, c), each (m,)."""
+        values = self.of_components(self._draws(means, variances))
+        return values.mean(axis=1), values.var(axis=1)
+
+    def slopes(self, means: Array, variances: Array) -> tuple[Array, Array, Array, Array]:
+        """Return d mean by means and by variances, d variance by means and by variances, each (m, c)."""
+        draws = self._draws(means, variances)
+        values = self.of_components(draws)
+        by_draw = np.empty_like(draws)
+        for c in range(draws.shape[2]):
+            ahead, behind = draws.copy(), draws.copy()
+            ahead[:, :, c] += _STEP
+            behind[:, :, c] -= _STEP
+            by_draw[:, :, c] = (self.of_components(ahead) - self.of_components(behind)) / (2.0 * _STEP)
+        # z = mean + √variance · normal
+        to_variance = self.normals / (2.0 * np.sqrt(np.maximum(variances, 1e-300)))[:, None, :]
+        off = 2.0 * (values - values.mean(axis=1)[:, None])[:, :, None]
+        return (
+            by_draw.mean(axis=1),
+            (by_draw * to_variance).mean(axis=1),
+            (off * by_draw).mean(axis=1),
+            (off * by_draw * to_variance).mean(axis=1),
+        )
+
+    def _draws(self, means: Array, variances: Array) -> Array:
+        """Return draws of the components, (m, draws, c)."""
+        return np.asarray(means[:, None, :] + np.sqrt(variances)[:, None, :] * self.normals)

@@ -1,0 +1,1 @@
+"""Surrogates built on scikit-learn's regressors: forests, boosting, any regressor."""

@@ -1,0 +1,143 @@
+"""Random forests and extremely randomised trees, on scikit-learn's trees."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.surrogates.gp.kernels import Features
+from smbo.training_data import Array, Evidence
+
+
+@dataclass(frozen=True, eq=False)
+class ForestPosterior:
+    """What a forest believes: its trees' leaves as a mixture.
+
+    Attributes:
+        trees: scikit-learn's low-level trees.
+        features: columns that the trees see.
+        counts, means, squares: by tree (rows) and node: how many values fell there, their mean,
+            and the sum of their squared deviations from it, each (n_trees, n_nodes).
+    """
+
+    trees: tuple[Any, ...]
+    features: Features
+    counts: Array
+    means: Array
+    squares: Array
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,).
+
+        The law of total variance over trees: mean of the leaves' variances plus variance of
+        their means (Hutter et al. 2014, "Algorithm runtime prediction", sec. 4.3.2).
+        """
+        leaves = self._leaves(points)
+        means = np.take_along_axis(self.means, leaves, axis=1)
+        counts = np.take_along_axis(self.counts, leaves, axis=1)
+        within = np.take_along_axis(self.squares, leaves, axis=1) / counts
+        return means.mean(axis=0), np.sqrt(within.mean(axis=0) + means.var(axis=0))
+
+    def condition_on(self, points: Array, values: Array) -> ForestPosterior:
+        """Return the posterior given also values (m,) at unit points: the trees stay, leaves learn."""
+        counts, means, squares = self.counts.copy(), self.means.copy(), self.squares.copy()
+        rows = np.arange(len(self.trees))
+        for leaves, value in zip(self._leaves(points).T, values, strict=True):
+            counts[rows, leaves] += 1.0  # Welford's update
+            off = value - means[rows, leaves]
+            means[rows, leaves] += off / counts[rows, leaves]
+            squares[rows, leaves] += off * (value - means[rows, leaves])
+        return replace(self, counts=counts, means=means, squares=squares)
+
+    def fantasise(self, points: Array) -> ForestPosterior:
+        """Return the posterior given also what it expects at unit points (m, d)."""
+        return self.condition_on(points, self.moments(points)[0])
+
+    def _leaves(self, points: Array) -> NDArray[np.intp]:
+        # scikit-learn's trees take float32 only
+        encoded = np.ascontiguousarray(self.features.encode(points), dtype=np.float32)
+        return np.stack([tree.apply(encoded) for tree in self.trees])
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Random forest of regression trees; categories by one indicator a level.
+
+    Attributes:
+        n_trees: number of trees.
+        min_leaf: fewest values in a leaf; more than one, so that a leaf has a spread.
+        max_features: share of the columns tried at each split.
+    """
+
+    n_trees: int = 100
+    min_leaf: int = 2
+    max_features: float = 5.0 / 6.0
+
+    def fit(self, evidence: Evidence) -> ForestPosterior:
+        """Return the posterior.  The trees' seed comes from the evidence: same data, same forest."""
+        from sklearn.ensemble import RandomForestRegressor
+
+        return _grown(RandomForestRegressor, self, evidence)
+
+
+@dataclass(frozen=True)
+class ExtraTrees:
+    """Extremely randomised trees: every tree sees all values, and splits at random places.
+
+    Smoother than a forest, and its trees disagree more where there is nothing (Geurts, Ernst &
+    Wehenkel 2006, "Extremely randomized trees").
+
+    Attributes:
+        n_trees: number of trees.
+        min_leaf: fewest values in a leaf; more than one, so that a leaf has a spread.
+        max_features: share of the columns tried at each split.
+    """
+
+    n_trees: int = 100
+    min_leaf: int = 2
+    max_features: float = 1.0
+
+    def fit(self, evidence: Evidence) -> ForestPosterior:
+        """Return the posterior.  The trees' seed comes from the evidence: same data, same trees."""
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        return _grown(ExtraTreesRegressor, self, evidence)
+
+
+def _grown(kind: Any, settings: Forest | ExtraTrees, evidence: Evidence) -> ForestPosterior:
+    """Return the posterior of an ensemble of scikit-learn's, of n_trees grown with the settings."""
+    features = Features.of(evidence.axes)
+    encoded = features.encode(evidence.points).astype(np.float32)
+    forest = kind(
+        settings.n_trees,
+        min_samples_leaf=settings.min_leaf,
+        max_features=settings.max_features,
+        random_state=seed_of(evidence),
+    )
+    # values of 1e-12 would lose their spread to the splitter's absolute thresholds
+    size = float(np.abs(evidence.values).max()) or 1.0
+    forest.fit(encoded, evidence.values / size)
+    trees = tuple(member.tree_ for member in forest.estimators_)
+    n_nodes = max(tree.node_count for tree in trees)
+    counts = np.ones((len(trees), n_nodes))
+    means, squares = np.zeros((len(trees), n_nodes)), np.zeros((len(trees), n_nodes))
+    for row, tree in enumerate(trees):
+        counts[row, : tree.node_count] = tree.weighted_n_node_samples
+        means[row, : tree.node_count] = size * tree.value[:, 0, 0]
+        # rounding leaves impurities of -1e-17
+        variance = size**2 * np.maximum(tree.impurity, 0.0)
+        squares[row, : tree.node_count] = variance * tree.weighted_n_node_samples
+    return ForestPosterior(trees, features, counts, means, squares)
+
+
+def seed_of(evidence: Evidence) -> int:
+    """Return a seed that the points alone set, in [0, 2**32).
+
+    The same evidence gives the same random numbers, and so do its values in other units.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(evidence.points).tobytes())
+    return int.from_bytes(digest.digest()[:4], "little")

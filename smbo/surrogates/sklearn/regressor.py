@@ -1,0 +1,87 @@
+"""Any scikit-learn regressor that tells its standard deviation, as a surrogate."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from smbo.errors import NumericalError, RecipeError
+from smbo.surrogates.gp.kernels import Features
+from smbo.surrogates.gp.outcome_transform import Scale
+from smbo.surrogates.sklearn.fantasies import Shaded
+from smbo.surrogates.sklearn.forest import seed_of
+from smbo.training_data import Array, Evidence
+
+
+@dataclass(frozen=True, eq=False)
+class RegressorPosterior:
+    """What a fitted regressor predicts.
+
+    Attributes:
+        fitted: the regressor.
+        features: columns that it sees.
+        scale: between the evidence's units and its own.
+    """
+
+    fitted: Any
+    features: Features
+    scale: Scale
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,).
+
+        Raises:
+            NumericalError: the regressor predicts what is not finite.
+        """
+        mean, std = self.fitted.predict(self.features.encode(points), return_std=True)
+        mean, std = np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
+        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+            raise NumericalError(f"{self.fitted!r} predicts a mean or deviation that is not finite")
+        return self.scale.moments(mean, np.maximum(std, 0.0))
+
+
+@dataclass(frozen=True)
+class Regressor:
+    """A regressor of scikit-learn's manners whose predict takes return_std=True.
+
+    It is told standardised values and features of the unit points: coordinates from -1/2 to 1/2,
+    and an indicator for each level of a category.  The estimator itself is left unfitted.  A
+    stored recipe keeps its name only, so that it has to be passed in code again.
+
+    Attributes:
+        estimator: GaussianProcessRegressor(), BayesianRidge() or such.
+
+    Raises:
+        RecipeError: it cannot be fitted, or its predict has no return_std.
+    """
+
+    estimator: Any
+
+    def __post_init__(self) -> None:
+        predict = getattr(self.estimator, "predict", None)
+        if (
+            inspect.isclass(self.estimator)
+            or not hasattr(self.estimator, "fit")
+            or predict is None
+            or "return_std" not in inspect.signature(predict).parameters
+        ):
+            raise RecipeError(
+                f"Regressor({self.estimator!r}): a regressor object is needed whose predict takes "
+                "return_std, such as GaussianProcessRegressor() or BayesianRidge()"
+            )
+
+    def fit(self, evidence: Evidence) -> Shaded:
+        """Return the posterior; a regressor without a random_state gets one from the evidence."""
+        from sklearn.base import clone
+
+        estimator = clone(self.estimator)
+        settings = estimator.get_params(deep=False)
+        if "random_state" in settings and settings["random_state"] is None:
+            estimator.set_params(random_state=seed_of(evidence))
+        features, scale = Features.of(evidence.axes), Scale.of(evidence.values)
+        encoded = features.encode(evidence.points)
+        fitted = estimator.fit(encoded, scale.to_latent(evidence.values))
+        return Shaded.of(RegressorPosterior(fitted, features, scale), features, encoded)

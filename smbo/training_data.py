@@ -1,0 +1,304 @@
+"""What the surrogate is told: arrays over the unit cube, minimised, in the order of trial numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One column of a unit point, as a surrogate needs to know it.
+
+    Attributes:
+        name: the dimension's name.
+        kind: "continuous"; "ordered" (integers, steps, ordered choices: a grid on which distance
+            means something); "categorical" (levels without an order).
+        levels: number of distinct values, None for a continuous axis.  Level k of K sits at
+            (k + 1/2) / K.
+    """
+
+    name: str
+    kind: Literal["continuous", "ordered", "categorical"]
+    levels: int | None = None
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """What is minimised, as a function of a vector of k outputs."""
+
+    @property
+    def n_outputs(self) -> int | None:
+        """How many outputs there are; None for any number."""
+        ...
+
+    def of(self, outputs: Array) -> Array:
+        """Return the loss of noiseless outputs (..., k), shape (...)."""
+        ...
+
+    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+        """Return loss and standard error of measured outputs (k,) with their variances (k,)."""
+        ...
+
+
+@runtime_checkable
+class SquaredLoss(Loss, Protocol):
+    """A loss of the form Σ metric (output - data)²."""
+
+    @property
+    def data(self) -> Array:
+        """What the outputs should be, shape (k,)."""
+        ...
+
+    @property
+    def metric(self) -> Array:
+        """Weight of each squared difference, from 0 up, shape (k,)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """The vector outputs of the finished evaluations.
+
+    Attributes:
+        loss: what of them is minimised.
+        values: shape (n, k).
+        variances: of each entry's error, shape (n, k).
+        factors: low-rank part of the errors' covariance, shape (n, k, r): of evaluation i it is
+            diag(variances[i]) + factors[i] factors[i]ᵀ.
+    """
+
+    loss: Loss
+    values: Array
+    variances: Array
+    factors: Array
+
+    def rows(self, chosen: NDArray[np.intp]) -> Vectors:
+        """Return those of these evaluations only, by row."""
+        return Vectors(self.loss, self.values[chosen], self.variances[chosen], self.factors[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Slacks:
+    """By how much the finished evaluations meet the outcome constraints.
+
+    Attributes:
+        names: one for each constraint, the formula of its slack.
+        values: not negative where the constraint holds, NaN where unknown, shape (n, c).
+        variances: of each slack's error, NaN where not given, shape (n, c).
+        is_explained: whether an evaluation's slacks say why it is infeasible, if it is, shape (n,).
+        learned: what the surrogate of each slack has learned; () before any has.
+    """
+
+    names: tuple[str, ...]
+    values: Array
+    variances: Array
+    is_explained: NDArray[np.bool_]
+    learned: tuple[Mapping[str, Any], ...] = ()
+
+    def rows(self, chosen: NDArray[np.intp]) -> Slacks:
+        """Return those of these evaluations only, by row."""
+        return replace(
+            self,
+            values=self.values[chosen],
+            variances=self.variances[chosen],
+            is_explained=self.is_explained[chosen],
+        )
+
+    def with_unknown(self, m: int) -> Slacks:
+        """Return these and m more evaluations of which nothing is known."""
+        unknown = np.full((m, self.values.shape[1]), np.nan)
+        return replace(
+            self,
+            values=np.concatenate([self.values, unknown]),
+            variances=np.concatenate([self.variances, unknown]),
+            is_explained=np.concatenate([self.is_explained, np.ones(m, dtype=np.bool_)]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What trials came to at each fidelity: one row per trial and fidelity, by number, then fidelity.
+
+    Attributes:
+        numbers: of the trials, shape (N,).
+        points: unit points, shape (N, d).
+        shortfalls: how far below the highest fidelity a row is, shape (N,): 0 there, 1 at the
+            lowest, in the logarithm of the fidelity.
+        values: shape (N,), finite, lower is better.
+        variances: of each value's error, shape (N,); NaN where not given.
+        noise_growth: how much larger the variance of an unknown error is than at the highest
+            fidelity, shape (N,).
+    """
+
+    numbers: NDArray[np.int64]
+    points: Array
+    shortfalls: Array
+    values: Array
+    variances: Array
+    noise_growth: Array
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self, chosen: NDArray[np.intp]) -> Curves:
+        """Return these rows only."""
+        return Curves(
+            self.numbers[chosen],
+            self.points[chosen],
+            self.shortfalls[chosen],
+            self.values[chosen],
+            self.variances[chosen],
+            self.noise_growth[chosen],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """The values of several objectives at the finished evaluations, all minimised.
+
+    Attributes:
+        values: shape (n, m), finite.
+        variances: of each value's error, shape (n, m); NaN where not given.
+        reference: values from which an evaluation is of no interest, shape (m,); NaN where a rule is to
+            say.
+        weights: how much each objective matters beside the others, shape (m,).
+    """
+
+    values: Array
+    variances: Array
+    reference: Array
+    weights: Array
+
+    def rows(self, chosen: NDArray[np.intp]) -> Several:
+        """Return those of these evaluations only, by row."""
+        return replace(self, values=self.values[chosen], variances=self.variances[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """The evaluations behind rows some of which stand for several at one point.
+
+    Attributes:
+        rows: of the evidence, that each evaluation belongs to, shape (N,).
+        values, variances: of each evaluation, as in ``Evidence``, shape (N,).
+    """
+
+    rows: NDArray[np.intp]
+    values: Array
+    variances: Array
+
+    def of_rows(self, chosen: NDArray[np.intp]) -> Repeats:
+        """Return the evaluations behind these rows only, by row."""
+        place = np.full(int(self.rows.max(initial=-1)) + 1, -1)
+        place[chosen] = np.arange(len(chosen))
+        kept = place[self.rows] >= 0
+        return Repeats(place[self.rows][kept], self.values[kept], self.variances[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that is known when a proposal is made.
+
+    Rows are sorted by trial number, never by arrival, so that the same results give the same
+    bits whatever the order in which they were told.  Coordinates of inactive dimensions hold 0.5.
+
+    Attributes:
+        axes: one per column.
+        numbers: trial numbers of the finished evaluations, shape (n,), ascending.
+        points: unit points, shape (n, d).
+        values: shape (n,), finite, lower is better.
+        variances: variance of each value's error (sem squared), shape (n,); NaN where not given.
+        costs: in the user's unit, shape (n,); NaN where not given.
+        feasible: whether the outcome constraints hold, shape (n,).
+        failed: unit points of evaluations that failed, shape (n_failed, d).
+        pending: unit points being evaluated now, shape (n_pending, d).
+        vectors: where the problem has vector outputs; the values are then their losses.
+        slacks: where the problem has outcome constraints that are comparisons of numbers.
+        several: where the problem has several objectives; the values are then those of the first.
+        curves: where trials climb a ladder of fidelities; the values are then as at one of them.
+        repeats: where rows stand for several evaluations (see ``history.replicates``); the values are then
+            their means, and the variances those of the means where errors are known.
+    """
+
+    axes: tuple[Axis, ...]
+    numbers: NDArray[np.int64]
+    points: Array
+    values: Array
+    variances: Array
+    costs: Array
+    feasible: NDArray[np.bool_]
+    failed: Array
+    pending: Array
+    vectors: Vectors | None = None
+    slacks: Slacks | None = None
+    several: Several | None = None
+    curves: Curves | None = None
+    repeats: Repeats | None = None
+
+    @classmethod
+    def of_values(
+        cls, axes: tuple[Axis, ...], points: Array, values: Array, variances: Array | None = None
+    ) -> Evidence:
+        """Return evidence of values alone: all went well, nothing is under way, and costs are unknown.
+
+        Args:
+            points: unit points, shape (n, d).
+            values: shape (n,); any quantity that a surrogate is to learn.
+            variances: of their errors, shape (n,); None where unknown.
+        """
+        n, nowhere = len(values), np.zeros((0, len(axes)))
+        unknown = np.full(n, np.nan)
+        return cls(
+            axes=axes,
+            numbers=np.arange(n),
+            points=points,
+            values=values,
+            variances=unknown if variances is None else variances,
+            costs=unknown,
+            feasible=np.ones(n, dtype=np.bool_),
+            failed=nowhere,
+            pending=nowhere,
+        )
+
+    def n_since_gain(self, least: float) -> int:
+        """Return how many evaluations have come, by number, since the last that gained on all before it.
+
+        What gains no more than ``least`` gains nothing; the first feasible value is a gain.
+        """
+        if not self.feasible.any():
+            return 0
+        best = np.minimum.accumulate(np.where(self.feasible, self.values, np.inf))
+        # the last row at which the best was still worse than it is now, by more than that
+        worse = np.flatnonzero(best > best[-1] + least)
+        return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def n_told(self) -> int:
+        """How many evaluations the rows stand for."""
+        return len(self) if self.repeats is None else len(self.repeats.values)
+
+    def rows(self, chosen: NDArray[np.intp]) -> Evidence:
+        """Return these evaluations only, by row; what failed and what is pending stays."""
+        return replace(
+            self,
+            numbers=self.numbers[chosen],
+            points=self.points[chosen],
+            values=self.values[chosen],
+            variances=self.variances[chosen],
+            costs=self.costs[chosen],
+            feasible=self.feasible[chosen],
+            vectors=None if self.vectors is None else self.vectors.rows(chosen),
+            slacks=None if self.slacks is None else self.slacks.rows(chosen),
+            several=None if self.several is None else self.several.rows(chosen),
+            repeats=None if self.repeats is None else self.repeats.of_rows(chosen),
+        )

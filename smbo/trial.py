@@ -1,0 +1,105 @@
+"""Trials: one point, asked for once, with what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from smbo.fidelity.fidelity import Rung
+from smbo.training_data import Array
+
+
+class TrialState(StrEnum):
+    """Where a trial stands.  The last four are final; a paused one may go on at a higher fidelity."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    PRUNED = "pruned"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in _FINAL
+
+
+# the reason of a failure that is nobody's fault and may yet turn out a result
+LOST = "lost"
+
+_FINAL = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED})
+
+
+@dataclass(frozen=True, eq=False, slots=True)  # slots: a study may hold a million of them
+class Trial:
+    """One point, asked for once, with what became of it.  Frozen: a change makes a new one.
+
+    Attributes:
+        number: 0, 1, 2, … without gaps, in the order of asking.
+        params: the point, in the user's units; inactive dimensions are absent.
+        seed: for the objective's random numbers; a function of the study's seed and the number.
+        state: where it stands.
+        value: what is optimised, in the user's sign and units; None until complete.  A trial that
+            was paused or pruned has the last value it came to, at its fidelity.  Of several objectives
+            the first; all of them are among the metrics.
+        sem: standard error of the value, None where not given.
+        cost: of the evaluation, in the user's unit; None where not given.
+        feasible: whether the outcome constraints hold; None until complete.
+        metrics: everything else that was measured, by name.
+        outputs, outputs_variance: a vector output (k,) and its errors' covariance (see ``Outcome``), or None.
+        reason, error: why it failed, in a word, and at length.
+        fidelity: of the evaluation under way, or of the last; None where the problem has none.
+        rungs: what it came to at fidelities below the highest, ascending.
+        token: names the attempt that is under way (durable studies only).
+        rung: how far up it has come, where trials are paused and promoted; None elsewhere.
+        checkpoint: folder that its last attempt left for the next one to continue from.
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    seed: int
+    state: TrialState = TrialState.RUNNING
+    value: float | None = None
+    sem: float | None = None
+    cost: float | None = None
+    feasible: bool | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    outputs: Array | None = None
+    outputs_variance: Array | None = None
+    reason: str | None = None
+    error: str | None = None
+    fidelity: float | None = None
+    rungs: tuple[Rung, ...] = ()
+    token: int | None = None
+    rung: int | None = None
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The point that the posterior takes for the best.
+
+    Attributes:
+        params: the point, in the user's units.
+        mean, std: the posterior there, in the user's sign and units, without the noise of an
+            evaluation; std is NaN where too little is known for a posterior.
+        number: of the trial that evaluated this point, None if none did.
+        p_feasible: probability that the outcome constraints hold there, None without any.
+        means, stds: of several objectives, by name; empty with one.
+    """
+
+    params: Mapping[str, Any]
+    mean: float
+    std: float
+    number: int | None = None
+    p_feasible: float | None = None
+    means: Mapping[str, float] = field(default_factory=dict)
+    stds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Where the point is known from, in words."""
+        return "not evaluated itself" if self.number is None else f"trial {self.number}"

@@ -1,0 +1,77 @@
+"""Waiting for room on a disk, shown with disks that are full when the test says so."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from smbo_scheduler.jobs import Ending
+from smbo_scheduler.outbox.disk_full import full_disk, insist
+from smbo_scheduler.worker.runner import Receipt, run_job
+
+
+class FullFor:
+    """Finds no room the first few times."""
+
+    def __init__(self, times, number=errno.ENOSPC):
+        self.times, self.number = times, number
+
+    def __call__(self):
+        if self.times:
+            self.times -= 1
+            raise OSError(self.number, os.strerror(self.number))
+        return "done"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_what_finds_no_room_is_tried_again_after_a_wait(number):
+    waits = []
+    assert insist(FullFor(3, number), waits.append) == "done"
+    assert len(waits) == 3
+    assert min(waits) > 0
+
+
+def test_other_errors_are_not_waited_out():
+    with pytest.raises(PermissionError):
+        insist(FullFor(1, errno.EACCES), lambda _seconds: pytest.fail("waited"))
+
+
+def test_a_disk_with_room_is_no_trouble(tmp_path):
+    assert full_disk(tmp_path) is None
+    assert full_disk(tmp_path / "not there") is None
+
+
+@pytest.mark.parametrize("full", ["claim", "attempt_folder", "beat", "write"])
+def test_a_result_outlasts_a_full_disk_wherever_it_strikes(spool, make_job, monkeypatch, full):
+    runs, trouble, real = [], FullFor(3), getattr(spool, full)
+
+    def sometimes_full(*args):
+        trouble()
+        return real(*args)
+
+    monkeypatch.setattr(spool, full, sometimes_full)
+    monkeypatch.setattr(insist, "__defaults__", (lambda _seconds: None,))
+
+    def target(payload, bench):
+        runs.append(payload)
+        return {"value": 1.5}
+
+    job = make_job()
+    assert run_job(target, job, spool) is Receipt.DONE
+    outcome = spool.read(job)
+    assert (outcome.ending, outcome.result) == (Ending.OK, {"value": 1.5})
+    assert len(runs) == 1
+    assert trouble.times == 0
+
+
+def test_a_beat_needs_no_new_room(spool, make_job):
+    job = make_job()
+    spool.claim(job)
+    path = spool.folder / "beats" / job.key
+    before = path.stat()
+    spool.beat(job, 12345)
+    after = path.stat()
+    assert (before.st_ino, before.st_size) == (after.st_ino, after.st_size)
+    assert b"12345" in path.read_bytes()

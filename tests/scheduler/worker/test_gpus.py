@@ -1,0 +1,72 @@
+"""A GPU is held by one evaluation at a time, and by nobody once its holder is gone."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from smbo_scheduler.worker.gpus import devices, hold_devices
+
+
+@pytest.fixture(autouse=True)
+def _two_gpus(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a, GPU-b")
+
+
+def held():
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_each_holder_gets_gpus_of_its_own_and_sees_no_others(tmp_path):
+    with hold_devices({"GPU": 1}, folder=tmp_path):
+        assert held() == "GPU-a"
+    assert held() == "GPU-a, GPU-b"
+    with hold_devices({"GPU": 2}, folder=tmp_path):
+        assert held() == "GPU-a,GPU-b"
+
+
+def test_a_third_waits_until_one_of_two_lets_go(tmp_path, monkeypatch):
+    got = threading.Event()
+
+    def third():
+        with hold_devices({"GPU": 1}, folder=tmp_path):
+            got.set()
+
+    with hold_devices({"GPU": 2}, folder=tmp_path):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
+        thread = threading.Thread(target=third)
+        thread.start()
+        assert not got.wait(0.5)
+    thread.join(10)
+    assert got.is_set()
+
+
+def test_a_wait_ends_when_the_job_is_no_longer_wanted(tmp_path):
+    wishes = iter([True, False])
+    with hold_devices({"GPU": 2}, folder=tmp_path) as first:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "GPU-a"
+        with hold_devices({"GPU": 1}, is_wanted=lambda: next(wishes), folder=tmp_path) as second:
+            assert (first, second) == (True, False)
+
+
+@pytest.mark.parametrize("resources", [{}, {"GPU": 0.5}, {"memory": 3}])
+def test_nothing_is_held_where_no_whole_gpu_is_asked_for(tmp_path, resources):
+    with hold_devices(resources, folder=tmp_path) as are_held:
+        assert are_held
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nobody_names_the_gpus_they_are_counted(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(
+        "smbo_scheduler.worker.gpus.os.listdir", lambda _: ["null", "nvidia1", "nvidia0", "nvidiactl"]
+    )
+    assert devices() == ["0", "1"]
+    monkeypatch.setattr("smbo_scheduler.worker.gpus.os.listdir", lambda _: ["null"])
+    with hold_devices({"GPU": 1}, folder=tmp_path) as are_held:
+        assert are_held
+        assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["gpu-0"]

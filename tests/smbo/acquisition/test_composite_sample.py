@@ -1,0 +1,89 @@
+"""Functions drawn from what is believed of vector outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from smbo.acquisition.composite_sample import TrendDraw, VectorDraw, boldness
+from smbo.problem.losses import ChiSquare
+from smbo.surrogates import VectorGP
+from smbo.surrogates.multi_output.loss_moments import Quadratic
+from smbo.training_data import Axis, Evidence, Vectors
+
+D, K = 2, 12
+_RNG = np.random.default_rng(1)
+_LINEAR, _WAVES = _RNG.standard_normal((D, K)), _RNG.standard_normal((D, K))
+LOSS = ChiSquare(0.3 * _LINEAR[0], np.full(K, 0.5), np.full(K, 1 / K))
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    rng = np.random.default_rng(2)
+    points = rng.random((12, D))
+    values = (points - 0.5) @ _LINEAR + 0.3 * np.sin(3 * points @ _WAVES) + 0.2 * rng.standard_normal((12, K))
+    unknown = np.full(12, np.nan)
+    return Evidence(
+        axes=tuple(Axis(f"x{j}", "continuous") for j in range(D)),
+        numbers=np.arange(12),
+        points=points,
+        values=LOSS.of(values),
+        variances=unknown,
+        costs=unknown,
+        feasible=np.ones(12, dtype=np.bool_),
+        failed=np.zeros((0, D)),
+        pending=np.zeros((0, D)),
+        vectors=Vectors(LOSS, values, np.full((12, K), 0.04), np.zeros((12, K, 0))),
+    )
+
+
+def test_drawn_losses_scatter_as_the_processes_say(evidence):
+    posterior = VectorGP().fit(evidence)
+    form = posterior.form
+    # the loadings are not drawn here, so what they are off by is taken out of the deviation too
+    certain = replace(
+        posterior, form=replace(form, doubt=Quadratic(0.0, 0 * form.doubt.linear, 0 * form.doubt.gram))
+    )
+    points = np.random.default_rng(3).random((5, D))
+    rng = np.random.default_rng(4)
+
+    def draw():
+        components = tuple(TrendDraw.of(each, rng, 256) for each in posterior.components)
+        return VectorDraw(posterior, form, components, 1.0)(points)
+
+    drawn = np.array([draw() for _ in range(600)])
+    mean, std = certain.moments(points)
+    # a tenth of a deviation is 2.5 standard errors of a mean of 600
+    assert np.abs(drawn.mean(axis=0) - mean).max() < 0.15 * std.max()
+    assert drawn.std(axis=0) == pytest.approx(std, rel=0.25)
+
+
+def test_drawn_loadings_leave_the_loss_where_it_is_on_average(evidence):
+    posterior = VectorGP().fit(evidence)
+    rng = np.random.default_rng(7)
+    components = 0.5 * rng.standard_normal((4, len(posterior.components)))
+    drawn = np.array(
+        [posterior.form.drawn(posterior.basis, rng, 1.0).of_components(components) for _ in range(800)]
+    )
+    error = drawn.std(axis=0) / np.sqrt(800)
+    assert np.abs(drawn.mean(axis=0) - posterior.form.of_components(components)).max() < 4 * error.max()
+    assert (drawn.std(axis=0) > 0).all()
+
+
+def test_what_a_draw_is_off_by_along_many_axes_adds_up_to_no_more_than_along_six():
+    assert boldness(2) == boldness(6)
+    sums = [axes * boldness(axes) ** 2 for axes in (6, 7, 20, 50)]
+    assert sums == pytest.approx([sums[0]] * 4)
+
+
+def test_a_draw_has_the_slopes_of_finite_differences(evidence):
+    function = VectorDraw.of(VectorGP().fit(evidence), np.random.default_rng(5), 64)
+    points, step = np.random.default_rng(6).random((4, D)), 1e-6
+    values, slopes = function.with_gradient(points)
+    assert function(points) == pytest.approx(values)
+    for j in range(D):
+        shift = step * np.eye(D)[j]
+        ahead, behind = function(points + shift), function(points - shift)
+        assert slopes[:, j] == pytest.approx((ahead - behind) / (2 * step), rel=1e-4, abs=1e-5)

@@ -1,0 +1,150 @@
+"""Explanations: what was learned, how well it predicts, and what was chosen."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from smbo.analysis.explain import leave_one_out
+from smbo.optimizer import Optimizer
+from smbo.proposal.auto import Auto
+from smbo.proposal.recipe import Recipe
+from smbo.study import Study
+from smbo.surrogates import GP, Matern32
+from smbo.surrogates.gp.kernels import squared_distances
+from smbo.surrogates.gp.leave_one_out import left_out_moments
+from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
+from smbo.training_data import Axis, Evidence
+
+
+def evidence_of(n, seed=0, noise=0.1, variances=None):
+    rng = np.random.default_rng(seed)
+    points = rng.random((n, 2))
+    return Evidence(
+        axes=(Axis("x", "continuous"), Axis("y", "continuous")),
+        numbers=np.arange(n),
+        points=points,
+        values=np.sin(6 * points[:, 0]) + noise * rng.standard_normal(n),
+        variances=np.full(n, np.nan) if variances is None else variances,
+        costs=np.full(n, np.nan),
+        feasible=np.ones(n, dtype=bool),
+        failed=np.zeros((0, 2)),
+        pending=np.zeros((0, 2)),
+    )
+
+
+def process(noise=0.05, kernel=None):
+    theta = Hyperparameters((np.log(0.3), np.log(2.0)), np.log(1.3), float(np.log(noise)))
+    return GP(kernel=kernel or Matern32(), hyperparameters=theta)
+
+
+@pytest.mark.parametrize("variances", [None, np.linspace(1e-3, 0.2, 9)], ids=["learned", "given"])
+def test_left_out_moments_are_those_of_leaving_one_out_after_another(variances):
+    evidence = evidence_of(9, variances=variances)
+    posterior = process().fit(evidence)
+    means, found = left_out_moments(posterior)
+    # dense algebra: the mean's own variance of 1 is in every covariance
+    k = posterior.factor @ posterior.factor.T + 1.0
+    for row in range(9):
+        rest = np.arange(9) != row
+        solved = np.linalg.solve(k[np.ix_(rest, rest)], k[rest, row])
+        np.testing.assert_allclose(means[row], solved @ posterior.values[rest], rtol=1e-9)
+        np.testing.assert_allclose(found[row], k[row, row] - solved @ k[rest, row], rtol=1e-9)
+    for part, whole in zip(left_out_moments(posterior, first=6), (means, found)):
+        np.testing.assert_allclose(part, whole[6:], rtol=1e-9)
+
+
+def test_left_out_means_are_those_of_fitting_again_without_the_value():
+    evidence = evidence_of(8)
+    posterior = process().fit(evidence)
+    means, _ = left_out_moments(posterior)
+    for row in range(8):
+        rest = np.flatnonzero(np.arange(8) != row)
+        kept = dataclasses.replace(
+            posterior,
+            scaled=posterior.scaled[rest],
+            values=posterior.values[rest],
+            factor=np.linalg.cholesky((posterior.factor @ posterior.factor.T)[np.ix_(rest, rest)]),
+        )
+        solved = np.linalg.solve(kept.factor @ kept.factor.T, np.stack([kept.values, np.ones(7)], axis=1))
+        mean = solved[:, 0].sum() / (solved[:, 1].sum() + 1.0)
+        cross = posterior.amplitude * posterior.kernel.profile(
+            squared_distances(posterior.scaled[row : row + 1], kept.scaled)
+        )
+        refitted = mean + cross @ (solved[:, 0] - mean * solved[:, 1])
+        np.testing.assert_allclose(means[row], refitted[0], rtol=1e-9)
+
+
+def test_a_model_that_fits_explains_the_values_and_one_of_pure_noise_does_not():
+    good = leave_one_out(GP().fit(evidence_of(40, noise=0.05)))
+    assert good.explained > 0.9
+    assert good.log_density > 0.5
+    assert good.covered > 0.8
+    rng = np.random.default_rng(3)
+    noise = dataclasses.replace(evidence_of(40), values=rng.standard_normal(40))
+    assert leave_one_out(GP().fit(noise)).explained < 0.3
+
+
+def test_too_few_or_equal_values_have_no_score():
+    assert leave_one_out(process().fit(evidence_of(2))) is None
+    flat = dataclasses.replace(evidence_of(6), values=np.ones(6))
+    assert leave_one_out(process().fit(flat)) is None
+
+
+def told(recipe, n=25, space=None):
+    optimizer = Optimizer(space or {"x": (0.0, 1.0), "idle": (0.0, 1.0)}, recipe, seed=0)
+    for _ in range(n):
+        trial = optimizer.ask()
+        optimizer.tell(trial, 100.0 * (trial.params["x"] - 0.3) ** 2)
+    return optimizer
+
+
+def test_the_parameter_that_matters_comes_first_and_text_names_it():
+    explanation = told("gp").explain()
+    assert list(explanation.lengths) == ["x", "idle"]
+    assert explanation.lengths["idle"] > 2 * explanation.lengths["x"]
+    assert explanation.leave_one_out.explained > 0.9
+    assert 0 < explanation.noise < explanation.amplitude
+    text = str(explanation)
+    for part in ("surrogate GP", "acquisition LogExpectedImprovement", "idle", "leave-one-out on 25", "ms"):
+        assert part in text
+    assert "x, idle" in explanation.short()
+
+
+@pytest.mark.parametrize("recipe", ["auto", "gp", "trust", "forest", "sobol", "thompson"])
+@pytest.mark.parametrize("n", [0, 1, 9])
+def test_every_recipe_is_explained_from_the_first_trial_on(recipe, n):
+    optimizer = told(recipe, n)
+    before = (optimizer.trials, optimizer.log)
+    explanation = optimizer.explain()
+    assert explanation.n_complete == n
+    assert str(explanation)
+    assert explanation.reason
+    assert (optimizer.trials, optimizer.log) == before
+
+
+def test_explaining_changes_no_proposal():
+    explained, silent = told("auto", 14), told("auto", 14)
+    explained.explain()
+    assert explained.ask().params == silent.ask().params
+
+
+def test_a_rule_s_choice_and_a_region_s_state_are_said():
+    space = {"x": (0.0, 1.0), **{f"z{i}": (0.0, 1.0) for i in range(9)}}
+    explanation = told(Recipe(rule=Auto(patience=1)), 24, space).explain()
+    assert explanation.choice == "region"
+    assert "10 axes" in explanation.reason
+    assert explanation.region["length"] > 0
+    assert "region: length" in str(explanation)
+
+
+def test_a_study_explains_itself_as_an_optimizer_does(tmp_path):
+    with Study.open(
+        f"sqlite:///{tmp_path}/s.db", "s", {"x": (0.0, 1.0), "idle": (0.0, 1.0)}, "gp", seed=0
+    ) as study:
+        for _ in range(8):
+            trial = study.ask()
+            study.tell(trial, 100.0 * (trial.params["x"] - 0.3) ** 2)
+        explanation = study.explain()
+    other = told("gp", 8).explain()
+    assert dataclasses.replace(explanation, seconds={}) == dataclasses.replace(other, seconds={})

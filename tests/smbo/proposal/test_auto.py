@@ -1,0 +1,200 @@
+"""The default rule: what it chooses, and that it says why."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement, ThompsonSampling
+from smbo.errors import RecipeError
+from smbo.optimizer import Optimizer
+from smbo.proposal.auto import Auto, n_without_gain, noise_share
+from smbo.proposal.recipe import Choice, Recipe, chosen
+from smbo.surrogates import GP, OfKernels, Subset
+from smbo.training_data import Axis, Evidence, Slacks
+
+
+def evidence_with(d=3, n=20, n_pending=0, variance=np.nan, values=None):
+    rng = np.random.default_rng(0)
+    return Evidence(
+        axes=tuple(Axis(f"x{i}", "continuous") for i in range(d)),
+        numbers=np.arange(n),
+        points=rng.random((n, d)),
+        values=rng.standard_normal(n) if values is None else np.array(values, dtype=float),
+        variances=np.full(n, variance),
+        costs=np.full(n, np.nan),
+        feasible=np.ones(n, dtype=bool),
+        failed=np.zeros((0, d)),
+        pending=rng.random((n_pending, d)),
+    )
+
+
+def stuck(d, n_without_gain, variance=np.nan):
+    values = [3.0, 2.0, 1.0] + [2.5] * n_without_gain
+    return evidence_with(d, len(values), values=values, variance=variance)
+
+
+def learned(noise):
+    hyperparameters = {"log_lengths": [0.0] * 3, "log_amplitude": 0.0, "log_noise": float(np.log(noise))}
+    return {"surrogate": {"hyperparameters": hyperparameters}}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "memory", "name", "acquisition", "is_region", "words"),
+    [
+        (evidence_with(n=0), {}, "gp", LogExpectedImprovement, False, "nothing is known of noise"),
+        (evidence_with(d=9), learned(1e-6), "gp", LogExpectedImprovement, False, "9 axes and 20 evaluations"),
+        (evidence_with(d=10), learned(1e-6), "gp", LogExpectedImprovement, False, "10 axes"),
+        (stuck(10, 20), learned(1e-6), "region", LogExpectedImprovement, True, "20 evaluations in a row"),
+        (stuck(10, 19), learned(1e-6), "gp", LogExpectedImprovement, False, "10 axes"),
+        (stuck(12, 23), learned(1e-6), "gp", LogExpectedImprovement, False, "12 axes"),
+        (stuck(12, 24), learned(1e-6), "region", LogExpectedImprovement, True, "24 evaluations in a row"),
+        (stuck(9, 99), learned(1e-6), "gp", LogExpectedImprovement, False, "9 axes"),
+        (evidence_with(), learned(0.1), "gp", NoisyLogExpectedImprovement, False, "10 %"),
+        (stuck(12, 30), learned(0.1), "region", LogExpectedImprovement, True, "so many axes"),
+        (stuck(12, 30, 0.05), {}, "region", NoisyLogExpectedImprovement, True, "uncertain"),
+        (evidence_with(n=501), learned(0.1), "gp", LogExpectedImprovement, False, "many values"),
+        (evidence_with(variance=0.2), learned(1e-6), "gp", NoisyLogExpectedImprovement, False, "uncertain"),
+        (evidence_with(variance=0.0), learned(0.1), "gp", LogExpectedImprovement, False, "best mean"),
+        (evidence_with(n_pending=64), {}, "gp", ThompsonSampling, False, "64 points are under way"),
+        (
+            evidence_with(d=10, n_pending=64),
+            {"region": {}},
+            "region",
+            ThompsonSampling,
+            True,
+            "64 points are under way",
+        ),
+        (evidence_with(n_pending=63), {}, "gp", LogExpectedImprovement, False, "3 axes"),
+    ],
+)
+def test_the_rule_goes_by_axes_noise_and_pending_points(
+    evidence, memory, name, acquisition, is_region, words
+):
+    choice = Auto().choose(evidence, memory)
+    assert choice.name == name
+    assert isinstance(choice.recipe.acquisition, acquisition)
+    assert (choice.recipe.region is not None) == is_region
+    assert words in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "n"),
+    [
+        ([1.0], 0),
+        ([2.0, 1.0], 0),
+        ([2.0, 1.0, 3.0], 1),
+        ([1.0, 2.0, 3.0], 2),
+        ([3.0, 2.0, 1.0, 1.0], 1),  # the same again is no gain
+        ([3.0, 2.0, 1.0, 0.9999], 1),  # nor is one that is lost in the scatter
+        ([], 0),
+    ],
+)
+def test_evaluations_are_counted_since_the_last_that_gained(values, n):
+    assert n_without_gain(evidence_with(n=len(values), values=values)) == n
+
+
+@pytest.mark.parametrize(
+    ("n_idle", "noise", "margin"),
+    [(14, 1e-6, 0.0), (15, 1e-6, 0.1), (16, 1e-6, 0.0), (17, 1e-6, 0.0), (18, 1e-6, 0.1)],
+)
+def test_after_fifteen_evaluations_without_gain_every_third_point_must_promise_more(n_idle, noise, margin):
+    evidence = stuck(3, n_idle)  # three values before
+    choice = Auto().choose(evidence, learned(noise))
+    assert choice.recipe.acquisition == LogExpectedImprovement(margin=margin)
+    assert ("every third point" in choice.reason) == (margin > 0)
+
+
+def test_a_little_learned_noise_may_be_roughness_but_told_noise_and_much_of_it_are_noise():
+    assert Auto().choose(stuck(3, 15), learned(0.01)).recipe.acquisition == LogExpectedImprovement(margin=0.1)
+    assert Auto().choose(stuck(3, 15), learned(0.1)).recipe.acquisition == NoisyLogExpectedImprovement()
+    told = stuck(3, 15, variance=0.005)
+    assert 0.001 < noise_share(told, {}) < 0.05
+    assert Auto().choose(told, {}).recipe.acquisition == NoisyLogExpectedImprovement()
+
+
+def test_the_last_digits_of_a_search_that_has_settled_are_no_gain():
+    spread = [9.0, 3.0, 8.0, 5.0, 2.0, 7.0, 4.0, 6.0, 9.0, 1.0]
+    settled = [1.0 - 1e-5 * k for k in range(1, 31)]  # most values are at the best one, so their median is
+    assert n_without_gain(evidence_with(n=40, values=spread + settled)) == 30
+
+
+def test_an_infeasible_value_gains_nothing():
+    evidence = evidence_with(n=3, values=[2.0, 1.0, 0.0])
+    evidence.feasible[2] = False
+    assert n_without_gain(evidence) == 1
+
+
+def test_a_region_that_has_begun_is_not_left_again():
+    choice = Auto().choose(evidence_with(d=10), {"region": {}})
+    assert choice.name == "region"
+    assert "paid no more" in choice.reason
+
+
+def test_noise_is_what_was_told_before_what_was_learned():
+    evidence = evidence_with(n=30)
+    spread = evidence.values.var()
+    assert noise_share(evidence, {}) is None
+    assert noise_share(evidence, learned(0.3)) == pytest.approx(0.3)
+    assert noise_share(evidence_with(n=30, variance=0.1), learned(0.3)) == pytest.approx(0.1 / spread)
+    some = evidence.variances.copy()
+    some[:10] = 0.1  # a third of them says little about the others
+    assert noise_share(dataclasses.replace(evidence, variances=some), learned(0.3)) == pytest.approx(0.3)
+
+
+def test_what_was_chosen_and_why_is_carried_in_the_memory():
+    optimizer = Optimizer({"x": (0.0, 1.0)}, "auto", seed=0)
+    for _ in range(7):
+        optimizer.tell(optimizer.ask(), 1.0)
+    said = optimizer._memory["choice"]
+    assert said["name"] == "gp"
+    assert "1 axes and 6 evaluations" in said["reason"]
+
+
+def test_noisy_values_bring_the_noisy_acquisition_by_themselves():
+    optimizer = Optimizer({"x": (0.0, 1.0), "y": (0.0, 1.0)}, "auto", seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        trial = optimizer.ask()
+        optimizer.tell(trial, (trial.params["x"] - 0.3) ** 2 + 0.3 * rng.standard_normal())
+    optimizer.ask()
+    assert "uncertain" in optimizer._memory["choice"]["reason"]
+
+
+def test_a_rule_that_chooses_a_rule_is_refused():
+    class Endless:
+        def choose(self, evidence, memory):
+            return Choice(Recipe(rule=self), "endless", "it never decides")
+
+    with pytest.raises(RecipeError, match="one rule must decide"):
+        chosen(Recipe(rule=Endless()), evidence_with(), {})
+
+
+def test_a_recipe_without_a_rule_is_what_it_is():
+    recipe = Recipe(GP())
+    assert chosen(recipe, evidence_with(), {}).recipe is recipe
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"region_from": 0}, {"patience": 0}, {"crowd_from": 0}, {"noisy_from": -1.0}, {"margin": -0.1}],
+)
+def test_settings_that_make_no_sense_are_refused(settings):
+    with pytest.raises(RecipeError):
+        Auto(**settings)
+
+
+def test_under_outcome_constraints_the_process_is_as_smooth_as_the_values():
+    evidence = evidence_with()
+    slacks = Slacks(("c",), evidence.values[:, None], np.full((20, 1), np.nan), np.ones(20, dtype=bool))
+    found = {}
+    for name, one in (("plain", evidence), ("constrained", dataclasses.replace(evidence, slacks=slacks))):
+        surrogate = Auto().choose(one, {}).recipe.surrogate
+        assert isinstance(surrogate, Subset)
+        found[name] = type(surrogate.surrogate)
+    assert found == {"plain": GP, "constrained": OfKernels}
+
+
+def test_the_noise_of_a_process_of_several_kernels_is_known():
+    memory = {"surrogate": {"kernel": "Matern52", "kernels": {"Matern52": learned(0.25)["surrogate"]}}}
+    assert noise_share(evidence_with(), memory) == pytest.approx(0.25)

@@ -1,0 +1,76 @@
+"""Ways to find the points of a proposal: by draws among many pending points, and by a portfolio."""
+
+import numpy as np
+import pytest
+
+from smbo.acquisition import LogExpectedImprovement, LowerConfidenceBound, Portfolio, ThompsonSampling
+from smbo.problem import Problem
+from smbo.proposal.propose import propose
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.suggest import encode
+from smbo.proposal.trust_region import TrustRegion
+from smbo.space import Space
+from smbo.surrogates import GP, Forest
+from smbo.trial import Trial, TrialState
+
+PROBLEM = Problem(Space({"x": (0.0, 1.0), "y": (0.0, 1.0), "m": ["a", "b", "c"]}))
+
+
+def trials(n, n_pending=0, problem=PROBLEM):
+    points = problem.space.sample(n + n_pending, np.random.default_rng(0))
+    done = [
+        Trial(
+            number, point, 0, TrialState.COMPLETE, value=(point["x"] - 0.3) ** 2 + point["y"], feasible=True
+        )
+        for number, point in enumerate(points[:n])
+    ]
+    return done + [Trial(n + k, point, 0) for k, point in enumerate(points[n:])]
+
+
+@pytest.mark.parametrize("region", [None, TrustRegion()], ids=["whole space", "region"])
+@pytest.mark.parametrize("surrogate", [GP(), Forest(n_trees=8)], ids=repr)
+def test_points_of_draws_differ_from_each_other_and_from_a_thousand_pending_ones(surrogate, region):
+    recipe = Recipe(surrogate, ThompsonSampling(), region=region)
+    evidence = encode(PROBLEM, trials(30, 1000))
+    points = propose(PROBLEM, recipe, evidence, {}, 4, np.random.default_rng(1)).points
+    everything = np.concatenate([evidence.points, evidence.pending, points])
+    assert len(np.unique(everything, axis=0)) == len(everything)
+    np.testing.assert_array_equal(PROBLEM.space.snap(points), points)
+
+
+def test_pending_points_do_not_enter_the_process_of_a_draw():
+    sizes = []
+
+    class Counting(ThompsonSampling):
+        def seeded(self, seed):
+            return Counting(seed)
+
+        def prepare(self, posterior, evidence):
+            sizes.append(len(posterior.values))
+            return super().prepare(posterior, evidence)
+
+    evidence = encode(PROBLEM, trials(30, 500))
+    propose(PROBLEM, Recipe(GP(), Counting()), evidence, {}, 2, np.random.default_rng(1))
+    assert sizes == [30, 30]
+
+
+def test_a_portfolio_gives_the_turns_to_the_member_that_gained():
+    members = (LogExpectedImprovement(), LowerConfidenceBound(weight=50.0))
+    recipe = Recipe(GP(), Portfolio(members, rate=100.0))
+    known = trials(20)
+    evidence = encode(PROBLEM, known)
+    best = evidence.points[np.argmin(evidence.values)].tolist()
+    worst = evidence.points[np.argmax(evidence.values)].tolist()
+    for first, second, winner in ((best, worst, 0), (worst, best, 1)):
+        memory = {"portfolio": {"gains": [0.0, 0.0], "nominees": [first, second]}}
+        proposal = propose(PROBLEM, recipe, evidence, memory, 1, np.random.default_rng(1))
+        carried = proposal.memory["portfolio"]
+        np.testing.assert_array_equal(proposal.points[0], carried["nominees"][winner])
+        assert np.argmax(carried["gains"]) == winner
+
+
+def test_every_member_of_a_portfolio_nominates_and_a_batch_has_different_points():
+    recipe = Recipe(GP(), Portfolio())
+    proposal = propose(PROBLEM, recipe, encode(PROBLEM, trials(12)), {}, 5, np.random.default_rng(1))
+    assert len(proposal.memory["portfolio"]["nominees"]) == 3
+    assert len(np.unique(proposal.points, axis=0)) == 5

@@ -1,0 +1,215 @@
+"""What the user thinks of where the optimum lies, and how far the search follows."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import truncnorm
+
+from smbo import Categorical, Integer, LogNormal, Normal, Optimizer, Problem, Real, Recipe, Space
+from smbo.acquisition import LogExpectedImprovement
+from smbo.acquisition.prior_weighted import Guided
+from smbo.errors import ProblemError, SpaceError
+from smbo.proposal.propose import propose
+from smbo.proposal.suggest import encode
+from smbo.space.prior_density import Guidance
+from smbo.surrogates import GP
+from smbo.training_data import Evidence
+
+MIXED = {
+    "x": Real(0, 10, prior=Normal(3, 1)),
+    "lr": Real(1e-5, 1e-1, log=True, prior=LogNormal(1e-3, 3)),
+    "n": Integer(1, 40, prior=Normal(10, 4)),
+    "kind": Categorical(["a", "b", "c"], prior=[1, 5, 2]),
+    "width": Real(0, 1, prior=Normal(0.5, 0.1), active_when="kind == 'b'"),
+    "free": Real(0, 1),
+}
+
+
+def guidance(space) -> Guidance:
+    found = Guidance.of(Space(space))
+    assert found is not None
+    return found
+
+
+def test_a_space_without_beliefs_has_no_guidance():
+    assert Guidance.of(Space({"x": (0.0, 1.0), "k": ["a", "b"]})) is None
+
+
+def test_the_density_has_the_slope_of_finite_differences():
+    found = guidance({name: MIXED[name] for name in ("x", "lr", "free")})
+    points = np.random.default_rng(1).random((9, 3))
+    _, slope = found.log_density(points)
+    for column in range(3):
+        step = np.zeros(3)
+        step[column] = 1e-6
+        by_hand = (found.log_density(points + step)[0] - found.log_density(points - step)[0]) / 2e-6
+        assert slope[:, column] == pytest.approx(by_hand, rel=1e-5, abs=1e-6)
+
+
+def test_the_density_is_highest_where_the_optimum_is_thought_to_lie_and_bounded_below():
+    found = guidance(MIXED)
+    at = {"x": 3.0, "lr": 1e-3, "n": 10, "kind": "b", "width": 0.5, "free": 0.1}
+    off = {"x": 10.0, "lr": 1e-5, "n": 40, "kind": "a", "free": 0.1}
+    here, there = found.log_density(found.space.to_unit([at, off]))[0]
+    assert here == pytest.approx(0.0, abs=1e-3)
+    assert there == pytest.approx(math.log(0.01 / 1.01), abs=0.01)
+
+
+def test_an_inactive_dimension_says_nothing():
+    found = guidance({"kind": Categorical(["a", "b"]), "width": MIXED["width"]})
+    units = found.space.to_unit([{"kind": "a"}, {"kind": "b", "width": 0.1}])
+    said, slope = found.log_density(units)
+    assert said[0] == pytest.approx(0.0)
+    assert said[1] < -4.0
+    assert slope[0, 1] == 0.0
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.3, 0.1), (-1.0, 0.2), (9.0, 0.5), (0.5, 100.0)])
+def test_quantiles_are_those_of_the_truncated_normal_distribution(mean, std):
+    shares = np.array([0.01, 0.3, 0.5, 0.9, 0.999])
+    reference = truncnorm.ppf(shares, (0.0 - mean) / std, (1.0 - mean) / std, mean, std)
+    assert Normal(mean, std).quantiles(shares, 0.0, 1.0) == pytest.approx(reference, rel=1e-6, abs=1e-9)
+
+
+def test_a_belief_far_outside_the_bounds_points_at_the_nearer_one():
+    assert Normal(500.0, 1.0).quantiles(np.array([0.2, 0.8]), 0.0, 1.0) == pytest.approx([1.0, 1.0])
+    assert Normal(-500.0, 1.0).quantiles(np.array([0.2, 0.8]), 0.0, 1.0) == pytest.approx([0.0, 0.0])
+
+
+def test_the_first_point_is_where_the_optimum_is_thought_to_lie_and_half_of_the_design_is_around_it():
+    opt = Optimizer(MIXED, seed=3)
+    first = opt.ask().params
+    assert first["x"] == pytest.approx(3.0)
+    assert first["lr"] == pytest.approx(1e-3)
+    assert (first["n"], first["kind"]) == (10, "b")
+    more = [trial.params for trial in Optimizer(MIXED, "sobol", seed=3).ask(64)]
+    near = [abs(point["x"] - 3.0) < 2.0 for point in more]
+    assert all(near[0::2][:5])
+    assert 0.2 < np.mean(near[1::2]) < 0.6  # 40 % by chance
+
+
+def n_designed(space, values, n: int, **evidence) -> int:
+    """Return how many of n points come from the design once these values are known at its first points."""
+    problem, m = Problem(space), len(values)
+    first = propose(problem, Recipe(GP()), nothing(problem), {}, m, np.random.default_rng(5)).points
+    known = Evidence.of_values(problem.space.axes, first, np.array(values))
+    known = replace(known, **evidence)
+    design = propose(problem, Recipe(), known, {}, n, np.random.default_rng(5))
+    mixed = propose(problem, Recipe(GP()), known, {}, n, np.random.default_rng(5))
+    return int((mixed.points == design.points).all(axis=1).sum())
+
+
+def nothing(problem: Problem) -> Evidence:
+    return Evidence.of_values(problem.space.axes, np.zeros((0, len(problem.space.axes))), np.zeros(0))
+
+
+BELIEVED = {name: Real(0, 1, prior=Normal(0.8, 0.1)) for name in "abcd"}
+VAGUE = {name: Real(0, 1, prior=Normal(0.8, 50.0)) for name in "abcd"}
+
+
+@pytest.mark.parametrize(
+    ("space", "values", "n"),
+    [
+        (BELIEVED, [0.0, 2.0, 1.0], 0),  # the first and the third are the beliefs' own
+        (BELIEVED, [1.0, 2.0, 0.0], 0),
+        (BELIEVED, [1.0, 0.0, 2.0], 5),
+        (BELIEVED, [0.0, 1.0], 6),
+        (VAGUE, [0.0, 2.0, 1.0], 5),
+        (dict.fromkeys("abcd", (0.0, 1.0)), [0.0, 2.0, 1.0], 5),
+    ],
+)
+def test_the_design_ends_after_three_points_that_bear_a_belief_out(space, values, n):
+    assert n_designed(space, values, 8) == n
+
+
+def test_a_belief_is_not_borne_out_by_points_that_are_not_feasible():
+    none = np.zeros(3, dtype=np.bool_)
+    assert n_designed(BELIEVED, [0.0, 2.0, 1.0], 8, feasible=none) == 5
+    all_but_the_first = np.array([False, True, True])
+    assert n_designed(BELIEVED, [0.0, 1.0, 2.0], 8, feasible=all_but_the_first) == 5
+
+
+def evaluations_to(level: float, seed: int, centre: float | None, budget: int = 40) -> int:
+    prior = None if centre is None else Normal(centre, 0.08)
+    opt = Optimizer({name: Real(0, 1, prior=prior) for name in "abc"}, seed=seed)
+    for n in range(1, budget + 1):
+        trial = opt.ask()
+        x = np.array(list(trial.params.values()))
+        value = float(((x - 0.7) ** 2).sum() - 0.1 * np.cos(9.0 * (x - 0.7)).sum()) + 0.3
+        opt.tell(trial, value)
+        if abs(value) < level:
+            return n
+    return budget
+
+
+def test_a_good_belief_saves_evaluations_and_a_wrong_one_costs_little():
+    found = {
+        centre: np.mean([evaluations_to(0.02, seed, centre) for seed in range(3)])
+        for centre in (None, 0.75, 0.1)
+    }
+    assert found[0.75] <= 0.8 * found[None]
+    assert found[0.1] <= 1.5 * found[None]
+
+
+def test_the_acquisition_is_weighed_by_a_belief_that_fades():
+    found = guidance({"x": Real(0, 1, prior=Normal(0.3, 0.1))})
+    points, told = np.array([[0.1], [0.3], [0.8]]), Optimizer({"x": Real(0, 1)}, seed=1)
+    for n, x in enumerate(np.linspace(0, 1, 8), start=1):
+        told.tell({"x": float(x)}, float((x - 0.6) ** 2))
+        if n not in (4, 8):
+            continue
+        evidence = encode(told.problem, told.trials)
+        posterior, plain = GP().fit(evidence), LogExpectedImprovement()
+        weighed = Guided(plain, found, 10.0).prepare(posterior, evidence)
+        said, _ = found.log_density(points)
+        assert weighed(points) == pytest.approx(plain.prepare(posterior, evidence)(points) + 10.0 / n * said)
+
+
+def test_beliefs_are_stored_and_read_back():
+    problem = Problem(MIXED, try_first=[{"x": 1, "lr": 0.01, "n": 2, "kind": "a", "free": 0}])
+    stored = json.loads(json.dumps(problem.to_json()))
+    again = Problem.from_json(stored)
+    assert again.space == problem.space
+    assert again.try_first == problem.try_first
+    assert again.to_json() == problem.to_json()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda: Real(0, 1, prior=Normal(0.5, 0)), "std=0 of Normal; a finite number above 0"),
+        (lambda: Real(0, 1, prior=0.5), "write Normal"),
+        (lambda: Real(0, 1, prior={"normal": [1]}), "write Normal"),
+        (lambda: Real(0, 1, prior=Normal(50, 0.1)), "units of the range"),
+        (lambda: Integer(1, 9, prior=LogNormal(1e6, 2)), "units of the range"),
+        (lambda: Real(0, 1, prior=LogNormal(1, 1)), "factor=1 of LogNormal"),
+        (lambda: Integer(0, 9, prior=Normal("a", 1)), "mean='a' of Normal"),
+        (lambda: Categorical(["a", "b"], prior=[1]), "a positive weight for each of the 2 choices"),
+        (lambda: Categorical(["a", "b"], prior=[1, 0]), "a positive weight for each"),
+    ],
+)
+def test_a_belief_that_makes_no_sense_is_refused(given, message):
+    with pytest.raises(SpaceError, match=message):
+        given()
+
+
+def test_points_to_try_first_come_first_and_once():
+    points = [{"x": 0.25}, {"x": 0.75}, {"x": 0.25}, {"x": 0.5}]
+    opt = Optimizer(Problem({"x": Real(0, 1)}, try_first=points), seed=1)
+    opt.tell({"x": 0.5}, 1.0)
+    asked = [opt.ask(), *opt.ask(3)]
+    xs = [trial.params["x"] for trial in asked]
+    assert xs[:2] == [0.25, 0.75]
+    assert len({*xs, 0.5}) == 5
+    again = Optimizer.replay(opt.problem, opt.log, seed=1)
+    assert [trial.params for trial in again.trials] == [trial.params for trial in opt.trials]
+
+
+def test_a_point_to_try_first_that_is_not_in_the_space_is_refused():
+    with pytest.raises(ProblemError, match=r"try_first\[1\]: x=2 is outside"):
+        Problem({"x": Real(0, 1)}, try_first=[{"x": 0.5}, {"x": 2}])

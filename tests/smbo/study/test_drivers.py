@@ -1,0 +1,284 @@
+"""Several drivers on one study: who is gone, what becomes of its trials, and that nothing happens twice."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from smbo.errors import StoreUnavailable
+from smbo.store.budget import Budget
+from smbo.study import Study
+from smbo.study.drivers import Crew, owner_text
+from smbo.study.job_source import StudySource
+from smbo.study.prefetch import running_mean
+from smbo.study.protocol import Why
+from smbo.trial import TrialState
+from smbo_scheduler.errors import Unavailable
+from smbo_scheduler.jobs import Ending, JobOutcome
+from smbo_scheduler.outbox.processes import this_process
+from smbo_scheduler.outbox.spool import Spool
+from smbo_scheduler.retry import RetryPolicy
+from smbo_scheduler.worker.runner import run_job
+
+RESULT = {"value": 1.0, "sem": None, "cost": None, "metrics": {}, "outputs": None, "outputs_variance": None}
+
+
+class FakeClock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def study(tmp_path):
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with Study.open(url, "s", {"x": (0.0, 1.0)}, recipe="random", seed=1, budget=Budget(trials=6)) as study:
+        yield study
+
+
+def crew_of(study, clock, lease_seconds=60.0):
+    crew = Crew(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
+    crew.join()
+    return crew
+
+
+def source_of(study, clock, **more):
+    spool = Spool(study.spool_folder, clock=clock)
+    return StudySource(study, crew=crew_of(study, clock), outbox=spool, clock=clock, **more)
+
+
+def elsewhere(study, name="far"):
+    """Register a driver on another machine, and return what its attempts say of it."""
+    study.store.register_driver(study.id, name, "far.example", 1, 4)
+    return owner_text(replace(this_process(), machine="another"), name)
+
+
+def numbers(attempts):
+    return [attempt.number for attempt in attempts]
+
+
+def test_trials_asked_for_by_hand_are_nobodys(study, clock):
+    study.ask()
+    assert crew_of(study, clock).left_open() == ([], [])
+
+
+def test_a_driver_elsewhere_is_gone_once_its_beat_was_watched_standing_still_for_the_lease(study, clock):
+    study.ask_for(elsewhere(study), 1)
+    crew = crew_of(study, clock)
+    for _ in range(60):
+        gone, living = crew.left_open()
+        assert (numbers(gone), numbers(living)) == ([], [0])
+        clock.now += 1.0
+    assert numbers(crew.left_open()[0]) == [0]
+
+
+def test_a_driver_elsewhere_that_beats_is_never_gone(study, clock):
+    study.ask_for(elsewhere(study), 1)
+    crew = crew_of(study, clock)
+    for _ in range(20):
+        assert numbers(crew.left_open()[1]) == [0]
+        study.store.beat_driver(study.id, "far")
+        clock.now += 15.0
+
+
+def test_what_a_driver_left_open_in_good_order_is_there_for_others_at_once(study, clock):
+    first, second = crew_of(study, clock), crew_of(study, clock)
+    study.ask_for(first.owner, 1)
+    assert numbers(second.left_open()[1]) == [0]
+    first.leave()
+    assert numbers(second.left_open()[0]) == [0]
+
+
+def test_two_drivers_of_one_process_do_not_take_each_other_for_dead(study, clock):
+    first, second = crew_of(study, clock), crew_of(study, clock)
+    study.ask_for(first.owner, 1)
+    study.ask_for(second.owner, 1)
+    assert numbers(first.left_open()[1]) == [1]
+    assert numbers(second.left_open()[1]) == [0]
+
+
+def test_a_driver_beats_four_times_in_a_lease(study, clock):
+    crew = crew_of(study, clock, lease_seconds=8.0)
+    for _ in range(80):
+        clock.now += 0.1
+        crew.beat(3)
+    (record,) = study.store.drivers(study.id)
+    assert (record.beat, record.capacity) in [(3, 3), (4, 3)]
+
+
+def test_a_driver_that_dies_while_another_runs_is_taken_over_and_once(study, clock):
+    source = source_of(study, clock)
+    (theirs,) = study.ask_for(elsewhere(study), 1)
+    adopted = []
+    for _ in range(70):
+        adopted += source.orphans()
+        clock.now += 1.0
+    assert [(job.number, job.token) for job in adopted] == [(theirs.number, theirs.token)]
+
+
+def test_an_outcome_that_comes_after_its_trial_was_given_up_is_recorded(study, clock):
+    source = source_of(study, clock, retries=RetryPolicy(losses=0))
+    (job,) = source.next_jobs(1)
+    spool = Spool(study.spool_folder)
+    source.record(JobOutcome(job, Ending.LOST, reason="lost"))
+    assert study.trials[0].state is TrialState.FAILED
+    run_job(lambda payload, bench: RESULT, job, spool)
+    clock.now += 2.0
+    source.orphans()
+    assert (study.trials[0].state, study.trials[0].value) == (TrialState.COMPLETE, 1.0)
+    assert spool.pending() == []
+
+
+def test_an_outcome_that_another_living_driver_waits_for_is_left_to_it(study, clock):
+    source, other = source_of(study, clock), source_of(study, clock)
+    (job,) = other.next_jobs(1)
+    spool = Spool(study.spool_folder)
+    run_job(lambda payload, bench: RESULT, job, spool)
+    clock.now += 2.0
+    assert source.orphans() == []
+    assert [outcome.job for outcome in spool.pending()] == [job]
+
+
+def test_a_duplicate_is_kept_with_its_attempt_and_counts_nothing(study, clock):
+    source = source_of(study, clock)
+    (first,) = source.next_jobs(1)
+    source.record(JobOutcome(first, Ending.LOST, reason="lost"))
+    (second,) = source.next_jobs(1)
+    assert (second.number, second.token != first.token) == (first.number, True)
+    source.record(JobOutcome(first, Ending.OK, {**RESULT, "value": 2.0}))
+    source.record(JobOutcome(second, Ending.OK, {**RESULT, "value": 3.0}))
+    assert study.trials[0].value == 2.0
+    outcomes = [attempt.outcome.value for attempt in study.store.attempts(study.id)]
+    assert outcomes[0] == "late"
+    assert outcomes[1] in ("duplicate", "cancelled")
+
+
+def test_a_driver_waits_at_the_end_of_the_budget_for_the_trials_of_others(study, clock):
+    source, other = source_of(study, clock), source_of(study, clock)
+    jobs = [*other.next_jobs(3), *source.next_jobs(3)]
+    for job in jobs[1:]:
+        (other if job in jobs[:3] else source).record(JobOutcome(job, Ending.OK, RESULT))
+    assert not source.is_finished()
+    assert source.next_jobs(1) == ()
+    other.record(JobOutcome(jobs[0], Ending.OK, RESULT))
+    assert source.is_finished()
+    assert source.why() is Why.BUDGET
+
+
+def test_drivers_that_ask_at_once_never_overshoot_the_budget(study, clock):
+    sources = [source_of(study, clock) for _ in range(3)]
+    jobs = []
+    for _ in range(5):
+        for source in sources:
+            jobs += source.next_jobs(2)
+    assert len(jobs) == 6
+    assert len(study.trials) == 6
+
+
+@pytest.mark.parametrize("n_drivers", [3])
+def test_runs_in_several_threads_share_a_study_and_evaluate_each_trial_once(tmp_path, n_drivers):
+    url = f"sqlite:///{tmp_path}/runs.db"
+    evaluated, errors = [], []
+
+    def objective(params, context):
+        evaluated.append(context.seed)
+        time.sleep(0.002)
+        return params["x"]
+
+    def drive():
+        try:
+            with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", seed=1, budget=Budget(trials=60)) as mine:
+                mine.run(objective)
+        except Exception as error:
+            errors.append(error)
+
+    Study.open(url, "s", {"x": (0.0, 1.0)}, "random", seed=1).close()
+    threads = [threading.Thread(target=drive) for _ in range(n_drivers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    with Study.load(url, "s") as study:
+        assert [trial.number for trial in study.trials] == list(range(60))
+        assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
+        assert Counter(evaluated) == Counter(trial.seed for trial in study.trials)
+        assert len(study.store.attempts(study.id)) == 60
+        assert all(driver.ended for driver in study.store.drivers(study.id))
+
+
+def test_a_few_more_jobs_than_slots_are_sent_while_evaluations_are_short(study, clock):
+    def after(seconds, **more):
+        source = source_of(study, clock, **more)
+        (job,) = source.next_jobs(1)
+        source.record(JobOutcome(job, Ending.OK, RESULT, started=0.0, ended=seconds))
+        return source
+
+    assert source_of(study, clock).n_spare(8) == 0  # nothing is known yet
+    assert [after(1.0).n_spare(n) for n in (1, 2, 8, 64)] == [0, 1, 1, 8]
+    assert after(3600.0).n_spare(64) == 0
+    assert after(1.0, resources={"GPU": 1}).n_spare(64) == 0
+
+
+def test_what_is_written_together_counts_as_a_whole_or_not_at_all(study, clock):
+    source = source_of(study, clock)
+    jobs = source.next_jobs(2)
+    outcomes = [JobOutcome(job, Ending.OK, RESULT) for job in jobs]
+
+    def half():
+        with source.together():
+            source.record(outcomes[0])
+            raise RuntimeError("killed here")
+
+    with pytest.raises(RuntimeError, match="killed here"):
+        half()
+    assert [trial.state for trial in study.trials] == [TrialState.RUNNING] * 2
+    with source.together():
+        for outcome in outcomes:
+            source.record(outcome)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
+
+
+def test_what_is_not_committed_is_not_counted_and_what_is_repeated_is_counted_once(study, clock, monkeypatch):
+    source = source_of(study, clock)
+    jobs = source.next_jobs(2)
+    outcomes = [
+        JobOutcome(job, Ending.OK, RESULT, started=10.0, ended=10.0 + seconds)
+        for job, seconds in zip(jobs, (2.0, 4.0))
+    ]
+    together = study.store.together
+
+    @contextlib.contextmanager
+    def interrupted():
+        with together():
+            yield
+            raise StoreUnavailable("the disk is full")
+
+    def record_all():
+        with source.together():
+            for outcome in outcomes:
+                source.record(outcome)
+
+    clock.now += 60.0
+    before = (source._counts, set(source._flying), study.spent)
+    monkeypatch.setattr(study.store, "together", interrupted)
+    with pytest.raises(Unavailable, match="full"):
+        record_all()
+    assert (source._counts, source._flying, study.spent) == before
+    monkeypatch.setattr(study.store, "together", together)
+    record_all()
+    assert source._counts.evaluation_seconds == pytest.approx(running_mean(2.0, 4.0))
+    assert source._flying == set()
+    assert study.spent.seconds == 60.0

@@ -1,0 +1,83 @@
+"""What the process does to stay quick gives the same answers as doing it at length."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import smbo.surrogates.gp.gp as module
+from smbo.surrogates import GP
+from smbo.training_data import Axis, Evidence
+
+
+def evidence_of(n, d=2, seed=0):
+    points = np.random.default_rng(seed).random((n, d))
+    unknown = np.full(n, np.nan)
+    return Evidence(
+        axes=tuple(Axis(f"x{i}", "continuous") for i in range(d)),
+        numbers=np.arange(n),
+        points=points,
+        values=np.sin(6.0 * points).sum(axis=1) + np.exp(3.0 * points[:, 0]),
+        variances=unknown,
+        costs=unknown,
+        feasible=np.ones(n, dtype=bool),
+        failed=np.zeros((0, d)),
+        pending=np.zeros((0, d)),
+    )
+
+
+@pytest.mark.parametrize("bend_values", [False, True])
+def test_means_alone_are_the_means_of_the_moments(bend_values):
+    evidence = evidence_of(25)
+    posterior = GP(bend_values=bend_values).fit(evidence)
+    both = np.concatenate([evidence.points[5:9], np.random.default_rng(1).random((4, 2))])
+    for belief in (posterior, posterior.latent):
+        np.testing.assert_allclose(belief.means_only(both), belief.moments(both)[0], rtol=1e-6, atol=1e-7)
+
+
+def test_means_of_evaluated_points_follow_what_was_told_or_imagined_since():
+    evidence = evidence_of(15)
+    more = np.random.default_rng(2).random((3, 2))
+    posterior = GP(bend_values=False).fit(evidence)
+    for extended in (posterior.fantasise(more), posterior.condition_on(more, np.array([9.0, -3.0, 2.0]))):
+        asked = np.concatenate([evidence.points, more])
+        np.testing.assert_allclose(
+            extended.means_only(asked), extended.moments(asked)[0], rtol=1e-6, atol=1e-6
+        )
+
+
+def test_hyperparameters_are_learned_from_a_bounded_number_of_values(monkeypatch):
+    sizes = []
+    search = module.most_probable
+
+    def watched(likelihood, starts, n_iterations):
+        sizes.append(len(likelihood.values))
+        return search(likelihood, starts, 2)
+
+    monkeypatch.setattr(module, "most_probable", watched)
+    for n in (256, 400):
+        sizes.clear()
+        GP().train(evidence_of(n), {})
+        assert set(sizes) == {256}
+
+
+def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
+    evidence = evidence_of(400)
+    kept = module._telling(evidence)
+    order = np.argsort(evidence.values)
+    assert set(order[:96]) <= set(kept.numbers)
+    assert len(set(kept.numbers)) == 256
+    assert (np.diff(kept.numbers) > 0).all()
+    assert (np.diff(kept.numbers) < 12).all()  # no long run of trials is left out
+
+
+def test_a_part_of_the_values_tells_nearly_the_same_as_all_of_them(monkeypatch):
+    evidence = evidence_of(300)
+    part = GP().train(evidence, {})[0]
+    monkeypatch.setattr(module, "_MOST_LEARNED", 300)
+    whole = GP().train(evidence, {})[0]
+    queries = np.random.default_rng(3).random((200, 2))
+    means = [replace(gp).fit(evidence).moments(queries)[0] for gp in (part, whole)]
+    assert np.abs(means[0] - means[1]).max() < 0.01 * evidence.values.std()

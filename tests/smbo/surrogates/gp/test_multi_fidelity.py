@@ -1,0 +1,125 @@
+"""The process over points and fidelities: slopes, what another evaluation would tell, what it predicts."""
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+
+from smbo.surrogates import CurveGP
+from smbo.surrogates.gp.kernels import Matern52
+from smbo.surrogates.gp.multi_fidelity import _Data, _negative, _prior
+from smbo.surrogates.gp.outcome_transform import Scale
+from smbo.training_data import Axis, Curves, Evidence
+
+AXES = (Axis("x", "continuous"), Axis("y", "continuous"))
+SHORTFALLS = np.array([1.0, 0.5, 0.0])
+
+
+def truth(points):
+    return (points[:, 0] - 0.3) ** 2 + 2.0 * (points[:, 1] - 0.6) ** 2
+
+
+def seen(points, shortfalls):
+    """At low fidelities another optimum, and an offset of all points."""
+    return truth(points) + shortfalls * (0.5 + 0.4 * points[:, 0])
+
+
+def curves(n_by_rung=(24, 10, 5), seed=0):
+    points = np.random.default_rng(seed).random((n_by_rung[0], 2))
+    rows = [(i, k) for i in range(len(points)) for k in range(3) if i < n_by_rung[k]]
+    numbers, rungs = (np.array(column) for column in zip(*rows, strict=True))
+    shortfalls = SHORTFALLS[rungs]
+    values = seen(points[numbers], shortfalls)
+    return Curves(
+        numbers, points[numbers], shortfalls, values, np.full(len(rows), np.nan), np.ones(len(rows))
+    )
+
+
+def evidence(given):
+    n = len(given)
+    nan = np.full(n, np.nan)
+    return Evidence(
+        AXES,
+        given.numbers,
+        given.points,
+        given.values,
+        nan,
+        nan,
+        np.ones(n, dtype=np.bool_),
+        np.zeros((0, 2)),
+        np.zeros((0, 2)),
+        curves=given,
+    )
+
+
+def test_the_density_has_the_slope_of_its_differences():
+    given = curves((8, 4, 2))
+    rng = np.random.default_rng(1)
+    variances = np.where(rng.random(len(given)) < 0.3, 0.01, np.nan)
+    given = Curves(
+        given.numbers, given.points, given.shortfalls, given.values, variances, 1.0 + given.shortfalls
+    )
+    data = _Data.of(Matern52(), AXES, given, Scale.of(given.values))
+    means, widths = _prior(2)
+    theta = means + 0.5 * widths * rng.standard_normal(len(means))
+    by_differences = approx_fprime(theta, lambda vector: _negative(data, vector)[0], 1e-6)
+    # forward differences of 1e-6 of a function of size 10 to 100 are right to some 1e-5
+    assert _negative(data, theta)[1] == pytest.approx(by_differences, rel=1e-4, abs=1e-4)
+
+
+def test_the_moments_at_the_highest_fidelity_have_the_slopes_of_their_differences():
+    posterior = CurveGP().fit(evidence(curves())).latent
+    point = np.array([0.42, 0.71])
+    _, _, to_mean, to_std = posterior.moments_and_gradients(point[None])
+    for which, slope in enumerate((to_mean, to_std)):
+        found = approx_fprime(point, lambda x, which=which: float(posterior.moments(x[None])[which][0]), 1e-6)
+        assert slope[0] == pytest.approx(found, rel=1e-3, abs=1e-4)
+
+
+def test_low_fidelities_tell_what_the_highest_would_be():
+    given = curves()
+    posterior = CurveGP().fit(evidence(given))
+    others = np.random.default_rng(5).random((200, 2))
+    mean, _ = posterior.moments(others)
+    assert np.corrcoef(mean, truth(others))[0, 1] > 0.9
+    whole = given.rows(np.flatnonzero(given.shortfalls == 0.0))
+    alone, _ = CurveGP().fit(evidence(whole)).moments(others)
+    assert np.abs(mean - truth(others)).mean() < 0.5 * np.abs(alone - truth(others)).mean()
+
+
+@pytest.mark.parametrize("shortfall", [0.0, 0.5, 1.0])
+def test_what_one_more_evaluation_moves_is_what_it_takes_from_the_uncertainty(shortfall):
+    given = curves()
+    surrogate, _ = CurveGP().train(evidence(given), {})
+    belief = surrogate.fit_curves(evidence(given))
+    point = np.array([[0.8, 0.1]])
+    before = belief.highest.latent.moments(point)[1][0]
+    growth = 1.0 + shortfall
+    more = Curves(
+        np.append(given.numbers, 99),
+        np.concatenate([given.points, point]),
+        np.append(given.shortfalls, shortfall),
+        # between the lowest and the highest value, so that the scale stays what it was
+        np.append(given.values, np.median(given.values)),
+        np.append(given.variances, np.nan),
+        np.append(given.noise_growth, growth),
+    )
+    extended = surrogate.fit_curves(evidence(more))
+    # the scale is standardised with one value more: compare shares of the amplitude
+    after = extended.highest.latent.moments(point)[1][0]
+    moved = belief.one_more(point, shortfall, growth)[0]
+    assert before**2 - after**2 == pytest.approx(moved**2, rel=1e-6)
+
+
+def test_hyperparameters_come_back_from_memory():
+    given = evidence(curves())
+    first, memory = CurveGP().train(given, {})
+    again, unchanged = CurveGP().train(given, memory)
+    assert (again, unchanged) == (first, memory)
+
+
+def test_more_curves_than_it_takes_are_left_out_from_below():
+    given = curves()
+    few = CurveGP(n_rows=12)._kept(given)
+    assert len(few) == 12
+    assert (few.shortfalls == 0.0).sum() == 5  # all that were evaluated in full
+    assert (few.shortfalls == 1.0).sum() == 0
