@@ -14,17 +14,17 @@ from typing import Any, Self, TypeAlias, overload
 import numpy as np
 
 from smbo.analysis.contours import Contour, contour_of
-from smbo.analysis.explain import Explanation
+from smbo.analysis.explain import Explanation, explained
 from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.history import table as results
 from smbo.history.promotion import ends_early, promoted
 from smbo.history.record import judge
 from smbo.problem import Problem, Returned
+from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
-from smbo.proposal.propose import check_recipe
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import explained, first_levels, next_climb, suggest, trial_seed
+from smbo.proposal.suggest import first_levels, next_climb, suggest, trial_seed
 from smbo.proposal.termination import ended
 from smbo.space import Space
 from smbo.space.fixed import checked

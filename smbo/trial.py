@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from smbo.fidelity.fidelity import Rung
 from smbo.training_data import Array
 
 
@@ -31,6 +30,26 @@ class TrialState(StrEnum):
 LOST = "lost"
 
 _FINAL = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED})
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What a trial came to at a fidelity below the highest.
+
+    Attributes:
+        fidelity: at which it was evaluated.
+        value: in the user's sign and units.
+        sem, cost: of this evaluation, None where not given.
+        feasible: whether the outcome constraints hold.
+        token: of the attempt that brought it (durable studies only).
+    """
+
+    fidelity: float
+    value: float
+    sem: float | None = None
+    cost: float | None = None
+    feasible: bool = True
+    token: int | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)  # slots: a study may hold a million of them

@@ -12,11 +12,11 @@ from scipy.special import ndtri
 
 from smbo.acquisition.level_set import level_posterior, survey_of
 from smbo.errors import ProblemError, TellError
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.problem.level_set import LevelSet
 from smbo.proposal.recipe import Recipe, chosen
 from smbo.proposal.recommend import posterior_of
-from smbo.proposal.suggest import encode
 from smbo.space import Space
 from smbo.surrogates import LevelGP, LevelPosterior, Memory, Subset
 from smbo.training_data import Array

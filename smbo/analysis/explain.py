@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import model_of
+from smbo.proposal.suggest import proposal_rng
+from smbo.proposal.transfer import informed
 from smbo.surrogates import Subset, Surrogate, linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GPPosterior
@@ -19,6 +23,7 @@ from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
 from smbo.surrogates.multi_output.loss_moments import SquaredForm
 from smbo.training_data import Evidence
+from smbo.trial import Trial
 
 # A length scale of so many edges of the cube: the function is all but flat along that axis.
 _FLAT = 3.0
@@ -263,3 +268,11 @@ def leave_one_out_of_components(posterior: VectorPosterior) -> LeaveOneOut | Non
         log_density=float((logs.mean(axis=1) - plain).mean()),
         covered=float((np.abs(off) <= 1.959964 * np.sqrt(variances)).mean()),
     )
+
+
+def explained(
+    problem: Problem, recipe: Recipe, seed: int, trials: Sequence[Trial], memory: Memory
+) -> Explanation:
+    """Return why the recipe proposes what it does, what it learned and how well it predicts."""
+    rng, recipe = proposal_rng(seed, len(trials)), informed(problem, recipe)
+    return explanation(problem, recipe, encode(problem, trials), memory, rng, time.perf_counter)

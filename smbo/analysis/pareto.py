@@ -9,12 +9,19 @@ from functools import cached_property
 import numpy as np
 
 from smbo.errors import ProblemError, TellError
+from smbo.history.encode import encode
+from smbo.history.table import best_trial
 from smbo.problem import Problem
 from smbo.problem.hypervolume import closest, history, hypervolume, knee, nondominated
 from smbo.problem.multi_objective import Goals
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.recommend import posterior_of, probability_feasible, recommendable, with_constraints
-from smbo.proposal.suggest import best_trial, encode, recommendation
+from smbo.proposal.recommend import (
+    posterior_of,
+    probability_feasible,
+    recommendable,
+    recommendation,
+    with_constraints,
+)
 from smbo.surrogates import Memory, SeveralPosterior
 from smbo.training_data import Array
 from smbo.trial import Recommendation, Trial, TrialState

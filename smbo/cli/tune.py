@@ -16,9 +16,9 @@ from smbo.cli.job.task import find_modules_beside, load_task
 from smbo.cli.target import SUFFIXES, load, study_argument
 from smbo.cli.tune_slopes import slopes_beside
 from smbo.errors import ProblemError, SmboError
+from smbo.history.encode import encode
 from smbo.problem import Objective, Rated
 from smbo.problem.observables import Charted
-from smbo.proposal.suggest import encode
 from smbo.report.wording_tune import remarks_of, slope_lines, tune_lines, weight_lines
 from smbo.study import Study
 from smbo.tuning import AutomaticWeights, Tune, TuneSettings, automatic_weights

@@ -8,7 +8,7 @@
 Pure functions of the results of rungs; whoever calls them keeps the results.
 """
 
-from smbo.fidelity.fidelity import Fidelity, Rung
+from smbo.fidelity.fidelity import Fidelity
 from smbo.fidelity.median_stopping import MedianStopping
 from smbo.fidelity.parsing import Stopping, as_stopping, stopping_from_json, stopping_to_json
 from smbo.fidelity.successive_halving import (
@@ -31,7 +31,6 @@ __all__ = [
     "Hyperband",
     "MedianStopping",
     "Promotion",
-    "Rung",
     "Standing",
     "Stopping",
     "alike",

@@ -96,23 +96,3 @@ def _below_the_highest(fidelity: Fidelity, eta: float) -> tuple[float, ...]:
         level *= eta
     # whatever the ratio, the lowest is what was asked for
     return tuple(sorted({fidelity.low, *rungs}))
-
-
-@dataclass(frozen=True)
-class Rung:
-    """What a trial came to at a fidelity below the highest.
-
-    Attributes:
-        fidelity: at which it was evaluated.
-        value: in the user's sign and units.
-        sem, cost: of this evaluation, None where not given.
-        feasible: whether the outcome constraints hold.
-        token: of the attempt that brought it (durable studies only).
-    """
-
-    fidelity: float
-    value: float
-    sem: float | None = None
-    cost: float | None = None
-    feasible: bool = True
-    token: int | None = None

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smbo.history.encode import LARGEST, SMALLEST, encode, within_range
 from smbo.problem import Problem
-from smbo.proposal.suggest import LARGEST, SMALLEST, encode, within_range
 from smbo.training_data import Array, Evidence
 from smbo.trial import Trial, TrialState
 

@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from smbo.errors import ProblemError, TellError
-from smbo.fidelity import Rung
 from smbo.problem import Outcome, Problem, Returned, as_outcome
 from smbo.problem.outcome_constraints import sem_name
-from smbo.trial import Trial, TrialState
+from smbo.trial import Rung, Trial, TrialState
 
 
 def judge(

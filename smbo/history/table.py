@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from smbo.problem import Problem
-from smbo.trial import Trial
+from smbo.trial import Trial, TrialState
 
 
 def columns(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
@@ -100,3 +100,17 @@ def to_pandas(problem: Problem, trials: Sequence[Trial]) -> Any:
     import pandas as pd
 
     return pd.DataFrame(columns(problem, trials)).set_index("number")
+
+
+def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
+    """Return the feasible trial with the best told value (the first of equals), None if there is none."""
+    found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
+    if not found:
+        return None
+    return min(found, key=lambda trial: (problem.sign * value_of(trial), trial.number))
+
+
+def value_of(trial: Trial) -> float:
+    """Return the value of a complete trial."""
+    assert trial.value is not None
+    return trial.value

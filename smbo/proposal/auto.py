@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from smbo.acquisition import (
     Acquisition,
     LogExpectedHypervolumeImprovement,
@@ -18,18 +16,16 @@ from smbo.acquisition import (
 from smbo.acquisition.expected_improvement import LogExpectedImprovement
 from smbo.errors import RecipeError
 from smbo.problem.level_set import NearestLevel
+from smbo.proposal.progress import has_given_noise, largest_noise_share, n_without_gain, noise_share
 from smbo.proposal.recipe import Choice, Recipe
 from smbo.proposal.trust_region import TrustRegion
 from smbo.surrogates import GP, CurveGP, LevelGP, Memory, OfKernels, SeveralGP, Subset, VectorGP
-from smbo.surrogates.gp.kernel_selection import learned_noise
 from smbo.training_data import Evidence, Several, Vectors
 
 # Boxes of a front grow as a power of half the number of objectives.
 _MOST_BY_VOLUME = 4
 # In log density, see OfKernels.
 _PRICE_OF_SMOOTHNESS = 3.0
-# About as many as a design has.
-_N_FIRST = 10
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,7 @@ class Auto:
         if m > _MOST_BY_VOLUME:
             why = "too many for hypervolumes: each point is for weights drawn at random"
             return Choice(Recipe(surrogate, RandomScalarisation()), "scalarised", f"{about}; {why}")
-        share = _largest_share(several, memory)
+        share = largest_noise_share(several, memory)
         if share is not None and share >= self.noisy_from and len(several.values) <= self.most_noisy:
             acquisition: Acquisition = NoisyLogExpectedHypervolumeImprovement()
             why = f"noise is up to {100 * share:.2g} % of the values' variance: the front itself is uncertain"
@@ -139,12 +135,12 @@ class Auto:
         share = noise_share(evidence, memory)
         if share is None:
             return LogExpectedImprovement(), "nothing is known of noise yet"
-        if len(evidence.axes) >= self.region_from and not _is_told(evidence):
+        if len(evidence.axes) >= self.region_from and not has_given_noise(evidence):
             # few values along many axes look like noise to a process, whether they are or not
             return LogExpectedImprovement(), "noise is not told from structure along so many axes"
         text = f"noise is {100 * share:.2g} % of the values' variance"
         # a rough slope without noise looks like a little of it: told errors are believed, learned ones not
-        is_quiet = share < self.noisy_from or (share < self.rough_below and not _is_told(evidence))
+        is_quiet = share < self.noisy_from or (share < self.rough_below and not has_given_noise(evidence))
         n_idle = n_without_gain(evidence)
         n_asked = len(evidence) + len(evidence.failed) + len(evidence.pending)
         if is_quiet and n_idle >= self.restless_after and n_asked % 3 == 0:
@@ -174,51 +170,3 @@ def _of_vectors(vectors: Vectors) -> Choice:
         f"there are {k} outputs with a loss on top: their principal components are modelled, and each point "
         "is where the loss of outputs drawn from that belief is lowest",
     )
-
-
-def n_without_gain(evidence: Evidence) -> int:
-    """Return how many evaluations have been made since the last that gained on all before it.
-
-    By trial number.  A gain below a thousandth of what separates the best value from the median of the
-    first ones is none; the first value is one.  Of the first, which are spread: a search that has
-    settled has most of its values at the best one, and would take ever smaller gains for some.
-    """
-    feasible = evidence.values[evidence.feasible]
-    if not len(feasible):
-        return 0
-    scatter = float(np.median(feasible[:_N_FIRST])) - float(feasible.min())
-    return evidence.n_since_gain(1e-3 * scatter)
-
-
-def noise_share(evidence: Evidence, memory: Memory) -> float | None:
-    """Return the share of noise in the variance of the values, None where nothing is known of it.
-
-    By the standard errors that were told where most values have one, or by what the last proposal
-    learned.
-    """
-    if _is_told(evidence):
-        given = evidence.variances[np.isfinite(evidence.variances)]
-        spread = float(evidence.values.var())
-        return min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0
-    # learned for standardised values, so that it is a share already
-    noise = learned_noise(memory.get("surrogate", {}))
-    return None if noise is None else min(noise, 1.0)
-
-
-def _largest_share(several: Several, memory: Memory) -> float | None:
-    """Return the largest share of noise in the variance of an objective, None where nothing is known."""
-    learned = memory.get("surrogate", {}).get("objectives", ())
-    shares = []
-    for j, (values, variances) in enumerate(zip(several.values.T, several.variances.T)):
-        given = variances[np.isfinite(variances)]
-        if len(values) >= 2 and 2 * len(given) > len(values):
-            spread = float(values.var())
-            shares.append(min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0)
-        elif j < len(learned) and (noise := learned_noise(learned[j])) is not None:
-            shares.append(min(noise, 1.0))
-    return max(shares, default=None)
-
-
-def _is_told(evidence: Evidence) -> bool:
-    """Return whether most values came with a standard error."""
-    return len(evidence) >= 2 and 2 * int(np.isfinite(evidence.variances).sum()) > len(evidence)

@@ -1,4 +1,4 @@
-"""New points without a model: of a space-filling design, at random, or what is left of a finite space."""
+"""Points without a model: those to try first, of a space-filling design, at random, what a grid has left."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 
 from smbo.errors import SpaceExhausted
+from smbo.problem import Problem
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.transfer import best_of_earlier
 from smbo.space import Space
 from smbo.space.designs import design_rows
 from smbo.space.fixed import extent, rows_in
 from smbo.space.prior_density import Guidance
+from smbo.surrogates import Memory, VectorGP
 from smbo.training_data import Array, Evidence
 
-__all__ = ["Taken", "design_points", "left_on_grid"]
+__all__ = ["Taken", "design_points", "first_points", "left_on_grid", "n_from_design", "n_initial_of"]
 
 _ROWS_AT_ONCE = 64  # of a design; most are used where there are no constraints
 _MOST_ROWS = 2**14  # of a design to look through before random points take over
@@ -131,3 +135,72 @@ class Taken:
 def _key(row: Array) -> bytes:
     # adding 0.0 turns -0.0 into 0.0, which has other bytes
     return (np.round(row, _DECIMALS) + 0.0).tobytes()
+
+
+_MOST_INITIAL = 10  # of a design for one value: with more axes too, a model soon does better than chance
+
+
+# Points before the first model where beliefs are borne out: the fewest that show a slope.  Two of them are
+# the beliefs'; where those are worse than the third, the search begins as if there were none.
+_N_WITH_PRIOR = 3
+
+
+def first_points(
+    problem: Problem, part: Space, evidence: Evidence, memory: Memory, n: int
+) -> tuple[Array, dict[str, Any]]:
+    """Return up to n of the points to try first that are left, (k, d), and the memory of what is through.
+
+    Args:
+        part: of the problem's space; points outside it keep for later.
+    """
+    start = int(memory.get("n_tried_first", 0))
+    through = set(memory.get("tried_beyond", ()))  # of those from ``start`` on
+    rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_earlier(problem)])
+    rows = problem.space.snap(rows)
+    taken = Taken(problem.space, [evidence.points, evidence.failed, evidence.pending])
+    found: list[Array] = []
+    for place in range(start, len(rows)):
+        if len(found) == n:
+            break
+        if place in through or len(rows_in(part, rows[place : place + 1])) == 0:
+            continue
+        through.add(place)
+        if rows[place] not in taken:
+            taken.add(rows[place])
+            found.append(rows[place])
+    while start in through:
+        through.remove(start)
+        start += 1
+    beyond = {"tried_beyond": sorted(through)} if through or "tried_beyond" in memory else {}
+    return np.array(found).reshape(len(found), len(problem.space.axes)), {"n_tried_first": start, **beyond}
+
+
+def n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> int:
+    """Return how many of the next n points come from the design."""
+    if recipe.surrogate is None or not space.axes:  # constants alone leave nothing to learn
+        return n
+    # asked for and told by hand alike: what is known need not be asked again
+    n_known = len(evidence) + len(evidence.failed) + len(evidence.pending)
+    if len(evidence) == 0:
+        return n  # there is nothing to learn from yet, whatever failed or is under way
+    return min(n, max(0, n_initial_of(space, recipe, evidence) - n_known))
+
+
+def n_initial_of(space: Space, recipe: Recipe, evidence: Evidence) -> int:
+    """Return how many points come before the surrogate; a few where the user's beliefs are borne out."""
+    if recipe.n_initial is not None:
+        return recipe.n_initial
+    n_initial, guidance = _n_without_belief(space, recipe), Guidance.of(space)
+    is_of_one_value = evidence.vectors is None and evidence.several is None
+    if guidance is not None and is_of_one_value and guidance.is_borne_out(evidence, _N_WITH_PRIOR):
+        return min(n_initial, _N_WITH_PRIOR)
+    return n_initial
+
+
+def _n_without_belief(space: Space, recipe: Recipe) -> int:
+    """Return how many points of a design come before the surrogate, but for a user's beliefs."""
+    d = len(space.axes)
+    # d + 1 points give each of many outputs a plane; of one value, which says less, it takes more
+    n_wanted = d + 1 if isinstance(recipe.surrogate, VectorGP) else min(2 * d, _MOST_INITIAL)
+    n_initial = max(5, n_wanted)
+    return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))

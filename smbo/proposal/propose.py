@@ -15,47 +15,38 @@ import numpy as np
 
 from smbo.acquisition import (
     LogExpectedImprovement,
-    Misclassification,
     NoisyLogExpectedImprovement,
-    Straddle,
     Surveying,
 )
 from smbo.acquisition.feasibility import FeasibilityFirst
-from smbo.acquisition.hypervolume_improvement import (
-    LogExpectedHypervolumeImprovement,
-    NoisyLogExpectedHypervolumeImprovement,
-)
 from smbo.acquisition.prior_weighted import Guided
-from smbo.acquisition.scalarization import RandomScalarisation
-from smbo.errors import RecipeError, SpaceExhausted
+from smbo.errors import SpaceExhausted
 from smbo.problem import Problem
-from smbo.proposal.initial_design import Taken, design_points, left_on_grid
+from smbo.proposal.compatibility import check_recipe, refuse_misfit
+from smbo.proposal.initial_design import (
+    Taken,
+    design_points,
+    first_points,
+    left_on_grid,
+    n_from_design,
+    n_initial_of,
+)
 from smbo.proposal.recipe import Recipe, chosen
 from smbo.proposal.recommend import as_told, relevant, trained, with_constraints, with_penalties
-from smbo.proposal.replication import repeats_alone, takes_repeats, with_repeats
+from smbo.proposal.replication import repeats_alone, with_repeats
 from smbo.proposal.strategies import select_points
-from smbo.proposal.transfer import Informed, best_of_earlier, refuse_uninformed
 from smbo.proposal.trust_region import RegionState, TrustRegion, advance, evidence_of, length_within
 from smbo.space import Point, Space
-from smbo.space.fixed import part_of, rows_in
+from smbo.space.fixed import part_of
 from smbo.space.prior_density import Guidance
-from smbo.surrogates import Memory, SeveralGP, Surrogate, VectorGP
+from smbo.surrogates import Memory, Surrogate
 from smbo.surrogates.transfer import Transfer
 from smbo.training_data import Array, Evidence
 
 __all__ = ["Proposal", "check_recipe", "propose"]
 
-_MOST_INITIAL = 10  # of a design for one value: with more axes too, a model soon does better than chance
-_OF_SEVERAL = (
-    LogExpectedHypervolumeImprovement,
-    NoisyLogExpectedHypervolumeImprovement,
-    RandomScalarisation,
-)
 # of the user's belief: as much as ten evaluations (Hvarfner et al. 2022: a tenth of the budget)
 _STRENGTH = 10.0
-# Points before the first model where beliefs are borne out: the fewest that show a slope.  Two of them are
-# the beliefs'; where those are worse than the third, the search begins as if there were none.
-_N_GUIDED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +92,7 @@ def propose(
     if fixed and space.size == 1:  # what is asked for in so many words may be known
         return Proposal(np.repeat(space.sample_unit(1, rng), n, axis=0), carried)
     if problem.try_first or problem.earlier:
-        first, tried = _first_points(problem, space, evidence, memory, n)
+        first, tried = first_points(problem, space, evidence, memory, n)
         carried |= tried
         if len(first):
             if len(first) == n:
@@ -114,13 +105,13 @@ def propose(
         carried["choice"] = {"name": choice.name, "reason": choice.reason}
     replication = recipe.replication
     recipe, here, state = choice.recipe, evidence, None
-    _refuse_misfit(problem, recipe)
+    refuse_misfit(problem, recipe)
     if recipe.region is not None:
         state = _region_state(problem.space, recipe, recipe.region, evidence, memory)
         carried["region"] = state.to_json()
         here = evidence_of(recipe.region, state, evidence)
         state = replace(state, length=length_within(recipe.region, state, here))
-    n_design = _n_from_design(problem.space, recipe, here, n)
+    n_design = n_from_design(problem.space, recipe, here, n)
     design = memory.get("design")
     points, carried["design"] = design_points(space, recipe.design, evidence, design, n_design, rng)
     if n_design == n or recipe.surrogate is None:
@@ -148,106 +139,6 @@ def propose(
     return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
 
 
-def _first_points(
-    problem: Problem, part: Space, evidence: Evidence, memory: Memory, n: int
-) -> tuple[Array, dict[str, Any]]:
-    """Return up to n of the points to try first that are left, (k, d), and the memory of what is through.
-
-    Args:
-        part: of the problem's space; points outside it keep for later.
-    """
-    start = int(memory.get("n_tried_first", 0))
-    through = set(memory.get("tried_beyond", ()))  # of those from ``start`` on
-    rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_earlier(problem)])
-    rows = problem.space.snap(rows)
-    taken = Taken(problem.space, [evidence.points, evidence.failed, evidence.pending])
-    found: list[Array] = []
-    for place in range(start, len(rows)):
-        if len(found) == n:
-            break
-        if place in through or len(rows_in(part, rows[place : place + 1])) == 0:
-            continue
-        through.add(place)
-        if rows[place] not in taken:
-            taken.add(rows[place])
-            found.append(rows[place])
-    while start in through:
-        through.remove(start)
-        start += 1
-    beyond = {"tried_beyond": sorted(through)} if through or "tried_beyond" in memory else {}
-    return np.array(found).reshape(len(found), len(problem.space.axes)), {"n_tried_first": start, **beyond}
-
-
-def _refuse_misfit(problem: Problem, recipe: Recipe) -> None:
-    """Let recipes through that seek what the problem asks for.
-
-    Raises:
-        RecipeError: it would go for the best where a level is sought.
-    """
-    if problem.level_set is None or recipe.surrogate is None:
-        return
-    if not isinstance(recipe.acquisition, Misclassification | Straddle):
-        raise RecipeError(
-            f"a level is sought, and {type(recipe.acquisition).__name__} looks for the best; use "
-            "recipe 'auto', or Recipe(LevelGP(), Misclassification())"
-        )
-
-
-def check_recipe(problem: Problem, recipe: Recipe) -> None:
-    """Refuse a recipe that cannot find what the problem asks for: the best of one, of several, or a level.
-
-    Raises:
-        RecipeError: saying which would do.
-    """
-    surrogate, acquisition = recipe.surrogate, recipe.acquisition
-    if recipe.replication is not None:
-        _refuse_replication(problem, recipe)
-    if problem.earlier and recipe.rule is None:
-        refuse_uninformed(recipe)
-    own_rule = recipe.rule.recipe.rule if isinstance(recipe.rule, Informed) else recipe.rule
-    if problem.earlier and own_rule is not None and problem.ladder is not None:
-        raise RecipeError(
-            "the process over points and fidelities that 'auto' takes does not know of earlier studies; use "
-            "recipe 'gp', which does, or leave out the fidelity or the earlier studies"
-        )
-    if recipe.rule is not None or surrogate is None:
-        return
-    _refuse_misfit(problem, recipe)
-    is_of_several = isinstance(surrogate, SeveralGP) and isinstance(acquisition, _OF_SEVERAL)
-    if problem.goals is not None and (not is_of_several or recipe.region is not None):
-        raise RecipeError(
-            f"{type(surrogate).__name__} with {type(acquisition).__name__} is for one objective, and there "
-            f"are {len(problem.goals)}; use recipe='auto' or 'pareto', or 'random' or 'sobol'"
-        )
-    if problem.goals is None and (isinstance(surrogate, SeveralGP) or isinstance(acquisition, _OF_SEVERAL)):
-        raise RecipeError("recipe 'pareto' is for several objectives, and there is one; use 'auto' or 'gp'")
-
-
-def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
-    """Let repeats through where they are weighed: for one value, by a Gaussian process.
-
-    Raises:
-        RecipeError: saying what is in the way.
-    """
-    others = {
-        "several objectives": problem.goals,
-        "a level set": problem.level_set,
-        "vector outputs": problem.measure,
-        "a fidelity": problem.fidelity,
-        "earlier studies": problem.earlier or None,
-    }
-    for name, given in others.items():
-        if given is not None:
-            raise RecipeError(
-                f"replication is weighed for one value, and the problem has {name}; leave replication out"
-            )
-    if recipe.rule is None and (recipe.surrogate is None or not takes_repeats(recipe.surrogate)):
-        raise RecipeError(
-            f"replication is weighed by a Gaussian process, and the surrogate is {recipe.surrogate!r}; use "
-            "recipe 'auto', 'gp' or 'noisy', or leave it out"
-        )
-
-
 def _region_state(
     space: Space, recipe: Recipe, region: TrustRegion, evidence: Evidence, memory: Memory
 ) -> RegionState:
@@ -255,11 +146,11 @@ def _region_state(
     stored = memory.get("region")
     if stored is None:
         # what another recipe found before counts for the model, not for the region's successes
-        known = len(evidence) > _n_initial(space, recipe, evidence)
+        known = len(evidence) > n_initial_of(space, recipe, evidence)
         before = RegionState(since=int(evidence.numbers[-1]) + 1 if known else 0, length=region.first_length)
     else:
         before = RegionState.from_json(stored)
-    return advance(region, evidence, before, _n_initial(space, recipe, evidence))
+    return advance(region, evidence, before, n_initial_of(space, recipe, evidence))
 
 
 def _selected(
@@ -292,34 +183,3 @@ def _selected(
 
 def _is_trended(surrogate: Surrogate) -> bool:
     return isinstance(surrogate, Transfer) and surrogate.is_in_use
-
-
-def _n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> int:
-    """Return how many of the next n points come from the design."""
-    if recipe.surrogate is None or not space.axes:  # constants alone leave nothing to learn
-        return n
-    # asked for and told by hand alike: what is known need not be asked again
-    n_known = len(evidence) + len(evidence.failed) + len(evidence.pending)
-    if len(evidence) == 0:
-        return n  # there is nothing to learn from yet, whatever failed or is under way
-    return min(n, max(0, _n_initial(space, recipe, evidence) - n_known))
-
-
-def _n_initial(space: Space, recipe: Recipe, evidence: Evidence) -> int:
-    """Return how many points come before the surrogate; a few where the user's beliefs are borne out."""
-    if recipe.n_initial is not None:
-        return recipe.n_initial
-    n_initial, guidance = _n_without_belief(space, recipe), Guidance.of(space)
-    is_of_one_value = evidence.vectors is None and evidence.several is None
-    if guidance is not None and is_of_one_value and guidance.is_borne_out(evidence, _N_GUIDED):
-        return min(n_initial, _N_GUIDED)
-    return n_initial
-
-
-def _n_without_belief(space: Space, recipe: Recipe) -> int:
-    """Return how many points of a design come before the surrogate, but for a user's beliefs."""
-    d = len(space.axes)
-    # d + 1 points give each of many outputs a plane; of one value, which says less, it takes more
-    n_wanted = d + 1 if isinstance(recipe.surrogate, VectorGP) else min(2 * d, _MOST_INITIAL)
-    n_initial = max(5, n_wanted)
-    return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from smbo.acquisition import constraint_models as constraints
 from smbo.acquisition.constraint_models import SlackBelief
 from smbo.acquisition.feasibility import Feasibility, went_well, without_chance
-from smbo.errors import TellError
+from smbo.errors import ProblemError, TellError
+from smbo.history.encode import encode
 from smbo.history.replicates import merged
 from smbo.problem import Problem
 from smbo.proposal.recipe import Choice, Recipe, chosen
 from smbo.proposal.replication import takes_repeats
 from smbo.proposal.strategies import lowest_mean
+from smbo.proposal.transfer import informed
 from smbo.proposal.trust_region import RegionState, evidence_of
 from smbo.surrogates import Memory, Posterior, Selective, Surrogate, Trainable
 from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
 from smbo.training_data import Array, Evidence
+from smbo.trial import Recommendation, Trial
 
 __all__ = [
     "Model",
@@ -32,6 +35,7 @@ __all__ = [
     "probability_feasible",
     "recommend",
     "recommendable",
+    "recommendation",
     "relevant",
     "trained",
     "with_constraints",
@@ -191,3 +195,27 @@ def probability_feasible(evidence: Evidence, points: Array) -> Array:
         assert belief is not None, "noise is learned from slacks that are known"
         chances *= np.exp(belief.log_probability(points))
     return chances
+
+
+def recommendation(
+    problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
+) -> Recommendation:
+    """Return the point that the posterior takes for the best; see ``propose.recommend``.
+
+    Raises:
+        TellError: no feasible evaluation is complete.
+        ProblemError: a level is sought, which has no best point.
+    """
+    del seed  # nothing here is random
+    if problem.level_set is not None:
+        raise ProblemError("a level set has no best point to recommend; contour() says where the level is")
+    known = {trial.number: trial for trial in trials}
+    evidence = encode(problem, known.values(), is_in_full=True)
+    point, mean, std, row = recommend(problem, informed(problem, recipe), evidence, memory)
+    if row is None:
+        return Recommendation(problem.space.from_unit(point[None])[0], problem.sign * mean, std)
+    trial = known[int(evidence.numbers[row])]
+    p_feasible = 1.0 if problem.constraints else None
+    if evidence.slacks is not None:
+        p_feasible = float(probability_feasible(with_constraints(evidence, memory), point[None])[0])
+    return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number, p_feasible)

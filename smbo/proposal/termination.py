@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from smbo.acquisition.optimize import maximize
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.problem.hypervolume import history
 from smbo.problem.termination import Enough
-from smbo.proposal.auto import noise_share
+from smbo.proposal.progress import noise_share
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import posterior_of
-from smbo.proposal.suggest import encode
 from smbo.proposal.transfer import informed
 from smbo.surrogates.base import DifferentiablePosterior, Memory, Posterior
 from smbo.training_data import Array, Evidence

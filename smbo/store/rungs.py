@@ -12,14 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from smbo.errors import StoreError
-from smbo.fidelity import Rung
 from smbo.store import schema
 from smbo.store.budget import Budget, judge
 from smbo.store.change_feed import change_attempt, lock, move_trial, note, spent, trial_row
 from smbo.store.leases import leader
 from smbo.store.records import AttemptOutcome, ReportRecord, StaleProposal, load_trial
 from smbo.store.tell import attempt_row
-from smbo.trial import Trial, TrialState
+from smbo.trial import Rung, Trial, TrialState
 
 _REPORT, _ATTEMPT = schema.report.c, schema.attempt.c
 

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import encode, suggest_from
+from smbo.proposal.suggest import suggest_from
 from smbo.space import Point
 from smbo.store.records import StudyRecord, dump_json
 from smbo.training_data import Evidence

@@ -22,8 +22,7 @@ from smbo.store.store import SqlStore
 from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox import json_values as plain
 from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Beats
-from smbo_scheduler.outbox.outbox import Claim
-from smbo_scheduler.worker.call import REPORTS_FILE, STOP_FILE
+from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
 
 _OUTCOME, _CANCEL, _REPORTED, _ENOUGH = "outcome", "cancel", "reported", "enough"
 _REVOKED = "revoked"  # the back end's key of an attempt that nobody may run

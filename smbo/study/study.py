@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from smbo.analysis.contours import Contour, contour_of, enough
-from smbo.analysis.explain import Explanation
+from smbo.analysis.explain import Explanation, explained
 from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.errors import StoreError, UnknownTrial
 from smbo.fidelity import Promotion
@@ -17,10 +17,9 @@ from smbo.history.promotion import Reports, ends_early
 from smbo.history.record import judge
 from smbo.optimizer import checked_count, checked_seed
 from smbo.problem import Problem, Returned
+from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
-from smbo.proposal.propose import check_recipe
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import explained
 from smbo.proposal.termination import ended
 from smbo.space import Point, Space
 from smbo.space.fixed import checked

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from smbo.errors import ProblemError
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.problem.losses import ChiSquare
-from smbo.proposal.suggest import encode
 from smbo.surrogates import linalg
 from smbo.training_data import Array, Evidence
 from smbo.trial import Trial
@@ -56,7 +56,7 @@ def fit_tune(problem: Problem, evidence: Evidence, settings: TuneSettings | None
 
     Args:
         problem: with a ``ChiSquare`` as its loss.
-        evidence: at least four evaluations; what ``smbo.proposal.suggest.encode`` makes of trials.
+        evidence: at least four evaluations; what ``smbo.history.encode.encode`` makes of trials.
 
     Raises:
         ProblemError: there are no bins to compare with data, or too few evaluations, or the settings

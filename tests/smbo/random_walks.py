@@ -28,10 +28,10 @@ from smbo.acquisition import (
     Straddle,
 )
 from smbo.errors import SpaceError, SpaceExhausted
+from smbo.history.encode import encode
 from smbo.problem.level_set import LevelSet
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recommend import posterior_of
-from smbo.proposal.suggest import encode
 from smbo.surrogates import GP, ExtraTrees, Forest, LevelGP, SeveralGP
 from smbo.trial import TrialState
 

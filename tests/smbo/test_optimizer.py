@@ -21,10 +21,11 @@ from smbo.errors import (
     TellError,
     UnknownTrial,
 )
+from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
 from smbo.problem import Outcome, Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import encode, trial_seed
+from smbo.proposal.suggest import trial_seed
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP, Forest
 from smbo.trial import Trial, TrialState

@@ -14,6 +14,9 @@ from typing import Protocol
 from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox.processes import ProcessName
 
+REPORTS_FILE = "reports.jsonl"
+STOP_FILE = "stop"  # there once the execution need not go on: a wish, for those who look
+
 
 @dataclass(frozen=True)
 class Claim:

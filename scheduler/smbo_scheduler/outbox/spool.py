@@ -27,9 +27,8 @@ from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox import json_values as plain
 from smbo_scheduler.outbox.disk_full import full_disk, insist
 from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Beats
-from smbo_scheduler.outbox.outbox import Claim
+from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
 from smbo_scheduler.outbox.processes import ProcessName, this_process
-from smbo_scheduler.worker.call import REPORTS_FILE, STOP_FILE
 
 LARGEST_OUTCOME_BYTES = 64 * 2**20
 

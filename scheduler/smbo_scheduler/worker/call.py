@@ -11,9 +11,8 @@ from pathlib import Path
 
 from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
 from smbo_scheduler.outbox import json_values as plain
+from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE
 
-REPORTS_FILE = "reports.jsonl"
-STOP_FILE = "stop"  # there once the execution need not go on: a wish, for those who look
 LONGEST_STORY = 20_000  # characters of a traceback that are kept, counted from its end
 
 _LONGEST_REASON = 100

@@ -27,8 +27,8 @@ from smbo.errors import (
 from smbo.fidelity import Fidelity
 from smbo.problem import Loss, Objective, Problem
 from smbo.problem.transfer_source import Earlier
+from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
-from smbo.proposal.propose import check_recipe
 from smbo.space import Point, Space
 from smbo.space.expressions import Expression
 from smbo.study.evaluator import ObjectiveSpec, installed_objectives, load_objective

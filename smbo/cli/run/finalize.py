@@ -19,9 +19,9 @@ from smbo.cli.summary import Standing, pareto_of, rungs_text, total_cost
 from smbo.cli.tune import once_of
 from smbo.errors import SmboError, StoreError
 from smbo.history import table as results
+from smbo.history.encode import encode
 from smbo.problem import ChiSquare, Figure, Outcome, Rated
 from smbo.proposal.recommend import feasibility_of, posterior_of
-from smbo.proposal.suggest import encode
 from smbo.proposal.transfer import informed
 from smbo.report.wording import explanation, headline
 from smbo.space.json_values import to_plain

@@ -24,8 +24,9 @@ import numpy as np
 from events import CACHE, Clock, cached, keep, numbers, rows
 
 from smbo import Optimizer, Problem
+from smbo.history.encode import encode
 from smbo.problem.losses import ChiSquare
-from smbo.proposal.suggest import encode, trial_seed
+from smbo.proposal.suggest import trial_seed
 from smbo.trial import Trial, TrialState
 from smbo.tuning import TuneSettings, fit_tune
 from smbo_objectives.pythia_ee import PythiaEE

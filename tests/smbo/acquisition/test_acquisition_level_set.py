@@ -10,7 +10,7 @@ from smbo import LevelSet, Optimizer, Problem, Recipe
 from smbo.acquisition import Misclassification, Straddle
 from smbo.acquisition.level_set import ExpectedReduction, doubt, expected_doubt
 from smbo.errors import RecipeError
-from smbo.proposal.suggest import encode
+from smbo.history.encode import encode
 from smbo.surrogates import GP, LevelGP
 
 

@@ -8,8 +8,8 @@ from smbo import Optimizer, Real, Study
 from smbo.acquisition import LogExpectedImprovement, PerCost
 from smbo.acquisition.cost_aware import log_costs, log_expected
 from smbo.errors import RecipeError
+from smbo.history.encode import encode
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
-from smbo.proposal.suggest import encode
 from smbo.surrogates import GP
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}

@@ -7,7 +7,7 @@ import pytest
 
 from smbo import Optimizer, Problem, Real
 from smbo.acquisition import LogExpectedHypervolumeImprovement, NoisyLogExpectedHypervolumeImprovement
-from smbo.proposal.suggest import encode
+from smbo.history.encode import encode
 from smbo.surrogates.multi_output.model_list import SeveralGP
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}

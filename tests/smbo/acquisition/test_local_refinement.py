@@ -10,9 +10,9 @@ from smbo import Categorical, Optimizer, Real
 from smbo.acquisition import PerCost
 from smbo.acquisition.local_refinement import n_without_digit, refinement
 from smbo.acquisition.optimize import maximize
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import encode
 from smbo.surrogates import GP
 from smbo.surrogates.sklearn.forest import Forest
 from smbo.training_data import Axis, Evidence

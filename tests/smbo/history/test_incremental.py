@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from smbo.fidelity import Asha, Fidelity
+from smbo.history.encode import encode
 from smbo.history.incremental import Columns, is_columnar
 from smbo.problem import Problem
-from smbo.proposal.suggest import encode
 from smbo.space import Space
 from smbo.trial import Trial, TrialState
 

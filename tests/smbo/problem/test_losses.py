@@ -10,8 +10,8 @@ import pytest
 
 from smbo import Fidelity, Optimizer, Outcome, Problem
 from smbo.errors import ProblemError, TellError
+from smbo.history.encode import encode
 from smbo.problem.losses import ChiSquare, FunctionLoss, loss_from_json
-from smbo.proposal.suggest import encode
 from smbo.trial import TrialState
 
 SPACE = {"x": (0.0, 1.0)}

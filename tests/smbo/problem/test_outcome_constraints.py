@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbo import Optimizer, Problem, Real
+from smbo.history.encode import encode
 from smbo.problem.outcome_constraints import Margins
-from smbo.proposal.suggest import encode
 from smbo.space.expressions import Expression
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)

@@ -9,7 +9,7 @@ import pytest
 
 from smbo import Categorical, Earlier, Fidelity, Integer, Optimizer, Problem, Real, Space
 from smbo.errors import ProblemError, RecipeError
-from smbo.proposal.suggest import encode
+from smbo.history.encode import encode
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.transfer import EarlierValues, Transfer
 from smbo.training_data import Axis, Evidence

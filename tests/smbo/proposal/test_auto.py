@@ -8,7 +8,8 @@ import pytest
 from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement, ThompsonSampling
 from smbo.errors import RecipeError
 from smbo.optimizer import Optimizer
-from smbo.proposal.auto import Auto, n_without_gain, noise_share
+from smbo.proposal.auto import Auto
+from smbo.proposal.progress import n_without_gain, noise_share
 from smbo.proposal.recipe import Choice, Recipe, chosen
 from smbo.surrogates import GP, OfKernels, Subset
 from smbo.training_data import Axis, Evidence, Slacks

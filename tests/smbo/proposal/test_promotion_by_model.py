@@ -6,9 +6,9 @@ import pytest
 from smbo import Budget, Optimizer, Problem, Real, Study, TrialState
 from smbo.errors import ProblemError
 from smbo.fidelity import ByModel, Fidelity
+from smbo.history.encode import encode
 from smbo.problem.losses import ChiSquare
 from smbo.proposal.promotion_by_model import Balance
-from smbo.proposal.suggest import encode
 from smbo.study.replay import replay
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}

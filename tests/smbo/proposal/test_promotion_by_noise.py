@@ -7,10 +7,10 @@ import pytest
 
 from smbo import Budget, Optimizer, Problem, Real, Study, TrialState
 from smbo.fidelity import Fidelity
+from smbo.history.encode import encode
 from smbo.problem import Outcome
 from smbo.problem.losses import ChiSquare
 from smbo.proposal.promotion_by_noise import Doubt
-from smbo.proposal.suggest import encode
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
 AXIS = np.linspace(0, 2, 15)

@@ -8,13 +8,13 @@ import pytest
 
 from smbo.acquisition import LowerConfidenceBound
 from smbo.errors import RecipeError, SpaceExhausted
+from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import recommend, with_penalties
-from smbo.proposal.suggest import encode
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP, Forest, Matern32
 from smbo.trial import Trial, TrialState

@@ -8,10 +8,11 @@ import textwrap
 import numpy as np
 import pytest
 
+from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
 from smbo.proposal.presets import PRESETS, preset, recipe_to_json
-from smbo.proposal.suggest import encode, suggest
+from smbo.proposal.suggest import suggest
 from smbo.space import Space
 
 SPACE = {"x": (0.0, 1.0), "y": (0.1, 10.0, "log-uniform"), "n": (1, 30), "m": ["a", "b", "c"]}

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from smbo.acquisition import LogExpectedImprovement, LowerConfidenceBound, Portfolio, ThompsonSampling
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import encode
 from smbo.proposal.trust_region import TrustRegion
 from smbo.space import Space
 from smbo.surrogates import GP, Forest

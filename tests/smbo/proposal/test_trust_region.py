@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from smbo.errors import RecipeError
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import encode
 from smbo.proposal.trust_region import (
     RegionState,
     TrustRegion,

@@ -14,8 +14,8 @@ from smbo import Categorical, Integer, LogNormal, Normal, Optimizer, Problem, Re
 from smbo.acquisition import LogExpectedImprovement
 from smbo.acquisition.prior_weighted import Guided
 from smbo.errors import ProblemError, SpaceError
+from smbo.history.encode import encode
 from smbo.proposal.propose import propose
-from smbo.proposal.suggest import encode
 from smbo.space.prior_density import Guidance
 from smbo.surrogates import GP
 from smbo.training_data import Evidence

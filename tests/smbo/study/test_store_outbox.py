@@ -18,7 +18,8 @@ from smbo_scheduler.executors import SerialExecutor
 from smbo_scheduler.executors.liveness import verdict
 from smbo_scheduler.jobs import Ending, JobOutcome
 from smbo_scheduler.loop import RunEnd, run
-from smbo_scheduler.worker.call import STOP_FILE, FolderBench
+from smbo_scheduler.outbox.outbox import STOP_FILE
+from smbo_scheduler.worker.call import FolderBench
 from smbo_scheduler.worker.runner import Receipt, run_job
 
 RESULT = {"value": 1.0, "sem": None, "cost": None, "metrics": {}, "outputs": None, "outputs_variance": None}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from smbo.history.encode import encode
 from smbo.problem import ChiSquare, Problem
-from smbo.proposal.suggest import encode
 from smbo.space import Real, Space
 from smbo.training_data import Array
 from smbo.trial import Trial, TrialState

@@ -7,8 +7,8 @@ import pytest
 from tune_toy import SPACE, TRUTH, spectra, study_of
 
 from smbo.errors import ProblemError
+from smbo.history.encode import encode
 from smbo.problem import ChiSquare, FunctionLoss, Problem
-from smbo.proposal.suggest import encode
 from smbo.space import Categorical, Real, Space
 from smbo.training_data import Array
 from smbo.trial import Trial, TrialState

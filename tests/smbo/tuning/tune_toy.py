@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from smbo.history.encode import encode
 from smbo.problem import ChiSquare, Problem
-from smbo.proposal.suggest import encode
 from smbo.space import Real, Space
 from smbo.space.designs import design_rows
 from smbo.training_data import Array, Evidence

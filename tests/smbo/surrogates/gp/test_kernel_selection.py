@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from smbo import Optimizer
-from smbo.proposal.suggest import encode
+from smbo.history.encode import encode
 from smbo.surrogates import GP
 from smbo.surrogates.gp.kernel_selection import OfKernels, learned_noise, log_density
 from smbo.surrogates.gp.kernels import squared_distances

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from smbo import Categorical, LevelSet, Optimizer, Problem, Real
-from smbo.proposal.suggest import encode
+from smbo.history.encode import encode
 from smbo.surrogates import GP, LevelGP, Priors, SquaredExponential
 from smbo.surrogates.gp.kernel_selection import OfKernels, log_density
 from smbo.surrogates.gp.polynomial_basis import Polynomials

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from smbo import LevelSet, Optimizer, Problem
-from smbo.proposal.suggest import encode
+from smbo.history.encode import encode
 from smbo.surrogates import LevelGP
 
 
