@@ -51,8 +51,8 @@ def test_statistic(observed, signal, background):
     total = signal + background
     if observed >= total:
         return 0.0
-    shortfall = total - observed
-    return 2.0 * (shortfall + (observed * math.log(observed / total) if observed > 0.0 else 0.0))
+    fidelity_gap = total - observed
+    return 2.0 * (fidelity_gap + (observed * math.log(observed / total) if observed > 0.0 else 0.0))
 
 
 def tail(z):

@@ -24,7 +24,7 @@ PROBLEM = Problem(
         "width": Integer(8, 128, log=True),
     },
     fidelity=Fidelity(3, 81, name="epochs"),
-    stopping="asha",
+    early_stopping="asha",
 )
 
 

@@ -11,8 +11,8 @@ from smbo.errors import EvaluationFailed, SmboError
 from smbo.fidelity import Fidelity
 from smbo.optimizer import Optimizer
 from smbo.problem import Context, LevelSet, Outcome, Problem
-from smbo.problem.termination import Enough
-from smbo.problem.transfer_source import Earlier
+from smbo.problem.termination import Termination
+from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.recipe import Recipe
 from smbo.space import Categorical, Constant, Integer, Real, Space
 from smbo.space.priors import LogNormal, Normal
@@ -33,8 +33,6 @@ __all__ = [
     "Categorical",
     "Constant",
     "Context",
-    "Earlier",
-    "Enough",
     "EvaluationFailed",
     "Fidelity",
     "Integer",
@@ -50,6 +48,8 @@ __all__ = [
     "SmboError",
     "Space",
     "Study",
+    "Termination",
+    "TransferSource",
     "Trial",
     "TrialState",
 ]

@@ -19,12 +19,12 @@ from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.history import table as results
 from smbo.history.promotion import ends_early, promoted
-from smbo.history.record import judge
+from smbo.history.record import record_result
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import first_levels, next_climb, suggest, trial_seed
+from smbo.proposal.suggest import first_levels, next_promotion, suggest, trial_seed
 from smbo.proposal.termination import ended
 from smbo.space import Space
 from smbo.space.fixed import checked
@@ -172,7 +172,7 @@ class Optimizer:
         """Return up to so many trials that go on to a higher fidelity."""
         found: list[Trial] = []
         while len(found) < most:
-            decision = next_climb(
+            decision = next_promotion(
                 self.problem, self.recipe, self.seed, self._trials, self._memory, is_closing=is_closing
             )
             if decision is None:
@@ -228,7 +228,7 @@ class Optimizer:
             TellError: the result cannot be recorded.
         """
         known = self._find(trial)
-        told = judge(
+        told = record_result(
             self.problem,
             known,
             result,
@@ -295,7 +295,7 @@ class Optimizer:
         """
         return tune_of(self.problem, self._trials, settings)
 
-    def enough(self) -> str | None:
+    def termination(self) -> str | None:
         """Return why the search is over by the problem's own rule, in words; None while it is not."""
         return ended(self.problem, self.recipe, self._trials, self._memory)
 

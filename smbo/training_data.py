@@ -63,7 +63,7 @@ class SquaredLoss(Loss, Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Vectors:
+class VectorOutputs:
     """The vector outputs of the finished evaluations.
 
     Attributes:
@@ -79,13 +79,13 @@ class Vectors:
     variances: Array
     factors: Array
 
-    def rows(self, chosen: NDArray[np.intp]) -> Vectors:
+    def rows(self, chosen: NDArray[np.intp]) -> VectorOutputs:
         """Return those of these evaluations only, by row."""
-        return Vectors(self.loss, self.values[chosen], self.variances[chosen], self.factors[chosen])
+        return VectorOutputs(self.loss, self.values[chosen], self.variances[chosen], self.factors[chosen])
 
 
 @dataclass(frozen=True, eq=False)
-class Slacks:
+class OutcomeConstraintValues:
     """By how much the finished evaluations meet the outcome constraints.
 
     Attributes:
@@ -102,7 +102,7 @@ class Slacks:
     is_explained: NDArray[np.bool_]
     learned: tuple[Mapping[str, Any], ...] = ()
 
-    def rows(self, chosen: NDArray[np.intp]) -> Slacks:
+    def rows(self, chosen: NDArray[np.intp]) -> OutcomeConstraintValues:
         """Return those of these evaluations only, by row."""
         return replace(
             self,
@@ -111,7 +111,7 @@ class Slacks:
             is_explained=self.is_explained[chosen],
         )
 
-    def with_unknown(self, m: int) -> Slacks:
+    def with_unknown(self, m: int) -> OutcomeConstraintValues:
         """Return these and m more evaluations of which nothing is known."""
         unknown = np.full((m, self.values.shape[1]), np.nan)
         return replace(
@@ -123,7 +123,7 @@ class Slacks:
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class FidelityResults:
     """What trials came to at each fidelity: one row per trial and fidelity, by number, then fidelity.
 
     Attributes:
@@ -139,7 +139,7 @@ class Curves:
 
     numbers: NDArray[np.int64]
     points: Array
-    shortfalls: Array
+    fidelity_gaps: Array
     values: Array
     variances: Array
     noise_growth: Array
@@ -147,12 +147,12 @@ class Curves:
     def __len__(self) -> int:
         return len(self.values)
 
-    def rows(self, chosen: NDArray[np.intp]) -> Curves:
+    def rows(self, chosen: NDArray[np.intp]) -> FidelityResults:
         """Return these rows only."""
-        return Curves(
+        return FidelityResults(
             self.numbers[chosen],
             self.points[chosen],
-            self.shortfalls[chosen],
+            self.fidelity_gaps[chosen],
             self.values[chosen],
             self.variances[chosen],
             self.noise_growth[chosen],
@@ -160,7 +160,7 @@ class Curves:
 
 
 @dataclass(frozen=True, eq=False)
-class Several:
+class ObjectiveValues:
     """The values of several objectives at the finished evaluations, all minimised.
 
     Attributes:
@@ -176,34 +176,34 @@ class Several:
     reference: Array
     weights: Array
 
-    def rows(self, chosen: NDArray[np.intp]) -> Several:
+    def rows(self, chosen: NDArray[np.intp]) -> ObjectiveValues:
         """Return those of these evaluations only, by row."""
         return replace(self, values=self.values[chosen], variances=self.variances[chosen])
 
 
 @dataclass(frozen=True, eq=False)
-class Repeats:
+class Replicates:
     """The evaluations behind rows some of which stand for several at one point.
 
     Attributes:
-        rows: of the evidence, that each evaluation belongs to, shape (N,).
-        values, variances: of each evaluation, as in ``Evidence``, shape (N,).
+        rows: of the training data, that each evaluation belongs to, shape (N,).
+        values, variances: of each evaluation, as in ``TrainingData``, shape (N,).
     """
 
     rows: NDArray[np.intp]
     values: Array
     variances: Array
 
-    def of_rows(self, chosen: NDArray[np.intp]) -> Repeats:
+    def of_rows(self, chosen: NDArray[np.intp]) -> Replicates:
         """Return the evaluations behind these rows only, by row."""
         place = np.full(int(self.rows.max(initial=-1)) + 1, -1)
         place[chosen] = np.arange(len(chosen))
         kept = place[self.rows] >= 0
-        return Repeats(place[self.rows][kept], self.values[kept], self.variances[kept])
+        return Replicates(place[self.rows][kept], self.values[kept], self.variances[kept])
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class TrainingData:
     """All that is known when a proposal is made.
 
     Rows are sorted by trial number, never by arrival, so that the same results give the same
@@ -236,17 +236,17 @@ class Evidence:
     feasible: NDArray[np.bool_]
     failed: Array
     pending: Array
-    vectors: Vectors | None = None
-    slacks: Slacks | None = None
-    several: Several | None = None
-    curves: Curves | None = None
-    repeats: Repeats | None = None
+    outputs: VectorOutputs | None = None
+    outcome_constraints: OutcomeConstraintValues | None = None
+    objective_values: ObjectiveValues | None = None
+    fidelities: FidelityResults | None = None
+    replicates: Replicates | None = None
 
     @classmethod
     def of_values(
         cls, axes: tuple[Axis, ...], points: Array, values: Array, variances: Array | None = None
-    ) -> Evidence:
-        """Return evidence of values alone: all went well, nothing is under way, and costs are unknown.
+    ) -> TrainingData:
+        """Return training data of values alone: all went well, nothing is under way, and costs are unknown.
 
         Args:
             points: unit points, shape (n, d).
@@ -285,9 +285,9 @@ class Evidence:
     @property
     def n_told(self) -> int:
         """How many evaluations the rows stand for."""
-        return len(self) if self.repeats is None else len(self.repeats.values)
+        return len(self) if self.replicates is None else len(self.replicates.values)
 
-    def rows(self, chosen: NDArray[np.intp]) -> Evidence:
+    def rows(self, chosen: NDArray[np.intp]) -> TrainingData:
         """Return these evaluations only, by row; what failed and what is pending stays."""
         return replace(
             self,
@@ -297,8 +297,10 @@ class Evidence:
             variances=self.variances[chosen],
             costs=self.costs[chosen],
             feasible=self.feasible[chosen],
-            vectors=None if self.vectors is None else self.vectors.rows(chosen),
-            slacks=None if self.slacks is None else self.slacks.rows(chosen),
-            several=None if self.several is None else self.several.rows(chosen),
-            repeats=None if self.repeats is None else self.repeats.of_rows(chosen),
+            outputs=None if self.outputs is None else self.outputs.rows(chosen),
+            outcome_constraints=None
+            if self.outcome_constraints is None
+            else self.outcome_constraints.rows(chosen),
+            objective_values=None if self.objective_values is None else self.objective_values.rows(chosen),
+            replicates=None if self.replicates is None else self.replicates.of_rows(chosen),
         )

@@ -144,7 +144,7 @@ class Command:
         return None if self._comparison is None else self._comparison.loss
 
     def charts(self) -> list[Chart]:
-        """Return how the histograms are shown (see ``Charted``)."""
+        """Return how the histograms are shown (see ``Plottable``)."""
         return [] if self._comparison is None else self._comparison.charts()
 
     def once(self) -> list[list[str]]:

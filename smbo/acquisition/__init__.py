@@ -1,14 +1,14 @@
 """Acquisition functions."""
 
-from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Seeded, Surveying
-from smbo.acquisition.cost_aware import PerCost
+from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Seeded, SpaceAware
+from smbo.acquisition.cost_aware import ExpectedImprovementPerCost
 from smbo.acquisition.expected_improvement import (
     ExpectedImprovement,
     LogExpectedImprovement,
     LowerConfidenceBound,
     ProbabilityOfImprovement,
 )
-from smbo.acquisition.gp_hedge import Portfolio
+from smbo.acquisition.gp_hedge import GPHedge
 from smbo.acquisition.hypervolume_improvement import (
     LogExpectedHypervolumeImprovement,
     NoisyLogExpectedHypervolumeImprovement,
@@ -16,7 +16,7 @@ from smbo.acquisition.hypervolume_improvement import (
 from smbo.acquisition.level_set import Misclassification, Straddle
 from smbo.acquisition.max_value_entropy import MaxValueEntropySearch
 from smbo.acquisition.noisy_expected_improvement import NoisyLogExpectedImprovement
-from smbo.acquisition.scalarization import RandomScalarisation
+from smbo.acquisition.scalarization import RandomScalarization
 from smbo.acquisition.thompson_sampling import ThompsonSampling
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
     "Criterion",
     "DifferentiableCriterion",
     "ExpectedImprovement",
+    "ExpectedImprovementPerCost",
+    "GPHedge",
     "LogExpectedHypervolumeImprovement",
     "LogExpectedImprovement",
     "LowerConfidenceBound",
@@ -31,12 +33,10 @@ __all__ = [
     "Misclassification",
     "NoisyLogExpectedHypervolumeImprovement",
     "NoisyLogExpectedImprovement",
-    "PerCost",
-    "Portfolio",
     "ProbabilityOfImprovement",
-    "RandomScalarisation",
+    "RandomScalarization",
     "Seeded",
+    "SpaceAware",
     "Straddle",
-    "Surveying",
     "ThompsonSampling",
 ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from smbo.errors import RecipeError
 from smbo.space import Space
 from smbo.surrogates.base import Posterior
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 
 def check_draws(n_draws: int) -> None:
@@ -43,19 +43,19 @@ class DifferentiableCriterion(Criterion, Protocol):
 
 
 @runtime_checkable
-class Stacked(DifferentiableCriterion, Protocol):
+class Batched(DifferentiableCriterion, Protocol):
     """As many criteria as points are asked about: each point is judged by its own."""
 
-    def of_rows(self, rows: NDArray[np.intp]) -> Stacked:
+    def of_rows(self, rows: NDArray[np.intp]) -> Batched:
         """Return those criteria alone."""
         ...
 
 
 @runtime_checkable
-class Stackable(DifferentiableCriterion, Protocol):
+class Batchable(DifferentiableCriterion, Protocol):
     """A criterion that can be stacked with those of the points that join it in a batch."""
 
-    def stacked(self, criteria: Sequence[Criterion]) -> Stacked:
+    def batched(self, criteria: Sequence[Criterion]) -> Batched:
         """Return the criteria of a batch's points, in the order in which these joined it, as one."""
         ...
 
@@ -64,19 +64,19 @@ class Stackable(DifferentiableCriterion, Protocol):
 class Acquisition(Protocol):
     """What makes a point worth evaluating.  Implementations are frozen dataclasses."""
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion for this posterior.
 
-        ``evidence.pending`` holds every point whose fantasy the posterior is given.
+        ``data.pending`` holds every point whose fantasy the posterior is given.
         """
         ...
 
 
 @runtime_checkable
-class Surveying(Protocol):
+class SpaceAware(Protocol):
     """An acquisition that judges a point by what it tells of the whole space."""
 
-    def over(self, space: Space, rng: np.random.Generator) -> Acquisition:
+    def with_space(self, space: Space, rng: np.random.Generator) -> Acquisition:
         """Return the same acquisition for a space."""
         ...
 

@@ -8,13 +8,19 @@ from functools import partial
 
 import numpy as np
 
-from smbo.acquisition.base import Acquisition, Criterion, Stackable
+from smbo.acquisition.base import Acquisition, Batchable, Criterion
 from smbo.acquisition.expected_improvement import means, normal
 from smbo.acquisition.optimize import Effort, Excluded, Found, best_of, maximize, polish, search
 from smbo.errors import SpaceExhausted
 from smbo.space import Space
-from smbo.surrogates.base import ConditionablePosterior, ExtendablePosterior, OfSeveral, Posterior, Surrogate
-from smbo.training_data import Array, Evidence
+from smbo.surrogates.base import (
+    ConditionablePosterior,
+    ExtendablePosterior,
+    MultiObjectivePosterior,
+    Posterior,
+    Surrogate,
+)
+from smbo.training_data import Array, TrainingData
 
 # Of every eight points the first gets the whole search.  Later ones are looked for among what that
 # found promising, for their criterion changed around the earlier ones only: this is what makes
@@ -36,7 +42,7 @@ _N_CENTRES = 4
 def select(
     surrogate: Surrogate,
     acquisition: Acquisition,
-    evidence: Evidence,
+    data: TrainingData,
     space: Space,
     n: int,
     rng: np.random.Generator,
@@ -51,27 +57,27 @@ def select(
     Args:
         surrogate: with its hyperparameters fixed; one that has to learn does so once here.
         acquisition: what makes a point worth evaluating.
-        evidence: at least one value, unless all of the points are to be random.
+        data: at least one value, unless all of the points are to be random.
         n: how many points.
-        taken: points that may not come again, where the evidence is a part of all there is, (m, d).
+        taken: points that may not come again, where the training data is a part of all there is, (m, d).
 
     Raises:
         SpaceExhausted: fewer than n points of a finite space are left.
         NumericalError: no posterior could be found.
     """
     if taken is None:
-        taken = np.concatenate([evidence.points, evidence.failed, evidence.pending])
-    if len(evidence) == 0:
+        taken = np.concatenate([data.points, data.failed, data.pending])
+    if len(data) == 0:
         return _random(space, taken, n, rng)
-    posterior = believed(surrogate, evidence)
-    batch = _Batch(surrogate, acquisition, space, posterior, evidence, taken)
-    centres, effort = _centres(posterior, evidence), Effort.affordable(len(evidence))
+    posterior = believed(surrogate, data)
+    batch = _Batch(surrogate, acquisition, space, posterior, data, taken)
+    centres, effort = _centres(posterior, data), Effort.affordable(len(data))
     chosen, found = np.zeros((0, len(space.axes))), None
     while True:
         find = partial(search, space=space, rng=rng, start_points=centres, exclude=batch.taken)
         criterion, place = batch.criterion(), len(chosen) % _BLOCK
         new = None
-        if found is not None and len(found.promising) and isinstance(criterion, Stackable):
+        if found is not None and len(found.promising) and isinstance(criterion, Batchable):
             most = min(n - len(chosen), _BLOCK - place, _GROUP)
             new = _several(batch, criterion, found.promising, most) if place else None
         elif found is not None:
@@ -94,23 +100,23 @@ class _Batch:
     acquisition: Acquisition
     space: Space
     posterior: Posterior
-    evidence: Evidence
+    data: TrainingData
     taken: Array
 
     def criterion(self) -> Criterion:
-        return self.acquisition.prepare(self.posterior, self.evidence)
+        return self.acquisition.build(self.posterior, self.data)
 
     def with_points(self, points: Array) -> _Batch:
         """Return the batch with more points, (m, d)."""
         return replace(
             self,
-            posterior=with_fantasies(self.surrogate, self.posterior, self.evidence, points),
-            evidence=replace(self.evidence, pending=np.concatenate([self.evidence.pending, points])),
+            posterior=with_fantasies(self.surrogate, self.posterior, self.data, points),
+            data=replace(self.data, pending=np.concatenate([self.data.pending, points])),
             taken=np.concatenate([self.taken, points]),
         )
 
 
-def _several(batch: _Batch, criterion: Stackable, promising: Array, n: int) -> Array | None:
+def _several(batch: _Batch, criterion: Batchable, promising: Array, n: int) -> Array | None:
     """Return up to n new points, (m, d), None where none of the promising ones is new.
 
     Each is picked given those before it; then all move at once, each by its own criterion, for a
@@ -122,14 +128,14 @@ def _several(batch: _Batch, criterion: Stackable, promising: Array, n: int) -> A
         batch = batch.with_points(picks[-1][None])
         excluded = excluded.with_points(picks[-1][None])
         following = batch.criterion()
-        assert isinstance(following, Stackable)
+        assert isinstance(following, Batchable)
         criteria.append(following)
         picks.append(best_of(following, promising, excluded))
     found = [pick for pick in picks if pick is not None]
     if not found:
         return None
     starts = np.stack(found)
-    moved = polish(criterion.stacked(criteria[: len(found)]), batch.space, starts, _N_CALLS)
+    moved = polish(criterion.batched(criteria[: len(found)]), batch.space, starts, _N_CALLS)
     # two may have come to the same corner
     is_new = len(Excluded.of(moved).rows) == len(moved) and not before.hits(moved).any()
     return moved if is_new else starts
@@ -143,20 +149,20 @@ def _one_more(find: Callable[..., Found], promising: Array) -> Found | None:
         return None
 
 
-def believed(surrogate: Surrogate, evidence: Evidence) -> Posterior:
+def believed(surrogate: Surrogate, data: TrainingData) -> Posterior:
     """Return the posterior given also its own mean at pending points, and nothing to gain at failed ones.
 
     Where an evaluation failed there is nothing to be had, whatever the successes promise: see ``_shown``.
     It is what the search is shown, never what is learned from, recommended or reported.
     """
-    posterior = surrogate.fit(evidence)
-    bare = replace(evidence, failed=evidence.failed[:0], pending=evidence.pending[:0])
-    if isinstance(posterior, OfSeveral) and len(evidence.failed) and len(evidence):
-        posterior = posterior.discouraged(evidence.failed, _usable(evidence))
-    elif len(evidence.failed) and len(evidence):
-        shown = _shown(posterior, evidence.failed, _usable(evidence))
-        posterior = _given(surrogate, posterior, bare, evidence.failed, shown)
-    return with_fantasies(surrogate, posterior, replace(bare, failed=evidence.failed), evidence.pending)
+    posterior = surrogate.fit(data)
+    bare = replace(data, failed=data.failed[:0], pending=data.pending[:0])
+    if isinstance(posterior, MultiObjectivePosterior) and len(data.failed) and len(data):
+        posterior = posterior.discouraged(data.failed, _usable(data))
+    elif len(data.failed) and len(data):
+        shown = _shown(posterior, data.failed, _usable(data))
+        posterior = _given(surrogate, posterior, bare, data.failed, shown)
+    return with_fantasies(surrogate, posterior, replace(bare, failed=data.failed), data.pending)
 
 
 def _shown(posterior: Posterior, failed: Array, usable: Array) -> Array:
@@ -174,62 +180,64 @@ def _shown(posterior: Posterior, failed: Array, usable: Array) -> Array:
     return np.maximum(means, np.minimum(hopeless, highest))
 
 
-def _usable(evidence: Evidence) -> Array:
+def _usable(data: TrainingData) -> Array:
     """Return the feasible evaluated points, or all where none is, (k, d)."""
-    return evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
+    return data.points[data.feasible] if data.feasible.any() else data.points
 
 
 def _given(
-    surrogate: Surrogate, posterior: Posterior, evidence: Evidence, points: Array, values: Array
+    surrogate: Surrogate, posterior: Posterior, data: TrainingData, points: Array, values: Array
 ) -> Posterior:
     """Return the posterior given also these values (m,) at points (m, d)."""
     if isinstance(posterior, ConditionablePosterior):
         return posterior.condition_on(points, values)
     if isinstance(posterior, ExtendablePosterior):  # of several outputs: one value does not tell them
-        return posterior.fantasise(points)
-    return surrogate.fit(_with_values(evidence, points, values))
+        return posterior.fantasize(points)
+    return surrogate.fit(_with_values(data, points, values))
 
 
 def with_fantasies(
-    surrogate: Surrogate, posterior: Posterior, evidence: Evidence, points: Array
+    surrogate: Surrogate, posterior: Posterior, data: TrainingData, points: Array
 ) -> Posterior:
     """Return the posterior given also its own mean at points (m, d).
 
     Args:
-        evidence: what the posterior was fitted to, with any points of earlier fantasies failed or
+        data: what the posterior was fitted to, with any points of earlier fantasies failed or
             pending; used where the posterior itself cannot be extended.
     """
     if len(points) == 0:
         return posterior
     if isinstance(posterior, ExtendablePosterior):
-        return posterior.fantasise(points)
-    known = np.concatenate([evidence.failed, evidence.pending, points])
+        return posterior.fantasize(points)
+    known = np.concatenate([data.failed, data.pending, points])
     means, _ = posterior.moments(known)
-    return surrogate.fit(_with_values(evidence, known, means))
+    return surrogate.fit(_with_values(data, known, means))
 
 
-def _with_values(evidence: Evidence, points: Array, values: Array) -> Evidence:
-    """Return the evidence as if these values had been told."""
+def _with_values(data: TrainingData, points: Array, values: Array) -> TrainingData:
+    """Return the training data as if these values had been told."""
     m = len(points)
-    first = int(evidence.numbers[-1]) + 1 if len(evidence.numbers) else 0
+    first = int(data.numbers[-1]) + 1 if len(data.numbers) else 0
     unknown = np.full(m, np.nan)
     return replace(
-        evidence,
-        numbers=np.concatenate([evidence.numbers, np.arange(first, first + m)]),
-        points=np.concatenate([evidence.points, points]),
-        values=np.concatenate([evidence.values, values]),
-        variances=np.concatenate([evidence.variances, unknown]),
-        costs=np.concatenate([evidence.costs, unknown]),
-        feasible=np.concatenate([evidence.feasible, np.ones(m, dtype=np.bool_)]),
-        slacks=None if evidence.slacks is None else evidence.slacks.with_unknown(m),
+        data,
+        numbers=np.concatenate([data.numbers, np.arange(first, first + m)]),
+        points=np.concatenate([data.points, points]),
+        values=np.concatenate([data.values, values]),
+        variances=np.concatenate([data.variances, unknown]),
+        costs=np.concatenate([data.costs, unknown]),
+        feasible=np.concatenate([data.feasible, np.ones(m, dtype=np.bool_)]),
+        outcome_constraints=None
+        if data.outcome_constraints is None
+        else data.outcome_constraints.with_unknown(m),
     )
 
 
-def _centres(posterior: Posterior, evidence: Evidence) -> Array:
+def _centres(posterior: Posterior, data: TrainingData) -> Array:
     """Return the evaluated points with the lowest posterior means, feasible ones first, (k, d)."""
-    if isinstance(posterior, OfSeveral):
-        return posterior.centres(evidence)
-    points = _usable(evidence)
+    if isinstance(posterior, MultiObjectivePosterior):
+        return posterior.centres(data)
+    points = _usable(data)
     mean = means(normal(posterior), points)
     return np.asarray(points[np.argsort(mean, kind="stable")[:_N_CENTRES]])
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smbo.acquisition.fourier_features import Waves
+from smbo.acquisition.fourier_features import FourierFeatures
 from smbo.surrogates import linalg
 from smbo.surrogates.gp.kernels import SquaredExponential
 from smbo.surrogates.multi_output import quadratic_trend as trend
-from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
+from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
 from smbo.surrogates.multi_output.loss_moments import Form
-from smbo.surrogates.multi_output.quadratic_trend import TrendPosterior
+from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior
 from smbo.training_data import Array
 
 # What a few components believe of the loss errs by more than its deviations (measured on tunes of six
@@ -33,7 +33,7 @@ def boldness(n_axes: int) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class TrendDraw:
+class QuadraticTrendSample:
     """A draw of a process around a quadratic trend, given its values (Matheron's rule).
 
     Attributes:
@@ -46,20 +46,22 @@ class TrendDraw:
         update: covariance⁻¹ (values - prior - a draw of the noise), (n,).
     """
 
-    posterior: TrendPosterior
+    posterior: QuadraticTrendPosterior
     level: float
     slopes: Array
     bend: Array
-    waves: Waves
+    waves: FourierFeatures
     lengths: Array
     update: Array
 
     @classmethod
-    def of(cls, posterior: TrendPosterior, rng: np.random.Generator, n_frequencies: int) -> TrendDraw:
+    def of(
+        cls, posterior: QuadraticTrendPosterior, rng: np.random.Generator, n_frequencies: int
+    ) -> QuadraticTrendSample:
         amplitude, linear, quadratic, lengths = trend.parts(posterior.theta)
         d = len(lengths)
         square = np.sqrt(quadratic) * rng.standard_normal((d, d))
-        waves = Waves.of(SquaredExponential(), amplitude, d, n_frequencies, rng)
+        waves = FourierFeatures.of(SquaredExponential(), amplitude, d, n_frequencies, rng)
         level = float(np.sqrt(trend.CONSTANT) * rng.standard_normal())
         slopes = np.sqrt(linear) * rng.standard_normal(d)
         prior = cls(posterior, level, slopes, 0.5 * (square + square.T), waves, lengths, np.zeros(0))
@@ -82,7 +84,7 @@ class TrendDraw:
 
 
 @dataclass(frozen=True, eq=False)
-class VectorDraw:
+class CompositeSample:
     """The loss of outputs drawn boldly from a belief: further from its mean than it says.
 
     Attributes:
@@ -92,22 +94,22 @@ class VectorDraw:
         boldness: factor on what these are off by.
     """
 
-    posterior: VectorPosterior
+    posterior: CompositePosterior
     form: Form
-    components: tuple[TrendDraw, ...]
+    components: tuple[QuadraticTrendSample, ...]
     boldness: float
 
     @classmethod
     def of(
         cls,
-        posterior: VectorPosterior,
+        posterior: CompositePosterior,
         rng: np.random.Generator,
         n_frequencies: int,
-    ) -> VectorDraw:
+    ) -> CompositeSample:
         """Return a draw, as bold as suits the number of axes."""
         factor = boldness(posterior.n_axes)
         form = posterior.form.drawn(posterior.basis, rng, factor)
-        drawn = tuple(TrendDraw.of(each, rng, n_frequencies) for each in posterior.components)
+        drawn = tuple(QuadraticTrendSample.of(each, rng, n_frequencies) for each in posterior.components)
         return cls(posterior, form, drawn, factor)
 
     def __call__(self, points: Array) -> Array:

@@ -13,7 +13,7 @@ from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import learned_noise
-from smbo.training_data import Array, Evidence, Slacks
+from smbo.training_data import Array, OutcomeConstraintValues, TrainingData
 
 # A slack is modelled by its logarithm on either side of zero where one is so much larger than most:
 # the boundary is what matters, and one far away would set the scale of all.
@@ -39,23 +39,23 @@ class SlackBelief:
     process: GPPosterior
 
     @classmethod
-    def of(cls, evidence: Evidence, column: int) -> SlackBelief | None:
+    def of(cls, data: TrainingData, column: int) -> SlackBelief | None:
         """Return the belief about a constraint, given the pending points' expected slacks too.
 
         None where no slack is known.  Where nothing feasible is known, what is under way is taken
         for infeasible: where to look for the first feasible point should that be so.
         """
-        told = told_slack(evidence, column)
+        told = told_slack(data, column)
         if told is None:
             return None
-        assert evidence.slacks is not None
-        process, _ = _trained(told, evidence.slacks, column)
+        assert data.outcome_constraints is not None
+        process, _ = _trained(told, data.outcome_constraints, column)
         posterior = process.fit(told)
-        pending = evidence.pending
+        pending = data.pending
         if len(pending) == 0:
             return cls(posterior)
-        if evidence.feasible.any():
-            return cls(posterior.fantasise(pending))
+        if data.feasible.any():
+            return cls(posterior.fantasize(pending))
         mean, std = posterior.moments(pending)
         return cls(posterior.condition_on(pending, np.minimum(mean, -std)))
 
@@ -79,69 +79,69 @@ class SlackBelief:
         return log_p, hazard[:, None] * z_slope
 
 
-def told_slack(evidence: Evidence, column: int) -> Evidence | None:
-    """Return evidence whose values are one constraint's slacks as they are modelled, None without any."""
-    assert evidence.slacks is not None
-    slacks = evidence.slacks.values[:, column]
+def told_slack(data: TrainingData, column: int) -> TrainingData | None:
+    """Return training data whose values are one constraint's modelled slacks, None without any."""
+    assert data.outcome_constraints is not None
+    slacks = data.outcome_constraints.values[:, column]
     rows = np.flatnonzero(np.isfinite(slacks))
     if len(rows) == 0:
         return None
-    values, variances = slacks[rows], evidence.slacks.variances[rows, column]
+    values, variances = slacks[rows], data.outcome_constraints.variances[rows, column]
     reach = float(np.median(np.abs(values)))
     if 0.0 < _FAR * reach < float(np.abs(values).max()):
         variances = variances / (reach + np.abs(values)) ** 2
         values = np.sign(values) * np.log1p(np.abs(values) / reach)
-    return Evidence.of_values(evidence.axes, evidence.points[rows], values, variances)
+    return TrainingData.of_values(data.axes, data.points[rows], values, variances)
 
 
-def learned(evidence: Evidence, memories: Sequence[Memory]) -> Evidence:
-    """Return the evidence with what the surrogates of its slacks have learned.
+def learned(data: TrainingData, memories: Sequence[Memory]) -> TrainingData:
+    """Return the training data with what the surrogates of its slacks have learned.
 
     Args:
         memories: of the previous proposal, one for each constraint; () at first.
     """
-    slacks = evidence.slacks
+    slacks = data.outcome_constraints
     if slacks is None:
-        return evidence
+        return data
     before = replace(slacks, learned=tuple(memories))
     found: list[Memory] = []
     for column in range(len(slacks.names)):
-        told = told_slack(evidence, column)
+        told = told_slack(data, column)
         found.append({} if told is None else dict(_trained(told, before, column)[1]))
-    return replace(evidence, slacks=replace(slacks, learned=tuple(found)))
+    return replace(data, outcome_constraints=replace(slacks, learned=tuple(found)))
 
 
-def believed_feasible(evidence: Evidence) -> NDArray[np.bool_]:
+def believed_feasible(data: TrainingData) -> NDArray[np.bool_]:
     """Return which evaluations count as feasible, (n,).
 
     As told, but where that may be luck: there, if it is more likely than not.
 
     Args:
-        evidence: with what the surrogates of the slacks have learned.
+        data: with what the surrogates of the slacks have learned.
     """
-    noisy = noisy_columns(evidence)
+    noisy = noisy_columns(data)
     if not noisy:
-        return evidence.feasible
-    slacks = evidence.slacks
+        return data.feasible
+    slacks = data.outcome_constraints
     assert slacks is not None
     feasible = slacks.is_explained.copy()
-    here = replace(evidence, pending=evidence.pending[:0])
+    here = replace(data, pending=data.pending[:0])
     for column, values in enumerate(slacks.values.T):
         belief = SlackBelief.of(here, column) if column in noisy else None
         if belief is None:
             feasible &= ~(values < 0.0)
         else:
-            feasible &= belief.process.moments(evidence.points)[0] >= 0.0
+            feasible &= belief.process.moments(data.points)[0] >= 0.0
     return feasible
 
 
-def noisy_columns(evidence: Evidence) -> list[int]:
+def noisy_columns(data: TrainingData) -> list[int]:
     """Return the constraints whose told slacks are uncertain enough for their sign to be luck."""
-    slacks = evidence.slacks
+    slacks = data.outcome_constraints
     return [] if slacks is None else [k for k in range(len(slacks.names)) if _is_noisy(slacks, k)]
 
 
-def _is_noisy(slacks: Slacks, column: int) -> bool:
+def _is_noisy(slacks: OutcomeConstraintValues, column: int) -> bool:
     given = slacks.variances[:, column]
     if 2 * int(np.isfinite(given).sum()) > len(given):
         return bool(np.nanmax(given) > 0.0)
@@ -151,6 +151,6 @@ def _is_noisy(slacks: Slacks, column: int) -> bool:
     return noise is not None and noise > _NOISY
 
 
-def _trained(told: Evidence, slacks: Slacks, column: int) -> tuple[GP, Memory]:
+def _trained(told: TrainingData, slacks: OutcomeConstraintValues, column: int) -> tuple[GP, Memory]:
     memory = slacks.learned[column] if column < len(slacks.learned) else {}
     return _PROCESS.train(told, memory)

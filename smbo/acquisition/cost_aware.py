@@ -24,7 +24,7 @@ from smbo.errors import RecipeError
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.marginal_likelihood import Priors
-from smbo.training_data import Array, Axis, Evidence
+from smbo.training_data import Array, Axis, TrainingData
 
 # Fewer known costs say nothing of how they vary.
 _FEWEST = 2
@@ -38,7 +38,7 @@ _PATIENCE, _SELDOM = 2, 4
 
 
 @dataclass(frozen=True)
-class PerCost:
+class ExpectedImprovementPerCost:
     """Another acquisition, a logarithm, less a multiple of the logarithm of the expected cost.
 
     Attributes:
@@ -63,42 +63,42 @@ class PerCost:
         if self.budget is not None and not 0 < self.budget < math.inf:
             raise RecipeError(f"budget={self.budget!r}: a positive cost is needed, or None")
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised: the other one's as long as few costs are known."""
-        costs = log_costs(evidence)
+        costs = log_costs(data)
         if costs is None:
-            return self.acquisition.prepare(posterior, evidence)
-        refined = refinement(posterior, evidence) if self._is_to_refine(evidence) else None
-        criterion = refined or self.acquisition.prepare(posterior, evidence)
-        power = self.exponent(evidence)
+            return self.acquisition.build(posterior, data)
+        refined = refinement(posterior, data) if self._is_to_refine(data) else None
+        criterion = refined or self.acquisition.build(posterior, data)
+        power = self.exponent(data)
         if isinstance(criterion, DifferentiableCriterion):
             return _DifferentiablePerCost(criterion, costs, power)
         return _PerCost(criterion, costs, power)
 
-    def _is_to_refine(self, evidence: Evidence) -> bool:
+    def _is_to_refine(self, data: TrainingData) -> bool:
         if self.refine_every is None:
             return False
-        is_done = n_without_digit(evidence) > _PATIENCE * (len(evidence.axes) + 1)
-        n_asked = len(evidence) + len(evidence.failed) + len(evidence.pending)
+        is_done = n_without_digit(data) > _PATIENCE * (len(data.axes) + 1)
+        n_asked = len(data) + len(data.failed) + len(data.pending)
         return n_asked % (self.refine_every * (_SELDOM if is_done else 1)) == 0
 
-    def exponent(self, evidence: Evidence) -> float:
+    def exponent(self, data: TrainingData) -> float:
         """Return the power of the cost that a promise is divided by, from 0 to 1."""
         if self.budget is None:
             return 1.0
-        known = evidence.costs[np.isfinite(evidence.costs)]
+        known = data.costs[np.isfinite(data.costs)]
         # an evaluation whose cost was not told counts as a typical one
-        spent = float(known.mean()) * len(evidence) if len(known) else 0.0
+        spent = float(known.mean()) * len(data) if len(known) else 0.0
         return min(max(1.0 - spent / self.budget, 0.0), 1.0)
 
 
-def log_costs(evidence: Evidence) -> GPPosterior | None:
+def log_costs(data: TrainingData) -> GPPosterior | None:
     """Return a process over the logarithm of the cost, None where too little is known of it."""
-    known = np.isfinite(evidence.costs)
-    if known.sum() < _FEWEST or not evidence.axes or evidence.costs[known].max() <= 0.0:
+    known = np.isfinite(data.costs)
+    if known.sum() < _FEWEST or not data.axes or data.costs[known].max() <= 0.0:
         return None
-    points, costs = np.ascontiguousarray(evidence.points[known]), evidence.costs[known]
-    return _learned(evidence.axes, points.tobytes(), costs.tobytes())
+    points, costs = np.ascontiguousarray(data.points[known]), data.costs[known]
+    return _learned(data.axes, points.tobytes(), costs.tobytes())
 
 
 def log_expected(costs: GPPosterior, points: Array) -> Array:
@@ -115,8 +115,8 @@ def _learned(axes: tuple[Axis, ...], points: bytes, costs: bytes) -> GPPosterior
     """Return the process; kept, since each point of a batch asks for the same."""
     told = np.frombuffer(costs)
     logs = np.log(np.maximum(told, _LEAST_PART * told.mean()))
-    evidence = Evidence.of_values(axes, np.frombuffer(points).reshape(len(told), len(axes)), logs)
-    return _PROCESS.fit(evidence)
+    data = TrainingData.of_values(axes, np.frombuffer(points).reshape(len(told), len(axes)), logs)
+    return _PROCESS.fit(data)
 
 
 @dataclass(frozen=True, eq=False)

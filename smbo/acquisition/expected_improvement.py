@@ -13,7 +13,7 @@ from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.feasibility import Feasibility
 from smbo.surrogates.base import DifferentiablePosterior, Posterior, QuickMeans, WarpedPosterior
 from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
@@ -35,22 +35,22 @@ class LogExpectedImprovement:
 
     margin: float = 0.0
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
         belief = normal(posterior)
-        target = incumbent(belief, evidence)
+        target = incumbent(belief, data)
         if self.margin:
-            target -= self.margin * _spread(belief, evidence)
-        return _criterion(belief, target, _log_expected_improvement, Feasibility.of(evidence))
+            target -= self.margin * _spread(belief, data)
+        return _criterion(belief, target, _log_expected_improvement, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
 class ExpectedImprovement:
     """Expected improvement on the incumbent."""
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        return _exponential(LogExpectedImprovement().prepare(posterior, evidence))
+        return _exponential(LogExpectedImprovement().build(posterior, data))
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class ProbabilityOfImprovement:
 
     margin: float = 0.01
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
         belief = normal(posterior)
-        target = incumbent(belief, evidence) - self.margin * _spread(belief, evidence)
-        return _criterion(belief, target, _log_probability, Feasibility.of(evidence))
+        target = incumbent(belief, data) - self.margin * _spread(belief, data)
+        return _criterion(belief, target, _log_probability, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class LowerConfidenceBound:
 
     weight: float = 2.0
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
 
         def score(mean: Array, std: Array, _best: float | Array) -> tuple[Array, Array, Array]:
@@ -84,7 +84,7 @@ class LowerConfidenceBound:
 
         # a bound is in units of the values, so a logarithm must be brought to them
         belief = normal(posterior)
-        return _criterion(belief, 0.0, score, Feasibility.of(evidence), _spread(belief, evidence))
+        return _criterion(belief, 0.0, score, Feasibility.of(data), _spread(belief, data))
 
 
 def normal(posterior: Posterior) -> Posterior:
@@ -96,8 +96,8 @@ def normal(posterior: Posterior) -> Posterior:
     return posterior.latent if isinstance(posterior, WarpedPosterior) else posterior
 
 
-def _spread(posterior: Posterior, evidence: Evidence) -> float:
-    return float(means(posterior, evidence.points).std())
+def _spread(posterior: Posterior, data: TrainingData) -> float:
+    return float(means(posterior, data.points).std())
 
 
 def means(posterior: Posterior, points: Array) -> Array:
@@ -107,15 +107,15 @@ def means(posterior: Posterior, points: Array) -> Array:
     return posterior.moments(points)[0]
 
 
-def incumbent(posterior: Posterior, evidence: Evidence) -> float:
+def incumbent(posterior: Posterior, data: TrainingData) -> float:
     """Return the lowest posterior mean at feasible evaluated points and at pending ones.
 
     The mean, and not the value told: with noise the lowest value is the luckiest one.  Pending
     points count, for their fantasies are in the posterior: otherwise one that promises much
     would be proposed again.  Without any feasible point all of them count.
     """
-    points = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
-    return float(means(posterior, np.concatenate([points, evidence.pending])).min())
+    points = data.points[data.feasible] if data.feasible.any() else data.points
+    return float(means(posterior, np.concatenate([points, data.pending])).min())
 
 
 def log_expected_improvement(mean: Array, std: Array, best: float) -> Array:
@@ -212,15 +212,15 @@ class _OfProcess(_DifferentiableScored):
 
     posterior: GPPosterior
 
-    def stacked(self, criteria: Sequence[Criterion]) -> _StackedScores:
+    def batched(self, criteria: Sequence[Criterion]) -> _BatchedScores:
         """Return the criteria of a batch's points, in the order in which these joined it, as one."""
         mine = [one for one in criteria if isinstance(one, _OfProcess)]
         n_known = np.array([len(one.posterior.values) for one in mine])
-        return _StackedScores(mine[-1], n_known, np.array([one.best for one in mine]))
+        return _BatchedScores(mine[-1], n_known, np.array([one.best for one in mine]))
 
 
 @dataclass(frozen=True, eq=False)
-class _StackedScores:
+class _BatchedScores:
     """Criteria of one acquisition as points were added to a batch, each for a point of its own.
 
     Each knows of the fantasies before its point, so that the last one's posterior serves all.
@@ -235,7 +235,7 @@ class _StackedScores:
     n_known: NDArray[np.intp]
     best: Array
 
-    def of_rows(self, rows: NDArray[np.intp]) -> _StackedScores:
+    def of_rows(self, rows: NDArray[np.intp]) -> _BatchedScores:
         """Return those criteria alone."""
         return replace(self, n_known=self.n_known[rows], best=self.best[rows])
 

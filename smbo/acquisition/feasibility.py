@@ -19,7 +19,7 @@ from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters, Priors
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # A label of 0 or 1 varies by 1/4 in all.  The noise lets neighbours differ: a boundary is narrower
 # than the length scale.
@@ -42,14 +42,14 @@ class Feasibility:
     parts: tuple[Labels | SlackBelief, ...]
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Feasibility | None:
-        """Return what the evidence says, None where everything went well."""
+    def of(cls, data: TrainingData) -> Feasibility | None:
+        """Return what the training data says, None where everything went well."""
         parts: list[Labels | SlackBelief] = []
-        labels = Labels.of(evidence)
+        labels = Labels.of(data)
         if labels is not None:
             parts.append(labels)
-        if evidence.slacks is not None:
-            beliefs = (SlackBelief.of(evidence, column) for column in range(len(evidence.slacks.names)))
+        if data.outcome_constraints is not None:
+            beliefs = (SlackBelief.of(data, column) for column in range(len(data.outcome_constraints.names)))
             parts += [belief for belief in beliefs if belief is not None]
         return cls(tuple(parts)) if parts else None
 
@@ -74,10 +74,10 @@ class Feasibility:
 class FeasibilityFirst:
     """The probability to succeed and to meet the constraints: what to look for before anything does."""
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
         del posterior
-        feasibility = Feasibility.of(evidence)
+        feasibility = Feasibility.of(data)
         assert feasibility is not None, "nothing is feasible, so there is something to learn from"
         return _LogProbability(feasibility)
 
@@ -104,19 +104,19 @@ class Labels:
     labels: GPPosterior
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Labels | None:
-        """Return what the evidence says, None where everything went well.
+    def of(cls, data: TrainingData) -> Labels | None:
+        """Return what the training data says, None where everything went well.
 
         The labels are regressed on, with the length scales that are likeliest before any data:
         no hyperparameters to learn, so it costs one factorisation.
         """
-        well = went_well(evidence)
-        if well.all() and len(evidence.failed) == 0:
+        well = went_well(data)
+        if well.all() and len(data.failed) == 0:
             return None
-        n_failed, d = evidence.failed.shape
-        points = np.concatenate([evidence.points, evidence.failed])
+        n_failed, d = data.failed.shape
+        points = np.concatenate([data.points, data.failed])
         labels = np.concatenate([well.astype(np.float64), np.zeros(n_failed)])
-        rows = Evidence.of_values(evidence.axes, points, labels)
+        rows = TrainingData.of_values(data.axes, points, labels)
         means, _ = Priors().moments(d)
         theta = Hyperparameters(
             tuple(float(mean) for mean in means[:d]), float(np.log(_AMPLITUDE)), float(np.log(_NOISE))
@@ -149,24 +149,24 @@ class Labels:
         return np.sqrt(std**2 + 0.125**2)
 
 
-def without_chance(evidence: Evidence) -> Evidence:
-    """Return the evidence without the failures that are likelier chance than the fault of their place.
+def without_chance(data: TrainingData) -> TrainingData:
+    """Return the training data without the failures that are likelier chance than the fault of their place.
 
     Each is judged by all others: one in the midst of successes says that a node died there, one
     beside other failures, or far from everything, that such points fail.
     """
-    if len(evidence.failed) == 0 or not evidence.feasible.any():
-        return evidence
-    found = Labels.of(evidence)
+    if len(data.failed) == 0 or not data.feasible.any():
+        return data
+    found = Labels.of(data)
     assert found is not None, "there are failures"
     labels = found.labels
-    means, variances = left_out_moments(labels, first=len(evidence))
+    means, variances = left_out_moments(labels, first=len(data))
     means, stds = labels.scale.shift + labels.scale.size * means, labels.scale.size * np.sqrt(variances)
     fails_there = ndtr((0.5 - means) / Labels._width(stds))
     is_chance = fails_there < _CHANCE * (1.0 - fails_there)
-    return replace(evidence, failed=evidence.failed[~is_chance]) if is_chance.any() else evidence
+    return replace(data, failed=data.failed[~is_chance]) if is_chance.any() else data
 
 
-def went_well(evidence: Evidence) -> NDArray[np.bool_]:
+def went_well(data: TrainingData) -> NDArray[np.bool_]:
     """Return which evaluations are feasible, or not for a reason that their slacks tell, (n,)."""
-    return evidence.feasible if evidence.slacks is None else evidence.slacks.is_explained
+    return data.feasible if data.outcome_constraints is None else data.outcome_constraints.is_explained

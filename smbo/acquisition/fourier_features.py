@@ -17,7 +17,7 @@ _DEGREES: dict[type[Kernel], float] = {Matern32: 3.0, Matern52: 5.0, SquaredExpo
 
 
 @dataclass(frozen=True, eq=False)
-class Waves:
+class FourierFeatures:
     """A draw of a stationary process with mean zero: a sum of cosines and sines.
 
     Attributes:
@@ -31,7 +31,7 @@ class Waves:
     @classmethod
     def of(
         cls, kernel: Kernel, amplitude: float, n_features: int, n_frequencies: int, rng: np.random.Generator
-    ) -> Waves:
+    ) -> FourierFeatures:
         """Return a draw.
 
         Raises:

@@ -18,7 +18,7 @@ from smbo.acquisition.expected_improvement import (
 )
 from smbo.errors import RecipeError
 from smbo.surrogates.base import Posterior
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 
 def _members() -> tuple[Acquisition, ...]:
@@ -26,7 +26,7 @@ def _members() -> tuple[Acquisition, ...]:
 
 
 @dataclass(frozen=True)
-class Portfolio:
+class GPHedge:
     """GP-Hedge: each member nominates a point, and one is drawn by what members have gained.
 
     A member gains minus the posterior mean of its nominee, once the next posterior is known,
@@ -51,16 +51,16 @@ class Portfolio:
         if not self.rate > 0:
             raise RecipeError(f"rate={self.rate!r}: a number above 0 is needed")
 
-    def seeded(self, seed: int) -> Portfolio:
+    def seeded(self, seed: int) -> GPHedge:
         """Return the same portfolio with another draw."""
         return replace(self, seed=seed)
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion of one of the members."""
-        rng = np.random.default_rng([self.seed, len(evidence.pending)])
-        return self.members[int(rng.integers(len(self.members)))].prepare(posterior, evidence)
+        rng = np.random.default_rng([self.seed, len(data.pending)])
+        return self.members[int(rng.integers(len(self.members)))].build(posterior, data)
 
-    def gains(self, posterior: Posterior, evidence: Evidence, carried: Mapping[str, Any] | None) -> Array:
+    def gains(self, posterior: Posterior, data: TrainingData, carried: Mapping[str, Any] | None) -> Array:
         """Return what each member has gained, (k,), by a posterior that knows more than the last.
 
         Args:
@@ -69,7 +69,7 @@ class Portfolio:
         if carried is None or len(carried["gains"]) != len(self.members):
             return np.zeros(len(self.members))
         belief = normal(posterior)
-        told, _ = belief.moments(evidence.points)
+        told, _ = belief.moments(data.points)
         mean, _ = belief.moments(np.array(carried["nominees"], dtype=np.float64))
         spread = float(told.std()) or 1.0
         return np.asarray(np.array(carried["gains"]) - (mean - told.mean()) / spread)

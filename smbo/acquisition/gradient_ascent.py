@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.acquisition.base import DifferentiableCriterion, Stacked
+from smbo.acquisition.base import Batched, DifferentiableCriterion
 from smbo.training_data import Array
 
 # Armijo's condition with the usual slope share, and the most a step may be cut within one search.
@@ -45,8 +45,8 @@ def ascend(
         n_calls: of the criterion, at most, beside the first.
     """
     k, d = starts.shape
-    is_stacked = isinstance(criterion, Stacked)
-    asked = criterion.of_rows if isinstance(criterion, Stacked) else lambda _rows: criterion
+    is_stacked = isinstance(criterion, Batched)
+    asked = criterion.of_rows if isinstance(criterion, Batched) else lambda _rows: criterion
     points = starts.copy()
     scores, slopes = criterion.with_gradient(points)
     inverse = np.tile(np.eye(d), (k, 1, 1))

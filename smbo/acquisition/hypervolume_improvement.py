@@ -23,8 +23,8 @@ from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GPPosterior
 from smbo.surrogates.gp.kernels import squared_distances
-from smbo.surrogates.multi_output.model_list import SeveralPosterior
-from smbo.training_data import Array, Axis, Evidence
+from smbo.surrogates.multi_output.model_list import ModelListPosterior
+from smbo.training_data import Array, Axis, TrainingData
 
 # Points at which the extent of the front is looked for, beside the evaluated ones.
 _N_EVERYWHERE = 512
@@ -44,18 +44,18 @@ class LogExpectedHypervolumeImprovement:
         Global Optimization"; see ``smbo.acquisition.hypervolume_closed_form``.
     """
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised.
 
         Raises:
             RecipeError: the posterior is not one of several objectives.
         """
         belief = of_several(posterior)
-        points = evidence.points[evidence.feasible]
-        known = belief.latent_means(np.concatenate([points, evidence.pending]))
-        reference = reference_of(belief, evidence, known)
+        points = data.points[data.feasible]
+        known = belief.latent_means(np.concatenate([points, data.pending]))
+        reference = reference_of(belief, data, known)
         sides = Sides.of(free_boxes(known, reference))
-        return VolumeImprovement(belief.latents, sides, Feasibility.of(evidence))
+        return VolumeImprovement(belief.latents, sides, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
@@ -83,37 +83,37 @@ class NoisyLogExpectedHypervolumeImprovement:
         """Return the same acquisition with other draws."""
         return replace(self, seed=seed)
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised.
 
         Raises:
             RecipeError: the posterior is not one of several objectives.
         """
         belief = of_several(posterior)
-        rng = np.random.default_rng([self.seed, len(evidence.pending)])
+        rng = np.random.default_rng([self.seed, len(data.pending)])
         draws = [_mirrored_draws(part, self.n_draws, rng) for part in belief.latents]
         values = np.stack([each.values for each in draws], axis=2)  # (rows, draws, objectives)
-        n = len(evidence)
+        n = len(data)
         usable = np.ones(len(values), dtype=np.bool_)
-        usable[:n] = evidence.feasible
-        usable[n : n + len(evidence.failed)] = False  # nothing was found there
-        points = evidence.points[evidence.feasible]
-        known = belief.latent_means(np.concatenate([points, evidence.pending]))
-        reference = _standardised(belief.latents, reference_of(belief, evidence, known))
+        usable[:n] = data.feasible
+        usable[n : n + len(data.failed)] = False  # nothing was found there
+        points = data.points[data.feasible]
+        known = belief.latent_means(np.concatenate([points, data.pending]))
+        reference = _standardised(belief.latents, reference_of(belief, data, known))
         sides = [Sides.of(free_boxes(values[usable, k], reference)) for k in range(self.n_draws)]
-        return NoisyVolumeImprovement(belief.latents, draws, sides, Feasibility.of(evidence))
+        return NoisyVolumeImprovement(belief.latents, draws, sides, Feasibility.of(data))
 
 
-def of_several(posterior: Posterior) -> SeveralPosterior:
-    if not isinstance(posterior, SeveralPosterior):
+def of_several(posterior: Posterior) -> ModelListPosterior:
+    if not isinstance(posterior, ModelListPosterior):
         raise RecipeError(
             f"hypervolume improvement is of several objectives, and {type(posterior).__name__} is not; "
-            "use SeveralGP with it"
+            "use ModelListGP with it"
         )
     return posterior
 
 
-def reference_of(belief: SeveralPosterior, evidence: Evidence, known: Array) -> Array:
+def reference_of(belief: ModelListPosterior, data: TrainingData, known: Array) -> Array:
     """Return the reference point on the latent scales: the user's, or by rule, (m,).
 
     The rule: a tenth of the front's range beyond its worst values, the front being as wide as the
@@ -123,14 +123,14 @@ def reference_of(belief: SeveralPosterior, evidence: Evidence, known: Array) -> 
     Args:
         known: means at feasible evaluated points and at pending ones, (n, m).
     """
-    assert evidence.several is not None
-    given = evidence.several.reference
+    assert data.objective_values is not None
+    given = data.objective_values.reference
     if not np.isnan(given).any():
         return belief.to_latent(given)
     if len(known) == 0:  # nothing feasible yet: anything that is would be welcome
-        by_rule = belief.latent_means(evidence.points).max(axis=0)
+        by_rule = belief.latent_means(data.points).max(axis=0)
     else:
-        elsewhere = belief.latent_means(_everywhere(evidence.axes))
+        elsewhere = belief.latent_means(_everywhere(data.axes))
         by_rule = reference_by_rule(_extremes(np.concatenate([known, elsewhere])))
     return np.where(np.isnan(given), by_rule, belief.to_latent(np.where(np.isnan(given), 0.0, given)))
 

@@ -26,7 +26,7 @@ from smbo.space import Space
 from smbo.space.designs import design_rows
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.multi_output.level_set import LevelPosterior
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # Φ(z) (1 - Φ(z)) = exp(-2 z² / π) / 4 to fourth order in z, and within 0.011 everywhere.  Unlike the
 # product itself its mean over a normal z has a closed form without bivariate probabilities.
@@ -50,12 +50,12 @@ class Misclassification:
     n_places: int = 256
     close: float = 0.007
 
-    def over(self, space: Space, rng: np.random.Generator) -> SurveyedMisclassification:
+    def with_space(self, space: Space, rng: np.random.Generator) -> SurveyedMisclassification:
         """Return the same for a space, at places of it."""
         return SurveyedMisclassification(self, survey_of(space, self.n_survey, rng))
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
-        del posterior, evidence
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
+        del posterior, data
         raise RecipeError("Misclassification needs to know the space: call over(space, rng) first")
 
 
@@ -66,11 +66,11 @@ class SurveyedMisclassification:
     settings: Misclassification
     places: Array
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the expected reduction as a function of the next point."""
         belief = level_posterior(posterior)
         chosen, weights = self._most_telling(belief)
-        return ExpectedReduction.of(belief, self.places[chosen], weights, Feasibility.of(evidence))
+        return ExpectedReduction.of(belief, self.places[chosen], weights, Feasibility.of(data))
 
     def _most_telling(self, belief: LevelPosterior) -> tuple[NDArray[np.intp], Array]:
         """Return rows of the places drawn by how unsure they are, (r,), and their weights, (r,).
@@ -135,10 +135,10 @@ class Straddle:
 
     width: float = 1.96
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         belief = level_posterior(posterior)
         sizes = np.array([np.sqrt(process.amplitude) for process in belief.processes])[:, None]
-        feasibility = Feasibility.of(evidence)
+        feasibility = Feasibility.of(data)
 
         def criterion(points: Array) -> Array:
             mean, std = belief.offsets(points)

@@ -24,7 +24,7 @@ from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernels import SquaredExponential
 from smbo.surrogates.gp.marginal_likelihood import Priors
-from smbo.training_data import Array, Axis, Evidence
+from smbo.training_data import Array, Axis, TrainingData
 
 Columns: TypeAlias = NDArray[np.intp]
 
@@ -46,7 +46,7 @@ _STEEPNESS = 50.0
 _GAIN = 1e-6
 
 
-def refinement(posterior: Posterior, evidence: Evidence) -> Criterion | None:
+def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
     """Return improvement within a box around the best evaluation, by a process of the points in it.
 
     None where it would not help: with few points, with noise, without a continuous axis, where the
@@ -55,42 +55,39 @@ def refinement(posterior: Posterior, evidence: Evidence) -> Criterion | None:
     need, so that it shrinks as they come closer.
     """
     belief = normal(posterior)
-    smooth = np.flatnonzero([axis.kind == "continuous" for axis in evidence.axes])
-    if not isinstance(belief, GPPosterior) or evidence.vectors is not None or belief.noise > _QUIET:
+    smooth = np.flatnonzero([axis.kind == "continuous" for axis in data.axes])
+    if not isinstance(belief, GPPosterior) or data.outputs is not None or belief.noise > _QUIET:
         return None
     n_wanted = (len(smooth) + 1) * (len(smooth) + 2) // 2
-    rows = _like_best(evidence, smooth)
+    rows = _like_best(data, smooth)
     if not len(smooth) or len(rows) < n_wanted + _N_MORE:
         return None
-    best = evidence.points[rows[np.argmin(evidence.values[rows])]]
-    away = np.abs(evidence.points[rows][:, smooth] - best[smooth])
-    lengths = belief.features.per_axis(belief.lengths, len(evidence.axes))[smooth]
+    best = data.points[rows[np.argmin(data.values[rows])]]
+    away = np.abs(data.points[rows][:, smooth] - best[smooth])
+    lengths = belief.features.per_axis(belief.lengths, len(data.axes))[smooth]
     nearest = np.argsort(((away / lengths) ** 2).sum(axis=1), kind="stable")[: n_wanted + 1]
     radius = np.maximum(away[nearest].max(axis=0), _LEAST_RADIUS)
     inside = rows[(away <= radius * (1 + 1e-9)).all(axis=1)]
-    if (
-        radius.max() <= _LEAST_RADIUS
-        or np.ptp(evidence.values[inside]) <= _LEAST_SPREAD * evidence.values.std()
-    ):
+    if radius.max() <= _LEAST_RADIUS or np.ptp(data.values[inside]) <= _LEAST_SPREAD * data.values.std():
         return None
     box = _Box(best, smooth, radius)
-    return _Refined(box, _within(box, evidence, inside), Feasibility.of(evidence))
+    return _Refined(box, _within(box, data, inside), Feasibility.of(data))
 
 
-def n_without_digit(evidence: Evidence) -> int:
+def n_without_digit(data: TrainingData) -> int:
     """Return how many evaluations have been made since the last that gained a digit, by trial number."""
-    feasible = evidence.values[evidence.feasible]
-    return evidence.n_since_gain(_GAIN * float(feasible.std())) if len(feasible) else 0
+    feasible = data.values[data.feasible]
+    return data.n_since_gain(_GAIN * float(feasible.std())) if len(feasible) else 0
 
 
-def _like_best(evidence: Evidence, smooth: Columns) -> NDArray[np.intp]:
+def _like_best(data: TrainingData, smooth: Columns) -> NDArray[np.intp]:
     """Return the feasible rows that differ from the best one in continuous coordinates only."""
-    feasible = np.flatnonzero(evidence.feasible)
+    feasible = np.flatnonzero(data.feasible)
     if not len(feasible):
         return feasible
-    best = evidence.points[feasible[np.argmin(evidence.values[feasible])]]
-    others = np.delete(np.arange(len(evidence.axes)), smooth)
-    return feasible[(evidence.points[np.ix_(feasible, others)] == best[others]).all(axis=1)]
+    best = data.points[feasible[np.argmin(data.values[feasible])]]
+    others = np.delete(np.arange(len(data.axes)), smooth)
+    return feasible[(data.points[np.ix_(feasible, others)] == best[others]).all(axis=1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,19 +115,19 @@ class _Box:
         return away
 
 
-def _within(box: _Box, evidence: Evidence, rows: NDArray[np.intp]) -> DifferentiableCriterion:
+def _within(box: _Box, data: TrainingData, rows: NDArray[np.intp]) -> DifferentiableCriterion:
     """Return improvement by a process of these rows, over the box's coordinates."""
-    axes = tuple(Axis(evidence.axes[column].name, "continuous") for column in box.smooth)
-    local = Evidence.of_values(
-        axes, box.coordinates(evidence.points[rows]), evidence.values[rows], evidence.variances[rows]
+    axes = tuple(Axis(data.axes[column].name, "continuous") for column in box.smooth)
+    local = TrainingData.of_values(
+        axes, box.coordinates(data.points[rows]), data.values[rows], data.variances[rows]
     )
     posterior = _PROCESS.fit(local)
-    pending = box.coordinates(evidence.pending)
-    is_near = ((pending >= 0.0) & (pending <= 1.0)).all(axis=1) & ~box.elsewhere(evidence.pending).any(axis=1)
+    pending = box.coordinates(data.pending)
+    is_near = ((pending >= 0.0) & (pending <= 1.0)).all(axis=1) & ~box.elsewhere(data.pending).any(axis=1)
     if is_near.any():
         local = replace(local, pending=pending[is_near])
-        posterior = posterior.fantasise(pending[is_near])
-    criterion = LogExpectedImprovement().prepare(posterior, local)
+        posterior = posterior.fantasize(pending[is_near])
+    criterion = LogExpectedImprovement().build(posterior, local)
     assert isinstance(criterion, DifferentiableCriterion)
     return criterion
 

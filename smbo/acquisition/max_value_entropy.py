@@ -13,7 +13,7 @@ from smbo.acquisition.expected_improvement import incumbent, normal
 from smbo.acquisition.feasibility import Feasibility
 from smbo.errors import RecipeError
 from smbo.surrogates.base import DifferentiablePosterior, Posterior
-from smbo.training_data import Array, Axis, Evidence
+from smbo.training_data import Array, Axis, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 # Below this the terms of the gain cancel; three terms of its series are then good to 2e-8.
@@ -46,18 +46,18 @@ class MaxValueEntropySearch:
         """Return the same acquisition with other samples."""
         return replace(self, seed=seed)
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
         belief = normal(posterior)
-        rng = np.random.default_rng([self.seed, len(evidence.pending)])
-        places = np.concatenate([evidence.points, _places(evidence.axes, self.n_places, rng)])
+        rng = np.random.default_rng([self.seed, len(data.pending)])
+        places = np.concatenate([data.points, _places(data.axes, self.n_places, rng)])
         mean, std = belief.moments(places)
         floor = 1e-9 * max(float(mean.std()), 1e-300)
         minima = sampled_minima(mean, np.maximum(std, floor), rng.random(self.n_minima))
         # the lowest value is no higher than that of the best point known
-        best = incumbent(belief, evidence)
+        best = incumbent(belief, data)
         minima = np.minimum(minima, best - 1e-3 * float(np.median(std)) - floor)
-        feasibility = Feasibility.of(evidence)
+        feasibility = Feasibility.of(data)
         if isinstance(belief, DifferentiablePosterior):
             return _DifferentiableGain(belief, minima, feasibility)
         return _Gain(belief, minima, feasibility)

@@ -19,7 +19,7 @@ from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GPPosterior
 from smbo.surrogates.gp.kernels import squared_distances
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 _VARIANCE_FLOOR = 1e-12  # of the amplitude: what rounding leaves of a variance of zero
@@ -50,7 +50,7 @@ class NoisyLogExpectedImprovement:
         """Return the same acquisition with other draws."""
         return replace(self, seed=seed)
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised.
 
         Raises:
@@ -62,12 +62,12 @@ class NoisyLogExpectedImprovement:
                 f"noisy expected improvement draws from a Gaussian process, and {type(belief).__name__} is "
                 "none; use LogExpectedImprovement with this surrogate"
             )
-        rng = np.random.default_rng([self.seed, len(evidence.pending)])
+        rng = np.random.default_rng([self.seed, len(data.pending)])
         half = rng.standard_normal((len(belief.values), self.n_draws // 2))
         errors = rng.standard_normal(half.shape)
         return NoisyImprovement.of(
             belief,
-            evidence,
+            data,
             np.concatenate([half, -half], axis=1),
             np.concatenate([errors, -errors], axis=1),
         )
@@ -120,15 +120,15 @@ class NoisyImprovement:
 
     @classmethod
     def of(
-        cls, posterior: GPPosterior, evidence: Evidence, normals: Array, errors: Array
+        cls, posterior: GPPosterior, data: TrainingData, normals: Array, errors: Array
     ) -> NoisyImprovement:
         """Return the criterion of draws made of standard normal numbers, each (n, k)."""
         factor, weights, values = draws_at_rows(posterior, normals, errors)
         usable = np.ones(len(values), dtype=np.bool_)
-        n = len(evidence)
-        usable[:n] = evidence.feasible if evidence.feasible.any() else True
-        usable[n : n + len(evidence.failed)] = False  # nothing was found there
-        return cls(posterior, factor, weights, values[usable].min(axis=0), Feasibility.of(evidence))
+        n = len(data)
+        usable[:n] = data.feasible if data.feasible.any() else True
+        usable[n : n + len(data.failed)] = False  # nothing was found there
+        return cls(posterior, factor, weights, values[usable].min(axis=0), Feasibility.of(data))
 
     def __call__(self, points: Array) -> Array:
         belief = self.posterior
@@ -144,10 +144,10 @@ class NoisyImprovement:
         """Return the criterion (m,) and its gradient (m, d)."""
         return self.judged(points, self.draws)
 
-    def stacked(self, criteria: Sequence[Criterion]) -> StackedNoisyImprovements:
+    def batched(self, criteria: Sequence[Criterion]) -> BatchedNoisyImprovements:
         """Return the criteria of a batch's points, in the order in which these joined it, as one."""
         mine = [one for one in criteria if isinstance(one, NoisyImprovement)]
-        return StackedNoisyImprovements(mine[-1], _DrawsOfEach.of([one.draws for one in mine]))
+        return BatchedNoisyImprovements(mine[-1], _DrawsOfEach.of([one.draws for one in mine]))
 
     @property
     def draws(self) -> _Draws:
@@ -197,7 +197,7 @@ class NoisyImprovement:
 
 
 @dataclass(frozen=True, eq=False)
-class StackedNoisyImprovements:
+class BatchedNoisyImprovements:
     """The criteria of points as they joined a batch, each for a point of its own.
 
     Attributes:
@@ -208,7 +208,7 @@ class StackedNoisyImprovements:
     last: NoisyImprovement
     draws: _DrawsOfEach
 
-    def of_rows(self, rows: NDArray[np.intp]) -> StackedNoisyImprovements:
+    def of_rows(self, rows: NDArray[np.intp]) -> BatchedNoisyImprovements:
         """Return those criteria alone."""
         return replace(self, draws=self.draws.of_rows(rows))
 

@@ -15,7 +15,7 @@ from smbo.acquisition.expected_improvement import (
 )
 from smbo.acquisition.thompson_sampling import ThompsonSampling
 from smbo.surrogates.base import Posterior
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 
 class LogDensity(Protocol):
@@ -27,7 +27,7 @@ class LogDensity(Protocol):
 
 
 @dataclass(frozen=True)
-class Guided:
+class PriorWeighted:
     """Another acquisition times the density of the optimum's place to a power that fades.
 
     The power is strength / n after n evaluations, so that any belief is overcome.
@@ -45,22 +45,22 @@ class Guided:
     belief: LogDensity
     strength: float
 
-    def seeded(self, seed: int) -> Guided:
+    def seeded(self, seed: int) -> PriorWeighted:
         """Return the same with other draws."""
         if not isinstance(self.acquisition, Seeded):
             return self
         return replace(self, acquisition=self.acquisition.seeded(seed))
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        weight = self.strength / max(1, len(evidence) + len(evidence.failed))
+        weight = self.strength / max(1, len(data) + len(data.failed))
         acquisition = self.acquisition
         if isinstance(acquisition, ExpectedImprovement):  # the same optimum, and the product is a sum
             acquisition = LogExpectedImprovement()
-        criterion = acquisition.prepare(posterior, evidence)
+        criterion = acquisition.build(posterior, data)
         if isinstance(acquisition, LowerConfidenceBound | ThompsonSampling):
             # these are in the units of the values, so the logarithm must be brought to them
-            weight *= float(means(normal(posterior), evidence.points).std())
+            weight *= float(means(normal(posterior), data.points).std())
         if isinstance(criterion, DifferentiableCriterion):
             return _DifferentiableWeighted(criterion, self.belief, weight)
         return _Weighted(criterion, self.belief, weight)

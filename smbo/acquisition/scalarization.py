@@ -12,7 +12,7 @@ from smbo.acquisition.hypervolume_improvement import of_several, with_feasibilit
 from smbo.problem.hypervolume import nondominated
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # Of the widths of the front: what rounds the corner of the largest objective, and of no improvement.
 _SMOOTH_LARGEST, _SMOOTH_GAIN = 0.02, 0.01
@@ -20,7 +20,7 @@ _SHARE_OF_SUM = 0.05  # Knowles's ρ
 
 
 @dataclass(frozen=True)
-class RandomScalarisation:
+class RandomScalarization:
     """Logarithm of the expected improvement of an augmented Chebyshev distance with random weights.
 
     Draws of the objectives at a point make a distance each; its improvement on the lowest distance of
@@ -39,30 +39,30 @@ class RandomScalarisation:
     def __post_init__(self) -> None:
         check_draws(self.n_draws)
 
-    def seeded(self, seed: int) -> RandomScalarisation:
+    def seeded(self, seed: int) -> RandomScalarization:
         """Return the same acquisition with other weights and draws."""
         return replace(self, seed=seed)
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised.
 
         Raises:
             RecipeError: the posterior is not one of several objectives.
         """
         belief = of_several(posterior)
-        assert evidence.several is not None
+        assert data.objective_values is not None
         # another draw for each point of a batch
-        rng = np.random.default_rng([self.seed, len(evidence.pending)])
-        weights = rng.dirichlet(np.ones(len(belief.parts))) * evidence.several.weights
-        feasible = evidence.feasible if evidence.feasible.any() else np.ones_like(evidence.feasible)
-        known = belief.latent_means(np.concatenate([evidence.points[feasible], evidence.pending]))
+        rng = np.random.default_rng([self.seed, len(data.pending)])
+        weights = rng.dirichlet(np.ones(len(belief.parts))) * data.objective_values.weights
+        feasible = data.feasible if data.feasible.any() else np.ones_like(data.feasible)
+        known = belief.latent_means(np.concatenate([data.points[feasible], data.pending]))
         front = known[nondominated(known)]
         low, extent = front.min(axis=0), np.ptp(front, axis=0)
         half = rng.standard_normal((self.n_draws // 2, len(weights)))
         distance = Distance(low, np.where(extent > 0.0, extent, 1.0), weights / weights.sum())
         lowest = float(distance.of(known)[0].min())
-        return ScalarisedImprovement(
-            belief.latents, distance, lowest, np.concatenate([half, -half]), Feasibility.of(evidence)
+        return ScalarizedImprovement(
+            belief.latents, distance, lowest, np.concatenate([half, -half]), Feasibility.of(data)
         )
 
 
@@ -92,8 +92,8 @@ class Distance:
 
 
 @dataclass(frozen=True, eq=False)
-class ScalarisedImprovement:
-    """The criterion: see RandomScalarisation.
+class ScalarizedImprovement:
+    """The criterion: see RandomScalarization.
 
     Attributes:
         parts: latent beliefs, one for each objective.

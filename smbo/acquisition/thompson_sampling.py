@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 
 from smbo.acquisition.base import Criterion
-from smbo.acquisition.composite_sample import VectorDraw
+from smbo.acquisition.composite_sample import CompositeSample
 from smbo.acquisition.expected_improvement import normal
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.fourier_features import Waves
+from smbo.acquisition.fourier_features import FourierFeatures
 from smbo.acquisition.gp_coordinates import covariance_with_rows, encoded, pulled_back
 from smbo.errors import RecipeError
 from smbo.surrogates import linalg
@@ -25,9 +25,9 @@ from smbo.surrogates.base import DifferentiablePosterior, Posterior
 from smbo.surrogates.gp.gp import GPPosterior
 from smbo.surrogates.gp.kernels import Features, Matern52, squared_distances
 from smbo.surrogates.gp.marginal_likelihood import Priors
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
-from smbo.training_data import Array, Evidence
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
+from smbo.training_data import Array, TrainingData
 
 # The covariance of a draw's prior part is off by about 1/√(frequencies).
 _N_FREQUENCIES = 512
@@ -68,18 +68,18 @@ class ThompsonSampling:
         """Return the same acquisition with another draw."""
         return replace(self, seed=seed)
 
-    def prepare(self, posterior: Posterior, evidence: Evidence) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = posterior if isinstance(posterior, VectorPosterior) else normal(posterior)
+        belief = posterior if isinstance(posterior, CompositePosterior) else normal(posterior)
         if isinstance(belief, GPPosterior):
-            belief = replace(belief, scale=Scale())  # a draw is in the process's own units
-        rng = np.random.default_rng([self.seed, len(evidence.pending)])
-        function = draw(belief, evidence, rng, self.n_frequencies)
-        mean, _ = belief.moments(evidence.points)
-        return drawn_criterion(belief, function, Feasibility.of(evidence), float(mean.std()))
+            belief = replace(belief, scale=OutcomeTransform())  # a draw is in the process's own units
+        rng = np.random.default_rng([self.seed, len(data.pending)])
+        function = draw(belief, data, rng, self.n_frequencies)
+        mean, _ = belief.moments(data.points)
+        return drawn_criterion(belief, function, Feasibility.of(data), float(mean.std()))
 
 
-def draw(posterior: Posterior, evidence: Evidence, rng: np.random.Generator, n_frequencies: int) -> Draw:
+def draw(posterior: Posterior, data: TrainingData, rng: np.random.Generator, n_frequencies: int) -> Draw:
     """Return a function drawn from a belief.
 
     Of a Gaussian process, and of those of vector outputs, it is a pathwise draw.  Of any other
@@ -88,33 +88,33 @@ def draw(posterior: Posterior, evidence: Evidence, rng: np.random.Generator, n_f
     """
     if isinstance(posterior, GPPosterior):
         return GPDraw.of(posterior, rng, n_frequencies)
-    if isinstance(posterior, VectorPosterior):
-        return VectorDraw.of(posterior, rng, n_frequencies)
-    features = Features.of(evidence.axes)
-    means, _ = Priors().moments(len(evidence.axes))
-    lengths = np.exp(means[: len(evidence.axes)])[features.columns]
-    field = Waves.of(Matern52(), 1.0, len(lengths), n_frequencies, rng)
+    if isinstance(posterior, CompositePosterior):
+        return CompositeSample.of(posterior, rng, n_frequencies)
+    features = Features.of(data.axes)
+    means, _ = Priors().moments(len(data.axes))
+    lengths = np.exp(means[: len(data.axes)])[features.columns]
+    field = FourierFeatures.of(Matern52(), 1.0, len(lengths), n_frequencies, rng)
     return MarginalDraw(posterior, field, features, lengths)
 
 
 @dataclass(frozen=True, eq=False)
 class GPDraw:
-    """A draw of a Gaussian process given evidence, on its latent scale.
+    """A draw of a Gaussian process given training data, on its latent scale.
 
     Attributes:
         posterior: of which it is a draw.
-        prior: a draw before the evidence.
+        prior: a draw before the training data.
         update: covariance⁻¹ (values - mean - prior - a draw of the noise), (n,).
     """
 
     posterior: GPPosterior
-    prior: Waves
+    prior: FourierFeatures
     update: Array
 
     @classmethod
     def of(cls, posterior: GPPosterior, rng: np.random.Generator, n_frequencies: int) -> GPDraw:
         n_features = len(posterior.lengths)
-        waves = Waves.of(posterior.kernel, posterior.amplitude, n_features, n_frequencies, rng)
+        waves = FourierFeatures.of(posterior.kernel, posterior.amplitude, n_features, n_frequencies, rng)
         # the noise's variances are what the factor holds beside the amplitude
         diagonal = np.einsum("ij,ij->i", posterior.factor, posterior.factor)
         noise = np.sqrt(np.maximum(diagonal - posterior.amplitude, 0.0))
@@ -150,7 +150,7 @@ class MarginalDraw:
     """
 
     posterior: Posterior
-    field: Waves
+    field: FourierFeatures
     features: Features
     lengths: Array
 

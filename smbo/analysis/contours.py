@@ -202,19 +202,19 @@ def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory
     level_set = problem.level_set
     if level_set is None:
         raise ProblemError("no level is sought; say Problem(space, level_set=LevelSet(0.05, of=[names]))")
-    evidence = encode(problem, trials)
-    if len(evidence) < 2:
-        raise TellError(f"a contour needs two complete evaluations; there are {len(evidence)}")
-    if chosen(recipe, evidence, memory).recipe.surrogate is None:
-        posterior = Subset(LevelGP(), n_rows=1500).fit(evidence)
+    data = encode(problem, trials)
+    if len(data) < 2:
+        raise TellError(f"a contour needs two complete evaluations; there are {len(data)}")
+    if chosen(recipe, data, memory).recipe.surrogate is None:
+        posterior = Subset(LevelGP(), n_rows=1500).fit(data)
     else:
-        found = posterior_of(recipe, evidence, memory)
+        found = posterior_of(recipe, data, memory)
         assert found is not None, "two evaluations are enough for a posterior"
         posterior = found
     belief = level_posterior(posterior)
     # the same places each time, so that the estimate changes with what is known and nothing else
     places = survey_of(problem.space, _N_PLACES, np.random.default_rng(0))
-    return Contour(level_set, problem.space, belief, places, belief.above(places), len(evidence))
+    return Contour(level_set, problem.space, belief, places, belief.above(places), len(data))
 
 
 def enough(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> str | None:

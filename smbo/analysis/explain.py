@@ -15,14 +15,14 @@ from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import model_of
 from smbo.proposal.suggest import proposal_rng
-from smbo.proposal.transfer import informed
+from smbo.proposal.transfer import with_transfer
 from smbo.surrogates import Subset, Surrogate, linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GPPosterior
 from smbo.surrogates.gp.leave_one_out import left_out_moments
-from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
+from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
 from smbo.surrogates.multi_output.loss_moments import SquaredForm
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 from smbo.trial import Trial
 
 # A length scale of so many edges of the cube: the function is all but flat along that axis.
@@ -49,7 +49,7 @@ class LeaveOneOut:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a recipe makes of the evidence.
+    """What a recipe makes of the training data.
 
     Attributes:
         choice: name of what the recipe's rule chose; "given" where it has none.
@@ -89,7 +89,7 @@ class Explanation:
         lines = [
             f"recipe: {self.choice}: {self.reason}",
             f"  surrogate {self.surrogate}, acquisition {self.acquisition}",
-            f"evidence: {self.n_complete} complete, {self.n_failed} failed, {self.n_pending} under way; "
+            f"training data: {self.n_complete} complete, {self.n_failed} failed, {self.n_pending} under way; "
             f"{self.n_modelled} modelled",
         ]
         if self.lengths:
@@ -140,12 +140,12 @@ def _score_text(score: LeaveOneOut | None) -> str:
 def explanation(
     problem: Problem,
     recipe: Recipe,
-    evidence: Evidence,
+    data: TrainingData,
     memory: Memory,
     rng: np.random.Generator,
     clock: Callable[[], float],
 ) -> Explanation:
-    """Return what a recipe makes of the evidence, and what its next proposal costs.
+    """Return what a recipe makes of the training data, and what its next proposal costs.
 
     Args:
         memory: of the last proposal.
@@ -153,41 +153,41 @@ def explanation(
         clock: seconds, such as time.perf_counter.
     """
     began = clock()
-    model = model_of(recipe, evidence, memory)
+    model = model_of(recipe, data, memory)
     fitted = clock()
     posterior = model.posterior
     chosen = model.choice.recipe
     process = posterior if isinstance(posterior, GPPosterior) else None
-    size = _latent_unit(process, model.evidence) if process is not None else 0.0
+    size = _latent_unit(process, model.data) if process is not None else 0.0
     score = None if process is None else leave_one_out(process)
-    if isinstance(posterior, VectorPosterior):
+    if isinstance(posterior, CompositePosterior):
         score = leave_one_out_of_components(posterior)
     scored = clock()
-    propose(problem, recipe, evidence, memory, 1, rng)
+    propose(problem, recipe, data, memory, 1, rng)
     proposed = clock()
     return Explanation(
         choice=model.choice.name,
         reason=model.choice.reason,
         surrogate=_name(chosen.surrogate),
         acquisition="none" if chosen.surrogate is None else type(chosen.acquisition).__name__,
-        n_complete=len(evidence),
-        n_failed=len(evidence.failed),
-        n_pending=len(evidence.pending),
-        n_modelled=0 if posterior is None else model.evidence.n_told,
-        lengths={} if process is None else _lengths(process, evidence),
+        n_complete=len(data),
+        n_failed=len(data.failed),
+        n_pending=len(data.pending),
+        n_modelled=0 if posterior is None else model.data.n_told,
+        lengths={} if process is None else _lengths(process, data),
         noise=None if process is None else _width(process.noise) * size,
         amplitude=None if process is None else _width(process.amplitude) * size,
         power=1.0 if process is None else process.scale.power,
-        bent=() if process is None else _bent(process, evidence),
+        bent=() if process is None else _bent(process, data),
         region=_region(memory) if chosen.region is not None else {},
         leave_one_out=score,
         seconds={"model": fitted - began, "score": scored - fitted, "whole proposal": proposed - scored},
     )
 
 
-def _latent_unit(process: GPPosterior, evidence: Evidence) -> float:
+def _latent_unit(process: GPPosterior, data: TrainingData) -> float:
     """Return what a step of one on the latent scale is in the units of the values, at their median."""
-    return 1.0 / float(process.scale.slopes(np.array([np.median(evidence.values)]))[0])
+    return 1.0 / float(process.scale.slopes(np.array([np.median(data.values)]))[0])
 
 
 def _name(surrogate: Surrogate | None) -> str:
@@ -201,19 +201,19 @@ def _width(variance: float) -> float:
     return float(np.sqrt(variance))
 
 
-def _lengths(posterior: GPPosterior, evidence: Evidence) -> dict[str, float]:
+def _lengths(posterior: GPPosterior, data: TrainingData) -> dict[str, float]:
     of_axes = {
         axis.name: float(posterior.lengths[posterior.features.columns == column][0])
-        for column, axis in enumerate(evidence.axes)
+        for column, axis in enumerate(data.axes)
     }
     return dict(sorted(of_axes.items(), key=lambda item: item[1]))
 
 
-def _bent(posterior: GPPosterior, evidence: Evidence) -> tuple[str, ...]:
+def _bent(posterior: GPPosterior, data: TrainingData) -> tuple[str, ...]:
     if posterior.warp is None:
         return ()
     strengths = np.maximum(np.abs(posterior.warp.log_a), np.abs(posterior.warp.log_b))
-    return tuple(axis.name for axis, strength in zip(evidence.axes, strengths) if strength > 0.1)
+    return tuple(axis.name for axis, strength in zip(data.axes, strengths) if strength > 0.1)
 
 
 def _region(memory: Memory) -> dict[str, float]:
@@ -245,7 +245,7 @@ def leave_one_out(posterior: GPPosterior) -> LeaveOneOut | None:
     )
 
 
-def leave_one_out_of_components(posterior: VectorPosterior) -> LeaveOneOut | None:
+def leave_one_out_of_components(posterior: CompositePosterior) -> LeaveOneOut | None:
     """Return the predictive score of the components of vector outputs; None below three evaluations.
 
     Each component of an evaluation, its noise included, is predicted from all other evaluations;
@@ -274,5 +274,5 @@ def explained(
     problem: Problem, recipe: Recipe, seed: int, trials: Sequence[Trial], memory: Memory
 ) -> Explanation:
     """Return why the recipe proposes what it does, what it learned and how well it predicts."""
-    rng, recipe = proposal_rng(seed, len(trials)), informed(problem, recipe)
+    rng, recipe = proposal_rng(seed, len(trials)), with_transfer(problem, recipe)
     return explanation(problem, recipe, encode(problem, trials), memory, rng, time.perf_counter)

@@ -13,7 +13,7 @@ from smbo.history.encode import encode
 from smbo.history.table import best_trial
 from smbo.problem import Problem
 from smbo.problem.hypervolume import closest, history, hypervolume, knee, nondominated
-from smbo.problem.multi_objective import Goals
+from smbo.problem.multi_objective import MultiObjective
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import (
     posterior_of,
@@ -22,7 +22,7 @@ from smbo.proposal.recommend import (
     recommendation,
     with_constraints,
 )
-from smbo.surrogates import Memory, SeveralPosterior
+from smbo.surrogates import Memory, ModelListPosterior
 from smbo.training_data import Array
 from smbo.trial import Recommendation, Trial, TrialState
 
@@ -76,7 +76,7 @@ class ParetoSet:
 
     @property
     def _corner(self) -> Array:
-        goals = Goals(self.directions)
+        goals = MultiObjective(self.directions)
         return goals.signs * np.array([self.reference[name] for name in goals.names])
 
 
@@ -87,7 +87,7 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
         ProblemError: it has one objective.
         TellError: no feasible evaluation is complete.
     """
-    goals = problem.goals
+    goals = problem.multi_objective
     if goals is None:
         raise ProblemError("a Pareto set is of several objectives, and the problem has one; use recommend()")
     trials = list(trials)
@@ -112,23 +112,23 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
 
 def told_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
     """Return the hypervolume of the values told, None while there is none or with one objective."""
-    done = [] if problem.goals is None else _done(trials)
-    if problem.goals is None or not done:
+    done = [] if problem.multi_objective is None else _done(trials)
+    if problem.multi_objective is None or not done:
         return None
-    values = _minimised(problem.goals, done)
-    return hypervolume(values, problem.goals.corner(values))
+    values = _minimised(problem.multi_objective, done)
+    return hypervolume(values, problem.multi_objective.corner(values))
 
 
 def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
     """Return the trial with the best told value; of several objectives the knee of the values told."""
-    if problem.goals is None:
+    if problem.multi_objective is None:
         return best_trial(problem, trials)
     done = _done(trials)
     if not done:
         return None
-    values = _minimised(problem.goals, done)
+    values = _minimised(problem.multi_objective, done)
     rows = np.flatnonzero(nondominated(values))
-    return done[int(rows[_preferred(problem.goals, values[rows])])]
+    return done[int(rows[_preferred(problem.multi_objective, values[rows])])]
 
 
 def recommended(
@@ -139,12 +139,12 @@ def recommended(
     Raises:
         TellError: no feasible evaluation is complete.
     """
-    if problem.goals is None:
+    if problem.multi_objective is None:
         return recommendation(problem, recipe, seed, trials, memory)
     return pareto_set(problem, recipe, trials, memory).recommended
 
 
-def _preferred(goals: Goals, front: Array) -> int:
+def _preferred(goals: MultiObjective, front: Array) -> int:
     """Return the row of a minimised front (n, m) to recommend: its knee, or the nearest under weights.
 
     Rows within the user's reference come first.
@@ -157,28 +157,28 @@ def _preferred(goals: Goals, front: Array) -> int:
 
 
 def _believed(
-    problem: Problem, goals: Goals, recipe: Recipe, memory: Memory, trials: Iterable[Trial]
+    problem: Problem, goals: MultiObjective, recipe: Recipe, memory: Memory, trials: Iterable[Trial]
 ) -> tuple[Recommendation, ...]:
     """Return the evaluated points whose posterior means are not dominated; without one, by the values."""
     known = {trial.number: trial for trial in trials}
-    evidence = with_constraints(encode(problem, known.values()), memory)
-    assert evidence.several is not None
-    feasible = recommendable(evidence)
+    data = with_constraints(encode(problem, known.values()), memory)
+    assert data.objective_values is not None
+    feasible = recommendable(data)
     if len(feasible) == 0:  # what was told feasible is not believed to be; there is nothing better
         feasible = np.flatnonzero(encode(problem, known.values()).feasible)
-    points = evidence.points[feasible]
-    means, stds = evidence.several.values[feasible], np.sqrt(evidence.several.variances[feasible])
-    posterior = posterior_of(recipe, evidence, memory)
-    if isinstance(posterior, SeveralPosterior):
+    points = data.points[feasible]
+    means, stds = data.objective_values.values[feasible], np.sqrt(data.objective_values.variances[feasible])
+    posterior = posterior_of(recipe, data, memory)
+    if isinstance(posterior, ModelListPosterior):
         means, stds = posterior.all_moments(points)
-    chances = probability_feasible(evidence, points)
+    chances = probability_feasible(data, points)
     rows = np.flatnonzero(nondominated(means))
     return tuple(
         Recommendation(
-            params=dict(known[int(evidence.numbers[feasible[row]])].params),
+            params=dict(known[int(data.numbers[feasible[row]])].params),
             mean=float(goals.signs[0] * means[row, 0]),
             std=float(stds[row, 0]),
-            number=int(evidence.numbers[feasible[row]]),
+            number=int(data.numbers[feasible[row]]),
             p_feasible=float(chances[row]) if problem.constraints else None,
             means=_by_name(goals, goals.signs * means[row]),
             stds=_by_name(goals, stds[row]),
@@ -187,7 +187,7 @@ def _believed(
     )
 
 
-def _by_name(goals: Goals, values: Array) -> dict[str, float]:
+def _by_name(goals: MultiObjective, values: Array) -> dict[str, float]:
     return {name: float(value) for name, value in zip(goals.names, values)}
 
 
@@ -197,5 +197,5 @@ def _done(trials: Iterable[Trial]) -> list[Trial]:
     return sorted(found, key=lambda trial: trial.number)
 
 
-def _minimised(goals: Goals, trials: Sequence[Trial]) -> Array:
+def _minimised(goals: MultiObjective, trials: Sequence[Trial]) -> Array:
     return goals.minimised([trial.metrics for trial in trials])

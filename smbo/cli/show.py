@@ -65,7 +65,7 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
             )
         for text in failures_summary(trials):
             click.echo(text)
-        if (why := found.enough()) is not None:
+        if (why := found.termination()) is not None:
             click.echo(f"finished: {why}")
 
 

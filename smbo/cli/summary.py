@@ -10,7 +10,7 @@ from typing import Any
 
 from smbo.analysis.pareto import ParetoSet
 from smbo.errors import SmboError
-from smbo.fidelity import stopping_to_json
+from smbo.fidelity import early_stopping_to_json
 from smbo.report.wording import percent
 from smbo.store.budget import exhausted
 from smbo.study import Study
@@ -68,7 +68,7 @@ def standing(study: Study, *, recommend: bool = True) -> Standing:
     failures_left = budget.failures is None or spent.failures < budget.failures
     used_up = exhausted(budget, spent)
     too_many_failures = used_up is not None and not failures_left
-    used_up = study.enough() or used_up
+    used_up = study.termination() or used_up
     return Standing(
         counts=dict(Counter(str(trial.state) for trial in trials)),
         best=study.best,
@@ -92,7 +92,7 @@ def _may_climb(study: Study) -> bool:
 
 def rungs_text(study: Study) -> str | None:
     """Return how many trials have come to which fidelity, on one line; None where there is none."""
-    fidelity, stopping = study.problem.fidelity, study.problem.stopping
+    fidelity, stopping = study.problem.fidelity, study.problem.early_stopping
     if fidelity is None:
         return None
     reached: Counter[float] = Counter()
@@ -102,7 +102,7 @@ def rungs_text(study: Study) -> str | None:
             reached[trial.fidelity or fidelity.high] += 1
     counts = ", ".join(f"{n} at {level:g}" for level, n in sorted(reached.items()))
     way = f"{line_text(fidelity.name, 40)} {fidelity.low:g} to {fidelity.high:g}"
-    word = next(iter(stopping_to_json(stopping)))  # type: ignore[arg-type]  # a problem has made it one
+    word = next(iter(early_stopping_to_json(stopping)))  # type: ignore[arg-type]  # a problem has made it one
     return f"{way} ({word}); {counts or 'none yet'}"
 
 
@@ -147,7 +147,7 @@ def _spread(std: float) -> str:
 def pareto_of(study: Study) -> ParetoSet | None:
     """Return what is known of several objectives; None with one, or while nothing is complete."""
     try:
-        return study.pareto() if study.problem.goals is not None else None
+        return study.pareto() if study.problem.multi_objective is not None else None
     except SmboError:  # nothing complete and feasible yet, or a recipe that is code
         return None
 

@@ -18,7 +18,7 @@ from smbo.cli.tune_slopes import slopes_beside
 from smbo.errors import ProblemError, SmboError
 from smbo.history.encode import encode
 from smbo.problem import Objective, Rated
-from smbo.problem.observables import Charted
+from smbo.problem.observables import Plottable
 from smbo.report.wording_tune import remarks_of, slope_lines, tune_lines, weight_lines
 from smbo.study import Study
 from smbo.tuning import AutomaticWeights, Tune, TuneSettings, automatic_weights
@@ -79,8 +79,8 @@ def command(
         if rule is None:
             tune = found.tune(settings)
         else:
-            evidence = encode(found.problem, found.trials)
-            weights = automatic_weights(found.problem, evidence, settings, rule)
+            data = encode(found.problem, found.trials)
+            weights = automatic_weights(found.problem, data, settings, rule)
             tune = weights.tune
         baseline = baseline_of(objective)
         for line in [*said_of(tune, baseline), *([] if weights is None else weight_lines(weights))]:
@@ -95,7 +95,7 @@ def command(
 
 def once_of(objective: object) -> Sequence[Sequence[str]]:
     """Return which observables are the same measurement, as far as an objective says so."""
-    return objective.once() if isinstance(objective, Charted) else ()
+    return objective.once() if isinstance(objective, Plottable) else ()
 
 
 def said_of(tune: Tune, baseline: Baseline | None) -> list[str]:

@@ -10,13 +10,18 @@ Pure functions of the results of rungs; whoever calls them keeps the results.
 
 from smbo.fidelity.fidelity import Fidelity
 from smbo.fidelity.median_stopping import MedianStopping
-from smbo.fidelity.parsing import Stopping, as_stopping, stopping_from_json, stopping_to_json
+from smbo.fidelity.parsing import (
+    EarlyStopping,
+    as_early_stopping,
+    early_stopping_from_json,
+    early_stopping_to_json,
+)
 from smbo.fidelity.successive_halving import (
     Asha,
     ByModel,
-    Climbing,
     Hyperband,
     Promotion,
+    PromotionRule,
     Standing,
     last_promotion,
     promotion,
@@ -26,17 +31,17 @@ from smbo.fidelity.target_fidelity import alike
 __all__ = [
     "Asha",
     "ByModel",
-    "Climbing",
+    "EarlyStopping",
     "Fidelity",
     "Hyperband",
     "MedianStopping",
     "Promotion",
+    "PromotionRule",
     "Standing",
-    "Stopping",
     "alike",
-    "as_stopping",
+    "as_early_stopping",
+    "early_stopping_from_json",
+    "early_stopping_to_json",
     "last_promotion",
     "promotion",
-    "stopping_from_json",
-    "stopping_to_json",
 ]

@@ -62,7 +62,7 @@ class Fidelity:
         levels = (*_below_the_highest(self, eta)[start:], self.high)
         return tuple(self.as_told(level) for level in levels)
 
-    def shortfall(self, level: float) -> float:
+    def fidelity_gap(self, level: float) -> float:
         """Return how far below the highest a level is: 0 there, 1 at the lowest, in logarithms."""
         return math.log(self.high / level) / math.log(self.high / self.low)
 

@@ -10,9 +10,9 @@ from smbo.errors import ProblemError
 from smbo.fidelity.median_stopping import MedianStopping
 from smbo.fidelity.successive_halving import Asha, ByModel, Hyperband
 
-Stopping: TypeAlias = Asha | Hyperband | ByModel | MedianStopping
+EarlyStopping: TypeAlias = Asha | Hyperband | ByModel | MedianStopping
 
-_KINDS: Mapping[str, type[Stopping]] = {
+_KINDS: Mapping[str, type[EarlyStopping]] = {
     "asha": Asha,
     "hyperband": Hyperband,
     "model": ByModel,
@@ -20,7 +20,7 @@ _KINDS: Mapping[str, type[Stopping]] = {
 }
 
 
-def as_stopping(given: str | Mapping[str, Any] | Stopping) -> Stopping:
+def as_early_stopping(given: str | Mapping[str, Any] | EarlyStopping) -> EarlyStopping:
     """Return a way of stopping by its name, by {name: settings}, or as given.
 
     Raises:
@@ -41,12 +41,12 @@ def as_stopping(given: str | Mapping[str, Any] | Stopping) -> Stopping:
         raise ProblemError(f"stopping: {name} does not take {settings!r}; it takes {known}") from None
 
 
-def stopping_to_json(stopping: Stopping) -> dict[str, Any]:
+def early_stopping_to_json(stopping: EarlyStopping) -> dict[str, Any]:
     """Return a way of stopping as plain JSON values."""
     (name,) = [name for name, kind in _KINDS.items() if type(stopping) is kind]
     return {name: asdict(stopping)}
 
 
-def stopping_from_json(data: Mapping[str, Any]) -> Stopping:
-    """Return what ``stopping_to_json`` wrote."""
-    return as_stopping(data)
+def early_stopping_from_json(data: Mapping[str, Any]) -> EarlyStopping:
+    """Return what ``early_stopping_to_json`` wrote."""
+    return as_early_stopping(data)

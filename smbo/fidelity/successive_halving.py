@@ -76,7 +76,7 @@ class ByModel:
         return fidelity.ladder(self.eta)
 
 
-Climbing: TypeAlias = Asha | Hyperband | ByModel
+PromotionRule: TypeAlias = Asha | Hyperband | ByModel
 
 
 @lru_cache(maxsize=64)
@@ -130,7 +130,7 @@ class Promotion:
     n_rung: int
 
 
-def promotion(stopping: Climbing, fidelity: Fidelity, standings: Iterable[Standing]) -> Promotion | None:
+def promotion(stopping: PromotionRule, fidelity: Fidelity, standings: Iterable[Standing]) -> Promotion | None:
     """Return who goes on next, None if nobody deserves it yet.
 
     Of the n trials with a result at a rung the best n / eta may go on; the highest rung with one
@@ -149,7 +149,9 @@ def promotion(stopping: Climbing, fidelity: Fidelity, standings: Iterable[Standi
     return None
 
 
-def last_promotion(stopping: Climbing, fidelity: Fidelity, standings: Sequence[Standing]) -> Promotion | None:
+def last_promotion(
+    stopping: PromotionRule, fidelity: Fidelity, standings: Sequence[Standing]
+) -> Promotion | None:
     """Return who goes on when no new trials are to come and nothing is under way.
 
     As ``promotion``; and if that finds nobody, and no trial has reached the highest fidelity yet,
@@ -181,7 +183,7 @@ _Ladder = tuple[float, ...]
 
 
 def _grouped(
-    stopping: Climbing, fidelity: Fidelity, standings: Iterable[Standing]
+    stopping: PromotionRule, fidelity: Fidelity, standings: Iterable[Standing]
 ) -> dict[tuple[_Ladder, float], list[Standing]]:
     """Return the trials with a result at each rung of each ladder, best first."""
     rungs: dict[tuple[_Ladder, float], list[Standing]] = {}

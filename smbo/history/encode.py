@@ -13,10 +13,17 @@ from smbo.fidelity import ByModel
 from smbo.history.promotion import as_at_one_fidelity, as_measured, curves
 from smbo.history.table import value_of
 from smbo.problem import Problem
-from smbo.problem.multi_objective import Goals
+from smbo.problem.multi_objective import MultiObjective
 from smbo.problem.outcome_constraints import sem_name
 from smbo.space.scaling import within
-from smbo.training_data import Array, Curves, Evidence, Several, Slacks, Vectors
+from smbo.training_data import (
+    Array,
+    FidelityResults,
+    ObjectiveValues,
+    OutcomeConstraintValues,
+    TrainingData,
+    VectorOutputs,
+)
 from smbo.trial import Trial, TrialState
 
 # What lies outside is told to the surrogate as the nearer end, or as zero: within, the ratio of any
@@ -24,10 +31,10 @@ from smbo.trial import Trial, TrialState
 SMALLEST, LARGEST = 1e-75, 1e75
 
 
-def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = False) -> Evidence:
+def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = False) -> TrainingData:
     """Return what the surrogate is told: minimised values over unit points, by trial number.
 
-    Complete trials are evidence, failed ones are kept as failed points, trials that are not final
+    Complete trials are training data, failed ones are kept as failed points, trials that are not final
     are pending; pruned and cancelled ones say nothing.  Values and errors beyond 1e75 are told as
     1e75, and those below 1e-75 as zero.
 
@@ -55,7 +62,7 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     else:  # by the loss as it is now: its weights may have changed since the values were told
         values, sems = _losses(vectors)
     sems = within_range(sems)
-    return Evidence(
+    return TrainingData(
         axes=problem.space.axes,
         numbers=np.array([trial.number for trial in done], dtype=np.int64),
         points=units[:n_done],
@@ -65,22 +72,22 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
         feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_),
         failed=units[n_done : n_done + n_failed],
         pending=units[n_done + n_failed :],
-        vectors=vectors,
-        slacks=_slacks(problem, done),
-        several=None if problem.goals is None else _several(problem.goals, done),
-        curves=None if climbed is None or not _is_climbed(problem) else _bounded(climbed),
+        outputs=vectors,
+        outcome_constraints=_slacks(problem, done),
+        objective_values=None if problem.multi_objective is None else _several(problem.multi_objective, done),
+        fidelities=None if climbed is None or not _is_climbed(problem) else _bounded(climbed),
     )
 
 
 def _is_climbed(problem: Problem) -> bool:
     """Return whether somebody asks at which fidelity a result was; of outputs, only who chooses it."""
-    return problem.loss is None or isinstance(problem.stopping, ByModel)
+    return problem.loss is None or isinstance(problem.early_stopping, ByModel)
 
 
-def _several(goals: Goals, done: Sequence[Trial]) -> Several:
+def _several(goals: MultiObjective, done: Sequence[Trial]) -> ObjectiveValues:
     """Return the values of several objectives at complete trials, minimised."""
     metrics = [trial.metrics for trial in done]
-    return Several(
+    return ObjectiveValues(
         goals.signs * within_range(goals.values(metrics)),
         within_range(goals.sems(metrics)) ** 2,
         goals.minimised_reference,
@@ -92,7 +99,7 @@ def _floats(values: Iterable[float | None]) -> Array:
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _vectors(problem: Problem, done: Sequence[Trial]) -> Vectors | None:
+def _vectors(problem: Problem, done: Sequence[Trial]) -> VectorOutputs | None:
     """Return the vector outputs of complete trials, None where the problem makes nothing of any."""
     loss = problem.measure
     if loss is None:
@@ -106,7 +113,7 @@ def _vectors(problem: Problem, done: Sequence[Trial]) -> Vectors | None:
     factors = np.zeros((len(done), k, rank))
     for row, each in enumerate(packed):
         factors[row, :, : each.shape[1] - 1] = each[:, 1:]
-    return Vectors(
+    return VectorOutputs(
         loss,
         np.array(outputs).reshape(len(done), k),
         np.array([each[:, 0] for each in packed]).reshape(len(done), k),
@@ -114,9 +121,9 @@ def _vectors(problem: Problem, done: Sequence[Trial]) -> Vectors | None:
     )
 
 
-def _slacks(problem: Problem, done: Sequence[Trial]) -> Slacks | None:
+def _slacks(problem: Problem, done: Sequence[Trial]) -> OutcomeConstraintValues | None:
     """Return by how much complete trials meet the constraints, None where no constraint is a comparison."""
-    if not problem.margins.formulas:
+    if not problem.constraint_slacks.formulas:
         return None
     metrics = []
     for trial in done:
@@ -124,15 +131,15 @@ def _slacks(problem: Problem, done: Sequence[Trial]) -> Slacks | None:
         if trial.sem is not None:
             known[sem_name(problem.value_name)] = trial.sem
         metrics.append(known)
-    return problem.margins.of_metrics(metrics, (trial.feasible is not False for trial in done))
+    return problem.constraint_slacks.of_metrics(metrics, (trial.feasible is not False for trial in done))
 
 
-def _bounded(curves: Curves) -> Curves:
+def _bounded(curves: FidelityResults) -> FidelityResults:
     sems = within_range(np.sqrt(curves.variances))
     return replace(curves, values=within_range(curves.values), variances=sems**2)
 
 
-def _losses(vectors: Vectors) -> tuple[Array, Array]:
+def _losses(vectors: VectorOutputs) -> tuple[Array, Array]:
     """Return the loss of each evaluation and its standard error, each (n,)."""
     full = vectors.variances + (vectors.factors**2).sum(axis=2)
     pairs = [vectors.loss.told(outputs, errors) for outputs, errors in zip(vectors.values, full)]

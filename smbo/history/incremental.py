@@ -1,4 +1,4 @@
-"""The evidence of a log of trials, kept as columns while trials come and change.
+"""The training data of a log of trials, kept as columns while trials come and change.
 
 ``encode`` makes the same of all trials at once; for an ask that takes no thought, that is most of the time.
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from smbo.history.encode import LARGEST, SMALLEST, encode, within_range
 from smbo.problem import Problem
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
 _ABSENT, _DONE, _FAILED, _PENDING, _SILENT = range(5)
@@ -34,8 +34,8 @@ _FEW = 8  # trials that are put one by one sooner than all together
 
 
 def is_columnar(problem: Problem) -> bool:
-    """Return whether a trial's row of the evidence follows from that trial alone."""
-    if problem.goals is not None or problem.constraints:
+    """Return whether a trial's row of the training data follows from that trial alone."""
+    if problem.multi_objective is not None or problem.constraints:
         return False
     return problem.ladder is None and problem.measure is None
 
@@ -60,12 +60,12 @@ class Columns:
         """Take trials that are new or have changed; a trial's point never does."""
         self._changed.update((trial.number, trial) for trial in trials)
 
-    def evidence(self) -> Evidence:
+    def data(self) -> TrainingData:
         """Return the same as ``encode`` of all trials."""
         self._take_changed()
         done, failed, pending = (np.flatnonzero(self._codes == code) for code in (_DONE, _FAILED, _PENDING))
         values, variances, costs = self._floats[:, done]
-        return Evidence(
+        return TrainingData(
             axes=self._problem.space.axes,
             numbers=done.astype(np.int64),
             points=self._units[done],
@@ -131,6 +131,6 @@ def _in_range(number: float | None) -> float:
     return 0.0 if abs(number) < SMALLEST else min(max(number, -LARGEST), LARGEST)
 
 
-def evidence_of(problem: Problem, columns: Columns | None, trials: Iterable[Trial]) -> Evidence:
-    """Return the evidence: from the columns, or where there are none, of all trials."""
-    return encode(problem, trials) if columns is None else columns.evidence()
+def training_data_of(problem: Problem, columns: Columns | None, trials: Iterable[Trial]) -> TrainingData:
+    """Return the training data: from the columns, or where there are none, of all trials."""
+    return encode(problem, trials) if columns is None else columns.data()

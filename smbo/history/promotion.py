@@ -11,7 +11,7 @@ import numpy as np
 
 from smbo.fidelity import MedianStopping, Promotion, Standing, alike, last_promotion, promotion
 from smbo.problem import Problem
-from smbo.training_data import Array, Curves
+from smbo.training_data import Array, FidelityResults
 from smbo.trial import LOST, Trial, TrialState
 
 Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, value) of one trial, in the user's sign, by step
@@ -39,9 +39,7 @@ def _values(problem: Problem, trial: Trial) -> dict[float, float]:
     return values
 
 
-def next_promotion(
-    problem: Problem, trials: Iterable[Trial], *, is_closing: bool = False
-) -> Promotion | None:
+def promotion_due(problem: Problem, trials: Iterable[Trial], *, is_closing: bool = False) -> Promotion | None:
     """Return which trial goes on to a higher fidelity, None if none deserves it.
 
     Args:
@@ -51,7 +49,7 @@ def next_promotion(
     if ladder is None:
         return None
     decide = last_promotion if is_closing else promotion
-    return decide(ladder.stopping, ladder.fidelity, standings(problem, trials))
+    return decide(ladder.early_stopping, ladder.fidelity, standings(problem, trials))
 
 
 def promoted(trial: Trial, decision: Promotion) -> Trial:
@@ -68,14 +66,14 @@ def ends_early(
         number: of the trial.
         reports: of all trials that have any, by number.
     """
-    if not isinstance(problem.stopping, MedianStopping):
+    if not isinstance(problem.early_stopping, MedianStopping):
         return False
 
     def minimised(number: int) -> Reports:
         return [(step, problem.sign * value) for step, value in reports.get(number, ())]
 
     complete = [trial.number for trial in trials if trial.state is TrialState.COMPLETE]
-    return problem.stopping.ends(minimised(number), map(minimised, complete))
+    return problem.early_stopping.ends(minimised(number), map(minimised, complete))
 
 
 def as_measured(trials: Sequence[Trial]) -> list[Trial]:
@@ -117,7 +115,7 @@ def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]
     return found
 
 
-def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> Curves | None:
+def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> FidelityResults | None:
     """Return what trials came to at each fidelity, None where there is no ladder or no result yet.
 
     Args:
@@ -135,10 +133,10 @@ def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> Cur
         return None
     numbers, places, levels, values, sems = (np.array(column) for column in zip(*rows))
     fidelity = problem.ladder.fidelity
-    return Curves(
+    return FidelityResults(
         numbers=numbers.astype(np.int64),
         points=unit_points[places],
-        shortfalls=np.array([fidelity.shortfall(level) for level in levels]),
+        fidelity_gaps=np.array([fidelity.fidelity_gap(level) for level in levels]),
         values=problem.sign * values,
         variances=sems**2,
         noise_growth=np.array([fidelity.noise_growth(level) for level in levels]),

@@ -13,7 +13,7 @@ from smbo.problem.outcome_constraints import sem_name
 from smbo.trial import Rung, Trial, TrialState
 
 
-def judge(
+def record_result(
     problem: Problem,
     trial: Trial,
     result: Returned | None = None,
@@ -56,7 +56,7 @@ def judge(
         raise TellError(
             f"trial {trial.number}: reason={reason!r} beside a result; it goes with status='failed'"
         )
-    if problem.goals is not None and sem is not None and not isinstance(sem, Mapping):
+    if problem.multi_objective is not None and sem is not None and not isinstance(sem, Mapping):
         raise TellError(
             f"trial {trial.number}: sem={sem!r} beside several objectives; give {{name: standard error}}"
         )
@@ -106,7 +106,11 @@ def _recorded(
     assert value is not None  # problem.outcome fills it in
     sem = outcome.sem if sem is None else _told_number(trial, "sem", sem)
     cost = _cost(trial, outcome.cost if cost is None else cost)
-    sems = [outcome.metrics.get(sem_name(name)) for name in problem.goals.names] if problem.goals else [sem]
+    sems = (
+        [outcome.metrics.get(sem_name(name)) for name in problem.multi_objective.names]
+        if problem.multi_objective
+        else [sem]
+    )
     for each in sems:
         _check_sem(trial, each)
     measured = replace(
@@ -120,7 +124,7 @@ def _recorded(
         said = ", ".join(f"{name}=nan" for name in unknown)
         return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
     if not math.isfinite(value) or any(each is not None and not math.isfinite(each) for each in sems):
-        is_one = problem.goals is None and problem.level_set is None
+        is_one = problem.multi_objective is None and problem.level_set is None
         said = f"value={value!r}, sem={sem!r}" if is_one else f"{dict(outcome.metrics)!r}"
         return replace(measured, state=TrialState.FAILED, value=None, reason="non-finite", error=said)
     feasible = problem.is_feasible(outcome)

@@ -1,4 +1,4 @@
-"""Evaluations of one point as one row of the evidence."""
+"""Evaluations of one point as one row of the training data."""
 
 from __future__ import annotations
 
@@ -6,40 +6,46 @@ from dataclasses import replace
 
 import numpy as np
 
-from smbo.training_data import Evidence, Repeats
+from smbo.training_data import Replicates, TrainingData
 
 # of an error that is told as zero; the least other one is 1e-150
 _LEAST_VARIANCE = 1e-160
 
 
-def merged(evidence: Evidence) -> Evidence:
-    """Return the evidence with the repeats of each point in one row, that of the first of them.
+def merged(data: TrainingData) -> TrainingData:
+    """Return the training data with the repeats of each point in one row, that of the first of them.
 
     The row's value is their mean, weighted by one over their variances where errors are known; those
     with and without a known error stay apart, and so do those that went well and those that did not.
-    A process that honours ``Evidence.repeats`` believes the same as of the single rows.  Evidence of more
-    than one value a row (outputs, objectives, slacks, fidelities) stays as it is.
+    A process that honours ``TrainingData.replicates`` believes the same as of the single rows.
+    Training data of more than one value a row (outputs, objectives, slacks, fidelities) stays as it is.
     """
-    several = (evidence.vectors, evidence.slacks, evidence.several, evidence.curves, evidence.repeats)
-    if len(evidence) < 2 or any(each is not None for each in several):
-        return evidence
-    is_unknown = np.isnan(evidence.variances)
-    labels = np.column_stack([evidence.points, is_unknown, evidence.feasible]) + 0.0  # no -0.0: other bytes
+    several = (
+        data.outputs,
+        data.outcome_constraints,
+        data.objective_values,
+        data.fidelities,
+        data.replicates,
+    )
+    if len(data) < 2 or any(each is not None for each in several):
+        return data
+    is_unknown = np.isnan(data.variances)
+    labels = np.column_stack([data.points, is_unknown, data.feasible]) + 0.0  # no -0.0: other bytes
     keys = np.ascontiguousarray(labels).view(np.dtype((np.void, labels.itemsize * labels.shape[1]))).ravel()
     _, first, rows = np.unique(keys, return_index=True, return_inverse=True)
-    if len(first) == len(evidence):
-        return evidence
-    order = np.argsort(first)  # by number, as evidence is
+    if len(first) == len(data):
+        return data
+    order = np.argsort(first)  # by number, as training data is
     place = np.empty(len(first), dtype=np.intp)
     place[order] = np.arange(len(first))
     rows = place[rows]
-    kept = evidence.rows(first[order])
-    weights = np.where(is_unknown, 1.0, 1.0 / np.maximum(evidence.variances, _LEAST_VARIANCE))
+    kept = data.rows(first[order])
+    weights = np.where(is_unknown, 1.0, 1.0 / np.maximum(data.variances, _LEAST_VARIANCE))
     sums = np.bincount(rows, weights)
     return replace(
         kept,
-        values=np.bincount(rows, weights * evidence.values) / sums,
+        values=np.bincount(rows, weights * data.values) / sums,
         variances=np.where(np.isnan(kept.variances), np.nan, 1.0 / sums),
-        costs=np.bincount(rows, evidence.costs) / np.bincount(rows),
-        repeats=Repeats(rows, evidence.values, evidence.variances),
+        costs=np.bincount(rows, data.costs) / np.bincount(rows),
+        replicates=Replicates(rows, data.values, data.variances),
     )

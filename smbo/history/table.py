@@ -21,7 +21,7 @@ def columns(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
     ("value" unless it has one), and so does each of several objectives.
     """
     ordered = sorted(trials, key=lambda trial: trial.number)
-    objectives = () if problem.goals is None else problem.goals.names
+    objectives = () if problem.multi_objective is None else problem.multi_objective.names
     metrics = sorted({name for trial in ordered for name in trial.metrics} - set(objectives))
     table: dict[str, list[Any]] = {
         "number": [trial.number for trial in ordered],

@@ -8,7 +8,7 @@ from smbo.fidelity import Fidelity
 from smbo.problem.level_set import LevelSet
 from smbo.problem.losses import ChiSquare, FunctionLoss
 from smbo.problem.objective import Confirmation, Context, Figure, Objective, Rated, Reweighted
-from smbo.problem.observables import Card, Chart, Charted
+from smbo.problem.observables import Card, Chart, Plottable
 from smbo.problem.outcome import Outcome, Returned, as_outcome
 from smbo.problem.problem import Problem
 from smbo.training_data import Loss
@@ -16,7 +16,6 @@ from smbo.training_data import Loss
 __all__ = [
     "Card",
     "Chart",
-    "Charted",
     "ChiSquare",
     "Confirmation",
     "Context",
@@ -29,6 +28,7 @@ __all__ = [
     "Objective",
     "ObjectiveError",
     "Outcome",
+    "Plottable",
     "Problem",
     "Pruned",
     "Rated",

@@ -19,7 +19,7 @@ _MOST = 20
 
 
 @dataclass(frozen=True)
-class Goals:
+class MultiObjective:
     """What is wanted of several objectives.
 
     Args:

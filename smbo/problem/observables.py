@@ -45,7 +45,7 @@ class Card:
 
 
 @runtime_checkable
-class Charted(Protocol):
+class Plottable(Protocol):
     """An objective of vector outputs that says how they are shown and how a point is written down."""
 
     def charts(self) -> Sequence[Chart]:

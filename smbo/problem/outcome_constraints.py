@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smbo.space.expressions import Expression
-from smbo.training_data import Slacks
+from smbo.training_data import OutcomeConstraintValues
 
 # Slacks are told as no more than this, so that their squares stay within the range of a float.
 _LARGEST = 1e75
@@ -27,7 +27,7 @@ def sem_name(metric: str) -> str:
 
 
 @dataclass(frozen=True)
-class Margins:
+class ConstraintSlacks:
     """The outcome constraints as slacks, each a formula that is not negative where it holds.
 
     Attributes:
@@ -39,7 +39,7 @@ class Margins:
     is_whole: bool
 
     @classmethod
-    def of(cls, constraints: Iterable[Expression]) -> Margins:
+    def of(cls, constraints: Iterable[Expression]) -> ConstraintSlacks:
         """Return the slacks of constraints; a chained comparison has several, as has "… and …"."""
         formulas: list[Expression] = []
         is_whole = True
@@ -49,7 +49,9 @@ class Margins:
             formulas += [Expression.parse(text) for text in found or ()]
         return cls(tuple(formulas), is_whole)
 
-    def of_metrics(self, metrics: Sequence[Mapping[str, float]], feasible: Iterable[bool]) -> Slacks:
+    def of_metrics(
+        self, metrics: Sequence[Mapping[str, float]], feasible: Iterable[bool]
+    ) -> OutcomeConstraintValues:
         """Return the slacks of n evaluations.
 
         Args:
@@ -65,7 +67,9 @@ class Margins:
         # an infeasible evaluation that no slack accounts for is told to the classifier instead
         with np.errstate(invalid="ignore"):
             is_violated = (values < 0.0).any(axis=1)
-        return Slacks(tuple(formula.text for formula in self.formulas), values, variances, told | is_violated)
+        return OutcomeConstraintValues(
+            tuple(formula.text for formula in self.formulas), values, variances, told | is_violated
+        )
 
 
 def _formulas(node: ast.expr) -> list[str] | None:

@@ -16,19 +16,19 @@ from smbo.errors import EvaluationFailed, ObjectiveError, PointError, ProblemErr
 from smbo.fidelity import (
     Asha,
     ByModel,
-    Climbing,
+    EarlyStopping,
     Fidelity,
     MedianStopping,
-    Stopping,
-    as_stopping,
-    stopping_from_json,
-    stopping_to_json,
+    PromotionRule,
+    as_early_stopping,
+    early_stopping_from_json,
+    early_stopping_to_json,
 )
 from smbo.problem.level_set import LevelSet, NearestLevel
 from smbo.problem.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
-from smbo.problem.multi_objective import Goals
+from smbo.problem.multi_objective import MultiObjective
 from smbo.problem.objective import Confirmation, Context, Figure, Objective, Rated, Reweighted
-from smbo.problem.observables import Card, Chart, Charted
+from smbo.problem.observables import Card, Chart, Plottable
 from smbo.problem.outcome import (
     Outcome,
     Returned,
@@ -37,9 +37,10 @@ from smbo.problem.outcome import (
     with_levels,
     with_loss,
 )
-from smbo.problem.outcome_constraints import Margins, sem_name
-from smbo.problem.termination import Enough, as_enough
-from smbo.problem.transfer_source import Earlier
+from smbo.problem.outcome_constraints import ConstraintSlacks, sem_name
+from smbo.problem.stored_names import with_new_keys
+from smbo.problem.termination import Termination, as_termination
+from smbo.problem.transfer_source import TransferSource
 from smbo.space import Space
 from smbo.space.expressions import Expression
 from smbo.training_data import Loss
@@ -47,7 +48,6 @@ from smbo.training_data import Loss
 __all__ = [
     "Card",
     "Chart",
-    "Charted",
     "ChiSquare",
     "Confirmation",
     "Context",
@@ -60,6 +60,7 @@ __all__ = [
     "Objective",
     "ObjectiveError",
     "Outcome",
+    "Plottable",
     "Problem",
     "Pruned",
     "Rated",
@@ -83,13 +84,13 @@ class Problem:
         loss: on vector outputs, such as ``ChiSquare``; it is what is minimised then, and the surrogate
             models the outputs.
         fidelity: how far an evaluation goes where it can be had cheaper; None where it cannot.
-        stopping: who goes on to a higher fidelity ("asha", "hyperband", "model") or ends early
+        early_stopping: who goes on to a higher fidelity ("asha", "hyperband", "model") or ends early
             ("median"), by name, as {name: settings} or as Asha(…), …; None takes "asha" where there is
             a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
         try_first: points to evaluate before any others, in this order.
-        enough: when the search is over before its budget is; see ``Enough``.
-        earlier: studies of something alike; rows that do not fit the space are listed in ``refused``.
+        termination: when the search is over before its budget is; see ``Termination``.
+        transfer: studies of something alike; rows that do not fit the space are listed in ``refused``.
         reference: of several objectives, by name, the value from which an evaluation is of no interest:
             a bound, and the corner that hypervolume is counted from.  A rule stands in for what is
             left out.
@@ -97,7 +98,7 @@ class Problem:
 
     Raises:
         ProblemError: an unknown direction, a constraint that is no comparison, or several objectives
-            beside what goes with one only: a loss, a fidelity, a way of stopping;
+            beside what goes with one only: a loss, a fidelity, early stopping;
             a level set beside something to be optimised or a fidelity.
         SpaceError: from the space.
     """
@@ -108,15 +109,15 @@ class Problem:
     maximize: bool = False
     loss: Loss | None = None
     fidelity: Fidelity | None = None
-    stopping: Stopping | str | Mapping[str, Any] | None = None
+    early_stopping: EarlyStopping | str | Mapping[str, Any] | None = None
     level_set: LevelSet | None = None
     try_first: Sequence[Mapping[str, Any]] = ()
-    earlier: Sequence[Earlier] = ()
-    enough: Enough | Mapping[str, Any] | None = None
+    transfer: Sequence[TransferSource] = ()
+    termination: Termination | Mapping[str, Any] | None = None
     reference: Mapping[str, float] | None = None
     weights: Mapping[str, float] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
-    margins: Margins = field(init=False, repr=False)
+    constraint_slacks: ConstraintSlacks = field(init=False, repr=False)
     refused: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -142,9 +143,9 @@ class Problem:
         if self.level_set is not None:
             self._refuse_beside_a_level_set()
         object.__setattr__(self, "try_first", self._checked_first())
-        object.__setattr__(self, "enough", self._checked_enough())
-        earlier, refused = self._checked_earlier()
-        object.__setattr__(self, "earlier", earlier)
+        object.__setattr__(self, "termination", self._checked_termination())
+        transfer, refused = self._checked_transfer()
+        object.__setattr__(self, "transfer", transfer)
         object.__setattr__(self, "refused", refused)
         object.__setattr__(self, "objectives", objectives)
         object.__setattr__(self, "reference", dict(self.reference or {}))
@@ -152,12 +153,12 @@ class Problem:
         self._check_goals()
         object.__setattr__(self, "constraints", tuple(self.constraints))
         object.__setattr__(self, "_constraints", tuple(self._checked_constraint(t) for t in self.constraints))
-        object.__setattr__(self, "margins", Margins.of(self._constraints))
-        object.__setattr__(self, "stopping", _stopping(self.fidelity, self.stopping))
+        object.__setattr__(self, "constraint_slacks", ConstraintSlacks.of(self._constraints))
+        object.__setattr__(self, "early_stopping", _early_stopping(self.fidelity, self.early_stopping))
         averages = self.fidelity is not None and self.fidelity.averages
-        if self.loss is not None and isinstance(self.stopping, ByModel) and not averages:
+        if self.loss is not None and isinstance(self.early_stopping, ByModel) and not averages:
             raise ProblemError(
-                "stopping='model' goes by the noise of the outputs, which falls as one over the fidelity "
+                "early_stopping='model' goes by the noise of outputs, which falls as one over the fidelity "
                 "where that counts events: say Fidelity(..., averages=True) if it does, 'asha' if not"
             )
 
@@ -188,31 +189,35 @@ class Problem:
                 raise ProblemError(f"try_first[{place}]: {error}") from None
         return tuple(points)
 
-    def _checked_enough(self) -> Enough | None:
-        rule = as_enough(self.enough)
+    def _checked_termination(self) -> Termination | None:
+        rule = as_termination(self.termination)
         if rule is not None and self.level_set is not None:
-            raise ProblemError("enough is about the best of one value; a level set has a tolerance instead")
+            raise ProblemError(
+                "termination is about the best of one value; a level set has a tolerance instead"
+            )
         if rule is not None and rule.left is not None and len(self.objectives or {}) > 1:
             raise ProblemError(
-                "enough: left is a bound for one value; with several objectives use plateau, which counts "
+                "termination: left is a bound for one value; with several objectives use plateau: it counts "
                 "evaluations that gained no hypervolume"
             )
         if rule is not None and rule.left is not None and self.constraints:
             raise ProblemError(
-                "enough: left does not know of constraints on metrics; use plateau beside them"
+                "termination: left does not know of constraints on metrics; use plateau beside them"
             )
         return rule
 
-    def _checked_earlier(self) -> tuple[tuple[Earlier, ...], tuple[str, ...]]:
+    def _checked_transfer(self) -> tuple[tuple[TransferSource, ...], tuple[str, ...]]:
         """Return the earlier studies with the rows that fit, and why others do not."""
-        if isinstance(self.earlier, Earlier) or not all(isinstance(each, Earlier) for each in self.earlier):
-            raise ProblemError(f"earlier={self.earlier!r}: give a list of Earlier(points, values)")
-        if self.earlier and (self.measure is not None or len(self.objectives or {}) > 1):
+        if isinstance(self.transfer, TransferSource) or not all(
+            isinstance(each, TransferSource) for each in self.transfer
+        ):
+            raise ProblemError(f"transfer={self.transfer!r}: give a list of TransferSource(points, values)")
+        if self.transfer and (self.measure is not None or len(self.objectives or {}) > 1):
             raise ProblemError(
-                "earlier studies tell of a single value: leave earlier out beside a loss on vectors, "
+                "earlier studies tell of a single value: leave transfer out beside a loss on vectors, "
                 "several objectives or a level set"
             )
-        found = [each.checked(self.space) for each in self.earlier]
+        found = [each.checked(self.space) for each in self.transfer]
         return tuple(kept for kept, _ in found), tuple(text for _, texts in found for text in texts)
 
     def _refuse_beside_a_level_set(self) -> None:
@@ -222,8 +227,8 @@ class Problem:
             raise ProblemError("a level set has nothing to optimise; leave objectives, maximize and loss out")
         if any(dimension.prior is not None for dimension in self.space.dimensions.values()):
             raise ProblemError("a level set has no optimum for a prior to be about; leave prior out")
-        if self.fidelity is not None or self.stopping is not None:
-            raise ProblemError("a level set is sought at one fidelity; leave fidelity and stopping out")
+        if self.fidelity is not None or self.early_stopping is not None:
+            raise ProblemError("a level set is sought at one fidelity; leave fidelity and early_stopping out")
 
     @property
     def measure(self) -> Loss | None:
@@ -232,25 +237,25 @@ class Problem:
 
     def _check_goals(self) -> None:
         """Refuse what does not go with the number of objectives."""
-        if self.goals is None:
+        if self.multi_objective is None:
             if self.reference or self.weights:
                 raise ProblemError("reference and weights go with several objectives; leave them out")
             return
-        names = ", ".join(self.goals.names)
+        names = ", ".join(self.multi_objective.names)
         if self.loss is not None:
             raise ProblemError(f"a loss on vector outputs is one objective, and there are several: {names}")
-        if self.fidelity is not None or self.stopping is not None:
+        if self.fidelity is not None or self.early_stopping is not None:
             raise ProblemError(
-                f"a fidelity or stopping compares trials by one value, and there are several: {names}; "
+                f"a fidelity or early_stopping compares trials by one value, and there are several: {names}; "
                 "leave it out, or optimise one objective with constraints on the others"
             )
 
     @property
-    def goals(self) -> Goals | None:
+    def multi_objective(self) -> MultiObjective | None:
         """What is wanted of several objectives; None where there is one."""
         if self.objectives is None or len(self.objectives) == 1:
             return None
-        return Goals(self.objectives, self.reference or {}, self.weights or {})
+        return MultiObjective(self.objectives, self.reference or {}, self.weights or {})
 
     @property
     def value_name(self) -> str:
@@ -281,8 +286,8 @@ class Problem:
         if self.level_set is not None:
             outcome = with_levels(self.level_set, outcome)
         value, metrics = outcome.value, dict(outcome.metrics)
-        if self.goals is not None:
-            return self._of_several(outcome, self.goals)
+        if self.multi_objective is not None:
+            return self._of_several(outcome, self.multi_objective)
         if value is None:
             if self.value_name not in metrics:
                 raise ProblemError(
@@ -306,7 +311,7 @@ class Problem:
             outputs_variance=outcome.outputs_variance,
         )
 
-    def _of_several(self, outcome: Outcome, goals: Goals) -> Outcome:
+    def _of_several(self, outcome: Outcome, goals: MultiObjective) -> Outcome:
         """Return an outcome whose value and error are those of the first of several objectives."""
         metrics = dict(with_errors_among_metrics(outcome).metrics)
         missing = [name for name in goals.names if name not in metrics]
@@ -343,14 +348,14 @@ class Problem:
     @property
     def ladder(self) -> Ladder | None:
         """The fidelity and who is promoted in it; None where every trial is evaluated but once."""
-        if self.fidelity is None or isinstance(self.stopping, MedianStopping):
+        if self.fidelity is None or isinstance(self.early_stopping, MedianStopping):
             return None
-        return Ladder(self.fidelity, self.stopping)  # type: ignore[arg-type]
+        return Ladder(self.fidelity, self.early_stopping)  # type: ignore[arg-type]
 
     def first_fidelity(self, number: int) -> float | None:
         """Return the fidelity at which a new trial is evaluated first; None where there is none."""
         if self.ladder is not None:
-            return self.ladder.stopping.rungs(self.ladder.fidelity, number)[0]
+            return self.ladder.early_stopping.rungs(self.ladder.fidelity, number)[0]
         return None if self.fidelity is None else self.fidelity.as_told(self.fidelity.high)
 
     def is_below_the_highest(self, level: float | None) -> bool:
@@ -361,7 +366,7 @@ class Problem:
         """Return how far up a fidelity is, counted from 0; None where there is no ladder."""
         if self.ladder is None or level is None:
             return None
-        return self.ladder.fidelity.ladder(self.ladder.stopping.eta).index(level)
+        return self.ladder.fidelity.ladder(self.ladder.early_stopping.eta).index(level)
 
     def to_json(self) -> dict[str, Any]:
         """Return the problem as plain JSON values."""
@@ -375,27 +380,28 @@ class Problem:
         # absent where there is none: so were they when there could be none
         if self.fidelity is not None:
             data["fidelity"] = self.fidelity.to_json()
-        if self.stopping is not None:
-            data["stopping"] = stopping_to_json(self.stopping)  # type: ignore[arg-type]
+        if self.early_stopping is not None:
+            data["early_stopping"] = early_stopping_to_json(self.early_stopping)  # type: ignore[arg-type]
         if self.level_set is not None:
             data["level_set"] = self.level_set.to_json()
-        if isinstance(self.enough, Enough):
-            data["enough"] = self.enough.to_json()
-        if self.earlier:
-            data["earlier"] = [each.to_json(self.space) for each in self.earlier]
+        if isinstance(self.termination, Termination):
+            data["termination"] = self.termination.to_json()
+        if self.transfer:
+            data["transfer"] = [each.to_json(self.space) for each in self.transfer]
         if self.try_first:
             data["try_first"] = [self.space.point_to_json(point) for point in self.try_first]
-        return data | (self.goals.to_json() if self.goals is not None else {})
+        return data | (self.multi_objective.to_json() if self.multi_objective is not None else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Problem:
-        """Return the problem that ``to_json`` wrote."""
+        """Return the problem that ``to_json`` wrote, under names of today or of before."""
+        data = with_new_keys(data)
         space = Space.from_json(data["space"])
         return cls(
             space,
             try_first=[*map(space.point_from_json, data.get("try_first", ()))],
-            earlier=[Earlier.from_json(each, space) for each in data.get("earlier", ())],
-            enough=data.get("enough"),
+            transfer=[TransferSource.from_json(each, space) for each in data.get("transfer", ())],
+            termination=data.get("termination"),
             objectives=data["objectives"],
             constraints=data["constraints"],
             maximize=data["maximize"],
@@ -411,26 +417,26 @@ class Ladder(NamedTuple):
     """A fidelity, and who is promoted in it."""
 
     fidelity: Fidelity
-    stopping: Climbing
+    early_stopping: PromotionRule
 
 
 def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a problem's JSON says of its fidelity, as arguments of ``Problem``."""
-    fidelity, stopping = data.get("fidelity"), data.get("stopping")
+    fidelity, stopping = data.get("fidelity"), data.get("early_stopping")
     return {
         "fidelity": None if fidelity is None else Fidelity.from_json(fidelity),
-        "stopping": None if stopping is None else stopping_from_json(stopping),
+        "early_stopping": None if stopping is None else early_stopping_from_json(stopping),
     }
 
 
-def _stopping(fidelity: Fidelity | None, given: Any) -> Stopping | None:
+def _early_stopping(fidelity: Fidelity | None, given: Any) -> EarlyStopping | None:
     if fidelity is not None and not isinstance(fidelity, Fidelity):
         raise ProblemError(f"fidelity={fidelity!r}; give Fidelity(low, high), or None")
     if given is None:
         return None if fidelity is None else Asha()
-    stopping = as_stopping(given)
+    stopping = as_early_stopping(given)
     if fidelity is None and not isinstance(stopping, MedianStopping):
         raise ProblemError(
-            f"stopping={given!r} needs a fidelity to climb; give fidelity=Fidelity(low, high) too"
+            f"early_stopping={given!r} needs a fidelity to climb; give fidelity=Fidelity(low, high) too"
         )
     return stopping

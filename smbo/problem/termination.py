@@ -11,7 +11,7 @@ from smbo.errors import ProblemError
 
 
 @dataclass(frozen=True)
-class Enough:
+class Termination:
     """When a study is done before its budget is used up: as soon as one of these holds.
 
     Attributes:
@@ -46,15 +46,15 @@ class Enough:
         return {name: value for name, value in asdict(self).items() if value}
 
 
-def as_enough(given: Any) -> Enough | None:
+def as_termination(given: Any) -> Termination | None:
     """Return a rule as given: one, its settings, or None.
 
     Raises:
         ProblemError: it is none of them.
     """
-    if given is None or isinstance(given, Enough):
+    if given is None or isinstance(given, Termination):
         return given
     known = ("plateau", "gain", "left")
     if not isinstance(given, Mapping) or not set(given) <= set(known):
         raise ProblemError(f"enough={given!r}: give Enough(plateau=20), or a mapping of {', '.join(known)}")
-    return Enough(**given)
+    return Termination(**given)

@@ -20,7 +20,7 @@ _LARGEST = 1e75
 
 
 @dataclass(frozen=True)
-class Earlier:
+class TransferSource:
     """What was found in an earlier study: points of its own, and what each came to.
 
     Attributes:
@@ -40,8 +40,10 @@ class Earlier:
             raise ProblemError(f"{self.name}: {len(self.points)} points and {len(self.values)} values")
 
     @classmethod
-    def of_trials(cls, trials: Iterable[Trial], name: str = "earlier", value: str | None = None) -> Earlier:
-        """Return what complete trials of another study came to: ``Earlier.of_trials(study.trials)``.
+    def of_trials(
+        cls, trials: Iterable[Trial], name: str = "earlier", value: str | None = None
+    ) -> TransferSource:
+        """Return what complete trials of another study came to: ``TransferSource.of_trials(study.trials)``.
 
         Args:
             value: name of a metric, where it is not the trials' own value that tells of this study.
@@ -60,7 +62,7 @@ class Earlier:
         return cls([trial.params for trial in done], [trial.metrics.get(value) for trial in done], name)
 
     @classmethod
-    def read(cls, path: str | Path, value: str = "value") -> Earlier:
+    def read(cls, path: str | Path, value: str = "value") -> TransferSource:
         """Return the rows of a CSV or Parquet file with a column for each dimension and one for the value.
 
         Raises:
@@ -79,7 +81,7 @@ class Earlier:
         points = [{name: cell for name, cell in row.items() if name != value} for row in rows]
         return cls(points, [row.get(value) for row in rows], path.name)
 
-    def checked(self, space: Space) -> tuple[Earlier, list[str]]:
+    def checked(self, space: Space) -> tuple[TransferSource, list[str]]:
         """Return the rows that a space has, in its own terms, and why each other one is refused.
 
         Raises:
@@ -99,7 +101,7 @@ class Earlier:
             why = f"; the first: {refused[0]}" if refused else ""
             fit = f"{len(values)} of {len(self.points)} rows fit the space"
             raise ProblemError(f"{self.name}: {fit}, and at least {_FEWEST} are needed{why}")
-        return Earlier(points, values, self.name), refused
+        return TransferSource(points, values, self.name), refused
 
     def to_json(self, space: Space) -> dict[str, Any]:
         """Return checked rows as plain JSON values."""
@@ -107,7 +109,7 @@ class Earlier:
         return {"name": self.name, "points": points, "values": list(self.values)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], space: Space) -> Earlier:
+    def from_json(cls, data: Mapping[str, Any], space: Space) -> TransferSource:
         """Return what ``to_json`` wrote."""
         points = [space.point_from_json(point) for point in data["points"]]
         return cls(points, data["values"], data["name"])

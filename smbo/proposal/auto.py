@@ -10,7 +10,7 @@ from smbo.acquisition import (
     Misclassification,
     NoisyLogExpectedHypervolumeImprovement,
     NoisyLogExpectedImprovement,
-    RandomScalarisation,
+    RandomScalarization,
     ThompsonSampling,
 )
 from smbo.acquisition.expected_improvement import LogExpectedImprovement
@@ -19,12 +19,21 @@ from smbo.problem.level_set import NearestLevel
 from smbo.proposal.progress import has_given_noise, largest_noise_share, n_without_gain, noise_share
 from smbo.proposal.recipe import Choice, Recipe
 from smbo.proposal.trust_region import TrustRegion
-from smbo.surrogates import GP, CurveGP, LevelGP, Memory, OfKernels, SeveralGP, Subset, VectorGP
-from smbo.training_data import Evidence, Several, Vectors
+from smbo.surrogates import (
+    GP,
+    CompositeGP,
+    KernelSelection,
+    LevelGP,
+    Memory,
+    ModelListGP,
+    MultiFidelityGP,
+    Subset,
+)
+from smbo.training_data import ObjectiveValues, TrainingData, VectorOutputs
 
 # Boxes of a front grow as a power of half the number of objectives.
 _MOST_BY_VOLUME = 4
-# In log density, see OfKernels.
+# In log density, see KernelSelection.
 _PRICE_OF_SMOOTHNESS = 3.0
 
 
@@ -45,7 +54,7 @@ class Auto:
             uncertain.
         most_noisy: evaluations up to which it does: its draws take another factorisation of all.
         rough_below: share of learned noise up to which it may be roughness instead.
-        restless_after: evaluations in a row that gained nothing, without noise, after which every third
+        exploration_after: evaluations in a row that gained nothing, without noise, after which every third
             point must promise more than a small gain.  Improvement alone can stay for a hundred
             evaluations on the steps of a rough slope (three of five cut scans did).
         margin: how much more, see ``LogExpectedImprovement``.
@@ -60,29 +69,29 @@ class Auto:
     noisy_from: float = 1e-3
     most_noisy: int = 500
     rough_below: float = 0.02
-    restless_after: int = 15
+    exploration_after: int = 15
     margin: float = 0.1
 
     def __post_init__(self) -> None:
         if self.patience is not None and self.patience < 1:
             raise RecipeError(f"patience={self.patience!r}: a whole number from 1 up is needed, or None")
-        if self.restless_after < 1 or not self.margin >= 0.0:
-            raise RecipeError(f"{self!r}: restless_after from 1 up and a margin from 0 up are needed")
+        if self.exploration_after < 1 or not self.margin >= 0.0:
+            raise RecipeError(f"{self!r}: exploration_after from 1 up and a margin from 0 up are needed")
         if self.region_from < 1 or self.crowd_from < 1 or self.most_noisy < 0 or not self.noisy_from >= 0:
             raise RecipeError(f"{self!r}: counts from 1 up and a share from 0 up are needed")
 
-    def choose(self, evidence: Evidence, memory: Memory) -> Choice:
+    def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the recipe to propose with, and the reason."""
-        d, n, n_pending = len(evidence.axes), len(evidence), len(evidence.pending)
-        if evidence.vectors is not None:
-            return _of_vectors(evidence.vectors)
-        if evidence.several is not None:
-            return self._of_several(evidence.several, memory)
-        if evidence.curves is not None:
+        d, n, n_pending = len(data.axes), len(data), len(data.pending)
+        if data.outputs is not None:
+            return _of_outputs(data.outputs)
+        if data.objective_values is not None:
+            return self._of_several(data.objective_values, memory)
+        if data.fidelities is not None:
             return Choice(
-                Recipe(CurveGP(), LogExpectedImprovement()),
+                Recipe(MultiFidelityGP(), LogExpectedImprovement()),
                 "curves",
-                f"{d} axes and {len(evidence.curves)} results at several fidelities: one Gaussian process "
+                f"{d} axes and {len(data.fidelities)} results at several fidelities: one Gaussian process "
                 "over points and fidelities, of which the value at the highest is asked for",
             )
         if n_pending >= self.crowd_from:
@@ -92,9 +101,9 @@ class Auto:
                 "minimum of a function drawn from the posterior, so that they differ by themselves"
             )
         else:
-            acquisition, about = self._acquisition(evidence, memory)
+            acquisition, about = self._acquisition(data, memory)
         patience = max(20, 2 * d) if self.patience is None else self.patience
-        is_stuck = d >= self.region_from and n_without_gain(evidence) >= patience
+        is_stuck = d >= self.region_from and n_without_gain(data) >= patience
         # once it has begun a region decides for itself when to look elsewhere
         if is_stuck or "region" in memory:
             why = (
@@ -108,20 +117,22 @@ class Auto:
                 f"{d} axes, {why}: the search keeps to a box around the best point; {about}",
             )
         # on hartmann6c and spring half the regret after 30 and 60 evaluations; without constraints not tried
-        process = GP() if evidence.slacks is None else OfKernels(GP(), price=_PRICE_OF_SMOOTHNESS)
+        process = (
+            GP() if data.outcome_constraints is None else KernelSelection(GP(), price=_PRICE_OF_SMOOTHNESS)
+        )
         return Choice(
             Recipe(Subset(process), acquisition),
             "gp",
             f"{d} axes and {n} evaluations: one Gaussian process for the whole space; {about}",
         )
 
-    def _of_several(self, several: Several, memory: Memory) -> Choice:
+    def _of_several(self, several: ObjectiveValues, memory: Memory) -> Choice:
         """Return the recipe for several objectives: by their number, and by the noisiest."""
         m = several.values.shape[1]
-        surrogate, about = SeveralGP(), f"{m} objectives, a Gaussian process for each"
+        surrogate, about = ModelListGP(), f"{m} objectives, a Gaussian process for each"
         if m > _MOST_BY_VOLUME:
             why = "too many for hypervolumes: each point is for weights drawn at random"
-            return Choice(Recipe(surrogate, RandomScalarisation()), "scalarised", f"{about}; {why}")
+            return Choice(Recipe(surrogate, RandomScalarization()), "scalarised", f"{about}; {why}")
         share = largest_noise_share(several, memory)
         if share is not None and share >= self.noisy_from and len(several.values) <= self.most_noisy:
             acquisition: Acquisition = NoisyLogExpectedHypervolumeImprovement()
@@ -131,31 +142,31 @@ class Auto:
             why = "points are worth the hypervolume that they are expected to add to the front"
         return Choice(Recipe(surrogate, acquisition), "pareto", f"{about}; {why}")
 
-    def _acquisition(self, evidence: Evidence, memory: Memory) -> tuple[Acquisition, str]:
-        share = noise_share(evidence, memory)
+    def _acquisition(self, data: TrainingData, memory: Memory) -> tuple[Acquisition, str]:
+        share = noise_share(data, memory)
         if share is None:
             return LogExpectedImprovement(), "nothing is known of noise yet"
-        if len(evidence.axes) >= self.region_from and not has_given_noise(evidence):
+        if len(data.axes) >= self.region_from and not has_given_noise(data):
             # few values along many axes look like noise to a process, whether they are or not
             return LogExpectedImprovement(), "noise is not told from structure along so many axes"
         text = f"noise is {100 * share:.2g} % of the values' variance"
         # a rough slope without noise looks like a little of it: told errors are believed, learned ones not
-        is_quiet = share < self.noisy_from or (share < self.rough_below and not has_given_noise(evidence))
-        n_idle = n_without_gain(evidence)
-        n_asked = len(evidence) + len(evidence.failed) + len(evidence.pending)
-        if is_quiet and n_idle >= self.restless_after and n_asked % 3 == 0:
+        is_quiet = share < self.noisy_from or (share < self.rough_below and not has_given_noise(data))
+        n_idle = n_without_gain(data)
+        n_asked = len(data) + len(data.failed) + len(data.pending)
+        if is_quiet and n_idle >= self.exploration_after and n_asked % 3 == 0:
             return LogExpectedImprovement(margin=self.margin), (
                 f"{text}, and {n_idle} evaluations in a row gained nothing: every third point looks "
                 "for more than a small gain nearby"
             )
         if share < self.noisy_from:
             return LogExpectedImprovement(), f"{text}: improvement is over the best mean"
-        if len(evidence) > self.most_noisy:
+        if len(data) > self.most_noisy:
             return LogExpectedImprovement(), f"{text}, averaged over many values"
         return NoisyLogExpectedImprovement(), f"{text}: the best point itself is uncertain"
 
 
-def _of_vectors(vectors: Vectors) -> Choice:
+def _of_outputs(vectors: VectorOutputs) -> Choice:
     k = vectors.values.shape[1]
     if isinstance(vectors.loss, NearestLevel):
         return Choice(
@@ -165,7 +176,7 @@ def _of_vectors(vectors: Vectors) -> Choice:
             "little of the space as possible on the wrong side of a contour",
         )
     return Choice(
-        Recipe(VectorGP(), ThompsonSampling()),
+        Recipe(CompositeGP(), ThompsonSampling()),
         "vector",
         f"there are {k} outputs with a loss on top: their principal components are modelled, and each point "
         "is where the loss of outputs drawn from that belief is lowest",

@@ -7,18 +7,18 @@ from smbo.acquisition.hypervolume_improvement import (
     LogExpectedHypervolumeImprovement,
     NoisyLogExpectedHypervolumeImprovement,
 )
-from smbo.acquisition.scalarization import RandomScalarisation
+from smbo.acquisition.scalarization import RandomScalarization
 from smbo.errors import RecipeError
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.replication import takes_repeats
-from smbo.proposal.transfer import Informed, refuse_uninformed
-from smbo.surrogates import SeveralGP
+from smbo.proposal.transfer import WithTransfer, refuse_without_transfer
+from smbo.surrogates import ModelListGP
 
 _OF_SEVERAL = (
     LogExpectedHypervolumeImprovement,
     NoisyLogExpectedHypervolumeImprovement,
-    RandomScalarisation,
+    RandomScalarization,
 )
 
 
@@ -46,10 +46,10 @@ def check_recipe(problem: Problem, recipe: Recipe) -> None:
     surrogate, acquisition = recipe.surrogate, recipe.acquisition
     if recipe.replication is not None:
         _refuse_replication(problem, recipe)
-    if problem.earlier and recipe.rule is None:
-        refuse_uninformed(recipe)
-    own_rule = recipe.rule.recipe.rule if isinstance(recipe.rule, Informed) else recipe.rule
-    if problem.earlier and own_rule is not None and problem.ladder is not None:
+    if problem.transfer and recipe.rule is None:
+        refuse_without_transfer(recipe)
+    own_rule = recipe.rule.recipe.rule if isinstance(recipe.rule, WithTransfer) else recipe.rule
+    if problem.transfer and own_rule is not None and problem.ladder is not None:
         raise RecipeError(
             "the process over points and fidelities that 'auto' takes does not know of earlier studies; use "
             "recipe 'gp', which does, or leave out the fidelity or the earlier studies"
@@ -57,13 +57,15 @@ def check_recipe(problem: Problem, recipe: Recipe) -> None:
     if recipe.rule is not None or surrogate is None:
         return
     refuse_misfit(problem, recipe)
-    is_of_several = isinstance(surrogate, SeveralGP) and isinstance(acquisition, _OF_SEVERAL)
-    if problem.goals is not None and (not is_of_several or recipe.region is not None):
+    is_of_several = isinstance(surrogate, ModelListGP) and isinstance(acquisition, _OF_SEVERAL)
+    if problem.multi_objective is not None and (not is_of_several or recipe.region is not None):
         raise RecipeError(
             f"{type(surrogate).__name__} with {type(acquisition).__name__} is for one objective, and there "
-            f"are {len(problem.goals)}; use recipe='auto' or 'pareto', or 'random' or 'sobol'"
+            f"are {len(problem.multi_objective)}; use recipe='auto' or 'pareto', or 'random' or 'sobol'"
         )
-    if problem.goals is None and (isinstance(surrogate, SeveralGP) or isinstance(acquisition, _OF_SEVERAL)):
+    if problem.multi_objective is None and (
+        isinstance(surrogate, ModelListGP) or isinstance(acquisition, _OF_SEVERAL)
+    ):
         raise RecipeError("recipe 'pareto' is for several objectives, and there is one; use 'auto' or 'gp'")
 
 
@@ -74,11 +76,11 @@ def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
         RecipeError: saying what is in the way.
     """
     others = {
-        "several objectives": problem.goals,
+        "several objectives": problem.multi_objective,
         "a level set": problem.level_set,
         "vector outputs": problem.measure,
         "a fidelity": problem.fidelity,
-        "earlier studies": problem.earlier or None,
+        "earlier studies": problem.transfer or None,
     }
     for name, given in others.items():
         if given is not None:

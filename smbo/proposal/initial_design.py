@@ -10,13 +10,13 @@ import numpy as np
 from smbo.errors import SpaceExhausted
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.transfer import best_of_earlier
+from smbo.proposal.transfer import best_of_sources
 from smbo.space import Space
 from smbo.space.designs import design_rows
 from smbo.space.fixed import extent, rows_in
-from smbo.space.prior_density import Guidance
-from smbo.surrogates import Memory, VectorGP
-from smbo.training_data import Array, Evidence
+from smbo.space.prior_density import PriorDensity
+from smbo.surrogates import CompositeGP, Memory
+from smbo.training_data import Array, TrainingData
 
 __all__ = ["Taken", "design_points", "first_points", "left_on_grid", "n_from_design", "n_initial_of"]
 
@@ -30,7 +30,7 @@ _NEAR = 1e-8  # farther apart than what is rounded to the same
 def design_points(
     space: Space,
     design: str,
-    evidence: Evidence,
+    data: TrainingData,
     carried: Mapping[str, Any] | None,
     n: int,
     rng: np.random.Generator,
@@ -40,7 +40,7 @@ def design_points(
     seed, index = int(start["seed"]), int(start["index"])
     if n == 0:  # and no need to look through all that is known
         return np.zeros((0, len(space.axes))), {"seed": seed, "index": index}
-    known = (evidence.points, evidence.failed, evidence.pending)
+    known = (data.points, data.failed, data.pending)
     taken = Taken(space, [rows_in(space, each) for each in known])
     if space.size is not None and len(taken) + n > space.size:
         raise SpaceExhausted(
@@ -61,7 +61,7 @@ def design_points(
 
 def _design_stream(space: Space, design: str, seed: int, index: int) -> Iterator[tuple[Array | None, int]]:
     """Yield each snapped row of the design (None where it is not allowed) and the index after it."""
-    guidance = Guidance.of(space)
+    guidance = PriorDensity.of(space)
     for start in range(index, index + _MOST_ROWS, _ROWS_AT_ONCE):
         rows = design_rows(design, len(space.axes), seed, start, _ROWS_AT_ONCE)
         rows = space.snap(rows if guidance is None else guidance.design(rows, start))
@@ -146,7 +146,7 @@ _N_WITH_PRIOR = 3
 
 
 def first_points(
-    problem: Problem, part: Space, evidence: Evidence, memory: Memory, n: int
+    problem: Problem, part: Space, data: TrainingData, memory: Memory, n: int
 ) -> tuple[Array, dict[str, Any]]:
     """Return up to n of the points to try first that are left, (k, d), and the memory of what is through.
 
@@ -155,9 +155,9 @@ def first_points(
     """
     start = int(memory.get("n_tried_first", 0))
     through = set(memory.get("tried_beyond", ()))  # of those from ``start`` on
-    rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_earlier(problem)])
+    rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_sources(problem)])
     rows = problem.space.snap(rows)
-    taken = Taken(problem.space, [evidence.points, evidence.failed, evidence.pending])
+    taken = Taken(problem.space, [data.points, data.failed, data.pending])
     found: list[Array] = []
     for place in range(start, len(rows)):
         if len(found) == n:
@@ -175,24 +175,24 @@ def first_points(
     return np.array(found).reshape(len(found), len(problem.space.axes)), {"n_tried_first": start, **beyond}
 
 
-def n_from_design(space: Space, recipe: Recipe, evidence: Evidence, n: int) -> int:
+def n_from_design(space: Space, recipe: Recipe, data: TrainingData, n: int) -> int:
     """Return how many of the next n points come from the design."""
     if recipe.surrogate is None or not space.axes:  # constants alone leave nothing to learn
         return n
     # asked for and told by hand alike: what is known need not be asked again
-    n_known = len(evidence) + len(evidence.failed) + len(evidence.pending)
-    if len(evidence) == 0:
+    n_known = len(data) + len(data.failed) + len(data.pending)
+    if len(data) == 0:
         return n  # there is nothing to learn from yet, whatever failed or is under way
-    return min(n, max(0, n_initial_of(space, recipe, evidence) - n_known))
+    return min(n, max(0, n_initial_of(space, recipe, data) - n_known))
 
 
-def n_initial_of(space: Space, recipe: Recipe, evidence: Evidence) -> int:
+def n_initial_of(space: Space, recipe: Recipe, data: TrainingData) -> int:
     """Return how many points come before the surrogate; a few where the user's beliefs are borne out."""
     if recipe.n_initial is not None:
         return recipe.n_initial
-    n_initial, guidance = _n_without_belief(space, recipe), Guidance.of(space)
-    is_of_one_value = evidence.vectors is None and evidence.several is None
-    if guidance is not None and is_of_one_value and guidance.is_borne_out(evidence, _N_WITH_PRIOR):
+    n_initial, guidance = _n_without_belief(space, recipe), PriorDensity.of(space)
+    is_of_one_value = data.outputs is None and data.objective_values is None
+    if guidance is not None and is_of_one_value and guidance.is_supported(data, _N_WITH_PRIOR):
         return min(n_initial, _N_WITH_PRIOR)
     return n_initial
 
@@ -201,6 +201,6 @@ def _n_without_belief(space: Space, recipe: Recipe) -> int:
     """Return how many points of a design come before the surrogate, but for a user's beliefs."""
     d = len(space.axes)
     # d + 1 points give each of many outputs a plane; of one value, which says less, it takes more
-    n_wanted = d + 1 if isinstance(recipe.surrogate, VectorGP) else min(2 * d, _MOST_INITIAL)
+    n_wanted = d + 1 if isinstance(recipe.surrogate, CompositeGP) else min(2 * d, _MOST_INITIAL)
     n_initial = max(5, n_wanted)
     return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))

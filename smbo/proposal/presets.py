@@ -9,24 +9,25 @@ from typing import Any
 import smbo.acquisition
 import smbo.surrogates
 from smbo.acquisition import (
+    ExpectedImprovementPerCost,
+    GPHedge,
     LogExpectedHypervolumeImprovement,
     MaxValueEntropySearch,
     NoisyLogExpectedImprovement,
-    PerCost,
-    Portfolio,
     ThompsonSampling,
 )
 from smbo.errors import RecipeError
+from smbo.problem.stored_names import with_new_classes
 from smbo.proposal.auto import Auto
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
-from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, SeveralGP, Subset
+from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, ModelListGP, Subset
 
 
 def _cost(budget: float | None = None) -> Recipe:
     # points of a design are as dear as any: a few show how costs vary
-    return Recipe(Subset(GP(), n_rows=1500), PerCost(budget=budget), n_initial=3)
+    return Recipe(Subset(GP(), n_rows=1500), ExpectedImprovementPerCost(budget=budget), n_initial=3)
 
 
 def _auto(replication: bool | Mapping[str, float] | None = None) -> Recipe:
@@ -56,12 +57,12 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
     "entropy": lambda: Recipe(Subset(GP()), MaxValueEntropySearch()),
     "cost": _cost,
     "noisy": _noisy,
-    "portfolio": lambda: Recipe(Subset(GP()), Portfolio()),
+    "portfolio": lambda: Recipe(Subset(GP()), GPHedge()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
     "forest": lambda: Recipe(surrogate=Subset(Forest(), n_rows=400)),
     "extra-trees": lambda: Recipe(surrogate=Subset(ExtraTrees())),
     "boosting": lambda: Recipe(surrogate=Subset(Boosting())),
-    "pareto": lambda: Recipe(SeveralGP(), LogExpectedHypervolumeImprovement()),
+    "pareto": lambda: Recipe(ModelListGP(), LogExpectedHypervolumeImprovement()),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
 }
@@ -73,7 +74,7 @@ def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust rest on a
     Gaussian process, and pareto on one for each of several objectives; forest, extra-trees and
     boosting on trees; random and sobol learn nothing.  cost proposes what improves most per told cost,
-    and takes {"cost": {"budget": ...}}: see ``PerCost``.  auto, gp and noisy take
+    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  auto, gp and noisy take
     {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
 
     Raises:
@@ -108,7 +109,7 @@ def recipe_from_json(data: Mapping[str, Any]) -> Recipe:
     Raises:
         RecipeError: a part is not ours, or takes other settings in this version.
     """
-    recipe = _from_json(data)
+    recipe = _from_json(with_new_classes(data))
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"{data!r} is no stored recipe")
     return recipe

@@ -6,42 +6,42 @@ import numpy as np
 
 from smbo.surrogates import Memory
 from smbo.surrogates.gp.kernel_selection import learned_noise
-from smbo.training_data import Evidence, Several
+from smbo.training_data import ObjectiveValues, TrainingData
 
 # About as many as a design has.
 _N_FIRST = 10
 
 
-def n_without_gain(evidence: Evidence) -> int:
+def n_without_gain(data: TrainingData) -> int:
     """Return how many evaluations have been made since the last that gained on all before it.
 
     By trial number.  A gain below a thousandth of what separates the best value from the median of the
     first ones is none; the first value is one.  Of the first, which are spread: a search that has
     settled has most of its values at the best one, and would take ever smaller gains for some.
     """
-    feasible = evidence.values[evidence.feasible]
+    feasible = data.values[data.feasible]
     if not len(feasible):
         return 0
     scatter = float(np.median(feasible[:_N_FIRST])) - float(feasible.min())
-    return evidence.n_since_gain(1e-3 * scatter)
+    return data.n_since_gain(1e-3 * scatter)
 
 
-def noise_share(evidence: Evidence, memory: Memory) -> float | None:
+def noise_share(data: TrainingData, memory: Memory) -> float | None:
     """Return the share of noise in the variance of the values, None where nothing is known of it.
 
     By the standard errors that were told where most values have one, or by what the last proposal
     learned.
     """
-    if has_given_noise(evidence):
-        given = evidence.variances[np.isfinite(evidence.variances)]
-        spread = float(evidence.values.var())
+    if has_given_noise(data):
+        given = data.variances[np.isfinite(data.variances)]
+        spread = float(data.values.var())
         return min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0
     # learned for standardised values, so that it is a share already
     noise = learned_noise(memory.get("surrogate", {}))
     return None if noise is None else min(noise, 1.0)
 
 
-def largest_noise_share(several: Several, memory: Memory) -> float | None:
+def largest_noise_share(several: ObjectiveValues, memory: Memory) -> float | None:
     """Return the largest share of noise in the variance of an objective, None where nothing is known."""
     learned = memory.get("surrogate", {}).get("objectives", ())
     shares = []
@@ -55,6 +55,6 @@ def largest_noise_share(several: Several, memory: Memory) -> float | None:
     return max(shares, default=None)
 
 
-def has_given_noise(evidence: Evidence) -> bool:
+def has_given_noise(data: TrainingData) -> bool:
     """Return whether most values came with a standard error."""
-    return len(evidence) >= 2 and 2 * int(np.isfinite(evidence.variances).sum()) > len(evidence)
+    return len(data) >= 2 and 2 * int(np.isfinite(data.variances).sum()) > len(data)

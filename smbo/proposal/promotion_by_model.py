@@ -22,9 +22,9 @@ from smbo.acquisition.expected_improvement import log_expected_improvement, norm
 from smbo.fidelity import ByModel, Fidelity, Promotion
 from smbo.problem import Problem
 from smbo.space import Space
-from smbo.surrogates import CurveGP, Memory
-from smbo.surrogates.gp.multi_fidelity import CurvePosterior
-from smbo.training_data import Array, Curves, Evidence
+from smbo.surrogates import Memory, MultiFidelityGP
+from smbo.surrogates.gp.multi_fidelity import MultiFidelityPosterior
+from smbo.training_data import Array, FidelityResults, TrainingData
 from smbo.trial import Trial, TrialState
 
 # Fewer trials say too little of what a low fidelity is worth: they begin at the lowest.
@@ -37,15 +37,15 @@ _WORTH_FINISHING = 0.2
 
 
 def ladder_by_model(
-    problem: Problem, evidence: Evidence
-) -> tuple[Fidelity, tuple[float, ...], Curves] | None:
+    problem: Problem, data: TrainingData
+) -> tuple[Fidelity, tuple[float, ...], FidelityResults] | None:
     """Return fidelity, rungs and what is known at each; None where no model decides, or knows too little."""
-    ladder, curves = problem.ladder, evidence.curves
-    if ladder is None or not isinstance(ladder.stopping, ByModel) or curves is None:
+    ladder, curves = problem.ladder, data.fidelities
+    if ladder is None or not isinstance(ladder.early_stopping, ByModel) or curves is None:
         return None
-    if len(np.unique(curves.numbers)) < _FEWEST or not evidence.axes:
+    if len(np.unique(curves.numbers)) < _FEWEST or not data.axes:
         return None
-    return ladder.fidelity, ladder.fidelity.ladder(ladder.stopping.eta), curves
+    return ladder.fidelity, ladder.fidelity.ladder(ladder.early_stopping.eta), curves
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,21 +60,23 @@ class Balance:
 
     fidelity: Fidelity
     levels: tuple[float, ...]
-    belief: CurvePosterior
+    belief: MultiFidelityPosterior
     best: float
 
     @classmethod
-    def of(cls, problem: Problem, evidence: Evidence, memory: Memory) -> Balance | None:
+    def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> Balance | None:
         """Return the balance, None where too little is known for one."""
-        ladder = ladder_by_model(problem, evidence)
+        ladder = ladder_by_model(problem, data)
         if ladder is None:
             return None
         fidelity, levels, curves = ladder
         learned = memory.get("surrogate", {})
-        trained, _ = CurveGP().train(evidence, learned if "theta" in learned else {})
-        belief = trained.fit_curves(evidence)
+        trained, _ = MultiFidelityGP().train(data, learned if "theta" in learned else {})
+        belief = trained.fit_curves(data)
         points = (
-            curves.points[curves.shortfalls == 0.0] if (curves.shortfalls == 0.0).any() else curves.points
+            curves.points[curves.fidelity_gaps == 0.0]
+            if (curves.fidelity_gaps == 0.0).any()
+            else curves.points
         )
         mean, _ = normal(belief.highest).moments(points)
         return cls(fidelity, levels, belief, float(mean.min()))
@@ -88,7 +90,7 @@ class Balance:
         """
         mean, std = normal(self.belief.highest).moments(points)
         growth = self.fidelity.noise_growth(level)
-        moved = self.belief.one_more(points, self.fidelity.shortfall(level), growth)
+        moved = self.belief.one_more(points, self.fidelity.fidelity_gap(level), growth)
         revealed = np.log(np.clip(moved / std, 1e-12, 1.0))
         gain = log_expected_improvement(mean, std, self.best)
         return np.asarray(gain + 2.0 * revealed - math.log(level - below))
@@ -134,10 +136,10 @@ class Balance:
         return Promotion(number, below, following, rank, len(paused)), -min(offers)[0], chance
 
 
-def levels_of(problem: Problem, evidence: Evidence, memory: Memory, points: Array) -> list[float]:
+def levels_of(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:
     """Return the fidelity at which to evaluate each of some new unit points (n, d) first."""
     assert problem.ladder is not None
-    balance = Balance.of(problem, evidence, memory)
+    balance = Balance.of(problem, data, memory)
     if balance is None:
         return [problem.ladder.fidelity.low] * len(points)
     return balance.beginnings(points)[0]
@@ -146,7 +148,7 @@ def levels_of(problem: Problem, evidence: Evidence, memory: Memory, points: Arra
 def weighed_promotion(
     problem: Problem,
     trials: Sequence[Trial],
-    evidence: Evidence,
+    data: TrainingData,
     memory: Memory,
     point: Array | None,
 ) -> Promotion | None:
@@ -157,7 +159,7 @@ def weighed_promotion(
         point: that would be evaluated next otherwise, (1, d); None where no new one is to come: then
             a trial goes on as long as it may well be the best, and one in any case.
     """
-    balance = Balance.of(problem, evidence, memory)
+    balance = Balance.of(problem, data, memory)
     if balance is None:
         return None
     is_due = _share_at_the_top(balance.levels, trials) < _SHARE_AT_THE_TOP

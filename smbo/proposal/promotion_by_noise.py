@@ -22,9 +22,9 @@ from smbo.fidelity import Fidelity, Promotion
 from smbo.problem import Problem
 from smbo.proposal.promotion_by_model import ladder_by_model
 from smbo.surrogates import Memory
-from smbo.surrogates.multi_output.composite import VectorGP
-from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
-from smbo.training_data import Array, Evidence
+from smbo.surrogates.multi_output.composite import CompositeGP
+from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
+from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
 # Of the loss itself: noise below it does not hide where the loss falls, however sure the belief is.
@@ -43,23 +43,23 @@ class Doubt:
 
     fidelity: Fidelity
     levels: tuple[float, ...]
-    belief: VectorPosterior
+    belief: CompositePosterior
     noises: Array
 
     @classmethod
-    def of(cls, problem: Problem, evidence: Evidence, memory: Memory) -> Doubt | None:
+    def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> Doubt | None:
         """Return the doubt, None where too little is known for one."""
-        ladder = ladder_by_model(problem, evidence)
+        ladder = ladder_by_model(problem, data)
         if ladder is None:
             return None
         fidelity, levels, curves = ladder
         learned = memory.get("surrogate", {})
-        trained, _ = VectorGP().train(evidence, learned if "thetas" in learned else {})
-        belief = trained.fit(evidence)
+        trained, _ = CompositeGP().train(data, learned if "thetas" in learned else {})
+        belief = trained.fit(data)
         if not belief.components:
             return None
         # rows come by number, then fidelity: the last of a trial is where its outputs are from
-        last = np.searchsorted(curves.numbers, evidence.numbers, side="right") - 1
+        last = np.searchsorted(curves.numbers, data.numbers, side="right") - 1
         growth = curves.noise_growth[last]
         noises = [float(np.median(each.noises / growth)) for each in belief.components]
         return cls(fidelity, levels, belief, np.array(noises))
@@ -94,17 +94,17 @@ class Doubt:
         return np.asarray(form.moments(means, noises)[1] - form.moments(means, np.zeros_like(noises))[1])
 
 
-def levels_of_outputs(problem: Problem, evidence: Evidence, memory: Memory, points: Array) -> list[float]:
+def levels_of_outputs(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:
     """Return the fidelity at which to evaluate each of some new unit points (n, d) first."""
     assert problem.ladder is not None
-    doubt = Doubt.of(problem, evidence, memory)
+    doubt = Doubt.of(problem, data, memory)
     return [problem.ladder.fidelity.low] * len(points) if doubt is None else doubt.beginnings(points)
 
 
 def continued_run(
     problem: Problem,
     trials: Sequence[Trial],
-    evidence: Evidence,
+    data: TrainingData,
     memory: Memory,
     point: Array | None,
 ) -> Promotion | None:
@@ -116,7 +116,7 @@ def continued_run(
             nothing needs to go on, for outputs of any fidelity count for what they are worth.
     """
     paused = [each for each in trials if each.state is TrialState.PAUSED and each.rungs]
-    doubt = None if point is None or not paused else Doubt.of(problem, evidence, memory)
+    doubt = None if point is None or not paused else Doubt.of(problem, data, memory)
     if doubt is None:
         return None
     assert point is not None

@@ -1,6 +1,6 @@
 """What to evaluate next: a pure function from what is known to unit points.
 
-    propose(problem, recipe, evidence, memory, n, rng) -> Proposal(points, memory)
+    propose(problem, recipe, training data, memory, n, rng) -> Proposal(points, memory)
 
 The first points come from a space-filling design, the rest from a surrogate.  What a recipe carries
 on is in ``memory``, plain JSON values: the design's seed and index, and what the surrogate learned.
@@ -16,10 +16,10 @@ import numpy as np
 from smbo.acquisition import (
     LogExpectedImprovement,
     NoisyLogExpectedImprovement,
-    Surveying,
+    SpaceAware,
 )
 from smbo.acquisition.feasibility import FeasibilityFirst
-from smbo.acquisition.prior_weighted import Guided
+from smbo.acquisition.prior_weighted import PriorWeighted
 from smbo.errors import SpaceExhausted
 from smbo.problem import Problem
 from smbo.proposal.compatibility import check_recipe, refuse_misfit
@@ -35,13 +35,13 @@ from smbo.proposal.recipe import Recipe, chosen
 from smbo.proposal.recommend import as_told, relevant, trained, with_constraints, with_penalties
 from smbo.proposal.replication import repeats_alone, with_repeats
 from smbo.proposal.strategies import select_points
-from smbo.proposal.trust_region import RegionState, TrustRegion, advance, evidence_of, length_within
+from smbo.proposal.trust_region import RegionState, TrustRegion, advance, length_within, training_data_of
 from smbo.space import Point, Space
-from smbo.space.fixed import part_of
-from smbo.space.prior_density import Guidance
+from smbo.space.fixed import subspace
+from smbo.space.prior_density import PriorDensity
 from smbo.surrogates import Memory, Surrogate
 from smbo.surrogates.transfer import Transfer
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 __all__ = ["Proposal", "check_recipe", "propose"]
 
@@ -65,7 +65,7 @@ class Proposal:
 def propose(
     problem: Problem,
     recipe: Recipe,
-    evidence: Evidence,
+    data: TrainingData,
     memory: Memory,
     n: int,
     rng: np.random.Generator,
@@ -88,43 +88,43 @@ def propose(
     """
     check_recipe(problem, recipe)
     carried: dict[str, Any] = dict(memory)
-    space = part_of(problem.space, fixed or {})
+    space = subspace(problem.space, fixed or {})
     if fixed and space.size == 1:  # what is asked for in so many words may be known
         return Proposal(np.repeat(space.sample_unit(1, rng), n, axis=0), carried)
-    if problem.try_first or problem.earlier:
-        first, tried = first_points(problem, space, evidence, memory, n)
+    if problem.try_first or problem.transfer:
+        first, tried = first_points(problem, space, data, memory, n)
         carried |= tried
         if len(first):
             if len(first) == n:
                 return Proposal(first, carried)
-            evidence = replace(evidence, pending=np.concatenate([evidence.pending, first]))
-            others = propose(problem, recipe, evidence, carried, n - len(first), rng, fixed)
+            data = replace(data, pending=np.concatenate([data.pending, first]))
+            others = propose(problem, recipe, data, carried, n - len(first), rng, fixed)
             return Proposal(np.concatenate([first, others.points]), others.memory)
-    choice = chosen(recipe, evidence, memory)
+    choice = chosen(recipe, data, memory)
     if recipe.rule is not None:
         carried["choice"] = {"name": choice.name, "reason": choice.reason}
     replication = recipe.replication
-    recipe, here, state = choice.recipe, evidence, None
+    recipe, here, state = choice.recipe, data, None
     refuse_misfit(problem, recipe)
     if recipe.region is not None:
-        state = _region_state(problem.space, recipe, recipe.region, evidence, memory)
+        state = _region_state(problem.space, recipe, recipe.region, data, memory)
         carried["region"] = state.to_json()
-        here = evidence_of(recipe.region, state, evidence)
+        here = training_data_of(recipe.region, state, data)
         state = replace(state, length=length_within(recipe.region, state, here))
     n_design = n_from_design(problem.space, recipe, here, n)
     design = memory.get("design")
-    points, carried["design"] = design_points(space, recipe.design, evidence, design, n_design, rng)
+    points, carried["design"] = design_points(space, recipe.design, data, design, n_design, rng)
     if n_design == n or recipe.surrogate is None:
         return Proposal(points, carried)
-    here = replace(here, pending=np.concatenate([evidence.pending, points]))
+    here = replace(here, pending=np.concatenate([data.pending, points]))
     known = as_told(recipe.surrogate, with_penalties(here))
     surrogate, learned = trained(recipe.surrogate, known, memory)
     known = with_constraints(relevant(recipe.surrogate, known), memory)
-    if known.slacks is not None:
-        carried["constraints"] = [dict(each) for each in known.slacks.learned]
-    taken = np.concatenate([evidence.points, evidence.failed, here.pending])
-    if isinstance(recipe.acquisition, Surveying):  # what is fixed for this ask counts elsewhere too
-        recipe = replace(recipe, acquisition=recipe.acquisition.over(problem.space, rng))
+    if known.outcome_constraints is not None:
+        carried["constraints"] = [dict(each) for each in known.outcome_constraints.learned]
+    taken = np.concatenate([data.points, data.failed, here.pending])
+    if isinstance(recipe.acquisition, SpaceAware):  # what is fixed for this ask counts elsewhere too
+        recipe = replace(recipe, acquisition=recipe.acquisition.with_space(problem.space, rng))
     n -= n_design
     try:
         more, beside = _selected(space, recipe, surrogate, state, known, n, rng, memory, taken)
@@ -140,17 +140,17 @@ def propose(
 
 
 def _region_state(
-    space: Space, recipe: Recipe, region: TrustRegion, evidence: Evidence, memory: Memory
+    space: Space, recipe: Recipe, region: TrustRegion, data: TrainingData, memory: Memory
 ) -> RegionState:
     """Return where a recipe's trust region stands."""
     stored = memory.get("region")
     if stored is None:
         # what another recipe found before counts for the model, not for the region's successes
-        known = len(evidence) > n_initial_of(space, recipe, evidence)
-        before = RegionState(since=int(evidence.numbers[-1]) + 1 if known else 0, length=region.first_length)
+        known = len(data) > n_initial_of(space, recipe, data)
+        before = RegionState(since=int(data.numbers[-1]) + 1 if known else 0, length=region.first_length)
     else:
         before = RegionState.from_json(stored)
-    return advance(region, evidence, before, n_initial_of(space, recipe, evidence))
+    return advance(region, data, before, n_initial_of(space, recipe, data))
 
 
 def _selected(
@@ -158,7 +158,7 @@ def _selected(
     recipe: Recipe,
     surrogate: Surrogate,
     state: RegionState | None,
-    evidence: Evidence,
+    data: TrainingData,
     n: int,
     rng: np.random.Generator,
     memory: Memory,
@@ -166,15 +166,15 @@ def _selected(
 ) -> tuple[Array, dict[str, Any]]:
     """Return n unit points that the acquisition chose, (n, d), and what to carry beside them."""
     acquisition = recipe.acquisition
-    if evidence.slacks is not None and not evidence.feasible.any():
+    if data.outcome_constraints is not None and not data.feasible.any():
         acquisition, state = FeasibilityFirst(), None  # a region would be around something that is no good
     if isinstance(acquisition, NoisyLogExpectedImprovement) and _is_trended(surrogate):
         acquisition = LogExpectedImprovement()  # draws need a bare process
-    guidance = Guidance.of(space)
+    guidance = PriorDensity.of(space)
     if guidance is not None:
-        acquisition = Guided(acquisition, guidance, _STRENGTH)
+        acquisition = PriorWeighted(acquisition, guidance, _STRENGTH)
     try:
-        return select_points(acquisition, surrogate, state, evidence, space, n, rng, memory, taken)
+        return select_points(acquisition, surrogate, state, data, space, n, rng, memory, taken)
     except SpaceExhausted:
         # the search may have missed the last few points of a large finite space: look them up
         known = Taken(space, [taken])

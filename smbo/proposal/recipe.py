@@ -11,7 +11,7 @@ from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
 from smbo.space.designs import DESIGNS
 from smbo.surrogates import Memory, Surrogate
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Choice:
 class Rule(Protocol):
     """Chooses a recipe anew for each proposal.  Implementations are frozen dataclasses."""
 
-    def choose(self, evidence: Evidence, memory: Memory) -> Choice:
+    def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the recipe to propose with; a function of its arguments alone."""
         ...
 
@@ -43,7 +43,7 @@ class Recipe:
     """How points are proposed.
 
     Attributes:
-        surrogate: what learns from the evidence; None goes on with the design for ever.
+        surrogate: what learns from the training data; None goes on with the design for ever.
         acquisition: what makes a point worth evaluating.
         design: of the first points: "sobol", "halton", "lhs" or "random".
         n_initial: how many points come before the surrogate; None for 2d, at least 5 and at most 10, or
@@ -74,11 +74,9 @@ class Recipe:
         ):
             raise RecipeError(f"n_initial={self.n_initial!r}: a whole number from 1 up is needed")
         if self.surrogate is not None and not hasattr(self.surrogate, "fit"):
-            raise RecipeError(
-                f"surrogate={self.surrogate!r} has no fit(evidence); pass GP(), Forest() or such"
-            )
-        if not hasattr(self.acquisition, "prepare"):
-            raise RecipeError(f"acquisition={self.acquisition!r} has no prepare(posterior, evidence)")
+            raise RecipeError(f"surrogate={self.surrogate!r} has no fit(data); pass GP(), Forest() or such")
+        if not hasattr(self.acquisition, "build"):
+            raise RecipeError(f"acquisition={self.acquisition!r} has no build(posterior, data)")
         if self.region is not None and not isinstance(self.region, TrustRegion):
             raise RecipeError(f"region={self.region!r}; pass TrustRegion() or None")
         if self.region is not None and self.surrogate is None:
@@ -89,7 +87,7 @@ class Recipe:
             raise RecipeError(f"rule={self.rule!r} has no choose(evidence, memory); pass Auto() or None")
 
 
-def chosen(recipe: Recipe, evidence: Evidence, memory: Memory) -> Choice:
+def chosen(recipe: Recipe, data: TrainingData, memory: Memory) -> Choice:
     """Return what a recipe amounts to for this proposal.
 
     Raises:
@@ -97,7 +95,7 @@ def chosen(recipe: Recipe, evidence: Evidence, memory: Memory) -> Choice:
     """
     if recipe.rule is None:
         return Choice(recipe, "given", "the recipe names its parts")
-    choice = recipe.rule.choose(evidence, memory)
+    choice = recipe.rule.choose(data, memory)
     if choice.recipe.rule is not None:
         raise RecipeError(f"{recipe.rule!r} chose a recipe with a rule of its own; one rule must decide")
     return choice

@@ -13,10 +13,10 @@ from smbo.acquisition.optimize import Excluded
 from smbo.errors import RecipeError
 from smbo.space import Space
 from smbo.space.fixed import rows_in
-from smbo.surrogates import GP, OfKernels, Subset, Surrogate
+from smbo.surrogates import GP, KernelSelection, Subset, Surrogate
 from smbo.surrogates.gp.gp import GPPosterior
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.training_data import Array, Evidence
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.training_data import Array, TrainingData
 
 # Of the evaluated points those of the lowest means; others are not recommended after one evaluation more.
 _MOST_CONTENDERS = 48
@@ -56,14 +56,16 @@ class Replication:
 
 
 def takes_repeats(surrogate: Surrogate) -> bool:
-    """Return whether a surrogate honours ``Evidence.repeats``."""
-    return isinstance(surrogate.surrogate if isinstance(surrogate, Subset) else surrogate, GP | OfKernels)
+    """Return whether a surrogate honours ``TrainingData.replicates``."""
+    return isinstance(
+        surrogate.surrogate if isinstance(surrogate, Subset) else surrogate, GP | KernelSelection
+    )
 
 
 def with_repeats(
     rule: Replication,
     surrogate: Surrogate,
-    evidence: Evidence,
+    data: TrainingData,
     space: Space,
     points: Array,
     rng: np.random.Generator,
@@ -72,17 +74,17 @@ def with_repeats(
 
     Args:
         surrogate: with its hyperparameters fixed.
-        evidence: that it is given, with what is pending.
+        data: that it is given, with what is pending.
         space: of the points, or the part of it that is asked for.
 
     Raises:
         RecipeError: the posterior is not that of a Gaussian process.
     """
-    contest = _Contest.of(surrogate, evidence, space)
+    contest = _Contest.of(surrogate, data, space)
     if contest is None:
         return points
-    feasibility = Feasibility.of(evidence)
-    others = _others(space, contest.known, evidence, rng)
+    feasibility = Feasibility.of(data)
+    others = _others(space, contest.known, data, rng)
     chosen: list[Array] = []
     for point in points:
         new = np.concatenate([point[None], others])
@@ -96,12 +98,12 @@ def with_repeats(
     return np.array(chosen)
 
 
-def repeats_alone(surrogate: Surrogate, evidence: Evidence, space: Space, n: int) -> Array | None:
+def repeats_alone(surrogate: Surrogate, data: TrainingData, space: Space, n: int) -> Array | None:
     """Return the n evaluated unit points whose repeats are worth most, (n, d): where no new point is left.
 
     None where a repeat would tell nothing.
     """
-    contest = _Contest.of(surrogate, evidence, space)
+    contest = _Contest.of(surrogate, data, space)
     if contest is None:
         return None
     chosen: list[Array] = []
@@ -121,12 +123,12 @@ class _Contest:
     under_way: Array
 
     @classmethod
-    def of(cls, surrogate: Surrogate, evidence: Evidence, space: Space) -> _Contest | None:
-        """Return it for some evidence, None where there is nothing to repeat, or nothing to learn from it."""
-        known = np.unique(rows_in(space, evidence.points[evidence.feasible]), axis=0)
-        if len(known) == 0 or is_exact(evidence):
+    def of(cls, surrogate: Surrogate, data: TrainingData, space: Space) -> _Contest | None:
+        """Return it for training data; None where there is nothing to repeat or to learn from it."""
+        known = np.unique(rows_in(space, data.points[data.feasible]), axis=0)
+        if len(known) == 0 or is_exact(data):
             return None
-        belief = normal(believed(surrogate, evidence))
+        belief = normal(believed(surrogate, data))
         if not isinstance(belief, GPPosterior):
             raise RecipeError(
                 f"repeats are weighed by a Gaussian process, and {type(belief).__name__} is none; use recipe "
@@ -134,7 +136,7 @@ class _Contest:
             )
         means, _ = belief.moments(known)
         kept = np.argsort(means, kind="stable")[:_MOST_CONTENDERS]
-        return cls(belief, known[kept], evidence.pending)
+        return cls(belief, known[kept], data.pending)
 
     @property
     def recommendable(self) -> Array:
@@ -151,23 +153,23 @@ class _Contest:
         """Return the same once a point is under way too."""
         new = point[None]
         return replace(
-            self, belief=self.belief.fantasise(new), under_way=np.concatenate([self.under_way, new])
+            self, belief=self.belief.fantasize(new), under_way=np.concatenate([self.under_way, new])
         )
 
 
-def _others(space: Space, known: Array, evidence: Evidence, rng: np.random.Generator) -> Array:
+def _others(space: Space, known: Array, data: TrainingData, rng: np.random.Generator) -> Array:
     """Return new points from everywhere and around the best known ones, (m, d)."""
     near = np.repeat(known[:_N_CENTRES], _N_NEAR, axis=0)
     moved = near + 10.0 ** rng.uniform(-2.5, -0.5, (len(near), 1)) * rng.standard_normal(near.shape)
     moved = space.snap(np.clip(moved, 0.0, 1.0))
     found = np.concatenate([space.sample_unit(_N_EVERYWHERE, rng), moved[space.allowed(moved)]])
-    taken = Excluded.of(np.concatenate([evidence.points, evidence.failed, evidence.pending]))
+    taken = Excluded.of(np.concatenate([data.points, data.failed, data.pending]))
     return np.asarray(found[~taken.hits(found)])
 
 
-def is_exact(evidence: Evidence) -> bool:
+def is_exact(data: TrainingData) -> bool:
     """Return whether a point gave the same value twice, to the last bit, and no error was told: no noise."""
-    repeats = evidence.repeats
+    repeats = data.replicates
     if repeats is None:
         return False
     rows, values = repeats.rows[np.isnan(repeats.variances)], repeats.values[np.isnan(repeats.variances)]
@@ -190,7 +192,7 @@ def gains_of_new(belief: GPPosterior, known: Array, new: Array) -> Array:
 
     The known ones (m, d) may be recommended, and the new one once it is evaluated.
     """
-    bare = replace(belief, scale=Scale())  # moments in latent units, as covariances are
+    bare = replace(belief, scale=OutcomeTransform())  # moments in latent units, as covariances are
     mean, _ = bare.moments(known)
     mean_there, std_there = bare.moments(new)
     root = np.sqrt(std_there**2 + belief.noise)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo.acquisition import Acquisition, Portfolio, Seeded, ThompsonSampling
+from smbo.acquisition import Acquisition, GPHedge, Seeded, ThompsonSampling
 from smbo.acquisition.batch import believed, select
 from smbo.acquisition.feasibility import Feasibility, without_chance
 from smbo.acquisition.optimize import Effort, maximize
@@ -16,7 +16,7 @@ from smbo.acquisition.thompson_sampling import drawn_criterion
 from smbo.proposal.trust_region import RegionState, select_within
 from smbo.space import Space
 from smbo.surrogates import DifferentiablePosterior, Memory, Surrogate
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # Each draw is a criterion of its own, so that every point pays for a search.
 _BY_DRAWS = Effort(n_candidates=256, n_local=16, n_starts=4, n_calls=20, n_rounds=1)
@@ -29,7 +29,7 @@ def select_points(
     acquisition: Acquisition,
     surrogate: Surrogate,
     state: RegionState | None,
-    evidence: Evidence,
+    data: TrainingData,
     space: Space,
     n: int,
     rng: np.random.Generator,
@@ -46,23 +46,23 @@ def select_points(
         SpaceExhausted: no n new points were found.
         NumericalError: no posterior could be found.
     """
-    evidence = without_chance(evidence)
+    data = without_chance(data)
     if isinstance(acquisition, Seeded):
         acquisition = acquisition.seeded(int(rng.integers(2**32)))
     if state is not None:
         if isinstance(acquisition, ThompsonSampling):  # draws differ by themselves, see below
-            evidence = replace(evidence, pending=evidence.pending[:0])
-        found = select_within(state.length, surrogate, acquisition, evidence, space, n, rng, taken=taken)
+            data = replace(data, pending=data.pending[:0])
+        found = select_within(state.length, surrogate, acquisition, data, space, n, rng, taken=taken)
         return found, {}
     if isinstance(acquisition, ThompsonSampling):
-        return select_by_draws(acquisition, surrogate, evidence, space, n, rng, taken), {}
-    if isinstance(acquisition, Portfolio):
+        return select_by_draws(acquisition, surrogate, data, space, n, rng, taken), {}
+    if isinstance(acquisition, GPHedge):
         carried = memory.get("portfolio")
-        return select_by_portfolio(acquisition, surrogate, evidence, space, n, rng, carried, taken)
-    return select(surrogate, acquisition, evidence, space, n, rng, taken=taken), {}
+        return select_by_portfolio(acquisition, surrogate, data, space, n, rng, carried, taken)
+    return select(surrogate, acquisition, data, space, n, rng, taken=taken), {}
 
 
-def lowest_mean(posterior: DifferentiablePosterior, evidence: Evidence, space: Space, starts: Array) -> Array:
+def lowest_mean(posterior: DifferentiablePosterior, data: TrainingData, space: Space, starts: Array) -> Array:
     """Return the point of the lowest posterior mean, (d,), where evaluations are likely to succeed.
 
     The same for the same arguments.
@@ -70,10 +70,10 @@ def lowest_mean(posterior: DifferentiablePosterior, evidence: Evidence, space: S
     Args:
         starts: evaluated points to look around, (k, d).
     """
-    mean, _ = posterior.moments(evidence.points)
-    criterion = drawn_criterion(posterior, _Mean(posterior), Feasibility.of(evidence), float(mean.std()))
+    mean, _ = posterior.moments(data.points)
+    criterion = drawn_criterion(posterior, _Mean(posterior), Feasibility.of(data), float(mean.std()))
     nothing = np.zeros((0, len(space.axes)))
-    rng = np.random.default_rng(len(evidence))
+    rng = np.random.default_rng(len(data))
     return maximize(criterion, space, rng, start_points=starts, exclude=nothing, effort=_FOR_GOOD)
 
 
@@ -92,7 +92,7 @@ class _Mean:
 def select_by_draws(
     acquisition: ThompsonSampling,
     surrogate: Surrogate,
-    evidence: Evidence,
+    data: TrainingData,
     space: Space,
     n: int,
     rng: np.random.Generator,
@@ -102,12 +102,12 @@ def select_by_draws(
 
     Draws differ by themselves: pending points are kept out, and cost nothing beyond that.
     """
-    posterior = believed(surrogate, replace(evidence, pending=evidence.pending[:0]))
-    mean, _ = posterior.moments(evidence.points)
-    centres = evidence.points[np.argsort(mean, kind="stable")[:_N_CENTRES]]
+    posterior = believed(surrogate, replace(data, pending=data.pending[:0]))
+    mean, _ = posterior.moments(data.points)
+    centres = data.points[np.argsort(mean, kind="stable")[:_N_CENTRES]]
     found: list[Array] = []
     for _ in range(n):
-        criterion = acquisition.seeded(int(rng.integers(2**32))).prepare(posterior, evidence)
+        criterion = acquisition.seeded(int(rng.integers(2**32))).build(posterior, data)
         point = maximize(criterion, space, rng, start_points=centres, exclude=taken, effort=_BY_DRAWS)
         found.append(point)
         taken = np.concatenate([taken, point[None, :]])
@@ -115,9 +115,9 @@ def select_by_draws(
 
 
 def select_by_portfolio(
-    portfolio: Portfolio,
+    portfolio: GPHedge,
     surrogate: Surrogate,
-    evidence: Evidence,
+    data: TrainingData,
     space: Space,
     n: int,
     rng: np.random.Generator,
@@ -125,8 +125,8 @@ def select_by_portfolio(
     taken: Array,
 ) -> tuple[Array, dict[str, Any]]:
     """Return n points, each nominated by a member drawn by its gains, and gains and nominees."""
-    posterior = believed(surrogate, evidence)
-    gains = portfolio.gains(posterior, evidence, carried)
+    posterior = believed(surrogate, data)
+    gains = portfolio.gains(posterior, data, carried)
     shares = portfolio.shares(gains)
     nominees: list[Array] = []
     found: list[Array] = []
@@ -134,13 +134,13 @@ def select_by_portfolio(
         turn = int(rng.choice(len(shares), p=shares))
         if not nominees:
             for member in portfolio.members:
-                nominees.append(select(surrogate, member, evidence, space, 1, rng, taken=taken)[0])
+                nominees.append(select(surrogate, member, data, space, 1, rng, taken=taken)[0])
             point = nominees[turn]
         else:
             member = portfolio.members[turn]
-            point = select(surrogate, member, evidence, space, 1, rng, taken=taken)[0]
+            point = select(surrogate, member, data, space, 1, rng, taken=taken)[0]
         found.append(point)
         taken = np.concatenate([taken, point[None, :]])
-        evidence = replace(evidence, pending=np.concatenate([evidence.pending, point[None, :]]))
+        data = replace(data, pending=np.concatenate([data.pending, point[None, :]]))
     remembered = {"gains": gains.tolist(), "nominees": [nominee.tolist() for nominee in nominees]}
     return np.stack(found), {"portfolio": remembered}

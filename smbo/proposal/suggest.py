@@ -15,18 +15,18 @@ import numpy as np
 from smbo.errors import SpaceExhausted
 from smbo.fidelity import ByModel, Promotion
 from smbo.history.encode import encode
-from smbo.history.promotion import next_promotion
+from smbo.history.promotion import promotion_due
 from smbo.history.table import best_trial
 from smbo.problem import Problem
 from smbo.proposal.promotion_by_model import levels_of, weighed_promotion
 from smbo.proposal.promotion_by_noise import continued_run, levels_of_outputs
 from smbo.proposal.propose import Proposal, propose
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.transfer import informed
+from smbo.proposal.transfer import with_transfer
 from smbo.space import Point
-from smbo.space.fixed import part_of
+from smbo.space.fixed import subspace
 from smbo.surrogates.base import Memory
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 from smbo.trial import Trial, TrialState
 
 # What the random numbers are for: the first entry of the spawn key of their seed.
@@ -58,40 +58,40 @@ def suggest(
     Raises:
         SpaceExhausted, SpaceError, NumericalError: see ``propose``.
     """
-    return suggest_from(problem, recipe, seed, encode(problem, trials), memory, first_number, n, fixed)
+    return suggest_from_data(problem, recipe, seed, encode(problem, trials), memory, first_number, n, fixed)
 
 
-def suggest_from(
+def suggest_from_data(
     problem: Problem,
     recipe: Recipe,
     seed: int,
-    evidence: Evidence,
+    data: TrainingData,
     memory: Memory,
     first_number: int,
     n: int,
     fixed: Point | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return what ``suggest`` does, of evidence that is made already."""
-    proposal = _proposal(problem, recipe, seed, evidence, memory, first_number, n, fixed)
+    """Return what ``suggest`` does, of training data that is made already."""
+    proposal = _proposal(problem, recipe, seed, data, memory, first_number, n, fixed)
     carried = proposal.memory
-    if isinstance(problem.stopping, ByModel):
+    if isinstance(problem.early_stopping, ByModel):
         levels = levels_of if problem.loss is None else levels_of_outputs
-        carried = {**carried, _LEVELS: levels(problem, evidence, carried, proposal.points)}
-    return part_of(problem.space, fixed or {}).from_unit(proposal.points), carried
+        carried = {**carried, _LEVELS: levels(problem, data, carried, proposal.points)}
+    return subspace(problem.space, fixed or {}).from_unit(proposal.points), carried
 
 
 def _proposal(
     problem: Problem,
     recipe: Recipe,
     seed: int,
-    evidence: Evidence,
+    data: TrainingData,
     memory: Memory,
     first_number: int,
     n: int,
     fixed: Point | None = None,
 ) -> Proposal:
     rng = proposal_rng(seed, first_number)
-    return propose(problem, informed(problem, recipe), evidence, memory, n, rng, fixed)
+    return propose(problem, with_transfer(problem, recipe), data, memory, n, rng, fixed)
 
 
 def proposal_rng(seed: int, first_number: int) -> np.random.Generator:
@@ -109,12 +109,12 @@ def first_levels(
         first_number: of the first of them.
         start: its place in that proposal.
     """
-    if problem.fidelity is not None and isinstance(problem.stopping, ByModel) and _LEVELS in memory:
+    if problem.fidelity is not None and isinstance(problem.early_stopping, ByModel) and _LEVELS in memory:
         return [problem.fidelity.as_told(level) for level in memory[_LEVELS][start : start + n]]
     return [problem.first_fidelity(first_number + index) for index in range(n)]
 
 
-def next_climb(
+def next_promotion(
     problem: Problem,
     recipe: Recipe,
     seed: int,
@@ -132,19 +132,19 @@ def next_climb(
         is_closing: no new trials are to come, and nothing is under way.
         fixed: values of the new point that could be evaluated instead, as of ``fixing.checked``.
     """
-    if not isinstance(problem.stopping, ByModel):
-        return next_promotion(problem, trials, is_closing=is_closing)
+    if not isinstance(problem.early_stopping, ByModel):
+        return promotion_due(problem, trials, is_closing=is_closing)
     if all(trial.state is not TrialState.PAUSED for trial in trials):
         return None
-    evidence, point = encode(problem, trials), None
+    data, point = encode(problem, trials), None
     if not is_closing:
         with suppress(SpaceExhausted):
-            proposal = _proposal(problem, recipe, seed, evidence, memory, len(trials), 1, fixed)
+            proposal = _proposal(problem, recipe, seed, data, memory, len(trials), 1, fixed)
             point, memory = proposal.points, proposal.memory
     weigh = weighed_promotion if problem.loss is None else continued_run
-    found = weigh(problem, trials, evidence, memory, point)
+    found = weigh(problem, trials, data, memory, point)
     if found is None and is_closing and best_trial(problem, trials) is None:
-        return next_promotion(problem, trials, is_closing=True)
+        return promotion_due(problem, trials, is_closing=True)
     return found
 
 

@@ -11,13 +11,13 @@ from smbo.acquisition.optimize import maximize
 from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.problem.hypervolume import history
-from smbo.problem.termination import Enough
+from smbo.problem.termination import Termination
 from smbo.proposal.progress import noise_share
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import posterior_of
-from smbo.proposal.transfer import informed
+from smbo.proposal.transfer import with_transfer
 from smbo.surrogates.base import DifferentiablePosterior, Memory, Posterior
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
 # Standard deviations on either side of a mean: one function in twenty is outside at a given point.
@@ -34,23 +34,23 @@ _NO_NOISE, _PART_OF_SPREAD = 1e-4, 0.01
 
 def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> str | None:
     """Return why the study is done, in words; None while it is not, or where it has no rule for it."""
-    rule = problem.enough
-    if not isinstance(rule, Enough):
+    rule = problem.termination
+    if not isinstance(rule, Termination):
         return None
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     done.sort(key=lambda trial: trial.number)
     if rule.plateau is not None:
         n_idle = n_without_gain(problem, done, rule.gain)
         if n_idle >= rule.plateau:
-            what = "nothing" if problem.goals is None else "no hypervolume"
+            what = "nothing" if problem.multi_objective is None else "no hypervolume"
             return f"{n_idle} evaluations in a row gained {what}, and the limit is {rule.plateau}"
     if rule.left is None or len(done) < _N_HELD_BACK + max(
         _FEWEST, _FEWEST_PER_AXIS * len(problem.space.axes)
     ):
         return None
-    left, unit = left_to_gain(problem, recipe, done, memory)
+    left, unit = regret_bound(problem, recipe, done, memory)
     most = rule.left * unit
-    if left > most or left_to_gain(problem, recipe, done[:-_N_HELD_BACK], memory)[0] > most:
+    if left > most or regret_bound(problem, recipe, done[:-_N_HELD_BACK], memory)[0] > most:
         return None
     return (
         f"at most {left:.2g} is left to gain (95 %), {left / unit:.2g} of an evaluation's error, "
@@ -81,19 +81,21 @@ def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
         [trial.feasible is not False and trial.value is not None for trial in done], dtype=bool
     )
     reached = np.full(len(done), np.inf)
-    if problem.goals is None:
+    if problem.multi_objective is None:
         told = [trial.value for trial in done]
         reached[feasible] = problem.sign * np.array(
             [v for v, fits in zip(told, feasible) if fits], dtype=float
         )
     elif feasible.any():
-        values = problem.goals.minimised([trial.metrics for trial, fits in zip(done, feasible) if fits])
-        volumes = np.array(history(values, problem.goals.corner(values)))
+        values = problem.multi_objective.minimised(
+            [trial.metrics for trial, fits in zip(done, feasible) if fits]
+        )
+        volumes = np.array(history(values, problem.multi_objective.corner(values)))
         reached[feasible] = np.where(volumes > 0.0, -volumes, np.inf)
     return reached
 
 
-def left_to_gain(
+def regret_bound(
     problem: Problem, recipe: Recipe, done: Sequence[Trial], memory: Memory
 ) -> tuple[float, float]:
     """Return a bound on what the best point may be better than the best known, and its unit.
@@ -103,12 +105,12 @@ def left_to_gain(
 
     Source: Makarova et al. (2022), "Automatic Termination for Hyperparameter Optimization", eq. 3.
     """
-    evidence = encode(problem, done)
-    unit = _unit(evidence, memory)
-    posterior = posterior_of(informed(problem, recipe), evidence, memory)
+    data = encode(problem, done)
+    unit = _unit(data, memory)
+    posterior = posterior_of(with_transfer(problem, recipe), data, memory)
     if posterior is None:
         return np.inf, unit
-    mean, std = posterior.moments(evidence.points)
+    mean, std = posterior.moments(data.points)
     lower = _LowerEnd(posterior)
     if isinstance(posterior, DifferentiablePosterior):
         lower = _DifferentiableLowerEnd(posterior)
@@ -116,16 +118,16 @@ def left_to_gain(
         lower,
         problem.space,
         np.random.default_rng(len(done)),
-        start_points=evidence.points[np.argsort(mean, kind="stable")[:_N_CENTRES]],
-        exclude=evidence.points[:0],
+        start_points=data.points[np.argsort(mean, kind="stable")[:_N_CENTRES]],
+        exclude=data.points[:0],
     )
     lowest = min(-float(lower(point[None])[0]), float((mean - _WEIGHT * std).min()))
     return float((mean + _WEIGHT * std).min()) - lowest, unit
 
 
-def _unit(evidence: Evidence, memory: Memory) -> float:
-    spread = float(evidence.values.std()) or 1.0
-    share = noise_share(evidence, memory)
+def _unit(data: TrainingData, memory: Memory) -> float:
+    spread = float(data.values.std()) or 1.0
+    share = noise_share(data, memory)
     if share is None or share < _NO_NOISE:
         return _PART_OF_SPREAD * spread
     return float(np.sqrt(share)) * spread

@@ -11,10 +11,10 @@ from smbo.problem import Problem
 from smbo.proposal.recipe import Choice, Recipe, chosen
 from smbo.surrogates import Memory
 from smbo.surrogates.gp.gp import GP
-from smbo.surrogates.gp.kernel_selection import OfKernels
+from smbo.surrogates.gp.kernel_selection import KernelSelection
 from smbo.surrogates.subset import Subset
-from smbo.surrogates.transfer import EarlierValues, Transfer
-from smbo.training_data import Array, Evidence
+from smbo.surrogates.transfer import SourceData, Transfer
+from smbo.training_data import Array, TrainingData
 
 # Points before the first model where earlier studies tell much already: each one's best and two of a design,
 # the fewest that show a slope.
@@ -22,7 +22,7 @@ _N_INITIAL = 3
 
 
 @dataclass(frozen=True)
-class Informed:
+class WithTransfer:
     """Chooses as another recipe does, with the earlier studies below its surrogate.
 
     Attributes:
@@ -31,19 +31,19 @@ class Informed:
     """
 
     recipe: Recipe
-    earlier: tuple[EarlierValues, ...]
+    transfer: tuple[SourceData, ...]
 
-    def choose(self, evidence: Evidence, memory: Memory) -> Choice:
+    def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the other recipe's choice, informed."""
-        choice = chosen(self.recipe, evidence, memory)
+        choice = chosen(self.recipe, data, memory)
         recipe = _of_one_kernel(choice.recipe)
-        refuse_uninformed(recipe)
+        refuse_without_transfer(recipe)
         assert isinstance(recipe.surrogate, GP | Subset), "what else is refused"
         weights = memory.get("surrogate", {}).get("weights") or ()
         reason = choice.reason
         if any(weights):
             reason += f"; around {np.count_nonzero(weights)} of {len(weights)} earlier studies"
-        surrogate = Transfer(recipe.surrogate, self.earlier)
+        surrogate = Transfer(recipe.surrogate, self.transfer)
         n_initial = recipe.n_initial
         if n_initial is None and (any(weights) or not weights):  # else they tell nothing: start as without
             n_initial = _N_INITIAL
@@ -55,12 +55,12 @@ class Informed:
 def _of_one_kernel(recipe: Recipe) -> Recipe:
     """Return the recipe with one process where it chooses among kernels: trends are weighed below one."""
     surrogate = recipe.surrogate
-    if isinstance(surrogate, Subset) and isinstance(surrogate.surrogate, OfKernels):
+    if isinstance(surrogate, Subset) and isinstance(surrogate.surrogate, KernelSelection):
         return replace(recipe, surrogate=replace(surrogate, surrogate=surrogate.surrogate.process))
     return recipe
 
 
-def refuse_uninformed(recipe: Recipe) -> None:
+def refuse_without_transfer(recipe: Recipe) -> None:
     """Let recipes through that can make use of earlier studies.
 
     Raises:
@@ -71,28 +71,28 @@ def refuse_uninformed(recipe: Recipe) -> None:
     if not isinstance(process, GP | Transfer):
         raise RecipeError(
             f"earlier studies go with a Gaussian process, and the recipe has {surrogate!r}; "
-            "use recipe 'auto' or 'gp', or leave earlier out"
+            "use recipe 'auto' or 'gp', or leave transfer out"
         )
 
 
-def informed(problem: Problem, recipe: Recipe) -> Recipe:
+def with_transfer(problem: Problem, recipe: Recipe) -> Recipe:
     """Return a recipe as it works on a problem: with its earlier studies, where it has any."""
-    if not problem.earlier:
+    if not problem.transfer:
         return recipe
-    return Recipe(rule=Informed(recipe, earlier_values(problem)), design=recipe.design)
+    return Recipe(rule=WithTransfer(recipe, source_data(problem)), design=recipe.design)
 
 
-def earlier_values(problem: Problem) -> tuple[EarlierValues, ...]:
+def source_data(problem: Problem) -> tuple[SourceData, ...]:
     """Return a problem's earlier studies as arrays, minimised."""
     return tuple(
-        EarlierValues(
+        SourceData(
             problem.space.snap(problem.space.to_unit(each.points)), problem.sign * np.array(each.values)
         )
-        for each in problem.earlier
+        for each in problem.transfer
     )
 
 
-def best_of_earlier(problem: Problem) -> Array:
+def best_of_sources(problem: Problem) -> Array:
     """Return the best point of each earlier study as a unit point, (k, d)."""
-    rows = [each.points[int(np.argmin(each.values))] for each in earlier_values(problem)]
+    rows = [each.points[int(np.argmin(each.values))] for each in source_data(problem)]
     return np.array(rows).reshape(len(rows), len(problem.space.axes))

@@ -23,7 +23,7 @@ from smbo.space.numeric import Fixed
 from smbo.surrogates import Surrogate
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Array, Axis, Evidence
+from smbo.training_data import Array, Axis, TrainingData
 
 _N_CANDIDATES, _N_CANDIDATES_LATER = 512, 128
 _N_STARTS, _N_CALLS = 6, 30
@@ -44,7 +44,7 @@ class TrustRegion:
             starts again elsewhere, from a new design.
         n_successes: in a row, after which the box doubles.
         n_failures: in a row, after which it is halved; None for max(4, d).
-        most_rows: of evidence, the nearest to the incumbent, that the surrogate is given.
+        most_rows: of training data, the nearest to the incumbent, that the surrogate is given.
 
     Raises:
         RecipeError: figures that are not in order.
@@ -93,7 +93,7 @@ class RegionState:
         return cls(**data)
 
 
-def advance(rule: TrustRegion, evidence: Evidence, before: RegionState, n_initial: int) -> RegionState:
+def advance(rule: TrustRegion, data: TrainingData, before: RegionState, n_initial: int) -> RegionState:
     """Return where a region stands given all evaluations, or the one that follows if it collapsed.
 
     The counters are those of the evaluations since the region began, taken by trial number: so
@@ -103,13 +103,13 @@ def advance(rule: TrustRegion, evidence: Evidence, before: RegionState, n_initia
         before: of the previous proposal; only where it began counts.
         n_initial: first evaluations that are of the design, neither success nor failure.
     """
-    rows = np.flatnonzero((evidence.numbers >= before.first) & evidence.feasible)
-    values, numbers = evidence.values[rows], evidence.numbers[rows]
+    rows = np.flatnonzero((data.numbers >= before.first) & data.feasible)
+    values, numbers = data.values[rows], data.numbers[rows]
     n_before = max(int((numbers < before.since).sum()), n_initial)
     state = replace(before, length=rule.first_length, successes=0, failures=0)
     if len(values) <= n_before:
         return state
-    patience = rule.n_failures if rule.n_failures is not None else max(4, len(evidence.axes))
+    patience = rule.n_failures if rule.n_failures is not None else max(4, len(data.axes))
     best = float(values[:n_before].min())
     scatter = float(np.median(values[:n_before])) - best
     for value in values[n_before:].tolist():
@@ -118,8 +118,8 @@ def advance(rule: TrustRegion, evidence: Evidence, before: RegionState, n_initia
         state = _counted(rule, state, patience, is_success=is_success)
         if state.length < rule.least_length:
             # by count at least: some of the trials under way may be of the region that ends here
-            n_trials = len(evidence) + len(evidence.failed) + len(evidence.pending)
-            start = max(int(evidence.numbers[-1]) + 1, n_trials)
+            n_trials = len(data) + len(data.failed) + len(data.pending)
+            start = max(int(data.numbers[-1]) + 1, n_trials)
             return RegionState(start, start, rule.first_length, restarts=before.restarts + 1)
     return state
 
@@ -135,35 +135,35 @@ def _counted(rule: TrustRegion, state: RegionState, patience: int, *, is_success
     return replace(state, successes=successes, failures=failures)
 
 
-def evidence_of(rule: TrustRegion, state: RegionState, evidence: Evidence) -> Evidence:
-    """Return the evidence that a region's surrogate is given: its own, the nearest rows of it."""
-    rows = np.flatnonzero(evidence.numbers >= state.first)
+def training_data_of(rule: TrustRegion, state: RegionState, data: TrainingData) -> TrainingData:
+    """Return the training data that a region's surrogate is given: its own, the nearest rows of it."""
+    rows = np.flatnonzero(data.numbers >= state.first)
     if len(rows) > rule.most_rows:
-        centre = evidence.points[rows[_lowest(evidence, rows)]]
-        gaps = evidence.points[rows] - centre
+        centre = data.points[rows[_lowest(data, rows)]]
+        gaps = data.points[rows] - centre
         nearest = np.argsort(np.einsum("ij,ij->i", gaps, gaps), kind="stable")[: rule.most_rows]
         rows = np.sort(rows[nearest])
-    return evidence.rows(rows)
+    return data.rows(rows)
 
 
-def length_within(rule: TrustRegion, state: RegionState, evidence: Evidence) -> float:
-    """Return the edge of a region's box, given the rows of ``evidence_of``.
+def length_within(rule: TrustRegion, state: RegionState, data: TrainingData) -> float:
+    """Return the edge of a region's box, given the rows of ``training_data_of``.
 
     Where they are the nearest of many, the box is no wider than what they fill: a surrogate that was
     given nothing from further away would take all of that for promising.
     """
-    if len(evidence) < rule.most_rows:
+    if len(data) < rule.most_rows:
         return state.length
-    gaps = evidence.points - evidence.points[_lowest(evidence, np.arange(len(evidence)))]
+    gaps = data.points - data.points[_lowest(data, np.arange(len(data)))]
     # the edge of a cube over which points that are spread evenly scatter as widely
     filled = float(np.sqrt(12.0 * np.mean(gaps**2)))
     return float(np.clip(filled, rule.least_length, state.length))
 
 
-def _lowest(evidence: Evidence, rows: NDArray[np.intp]) -> int:
-    values = evidence.values[rows]
-    if evidence.feasible[rows].any():
-        values = np.where(evidence.feasible[rows], values, np.inf)
+def _lowest(data: TrainingData, rows: NDArray[np.intp]) -> int:
+    values = data.values[rows]
+    if data.feasible[rows].any():
+        values = np.where(data.feasible[rows], values, np.inf)
     return int(np.argmin(values))
 
 
@@ -176,13 +176,13 @@ class Box:
     high: Array
 
 
-def box_around(posterior: Posterior, evidence: Evidence, length: float) -> Box:
+def box_around(posterior: Posterior, data: TrainingData, length: float) -> Box:
     """Return the box around the evaluated feasible point with the lowest posterior mean.
 
     Its volume is that of a cube with edge ``length`` where no side of the unit cube cuts it; the
     edges go with the length scales.  A grid's step always fits into it.
     """
-    points = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
+    points = data.points[data.feasible] if data.feasible.any() else data.points
     mean, _ = posterior.moments(points)
     centre = points[np.argmin(mean)]
     weights = np.ones(len(centre))
@@ -193,7 +193,7 @@ def box_around(posterior: Posterior, evidence: Evidence, length: float) -> Box:
             weights[column] = np.clip(of_axis, 1e-2, 1e1)
         weights /= np.exp(np.log(weights).mean())
     half = 0.5 * length * weights
-    for column, axis in enumerate(evidence.axes):
+    for column, axis in enumerate(data.axes):
         if axis.levels is not None:
             half[column] = max(half[column], 1.0 / axis.levels)
     return Box(centre, np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0))
@@ -203,7 +203,7 @@ def select_within(
     length: float,
     surrogate: Surrogate,
     acquisition: Acquisition,
-    evidence: Evidence,
+    data: TrainingData,
     space: Space,
     n: int,
     rng: np.random.Generator,
@@ -214,18 +214,18 @@ def select_within(
 
     Args:
         length: of the box's edge.
-        evidence: of the region, pending points included.
+        data: of the region, pending points included.
         taken: every point that may not come again, (m, d).
 
     Raises:
         SpaceExhausted: no new point was found in the box, however wide.
         NumericalError: no posterior could be found.
     """
-    posterior = believed(surrogate, evidence)
-    box = box_around(posterior, evidence, length)
+    posterior = believed(surrogate, data)
+    box = box_around(posterior, data, length)
     found: list[Array] = []
     while True:
-        criterion = acquisition.prepare(posterior, evidence)
+        criterion = acquisition.build(posterior, data)
         n_candidates = _N_CANDIDATES_LATER if found else _N_CANDIDATES
         point = _best_within(criterion, space, box, rng, n_candidates, Excluded.of(taken))
         found.append(point)
@@ -233,8 +233,8 @@ def select_within(
             return np.stack(found)
         new = point[None, :]
         taken = np.concatenate([taken, new])
-        posterior = with_fantasies(surrogate, posterior, evidence, new)
-        evidence = replace(evidence, pending=np.concatenate([evidence.pending, new]))
+        posterior = with_fantasies(surrogate, posterior, data, new)
+        data = replace(data, pending=np.concatenate([data.pending, new]))
 
 
 def _best_within(

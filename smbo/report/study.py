@@ -91,7 +91,7 @@ def write_report(
         written: when, as text for the reader.
         seed: of the draws behind the parameters' uncertainty.
         tune: of a study of vector outputs (``Study.tune``); its files are written beside the page.
-        objective: that made the outputs; a ``Charted`` one gives their axes and its own files.
+        objective: that made the outputs; a ``Plottable`` one gives their axes and its own files.
         pareto: of several objectives; figures and a table of it stand in for those of one value.
         well: where evaluations succeed and meet the constraints (``analysis.optimum_samples``).
     """
@@ -102,7 +102,7 @@ def write_report(
     own, table = [], []
     if recommendation is not None:
         optima = None
-        if posterior is not None and problem.goals is None:
+        if posterior is not None and problem.multi_objective is None:
             rng = np.random.default_rng(seed)
             params = recommendation.params
             optima = analysis.optimum_samples(problem.space, posterior, params, rng, well=well)
@@ -113,7 +113,7 @@ def write_report(
         own = draw_contours(folder / "figures", contour, trials)
         if contour is not None:
             _write(folder / "contour.json", contour_json(contour))
-    elif problem.goals is not None:
+    elif problem.multi_objective is not None:
         own = draw_pareto(folder / "figures", pareto, trials)
     else:
         own = _draw(
@@ -197,7 +197,7 @@ def _key_figures(
     if problem.level_set is not None:
         return contour_cards(contour)
     feasible = [] if recommendation is None else feasibility_cards(problem, trials, recommendation, checks)
-    if problem.goals is not None:
+    if problem.multi_objective is not None:
         return [*pareto_cards(pareto), *feasible]
     return [*_cards(problem, trials, recommendation, verdict), *feasible]
 
@@ -357,12 +357,12 @@ def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> di
     for word, given in (("reference", problem.reference), ("weights", problem.weights)):
         if given:
             table[word] = ", ".join(f"{name} {value:g}" for name, value in given.items())
-    if problem.enough is not None:
-        table["enough"] = str(problem.enough)
+    if problem.termination is not None:
+        table["enough"] = str(problem.termination)
     if problem.try_first:
         table["try first"] = "\n".join(str(dict(point)) for point in problem.try_first)
-    if problem.earlier:
-        table["earlier studies"] = ", ".join(f"{e.name} ({len(e.values)} rows)" for e in problem.earlier)
+    if problem.transfer:
+        table["earlier studies"] = ", ".join(f"{e.name} ({len(e.values)} rows)" for e in problem.transfer)
     if problem.constraints:
         table["outcome constraints"] = "\n".join(problem.constraints)
     table["space"] = _space_lines(problem)

@@ -23,7 +23,7 @@ from smbo.plots.tunes import (
     pulls_figure,
 )
 from smbo.problem import Figure, Problem
-from smbo.problem.observables import Chart, Charted, plain_charts
+from smbo.problem.observables import Chart, Plottable, plain_charts
 from smbo.report.page import embedded, rendered
 from smbo.report.wording_tune import level_text, remarks_of, weights_text
 from smbo.training_data import Array
@@ -62,7 +62,7 @@ def write_tune(
     Args:
         folder: made if it is missing.
         name: of the study; any text.
-        objective: that made the outputs; a ``Charted`` one gives axes, labels and the simulator's own files.
+        objective: that made the outputs; a ``Plottable`` one gives axes, labels and the simulator's files.
         baseline: of the model's space, such as a default tune.
         written: when, as text for the reader.
         weights: that a rule found, where the tune is the one that they make; told in a section of its own.
@@ -91,7 +91,7 @@ def tune_content(
     prediction bin by bin), and, where the objective knows the simulator's own form, the tune and its
     eigentunes in it.
     """
-    charts = objective.charts() if isinstance(objective, Charted) else plain_charts(tune.statistic.counts)
+    charts = objective.charts() if isinstance(objective, Plottable) else plain_charts(tune.statistic.counts)
     (folder / "figures").mkdir(exist_ok=True)
     reference = _reference(problem, tune, baseline)
     band = eigentune_band(problem.space, tune)
@@ -282,7 +282,7 @@ def _squares(tune: Tune, outputs: Array) -> dict[str, float]:
 
 def _cards(folder: Path, tune: Tune, objective: object) -> list[str]:
     """Write the tune and its eigentunes as the simulator reads them; return the names of the files."""
-    if not isinstance(objective, Charted):
+    if not isinstance(objective, Plottable):
         return []
     points = [("", "Tune", tune.params)]
     for number, each in enumerate(tune.eigentunes, 1):

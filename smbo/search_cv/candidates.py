@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from smbo.errors import SpaceExhausted
-from smbo.fidelity import Fidelity, Stopping
+from smbo.fidelity import EarlyStopping, Fidelity
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
@@ -30,11 +30,11 @@ class Resource:
 
     Attributes:
         fidelity: its name is a parameter of the estimator, or "n_samples".
-        stopping: who gets more.
+        early_stopping: who gets more.
     """
 
     fidelity: Fidelity
-    stopping: Stopping | str
+    early_stopping: EarlyStopping | str
 
 
 class Candidates:
@@ -72,14 +72,14 @@ class Candidates:
             raise ValueError("search_spaces=[]: give at least one space")
         random = check_random_state(random_state)
         fidelity = None if resource is None else resource.fidelity
-        stopping = None if resource is None else resource.stopping
+        early_stopping = None if resource is None else resource.early_stopping
         self.optimizers = [
             Optimizer(
                 Problem(
                     space if isinstance(space, Space) else Space(space),
                     maximize=True,
                     fidelity=fidelity,
-                    stopping=stopping,
+                    early_stopping=early_stopping,
                 ),
                 recipe,
                 seed=int(random.randint(2**31 - 1)),

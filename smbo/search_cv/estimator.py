@@ -18,7 +18,7 @@ from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params
 
-from smbo.fidelity import Asha, ByModel, Fidelity, Hyperband, Stopping
+from smbo.fidelity import Asha, ByModel, EarlyStopping, Fidelity, Hyperband
 from smbo.proposal.recipe import Recipe
 from smbo.search_cv.callbacks import root_context, search_context
 from smbo.search_cv.candidates import N_SAMPLES, Candidates, Resource
@@ -53,7 +53,7 @@ class BayesSearchCV(BaseSearchCV):
         min_resources, max_resources: the least of it that tells anything, and all; for "n_samples"
             by default a 27th part of the smallest training set (two for each class at
             least), and the whole of it.
-        stopping: who gets more: "asha", "hyperband", "model", or Asha(...), Hyperband(...), ByModel(...).
+        early_stopping: who goes on: "asha", "hyperband", "model", Asha(...), Hyperband(...), ByModel(...).
         scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as for
             RandomizedSearchCV.  A candidate without a finite mean score is told as failed, and the
             search stays away from where it lies.
@@ -76,7 +76,7 @@ class BayesSearchCV(BaseSearchCV):
         "resource": [str, None],
         "min_resources": [Interval(Real, 0, None, closed="neither"), None],
         "max_resources": [Interval(Real, 0, None, closed="neither"), None],
-        "stopping": [str, Asha, ByModel, Hyperband],
+        "early_stopping": [str, Asha, ByModel, Hyperband],
     }
 
     def __init__(
@@ -98,7 +98,7 @@ class BayesSearchCV(BaseSearchCV):
         resource: str | None = None,
         min_resources: float | None = None,
         max_resources: float | None = None,
-        stopping: str | Stopping = "asha",
+        early_stopping: str | EarlyStopping = "asha",
         error_score: Any = np.nan,
         return_train_score: bool = False,
     ) -> None:
@@ -111,7 +111,7 @@ class BayesSearchCV(BaseSearchCV):
         self.resource = resource
         self.min_resources = min_resources
         self.max_resources = max_resources
-        self.stopping = stopping
+        self.early_stopping = early_stopping
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -216,7 +216,7 @@ class BayesSearchCV(BaseSearchCV):
         if least is None or most is None:
             raise ValueError(f"resource={self.resource!r}: give min_resources and max_resources too")
         is_whole = float(least).is_integer() and float(most).is_integer()
-        return Resource(Fidelity(float(least), float(most), is_whole, self.resource), self.stopping)
+        return Resource(Fidelity(float(least), float(most), is_whole, self.resource), self.early_stopping)
 
     def _check_objective(self, scorers: Any) -> None:
         """Refuse an objective that no scorer measures, where that can be known before a fit."""

@@ -64,7 +64,7 @@ def _refuse_impossible(space: Space, fixed: Point) -> None:
                     f"ask: fixed {fixed!r} violates the known constraint {given!r}; fix other values"
                 )
     try:
-        part_of(space, fixed).sample_unit(1, np.random.default_rng(0))
+        subspace(space, fixed).sample_unit(1, np.random.default_rng(0))
     except SpaceError:
         rules = [rule_name(given) for given in space.constraints]
         needed = [condition.text for name in fixed for condition in _conditions_for(space, name)]
@@ -74,7 +74,7 @@ def _refuse_impossible(space: Space, fixed: Point) -> None:
         ) from None
 
 
-def part_of(space: Space, fixed: Point) -> Space:
+def subspace(space: Space, fixed: Point) -> Space:
     """Return the points of a space that have these values, of ``checked``; the space itself for {}.
 
     A conditional dimension that is fixed exists in all of them, so its conditions are known constraints.

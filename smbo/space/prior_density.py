@@ -10,7 +10,7 @@ import numpy as np
 from smbo.space.categorical import Categorical, Constant
 from smbo.space.scaling import Levels
 from smbo.space.space import Space
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # The belief is mixed with this much of no belief at all, so that a wrong one holds the search off for
 # a while and not for good: a point that it rules out is judged e^-4.6 times as likely at most.
@@ -21,7 +21,7 @@ _TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
-class Guidance:
+class PriorDensity:
     """The user's beliefs over a space, each for itself.
 
     Attributes:
@@ -31,7 +31,7 @@ class Guidance:
     space: Space
 
     @classmethod
-    def of(cls, space: Space) -> Guidance | None:
+    def of(cls, space: Space) -> PriorDensity | None:
         """Return the beliefs of a space, None where it has none."""
         return cls(space) if any(each.prior is not None for each in space.dimensions.values()) else None
 
@@ -63,15 +63,15 @@ class Guidance:
         mixed = share + _DOUBT
         return np.log(mixed / (1.0 + _DOUBT)), (share / mixed)[:, None] * gradient
 
-    def is_borne_out(self, evidence: Evidence, n: int) -> bool:
+    def is_supported(self, data: TrainingData, n: int) -> bool:
         """Return whether the lowest of the first n values is where the optimum was thought to lie.
 
         That is at one of the likelier half of their points, where these are not all as likely.
         """
-        values = np.where(evidence.feasible, evidence.values, np.inf)[:n]
+        values = np.where(data.feasible, data.values, np.inf)[:n]
         if len(values) < n or not np.isfinite(values).any():
             return False
-        said, _ = self.log_density(evidence.points[:n])
+        said, _ = self.log_density(data.points[:n])
         return bool(np.ptp(said) >= _TELLING and said[np.argmin(values)] >= np.median(said))
 
     def design(self, rows: Array, start: int) -> Array:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 
 from smbo.errors import StoreError
 from smbo.store import schema
-from smbo.store.budget import Budget, judge
+from smbo.store.budget import Budget, record_result
 from smbo.store.change_feed import change_attempt, lock, move_trial, note, spent, trial_row
 from smbo.store.leases import leader
 from smbo.store.records import AttemptOutcome, ReportRecord, StaleProposal, load_trial
@@ -122,7 +122,7 @@ def promote(
 
     Args:
         priority: among those that wait; by default the higher rung goes first.
-        why: the evidence, kept with the event.
+        why: the training data, kept with the event.
         epoch: of the caller's leadership; None where there is one driver only.
         watermark: sequence number of the last change that the decision knew of.
 
@@ -193,7 +193,9 @@ def _refuse_unaffordable(connection: Connection, study: int) -> None:
     ).one()
     budget = Budget.from_json(json.loads(row.budget))
     if budget.needs_sums:
-        judge(row.name, Budget(cost=budget.cost, fidelity=budget.fidelity), spent(connection, study), 0)
+        record_result(
+            row.name, Budget(cost=budget.cost, fidelity=budget.fidelity), spent(connection, study), 0
+        )
 
 
 def _refuse_overtaken(connection: Connection, study: int, watermark: int) -> None:

@@ -12,7 +12,7 @@ from smbo.errors import BudgetExhausted
 from smbo.fidelity import Promotion
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import first_levels, next_climb, trial_seed
+from smbo.proposal.suggest import first_levels, next_promotion, trial_seed
 from smbo.space import Integer, Point, Real
 from smbo.store import budget as budgets
 from smbo.store.ask import Asking
@@ -77,7 +77,7 @@ class Asker:
         wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting)
         for proposal in range(_RACES + 1):
             if self._problem.ladder is not None and takes_waiting:
-                self.let_climb(n, fixed=wanted.fixed)
+                self.promote_waiting(n, fixed=wanted.fixed)
             if key is not None:
                 given = self._problem.space.point_to_json(wanted.fixed)
                 earlier = self._store.asked_before(self._id, key, n, given)
@@ -122,7 +122,7 @@ class Asker:
         )
         return self._asked(request)
 
-    def let_climb(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
+    def promote_waiting(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
         """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
 
         Each decision is a transaction of its own, with what it rests on in the change feed.
@@ -162,7 +162,7 @@ class Asker:
         """Return who would go on to a higher fidelity as of the last look, None if nobody deserves it.
 
         Args:
-            is_closing, fixed: as for ``let_climb``.
+            is_closing, fixed: as for ``promote_waiting``.
         """
         if self._problem.ladder is None:
             return None
@@ -178,7 +178,7 @@ class Asker:
             affordable = Budget(cost=budget.cost, fidelity=budget.fidelity)
             if budgets.exhausted(affordable, self._store.spent(self._id)) is not None:
                 return None
-        return next_climb(
+        return next_promotion(
             self._problem,
             self._recipe,
             self._seed,
@@ -197,9 +197,9 @@ class Asker:
             # judged for good inside the transaction; here it saves a proposal that nobody could use
             budget = Budget.from_json(record.budget)
             if budget != Budget():
-                budgets.judge(self._name, budget, record.spent, n_new)
-            assert look.evidence is not None
-            proposed = propose_from(self._problem, self._recipe, record, look.evidence, n_new, fixed=fixed)
+                budgets.record_result(self._name, budget, record.spent, n_new)
+            assert look.data is not None
+            proposed = propose_from(self._problem, self._recipe, record, look.data, n_new, fixed=fixed)
         memory = proposed.memory if proposed else record.memory
         levels = first_levels(self._problem, memory, record.next_number, 0, n_new)
         return Asking(

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from smbo.errors import StoreUnavailable
 from smbo.store.records import AttemptRecord, DriverRecord
 from smbo.store.store import SqlStore
-from smbo_scheduler.outbox.heartbeat import BEATS_PER_LEASE, DEFAULT_LEASE_SECONDS, Beats
+from smbo_scheduler.outbox.heartbeat import BEATS_PER_LEASE, DEFAULT_LEASE_SECONDS, Heartbeats
 from smbo_scheduler.outbox.processes import ProcessName, this_process
 
 _OWNER = "run "
@@ -29,7 +29,7 @@ def owner_text(process: ProcessName, driver: str | None = None) -> str:
     return _OWNER + json.dumps({**asdict(process), "driver": driver})
 
 
-class Crew:
+class Drivers:
     """One driver's place among those that work on a study.
 
     A driver on this machine is gone when its process is, or when it has left in good order; one
@@ -55,7 +55,7 @@ class Crew:
         self.owner = owner_text(this_process(), self.id)
         self._store, self._study = store, study
         self._clock = clock
-        self._beats = Beats(lease_seconds, clock)
+        self._beats = Heartbeats(lease_seconds, clock)
         self.beat_seconds = lease_seconds / BEATS_PER_LEASE
         self._next_beat = 0.0
         self._drivers: dict[str, DriverRecord] = {}

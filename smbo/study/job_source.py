@@ -15,10 +15,10 @@ from smbo.errors import AlreadyTold, BudgetExhausted, SpaceExhausted, StoreUnava
 from smbo.space import Point
 from smbo.store.budget import Budget, exhausted
 from smbo.store.records import LOST, AttemptOutcome, Place, StaleProposal
-from smbo.study.drivers import Crew
+from smbo.study.drivers import Drivers
 from smbo.study.evaluator import payload_of
 from smbo.study.prefetch import Ahead, running_mean, thinks_long
-from smbo.study.protocol import Runnable, Why
+from smbo.study.protocol import Runnable, StopReason
 from smbo.study.pruning import Reporter
 from smbo.study.results import BAD_OUTPUT, concluded, failed
 from smbo.trial import Trial, TrialState
@@ -106,7 +106,7 @@ class StudySource:
         limits: Limits | None = None,
         resources: Mapping[str, float] | None = None,
         retries: RetryPolicy | None = None,
-        crew: Crew,
+        crew: Drivers,
         outbox: Outbox,
         ahead: Ahead | None = None,
         fixed: Point | None = None,
@@ -144,7 +144,9 @@ class StudySource:
         self._n_slots = len(self._flying) + n
         may_climb = self._may_climb()
         most = min(n, _MOST_AT_ONCE) if may_climb else 0
-        waiting = self._study.let_climb(most, is_closing=may_climb and self._is_closing(), fixed=self._fixed)
+        waiting = self._study.promote_waiting(
+            most, is_closing=may_climb and self._is_closing(), fixed=self._fixed
+        )
         count = min(waiting or self._room(), n, _MOST_AT_ONCE)
         if count == 0 or self._why_over() is not None:
             return ()
@@ -265,7 +267,7 @@ class StudySource:
 
     # --- what the shell around it asks for
 
-    def why(self) -> Why | None:
+    def why(self) -> StopReason | None:
         """Return why no more trials are started; None while more are to come."""
         over = self._why_over()
         if over is not None:
@@ -273,15 +275,15 @@ class StudySource:
         if self._has_old():
             return None
         if self._is_space_used_up:
-            return None if self._others_are_at_work() else Why.SPACE
-        if self._study.enough() is not None:
-            return None if self._others_are_at_work() else Why.ENOUGH
+            return None if self._others_are_at_work() else StopReason.SPACE
+        if self._study.termination() is not None:
+            return None if self._others_are_at_work() else StopReason.ENOUGH
         budget, spent = self._study.budget, self._study.spent
         if exhausted(Budget(failures=budget.failures), spent) is not None:
-            return Why.FAILURES
+            return StopReason.FAILURES
         if exhausted(budget, spent) is None:
             return None
-        return None if self._others_are_at_work() else Why.BUDGET
+        return None if self._others_are_at_work() else StopReason.BUDGET
 
     def job(self, trial: Trial) -> Job:
         """Return the job that evaluates a trial under its present token."""
@@ -355,23 +357,23 @@ class StudySource:
 
     # --- inside
 
-    def _why_over(self) -> Why | None:
+    def _why_over(self) -> StopReason | None:
         """Return why this call ends even if trials are waiting."""
         # once seen it holds: a driver that begins meanwhile takes the wish back for itself alone
         self._was_stopped = self._was_stopped or self._study.is_stopped
         if self._was_stopped:
-            return Why.STOPPED
+            return StopReason.STOPPED
         if self._deadline is not None and self._clock() >= self._deadline:
-            return Why.TIMEOUT
+            return StopReason.TIMEOUT
         if self._counts.lost_in_a_row >= _MOST_LOST_IN_A_ROW:
-            return Why.LOST
+            return StopReason.LOST
         if self._counts.misfits_in_a_row >= _MOST_MISFITS_IN_A_ROW and not self._has_results():
-            return Why.MISFIT
+            return StopReason.MISFIT
         if self._n_trials is not None and len(self._started) >= self._n_trials:
             if self._study.problem.ladder is not None:
-                return None if self._has_old() else Why.N_TRIALS
+                return None if self._has_old() else StopReason.N_TRIALS
             # what this call has started it also runs again
-            return Why.N_TRIALS if self._study.waiting.isdisjoint(self._started) else None
+            return StopReason.N_TRIALS if self._study.waiting.isdisjoint(self._started) else None
         return None
 
     def _has_results(self) -> bool:
@@ -422,7 +424,7 @@ class StudySource:
     def _room(self) -> int:
         """Return how many new trials this call may still start, as far as can be seen."""
         budget, spent = self._study.budget, self._study.spent
-        if exhausted(budget, spent) is not None or self._study.enough() is not None:
+        if exhausted(budget, spent) is not None or self._study.termination() is not None:
             return 0
         rooms = [1_000]
         if budget.trials is not None:

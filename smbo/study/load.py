@@ -7,6 +7,7 @@ from typing import Any
 
 from smbo.errors import StudyMismatch
 from smbo.problem import Problem
+from smbo.problem.stored_names import with_new_classes, with_new_keys
 from smbo.store.records import StudyRecord
 
 _MOST_SHOWN = 5
@@ -27,7 +28,7 @@ def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | 
     Raises:
         StudyMismatch: saying what differs.
     """
-    stored = {"problem": record.problem, "recipe": record.recipe}
+    stored = {"problem": with_new_keys(record.problem), "recipe": with_new_classes(record.recipe)}
     differences = list(_differences("", stored, wanted))
     if seed is not None and seed != record.seed:
         differences.append(f"seed: stored {record.seed}, now {seed}")

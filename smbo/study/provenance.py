@@ -15,10 +15,10 @@ from typing import Any
 from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import suggest_from
+from smbo.proposal.suggest import suggest_from_data
 from smbo.space import Point
 from smbo.store.records import StudyRecord, dump_json
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 from smbo.trial import Trial
 
 JsonPoint = Mapping[str, Any]
@@ -100,25 +100,25 @@ def propose_trials(
         SpaceExhausted, SpaceError, NumericalError: see ``smbo.proposal.propose.propose``.
     """
     first = record.next_number + len(beside)
-    evidence = encode(problem, [*trials, *proposed_trials(problem, beside, first)])
-    return propose_from(problem, recipe, record, evidence, n, beside=beside, memory=memory, fixed=fixed)
+    data = encode(problem, [*trials, *proposed_trials(problem, beside, first)])
+    return propose_from(problem, recipe, record, data, n, beside=beside, memory=memory, fixed=fixed)
 
 
 def propose_from(
     problem: Problem,
     recipe: Recipe,
     record: StudyRecord,
-    evidence: Evidence,
+    data: TrainingData,
     n: int,
     *,
     beside: Sequence[JsonPoint] = (),
     memory: Mapping[str, Any] | None = None,
     fixed: Point | None = None,
 ) -> Proposed:
-    """Return what ``propose_trials`` does, of evidence that is made already, ``beside`` among it."""
+    """Return what ``propose_trials`` does, of training data that is made already, ``beside`` among it."""
     first = record.next_number + len(beside)
     before = record.memory if memory is None else memory
-    points, after = suggest_from(problem, recipe, record.seed, evidence, before, first, n, fixed)
+    points, after = suggest_from_data(problem, recipe, record.seed, data, before, first, n, fixed)
     return Proposed(
         points=tuple(problem.space.point_to_json(point) for point in points),
         first_number=first,

@@ -59,7 +59,7 @@ class Reporter:
         for job in jobs:
             self._jobs[job.token] = self._jobs.pop(job.token)
         told = [job for job in jobs if self._take_of(job)]
-        if told and self._study.problem.stopping is not None:
+        if told and self._study.problem.early_stopping is not None:
             reports = self._study.reports()
             for job in told:
                 self._decide(job, reports)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from smbo.errors import SmboError
-from smbo.history.record import judge
+from smbo.history.record import record_result
 from smbo.problem import Problem
 from smbo.study.evaluator import outcome_from_json
 from smbo.trial import Trial, TrialState
@@ -21,8 +21,8 @@ def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
         assert outcome.result is not None
         result = outcome.result
         if result.get("pruned"):
-            return judge(problem, trial, result["value"], status="pruned")
-        told = judge(problem, trial, outcome_from_json(result))
+            return record_result(problem, trial, result["value"], status="pruned")
+        told = record_result(problem, trial, outcome_from_json(result))
         # what it left is there for the next rung
         return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
     except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
@@ -32,7 +32,7 @@ def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
             if isinstance(error, SmboError)
             else f"{error!r}"
         )
-        unusable = judge(problem, trial, status="failed", reason=BAD_OUTPUT, error=said)
+        unusable = record_result(problem, trial, status="failed", reason=BAD_OUTPUT, error=said)
         return replace(unusable, **_measured(outcome))
 
 
@@ -50,4 +50,6 @@ def _measured(outcome: JobOutcome) -> dict[str, Any]:
 def failed(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
     """Return a trial whose evaluation failed for good."""
     reason = outcome.ending.value if outcome.ending is not Ending.ERROR else outcome.reason
-    return judge(problem, trial, status="failed", reason=reason or "objective-error", error=outcome.error)
+    return record_result(
+        problem, trial, status="failed", reason=reason or "objective-error", error=outcome.error
+    )

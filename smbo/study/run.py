@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.space import Point
 from smbo.space.fixed import checked
-from smbo.study.drivers import Crew
+from smbo.study.drivers import Drivers
 from smbo.study.evaluator import AnyObjective, Evaluator
 from smbo.study.job_source import StudySource
 from smbo.study.prefetch import Ahead, ThinkerMaker, thinks_long
-from smbo.study.protocol import Runnable, Why
+from smbo.study.protocol import Runnable, StopReason
 from smbo.study.store_outbox import StoreOutbox
 from smbo_scheduler.background import Aside
 from smbo_scheduler.executors import SerialExecutor
@@ -45,7 +45,7 @@ class RunReport:
     """
 
     end: RunEnd
-    why: Why
+    why: StopReason
     endings: Mapping[Ending, int]
     seconds: float
 
@@ -81,7 +81,7 @@ def run_study(
     keeper = _outbox(study, outbox, spool, lease_seconds)
     place, is_ours = _executor(executor, target, keeper, resources)
     study.set_going()
-    crew = Crew(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
+    crew = Drivers(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
     thinker = _ahead(study, place, ahead, settings, clock)
     source = StudySource(
         study,
@@ -119,8 +119,8 @@ def run_study(
         crew.leave()
         if isinstance(keeper, StoreOutbox):
             keeper.close()
-    why = source.why() if summary.end is RunEnd.FINISHED else Why.STOPPED
-    return RunReport(summary.end, why or Why.STOPPED, summary.endings, summary.seconds)
+    why = source.why() if summary.end is RunEnd.FINISHED else StopReason.STOPPED
+    return RunReport(summary.end, why or StopReason.STOPPED, summary.endings, summary.seconds)
 
 
 def _ahead(

@@ -21,7 +21,7 @@ from smbo.store.records import AttemptOutcome, AttemptRecord, Place
 from smbo.store.store import SqlStore
 from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox import json_values as plain
-from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Beats
+from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Heartbeats
 from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
 
 _OUTCOME, _CANCEL, _REPORTED, _ENOUGH = "outcome", "cancel", "reported", "enough"
@@ -50,7 +50,7 @@ class StoreOutbox:
         self.lease_seconds = lease_seconds
         self._url, self._study, self._clock = url, study, clock
         self._store = SqlStore(url, create=False)
-        self._beats = Beats(lease_seconds, clock)
+        self._beats = Heartbeats(lease_seconds, clock)
         self._cursor = 0
         self._outcomes: dict[int, JobOutcome] = {}
         self._cancelled: set[int] = set()

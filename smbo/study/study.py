@@ -14,7 +14,7 @@ from smbo.errors import StoreError, UnknownTrial
 from smbo.fidelity import Promotion
 from smbo.history import table as results
 from smbo.history.promotion import Reports, ends_early
-from smbo.history.record import judge
+from smbo.history.record import record_result
 from smbo.optimizer import checked_count, checked_seed
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
@@ -194,12 +194,12 @@ class Study:
         nothing is under way, the best trial goes on although its rung is not full, so that one
         at least is evaluated at the highest fidelity.
         """
-        if self.let_climb(1, is_closing=True) == 0:
+        if self.promote_waiting(1, is_closing=True) == 0:
             return None
         (trial,) = self.ask_for("hand", 1)
         return trial
 
-    def let_climb(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
+    def promote_waiting(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
         """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
 
         Each decision is a transaction of its own, with what it rests on in the change feed.
@@ -208,7 +208,7 @@ class Study:
             is_closing: no new trials are to come; see ``promote``.
             fixed: values of the new point that could be evaluated instead.
         """
-        return self._asker.let_climb(most, is_closing=is_closing, fixed=fixed)
+        return self._asker.promote_waiting(most, is_closing=is_closing, fixed=fixed)
 
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
         """Write an intermediate value of a running trial down; return whether it may end early now.
@@ -235,7 +235,7 @@ class Study:
         """Return who would go on to a higher fidelity now, None if nobody deserves it.
 
         Args:
-            is_closing, fixed: as for ``let_climb``.
+            is_closing, fixed: as for ``promote_waiting``.
         """
         return self._asker.next_promotion(is_closing=is_closing, fixed=fixed)
 
@@ -285,7 +285,7 @@ class Study:
             TellError: the result will not do.
         """
         known = self._find(trial)
-        told = judge(
+        told = record_result(
             self.problem,
             known,
             result,
@@ -435,14 +435,14 @@ class Study:
         """Return best parameters with errors, eigentunes and pulls; see ``Optimizer.tune``."""
         return tune_of(self.problem, self.trials, settings)
 
-    def enough(self) -> str | None:
+    def termination(self) -> str | None:
         """Return why a run needs no more evaluations although the budget has some, in words; else None.
 
         A function of the log, so that it is known wherever the study is: its rule says so
         (``Problem(enough=…)``), or the tolerance of a level set is met.  ``ask`` goes on all the same.
         """
         level_set = self.problem.level_set
-        if self.problem.enough is None and (level_set is None or level_set.tolerance is None):
+        if self.problem.termination is None and (level_set is None or level_set.tolerance is None):
             return None
         record, trials = self._log.with_trials()
         n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from smbo.errors import UnknownTrial
-from smbo.history.incremental import Columns, evidence_of, is_columnar
+from smbo.history.incremental import Columns, is_columnar, training_data_of
 from smbo.history.promotion import Reports
 from smbo.problem import Problem
 from smbo.store.records import StudyRecord
 from smbo.store.store import SqlStore
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 from smbo.trial import Trial, TrialState
 
 # stands where a trial is about to be read
@@ -27,12 +27,12 @@ class Look:
     Attributes:
         record: its row.
         n_waiting: how many trials wait to be run.
-        evidence: what a surrogate is told; None where no new point is needed.
+        data: what a surrogate is told; None where no new point is needed.
     """
 
     record: StudyRecord
     n_waiting: int
-    evidence: Evidence | None = None
+    data: TrainingData | None = None
 
 
 class StudyLog:
@@ -92,13 +92,13 @@ class StudyLog:
             return frozenset(self._waiting)
 
     def look(self, n: float = 0) -> Look:
-        """Return the study as it stands, with the evidence if fewer than n trials wait."""
+        """Return the study as it stands, with the training data if fewer than n trials wait."""
         with self._lock:
             record = self.read()
             n_waiting = len(self._waiting)
             if n_waiting >= n:
                 return Look(record, n_waiting)
-            return Look(record, n_waiting, evidence_of(self._problem, self._columns, self._trials))
+            return Look(record, n_waiting, training_data_of(self._problem, self._columns, self._trials))
 
     def with_trials(self) -> tuple[StudyRecord, list[Trial]]:
         """Return the study's record and all its trials by number, of one moment."""

@@ -1,11 +1,11 @@
-"""The seam between evidence and acquisition."""
+"""The seam between training data and acquisition."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # What a recipe carries from one proposal to the next; plain JSON values, so that it is stored
 # with the study.
@@ -34,7 +34,7 @@ class DifferentiablePosterior(Posterior, Protocol):
 class ExtendablePosterior(Posterior, Protocol):
     """A posterior that takes in fantasies of pending points cheaply."""
 
-    def fantasise(self, points: Array) -> Posterior:
+    def fantasize(self, points: Array) -> Posterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         ...
 
@@ -49,10 +49,10 @@ class ConditionablePosterior(Posterior, Protocol):
 
 
 @runtime_checkable
-class OfSeveral(Posterior, Protocol):
+class MultiObjectivePosterior(Posterior, Protocol):
     """A posterior of several objectives, which says itself where to look and what failures teach."""
 
-    def centres(self, evidence: Evidence) -> Array:
+    def centres(self, data: TrainingData) -> Array:
         """Return evaluated points around which a search is to look closer, (k, d)."""
         ...
 
@@ -82,10 +82,10 @@ class QuickMeans(Protocol):
 
 @runtime_checkable
 class Surrogate(Protocol):
-    """Anything that turns evidence into a posterior.  Implementations are frozen dataclasses."""
+    """Anything that turns training data into a posterior.  Implementations are frozen dataclasses."""
 
-    def fit(self, evidence: Evidence) -> Posterior:
-        """Return the posterior given the evidence."""
+    def fit(self, data: TrainingData) -> Posterior:
+        """Return the posterior given the training data."""
         ...
 
 
@@ -93,7 +93,7 @@ class Surrogate(Protocol):
 class Trainable(Surrogate, Protocol):
     """A surrogate with hyperparameters that are learned now and then and carried in between."""
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[Surrogate, Memory]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[Surrogate, Memory]:
         """Return a surrogate with its hyperparameters fixed, and the memory that restores them.
 
         Deterministic in its arguments.  ``memory`` is what the previous call returned ({} at
@@ -104,8 +104,8 @@ class Trainable(Surrogate, Protocol):
 
 @runtime_checkable
 class Selective(Surrogate, Protocol):
-    """A surrogate that learns from a part of the evidence where there is much of it."""
+    """A surrogate that learns from a part of the training data where there is much of it."""
 
-    def relevant(self, evidence: Evidence) -> Evidence:
+    def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part that it learns from, all of which an acquisition can afford to look at."""
         ...

@@ -1,4 +1,4 @@
-"""A surrogate at bounded cost: of much evidence it learns from a part."""
+"""A surrogate at bounded cost: of much training data it learns from a part."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from smbo.errors import RecipeError
 from smbo.surrogates.base import Memory, Posterior, Surrogate, Trainable
 from smbo.surrogates.gp.gp import GP
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 
 Rows = NDArray[np.intp]
-# Hyperparameters are learned anew once there is this much more evidence than the last time: a
+# Hyperparameters are learned anew once there is this much more training data than the last time: a
 # tenth of a part that is chosen anew each time says nothing new.
 _GROWTH = 1.5
 # In the memory, beside what the other surrogate keeps there: how many rows there were in all.
@@ -22,10 +22,10 @@ _COUNT = "n_all"
 
 @dataclass(frozen=True)
 class Subset:
-    """Another surrogate on all of the evidence while that is little, and on a part of it later.
+    """Another surrogate on all of the training data while that is little, and on a part of it later.
 
     The part has three shares: the lowest values, the points nearest to the lowest, and points
-    spread evenly over the rest by trial number.  A function of the evidence alone.
+    spread evenly over the rest by trial number.  A function of the training data alone.
 
     Attributes:
         surrogate: that learns.
@@ -46,28 +46,28 @@ class Subset:
         if not 3 <= self.n_learned <= self.n_rows <= self.most:
             raise RecipeError(f"{self!r}: 3 <= n_learned <= n_rows <= most is needed")
 
-    def relevant(self, evidence: Evidence) -> Evidence:
-        """Return the part of the evidence that the surrogate is given; all of it while that is little."""
-        if len(evidence) <= self.most and len(evidence.failed) <= self.most:
-            return evidence
-        kept = evidence if len(evidence) <= self.most else _part(evidence, self.n_rows)
-        if len(evidence.failed) <= self.n_rows:
+    def relevant(self, data: TrainingData) -> TrainingData:
+        """Return the part of the training data that the surrogate is given; or all if it is little."""
+        if len(data) <= self.most and len(data.failed) <= self.most:
+            return data
+        kept = data if len(data) <= self.most else _part(data, self.n_rows)
+        if len(data.failed) <= self.n_rows:
             return kept
-        return replace(kept, failed=evidence.failed[_spread(np.arange(len(evidence.failed)), self.n_rows)])
+        return replace(kept, failed=data.failed[_spread(np.arange(len(data.failed)), self.n_rows)])
 
-    def fit(self, evidence: Evidence) -> Posterior:
+    def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior of the other surrogate, given the part."""
-        return self.surrogate.fit(self.relevant(evidence))
+        return self.surrogate.fit(self.relevant(data))
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[Subset, Memory]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[Subset, Memory]:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
         if not isinstance(self.surrogate, Trainable):
             return self, {}
-        n = len(evidence)
+        n = len(data)
         if n <= self.most:
-            trained, learned = self.surrogate.train(evidence, _without_count(memory))
+            trained, learned = self.surrogate.train(data, _without_count(memory))
             return replace(self, surrogate=trained), {**learned, _COUNT: n}
-        few = _part(evidence, self.n_learned)
+        few = _part(data, self.n_learned)
         n_before = int(memory.get(_COUNT, 0))
         is_known = self.most < n_before <= n < _GROWTH * n_before
         # nothing is carried to a part that is to be learned from: its size would pass for no growth
@@ -79,17 +79,17 @@ def _without_count(memory: Memory) -> Memory:
     return {name: value for name, value in memory.items() if name != _COUNT}
 
 
-def _part(evidence: Evidence, n: int) -> Evidence:
-    """Return n rows of the evidence: the lowest, the nearest to the lowest, and others."""
-    values = evidence.values
-    if evidence.feasible.any():
-        values = np.where(evidence.feasible, values, np.inf)
+def _part(data: TrainingData, n: int) -> TrainingData:
+    """Return n rows of the training data: the lowest, the nearest to the lowest, and others."""
+    values = data.values
+    if data.feasible.any():
+        values = np.where(data.feasible, values, np.inf)
     lowest = np.argsort(values, kind="stable")[: n // 3]
-    gaps = evidence.points - evidence.points[lowest[0]]
+    gaps = data.points - data.points[lowest[0]]
     nearest = np.argsort(np.einsum("ij,ij->i", gaps, gaps), kind="stable")[: n // 3]
     chosen = np.union1d(lowest, nearest)
-    rest = np.setdiff1d(np.arange(len(evidence)), chosen, assume_unique=True)
-    return evidence.rows(np.sort(np.concatenate([chosen, _spread(rest, n - len(chosen))])))
+    rest = np.setdiff1d(np.arange(len(data)), chosen, assume_unique=True)
+    return data.rows(np.sort(np.concatenate([chosen, _spread(rest, n - len(chosen))])))
 
 
 def _spread(rows: Rows, n: int) -> Rows:

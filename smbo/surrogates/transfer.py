@@ -11,9 +11,9 @@ import numpy as np
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory, Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
-from smbo.surrogates.gp.outcome_transform import Scale
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.subset import Subset
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # A study is believed when each value is predicted from the others so much better with it, in log
 # density over all: chance gains about a half.  A handful of values cannot say so of a good one either: it
@@ -28,7 +28,7 @@ _MOST_ROWS = 500
 
 
 @dataclass(frozen=True, eq=False)
-class EarlierValues:
+class SourceData:
     """What was found in an earlier study, on the same unit cube: points (m, d), minimised values (m,)."""
 
     points: Array
@@ -37,7 +37,7 @@ class EarlierValues:
 
 @dataclass(frozen=True)
 class Transfer:
-    """A Gaussian process around what earlier studies found, scaled and shifted as the evidence says.
+    """A Gaussian process around what earlier studies found, scaled and shifted as the training data says.
 
     On the scale on which the values are modelled they are Σ weight · (mean of the earlier study's
     process, on its own such scale) + a process.  A study gets a weight only where leave-one-out
@@ -52,7 +52,7 @@ class Transfer:
     """
 
     surrogate: GP | Subset
-    earlier: tuple[EarlierValues, ...]
+    transfer: tuple[SourceData, ...]
     weights: tuple[float, ...] | None = None
     trends: tuple[GP, ...] = field(default=(), repr=False)
     residual: GP | None = field(default=None, repr=False)
@@ -66,39 +66,39 @@ class Transfer:
     def _process(self) -> Any:
         return self.surrogate.surrogate if isinstance(self.surrogate, Subset) else self.surrogate
 
-    def relevant(self, evidence: Evidence) -> Evidence:
-        """Return the part of the evidence that the surrogate is given."""
-        return self.surrogate.relevant(evidence) if isinstance(self.surrogate, Subset) else evidence
+    def relevant(self, data: TrainingData) -> TrainingData:
+        """Return the part of the training data that the surrogate is given."""
+        return self.surrogate.relevant(data) if isinstance(self.surrogate, Subset) else data
 
-    def fit(self, evidence: Evidence) -> Posterior:
+    def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior; what is to be learned is learned first where it has not been."""
         if self.weights is None:
-            return self.train(evidence, {})[0].fit(evidence)
+            return self.train(data, {})[0].fit(data)
         if not self.is_in_use:
-            return self.surrogate.fit(evidence)
-        evidence = self.relevant(evidence)
+            return self.surrogate.fit(data)
+        data = self.relevant(data)
         assert self.residual is not None
-        scale = self._scale(evidence)
-        trend = self._trend(evidence)
-        return TrendedPosterior(self.residual.fit(_around(trend, _latent(scale, evidence))), trend, scale)
+        scale = self._scale(data)
+        trend = self._trend(data)
+        return TrendedPosterior(self.residual.fit(_around(trend, _latent(scale, data))), trend, scale)
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[Transfer, Mapping[str, Any]]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[Transfer, Mapping[str, Any]]:
         """Return the surrogate with all that is learned fixed, and the memory that restores it."""
-        plain, carried = self.surrogate.train(evidence, memory.get("plain", {}))
+        plain, carried = self.surrogate.train(data, memory.get("plain", {}))
         assert isinstance(plain, GP | Subset)
-        few = self.relevant(evidence)
+        few = self.relevant(data)
         trained = [
-            GP().train(_evidence_of(each, evidence), before)
+            GP().train(_evidence_of(each, data), before)
             for each, before in zip(
-                self.earlier, memory.get("trends", ({},) * len(self.earlier)), strict=True
+                self.transfer, memory.get("trends", ({},) * len(self.transfer)), strict=True
             )
         ]
         known = replace(self, surrogate=plain, trends=tuple(gp for gp, _ in trained))
         weights, n_weighed = memory.get("weights"), int(memory.get("n_weighed", 0))
         before = memory.get("residual", {})
-        if weights is None or _is_due(len(evidence), n_weighed):
+        if weights is None or _is_due(len(data), n_weighed):
             found = known._weighed(_latent(known._scale(few), few))
-            weights, n_weighed, before = found, len(evidence), {} if found != weights else before
+            weights, n_weighed, before = found, len(data), {} if found != weights else before
         known = replace(known, weights=tuple(float(weight) for weight in weights))
         after: Memory = {}
         if known.is_in_use:
@@ -115,12 +115,12 @@ class Transfer:
             **({"hyperparameters": carried["hyperparameters"]} if "hyperparameters" in carried else {}),
         }
 
-    def _scale(self, evidence: Evidence) -> Scale:
-        return Scale.of(evidence.values, self._process.power, self._process.anchor)
+    def _scale(self, data: TrainingData) -> OutcomeTransform:
+        return OutcomeTransform.of(data.values, self._process.power, self._process.anchor)
 
-    def _trend(self, like: Evidence) -> Trend:
+    def _trend(self, like: TrainingData) -> Trend:
         assert self.weights is not None
-        studies = zip(self.weights, self.trends, self.earlier, strict=True)
+        studies = zip(self.weights, self.trends, self.transfer, strict=True)
         return Trend(
             tuple(
                 (weight, gp.fit(_evidence_of(each, like)).latent)
@@ -129,23 +129,23 @@ class Transfer:
             )
         )
 
-    def _weighed(self, evidence: Evidence) -> list[float]:
-        """Return the weights under which latent evidence is predicted best, study after study."""
-        weights = [0.0] * len(self.earlier)
-        if len(evidence) < _FEWEST:
+    def _weighed(self, data: TrainingData) -> list[float]:
+        """Return the weights under which latent training data is predicted best, study after study."""
+        weights = [0.0] * len(self.transfer)
+        if len(data) < _FEWEST:
             return weights
         means = [
-            gp.fit(_evidence_of(each, evidence)).latent.moments(evidence.points)[0]
-            for gp, each in zip(self.trends, self.earlier, strict=True)
+            gp.fit(_evidence_of(each, data)).latent.moments(data.points)[0]
+            for gp, each in zip(self.trends, self.transfer, strict=True)
         ]
-        price = _PRICE if len(evidence) >= _HANDFUL else _PRICE_AT_FIRST
-        best, residual = _predictive(evidence), evidence.values
+        price = _PRICE if len(data) >= _HANDFUL else _PRICE_AT_FIRST
+        best, residual = _predictive(data), data.values
         while True:
             found = []
             for k, mean in enumerate(means):
                 slope = _slope(mean, residual)
                 if weights[k] == 0.0 and slope > 0.0:
-                    found.append((_predictive(replace(evidence, values=residual - slope * mean)), k, slope))
+                    found.append((_predictive(replace(data, values=residual - slope * mean)), k, slope))
             if not found or max(found)[0] < best + price:
                 return weights
             best, k, weights[k] = max(found)
@@ -175,12 +175,12 @@ class TrendedPosterior:
 
     residual: GPPosterior
     trend: Trend
-    scale: Scale
+    scale: OutcomeTransform
 
     @property
     def latent(self) -> TrendedPosterior:
         """The same belief on the increasing scale of the values on which it is normal."""
-        return self if self.scale == Scale() else replace(self, scale=Scale())
+        return self if self.scale == OutcomeTransform() else replace(self, scale=OutcomeTransform())
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
@@ -194,9 +194,9 @@ class TrendedPosterior:
         mean, to_mean = mean + trend, to_mean + trend_slope
         return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
 
-    def fantasise(self, points: Array) -> TrendedPosterior:
+    def fantasize(self, points: Array) -> TrendedPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
-        return replace(self, residual=self.residual.fantasise(points))
+        return replace(self, residual=self.residual.fantasize(points))
 
     def condition_on(self, points: Array, values: Array) -> TrendedPosterior:
         """Return the posterior given also values (m,) at unit points (m, d)."""
@@ -204,30 +204,30 @@ class TrendedPosterior:
         return replace(self, residual=self.residual.condition_on(points, around))
 
 
-def _latent(scale: Scale, evidence: Evidence) -> Evidence:
-    """Return evidence on the scale on which its values are modelled."""
-    slopes = scale.slopes(evidence.values)
+def _latent(scale: OutcomeTransform, data: TrainingData) -> TrainingData:
+    """Return training data on the scale on which its values are modelled."""
+    slopes = scale.slopes(data.values)
     return replace(
-        evidence,
-        values=scale.to_latent(evidence.values),
-        variances=evidence.variances * slopes**2,
-        vectors=None,
-        slacks=None,
+        data,
+        values=scale.to_latent(data.values),
+        variances=data.variances * slopes**2,
+        outputs=None,
+        outcome_constraints=None,
     )
 
 
-def _around(trend: Trend, evidence: Evidence) -> Evidence:
-    return replace(evidence, values=evidence.values - trend.means(evidence.points))
+def _around(trend: Trend, data: TrainingData) -> TrainingData:
+    return replace(data, values=data.values - trend.means(data.points))
 
 
-def _evidence_of(earlier: EarlierValues, like: Evidence) -> Evidence:
-    """Return an earlier study's values as evidence: at most 500, the lowest and evenly chosen others."""
+def _evidence_of(earlier: SourceData, like: TrainingData) -> TrainingData:
+    """Return an earlier study's values as training data: at most 500, the lowest and evenly chosen others."""
     rows = np.arange(len(earlier.values))
     if len(rows) > _MOST_ROWS:
         order = np.argsort(earlier.values, kind="stable")
         others = np.linspace(_MOST_ROWS // 2, len(rows) - 1, _MOST_ROWS - _MOST_ROWS // 2).astype(np.intp)
         rows = np.sort(np.concatenate([order[: _MOST_ROWS // 2], order[others]]))
-    return Evidence.of_values(like.axes, earlier.points[rows], earlier.values[rows])
+    return TrainingData.of_values(like.axes, earlier.points[rows], earlier.values[rows])
 
 
 def _slope(mean: Array, values: Array) -> float:
@@ -238,12 +238,12 @@ def _slope(mean: Array, values: Array) -> float:
     return float(((mean - mean.mean()) * (values - values.mean())).mean()) / spread
 
 
-def _predictive(evidence: Evidence) -> float:
+def _predictive(data: TrainingData) -> float:
     """Return Σ log p(value | all others) under a process that learned from all of them.
 
     Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eqs. 5.10-5.12.
     """
-    posterior = GP(bend_values=False).fit(evidence)
+    posterior = GP(bend_values=False).fit(data)
     half = linalg.solve_lower(posterior.factor, np.eye(len(posterior.values)))
     variances = 1.0 / np.einsum("ij,ij->j", half, half)
     errors = posterior.alpha * variances

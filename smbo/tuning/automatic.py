@@ -26,7 +26,7 @@ import numpy as np
 
 from smbo.errors import ProblemError
 from smbo.problem import Problem
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 from smbo.tuning.bins import BinModel
 from smbo.tuning.fit import refit
 from smbo.tuning.statistic import TuneSettings
@@ -62,7 +62,7 @@ class AutomaticWeights:
 
 
 def automatic_weights(
-    problem: Problem, evidence: Evidence, settings: TuneSettings | None = None, method: Method = "robust"
+    problem: Problem, data: TrainingData, settings: TuneSettings | None = None, method: Method = "robust"
 ) -> AutomaticWeights:
     """Return weights of the observables that a rule finds, with the tune that they make.
 
@@ -74,8 +74,8 @@ def automatic_weights(
     if method not in get_args(Method):
         raise ProblemError(f"tune: automatic weights {method!r}; write one of {', '.join(get_args(Method))}")
     settings = settings or TuneSettings()
-    model = BinModel.of(evidence)
-    equal = refit(problem, evidence, model, settings)
+    model = BinModel.of(data)
+    equal = refit(problem, data, model, settings)
     first = {each.name: each.weight for each in equal.observables if each.weight}
     if len(first) < 2:
         raise ProblemError("tune: automatic weights need two observables or more")
@@ -86,7 +86,7 @@ def automatic_weights(
     def tuned(weights: Mapping[str, float]) -> Tune:
         count[0] += 1
         others = dict.fromkeys(sorted(silent), 0.0)
-        return refit(problem, evidence, model, replace(settings, weights={**others, **weights}))
+        return refit(problem, data, model, replace(settings, weights={**others, **weights}))
 
     weights = (_robust if method == "robust" else _bilevel)(equal, first, tuned)
     alone = {name: squares_of(tuned({**dict.fromkeys(first, 0.0), name: 1.0}))[name] for name in first}

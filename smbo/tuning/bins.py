@@ -17,10 +17,10 @@ import numpy as np
 from smbo.errors import ProblemError
 from smbo.problem.losses import ChiSquare
 from smbo.surrogates import linalg
-from smbo.surrogates.multi_output.composite import VectorGP
-from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
-from smbo.surrogates.multi_output.quadratic_trend import TrendPosterior, covariance
-from smbo.training_data import Array, Evidence, Vectors
+from smbo.surrogates.multi_output.composite import CompositeGP
+from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
+from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior, covariance
+from smbo.training_data import Array, TrainingData, VectorOutputs
 from smbo.tuning.planes import Planes
 from smbo.tuning.slopes import Slopes
 
@@ -45,38 +45,38 @@ class BinModel:
         n_evaluations: behind it.
     """
 
-    posterior: VectorPosterior
+    posterior: CompositePosterior
     planes: Planes
     origin: Array
     directions: Array
     n_evaluations: int
 
     @classmethod
-    def of(cls, evidence: Evidence) -> BinModel:
-        """Return the model of vector evidence under a ``ChiSquare``.
+    def of(cls, data: TrainingData) -> BinModel:
+        """Return the model of vector training data under a ``ChiSquare``.
 
         Raises:
-            ProblemError: the evidence has no bins to compare with data, or too few rows.
-            NumericalError: see ``VectorGP.fit``.
+            ProblemError: the training data has no bins to compare with data, or too few rows.
+            NumericalError: see ``CompositeGP.fit``.
         """
-        vectors = evidence.vectors
+        vectors = data.outputs
         if vectors is None or not isinstance(vectors.loss, ChiSquare):
             raise ProblemError(
                 "a tune needs bins and data: Problem(..., loss=ChiSquare(data, errors)), or an objective "
                 "that has one"
             )
-        if len(evidence) < LEAST_EVALUATIONS:
+        if len(data) < LEAST_EVALUATIONS:
             raise ProblemError(
-                f"a tune needs {LEAST_EVALUATIONS} complete evaluations or more; there are {len(evidence)}"
+                f"a tune needs {LEAST_EVALUATIONS} complete evaluations or more; there are {len(data)}"
             )
         known = replace(vectors, loss=_of_all_bins(vectors))
-        n_components = min(_MOST_COMPONENTS, 12 + len(evidence.axes))
-        posterior = VectorGP(n_components).fit(replace(evidence, vectors=known))
+        n_components = min(_MOST_COMPONENTS, 12 + len(data.axes))
+        posterior = CompositeGP(n_components).fit(replace(data, outputs=known))
         centre, directions = posterior.basis.centre, posterior.basis.loadings
         components, _ = posterior.basis.components(known)
         losses = known.loss.of(known.values)
         planes = Planes.of(
-            posterior.encoder.encode(evidence.points),
+            posterior.encoder.encode(data.points),
             known.values - centre - components @ directions.T,
             known.variances,
             # far from the data a bin may bend in ways that do not matter here
@@ -87,7 +87,7 @@ class BinModel:
             planes,
             centre + planes.heights,
             np.hstack([directions, planes.slopes]),
-            len(evidence),
+            len(data),
         )
 
     @property
@@ -160,13 +160,13 @@ class BinModel:
         return np.asarray(mean + rng.standard_normal((n, factor.shape[1])) @ factor.T)
 
 
-def _residuals(process: TrendPosterior) -> Array:
+def _residuals(process: QuadraticTrendPosterior) -> Array:
     """Return how evaluations scatter around a process in their own errors, a unit vector (n,)."""
     off = np.sqrt(process.noises) * process.alpha
     return np.asarray(off / max(float(np.sqrt(off @ off)), 1e-300))
 
 
-def _slope_doubt(process: TrendPosterior, up: Array, down: Array) -> Array:
+def _slope_doubt(process: QuadraticTrendPosterior, up: Array, down: Array) -> Array:
     """Return the covariance of a process' slopes from features ``down`` to ``up``, (p, D) each, (p, p)."""
 
     def between(left: Array, right: Array) -> Array:
@@ -181,7 +181,7 @@ def _slope_doubt(process: TrendPosterior, up: Array, down: Array) -> Array:
     return np.asarray((axes * np.maximum(values, 0.0)) @ axes.T)
 
 
-def _of_all_bins(vectors: Vectors) -> ChiSquare:
+def _of_all_bins(vectors: VectorOutputs) -> ChiSquare:
     """Return the χ² in which every bin counts alike, also those that the study gives no weight.
 
     Its errors are those of the data and of a typical evaluation: bins in which the simulation's noise is

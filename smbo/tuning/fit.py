@@ -26,7 +26,7 @@ from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.problem.losses import ChiSquare
 from smbo.surrogates import linalg
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial
 from smbo.tuning.bins import BinModel
 from smbo.tuning.minimum import Target, fitted_columns, metric_of, minima, minimum_from
@@ -51,22 +51,22 @@ def tune_of(problem: Problem, trials: Iterable[Trial], settings: TuneSettings | 
     return fit_tune(problem, encode(problem, trials), settings)
 
 
-def fit_tune(problem: Problem, evidence: Evidence, settings: TuneSettings | None = None) -> Tune:
+def fit_tune(problem: Problem, data: TrainingData, settings: TuneSettings | None = None) -> Tune:
     """Return the tune that evaluations of vector outputs make.
 
     Args:
         problem: with a ``ChiSquare`` as its loss.
-        evidence: at least four evaluations; what ``smbo.history.encode.encode`` makes of trials.
+        data: at least four evaluations; what ``smbo.history.encode.encode`` makes of trials.
 
     Raises:
         ProblemError: there are no bins to compare with data, or too few evaluations, or the settings
             do not fit them.
     """
-    return refit(problem, evidence, BinModel.of(evidence), settings)
+    return refit(problem, data, BinModel.of(data), settings)
 
 
 def refit(
-    problem: Problem, evidence: Evidence, model: BinModel, settings: TuneSettings | None = None
+    problem: Problem, data: TrainingData, model: BinModel, settings: TuneSettings | None = None
 ) -> Tune:
     """Return the tune under other settings, from a model of the bins that is there already."""
     settings = settings or TuneSettings()
@@ -74,7 +74,7 @@ def refit(
     assert isinstance(loss, ChiSquare), "BinModel.of refuses others"
     statistic = Statistic.of(loss, settings)
     target = Target(model, statistic, metric_of(statistic, np.zeros(model.n_bins)))
-    found = minima(problem, evidence, target)
+    found = minima(problem, data, target)
     for _ in range(_N_PASSES):
         unit = found[0][1]
         _, variance = model.moments(unit[None])

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from smbo.problem import Problem
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 from smbo.tuning.bins import BinModel
 from smbo.tuning.statistic import Statistic
 
@@ -46,15 +46,15 @@ def metric_of(statistic: Statistic, variance: Array) -> Array:
     return np.divide(statistic.weights, full, out=np.zeros_like(full), where=statistic.weights > 0.0)
 
 
-def minima(problem: Problem, evidence: Evidence, target: Target) -> list[tuple[float, Array]]:
+def minima(problem: Problem, data: TrainingData, target: Target) -> list[tuple[float, Array]]:
     """Return the lowest point for each choice of what is not fitted, (value, unit point), the best first."""
-    values = target(evidence.points)
+    values = target(data.points)
     groups: dict[bytes, list[int]] = {}
     for row in np.argsort(values):
-        groups.setdefault(_discrete_key(problem, evidence.points[row]), []).append(int(row))
+        groups.setdefault(_discrete_key(problem, data.points[row]), []).append(int(row))
     found = []
     for rows in groups.values():
-        ends = [minimum_from(problem, target, evidence.points[row]) for row in rows[:_N_STARTS]]
+        ends = [minimum_from(problem, target, data.points[row]) for row in rows[:_N_STARTS]]
         found.append(min(ends, key=lambda end: end[0]))
     return sorted(found, key=lambda end: end[0])
 

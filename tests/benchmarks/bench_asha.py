@@ -195,10 +195,10 @@ def compare(
 ) -> tuple[float, float, float]:
     """Return the score of the full search, the other's at that share of its cost, and where it got there."""
     whole = float(n_trials * task.high)
-    in_full = replace(task.problem, fidelity=None, stopping=None)
+    in_full = replace(task.problem, fidelity=None, early_stopping=None)
     *_, last = search(task, Optimizer(in_full, seed=seed), whole, is_recommended=is_recommended)
     aim = score(task, last.params)
-    climbing = Optimizer(replace(task.problem, stopping=stopping), seed=seed)
+    climbing = Optimizer(replace(task.problem, early_stopping=stopping), seed=seed)
     at_share, reached = math.nan, math.inf
     longest = max(_LONGEST, share)
     for incumbent in search(task, climbing, longest * whole, is_recommended=is_recommended):
@@ -227,12 +227,14 @@ def main() -> None:
         task, rows = TASKS[name](), []
         began = time.process_time()
         n_trials = given.trials or N_TRIALS[name]
-        print(f"{name}: full search of {n_trials} trials; {given.stopping}")
+        print(f"{name}: full search of {n_trials} trials; {given.early_stopping}")
         print(f"seed   full   at {given.share:.2f} of its cost  reached at")
         for seed in range(given.first_seed, given.first_seed + given.seeds):
             is_recommended = given.by == "recommended"
             rows.append(
-                compare(task, given.stopping, seed, n_trials, given.share, is_recommended=is_recommended)
+                compare(
+                    task, given.early_stopping, seed, n_trials, given.share, is_recommended=is_recommended
+                )
             )
             aim, at_share, reached = rows[-1]
             print(f"{seed:4d}  {aim:.4f}  {at_share:.4f}               {reached:.3f}", flush=True)

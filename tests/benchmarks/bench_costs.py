@@ -28,7 +28,7 @@ from statistics import median
 import numpy as np
 
 from smbo import Optimizer, Real
-from smbo.acquisition import PerCost
+from smbo.acquisition import ExpectedImprovementPerCost
 from smbo.proposal.presets import preset
 from smbo.proposal.recipe import Recipe
 
@@ -162,7 +162,7 @@ def compare(
     budget = None if cooled_to is None else cooled_to * whole
     recipe: Recipe = preset({"cost": {"budget": budget}})
     if not is_refining:
-        recipe = replace(recipe, acquisition=PerCost(budget=budget, refine_every=None))
+        recipe = replace(recipe, acquisition=ExpectedImprovementPerCost(budget=budget, refine_every=None))
     opt = Optimizer(space, recipe, seed=seed)
     spent, best, n_done = 0.0, math.inf, 0
     while spent < _LONGEST * whole and best > aim:

@@ -11,7 +11,7 @@ are on the median evaluations to them, over these: 1/2 with related points, 1.1 
 import numpy as np
 from searches import PROBLEMS, compare, regrets
 
-from smbo import Earlier, Optimizer, Problem, Real
+from smbo import Optimizer, Problem, Real, TransferSource
 
 WAYS = {"none": (40, None), "related": (40, 0.5), "unrelated": (48, 1.1)}
 
@@ -35,9 +35,9 @@ def run(name, seed, kind, n):
     earlier = []
     if kind != "none":
         points, values = earlier_points(name, seed, kind)
-        earlier = [Earlier([dict(zip(names, u.tolist(), strict=True)) for u in points], values)]
+        earlier = [TransferSource([dict(zip(names, u.tolist(), strict=True)) for u in points], values)]
     return regrets(
-        name, seed, Optimizer(Problem({n: Real(0, 1) for n in names}, earlier=earlier), seed=seed), n
+        name, seed, Optimizer(Problem({n: Real(0, 1) for n in names}, transfer=earlier), seed=seed), n
     )
 
 

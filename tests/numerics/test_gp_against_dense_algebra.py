@@ -11,7 +11,7 @@ import pytest
 from smbo.surrogates import GP, Matern32, Matern52, SquaredExponential
 from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters, Likelihood, Priors
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 KERNELS = [Matern52(), Matern32(), SquaredExponential()]
 AXES = (Axis("a", "continuous"), Axis("b", "ordered", 5), Axis("c", "categorical", 3))
@@ -26,10 +26,10 @@ def mixed_points(n, rng):
     return points
 
 
-def evidence_of(points, values, variances=None, axes=AXES):
+def training_data_of(points, values, variances=None, axes=AXES):
     n, d = points.shape
     unknown = np.full(n, np.nan)
-    return Evidence(
+    return TrainingData(
         axes=axes,
         numbers=np.arange(n),
         points=points,
@@ -68,7 +68,7 @@ def test_a_posterior_agrees_with_fifty_digit_algebra(kernel):
     rng = np.random.default_rng(3)
     points, values = mixed_points(7, rng), rng.normal(5.0, 3.0, 7)
     variances = np.array([np.nan, 0.3, np.nan, 0.1, np.nan, np.nan, 1.0])
-    posterior = GP(kernel=kernel, hyperparameters=THETA).fit(evidence_of(points, values, variances))
+    posterior = GP(kernel=kernel, hyperparameters=THETA).fit(training_data_of(points, values, variances))
     queries = mixed_points(4, rng)
     mean, std = posterior.moments(queries)
 
@@ -147,7 +147,7 @@ def test_the_gradients_of_the_moments_are_their_slopes(kernel, bent):
     rng = np.random.default_rng(7)
     points, values = mixed_points(9, rng), rng.normal(100.0, 7.0, 9)
     posterior = GP(kernel=kernel, hyperparameters=replace(THETA, log_warps=bent)).fit(
-        evidence_of(points, values)
+        training_data_of(points, values)
     )
     queries = mixed_points(5, rng)
     mean, std, mean_slope, std_slope = posterior.moments_and_gradients(queries)
@@ -165,7 +165,7 @@ def test_the_gradients_of_the_moments_are_their_slopes(kernel, bent):
 def test_conditioning_equals_fitting_to_all_of_it():
     rng = np.random.default_rng(8)
     points, values = mixed_points(10, rng), rng.normal(size=10)
-    posterior = GP(hyperparameters=THETA).fit(evidence_of(points[:7], values[:7]))
+    posterior = GP(hyperparameters=THETA).fit(training_data_of(points[:7], values[:7]))
     extended = posterior.condition_on(points[7:], values[7:])
     queries = mixed_points(6, rng)
 
@@ -189,9 +189,9 @@ def test_conditioning_equals_fitting_to_all_of_it():
 def test_a_fantasy_at_the_mean_leaves_the_mean_and_narrows_the_rest():
     rng = np.random.default_rng(9)
     points, values = mixed_points(8, rng), rng.normal(size=8)
-    posterior = GP(hyperparameters=THETA).fit(evidence_of(points, values))
+    posterior = GP(hyperparameters=THETA).fit(training_data_of(points, values))
     pending, queries = mixed_points(3, rng), mixed_points(50, rng)
-    extended = posterior.fantasise(pending)
+    extended = posterior.fantasize(pending)
     before, after = posterior.moments(queries), extended.moments(queries)
     np.testing.assert_allclose(after[0], before[0], rtol=0, atol=1e-10)
     assert (after[1] <= before[1] + 1e-12).all()
@@ -201,7 +201,7 @@ def test_a_fantasy_at_the_mean_leaves_the_mean_and_narrows_the_rest():
 def test_joint_covariance_agrees_with_the_moments_and_its_samples():
     rng = np.random.default_rng(10)
     points, values = mixed_points(8, rng), rng.normal(size=8)
-    posterior = GP(hyperparameters=THETA).fit(evidence_of(points, values))
+    posterior = GP(hyperparameters=THETA).fit(training_data_of(points, values))
     queries = mixed_points(4, rng)
     mean, covariance = posterior.joint(queries)
     shift, size = posterior.scale.shift, posterior.scale.size

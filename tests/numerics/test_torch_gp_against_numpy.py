@@ -11,7 +11,7 @@ from smbo import Optimizer, Recipe
 from smbo.errors import RecipeError
 from smbo.proposal.presets import recipe_from_json, recipe_to_json
 from smbo.surrogates import GP, Matern32, Matern52, SquaredExponential, TorchGP
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 MIXED = (
     Axis("x", "continuous"),
@@ -32,32 +32,32 @@ def points_on(axes, n, rng):
     return points
 
 
-def evidence_of(n=80, variances=None, seed=0):
+def training_data_of(n=80, variances=None, seed=0):
     rng = np.random.default_rng(seed)
     points = points_on(MIXED, n, rng)
     # with a tail, so that the values' scale bends
     values = np.exp(np.sin(5 * points).sum(axis=1)) + 0.1 * rng.standard_normal(n)
     unknown, none = np.full(n, np.nan), np.zeros((0, len(MIXED)))
     given = unknown if variances is None else np.full(n, variances)
-    return Evidence(MIXED, np.arange(n), points, values, given, unknown, np.ones(n, bool), none, none)
+    return TrainingData(MIXED, np.arange(n), points, values, given, unknown, np.ones(n, bool), none, none)
 
 
-def both(process, evidence):
-    trained, _ = process.train(evidence, {})
-    return trained.fit(evidence), TorchGP(trained, device="cpu").fit(evidence)
+def both(process, data):
+    trained, _ = process.train(data, {})
+    return trained.fit(data), TorchGP(trained, device="cpu").fit(data)
 
 
 @pytest.mark.parametrize("kernel", [Matern52(), Matern32(), SquaredExponential()], ids=repr)
 @pytest.mark.parametrize("warp_axes", [False, True], ids=["plain", "warped"])
 @pytest.mark.parametrize("variances", [None, 0.04], ids=["learned noise", "given noise"])
 def test_moments_slopes_and_fantasies_are_those_on_numpy(kernel, warp_axes, variances):
-    ours, theirs = both(GP(kernel=kernel, warp_axes=warp_axes), evidence_of(variances=variances))
+    ours, theirs = both(GP(kernel=kernel, warp_axes=warp_axes), training_data_of(variances=variances))
     rng = np.random.default_rng(1)
     points, pending = points_on(MIXED, 40, rng), points_on(MIXED, 5, rng)
     for left, right in (
         (ours, theirs),
         (ours.latent, theirs.latent),
-        (ours.fantasise(pending), theirs.fantasise(pending)),
+        (ours.fantasize(pending), theirs.fantasize(pending)),
         (ours.condition_on(pending, np.arange(5.0)), theirs.condition_on(pending, np.arange(5.0))),
     ):
         for expected, found in zip(left.moments(points), right.moments(points)):
@@ -67,9 +67,9 @@ def test_moments_slopes_and_fantasies_are_those_on_numpy(kernel, warp_axes, vari
 
 
 def test_training_is_that_of_the_process():
-    evidence = evidence_of()
-    process, memory = GP().train(evidence, {})
-    torch_process, torch_memory = TorchGP().train(evidence, {})
+    data = training_data_of()
+    process, memory = GP().train(data, {})
+    torch_process, torch_memory = TorchGP().train(data, {})
     assert torch_process.process == process
     assert torch_memory == memory
 
@@ -99,6 +99,6 @@ def test_an_unknown_kernel_is_refused():
 
 
 def test_an_unknown_device_is_refused_by_name():
-    trained, _ = GP().train(evidence_of(20), {})
+    trained, _ = GP().train(training_data_of(20), {})
     with pytest.raises(RecipeError, match="device='cuda:63'"):
-        TorchGP(trained, device="cuda:63").fit(evidence_of(20))
+        TorchGP(trained, device="cuda:63").fit(training_data_of(20))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smbo.problem import Charted, Context
+from smbo.problem import Context, Plottable
 from smbo_objectives.pythia_ee import PythiaEE
 from smbo_objectives.pythia_ee.charts import once
 from smbo_objectives.pythia_ee.sample import Sample
@@ -46,7 +46,7 @@ def test_a_mean_of_one_flavour_is_over_its_events_alone() -> None:
 def test_several_experiments_make_one_job_with_names_of_their_own() -> None:
     names = ["aleph_1996/sphericity", "delphi_1996/sphericity", "opal_1998/x_p_charged_all", "pdg_means"]
     objective = PythiaEE(data=["aleph_1996", "delphi_1996", "opal_1998", "pdg_2008"], observables=names)
-    assert isinstance(objective, Charted)
+    assert isinstance(objective, Plottable)
     assert [chart.name for chart in objective.charts()] == names
     assert list(objective.problem.loss.counts) == names
     assert objective.charts()[1].title == "DELPHI 1996"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smbo.problem import Charted, Context, ObjectiveError, Rated
+from smbo.problem import Context, ObjectiveError, Plottable, Rated
 from smbo_objectives.pythia_pp import PythiaPP
 from smbo_objectives.pythia_pp.events import Events
 from smbo_objectives.pythia_pp.histograms import Histograms
@@ -87,7 +87,7 @@ def test_the_space_is_conditional_and_grows_with_a_second_energy():
 
 def test_it_says_how_it_is_shown_what_counts_once_and_how_pythia_reads_it():
     objective = PythiaPP(observables=["nch_7tev_pt500_n1", "nch_7tev_pt500_n6", "eta_7tev_pt500_n1"])
-    assert isinstance(objective, Charted)
+    assert isinstance(objective, Plottable)
     assert isinstance(objective, Rated)
     assert [chart.name for chart in objective.charts()] == list(objective.problem.loss.counts)
     assert objective.once() == [["nch_7tev_pt500_n1", "nch_7tev_pt500_n6"]]

@@ -24,7 +24,7 @@ from smbo.acquisition import (
     LogExpectedHypervolumeImprovement,
     Misclassification,
     NoisyLogExpectedHypervolumeImprovement,
-    RandomScalarisation,
+    RandomScalarization,
     Straddle,
 )
 from smbo.errors import SpaceError, SpaceExhausted
@@ -32,7 +32,7 @@ from smbo.history.encode import encode
 from smbo.problem.level_set import LevelSet
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recommend import posterior_of
-from smbo.surrogates import GP, ExtraTrees, Forest, LevelGP, SeveralGP
+from smbo.surrogates import GP, ExtraTrees, Forest, LevelGP, ModelListGP
 from smbo.trial import TrialState
 
 MOST_STEPS = 60  # of a walk
@@ -49,9 +49,9 @@ RECIPES_OF_SEVERAL = {
     "auto": "auto",
     "pareto": "pareto",
     "sobol": "sobol",
-    "volume": Recipe(SeveralGP(), LogExpectedHypervolumeImprovement(), n_initial=3),
-    "noisy volume": Recipe(SeveralGP(), NoisyLogExpectedHypervolumeImprovement(), n_initial=3),
-    "scalarised": Recipe(SeveralGP(), RandomScalarisation(), n_initial=3),
+    "volume": Recipe(ModelListGP(), LogExpectedHypervolumeImprovement(), n_initial=3),
+    "noisy volume": Recipe(ModelListGP(), NoisyLogExpectedHypervolumeImprovement(), n_initial=3),
+    "scalarised": Recipe(ModelListGP(), RandomScalarization(), n_initial=3),
 }
 RECIPES_OF_LEVELS = {
     "auto": "auto",
@@ -247,10 +247,10 @@ class Walk:
 
     def check_posterior(self):
         optimizer = self.optimizer
-        evidence = encode(optimizer.problem, optimizer.trials)
-        posterior = posterior_of(optimizer.recipe, evidence, optimizer._memory)
+        data = encode(optimizer.problem, optimizer.trials)
+        posterior = posterior_of(optimizer.recipe, data, optimizer._memory)
         if posterior is not None:
-            points = np.concatenate([self.space.sample_unit(16, self.rng), evidence.points])
+            points = np.concatenate([self.space.sample_unit(16, self.rng), data.points])
             mean, std = posterior.moments(points)
             assert np.isfinite(mean).all()
             assert np.isfinite(std).all()
@@ -295,7 +295,7 @@ class Walk:
         more = {"speed": speed} if problem.constraints else {}
         if self.aim == "value":
             return {"value": value, **more} if more else value
-        names = problem.level_set.names if self.aim == "levels" else problem.goals.names
+        names = problem.level_set.names if self.aim == "levels" else problem.multi_objective.names
         others = {name: 0.0 if unit is None else self.value_at(unit, k) for k, name in enumerate(names) if k}
         return {names[0]: value, **others, **more}
 
@@ -306,7 +306,7 @@ class Walk:
 
 def check_pareto(optimizer, feasible):
     """Hold a Pareto set against its definition."""
-    found, goals = optimizer.pareto(), optimizer.problem.goals
+    found, goals = optimizer.pareto(), optimizer.problem.multi_objective
     values = {trial.number: goals.signs * goals.values([trial.metrics])[0] for trial in feasible}
     seen = {trial.number for trial in found.seen}
     for number, value in values.items():

@@ -152,7 +152,7 @@ class PythiaEE:
         return draw(folder, self.observables, results, self._loss.theory_uncertainty)
 
     def charts(self) -> list[Chart]:
-        """Return how the observables are shown (see ``Charted``)."""
+        """Return how the observables are shown (see ``Plottable``)."""
         return charts(self.observables, self._names)
 
     def once(self) -> list[list[str]]:

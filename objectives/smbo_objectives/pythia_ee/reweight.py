@@ -12,7 +12,7 @@ the charged multiplicity not at all.  By how much the mean is off, in units of t
 about the share of what they say that is wrong; a neighbour with too much of it is refused too.
 
 The bins of a neighbour are made of the same events as those of the run itself: their noise is nearly the
-same, and they are no further evidence of it.  What they tell is the change between the two, whose noise is
+same, and they are no new training data.  What they tell is the change between the two, whose noise is
 far smaller than that of two runs.  A study is not fed with them.
 """
 

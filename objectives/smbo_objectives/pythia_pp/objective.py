@@ -123,7 +123,7 @@ class PythiaPP:
         return {name: value for name, value in point.items() if not name.startswith("core")}
 
     def charts(self) -> list[Chart]:
-        """Return how the observables are shown (see ``Charted``)."""
+        """Return how the observables are shown (see ``Plottable``)."""
         return [chart(each) for each in self.observables]
 
     def once(self) -> list[list[str]]:

@@ -21,7 +21,7 @@ class _Seen:
     looked: float
 
 
-class Beats:
+class Heartbeats:
     """Beats as this process has itself watched them, by its own clock.
 
     What other hosts' clocks say plays no part, and neither does time in which nobody looked: who

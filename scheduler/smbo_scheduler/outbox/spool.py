@@ -26,7 +26,7 @@ from smbo_scheduler.errors import SpoolError
 from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox import json_values as plain
 from smbo_scheduler.outbox.disk_full import full_disk, insist
-from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Beats
+from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Heartbeats
 from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
 from smbo_scheduler.outbox.processes import ProcessName, this_process
 
@@ -64,7 +64,7 @@ class Spool:
     ) -> None:
         self.folder = Path(folder).absolute()
         self.lease_seconds = lease_seconds
-        self._beats = Beats(lease_seconds, clock)
+        self._beats = Heartbeats(lease_seconds, clock)
         _make_private(self.folder)
         for name in ("outcomes", "claims", "beats", "cancels", "attempts"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)

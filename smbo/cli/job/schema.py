@@ -33,8 +33,8 @@ from smbo.cli.job.document import Document, KeyPath, read_document
 from smbo.cli.job.level_set import LevelSetSection
 from smbo.cli.job.section import Count, Duration, Section, Size
 from smbo.errors import JobFileError
-from smbo.fidelity import Fidelity, as_stopping
-from smbo.problem.termination import as_enough
+from smbo.fidelity import Fidelity, as_early_stopping
+from smbo.problem.termination import as_termination
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MAX_SHOWN = 5  # errors in one message; the sixth rarely helps while the first five stand
@@ -140,11 +140,11 @@ class JobFile(Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     report: str | None = None
     fidelity: FidelitySection | None = None
-    stopping: str | dict[str, Any] | None = None
+    early_stopping: str | dict[str, Any] | None = None
     level_set: LevelSetSection | None = None
     try_first: list[dict[str, Any]] = Field(default_factory=list, max_length=10_000)
     fixed: dict[str, Any] = Field(default_factory=dict)
-    enough: dict[str, Any] | None = None
+    termination: dict[str, Any] | None = None
     transfer: list[str | TransferSection] = Field(default_factory=list, max_length=100)
 
     @field_validator("study")
@@ -161,18 +161,18 @@ class JobFile(Section):
             )
         return objective
 
-    @field_validator("stopping")
+    @field_validator("early_stopping")
     @classmethod
-    def _known_stopping(cls, stopping: Any) -> Any:
-        if stopping is not None:
-            as_stopping(stopping)  # its ProblemError is a ValueError
-        return stopping
+    def _known_early_stopping(cls, early_stopping: Any) -> Any:
+        if early_stopping is not None:
+            as_early_stopping(early_stopping)  # its ProblemError is a ValueError
+        return early_stopping
 
-    @field_validator("enough")
+    @field_validator("termination")
     @classmethod
-    def _known_enough(cls, enough: Any) -> Any:
-        as_enough(enough)  # its ProblemError is a ValueError
-        return enough
+    def _known_termination(cls, termination: Any) -> Any:
+        as_termination(termination)  # its ProblemError is a ValueError
+        return termination
 
     @field_validator("report", mode="before")
     @classmethod

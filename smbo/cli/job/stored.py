@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smbo.errors import StoreError
+from smbo.problem.stored_names import with_new_keys
 from smbo.store.connect import masked
 from smbo.study import Study
 
@@ -36,7 +37,7 @@ def stored_job(study: Study) -> tuple[dict[str, Any], Path]:
             f"study {study.name} was not run by `smbo run`, so its store does not know its objective; "
             "run it with a job file"
         )
-    return dict(payload["job"]), Path(payload["folder"])
+    return payload["job"], Path(payload["folder"])
 
 
 def fixed_before(study: Study) -> dict[str, Any] | None:
@@ -47,4 +48,7 @@ def fixed_before(study: Study) -> dict[str, Any] | None:
 
 def _latest(study: Study) -> dict[str, Any] | None:
     found = study.store.events(study.id, kind=_KIND)
-    return dict(json.loads(found[-1].payload)) if found else None
+    if not found:
+        return None
+    payload = dict(json.loads(found[-1].payload))
+    return {**payload, "job": with_new_keys(payload["job"])}

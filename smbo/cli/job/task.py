@@ -14,7 +14,7 @@ from typing import Any
 from smbo.cli.job.document import Document, KeyPath
 from smbo.cli.job.fixed import fixed_of
 from smbo.cli.job.schema import JobFile, close_matches
-from smbo.cli.job.transfer import earlier_studies, fitting_rows
+from smbo.cli.job.transfer import fitting_rows, transfer_sources
 from smbo.errors import (
     ExpressionError,
     JobFileError,
@@ -26,7 +26,7 @@ from smbo.errors import (
 )
 from smbo.fidelity import Fidelity
 from smbo.problem import Loss, Objective, Problem
-from smbo.problem.transfer_source import Earlier
+from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
 from smbo.space import Point, Space
@@ -38,10 +38,10 @@ _WORKING_FOLDER = "cwd"
 
 # Keys that make up a problem, by how its messages call them.
 _WORDS = {
-    **{key: key for key in ("objectives", "maximize", "constraints", "reference", "weights", "enough")},
-    **{key: key for key in ("try_first", "fidelity", "stopping")},
+    **{key: key for key in ("objectives", "maximize", "constraints", "reference", "weights", "termination")},
+    **{key: key for key in ("try_first", "fidelity", "early_stopping")},
     "level_set": "level[ _]set",
-    "transfer": "earlier",
+    "transfer": "transfer",
 }
 
 
@@ -79,7 +79,7 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         objective = load_objective(spec.kind, spec.settings)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    earlier = earlier_studies(job, document, folder)
+    earlier = transfer_sources(job, document, folder)
     problem = _problem(job, document, objective, kind, earlier)
     try:
         check_recipe(problem, preset(job.recipe))
@@ -150,7 +150,7 @@ def _first_parameter(kind: str, document: Document) -> str:
 
 
 def _problem(
-    job: JobFile, document: Document, objective: Objective, kind: str, earlier: Sequence[Earlier]
+    job: JobFile, document: Document, objective: Objective, kind: str, earlier: Sequence[TransferSource]
 ) -> Problem:
     own: Problem | None = getattr(objective, "problem", None)
     if job.space is not None:
@@ -192,14 +192,14 @@ def _problem(
             constraints=measured,
             maximize=maximize,
             fidelity=fidelity,
-            stopping=stopping,
+            early_stopping=stopping,
             loss=loss,
             level_set=level_set,
             try_first=_try_first(job, document, space, own),
             reference=reference,
             weights=weights,
-            earlier=fitting_rows(earlier, space, document),
-            enough=job.enough if job.enough or own is None else own.enough,
+            transfer=fitting_rows(earlier, space, document),
+            termination=job.termination if job.termination or own is None else own.termination,
         )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, (_key_named(error, document) or "objectives",), error) from None
@@ -234,10 +234,10 @@ def _try_first(
 def _fidelity(job: JobFile, own: Problem | None) -> tuple[Fidelity | None, Any]:
     """Return the fidelity and the way of stopping: the job's where it says so, else the objective's."""
     fidelity = None if own is None else own.fidelity
-    stopping = None if own is None else own.stopping
+    stopping = None if own is None else own.early_stopping
     if job.fidelity is not None:
         fidelity = job.fidelity.fidelity()
-    return fidelity, job.stopping if job.stopping is not None else stopping
+    return fidelity, job.early_stopping if job.early_stopping is not None else stopping
 
 
 def _dimensions(job: JobFile, document: Document) -> dict[str, Any]:

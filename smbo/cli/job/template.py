@@ -42,12 +42,12 @@ space:
 # fixed: {{mode: fast}}               # of this run's new trials; --fix mode=fast, and --free mode again
 
 # fidelity: {{name: epochs, low: 3, high: 81}}   # evaluations that can be had cheaper
-# stopping: asha                    # who goes on to a higher one: asha, hyperband, model; or median
+# early_stopping: asha                    # who goes on to a higher one: asha, hyperband, model; or median
 
 recipe: auto                        # how to propose: auto, gp, forest, sobol, random; cost where told
 seed: 1                             # the same seed repeats the study; leave it out for a fresh one
 budget: {{trials: 40}}                # also time: 2h, cost: 3600, and failures: 10 (give up after so many)
-# enough: {{plateau: 20}}             # end after so many evaluations without a gain
+# termination: {{plateau: 20}}             # end after so many evaluations without a gain
 cluster: {{local: {{workers: 2}}}}      # or slurm, htcondor, ssh, address, scheduler_file, serial
 # limits: {{time: 30min, memory: 4GB}}  # of one evaluation
 # retries: {{lost: 3}}                # run again when a worker was lost

@@ -10,7 +10,7 @@ import click
 from smbo.cli.job.document import Document
 from smbo.cli.job.schema import JobFile, TransferSection
 from smbo.errors import JobFileError, ProblemError, SmboError, UnknownStudy
-from smbo.problem.transfer_source import Earlier
+from smbo.problem.transfer_source import TransferSource
 from smbo.space import Space
 from smbo.store.connect import is_sqlite, sqlite_path
 
@@ -18,7 +18,7 @@ _MOST_SHOWN = 10
 _UNNAMED = "value"  # of an objective that returns one number
 
 
-def earlier_studies(job: JobFile, document: Document, folder: Path) -> list[Earlier]:
+def transfer_sources(job: JobFile, document: Document, folder: Path) -> list[TransferSource]:
     """Return the studies that a job names; files are looked for beside the job file.
 
     Of a study that is gone on with they are what was stored with it: proposals are made again from that,
@@ -39,7 +39,7 @@ def earlier_studies(job: JobFile, document: Document, folder: Path) -> list[Earl
     return found
 
 
-def _stored(job: JobFile) -> list[Earlier] | None:
+def _stored(job: JobFile) -> list[TransferSource] | None:
     """Return the earlier studies that a job's study has in the store; None where it has not those named."""
     from smbo.study import Study
 
@@ -47,7 +47,7 @@ def _stored(job: JobFile) -> list[Earlier] | None:
         return None
     try:
         with Study.load(job.store_url, job.study) as study:
-            known = list(study.problem.earlier)
+            known = list(study.problem.transfer)
     except UnknownStudy:
         return None
     return known if [each.name for each in known] == [_name(given) for given in job.transfer] else None
@@ -58,7 +58,7 @@ def _name(given: str | TransferSection) -> str:
     return section.study or Path(section.file or "").name
 
 
-def fitting_rows(earlier: Sequence[Earlier], space: Space, document: Document) -> list[Earlier]:
+def fitting_rows(earlier: Sequence[TransferSource], space: Space, document: Document) -> list[TransferSource]:
     """Return the studies with the rows that a space has; what is refused is said on standard error.
 
     Raises:
@@ -83,10 +83,10 @@ def fitting_rows(earlier: Sequence[Earlier], space: Space, document: Document) -
     return found
 
 
-def _earlier(job: JobFile, section: TransferSection, folder: Path) -> Earlier:
+def _earlier(job: JobFile, section: TransferSection, folder: Path) -> TransferSource:
     named = next(iter(job.objectives)) if job.objectives else _UNNAMED
     if section.file is not None:
-        return Earlier.read(folder / section.file, section.value or named)
+        return TransferSource.read(folder / section.file, section.value or named)
     from smbo.study import Study
 
     assert section.store is not None
@@ -94,12 +94,14 @@ def _earlier(job: JobFile, section: TransferSection, folder: Path) -> Earlier:
     with Study.load(section.store, section.study) as study:
         own = study.problem.value_name
         is_alike = (
-            study.problem.goals is None and study.problem.level_set is None and _UNNAMED in (own, named)
+            study.problem.multi_objective is None
+            and study.problem.level_set is None
+            and _UNNAMED in (own, named)
         )
         # the first of several objectives, or a distance to a level, is no value of this study
         is_measured = any(named in trial.metrics for trial in study.trials)
         metric = section.value or (None if own == named or (is_alike and not is_measured) else named)
         try:
-            return Earlier.of_trials(study.trials, section.study, metric)
+            return TransferSource.of_trials(study.trials, section.study, metric)
         except ProblemError as error:
             raise ProblemError(f"{error}; say which is meant, {{study: …, store: …, value: NAME}}") from None

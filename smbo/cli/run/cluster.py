@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from smbo_scheduler.clusters.cluster import KeptCluster
 
 
-class Workplace:
+class RunCluster:
     """A job's cluster, connected to when first needed.
 
     Within a ``with`` block.  At its end the client is closed, and a cluster of our own is stopped

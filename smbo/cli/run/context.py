@@ -7,19 +7,19 @@ from pathlib import Path
 
 from smbo.cli.job.schema import JobFile
 from smbo.cli.job.task import Task
-from smbo.cli.run.cluster import Workplace
+from smbo.cli.run.cluster import RunCluster
 from smbo.study import Study
 from smbo_scheduler.signals import StopOnSignals
 
 
 @dataclass(frozen=True, eq=False)
-class Errand:
+class RunContext:
     """A job, what it names, the study it belongs to, where it runs, and who may interrupt it."""
 
     job: JobFile
     task: Task
     study: Study
-    workplace: Workplace
+    workplace: RunCluster
     signals: StopOnSignals
 
     @property

@@ -14,7 +14,7 @@ from smbo.cli.group import STOPPED
 from smbo.cli.job.fixed import fixed_text
 from smbo.cli.job.level_set import contour_of_study
 from smbo.cli.run.confirmation import FILE, Check, CheckBook, plan
-from smbo.cli.run.context import Errand
+from smbo.cli.run.context import RunContext
 from smbo.cli.summary import Standing, pareto_of, rungs_text, total_cost
 from smbo.cli.tune import once_of
 from smbo.errors import SmboError, StoreError
@@ -22,7 +22,7 @@ from smbo.history import table as results
 from smbo.history.encode import encode
 from smbo.problem import ChiSquare, Figure, Outcome, Rated
 from smbo.proposal.recommend import feasibility_of, posterior_of
-from smbo.proposal.transfer import informed
+from smbo.proposal.transfer import with_transfer
 from smbo.report.wording import explanation, headline
 from smbo.space.json_values import to_plain
 from smbo.store.budget import exhausted
@@ -41,7 +41,7 @@ _MOST_REFUSED = 1000  # rows of earlier studies that a report lists
 _MAX_NAME = 90
 
 
-def n_checks(errand: Errand) -> int:
+def n_checks(errand: RunContext) -> int:
     """Return how many evaluations come after the study's own."""
     objective = errand.task.objective
     if errand.job.report_folder is None or not isinstance(objective, Rated):
@@ -50,7 +50,7 @@ def n_checks(errand: Errand) -> int:
     return confirmation.repeats * (1 if confirmation.baseline is None else 2)
 
 
-def is_reported(errand: Errand) -> bool:
+def is_reported(errand: RunContext) -> bool:
     """Return whether the report of all trials is there already, or none is wanted."""
     folder, study = errand.job.report_folder, errand.study
     if folder is None:
@@ -63,7 +63,7 @@ def is_reported(errand: Errand) -> bool:
     return (folder / PAGE).is_file() and trials == results.to_json(study.problem, study.trials)
 
 
-def finish(errand: Errand, now: Standing, *, checks: bool) -> int:
+def finish(errand: RunContext, now: Standing, *, checks: bool) -> int:
     """Check the recommended point and write the report; return 0, or the exit code if interrupted.
 
     Args:
@@ -80,7 +80,7 @@ def finish(errand: Errand, now: Standing, *, checks: bool) -> int:
         raise StoreError(f"{folder}: the report's folder cannot be made: {error.strerror}") from None
     found: Checks | None = None
     if (
-        errand.study.problem.goals is None
+        errand.study.problem.multi_objective is None
         and checks
         and now.recommendation is not None
         and isinstance(errand.task.objective, Rated)
@@ -96,7 +96,7 @@ def finish(errand: Errand, now: Standing, *, checks: bool) -> int:
     return 0
 
 
-def _check_book(errand: Errand, recommended: Mapping[str, Any], folder: Path) -> CheckBook:
+def _check_book(errand: RunContext, recommended: Mapping[str, Any], folder: Path) -> CheckBook:
     assert isinstance(errand.task.objective, Rated)
     study, job = errand.study, errand.job
     seeds = [trial.seed for trial in study.trials]
@@ -117,7 +117,7 @@ def _check_book(errand: Errand, recommended: Mapping[str, Any], folder: Path) ->
     )
 
 
-def _run_checks(errand: Errand, book: CheckBook) -> bool:
+def _run_checks(errand: RunContext, book: CheckBook) -> bool:
     """Run the checks that are left; return whether all are done."""
     if book.n_done == book.n_wanted:
         return True
@@ -151,7 +151,7 @@ def _outcomes(book: CheckBook) -> dict[str, list[tuple[Mapping[str, Any], Outcom
     }
 
 
-def _verdict_lines(errand: Errand, checks: Checks, book: CheckBook) -> list[str]:
+def _verdict_lines(errand: RunContext, checks: Checks, book: CheckBook) -> list[str]:
     said = verdict(errand.study.problem, checks)
     lines = [headline(said), explanation(said)] if said is not None else []
     failures = book.failures()
@@ -160,7 +160,7 @@ def _verdict_lines(errand: Errand, checks: Checks, book: CheckBook) -> list[str]
     return lines
 
 
-def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) -> None:
+def _report(errand: RunContext, now: Standing, folder: Path, checks: Checks | None) -> None:
     try:
         from smbo.report.study import write_report
     except ImportError as error:
@@ -189,7 +189,7 @@ def _report(errand: Errand, now: Standing, folder: Path, checks: Checks | None) 
     click.echo(f"report: {page}")
 
 
-def _tune(errand: Errand) -> Tune | None:
+def _tune(errand: RunContext) -> Tune | None:
     if not isinstance(errand.study.problem.loss, ChiSquare):
         return None
     settings = TuneSettings(once=once_of(errand.task.objective))
@@ -200,20 +200,20 @@ def _tune(errand: Errand) -> Tune | None:
         return None
 
 
-def _beliefs(errand: Errand) -> tuple[Posterior | None, Drawn | None]:
+def _beliefs(errand: RunContext) -> tuple[Posterior | None, Drawn | None]:
     """Return the posterior of the value, and where evaluations go well; None for what is not known."""
     study = errand.study
     memory = study.store.study(study.name).memory
     try:
-        evidence = encode(study.problem, study.trials, is_in_full=True)
-        posterior = posterior_of(informed(study.problem, study.recipe), evidence, memory)
-        feasibility = feasibility_of(evidence, memory)
+        data = encode(study.problem, study.trials, is_in_full=True)
+        posterior = posterior_of(with_transfer(study.problem, study.recipe), data, memory)
+        feasibility = feasibility_of(data, memory)
     except SmboError:  # too little is known for one
         return None, None
     return posterior, None if feasibility is None else feasibility.draws
 
 
-def _own_figures(errand: Errand, folder: Path, checks: Checks | None) -> list[Figure]:
+def _own_figures(errand: RunContext, folder: Path, checks: Checks | None) -> list[Figure]:
     if checks is None:
         return []
     objective = errand.task.objective
@@ -227,7 +227,7 @@ def _own_figures(errand: Errand, folder: Path, checks: Checks | None) -> list[Fi
         return []
 
 
-def _settings(errand: Errand) -> dict[str, object]:
+def _settings(errand: RunContext) -> dict[str, object]:
     job = errand.job
     ((kind, settings),) = job.objective.items()
     said: dict[str, object] = {"objective": f"{kind}: {settings}", "recipe": job.recipe}
@@ -235,7 +235,7 @@ def _settings(errand: Errand) -> dict[str, object]:
         said["fidelity"] = rungs
     if (cost := total_cost(errand.study)) is not None:
         said["cost of all evaluations"] = f"{cost:g}"
-    if (why := errand.study.enough() or exhausted(errand.study.budget, errand.study.spent)) is not None:
+    if (why := errand.study.termination() or exhausted(errand.study.budget, errand.study.spent)) is not None:
         said["ended because"] = why
     if job.fixed:
         said["fixed"] = fixed_text(job.fixed)

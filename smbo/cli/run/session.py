@@ -16,8 +16,8 @@ from smbo.cli.job.schema import JobFile
 from smbo.cli.job.stored import fixed_before, keep_job
 from smbo.cli.job.task import find_modules_beside, load_task
 from smbo.cli.run import lock
-from smbo.cli.run.cluster import Workplace
-from smbo.cli.run.context import Errand
+from smbo.cli.run.cluster import RunCluster
+from smbo.cli.run.context import RunContext
 from smbo.cli.run.finalize import finish, is_reported, n_checks
 from smbo.cli.run.watch import Watch
 from smbo.cli.summary import (
@@ -35,7 +35,7 @@ from smbo.errors import UnknownStudy
 from smbo.store.budget import exhausted
 from smbo.store.connect import is_sqlite, sqlite_path
 from smbo.study import Budget, Study
-from smbo.study.protocol import Why
+from smbo.study.protocol import StopReason
 from smbo.study.run import RunReport
 from smbo_scheduler.jobs import Limits
 from smbo_scheduler.loop import Progress, RunEnd, Stop
@@ -62,7 +62,7 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
     budget = Budget(
         job.budget.trials, job.budget.time, job.budget.failures, job.budget.cost, job.budget.fidelity
     )
-    with Workplace(job.cluster, job.resources, job.limits.time) as workplace:
+    with RunCluster(job.cluster, job.resources, job.limits.time) as workplace:
         if _has_work(job, budget):
             workplace.check()
         with Study.open(
@@ -73,7 +73,7 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
                     for text in fixed_lines(job.fixed, fixed_before(study)):
                         click.echo(text)
                     keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
-                    errand = Errand(job, task, study, workplace, signals)
+                    errand = RunContext(job, task, study, workplace, signals)
                     workplace.settle_in(errand.spool_folder)
                     return _drive(errand)
             finally:
@@ -97,10 +97,10 @@ def _has_work(job: JobFile, budget: Budget) -> bool:
         now = standing(study, recommend=False)
         if now.n_open > 0:
             return True
-        return study.enough() is None and exhausted(study.budget.raised_to(budget), study.spent) is None
+        return study.termination() is None and exhausted(study.budget.raised_to(budget), study.spent) is None
 
 
-def _drive(errand: Errand) -> int:
+def _drive(errand: RunContext) -> int:
     study = errand.study
     before = standing(study, recommend=False)
     if before.is_finished:
@@ -115,7 +115,7 @@ def _drive(errand: Errand) -> int:
     after = standing(study)
     for text in _summary(study, after):
         click.echo(text)
-    if report.why is Why.MISFIT:
+    if report.why is StopReason.MISFIT:
         click.echo(
             "ended early: no result so far is one that the job can use; what was measured is kept with the "
             "failed trials. Correct the job or the objective, and give the study another name"
@@ -128,7 +128,7 @@ def _drive(errand: Errand) -> int:
     return code
 
 
-def _evaluate(errand: Errand) -> RunReport:
+def _evaluate(errand: RunContext) -> RunReport:
     job, study = errand.job, errand.study
     reserve = n_checks(errand)
     is_warned = False
@@ -181,10 +181,10 @@ def _n_left(study: Study) -> int | None:
     return None if limit is None else max(0, limit - study.spent.trials)
 
 
-def _say_finished(errand: Errand, now: Standing) -> int:
+def _say_finished(errand: RunContext, now: Standing) -> int:
     """Say that there is nothing to evaluate; make up for a report that a killed run did not write."""
     study = errand.study
-    how = "" if study.enough() is not None else "; raise its budget to go on"
+    how = "" if study.termination() is not None else "; raise its budget to go on"
     click.echo(f"{study.name} is {now.word}: {now.used_up}{how}")
     code = TOO_MANY_FAILURES if now.too_many_failures or now.nothing_succeeded else DONE
     if is_reported(errand):
@@ -192,7 +192,7 @@ def _say_finished(errand: Errand, now: Standing) -> int:
     return _finish(errand, standing(study), checks=code == DONE) or code
 
 
-def _finish(errand: Errand, now: Standing, *, checks: bool) -> int | None:
+def _finish(errand: RunContext, now: Standing, *, checks: bool) -> int | None:
     """Check and report, unless another driver of the study does or has."""
     with lock.finishing(errand.study.spool_folder) as is_ours:
         if not is_ours:
@@ -207,15 +207,15 @@ def _exit_code(report: RunReport, after: Standing, *, is_cut_short: bool) -> int
         return INTERRUPTED
     if report.end is RunEnd.DRAINED and not after.is_finished:
         return STOPPED
-    if report.why in (Why.FAILURES, Why.MISFIT) or after.too_many_failures:
+    if report.why in (StopReason.FAILURES, StopReason.MISFIT) or after.too_many_failures:
         return TOO_MANY_FAILURES
-    if report.why in (Why.STOPPED, Why.TIMEOUT, Why.LOST) and not after.is_finished:
+    if report.why in (StopReason.STOPPED, StopReason.TIMEOUT, StopReason.LOST) and not after.is_finished:
         return STOPPED
     return TOO_MANY_FAILURES if after.nothing_succeeded else DONE
 
 
 def _why(report: RunReport) -> str:
-    if report.why is Why.LOST:
+    if report.why is StopReason.LOST:
         return ": one evaluation after the other took its worker along (memory, or a crash in compiled code)"
     return ""
 

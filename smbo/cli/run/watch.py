@@ -53,7 +53,9 @@ class Watch:
         return self._signals()
 
     def __enter__(self) -> Self:
-        name = self._study.problem.value_name if self._study.problem.goals is None else "hypervolume"
+        name = (
+            self._study.problem.value_name if self._study.problem.multi_objective is None else "hypervolume"
+        )
         self._progress = open_progress(self._study.name, name)
         self._recommender = Recommender(self._recommended)
         return self
@@ -80,7 +82,7 @@ class Watch:
         elapsed = time.monotonic() - self._began
         limit = self._budget.time_seconds
         time_left = None if limit is None else limit - self._seconds_before - elapsed
-        best = study.best if study.problem.goals is None else None
+        best = study.best if study.problem.multi_objective is None else None
         n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
         n_final = sum(trial.state.is_final for trial in trials) + n_paused
         return Snapshot(

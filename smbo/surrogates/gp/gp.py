@@ -23,9 +23,9 @@ from smbo.surrogates.gp.marginal_likelihood import (
     most_probable,
     noise_variances,
 )
-from smbo.surrogates.gp.outcome_transform import Bend, Scale, bends_of
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform, bends_of
 from smbo.surrogates.gp.replicated_values import Told, values_told
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # Half of the values' variance.
 _NOISY_START = float(np.log(0.5))
@@ -44,19 +44,19 @@ _N_SCALES = 2
 _N_ITERATIONS_TO_WARP = 20
 # Rounding leaves this much of a variance that is zero in exact arithmetic.
 _VARIANCE_FLOOR = 1e-12
-# From evidence to the covariance of what is added to a process, (n, n), for standardised values.
-Trend: TypeAlias = Callable[[Evidence], Array]
+# From training data to the covariance of what is added to a process, (n, n), for standardised values.
+Trend: TypeAlias = Callable[[TrainingData], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class GPPosterior:
-    """A Gaussian process given evidence.  Means and deviations are in the evidence's units.
+    """A Gaussian process given training data.  Means and deviations are in the training data's units.
 
     Attributes:
         kernel, features: of the model.
         lengths: length scale of each feature, (D,).
         amplitude, noise: variances of the function and of an evaluation, latent.
-        scale: between the evidence's units and the latent ones.
+        scale: between the training data's units and the latent ones.
         scaled: features of the evaluated points over their length scales, (n, D).
         values: on the latent scale, (n,).
         factor: lower Cholesky factor of their covariance, (n, n).
@@ -74,7 +74,7 @@ class GPPosterior:
     lengths: Array
     amplitude: float
     noise: float
-    scale: Scale
+    scale: OutcomeTransform
     scaled: Array
     values: Array
     factor: Array
@@ -111,7 +111,7 @@ class GPPosterior:
     @property
     def latent(self) -> GPPosterior:
         """The same belief on the increasing scale of the values on which it is normal."""
-        return self if self.scale.is_affine else replace(self, scale=Scale())
+        return self if self.scale.is_affine else replace(self, scale=OutcomeTransform())
 
     def moments_and_gradients(
         self, points: Array, n_known: NDArray[np.intp] | None = None
@@ -189,7 +189,7 @@ class GPPosterior:
         alpha = linalg.solve(extended.factor, extended.values - self.mean)
         return replace(extended, alpha=alpha, fitted=self.mean + extended._cross(extended.scaled) @ alpha)
 
-    def fantasise(self, points: Array) -> GPPosterior:
+    def fantasize(self, points: Array) -> GPPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         return self._extended(points, self._latent_moments(points)[0])
 
@@ -246,11 +246,11 @@ class GP:
     Attributes:
         kernel: its profile.
         priors: on the logarithms of the hyperparameters.
-        hyperparameters: fixed ones; None to learn them from the evidence.
+        hyperparameters: fixed ones; None to learn them from the training data.
         bend_values: whether to model values on a bent scale where that makes them likelier.
         warp_axes: whether to bend the axes where that makes the values likelier.
-        power, anchor: of the bend, learned together with the hyperparameters; see ``Bend``.
-        relearn_growth: in ``train``, learn again once there is this much more evidence than the
+        power, anchor: of the bend, learned together with the hyperparameters; see ``PowerTransform``.
+        relearn_growth: in ``train``, learn again once there is this much more training data than the
             last time, relative to it.
         always_relearn_until: ... and at every change while there are at most so many values.
         n_iterations: of L-BFGS from each start.
@@ -267,7 +267,7 @@ class GP:
     always_relearn_until: int = 30
     n_iterations: int = 50
 
-    def fit(self, evidence: Evidence, trend: Trend | None = None) -> GPPosterior:
+    def fit(self, data: TrainingData, trend: Trend | None = None) -> GPPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Given a trend, factor and weights are those of process and trend together, and its own moments
@@ -277,21 +277,21 @@ class GP:
             NumericalError: no jitter makes the covariance positive definite.
         """
         if self.hyperparameters is None:
-            theta, bend = self._learn(evidence, None, trend)
-            return self._fixed(theta, bend).fit(evidence, trend)
+            theta, bend = self._learn(data, None, trend)
+            return self._fixed(theta, bend).fit(data, trend)
         theta = self.hyperparameters
-        features = Features.of(evidence.axes)
-        scale = Scale.of(values_told(evidence), self.power, self.anchor)
+        features = Features.of(data.axes)
+        scale = OutcomeTransform.of(values_told(data), self.power, self.anchor)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = float(np.exp(theta.log_amplitude)), float(np.exp(theta.log_noise))
         warp = theta.warp
-        scaled = features.encode(evidence.points, warp) / lengths
+        scaled = features.encode(data.points, warp) / lengths
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         if trend is not None:
-            covariance += trend(evidence)
-        told = Told.of(evidence, scale)
+            covariance += trend(data)
+        told = Told.of(data, scale)
         variances = noise_variances(told.variances, noise / told.counts)
-        diagonal = covariance.reshape(-1)[:: len(evidence) + 1]
+        diagonal = covariance.reshape(-1)[:: len(data) + 1]
         prior = diagonal.copy()
         diagonal += variances
         factor = linalg.cholesky(covariance)
@@ -303,7 +303,7 @@ class GP:
             lengths=lengths,
             amplitude=amplitude,
             # a fantasy is as noisy as the evaluations are, by given figures where there are any
-            noise=told.typical(variances) if len(evidence) else noise,
+            noise=told.typical(variances) if len(data) else noise,
             scale=scale,
             scaled=scaled,
             values=told.values,
@@ -311,22 +311,22 @@ class GP:
             mean=mean,
             alpha=alpha,
             fitted=mean + covariance @ alpha,
-            n_axes=len(evidence.axes),
+            n_axes=len(data.axes),
             warp=warp,
         )
 
-    def train(self, evidence: Evidence, memory: Memory, trend: Trend | None = None) -> tuple[GP, Memory]:
+    def train(self, data: TrainingData, memory: Memory, trend: Trend | None = None) -> tuple[GP, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
-        n = evidence.n_told
+        n = data.n_told
         known = memory.get("hyperparameters")
         before = None if known is None else Hyperparameters.from_json(known)
         if before is not None and not self._is_due(n, int(memory["n_learned"])):
-            return self._fixed(before, Bend(memory["power"], memory.get("anchor", 0.0))), memory
-        theta, bend = self._learn(evidence, before, trend)
+            return self._fixed(before, PowerTransform(memory["power"], memory.get("anchor", 0.0))), memory
+        theta, bend = self._learn(data, before, trend)
         learned = {"hyperparameters": theta.to_json(), **bend._asdict(), "n_learned": n}
         return self._fixed(theta, bend), learned
 
-    def _fixed(self, theta: Hyperparameters, bend: Bend) -> GP:
+    def _fixed(self, theta: Hyperparameters, bend: PowerTransform) -> GP:
         return replace(self, hyperparameters=theta, power=float(bend.power), anchor=float(bend.anchor))
 
     def _is_due(self, n: int, n_learned: int) -> bool:
@@ -335,24 +335,26 @@ class GP:
         return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
 
     def _learn(
-        self, evidence: Evidence, before: Hyperparameters | None, trend: Trend | None
-    ) -> tuple[Hyperparameters, Bend]:
+        self, data: TrainingData, before: Hyperparameters | None, trend: Trend | None
+    ) -> tuple[Hyperparameters, PowerTransform]:
         """Return the most probable hyperparameters and bend, searched for also from earlier ones."""
-        start = default_start(self.priors, len(evidence.axes))
-        n, all_values = evidence.n_told, values_told(evidence)
+        start = default_start(self.priors, len(data.axes))
+        n, all_values = data.n_told, values_told(data)
         if n < 2:  # one value says nothing about how values vary
-            return start, Bend()
+            return start, PowerTransform()
         first = start if before is None else replace(before, log_warps=())
-        bends = bends_of(all_values) if self.bend_values and n >= _FEWEST_TO_BEND else [Bend()]
-        scales = [Scale.of(all_values, *bend) for bend in bends]
-        few = _telling(evidence)
+        bends = bends_of(all_values) if self.bend_values and n >= _FEWEST_TO_BEND else [PowerTransform()]
+        scales = [OutcomeTransform.of(all_values, *bend) for bend in bends]
+        few = _telling(data)
         few_values = values_told(few)
         likelihoods = [self._likelihood(few, scale, trend) for scale in scales]
         # densities of the values themselves: each scale stretches them by its slope
         stretches = [
             np.log(scale.slopes(few_values) / scales[0].slopes(few_values)).sum() for scale in scales
         ]
-        prices = [_PRICE_OF_BENDING * (bend != Bend()) - float(s) for bend, s in zip(bends, stretches)]
+        prices = [
+            _PRICE_OF_BENDING * (bend != PowerTransform()) - float(s) for bend, s in zip(bends, stretches)
+        ]
         rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
         order = np.argsort(rough, kind="stable").tolist()
         if trend is not None:  # a polynomial is one on the plain scale, however it looks before learning
@@ -381,29 +383,31 @@ class GP:
         warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_WARP)
         return warped if found > score + _PRICE_OF_WARPING else theta
 
-    def _likelihood(self, evidence: Evidence, scale: Scale, trend: Trend | None = None) -> Likelihood:
-        features, told = Features.of(evidence.axes), Told.of(evidence, scale)
+    def _likelihood(
+        self, data: TrainingData, scale: OutcomeTransform, trend: Trend | None = None
+    ) -> Likelihood:
+        features, told = Features.of(data.axes), Told.of(data, scale)
         return Likelihood(
             kernel=self.kernel,
             features=features,
             priors=self.priors,
-            n_axes=len(evidence.axes),
-            points=evidence.points,
-            encoded=features.encode(evidence.points),
+            n_axes=len(data.axes),
+            points=data.points,
+            encoded=features.encode(data.points),
             values=told.values,
             variances=told.variances,
             repeated=told.repeated,
-            trend=None if trend is None else trend(evidence),
+            trend=None if trend is None else trend(data),
         )
 
 
-def _telling(evidence: Evidence) -> Evidence:
-    """Return evidence of bounded size to learn hyperparameters from: the best rows, and every k-th other."""
-    n = len(evidence)
+def _telling(data: TrainingData) -> TrainingData:
+    """Return the rows to learn hyperparameters from: the best ones, and every k-th other."""
+    n = len(data)
     if n <= _MOST_LEARNED:
-        return evidence
-    order = np.argsort(evidence.values, kind="stable")
+        return data
+    order = np.argsort(data.values, kind="stable")
     others = np.sort(order[_MOST_LEARNED_BEST:])
     spread = np.linspace(0, len(others) - 1, _MOST_LEARNED - _MOST_LEARNED_BEST).astype(np.intp)
     rows = np.sort(np.concatenate([order[:_MOST_LEARNED_BEST], others[spread]]))
-    return evidence.rows(rows)
+    return data.rows(rows)

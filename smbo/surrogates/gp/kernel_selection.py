@@ -16,11 +16,11 @@ import numpy as np
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernels import Kernel, Matern52, SquaredExponential
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 
 @dataclass(frozen=True)
-class OfKernels:
+class KernelSelection:
     """A Gaussian process with that of some kernels under which the values are likeliest.
 
     Attributes:
@@ -34,27 +34,27 @@ class OfKernels:
     kernels: tuple[Kernel, ...] = (Matern52(), SquaredExponential())
     price: float = 0.0
 
-    def fit(self, evidence: Evidence) -> GPPosterior:
+    def fit(self, data: TrainingData) -> GPPosterior:
         """Return the posterior; kernel and hyperparameters are learned first.
 
         Raises:
             NumericalError: no jitter makes a covariance positive definite.
         """
-        return self.train(evidence, {})[0].fit(evidence)
+        return self.train(data, {})[0].fit(data)
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[GP, dict[str, Any]]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[GP, dict[str, Any]]:
         """Return the process with its kernel and hyperparameters fixed, and the memory that restores it."""
         before: Mapping[str, Any] = memory.get("kernels", {})
         found: dict[str, GP] = {}
         kept: dict[str, Any] = {}
         for kernel in self.kernels:
             name = type(kernel).__name__
-            found[name], learned = replace(self.process, kernel=kernel).train(evidence, before.get(name, {}))
+            found[name], learned = replace(self.process, kernel=kernel).train(data, before.get(name, {}))
             kept[name] = dict(learned)
         chosen = memory.get("kernel")
         if len(found) == 1 or chosen not in found or kept != dict(before):  # learned anew, so looked at anew
             densities = {
-                name: log_density(gp.fit(evidence), evidence.values) - self.price * (place > 0)
+                name: log_density(gp.fit(data), data.values) - self.price * (place > 0)
                 if len(found) > 1
                 else 0.0
                 for place, (name, gp) in enumerate(found.items())
@@ -69,7 +69,7 @@ def learned_noise(memory: Memory) -> float | None:
     For standardised values, so that it is a share of theirs.
 
     Args:
-        memory: of a GP or of OfKernels.
+        memory: of a GP or of KernelSelection.
     """
     learned = memory.get("kernels", {}).get(memory.get("kernel"), memory).get("hyperparameters")
     return None if learned is None else float(np.exp(learned["log_noise"]))

@@ -22,7 +22,7 @@ _BOUNDS_LENGTH = (np.log(5e-3), np.log(3e2))
 _BOUNDS_AMPLITUDE = (np.log(1e-3), np.log(1e4))
 _BOUNDS_NOISE = (LEAST_LOG_NOISE, np.log(1e1))
 _BOUNDS_WARP = (-1.5, 1.5)
-# A hundredth in log density is far below what the evidence can tell apart, and each iteration more
+# A hundredth in log density is far below what the training data can tell apart, and each iteration more
 # is a factorisation.  Measured: on average these lose 0.004 in log density on the plain scale and
 # 0.013 on a bent one (0.08 at worst), and take 20 to 25 % fewer calls.
 _VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-4, 1e-2

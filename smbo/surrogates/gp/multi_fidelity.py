@@ -1,6 +1,6 @@
 """A Gaussian process over points and fidelities, for what comes at the highest one.
 
-What a trial came to at each fidelity is a row of its own (``smbo.training_data.Curves``).  A shortfall z
+What a trial came to at each fidelity is a row of its own (``FidelityResults``).  A shortfall z
 says how far below the highest fidelity a row is, 0 there and 1 at the lowest, in its logarithm.
 Between rows at (x, z) and (x', z') the covariance is
 
@@ -28,8 +28,8 @@ from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
 from smbo.surrogates.gp.marginal_likelihood import Priors, constant_mean, noise_variances
-from smbo.surrogates.gp.outcome_transform import Bend, Scale
-from smbo.training_data import Array, Axis, Curves, Evidence
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform
+from smbo.training_data import Array, Axis, FidelityResults, TrainingData
 
 _FEWEST_TO_BEND = 8
 # Behind the length scales: log a, c, log s, log w, log m, log noise.
@@ -44,20 +44,20 @@ _VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-4, 1e-2
 
 
 @dataclass(frozen=True, eq=False)
-class CurvePosterior:
+class MultiFidelityPosterior:
     """What is believed of values at all fidelities.
 
     Attributes:
         highest: the belief at the highest fidelity, a process whose rows are those of the curves.
-        theta: hyperparameters, see ``CurveGP``; (d + 6,).
+        theta: hyperparameters, see ``MultiFidelityGP``; (d + 6,).
         shortfalls: of its rows, (N,).
     """
 
     highest: GPPosterior
     theta: Array
-    shortfalls: Array
+    fidelity_gaps: Array
 
-    def one_more(self, points: Array, shortfall: float, growth: float = 1.0) -> Array:
+    def one_more(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
         """Return how far an evaluation would move the mean at the highest fidelity, shape (m,).
 
         The standard deviation of that mean after an evaluation at (x, z), seen from before it;
@@ -68,32 +68,32 @@ class CurvePosterior:
             shortfall: z of that evaluation.
             growth: of its noise variance over that of one at the highest fidelity.
         """
-        process, at = self.highest, np.full(len(points), shortfall)
+        process, at = self.highest, np.full(len(points), fidelity_gap)
         scaled = process._encode(points)
         profile = process.kernel.profile(squared_distances(scaled, process.scaled))
         top = linalg.solve_lower(process.factor, process._cross(scaled).T)
-        here = _across(self.theta, at, self.shortfalls, profile)
+        here = _across(self.theta, at, self.fidelity_gaps, profile)
         half = linalg.solve_lower(process.factor, here.T)
         ones = np.ones(len(points))
         prior = _across(self.theta, at[:1], at[:1], np.ones((1, 1)))[0, 0]
         variance = np.maximum(prior - np.einsum("ij,ij->j", half, half), 0.0) + growth * process.noise
-        shown = np.exp(self.theta[-_N_OTHERS]) * (1.0 + self.theta[1 - _N_OTHERS] * shortfall)
+        shown = np.exp(self.theta[-_N_OTHERS]) * (1.0 + self.theta[1 - _N_OTHERS] * fidelity_gap)
         covariance = shown * ones - np.einsum("ij,ij->j", half, top)
         return np.asarray(np.abs(covariance) / np.sqrt(np.maximum(variance, 1e-300)))
 
 
 @dataclass(frozen=True)
-class CurveGP:
+class MultiFidelityGP:
     """Gaussian process of what was seen at several fidelities, about the highest.
 
-    On evidence without curves it is ``otherwise``.
+    On training data without curves it is ``otherwise``.
 
     Attributes:
         kernel: its profile over points.
         otherwise: surrogate where every trial is evaluated but once.
         theta: fixed hyperparameters; None to learn them.  Log length scales, then log a, c,
             log s, log w, log m and log noise (see above).
-        power, anchor: of the bend, learned with them; see ``Bend``.
+        power, anchor: of the bend, learned with them; see ``PowerTransform``.
         n_rows: curves up to which all rows are used; of more, those of the trials that got
             furthest, and then of the best.
         relearn_growth, always_relearn_until, n_iterations: as in ``GP``.
@@ -109,33 +109,38 @@ class CurveGP:
     always_relearn_until: int = 40
     n_iterations: int = 40
 
-    def fit(self, evidence: Evidence) -> GPPosterior:
+    def fit(self, data: TrainingData) -> GPPosterior:
         """Return the belief at the highest fidelity.
 
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
         """
-        if evidence.curves is None:
-            return self.otherwise.fit(evidence)
-        return self.fit_curves(evidence).highest
+        if data.fidelities is None:
+            return self.otherwise.fit(data)
+        return self.fit_curves(data).highest
 
-    def fit_curves(self, evidence: Evidence) -> CurvePosterior:
-        """Return the belief at all fidelities; ``evidence.curves`` is needed."""
-        assert evidence.curves is not None
+    def fit_curves(self, training_data: TrainingData) -> MultiFidelityPosterior:
+        """Return the belief at all fidelities; ``data.fidelities`` is needed."""
+        assert training_data.fidelities is not None
         if self.theta is None:
-            trained, _ = self.train(evidence, {})
-            return trained.fit_curves(evidence)
-        curves, theta = self._kept(evidence.curves), np.array(self.theta)
-        data = _Data.of(self.kernel, evidence.axes, curves, Scale.of(curves.values, self.power, self.anchor))
-        lengths = np.exp(theta[: len(evidence.axes)])[data.features.columns]
+            trained, _ = self.train(training_data, {})
+            return trained.fit_curves(training_data)
+        curves, theta = self._kept(training_data.fidelities), np.array(self.theta)
+        data = _Data.of(
+            self.kernel,
+            training_data.axes,
+            curves,
+            OutcomeTransform.of(curves.values, self.power, self.anchor),
+        )
+        lengths = np.exp(theta[: len(training_data.axes)])[data.features.columns]
         scaled = data.encoded / lengths
         profile = self.kernel.profile(squared_distances(scaled, scaled))
         noise = data.noise(theta)
-        matrix = _across(theta, curves.shortfalls, curves.shortfalls, profile)
+        matrix = _across(theta, curves.fidelity_gaps, curves.fidelity_gaps, profile)
         matrix.flat[:: len(matrix) + 1] += noise
         factor = linalg.cholesky(matrix)
         mean, alpha = constant_mean(factor, data.values)
-        amplitude, shown = float(np.exp(theta[-_N_OTHERS])), 1.0 + theta[1 - _N_OTHERS] * curves.shortfalls
+        amplitude, shown = float(np.exp(theta[-_N_OTHERS])), 1.0 + theta[1 - _N_OTHERS] * curves.fidelity_gaps
         highest = GPPosterior(
             kernel=self.kernel,
             features=data.features,
@@ -149,24 +154,24 @@ class CurveGP:
             mean=mean,
             alpha=alpha,
             fitted=mean + amplitude * profile @ (shown * alpha),
-            n_axes=len(evidence.axes),
+            n_axes=len(training_data.axes),
             shown=shown,
         )
-        return CurvePosterior(highest, theta, curves.shortfalls)
+        return MultiFidelityPosterior(highest, theta, curves.fidelity_gaps)
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[CurveGP, Memory]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[MultiFidelityGP, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
-        if evidence.curves is None:
-            otherwise, known = self.otherwise.train(evidence, memory)
+        if data.fidelities is None:
+            otherwise, known = self.otherwise.train(data, memory)
             return replace(self, otherwise=otherwise), known
-        n, before = len(evidence.curves), memory.get("theta")
+        n, before = len(data.fidelities), memory.get("theta")
         if before is not None and not self._is_due(n, int(memory["n_learned"])):
-            return self._fixed(before, Bend(memory["power"], memory["anchor"])), memory
-        theta, bend = self._learn(evidence, None if before is None else np.array(before))
+            return self._fixed(before, PowerTransform(memory["power"], memory["anchor"])), memory
+        theta, bend = self._learn(data, None if before is None else np.array(before))
         learned: dict[str, Any] = {"theta": theta.tolist(), **bend._asdict(), "n_learned": n}
         return self._fixed(learned["theta"], bend), learned
 
-    def _fixed(self, theta: Any, bend: Bend) -> CurveGP:
+    def _fixed(self, theta: Any, bend: PowerTransform) -> MultiFidelityGP:
         return replace(self, theta=tuple(theta), power=float(bend.power), anchor=float(bend.anchor))
 
     def _is_due(self, n: int, n_learned: int) -> bool:
@@ -174,26 +179,26 @@ class CurveGP:
             return n != n_learned
         return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
 
-    def _learn(self, evidence: Evidence, before: Array | None) -> tuple[Array, Bend]:
+    def _learn(self, training_data: TrainingData, before: Array | None) -> tuple[Array, PowerTransform]:
         """Return the most probable hyperparameters and bend."""
-        assert evidence.curves is not None
-        curves = self._kept(evidence.curves)
-        means, _ = _prior(len(evidence.axes))
+        assert training_data.fidelities is not None
+        curves = self._kept(training_data.fidelities)
+        means, _ = _prior(len(training_data.axes))
         if len(curves) < 2:
-            return means, Bend()
+            return means, PowerTransform()
         bend = _bend_of(curves)
-        data = _Data.of(self.kernel, evidence.axes, curves, Scale.of(curves.values, *bend))
+        data = _Data.of(self.kernel, training_data.axes, curves, OutcomeTransform.of(curves.values, *bend))
         starts = [means] if before is None else [before]
         if before is not None and len(curves) <= self.always_relearn_until:
             starts.append(means)  # cheap still, and earlier ones may be of the wrong optimum
         found = [_most_probable(data, start, self.n_iterations) for start in starts]
         return min(found, key=lambda item: item[1])[0], bend
 
-    def _kept(self, curves: Curves) -> Curves:
+    def _kept(self, curves: FidelityResults) -> FidelityResults:
         """Return curves of bounded size."""
         if len(curves) <= self.n_rows:
             return curves
-        best_first = np.lexsort((curves.values, curves.shortfalls))
+        best_first = np.lexsort((curves.values, curves.fidelity_gaps))
         return curves.rows(np.sort(best_first[: self.n_rows]))
 
 
@@ -204,14 +209,16 @@ class _Data:
     kernel: Kernel
     features: Features
     encoded: Array
-    scale: Scale
+    scale: OutcomeTransform
     values: Array
     given: Array
-    curves: Curves
+    fidelities: FidelityResults
     n_axes: int
 
     @classmethod
-    def of(cls, kernel: Kernel, axes: tuple[Axis, ...], curves: Curves, scale: Scale) -> _Data:
+    def of(
+        cls, kernel: Kernel, axes: tuple[Axis, ...], curves: FidelityResults, scale: OutcomeTransform
+    ) -> _Data:
         features = Features.of(axes)
         given = curves.variances * scale.slopes(curves.values) ** 2
         values = scale.to_latent(curves.values)
@@ -221,12 +228,12 @@ class _Data:
         """Return each row's noise variance, (N,)."""
         return np.where(
             np.isnan(self.given),
-            np.exp(theta[-1]) * self.curves.noise_growth,
+            np.exp(theta[-1]) * self.fidelities.noise_growth,
             noise_variances(self.given, 0.0),
         )
 
 
-def _bend_of(curves: Curves) -> Bend:
+def _bend_of(curves: FidelityResults) -> PowerTransform:
     """Return how values at all fidelities are bent: to the logarithm of what lies above the lowest.
 
     Gentle, since the unit is half of the values' way down.  What is likeliest for all values together
@@ -235,7 +242,7 @@ def _bend_of(curves: Curves) -> Bend:
     their noise more than by what they are of: those are left as they are.
     """
     is_averaged = bool((curves.noise_growth > 1.0).any())
-    return Bend() if is_averaged or len(curves) < _FEWEST_TO_BEND else Bend(0.0, 1.0)
+    return PowerTransform() if is_averaged or len(curves) < _FEWEST_TO_BEND else PowerTransform(0.0, 1.0)
 
 
 def _prior(n_axes: int) -> tuple[Array, Array]:
@@ -257,7 +264,7 @@ def _across(theta: Array, left: Array, right: Array, profile: Array) -> Array:
 
 def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
     """Return minus the log posterior density of the hyperparameters, and its gradient."""
-    d, z = data.n_axes, data.curves.shortfalls
+    d, z = data.n_axes, data.fidelities.fidelity_gaps
     a, s, w, m = np.exp(theta[[-6, -4, -3, -2]])
     c, columns = theta[-5], data.features.columns
     scaled = data.encoded / np.exp(theta[:d])[columns]

@@ -1,4 +1,4 @@
-"""The scale on which a process models values: standardised, and bent where the evidence says so.
+"""The scale on which a process models values: standardised, and bent where the training data says so.
 
 Values with a long tail (squared distances, losses near a pole) are far from normal, and a
 stationary process spends all of its length scales on the tail.  The power transform of Yeo &
@@ -27,7 +27,7 @@ _FARTHEST = 200.0
 _ANCHORS = (1.0, 0.1)
 
 
-class Bend(NamedTuple):
+class PowerTransform(NamedTuple):
     """How values are bent before a process models them.
 
     Attributes:
@@ -42,21 +42,21 @@ class Bend(NamedTuple):
     anchor: float = 0.0
 
 
-def bends_of(values: Array) -> list[Bend]:
+def bends_of(values: Array) -> list[PowerTransform]:
     """Return the bends worth trying: none, to normal, the whole way, and from the lowest value up."""
     power = normal_power(values)
-    bends = [Bend()]
+    bends = [PowerTransform()]
     if abs(power - 1.0) >= 0.1:
-        bends.append(Bend(power))
+        bends.append(PowerTransform(power))
     if 0.1 < power < 0.9:  # the logarithm of what lies above the mean, where there is a tail to bring in
-        bends.append(Bend(0.0))
+        bends.append(PowerTransform(0.0))
     if power < 0.9:
-        bends += [Bend(0.0, anchor) for anchor in _ANCHORS]
+        bends += [PowerTransform(0.0, anchor) for anchor in _ANCHORS]
     return bends
 
 
 @dataclass(frozen=True)
-class Scale:
+class OutcomeTransform:
     """An increasing map from values to the latent scale of a process, and back.
 
     latent = (bend((value - shift) / size) - centre) / width
@@ -74,8 +74,8 @@ class Scale:
     width: float = 1.0
 
     @classmethod
-    def of(cls, values: Array, power: float = 1.0, anchor: float = 0.0) -> Scale:
-        """Return the scale on which the values have mean 0 and standard deviation 1; see ``Bend``."""
+    def of(cls, values: Array, power: float = 1.0, anchor: float = 0.0) -> OutcomeTransform:
+        """Return the scale on which values have mean 0 and standard deviation 1; see ``PowerTransform``."""
         shift, size = _location(values)
         if power == 1.0 or len(values) == 0:
             return cls(shift, size)
@@ -169,7 +169,7 @@ class Scale:
 
 def normal_power(values: Array) -> float:
     """Return the power in [0, 2] under which the values look most like a normal sample."""
-    standardised = Scale.of(values).to_latent(values)
+    standardised = OutcomeTransform.of(values).to_latent(values)
     logs = np.sign(standardised) * np.log1p(np.abs(standardised))
 
     def misfit(power: float) -> float:

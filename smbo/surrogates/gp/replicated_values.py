@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.training_data import Array, Evidence
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.training_data import Array, TrainingData
 
 # The floor of a variance on a scale of standardised values: duplicates stay well conditioned.
 LEAST_LOG_NOISE = float(np.log(1e-7))
@@ -59,15 +59,15 @@ class Told:
     repeated: Repeated | None = None
 
     @classmethod
-    def of(cls, evidence: Evidence, scale: Scale) -> Told:
-        """Return what the evidence tells on a scale; means are taken on that scale, bent or not."""
-        repeats = evidence.repeats
+    def of(cls, data: TrainingData, scale: OutcomeTransform) -> Told:
+        """Return what the training data tells on a scale; means are taken on that scale, bent or not."""
+        repeats = data.replicates
         if repeats is None:
-            variances = np.asarray(evidence.variances * scale.slopes(evidence.values) ** 2)
-            return cls(scale.to_latent(evidence.values), variances, np.ones(len(evidence)))
+            variances = np.asarray(data.variances * scale.slopes(data.values) ** 2)
+            return cls(scale.to_latent(data.values), variances, np.ones(len(data)))
         values = scale.to_latent(repeats.values)
         variances = repeats.variances * scale.slopes(repeats.values) ** 2
-        return _merged(repeats.rows, values, np.maximum(variances, np.exp(LEAST_LOG_NOISE)), len(evidence))
+        return _merged(repeats.rows, values, np.maximum(variances, np.exp(LEAST_LOG_NOISE)), len(data))
 
     def typical(self, variances: Array) -> float:
         """Return the median variance of a single evaluation, given that of each row, (n,)."""
@@ -91,6 +91,6 @@ def _merged(rows: NDArray[np.intp], values: Array, variances: Array, n: int) -> 
     return Told(means, np.where(row_is_unknown, np.nan, 1.0 / sums), counts, repeated)
 
 
-def values_told(evidence: Evidence) -> Array:
+def values_told(data: TrainingData) -> Array:
     """Return the value of each evaluation behind the rows, (N,): what scales are taken from."""
-    return evidence.values if evidence.repeats is None else evidence.repeats.values
+    return data.values if data.replicates is None else data.replicates.values

@@ -1,7 +1,7 @@
 """The Gaussian process with its large matrices in torch: on a GPU where there is one.
 
 The same model as ``gp.py``, with hyperparameters that are learned there (from a bounded number of
-rows, for which numpy is fast enough).  What grows with the evidence, the factor and the solves with
+rows, for which numpy is fast enough).  What grows with the training data, the factor and the solves with
 it, is in torch and in float64.  torch is imported when a posterior is made, not before.
 """
 
@@ -20,8 +20,8 @@ from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Features, Matern32, Matern52, SquaredExponential
 from smbo.surrogates.gp.marginal_likelihood import noise_variances
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.training_data import Array, Evidence
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.training_data import Array, TrainingData
 
 # As on the numpy side: see linalg.py and gp.py.
 _JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
@@ -35,14 +35,14 @@ Profile = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class TorchPosterior:
-    """A Gaussian process given evidence; numpy arrays outside, tensors on the device inside.
+    """A Gaussian process given training data; numpy arrays outside, tensors on the device inside.
 
     Attributes:
         profile: of the kernel.
         features, warp: from unit points to the kernel's coordinates.
         lengths: length scale of each feature, (D,).
         amplitude, noise: variances of the function and of an evaluation, latent.
-        scale: between the evidence's units and the latent ones.
+        scale: between the training data's units and the latent ones.
         scaled: features of the evaluated points over their length scales, (n, D).
         values: on the latent scale, (n,).
         factor: lower Cholesky factor of their covariance, (n, n).
@@ -57,7 +57,7 @@ class TorchPosterior:
     lengths: Array
     amplitude: float
     noise: float
-    scale: Scale
+    scale: OutcomeTransform
     scaled: Tensor
     values: Tensor
     factor: Tensor
@@ -73,7 +73,7 @@ class TorchPosterior:
     @property
     def latent(self) -> TorchPosterior:
         """The same belief on the increasing scale of the values on which it is normal."""
-        return self if self.scale.is_affine else replace(self, scale=Scale())
+        return self if self.scale.is_affine else replace(self, scale=OutcomeTransform())
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,) and their gradients, each (m, d); zero for a categorical column."""
@@ -92,7 +92,7 @@ class TorchPosterior:
         """Return the posterior given also values (m,) at unit points (m, d): O(n² m)."""
         return self._extended(points, self._tensor(self.scale.to_latent(values)))
 
-    def fantasise(self, points: Array) -> TorchPosterior:
+    def fantasize(self, points: Array) -> TorchPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         return self._extended(points, self._latent_moments(self._encode(points))[0])
 
@@ -156,7 +156,7 @@ class TorchGP:
     """A Gaussian process whose posterior lives in torch.
 
     Its results are those of the process on numpy up to rounding; proposals are the same bits from
-    the same evidence on the same device and build of torch.
+    the same training data on the same device and build of torch.
 
     Attributes:
         process: the model, and how its hyperparameters are learned.
@@ -174,12 +174,12 @@ class TorchGP:
             known = ", ".join(kind.__name__ for kind in _PROFILES)
             raise RecipeError(f"TorchGP knows the kernels {known}, not {self.process.kernel!r}; use GP")
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[TorchGP, Memory]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[TorchGP, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
-        process, learned = self.process.train(evidence, memory)
+        process, learned = self.process.train(data, memory)
         return replace(self, process=process), learned
 
-    def fit(self, evidence: Evidence) -> TorchPosterior:
+    def fit(self, data: TrainingData) -> TorchPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Raises:
@@ -188,25 +188,25 @@ class TorchGP:
         """
         theta = self.process.hyperparameters
         if theta is None:
-            return self.train(evidence, {})[0].fit(evidence)
+            return self.train(data, {})[0].fit(data)
         torch = _torch()
-        features = Features.of(evidence.axes)
-        scale = Scale.of(evidence.values, self.process.power, self.process.anchor)
+        features = Features.of(data.axes)
+        scale = OutcomeTransform.of(data.values, self.process.power, self.process.anchor)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = math.exp(theta.log_amplitude), math.exp(theta.log_noise)
-        latent_variances = evidence.variances * scale.slopes(evidence.values) ** 2
+        latent_variances = data.variances * scale.slopes(data.values) ** 2
         variances = noise_variances(latent_variances, noise)
         device = _device(self.device)
 
         def tensor(array: Array) -> Tensor:
             return torch.as_tensor(array, dtype=torch.float64, device=device)
 
-        scaled = tensor(features.encode(evidence.points, theta.warp) / lengths)
+        scaled = tensor(features.encode(data.points, theta.warp) / lengths)
         profile = _PROFILES[type(self.process.kernel)]
         covariance = amplitude * profile(_squared_distances(scaled, scaled))[0]
         covariance.diagonal().copy_(amplitude + tensor(variances))
         factor = _cholesky(covariance)
-        values = tensor(scale.to_latent(evidence.values))
+        values = tensor(scale.to_latent(data.values))
         solved = torch.cholesky_solve(torch.stack([values, torch.ones_like(values)], dim=1), factor)
         # the most probable constant mean under N(0, 1): see marginal.constant_mean
         mean = float(solved[:, 0].sum() / (solved[:, 1].sum() + 1.0))
@@ -216,14 +216,14 @@ class TorchGP:
             warp=theta.warp,
             lengths=lengths,
             amplitude=amplitude,
-            noise=float(np.median(variances)) if len(evidence) else noise,
+            noise=float(np.median(variances)) if len(data) else noise,
             scale=scale,
             scaled=scaled,
             values=values,
             factor=factor,
             mean=mean,
             alpha=solved[:, 0] - mean * solved[:, 1],
-            n_axes=len(evidence.axes),
+            n_axes=len(data.axes),
         )
 
 

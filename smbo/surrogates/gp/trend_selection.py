@@ -12,15 +12,15 @@ from typing import Any
 
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP
-from smbo.surrogates.gp.kernel_selection import OfKernels, log_density
+from smbo.surrogates.gp.kernel_selection import KernelSelection, log_density
 from smbo.surrogates.gp.kernels import SquaredExponential
 from smbo.surrogates.gp.polynomial_basis import Polynomials
-from smbo.surrogates.gp.universal_kriging import TrendedGP, TrendedPosterior
-from smbo.training_data import Evidence
+from smbo.surrogates.gp.universal_kriging import TrendedPosterior, UniversalKriging
+from smbo.training_data import TrainingData
 
 
 @dataclass(frozen=True)
-class OfTrends:
+class TrendSelection:
     """A process of some kernel, or a squared exponential around a polynomial where values are likelier so.
 
     Attributes:
@@ -31,7 +31,7 @@ class OfTrends:
             from more shapes to choose from, and cost the deviations their honesty.
     """
 
-    plain: OfKernels = field(default_factory=OfKernels)
+    plain: KernelSelection = field(default_factory=KernelSelection)
     degrees: tuple[int, ...] = (2, 3, 4)
     price: float = 5.0
 
@@ -40,33 +40,35 @@ class OfTrends:
         """What all of them share: all but kernel and polynomial."""
         return self.plain.process
 
-    def with_process(self, process: GP) -> OfTrends:
+    def with_process(self, process: GP) -> TrendSelection:
         """Return the same choice around another process."""
         return replace(self, plain=replace(self.plain, process=process))
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[GP | TrendedGP, dict[str, Any]]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[GP | UniversalKriging, dict[str, Any]]:
         """Return the process with all fixed, and the memory that restores it."""
         before: Mapping[str, Any] = memory.get("trends", {})
-        found: dict[str, GP | TrendedGP] = {}
+        found: dict[str, GP | UniversalKriging] = {}
         kept: dict[str, Any] = {}
-        found["none"], kept["none"] = self.plain.train(evidence, before.get("none", {}))
-        for degree in self._affordable(evidence):
-            surrogate = TrendedGP(Polynomials(degree), replace(self.process, kernel=SquaredExponential()))
-            found[str(degree)], learned = surrogate.train(evidence, before.get(str(degree), {}))
+        found["none"], kept["none"] = self.plain.train(data, before.get("none", {}))
+        for degree in self._affordable(data):
+            surrogate = UniversalKriging(
+                Polynomials(degree), replace(self.process, kernel=SquaredExponential())
+            )
+            found[str(degree)], learned = surrogate.train(data, before.get(str(degree), {}))
             kept[str(degree)] = dict(learned)
         chosen = memory.get("trend")
         if chosen not in found or kept != dict(before):  # learned anew, so looked at anew
-            scores = {name: self._score(process, evidence) for name, process in found.items()}
+            scores = {name: self._score(process, data) for name, process in found.items()}
             chosen = max(scores, key=lambda name: scores[name])
         return found[chosen], {"trend": chosen, "trends": kept}
 
-    def _affordable(self, evidence: Evidence) -> list[int]:
+    def _affordable(self, data: TrainingData) -> list[int]:
         """Return the degrees with fewer coefficients than there are values."""
-        d = sum(axis.kind != "categorical" for axis in evidence.axes)
-        return [degree for degree in self.degrees if d and Polynomials(degree).count(d) + 1 < len(evidence)]
+        d = sum(axis.kind != "categorical" for axis in data.axes)
+        return [degree for degree in self.degrees if d and Polynomials(degree).count(d) + 1 < len(data)]
 
-    def _score(self, process: GP | TrendedGP, evidence: Evidence) -> float:
-        posterior = process.fit(evidence)
+    def _score(self, process: GP | UniversalKriging, data: TrainingData) -> float:
+        posterior = process.fit(data)
         if isinstance(posterior, TrendedPosterior):  # whose process has the factor of both
-            return log_density(posterior.process, evidence.values) - self.price
-        return log_density(posterior, evidence.values)
+            return log_density(posterior.process, data.values) - self.price
+        return log_density(posterior, data.values)

@@ -15,16 +15,16 @@ from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernels import SquaredExponential, squared_distances
-from smbo.surrogates.gp.outcome_transform import Scale
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.gp.polynomial_basis import Polynomials
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 _VARIANCE_FLOOR = 1e-12  # what rounding leaves of a variance that is zero in exact arithmetic
 
 
 @dataclass(frozen=True, eq=False)
 class TrendedPosterior:
-    """A process and a polynomial given evidence.  Means and deviations are in the evidence's units.
+    """A process and a polynomial given training data.  Means and deviations are in the training data's units.
 
     Attributes:
         process: the process's part, with the factor, weights and means of both parts together.
@@ -49,7 +49,7 @@ class TrendedPosterior:
     @property
     def latent(self) -> TrendedPosterior:
         """The same belief on the scale on which it is standardised and normal."""
-        return replace(self, process=replace(self.process, scale=Scale()))
+        return replace(self, process=replace(self.process, scale=OutcomeTransform()))
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
@@ -89,7 +89,7 @@ class TrendedPosterior:
         fitted = process.mean + self._between(extended.points, extended.points) @ alpha
         return replace(extended, process=replace(process, alpha=alpha, fitted=fitted))
 
-    def fantasise(self, points: Array) -> TrendedPosterior:
+    def fantasize(self, points: Array) -> TrendedPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         return self._extended(
             points, self.process.mean + self._between(points, self.points) @ self.process.alpha
@@ -126,7 +126,7 @@ class TrendedPosterior:
 
 
 @dataclass(frozen=True)
-class TrendedGP:
+class UniversalKriging:
     """A Gaussian process around a polynomial in all axes but the categorical ones.
 
     Attributes:
@@ -137,22 +137,22 @@ class TrendedGP:
     polynomials: Polynomials
     process: GP = field(default_factory=lambda: GP(kernel=SquaredExponential()))
 
-    def fit(self, evidence: Evidence) -> TrendedPosterior:
+    def fit(self, data: TrainingData) -> TrendedPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
         """
-        return TrendedPosterior(self.process.fit(evidence, self._trend), self.polynomials, evidence.points)
+        return TrendedPosterior(self.process.fit(data, self._trend), self.polynomials, data.points)
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[TrendedGP, Memory]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[UniversalKriging, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
-        process, learned = self.process.train(evidence, memory, self._trend)
+        process, learned = self.process.train(data, memory, self._trend)
         return replace(self, process=process), learned
 
-    def _trend(self, evidence: Evidence) -> Array:
-        smooth = [column for column, axis in enumerate(evidence.axes) if axis.kind != "categorical"]
-        points = evidence.points[:, smooth]
+    def _trend(self, data: TrainingData) -> Array:
+        smooth = [column for column, axis in enumerate(data.axes) if axis.kind != "categorical"]
+        points = data.points[:, smooth]
         return self.polynomials.covariance(points, points)
 
 

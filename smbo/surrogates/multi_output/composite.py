@@ -22,23 +22,23 @@ from smbo.errors import RecipeError
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.multi_output import quadratic_trend as trend
-from smbo.surrogates.multi_output.composite_posterior import VectorPosterior
+from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
 from smbo.surrogates.multi_output.loss_moments import DrawnForm, Form, SquaredForm
 from smbo.surrogates.multi_output.pca import Basis
-from smbo.training_data import Array, Evidence, SquaredLoss, Vectors
+from smbo.training_data import Array, SquaredLoss, TrainingData, VectorOutputs
 
 _FEWEST_COMPONENTS, _MORE_THAN_FEATURES = 12, 6
 
 
 @dataclass(frozen=True)
-class VectorGP:
+class CompositeGP:
     """Processes of the principal components of vector outputs, for a squared loss on top.
 
     Attributes:
         n_components: at most so many; None for six more than there are features, and twelve at least: fewer
             than parameters cannot follow all of them.
         thetas: fixed hyperparameters of each component; None to learn them.
-        relearn_growth: in ``train``, learn again once there is this much more evidence.
+        relearn_growth: in ``train``, learn again once there is this much more training data.
         always_relearn_until: ... and at every change while there are at most so many evaluations.
         n_iterations: of L-BFGS for each component.
     """
@@ -49,16 +49,16 @@ class VectorGP:
     always_relearn_until: int = 30
     n_iterations: int = 40
 
-    def fit(self, evidence: Evidence) -> VectorPosterior:
+    def fit(self, data: TrainingData) -> CompositePosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Raises:
             RecipeError: there are no vector outputs.
             NumericalError: a covariance is not positive definite, whatever jitter is added.
         """
-        vectors = _vectors(evidence)
-        encoder = Features.of(evidence.axes)
-        features = encoder.encode(evidence.points)
+        vectors = _vectors(data)
+        encoder = Features.of(data.axes)
+        features = encoder.encode(data.points)
         basis = self._basis(vectors, features)
         values, variances = basis.components(vectors)
         thetas = self._learn(features, values, variances, ()) if self.thetas is None else self.thetas
@@ -66,22 +66,22 @@ class VectorGP:
             trend.fit(np.array(_theta(thetas, c, features.shape[1])), features, values[:, c], variances[:, c])
             for c in range(values.shape[1])
         ]
-        return VectorPosterior(basis, _form(vectors, basis), components, encoder, len(evidence.axes))
+        return CompositePosterior(basis, _form(vectors, basis), components, encoder, len(data.axes))
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[VectorGP, Memory]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[CompositeGP, Memory]:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
         before: Sequence[Sequence[float]] = memory.get("thetas", ())
-        n = len(evidence)
+        n = len(data)
         if before and not self._is_due(n, int(memory["n_learned"])):
             return replace(self, thetas=_frozen(before)), memory
-        vectors = _vectors(evidence)
-        features = Features.of(evidence.axes).encode(evidence.points)
+        vectors = _vectors(data)
+        features = Features.of(data.axes).encode(data.points)
         basis = self._basis(vectors, features)
         thetas = self._learn(features, *basis.components(vectors), before)
         learned: Mapping[str, Any] = {"thetas": [list(theta) for theta in thetas], "n_learned": n}
         return replace(self, thetas=thetas), learned
 
-    def _basis(self, vectors: Vectors, features: Array) -> Basis:
+    def _basis(self, vectors: VectorOutputs, features: Array) -> Basis:
         n_components = self.n_components
         if n_components is None:
             n_components = max(_FEWEST_COMPONENTS, features.shape[1] + _MORE_THAN_FEATURES)
@@ -111,15 +111,15 @@ def _frozen(thetas: Sequence[Sequence[float]] | Sequence[Array]) -> tuple[tuple[
     return tuple(tuple(float(value) for value in theta) for theta in thetas)
 
 
-def _vectors(evidence: Evidence) -> Vectors:
-    if evidence.vectors is None:
+def _vectors(data: TrainingData) -> VectorOutputs:
+    if data.outputs is None:
         raise RecipeError(
-            "VectorGP models vector outputs, and the problem has none; give it a loss: "
+            "CompositeGP models vector outputs, and the problem has none; give it a loss: "
             "Problem(..., loss=ChiSquare(...))"
         )
-    return evidence.vectors
+    return data.outputs
 
 
-def _form(vectors: Vectors, basis: Basis) -> Form:
+def _form(vectors: VectorOutputs, basis: Basis) -> Form:
     loss = vectors.loss
     return SquaredForm.of(loss, basis) if isinstance(loss, SquaredLoss) else DrawnForm.of(loss, basis)

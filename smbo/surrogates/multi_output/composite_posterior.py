@@ -12,7 +12,7 @@ from smbo.surrogates.base import DifferentiablePosterior
 from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.multi_output.loss_moments import Form
 from smbo.surrogates.multi_output.pca import Basis
-from smbo.surrogates.multi_output.quadratic_trend import TrendPosterior
+from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior
 from smbo.training_data import Array
 
 _TINY = 1e-300
@@ -21,7 +21,7 @@ _LEAST_LOSS = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class VectorPosterior:
+class CompositePosterior:
     """What is believed of the outputs and so of their loss, free of the evaluations' noise.
 
     Attributes:
@@ -34,7 +34,7 @@ class VectorPosterior:
 
     basis: Basis
     form: Form
-    components: Sequence[TrendPosterior]
+    components: Sequence[QuadraticTrendPosterior]
     encoder: Features
     n_axes: int
 
@@ -54,10 +54,10 @@ class VectorPosterior:
         """The same belief on the logarithm of a loss that has a least value, where it is closer to normal."""
         return self if self.form.lowest is None else LogLossPosterior(self, self.form.lowest)
 
-    def fantasise(self, points: Array) -> VectorPosterior:
+    def fantasize(self, points: Array) -> CompositePosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         features = self.encoder.encode(points)
-        return replace(self, components=tuple(each.fantasised(features) for each in self.components))
+        return replace(self, components=tuple(each.fantasized(features) for each in self.components))
 
     def outputs(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the outputs at unit points (m, d), each (m, k)."""
@@ -125,7 +125,7 @@ class VectorPosterior:
 class LogLossPosterior:
     """A belief on the logarithm of what the loss is above its least value: the lognormal of its moments."""
 
-    of: VectorPosterior
+    of: CompositePosterior
     lowest: float
 
     def moments(self, points: Array) -> tuple[Array, Array]:

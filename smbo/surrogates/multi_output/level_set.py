@@ -13,13 +13,13 @@ from smbo.errors import RecipeError
 from smbo.problem.level_set import LevelSet, NearestLevel, scaled
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
-from smbo.surrogates.gp.kernel_selection import OfKernels
+from smbo.surrogates.gp.kernel_selection import KernelSelection
 from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import Priors
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.surrogates.gp.trend_selection import OfTrends
-from smbo.surrogates.gp.universal_kriging import TrendedGP, TrendedPosterior
-from smbo.training_data import Array, Evidence
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.surrogates.gp.trend_selection import TrendSelection
+from smbo.surrogates.gp.universal_kriging import TrendedPosterior, UniversalKriging
+from smbo.training_data import Array, TrainingData
 
 # In log probability: another scale than the linear one must tell that much more; but p-values, which
 # fall far below the level somewhere, are to be told that much less on theirs before it is left.
@@ -69,9 +69,9 @@ class LevelPosterior:
         nearest = np.argmin(away, axis=0)[None]
         return np.take_along_axis(away, nearest, 0)[0], np.take_along_axis(std / sizes, nearest, 0)[0]
 
-    def fantasise(self, points: Array) -> LevelPosterior:
+    def fantasize(self, points: Array) -> LevelPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
-        return replace(self, processes=tuple(process.fantasise(points) for process in self.processes))
+        return replace(self, processes=tuple(process.fantasize(points) for process in self.processes))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Learned:
     """What is fixed of one function's process: the scale of its values, and hyperparameters."""
 
     scale: str
-    process: GP | TrendedGP
+    process: GP | UniversalKriging
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,12 @@ class LevelGP:
         learned: of each function; () to learn it.
     """
 
-    process: GP | OfKernels | OfTrends = field(default_factory=lambda: OfTrends(OfKernels(GP(priors=_QUIET))))
+    process: GP | KernelSelection | TrendSelection = field(
+        default_factory=lambda: TrendSelection(KernelSelection(GP(priors=_QUIET)))
+    )
     learned: tuple[Learned, ...] = ()
 
-    def fit(self, evidence: Evidence) -> LevelPosterior:
+    def fit(self, data: TrainingData) -> LevelPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Raises:
@@ -102,21 +104,21 @@ class LevelGP:
             NumericalError: a covariance is not positive definite, whatever jitter is added.
         """
         if not self.learned:
-            return self.train(evidence, {})[0].fit(evidence)
-        level_set = _level_set(evidence)
-        fitted = [_fitted(each, evidence, level_set, k) for k, each in enumerate(self.learned)]
+            return self.train(data, {})[0].fit(data)
+        level_set = _level_set(data)
+        fitted = [_fitted(each, data, level_set, k) for k, each in enumerate(self.learned)]
         return LevelPosterior(
             level_set.names,
             tuple(process for process, _ in fitted),
             np.array([level for _, level in fitted]),
         )
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[LevelGP, Memory]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[LevelGP, Memory]:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
-        level_set = _level_set(evidence)
+        level_set = _level_set(data)
         before: Mapping[str, Any] = memory.get("functions", {})
         pairs = {
-            name: self._train_one(evidence, level_set, k, before.get(name, {}))
+            name: self._train_one(data, level_set, k, before.get(name, {}))
             for k, name in enumerate(level_set.names)
         }
         trained = tuple(learned for learned, _ in pairs.values())
@@ -125,26 +127,26 @@ class LevelGP:
         }
 
     def _train_one(
-        self, evidence: Evidence, level_set: LevelSet, k: int, memory: Memory
+        self, data: TrainingData, level_set: LevelSet, k: int, memory: Memory
     ) -> tuple[Learned, dict[str, Any]]:
         """Return what is learned of function k, on the scale that tells its side of the level best."""
         kept: Mapping[str, Any] = memory.get("scales", {})
         found: dict[str, tuple[Learned, Memory]] = {}
-        assert evidence.vectors is not None
-        for scale in level_set.scales(evidence.vectors.values[:, k], k):
+        assert data.outputs is not None
+        for scale in level_set.scales(data.outputs.values[:, k], k):
             process = self.process
             if scale != "linear" or level_set.transform != "auto":  # on a scale that was asked for
                 process = _unbent(process)
             own = kept.get(scale, {})
-            trained, learned = process.train(_of_one(evidence, level_set, k, scale), own)
+            trained, learned = process.train(_of_one(data, level_set, k, scale), own)
             found[scale] = Learned(scale, trained), learned
         chosen = memory.get("scale")
         if len(found) == 1 or chosen not in found or dict(found[chosen][1]) != dict(kept.get(chosen, {})):
             # learned anew, so that the scale is looked at anew too
             level = level_set.levels[k]
-            lowest = float(evidence.vectors.values[:, k].min()) / level if level > 0.0 else 1.0
+            lowest = float(data.outputs.values[:, k].min()) / level if level > 0.0 else 1.0
             scores = {
-                scale: _told_sides(*_fitted(each, evidence, level_set, k)) - _price(scale, lowest)
+                scale: _told_sides(*_fitted(each, data, level_set, k)) - _price(scale, lowest)
                 for scale, (each, _) in found.items()
             }
             chosen = max(scores, key=lambda scale: scores[scale])
@@ -154,24 +156,24 @@ class LevelGP:
         }
 
 
-def _unbent(process: GP | OfKernels | OfTrends) -> GP | OfKernels | OfTrends:
-    if isinstance(process, OfTrends):
+def _unbent(process: GP | KernelSelection | TrendSelection) -> GP | KernelSelection | TrendSelection:
+    if isinstance(process, TrendSelection):
         return process.with_process(replace(process.process, bend_values=False))
-    if isinstance(process, OfKernels):
+    if isinstance(process, KernelSelection):
         return replace(process, process=replace(process.process, bend_values=False))
     return replace(process, bend_values=False)
 
 
 def _fitted(
-    learned: Learned, evidence: Evidence, level_set: LevelSet, k: int
+    learned: Learned, data: TrainingData, level_set: LevelSet, k: int
 ) -> tuple[GPPosterior | TrendedPosterior, float]:
     """Return the belief on function k on its latent scale, and its level there."""
-    fitted = learned.process.fit(_of_one(evidence, level_set, k, learned.scale))
+    fitted = learned.process.fit(_of_one(data, level_set, k, learned.scale))
     # modelled values are told as what lies above the level
     if isinstance(fitted, TrendedPosterior):
         return fitted.latent, float(fitted.process.scale.to_latent(np.zeros(1))[0])
     # not ``latent``, which keeps the units of a scale that bends nothing
-    return replace(fitted, scale=Scale()), float(fitted.scale.to_latent(np.zeros(1))[0])
+    return replace(fitted, scale=OutcomeTransform()), float(fitted.scale.to_latent(np.zeros(1))[0])
 
 
 def _price(scale: str, lowest: float) -> float:
@@ -193,18 +195,18 @@ def _told_sides(posterior: GPPosterior | TrendedPosterior, level: float) -> floa
     return float(log_ndtr(sides * (mean - level) / np.sqrt(variance)).sum())
 
 
-def _of_one(evidence: Evidence, level_set: LevelSet, k: int, scale: str) -> Evidence:
-    """Return the evidence of function k, as if it were the only one."""
-    assert evidence.vectors is not None
-    vectors = evidence.vectors
+def _of_one(data: TrainingData, level_set: LevelSet, k: int, scale: str) -> TrainingData:
+    """Return the training data of function k, as if it were the only one."""
+    assert data.outputs is not None
+    vectors = data.outputs
     values, variances = scaled(vectors.values[:, k], vectors.variances[:, k], level_set.levels[k], scale)
     # an error of zero was not given: whether there is one is then learned
     known = np.where(variances > 0.0, variances, np.nan)
-    return replace(evidence, values=values, variances=known, vectors=None)
+    return replace(data, values=values, variances=known, outputs=None)
 
 
-def _level_set(evidence: Evidence) -> LevelSet:
-    loss = None if evidence.vectors is None else evidence.vectors.loss
+def _level_set(data: TrainingData) -> LevelSet:
+    loss = None if data.outputs is None else data.outputs.loss
     if not isinstance(loss, NearestLevel):
         raise RecipeError("LevelGP needs a level set: Problem(..., level_set=LevelSet(0.05, of=[names]))")
     return loss.level_set

@@ -13,8 +13,8 @@ from smbo.errors import RecipeError
 from smbo.problem.hypervolume import nondominated, reference_by_rule, scaled_to_front
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
-from smbo.surrogates.gp.kernel_selection import OfKernels
-from smbo.training_data import Array, Evidence, Several
+from smbo.surrogates.gp.kernel_selection import KernelSelection
+from smbo.training_data import Array, ObjectiveValues, TrainingData
 
 # Evaluations around which a search looks closer.
 _N_CENTRES = 8
@@ -28,7 +28,7 @@ _FARTHEST = 200.0
 
 
 @dataclass(frozen=True, eq=False)
-class Tails:
+class TailCompression:
     """An increasing map that brings in what lies beyond a place, and leaves the rest as it is.
 
     Nothing beyond the reference point counts, however far it is; a process that models the values as
@@ -42,7 +42,7 @@ class Tails:
     width: Array
 
     @classmethod
-    def of(cls, several: Several, feasible: NDArray[np.bool_]) -> Tails:
+    def of(cls, several: ObjectiveValues, feasible: NDArray[np.bool_]) -> TailCompression:
         """Return tails that begin at the reference point, given or by rule."""
         values = several.values
         usable = values[feasible] if feasible.any() else values
@@ -70,7 +70,7 @@ class Tails:
 
 
 @dataclass(frozen=True, eq=False)
-class SeveralPosterior:
+class ModelListPosterior:
     """What is believed of several objectives, each on its own.
 
     Attributes:
@@ -79,7 +79,7 @@ class SeveralPosterior:
     """
 
     parts: tuple[GPPosterior, ...]
-    tails: Tails
+    tails: TailCompression
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the first objective at unit points (m, d), each (m,)."""
@@ -106,11 +106,11 @@ class SeveralPosterior:
         """Return values of all objectives (..., m) on these scales, same shape."""
         return self.tails.brought_in(values)
 
-    def fantasise(self, points: Array) -> SeveralPosterior:
+    def fantasize(self, points: Array) -> ModelListPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
-        return replace(self, parts=tuple(part.fantasise(points) for part in self.parts))
+        return replace(self, parts=tuple(part.fantasize(points) for part in self.parts))
 
-    def discouraged(self, failed: Array, known: Array) -> SeveralPosterior:
+    def discouraged(self, failed: Array, known: Array) -> ModelListPosterior:
         """Return the posterior given also that failed points (m, d) are as bad as the worst known ones."""
         parts = []
         for part in self.parts:
@@ -118,9 +118,9 @@ class SeveralPosterior:
             parts.append(part.condition_on(failed, np.maximum(part.moments(failed)[0], highest)))
         return replace(self, parts=tuple(parts))
 
-    def centres(self, evidence: Evidence) -> Array:
+    def centres(self, data: TrainingData) -> Array:
         """Return evaluated points spread over the front of the posterior means, (k, d)."""
-        points = evidence.points[evidence.feasible] if evidence.feasible.any() else evidence.points
+        points = data.points[data.feasible] if data.feasible.any() else data.points
         means = self.latent_means(points)
         rows = np.flatnonzero(nondominated(means))
         return np.asarray(points[rows[_spread(scaled_to_front(means[rows], means[rows]), _N_CENTRES)]])
@@ -137,7 +137,7 @@ def _spread(values: Array, n: int) -> NDArray[np.intp]:
 
 
 @dataclass(frozen=True)
-class SeveralGP:
+class ModelListGP:
     """A Gaussian process for each of several objectives.
 
     Attributes:
@@ -146,43 +146,43 @@ class SeveralGP:
         most: evaluations up to which all are given; of more the least dominated and others, evenly.
     """
 
-    process: GP | OfKernels = field(default_factory=lambda: _unbent())
+    process: GP | KernelSelection = field(default_factory=lambda: _unbent())
     trained: tuple[GP, ...] = ()
     most: int = 1000
 
-    def fit(self, evidence: Evidence) -> SeveralPosterior:
+    def fit(self, data: TrainingData) -> ModelListPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Raises:
             RecipeError: the problem has a single objective.
             NumericalError: no jitter makes a covariance positive definite.
         """
-        parts, tails = _of_objectives(self.relevant(evidence))
+        parts, tails = _of_objectives(self.relevant(data))
         processes = self.trained or (self.process,) * len(parts)
-        return SeveralPosterior(tuple(process.fit(part) for process, part in zip(processes, parts)), tails)
+        return ModelListPosterior(tuple(process.fit(part) for process, part in zip(processes, parts)), tails)
 
-    def train(self, evidence: Evidence, memory: Memory) -> tuple[SeveralGP, Memory]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[ModelListGP, Memory]:
         """Return the processes with their hyperparameters fixed, and the memory that restores them."""
         before = memory.get("objectives", ())
         trained, learned = [], []
-        for j, part in enumerate(_of_objectives(self.relevant(evidence))[0]):
+        for j, part in enumerate(_of_objectives(self.relevant(data))[0]):
             found: tuple[GP, Mapping[str, Any]] = self.process.train(part, before[j] if before else {})
             trained.append(found[0])
             learned.append(dict(found[1]))
         return replace(self, trained=tuple(trained)), {"objectives": learned}
 
-    def relevant(self, evidence: Evidence) -> Evidence:
-        """Return the part of the evidence that the processes are given; all of it while that is little."""
-        if evidence.several is None or len(evidence) <= self.most:
-            return evidence
-        rows = _least_dominated(evidence.several.values, evidence.feasible, self.most // 2)
-        rest = np.setdiff1d(np.arange(len(evidence)), rows, assume_unique=True)
+    def relevant(self, data: TrainingData) -> TrainingData:
+        """Return the part of the training data that the processes are given; or all if it is little."""
+        if data.objective_values is None or len(data) <= self.most:
+            return data
+        rows = _least_dominated(data.objective_values.values, data.feasible, self.most // 2)
+        rest = np.setdiff1d(np.arange(len(data)), rows, assume_unique=True)
         others = rest[np.linspace(0, len(rest) - 1, self.most - len(rows)).astype(np.intp)]
-        return evidence.rows(np.sort(np.concatenate([rows, others])))
+        return data.rows(np.sort(np.concatenate([rows, others])))
 
 
-def _unbent() -> OfKernels:
-    return OfKernels(GP(bend_values=False, warp_axes=True), price=_PRICE_OF_SMOOTHNESS)
+def _unbent() -> KernelSelection:
+    return KernelSelection(GP(bend_values=False, warp_axes=True), price=_PRICE_OF_SMOOTHNESS)
 
 
 def _least_dominated(values: Array, feasible: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
@@ -196,18 +196,20 @@ def _least_dominated(values: Array, feasible: NDArray[np.bool_], n: int) -> NDAr
     return np.array(chosen[:n], dtype=np.intp)
 
 
-def _of_objectives(evidence: Evidence) -> tuple[list[Evidence], Tails]:
-    """Return the evidence of each objective by itself, with tails brought in, and how they are."""
-    several = evidence.several
+def _of_objectives(data: TrainingData) -> tuple[list[TrainingData], TailCompression]:
+    """Return the training data of each objective by itself, with tails brought in, and how they are."""
+    several = data.objective_values
     if several is None:
-        raise RecipeError("SeveralGP models several objectives, and the problem has one; use GP()")
+        raise RecipeError("ModelListGP models several objectives, and the problem has one; use GP()")
     # an infeasible evaluation measured the objectives as well as any
-    feasible = np.ones(len(evidence), dtype=np.bool_)
-    tails = Tails.of(several, evidence.feasible)
+    feasible = np.ones(len(data), dtype=np.bool_)
+    tails = TailCompression.of(several, data.feasible)
     brought_in = tails.brought_in(several.values)
     variances = several.variances * tails.slopes(several.values) ** 2
     parts = [
-        replace(evidence, values=brought_in[:, j], variances=variances[:, j], feasible=feasible, several=None)
+        replace(
+            data, values=brought_in[:, j], variances=variances[:, j], feasible=feasible, objective_values=None
+        )
         for j in range(brought_in.shape[1])
     ]
     return parts, tails

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smbo.training_data import Array, Loss, SquaredLoss, Vectors
+from smbo.training_data import Array, Loss, SquaredLoss, VectorOutputs
 
 # Of the largest component's movement: what moves less is left out, noise or not.
 _LEAST_SHARE = 1e-3
@@ -49,8 +49,8 @@ class Basis:
     doubt: Array
 
     @classmethod
-    def of(cls, vectors: Vectors, n_components: int) -> Basis:
-        """Return the basis of the components that the evidence shows to move."""
+    def of(cls, vectors: VectorOutputs, n_components: int) -> Basis:
+        """Return the basis of the components that the training data shows to move."""
         variances = floored(vectors)
         weights = _weights(variances)
         centre = weights @ vectors.values
@@ -72,7 +72,7 @@ class Basis:
         doubt = np.linalg.inv(np.linalg.cholesky(ones.T @ (len(scores) * weights[:, None] * ones))).T
         return cls(centre, scale[:, None] * axes * sizes, reader / sizes, noise, doubt)
 
-    def components(self, vectors: Vectors) -> tuple[Array, Array]:
+    def components(self, vectors: VectorOutputs) -> tuple[Array, Array]:
         """Return standardised components and the variances of their errors, each (n, c)."""
         values = (vectors.values - self.centre) @ self.reader
         variances = floored(vectors) @ self.reader**2
@@ -96,7 +96,7 @@ class Basis:
         return np.asarray(self.centre + components @ self.loadings.T)
 
 
-def floored(vectors: Vectors) -> Array:
+def floored(vectors: VectorOutputs) -> Array:
     """Return the variances of the outputs' errors with none that is too good to be true, (n, k).
 
     A bin in which an evaluation found no event says that its error is zero.

@@ -37,7 +37,7 @@ _VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-5, 1e-2
 
 
 @dataclass(frozen=True, eq=False)
-class TrendPosterior:
+class QuadraticTrendPosterior:
     """What is believed of one standardised output.
 
     Attributes:
@@ -88,7 +88,7 @@ class TrendPosterior:
         half = linalg.solve_lower(self.factor, cross.T)
         return cross @ self.alpha, covariance(self.theta, features, features) - half.T @ half
 
-    def fantasised(self, features: Array) -> TrendPosterior:
+    def fantasized(self, features: Array) -> QuadraticTrendPosterior:
         """Return the belief given also what it expects at features (m, D)."""
         cross = covariance(self.theta, self.features, features)
         corner = covariance(self.theta, features, features)
@@ -96,7 +96,7 @@ class TrendPosterior:
         corner.flat[:: len(corner) + 1] += typical
         values = np.concatenate([self.values, cross.T @ self.alpha])
         factor = linalg.extend_cholesky(self.factor, cross, corner)
-        return TrendPosterior(
+        return QuadraticTrendPosterior(
             self.theta,
             np.concatenate([self.features, features]),
             factor,
@@ -114,7 +114,7 @@ class TrendPosterior:
         return np.maximum(variance, _VARIANCE_FLOOR * prior)
 
 
-def fit(theta: Array, features: Array, values: Array, variances: Array) -> TrendPosterior:
+def fit(theta: Array, features: Array, values: Array, variances: Array) -> QuadraticTrendPosterior:
     """Return the belief given values (n,) with variances (n,) at features (n, D).
 
     Raises:
@@ -124,7 +124,7 @@ def fit(theta: Array, features: Array, values: Array, variances: Array) -> Trend
     matrix = covariance(theta, features, features)
     matrix.flat[:: len(matrix) + 1] += noise
     factor = linalg.cholesky(matrix)
-    return TrendPosterior(theta, features, factor, values, linalg.solve(factor, values), noise)
+    return QuadraticTrendPosterior(theta, features, factor, values, linalg.solve(factor, values), noise)
 
 
 def parts(theta: Array) -> tuple[float, float, float, Array]:
@@ -133,7 +133,7 @@ def parts(theta: Array) -> tuple[float, float, float, Array]:
     return amplitude, linear, quadratic, np.exp(theta[_N_OTHERS:])
 
 
-def weighted(posterior: TrendPosterior, features: Array, weights: Array) -> tuple[Array, Array]:
+def weighted(posterior: QuadraticTrendPosterior, features: Array, weights: Array) -> tuple[Array, Array]:
     """Return Σ_b weights_b k(x, x_b) at features (m, D), (m,), and its slopes (m, D)."""
     amplitude, linear, quadratic, lengths = parts(posterior.theta)
     inner = features @ posterior.features.T

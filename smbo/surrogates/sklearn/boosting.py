@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from smbo.surrogates.gp.kernels import Features
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.surrogates.sklearn.fantasies import Shaded
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.surrogates.sklearn.fantasies import ShrunkPosterior
 from smbo.surrogates.sklearn.forest import seed_of
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 # Of a normal distribution: its mean, and one standard deviation to each side.
 _QUANTILES = (0.15865525393145707, 0.5, 0.8413447460685429)
@@ -22,21 +22,21 @@ class BoostingPosterior:
     """What boosted quantiles believe.
 
     Attributes:
-        members: for each resample of the evidence, its models of the three quantiles.
+        members: for each resample of the training data, its models of the three quantiles.
         features: columns that the models see.
-        scale: between the evidence's units and the models' ones.
+        scale: between the training data's units and the models' ones.
     """
 
     members: tuple[tuple[Any, Any, Any], ...]
     features: Features
-    scale: Scale
+    scale: OutcomeTransform
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,).
 
         The law of total variance over the resamples: mean of the squared half distances between
         the outer quantiles, plus variance of the medians.  The first is the scatter of the values
-        around the median, the second what the choice of the evidence makes of it.
+        around the median, the second what the choice of the training data makes of it.
         """
         encoded = self.features.encode(points).astype(np.float32)
         quantiles = np.array([[model.predict(encoded) for model in member] for member in self.members])
@@ -52,7 +52,7 @@ class Boosting:
     """Gradient-boosted trees for the median and the quantiles one deviation away from it.
 
     Attributes:
-        n_members: resamples of the evidence (bootstrap), each with its three models.
+        n_members: resamples of the training data (bootstrap), each with its three models.
         n_stages: trees of a model.
         depth: of a tree.
         learning_rate: how much of each tree is added.
@@ -65,18 +65,18 @@ class Boosting:
     learning_rate: float = 0.15
     min_leaf: int = 3
 
-    def fit(self, evidence: Evidence) -> Shaded:
-        """Return the posterior.  The resamples' seed comes from the evidence: same data, same models."""
-        features, scale = Features.of(evidence.axes), Scale.of(evidence.values)
-        encoded = features.encode(evidence.points)
-        rows32, values = encoded.astype(np.float32), scale.to_latent(evidence.values)
-        rng = np.random.default_rng(seed_of(evidence))
-        n = len(evidence)
+    def fit(self, data: TrainingData) -> ShrunkPosterior:
+        """Return the posterior.  The resamples' seed comes from the training data: same data, same models."""
+        features, scale = Features.of(data.axes), OutcomeTransform.of(data.values)
+        encoded = features.encode(data.points)
+        rows32, values = encoded.astype(np.float32), scale.to_latent(data.values)
+        rng = np.random.default_rng(seed_of(data))
+        n = len(data)
         members = []
         for _ in range(self.n_members):
             rows = np.sort(rng.integers(n, size=n))
             members.append(self._quantiles(rows32[rows], values[rows], int(rng.integers(2**31))))
-        return Shaded.of(BoostingPosterior(tuple(members), features, scale), features, encoded)
+        return ShrunkPosterior.of(BoostingPosterior(tuple(members), features, scale), features, encoded)
 
     def _quantiles(self, encoded: Any, values: Array, seed: int) -> tuple[Any, Any, Any]:
         # several times faster than GradientBoostingRegressor, which looks for a percentile in every leaf

@@ -15,7 +15,7 @@ _MOST = 500
 
 
 @dataclass(frozen=True, eq=False)
-class Shaded:
+class ShrunkPosterior:
     """A posterior whose deviation is taken away around the points of fantasies.
 
     A value that agrees with the mean leaves the mean where it is and shrinks the deviation
@@ -34,7 +34,7 @@ class Shaded:
     points: Array
 
     @classmethod
-    def of(cls, posterior: Posterior, features: Features, encoded: Array) -> Shaded:
+    def of(cls, posterior: Posterior, features: Features, encoded: Array) -> ShrunkPosterior:
         """Return the posterior with no fantasies yet; ``encoded``: what it was fitted to, (n, D)."""
         return cls(posterior, features, _typical_gap(encoded[-_MOST:]), np.zeros((0, encoded.shape[1])))
 
@@ -47,7 +47,7 @@ class Shaded:
         # of the variance of a Gaussian process of this length scale, one exact value would leave so much
         return mean, std * np.sqrt(-np.expm1(-squared / self.reach**2))
 
-    def fantasise(self, points: Array) -> Shaded:
+    def fantasize(self, points: Array) -> ShrunkPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         return replace(self, points=np.concatenate([self.points, self.features.encode(points)]))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.surrogates.gp.kernels import Features
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class ForestPosterior:
             squares[rows, leaves] += off * (value - means[rows, leaves])
         return replace(self, counts=counts, means=means, squares=squares)
 
-    def fantasise(self, points: Array) -> ForestPosterior:
+    def fantasize(self, points: Array) -> ForestPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         return self.condition_on(points, self.moments(points)[0])
 
@@ -77,11 +77,11 @@ class Forest:
     min_leaf: int = 2
     max_features: float = 5.0 / 6.0
 
-    def fit(self, evidence: Evidence) -> ForestPosterior:
-        """Return the posterior.  The trees' seed comes from the evidence: same data, same forest."""
+    def fit(self, data: TrainingData) -> ForestPosterior:
+        """Return the posterior.  The trees' seed comes from the training data: same data, same forest."""
         from sklearn.ensemble import RandomForestRegressor
 
-        return _grown(RandomForestRegressor, self, evidence)
+        return _grown(RandomForestRegressor, self, data)
 
 
 @dataclass(frozen=True)
@@ -101,26 +101,26 @@ class ExtraTrees:
     min_leaf: int = 2
     max_features: float = 1.0
 
-    def fit(self, evidence: Evidence) -> ForestPosterior:
-        """Return the posterior.  The trees' seed comes from the evidence: same data, same trees."""
+    def fit(self, data: TrainingData) -> ForestPosterior:
+        """Return the posterior.  The trees' seed comes from the training data: same data, same trees."""
         from sklearn.ensemble import ExtraTreesRegressor
 
-        return _grown(ExtraTreesRegressor, self, evidence)
+        return _grown(ExtraTreesRegressor, self, data)
 
 
-def _grown(kind: Any, settings: Forest | ExtraTrees, evidence: Evidence) -> ForestPosterior:
+def _grown(kind: Any, settings: Forest | ExtraTrees, data: TrainingData) -> ForestPosterior:
     """Return the posterior of an ensemble of scikit-learn's, of n_trees grown with the settings."""
-    features = Features.of(evidence.axes)
-    encoded = features.encode(evidence.points).astype(np.float32)
+    features = Features.of(data.axes)
+    encoded = features.encode(data.points).astype(np.float32)
     forest = kind(
         settings.n_trees,
         min_samples_leaf=settings.min_leaf,
         max_features=settings.max_features,
-        random_state=seed_of(evidence),
+        random_state=seed_of(data),
     )
     # values of 1e-12 would lose their spread to the splitter's absolute thresholds
-    size = float(np.abs(evidence.values).max()) or 1.0
-    forest.fit(encoded, evidence.values / size)
+    size = float(np.abs(data.values).max()) or 1.0
+    forest.fit(encoded, data.values / size)
     trees = tuple(member.tree_ for member in forest.estimators_)
     n_nodes = max(tree.node_count for tree in trees)
     counts = np.ones((len(trees), n_nodes))
@@ -134,10 +134,10 @@ def _grown(kind: Any, settings: Forest | ExtraTrees, evidence: Evidence) -> Fore
     return ForestPosterior(trees, features, counts, means, squares)
 
 
-def seed_of(evidence: Evidence) -> int:
+def seed_of(data: TrainingData) -> int:
     """Return a seed that the points alone set, in [0, 2**32).
 
-    The same evidence gives the same random numbers, and so do its values in other units.
+    The same training data gives the same random numbers, and so do its values in other units.
     """
-    digest = hashlib.sha256(np.ascontiguousarray(evidence.points).tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(data.points).tobytes())
     return int.from_bytes(digest.digest()[:4], "little")

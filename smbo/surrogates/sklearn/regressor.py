@@ -10,10 +10,10 @@ import numpy as np
 
 from smbo.errors import NumericalError, RecipeError
 from smbo.surrogates.gp.kernels import Features
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.surrogates.sklearn.fantasies import Shaded
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.surrogates.sklearn.fantasies import ShrunkPosterior
 from smbo.surrogates.sklearn.forest import seed_of
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +23,12 @@ class RegressorPosterior:
     Attributes:
         fitted: the regressor.
         features: columns that it sees.
-        scale: between the evidence's units and its own.
+        scale: between the training data's units and its own.
     """
 
     fitted: Any
     features: Features
-    scale: Scale
+    scale: OutcomeTransform
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,).
@@ -73,15 +73,15 @@ class Regressor:
                 "return_std, such as GaussianProcessRegressor() or BayesianRidge()"
             )
 
-    def fit(self, evidence: Evidence) -> Shaded:
-        """Return the posterior; a regressor without a random_state gets one from the evidence."""
+    def fit(self, data: TrainingData) -> ShrunkPosterior:
+        """Return the posterior; a regressor without a random_state gets one from the training data."""
         from sklearn.base import clone
 
         estimator = clone(self.estimator)
         settings = estimator.get_params(deep=False)
         if "random_state" in settings and settings["random_state"] is None:
-            estimator.set_params(random_state=seed_of(evidence))
-        features, scale = Features.of(evidence.axes), Scale.of(evidence.values)
-        encoded = features.encode(evidence.points)
-        fitted = estimator.fit(encoded, scale.to_latent(evidence.values))
-        return Shaded.of(RegressorPosterior(fitted, features, scale), features, encoded)
+            estimator.set_params(random_state=seed_of(data))
+        features, scale = Features.of(data.axes), OutcomeTransform.of(data.values)
+        encoded = features.encode(data.points)
+        fitted = estimator.fit(encoded, scale.to_latent(data.values))
+        return ShrunkPosterior.of(RegressorPosterior(fitted, features, scale), features, encoded)

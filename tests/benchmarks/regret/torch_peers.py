@@ -18,7 +18,7 @@ _SUCCESSES = 10  # in a row, before the box doubles (as in BoTorch's tutorial; t
 
 
 class _OnCube:
-    """What both share: a scrambled Sobol design, evidence on the unit cube, values to be maximised."""
+    """What both share: a scrambled Sobol design, training data on the unit cube, values to be maximised."""
 
     packages = ("botorch", "gpytorch", "torch")
 
@@ -44,7 +44,7 @@ class _OnCube:
     def design_point(self) -> np.ndarray:
         return self.sobol.draw(1)[0].numpy().astype(float)
 
-    def evidence(self, first: int = 0) -> tuple[Any, Any]:
+    def data(self, first: int = 0) -> tuple[Any, Any]:
         import torch
 
         x = torch.tensor(np.array(self.points[first:]), dtype=torch.double)
@@ -68,7 +68,7 @@ class BoTorch(_OnCube):
         from botorch.models import SingleTaskGP
         from gpytorch.mlls import ExactMarginalLogLikelihood
 
-        x, y = self.evidence()
+        x, y = self.data()
         model = SingleTaskGP(x, y)
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
         return model, x
@@ -110,7 +110,7 @@ class Turbo1(_OnCube):
 
     def restart(self) -> None:
         self.edge, self.successes, self.failures = _FIRST, 0, 0
-        self.first = len(self.points)  # evidence of earlier boxes is not used
+        self.first = len(self.points)  # training data of earlier boxes is not used
         self.best = math.inf
 
     def model(self) -> tuple[Any, Any, Any]:
@@ -122,7 +122,7 @@ class Turbo1(_OnCube):
         from gpytorch.likelihoods import GaussianLikelihood
         from gpytorch.mlls import ExactMarginalLogLikelihood
 
-        x, y = self.evidence(self.first)
+        x, y = self.data(self.first)
         y = (y - y.mean()) / y.std().clamp_min(1e-12)
         kernel = MaternKernel(nu=2.5, ard_num_dims=self.d, lengthscale_constraint=Interval(0.005, 4.0))
         model = SingleTaskGP(

@@ -31,7 +31,7 @@ def search(who: str, seed: int, cost: float) -> list[tuple[float, float]]:
     chi_square = loss()
     if who in ("model", "asha"):
         levels = Fidelity(1_000, 20_000, name="events", averages=True)
-        problem = Problem(SPACE, loss=chi_square, fidelity=levels, stopping=who)
+        problem = Problem(SPACE, loss=chi_square, fidelity=levels, early_stopping=who)
     else:
         problem = Problem(SPACE, loss=chi_square)
     optimizer, runs = Optimizer(problem, seed=seed), Runs(seed)

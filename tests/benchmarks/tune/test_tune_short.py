@@ -8,9 +8,9 @@ import pytest
 from smbo.problem.losses import ChiSquare
 from smbo.proposal.strategies import lowest_mean
 from smbo.space import Space
-from smbo.surrogates import VectorGP
+from smbo.surrogates import CompositeGP
 from smbo.surrogates.multi_output.loss_moments import Quadratic
-from smbo.training_data import Axis, Evidence, Vectors
+from smbo.training_data import Axis, TrainingData, VectorOutputs
 
 D, K, N, NOISE = 2, 300, 24, 1.0
 TRUTH = np.array([0.9, 0.15])
@@ -25,7 +25,7 @@ def closure(seed: int) -> np.ndarray:
     # the data are known far better than an evaluation is, as in a closure
     loss = ChiSquare(TRUTH @ TO_BINS, np.full(K, 0.1 * NOISE), np.full(K, 1 / K))
     unknown = np.full(N, np.nan)
-    evidence = Evidence(
+    data = TrainingData(
         axes=tuple(Axis(f"x{j}", "continuous") for j in range(D)),
         numbers=np.arange(N),
         points=points,
@@ -35,10 +35,10 @@ def closure(seed: int) -> np.ndarray:
         feasible=np.ones(N, dtype=np.bool_),
         failed=np.zeros((0, D)),
         pending=np.zeros((0, D)),
-        vectors=Vectors(loss, values, np.full((N, K), NOISE**2), np.zeros((N, K, 0))),
+        outputs=VectorOutputs(loss, values, np.full((N, K), NOISE**2), np.zeros((N, K, 0))),
     )
     space = Space({f"x{j}": (0.0, 1.0) for j in range(D)})
-    found = lowest_mean(VectorGP(n_iterations=15).fit(evidence), evidence, space, points[:3])
+    found = lowest_mean(CompositeGP(n_iterations=15).fit(data), data, space, points[:3])
     return np.asarray(found - TRUTH)
 
 

@@ -142,7 +142,7 @@ def wall_clock() -> None:
     """Judge beats by the wall clock, and look at them often enough to catch them standing still."""
     from smbo.study import job_source
     from smbo_scheduler.executors import process
-    from smbo_scheduler.outbox.heartbeat import Beats
+    from smbo_scheduler.outbox.heartbeat import Heartbeats
 
     poll = process.ProcessExecutor.poll
 
@@ -155,7 +155,7 @@ def wall_clock() -> None:
             self._seen[key] = moved = (beat, time.time())
         return time.time() - moved[1]
 
-    swap(Beats, "still_for", by_wall_clock)
+    swap(Heartbeats, "still_for", by_wall_clock)
     swap(job_source, "_LOOK_SECONDS", 0.05)
     swap(process, "_SCAN_SECONDS", 0.05)
     swap(process.ProcessExecutor, "poll", briefly)

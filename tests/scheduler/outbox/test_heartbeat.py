@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from smbo_scheduler.outbox.heartbeat import Beats
+from smbo_scheduler.outbox.heartbeat import Heartbeats
 from smbo_scheduler.outbox.outbox import Claim
 from smbo_scheduler.outbox.processes import ProcessName, process_name
 from smbo_scheduler.outbox.spool import Spool
@@ -37,7 +37,7 @@ def watch(beats, clock, beat, seconds, every=1.0):
 
 
 def test_a_beat_that_stands_still_for_the_lease_is_a_death_and_not_before(clock):
-    beats = Beats(10.0, clock)
+    beats = Heartbeats(10.0, clock)
     assert not beats.is_still("a", 7)
     watch(beats, clock, 7, 9)
     assert not beats.is_still("a", 7)
@@ -46,7 +46,7 @@ def test_a_beat_that_stands_still_for_the_lease_is_a_death_and_not_before(clock)
 
 
 def test_a_beat_that_moves_starts_the_lease_anew(clock):
-    beats = Beats(10.0, clock)
+    beats = Heartbeats(10.0, clock)
     beats.still_for("a", 7)
     watch(beats, clock, 7, 9)
     watch(beats, clock, 8, 9)
@@ -54,11 +54,11 @@ def test_a_beat_that_moves_starts_the_lease_anew(clock):
 
 
 def test_the_first_look_is_never_a_verdict_whatever_the_counter_says(clock):
-    assert not Beats(10.0, clock).is_still("a", 10**9)
+    assert not Heartbeats(10.0, clock).is_still("a", 10**9)
 
 
 def test_time_in_which_nobody_looked_does_not_count(clock):
-    beats = Beats(10.0, clock)
+    beats = Heartbeats(10.0, clock)
     beats.still_for("a", 7)
     clock.now += 3600.0  # stopped, or suspended together with what it watches
     assert not beats.is_still("a", 7)

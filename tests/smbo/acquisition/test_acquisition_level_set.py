@@ -34,8 +34,8 @@ def told():
     for trial in optimizer.ask(12):
         x, y = trial.params["x"], trial.params["y"]
         optimizer.tell(trial, {"f": np.sin(3 * x) * y, "g": x + 0.1 * y})
-    evidence = encode(problem, optimizer.trials)
-    return problem, evidence, LevelGP().fit(evidence)
+    data = encode(problem, optimizer.trials)
+    return problem, data, LevelGP().fit(data)
 
 
 def test_the_reduction_is_that_of_drawn_evaluations(told):
@@ -59,24 +59,24 @@ def test_the_reduction_is_that_of_drawn_evaluations(told):
 
 
 def test_an_evaluated_point_tells_nothing_new(told):
-    problem, evidence, posterior = told
-    criterion = Misclassification().over(problem.space, np.random.default_rng(1)).prepare(posterior, evidence)
+    problem, data, posterior = told
+    criterion = Misclassification().with_space(problem.space, np.random.default_rng(1)).build(posterior, data)
     elsewhere = criterion(np.random.default_rng(2).random((50, 2))).max()
-    assert criterion(evidence.points).max() < elsewhere - np.log(10.0)
+    assert criterion(data.points).max() < elsewhere - np.log(10.0)
 
 
 def test_drawn_places_stand_for_the_whole_survey(told):
-    problem, evidence, posterior = told
+    problem, data, posterior = told
     points = np.random.default_rng(3).random((40, 2))
     rng = np.random.default_rng(1)
-    few = Misclassification(n_survey=2048, n_places=256, close=0.0).over(problem.space, rng)
-    ranked = np.exp(few.prepare(posterior, evidence)(points))
+    few = Misclassification(n_survey=2048, n_places=256, close=0.0).with_space(problem.space, rng)
+    ranked = np.exp(few.build(posterior, data)(points))
     whole = np.exp(ExpectedReduction.of(posterior, few.places, np.ones(len(few.places)), None)(points))
     assert np.corrcoef(ranked, whole)[0, 1] > 0.99
 
 
 def test_places_are_drawn_by_what_is_unsure_by_more_than_close(told):
-    problem, evidence, posterior = told
+    problem, data, posterior = told
 
     def beyond(places, close):
         mean, std = posterior.offsets(places)
@@ -85,8 +85,8 @@ def test_places_are_drawn_by_what_is_unsure_by_more_than_close(told):
         return doubt((np.abs(mean) + close * steepness) / std).sum(axis=0)
 
     for close in (0.0, 0.02):
-        surveyed = Misclassification(close=close).over(problem.space, np.random.default_rng(1))
-        criterion = surveyed.prepare(posterior, evidence)
+        surveyed = Misclassification(close=close).with_space(problem.space, np.random.default_rng(1))
+        criterion = surveyed.build(posterior, data)
         n_drawn = criterion.weights * beyond(criterion.places, 0.0)
         due = 256 * beyond(criterion.places, close) / beyond(surveyed.places, close).sum()
         assert n_drawn.sum() == pytest.approx(256.0)
@@ -94,9 +94,9 @@ def test_places_are_drawn_by_what_is_unsure_by_more_than_close(told):
 
 
 def test_straddle_prefers_what_is_unsure_and_near_the_level(told):
-    _, evidence, posterior = told
+    _, data, posterior = told
     points = np.random.default_rng(4).random((200, 2))
-    best = points[np.argmax(Straddle().prepare(posterior, evidence)(points))]
+    best = points[np.argmax(Straddle().build(posterior, data)(points))]
     mean, std = posterior.offsets(best[None])
     assert (np.abs(mean) < 1.96 * std).any()
 

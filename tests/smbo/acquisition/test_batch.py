@@ -18,7 +18,7 @@ from smbo.errors import SpaceExhausted
 from smbo.space import Categorical, Integer, Real, Space
 from smbo.surrogates import GP, Forest
 from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 
 SURROGATES = [GP(), Forest(n_trees=10)]
 ACQUISITIONS = [
@@ -44,7 +44,7 @@ def evidence_on(space, n=15, seed=0, pending=0, function=None):
     points = np.unique(space.sample_unit(n, rng), axis=0)
     n = len(points)
     values = ((points - 0.3) ** 2).sum(axis=1) if function is None else function(points)
-    return Evidence(
+    return TrainingData(
         axes=space.axes,
         numbers=np.arange(n),
         points=points,
@@ -57,11 +57,11 @@ def evidence_on(space, n=15, seed=0, pending=0, function=None):
     )
 
 
-def select(space, evidence, n, surrogate=None, acquisition=None, seed=0):
+def select(space, data, n, surrogate=None, acquisition=None, seed=0):
     return batch.select(
         surrogate or GP(),
         acquisition or LogExpectedImprovement(),
-        evidence,
+        data,
         space,
         n,
         np.random.default_rng(seed),
@@ -76,8 +76,8 @@ def n_distinct(points):
 class Flat:
     """A surrogate whose posterior can neither be extended nor differentiated."""
 
-    def fit(self, evidence):
-        return FlatPosterior(evidence.points.copy())
+    def fit(self, data):
+        return FlatPosterior(data.points.copy())
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,32 +93,32 @@ class FlatPosterior:
 @pytest.mark.parametrize("acquisition", ACQUISITIONS, ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("space", [BOX, MIXED], ids=["box", "mixed"])
 def test_chosen_points_are_distinct_snapped_and_allowed(space, acquisition, surrogate):
-    evidence = evidence_on(space, pending=3)
-    chosen = select(space, evidence, 4, surrogate, acquisition)
+    data = evidence_on(space, pending=3)
+    chosen = select(space, data, 4, surrogate, acquisition)
     assert chosen.shape == (4, len(space.axes))
     assert np.array_equal(space.snap(chosen), chosen)
     assert space.allowed(chosen).all()
-    everything = np.concatenate([chosen, evidence.points, evidence.pending])
-    assert n_distinct(everything) == 4 + n_distinct(np.concatenate([evidence.points, evidence.pending]))
+    everything = np.concatenate([chosen, data.points, data.pending])
+    assert n_distinct(everything) == 4 + n_distinct(np.concatenate([data.points, data.pending]))
 
 
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda one: type(one).__name__)
 def test_the_same_evidence_and_seed_choose_the_same_bits(surrogate):
-    evidence = evidence_on(MIXED, pending=2)
-    first, second = (select(MIXED, evidence, 3, surrogate, seed=4) for _ in range(2))
+    data = evidence_on(MIXED, pending=2)
+    first, second = (select(MIXED, data, 3, surrogate, seed=4) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 def test_a_pending_point_moves_the_next_one_away():
-    evidence = evidence_on(BOX)
-    alone = select(BOX, evidence, 1)[0]
-    beside = select(BOX, replace(evidence, pending=alone[None]), 1)[0]
+    data = evidence_on(BOX)
+    alone = select(BOX, data, 1)[0]
+    beside = select(BOX, replace(data, pending=alone[None]), 1)[0]
     assert np.abs(beside - alone).max() > 1e-3
 
 
 def test_the_points_of_a_batch_spread_where_one_peak_promises_most():
-    evidence = evidence_on(BOX, n=8)
-    chosen = select(BOX, evidence, 6)
+    data = evidence_on(BOX, n=8)
+    chosen = select(BOX, data, 6)
     gaps = np.sqrt(((chosen[:, None] - chosen[None]) ** 2).sum(axis=-1))
     assert gaps[np.triu_indices(6, 1)].min() > 1e-3
 
@@ -127,13 +127,13 @@ def test_the_points_of_a_batch_are_nearly_the_best_ones_given_those_before():
     grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 60)] * 2), axis=-1).reshape(-1, 2)
     lost = []
     for seed in range(5):
-        evidence = evidence_on(BOX, n=15, seed=seed, function=branin)
-        posterior = GP().fit(evidence)
-        for point in select(BOX, evidence, 8):
-            criterion = LogExpectedImprovement().prepare(posterior, evidence)
+        data = evidence_on(BOX, n=15, seed=seed, function=branin)
+        posterior = GP().fit(data)
+        for point in select(BOX, data, 8):
+            criterion = LogExpectedImprovement().build(posterior, data)
             lost.append(max(criterion(grid).max() - criterion(point[None])[0], 0.0))
-            posterior = posterior.fantasise(point[None])
-            evidence = replace(evidence, pending=np.concatenate([evidence.pending, point[None]]))
+            posterior = posterior.fantasize(point[None])
+            data = replace(data, pending=np.concatenate([data.pending, point[None]]))
     # in logarithms of what could be gained, measured: 0.25; picked and not moved they lose 0.52
     assert np.mean(lost) < 0.35
 
@@ -141,10 +141,10 @@ def test_the_points_of_a_batch_are_nearly_the_best_ones_given_those_before():
 @pytest.mark.parametrize("surrogate", [GP(bend_values=False), Flat()], ids=lambda one: type(one).__name__)
 def test_a_failed_point_leaves_nothing_to_gain_where_it_lies(surrogate):
     failed = np.array([[0.9, 0.1], [0.2, 0.8]])
-    evidence = evidence_on(BOX)
-    plain, given = surrogate.fit(evidence), batch.believed(surrogate, replace(evidence, failed=failed))
+    data = evidence_on(BOX)
+    plain, given = surrogate.fit(data), batch.believed(surrogate, replace(data, failed=failed))
     (mean, std), (mean_given, std_given) = plain.moments(failed), given.moments(failed)
-    told = plain.moments(evidence.points)[0]
+    told = plain.moments(data.points)[0]
     nothing_to_gain = told.min() + 2.0 * std + 0.1 * (told.max() - told.min())
     shown = np.maximum(mean, np.minimum(nothing_to_gain, told.max()))
     np.testing.assert_allclose(mean_given, shown, rtol=0.05)
@@ -153,30 +153,30 @@ def test_a_failed_point_leaves_nothing_to_gain_where_it_lies(surrogate):
 
 def test_a_failed_point_that_promised_most_is_shown_worse_than_the_best():
     points = np.random.default_rng(3).uniform(0.0, 0.5, (12, 2))
-    evidence = Evidence.of_values(BOX.axes, points, -points[:, 0])
-    surrogate, _ = GP(bend_values=False).train(evidence, {})
+    data = TrainingData.of_values(BOX.axes, points, -points[:, 0])
+    surrogate, _ = GP(bend_values=False).train(data, {})
     failed = np.array([[0.6, 0.3]])
-    assert surrogate.fit(evidence).moments(failed)[0][0] < evidence.values.min()
-    given = batch.believed(surrogate, replace(evidence, failed=failed))
-    assert given.moments(failed)[0][0] > evidence.values.min() + 0.09 * np.ptp(evidence.values)
+    assert surrogate.fit(data).moments(failed)[0][0] < data.values.min()
+    given = batch.believed(surrogate, replace(data, failed=failed))
+    assert given.moments(failed)[0][0] > data.values.min() + 0.09 * np.ptp(data.values)
 
 
 def test_failures_that_promised_nothing_leave_what_is_believed_elsewhere_as_it_was():
     rng = np.random.default_rng(3)
     points = rng.random((16, 2)) * [1.0, 0.6]
-    evidence = Evidence.of_values(BOX.axes, points, np.sin(4.0 * points[:, 0]))
-    surrogate, _ = GP(bend_values=False).train(evidence, {})
+    data = TrainingData.of_values(BOX.axes, points, np.sin(4.0 * points[:, 0]))
+    surrogate, _ = GP(bend_values=False).train(data, {})
     failed = np.array([[0.75, 0.65], [0.7, 0.7]])  # worse than the best, better than the worst
-    plain, given = surrogate.fit(evidence), batch.believed(surrogate, replace(evidence, failed=failed))
+    plain, given = surrogate.fit(data), batch.believed(surrogate, replace(data, failed=failed))
     others = rng.random((200, 2))
     np.testing.assert_allclose(given.moments(others)[0], plain.moments(others)[0], atol=1e-6)
 
 
 def test_points_that_all_climb_to_one_corner_stay_distinct():
     # the deviation of a line's process and its mean both draw everything to the corner at 1, 1
-    evidence = evidence_on(BOX, n=6, function=lambda points: -points.sum(axis=1))
-    chosen = select(BOX, evidence, 12)
-    assert n_distinct(np.concatenate([chosen, evidence.points])) == 12 + len(evidence)
+    data = evidence_on(BOX, n=6, function=lambda points: -points.sum(axis=1))
+    chosen = select(BOX, data, 12)
+    assert n_distinct(np.concatenate([chosen, data.points])) == 12 + len(data)
 
 
 def test_seven_more_points_take_fewer_calls_of_the_process_than_the_first(monkeypatch):
@@ -197,41 +197,41 @@ def test_seven_more_points_take_fewer_calls_of_the_process_than_the_first(monkey
 
 def test_a_finite_space_is_used_up_without_a_repeat():
     space = Space({"n": Integer(1, 5), "c": ["u", "v"]})
-    evidence = evidence_on(space, n=6, function=lambda p: p.sum(axis=1))
-    left = 10 - len(evidence)
-    chosen = select(space, evidence, left)
-    assert n_distinct(np.concatenate([chosen, evidence.points])) == 10
+    data = evidence_on(space, n=6, function=lambda p: p.sum(axis=1))
+    left = 10 - len(data)
+    chosen = select(space, data, left)
+    assert n_distinct(np.concatenate([chosen, data.points])) == 10
     with pytest.raises(SpaceExhausted):
-        select(space, evidence, left + 1)
+        select(space, data, left + 1)
 
 
 def test_without_any_value_the_points_are_random_new_ones():
-    evidence = evidence_on(BOX, n=1)
-    empty = Evidence(
-        axes=evidence.axes,
-        numbers=evidence.numbers[:0],
-        points=evidence.points[:0],
-        values=evidence.values[:0],
-        variances=evidence.variances[:0],
-        costs=evidence.costs[:0],
-        feasible=evidence.feasible[:0],
-        failed=evidence.points,
-        pending=evidence.pending,
+    data = evidence_on(BOX, n=1)
+    empty = TrainingData(
+        axes=data.axes,
+        numbers=data.numbers[:0],
+        points=data.points[:0],
+        values=data.values[:0],
+        variances=data.variances[:0],
+        costs=data.costs[:0],
+        feasible=data.feasible[:0],
+        failed=data.points,
+        pending=data.pending,
     )
     chosen = select(BOX, empty, 3)
     assert n_distinct(chosen) == 3
 
 
 def test_a_thousand_pending_points_do_not_break_a_proposal():
-    evidence = evidence_on(BOX, n=20, pending=1000)
-    assert select(BOX, evidence, 1).shape == (1, 2)
+    data = evidence_on(BOX, n=20, pending=1000)
+    assert select(BOX, data, 1).shape == (1, 2)
 
 
 def test_a_surrogate_with_nothing_but_moments_will_do():
-    evidence = evidence_on(BOX, n=5)
-    chosen = select(BOX, evidence, 4, Flat(), LowerConfidenceBound())
+    data = evidence_on(BOX, n=5)
+    chosen = select(BOX, data, 4, Flat(), LowerConfidenceBound())
     # each fantasy is refitted to: the deviation is the distance to the nearest known point
-    everything = np.concatenate([evidence.points, chosen])
+    everything = np.concatenate([data.points, chosen])
     gaps = np.sqrt(((everything[:, None] - everything[None]) ** 2).sum(axis=-1)) + np.eye(9)
     assert gaps[5:].min() > 0.1
 
@@ -243,24 +243,24 @@ def branin(points):
 
 
 def test_thirty_evaluations_of_branin_find_its_minimum():
-    evidence = evidence_on(BOX, n=8, seed=3, function=branin)
+    data = evidence_on(BOX, n=8, seed=3, function=branin)
     memory = {}
-    for number in range(len(evidence), 30):
-        surrogate, memory = GP().train(evidence, memory)
-        new = select(BOX, evidence, 1, surrogate, seed=number)
-        evidence = with_rows(evidence, new, branin(new))
+    for number in range(len(data), 30):
+        surrogate, memory = GP().train(data, memory)
+        new = select(BOX, data, 1, surrogate, seed=number)
+        data = with_rows(data, new, branin(new))
     # the minimum is 0.397887; random search is still 0.8 above it after 30 evaluations
-    assert evidence.values.min() < 0.41
+    assert data.values.min() < 0.41
 
 
-def with_rows(evidence, points, values):
-    n, unknown = len(evidence), np.full(len(points), np.nan)
+def with_rows(data, points, values):
+    n, unknown = len(data), np.full(len(points), np.nan)
     return replace(
-        evidence,
+        data,
         numbers=np.arange(n + len(points)),
-        points=np.concatenate([evidence.points, points]),
-        values=np.concatenate([evidence.values, values]),
-        variances=np.concatenate([evidence.variances, unknown]),
-        costs=np.concatenate([evidence.costs, unknown]),
-        feasible=np.concatenate([evidence.feasible, np.ones(len(points), dtype=bool)]),
+        points=np.concatenate([data.points, points]),
+        values=np.concatenate([data.values, values]),
+        variances=np.concatenate([data.variances, unknown]),
+        costs=np.concatenate([data.costs, unknown]),
+        feasible=np.concatenate([data.feasible, np.ones(len(points), dtype=bool)]),
     )

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smbo.acquisition.composite_sample import TrendDraw, VectorDraw, boldness
+from smbo.acquisition.composite_sample import CompositeSample, QuadraticTrendSample, boldness
 from smbo.problem.losses import ChiSquare
-from smbo.surrogates import VectorGP
+from smbo.surrogates import CompositeGP
 from smbo.surrogates.multi_output.loss_moments import Quadratic
-from smbo.training_data import Axis, Evidence, Vectors
+from smbo.training_data import Axis, TrainingData, VectorOutputs
 
 D, K = 2, 12
 _RNG = np.random.default_rng(1)
@@ -20,12 +20,12 @@ LOSS = ChiSquare(0.3 * _LINEAR[0], np.full(K, 0.5), np.full(K, 1 / K))
 
 
 @pytest.fixture(scope="module")
-def evidence():
+def data():
     rng = np.random.default_rng(2)
     points = rng.random((12, D))
     values = (points - 0.5) @ _LINEAR + 0.3 * np.sin(3 * points @ _WAVES) + 0.2 * rng.standard_normal((12, K))
     unknown = np.full(12, np.nan)
-    return Evidence(
+    return TrainingData(
         axes=tuple(Axis(f"x{j}", "continuous") for j in range(D)),
         numbers=np.arange(12),
         points=points,
@@ -35,12 +35,12 @@ def evidence():
         feasible=np.ones(12, dtype=np.bool_),
         failed=np.zeros((0, D)),
         pending=np.zeros((0, D)),
-        vectors=Vectors(LOSS, values, np.full((12, K), 0.04), np.zeros((12, K, 0))),
+        outputs=VectorOutputs(LOSS, values, np.full((12, K), 0.04), np.zeros((12, K, 0))),
     )
 
 
-def test_drawn_losses_scatter_as_the_processes_say(evidence):
-    posterior = VectorGP().fit(evidence)
+def test_drawn_losses_scatter_as_the_processes_say(data):
+    posterior = CompositeGP().fit(data)
     form = posterior.form
     # the loadings are not drawn here, so what they are off by is taken out of the deviation too
     certain = replace(
@@ -50,8 +50,8 @@ def test_drawn_losses_scatter_as_the_processes_say(evidence):
     rng = np.random.default_rng(4)
 
     def draw():
-        components = tuple(TrendDraw.of(each, rng, 256) for each in posterior.components)
-        return VectorDraw(posterior, form, components, 1.0)(points)
+        components = tuple(QuadraticTrendSample.of(each, rng, 256) for each in posterior.components)
+        return CompositeSample(posterior, form, components, 1.0)(points)
 
     drawn = np.array([draw() for _ in range(600)])
     mean, std = certain.moments(points)
@@ -60,8 +60,8 @@ def test_drawn_losses_scatter_as_the_processes_say(evidence):
     assert drawn.std(axis=0) == pytest.approx(std, rel=0.25)
 
 
-def test_drawn_loadings_leave_the_loss_where_it_is_on_average(evidence):
-    posterior = VectorGP().fit(evidence)
+def test_drawn_loadings_leave_the_loss_where_it_is_on_average(data):
+    posterior = CompositeGP().fit(data)
     rng = np.random.default_rng(7)
     components = 0.5 * rng.standard_normal((4, len(posterior.components)))
     drawn = np.array(
@@ -78,8 +78,8 @@ def test_what_a_draw_is_off_by_along_many_axes_adds_up_to_no_more_than_along_six
     assert sums == pytest.approx([sums[0]] * 4)
 
 
-def test_a_draw_has_the_slopes_of_finite_differences(evidence):
-    function = VectorDraw.of(VectorGP().fit(evidence), np.random.default_rng(5), 64)
+def test_a_draw_has_the_slopes_of_finite_differences(data):
+    function = CompositeSample.of(CompositeGP().fit(data), np.random.default_rng(5), 64)
     points, step = np.random.default_rng(6).random((4, D)), 1e-6
     values, slopes = function.with_gradient(points)
     assert function(points) == pytest.approx(values)

@@ -44,8 +44,8 @@ def bowl(x: float, y: float) -> dict[str, float]:
 def test_the_log_probability_has_the_slope_of_finite_differences(rng):
     # a kink, for of a smooth slack a process is so sure that differences are rounding alone
     opt = told("c >= 0.2", lambda x, y: {"f": x + y, "c": x * y + 0.1 * abs(x - 0.4)})
-    evidence = replace(encode(opt.problem, opt.trials), pending=np.array([[0.3, 0.7]]))
-    feasibility = Feasibility.of(learned(evidence, ()))
+    data = replace(encode(opt.problem, opt.trials), pending=np.array([[0.3, 0.7]]))
+    feasibility = Feasibility.of(learned(data, ()))
     assert feasibility is not None
     points = rng.random((6, 2))
     _, slope = feasibility.with_gradient(points)
@@ -60,11 +60,11 @@ def test_the_log_probability_has_the_slope_of_finite_differences(rng):
 
 def test_the_boundary_of_a_smooth_constraint_is_known_where_labels_cannot_tell(rng):
     opt = told("c >= 0.2", bowl, n=20)
-    evidence = learned(encode(opt.problem, opt.trials), ())
+    data = learned(encode(opt.problem, opt.trials), ())
     points = rng.random((400, 2))
     holds = points.prod(axis=1) >= 0.2
     right = {}
-    for name, one in (("slack", evidence), ("labels", replace(evidence, slacks=None))):
+    for name, one in (("slack", data), ("labels", replace(data, outcome_constraints=None))):
         feasibility = Feasibility.of(one)
         assert feasibility is not None
         scale = 1.0 if name == "slack" else 2.0  # labels count squared
@@ -80,8 +80,8 @@ def test_the_boundary_of_a_power_law_is_known_from_few_points(rng):
         return (0.15 + x) ** -4 / (0.15 + y) ** 2
 
     opt = told("f <= 20", lambda x, y: {"f": stress(x, y)}, n=16)
-    evidence = learned(encode(opt.problem, opt.trials), ())
-    feasibility = Feasibility.of(evidence)
+    data = learned(encode(opt.problem, opt.trials), ())
+    feasibility = Feasibility.of(data)
     assert feasibility is not None
     points = rng.random((800, 2))
     slack = 20.0 - stress(*points.T)
@@ -93,10 +93,10 @@ def test_the_boundary_of_a_power_law_is_known_from_few_points(rng):
 
 def test_values_that_violate_a_slack_are_told_as_they_are_and_others_with_a_penalty():
     opt = told("c >= 0.2", bowl)
-    evidence = encode(opt.problem, opt.trials)
-    assert not evidence.feasible.all()
-    assert (with_penalties(evidence).values == evidence.values).all()
-    assert (with_penalties(replace(evidence, slacks=None)).values > evidence.values).any()
+    data = encode(opt.problem, opt.trials)
+    assert not data.feasible.all()
+    assert (with_penalties(data).values == data.values).all()
+    assert (with_penalties(replace(data, outcome_constraints=None)).values > data.values).any()
 
 
 @pytest.mark.parametrize("recipe", ["auto", "thompson", "entropy", "trust", "noisy"])
@@ -133,9 +133,9 @@ def test_where_something_is_under_way_it_is_taken_for_infeasible_while_nothing_f
     opt = Optimizer(problem("c >= 0.6"), seed=1)
     for x, y in 0.75 * np.random.default_rng(3).random((14, 2)):
         opt.tell({"x": float(x), "y": float(y)}, bowl(float(x), float(y)))
-    evidence = learned(encode(opt.problem, opt.trials), ())
+    data = learned(encode(opt.problem, opt.trials), ())
     pending = np.array([[0.9, 0.9]])  # promises to be feasible
-    before, after = Feasibility.of(evidence), Feasibility.of(replace(evidence, pending=pending))
+    before, after = Feasibility.of(data), Feasibility.of(replace(data, pending=pending))
     assert before is not None
     assert after is not None
     assert before.log_probability(pending)[0] > np.log(0.5)
@@ -152,9 +152,9 @@ def test_luck_with_a_noisy_constraint_is_not_taken_for_feasible(rng):
     lucky = opt.best
     assert lucky is not None
     assert lucky.number == 2
-    evidence = with_constraints(encode(opt.problem, opt.trials), {})
-    assert not evidence.feasible[2]
-    assert evidence.feasible[-1]
+    data = with_constraints(encode(opt.problem, opt.trials), {})
+    assert not data.feasible[2]
+    assert data.feasible[-1]
     found = opt.recommend()
     assert found.params["x"] > 0.5
     assert found.p_feasible is not None
@@ -163,19 +163,19 @@ def test_luck_with_a_noisy_constraint_is_not_taken_for_feasible(rng):
 
 def test_an_exact_constraint_is_believed_as_told():
     opt = told("c >= 0.2", bowl)
-    evidence = learned(encode(opt.problem, opt.trials), ())
-    assert (believed_feasible(evidence) == evidence.feasible).all()
+    data = learned(encode(opt.problem, opt.trials), ())
+    assert (believed_feasible(data) == data.feasible).all()
 
 
 @pytest.mark.parametrize("acquisition", [LogExpectedImprovement(), NoisyLogExpectedImprovement()], ids=repr)
 def test_the_incumbent_is_the_best_feasible_point(acquisition):
     opt = told("c >= 0.2", bowl, n=20)
-    evidence = learned(encode(opt.problem, opt.trials), ())
-    posterior = GP().fit(evidence)
-    criterion = acquisition.prepare(posterior, evidence)
-    loosened = acquisition.prepare(posterior, replace(evidence, feasible=np.ones(20, dtype=bool)))
+    data = learned(encode(opt.problem, opt.trials), ())
+    posterior = GP().fit(data)
+    criterion = acquisition.build(posterior, data)
+    loosened = acquisition.build(posterior, replace(data, feasible=np.ones(20, dtype=bool)))
     # an improvement on the best feasible value is more than one on values that do not count
-    points = evidence.points[evidence.feasible][:3] + 0.01
+    points = data.points[data.feasible][:3] + 0.01
     assert (criterion(points) > loosened(points)).all()
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from smbo import Optimizer, Real, Study
-from smbo.acquisition import LogExpectedImprovement, PerCost
+from smbo.acquisition import ExpectedImprovementPerCost, LogExpectedImprovement
 from smbo.acquisition.cost_aware import log_costs, log_expected
 from smbo.errors import RecipeError
 from smbo.history.encode import encode
@@ -32,32 +32,32 @@ def told(recipe, n, seed=1):
 
 
 @pytest.fixture(scope="module")
-def evidence():
+def data():
     opt = told("sobol", 12)
     return encode(opt.problem, opt.trials)
 
 
-def test_the_process_knows_how_costs_vary(evidence):
+def test_the_process_knows_how_costs_vary(data):
     points = np.random.default_rng(0).random((50, 2))
-    mean, _ = log_costs(evidence).moments(points)
+    mean, _ = log_costs(data).moments(points)
     assert mean == pytest.approx(np.log(100.0) * points[:, 1], abs=0.3)
 
 
-def test_the_exponent_cools_as_the_budget_is_used_up(evidence):
-    spent = evidence.costs.sum()
-    assert PerCost().exponent(evidence) == 1.0
-    assert PerCost(budget=4 * spent).exponent(evidence) == pytest.approx(0.75)
-    assert PerCost(budget=0.5 * spent).exponent(evidence) == 0.0
+def test_the_exponent_cools_as_the_budget_is_used_up(data):
+    spent = data.costs.sum()
+    assert ExpectedImprovementPerCost().exponent(data) == 1.0
+    assert ExpectedImprovementPerCost(budget=4 * spent).exponent(data) == pytest.approx(0.75)
+    assert ExpectedImprovementPerCost(budget=0.5 * spent).exponent(data) == 0.0
 
 
-def test_it_is_the_other_criterion_less_the_log_cost_with_slopes(evidence):
-    posterior = GP().fit(evidence)
-    plain = LogExpectedImprovement().prepare(posterior, evidence)
-    acquisition = PerCost(budget=2 * evidence.costs.sum(), refine_every=None)
-    criterion = acquisition.prepare(posterior, evidence)
+def test_it_is_the_other_criterion_less_the_log_cost_with_slopes(data):
+    posterior = GP().fit(data)
+    plain = LogExpectedImprovement().build(posterior, data)
+    acquisition = ExpectedImprovementPerCost(budget=2 * data.costs.sum(), refine_every=None)
+    criterion = acquisition.build(posterior, data)
     point = np.array([0.7, 0.2])
-    mean, std = log_costs(evidence).moments(point[None])
-    assert log_expected(log_costs(evidence), point[None]) == pytest.approx(mean + std**2 / 2, rel=1e-12)
+    mean, std = log_costs(data).moments(point[None])
+    assert log_expected(log_costs(data), point[None]) == pytest.approx(mean + std**2 / 2, rel=1e-12)
     expected = plain(point[None]) - 0.5 * (mean + std**2 / 2)
     # far in the tail of an improvement moments with gradients and without differ by rounding
     assert criterion(point[None]) == pytest.approx(expected, rel=1e-6)
@@ -67,16 +67,16 @@ def test_it_is_the_other_criterion_less_the_log_cost_with_slopes(evidence):
     assert slope[0] == pytest.approx(found, rel=1e-4, abs=1e-4)
 
 
-def test_without_costs_it_is_the_other_criterion(evidence):
+def test_without_costs_it_is_the_other_criterion(data):
     opt = Optimizer(SPACE, "sobol", seed=1)
     for _ in range(8):
         trial = opt.ask()
         opt.tell(trial, value(trial.params))
-    evidence = encode(opt.problem, opt.trials)
-    posterior = GP().fit(evidence)
+    data = encode(opt.problem, opt.trials)
+    posterior = GP().fit(data)
     points = np.random.default_rng(0).random((5, 2))
-    plain = LogExpectedImprovement().prepare(posterior, evidence)(points)
-    assert PerCost().prepare(posterior, evidence)(points) == pytest.approx(plain, rel=0)
+    plain = LogExpectedImprovement().build(posterior, data)(points)
+    assert ExpectedImprovementPerCost().build(posterior, data)(points) == pytest.approx(plain, rel=0)
 
 
 def test_it_spends_less_for_the_same_value():
@@ -104,11 +104,11 @@ def test_a_study_resumed_proposes_the_same(tmp_path):
 
 def test_settings_are_stored_and_checked():
     recipe = preset({"cost": {"budget": 50}})
-    assert recipe.acquisition == PerCost(budget=50)
+    assert recipe.acquisition == ExpectedImprovementPerCost(budget=50)
     assert recipe_from_json(recipe_to_json(recipe)) == recipe
     with pytest.raises(RecipeError, match="does not take"):
         preset({"gp": {"budget": 50}})
     with pytest.raises(RecipeError, match="budget=0"):
         preset({"cost": {"budget": 0}})
     with pytest.raises(RecipeError, match="refine_every=0"):
-        PerCost(refine_every=0)
+        ExpectedImprovementPerCost(refine_every=0)

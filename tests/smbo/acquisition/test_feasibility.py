@@ -7,16 +7,16 @@ import pytest
 
 from smbo import Optimizer
 from smbo.acquisition.feasibility import without_chance
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 SPACE = {"x": (0.0, 1.0), "y": (0.0, 1.0)}
 
 
-def evidence(points, failed):
+def data(points, failed):
     points, failed = np.array(points).reshape(-1, 2), np.array(failed).reshape(-1, 2)
     n = len(points)
     unknown = np.full(n, np.nan)
-    return Evidence(
+    return TrainingData(
         axes=(Axis("x", "continuous"), Axis("y", "continuous")),
         numbers=np.arange(n),
         points=points,
@@ -36,29 +36,29 @@ def grid():
 
 
 def test_a_failure_in_the_midst_of_successes_is_chance(grid):
-    assert len(without_chance(evidence(grid, [[0.42, 0.57]])).failed) == 0
+    assert len(without_chance(data(grid, [[0.42, 0.57]])).failed) == 0
 
 
 def test_failures_side_by_side_are_the_fault_of_their_place(grid):
     is_left = grid[:, 0] < 0.5
-    known = evidence(grid[is_left], grid[~is_left])
+    known = data(grid[is_left], grid[~is_left])
     assert without_chance(known) is known
 
 
 def test_each_failure_is_judged_for_itself(grid):
     is_left = grid[:, 0] < 0.5
     by_chance = [[0.2, 0.42]]
-    known = evidence(grid[is_left], [*by_chance, *grid[~is_left]])
+    known = data(grid[is_left], [*by_chance, *grid[~is_left]])
     np.testing.assert_array_equal(without_chance(known).failed, grid[~is_left])
 
 
 @pytest.mark.parametrize("points", [[[0.1, 0.1]], [[0.1, 0.1], [0.2, 0.15], [0.15, 0.2]]], ids=len)
 def test_the_first_failure_far_from_everything_is_taken_seriously(points):
-    assert len(without_chance(evidence(points, [[0.8, 0.9]])).failed) == 1
+    assert len(without_chance(data(points, [[0.8, 0.9]])).failed) == 1
 
 
 def test_where_nothing_went_well_every_failure_counts():
-    known = evidence(np.zeros((0, 2)), [[0.8, 0.9], [0.1, 0.2]])
+    known = data(np.zeros((0, 2)), [[0.8, 0.9], [0.1, 0.2]])
     assert without_chance(known) is known
 
 

@@ -8,7 +8,7 @@ import pytest
 from smbo import Optimizer, Problem, Real
 from smbo.acquisition import LogExpectedHypervolumeImprovement, NoisyLogExpectedHypervolumeImprovement
 from smbo.history.encode import encode
-from smbo.surrogates.multi_output.model_list import SeveralGP
+from smbo.surrogates.multi_output.model_list import ModelListGP
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
 
@@ -24,11 +24,11 @@ def test_with_hardly_any_noise_it_is_that_of_a_known_front(reference):
     for trial in optimizer.ask(9):
         told = measured(**trial.params)
         optimizer.tell(trial, told, sem={name: 1e-5 * abs(value) for name, value in told.items()})
-    evidence = encode(problem, optimizer.trials)
-    posterior = SeveralGP().fit(evidence)
+    data = encode(problem, optimizer.trials)
+    posterior = ModelListGP().fit(data)
     points = np.random.default_rng(1).random((100, 2))
-    known = LogExpectedHypervolumeImprovement().prepare(posterior, evidence)(points)
-    drawn = NoisyLogExpectedHypervolumeImprovement().prepare(posterior, evidence)(points)
+    known = LogExpectedHypervolumeImprovement().build(posterior, data)(points)
+    drawn = NoisyLogExpectedHypervolumeImprovement().build(posterior, data)(points)
     # the same volumes in units of the values' standard deviations; what is hardly worth anything hangs on
     # the last digits of both
     counts = known > known.max() - 6.0

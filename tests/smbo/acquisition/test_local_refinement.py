@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from smbo import Categorical, Optimizer, Real
-from smbo.acquisition import PerCost
+from smbo.acquisition import ExpectedImprovementPerCost
 from smbo.acquisition.local_refinement import n_without_digit, refinement
 from smbo.acquisition.optimize import maximize
 from smbo.history.encode import encode
@@ -15,7 +15,7 @@ from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.surrogates import GP
 from smbo.surrogates.sklearn.forest import Forest
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 AXES = (Axis("x", "continuous"), Axis("y", "continuous"))
 BEST = np.array([0.42, 0.57])
@@ -27,32 +27,32 @@ def value(points):
 
 
 def around(n_near, radius, seed=0):
-    """Evidence from everywhere, and of some points around the minimum."""
+    """Training data from everywhere, and of some points around the minimum."""
     rng = np.random.default_rng(seed)
     near = BEST + radius * rng.uniform(-1, 1, (n_near, 2))
     points = np.concatenate([rng.random((12, 2)), near])
-    return Evidence.of_values(AXES, points, value(points))
+    return TrainingData.of_values(AXES, points, value(points))
 
 
 @pytest.mark.parametrize("radius", [0.1, 0.01, 0.001])
 def test_it_gains_digits_at_whatever_scale_the_points_are(radius):
-    evidence, space = around(8, radius), Optimizer({"x": Real(0, 1), "y": Real(0, 1)}).problem.space
-    criterion = refinement(GP().fit(evidence), evidence)
+    data, space = around(8, radius), Optimizer({"x": Real(0, 1), "y": Real(0, 1)}).problem.space
+    criterion = refinement(GP().fit(data), data)
     found = maximize(
         criterion,
         space,
         np.random.default_rng(1),
-        start_points=evidence.points[np.argsort(evidence.values)[:4]],
-        exclude=evidence.points,
+        start_points=data.points[np.argsort(data.values)[:4]],
+        exclude=data.points,
     )
-    assert value(found[None])[0] < 0.25 * evidence.values.min()
+    assert value(found[None])[0] < 0.25 * data.values.min()
     assert np.abs(found - BEST).max() < 0.3 * radius
 
 
 def test_slopes_are_those_of_the_criterion():
-    evidence = around(8, 0.05)
-    evidence = replace(evidence, failed=np.array([[0.47, 0.6]]))
-    criterion = refinement(GP().fit(evidence), evidence)
+    data = around(8, 0.05)
+    data = replace(data, failed=np.array([[0.47, 0.6]]))
+    criterion = refinement(GP().fit(data), data)
     for point in (BEST + np.array([0.01, -0.004]), BEST + 0.2):
         worth, slope = criterion.with_gradient(point[None])
         assert criterion(point[None]) == pytest.approx(worth)
@@ -61,10 +61,10 @@ def test_slopes_are_those_of_the_criterion():
 
 
 def test_pending_points_are_not_asked_for_again():
-    evidence = around(8, 0.05)
-    posterior, point = GP().fit(evidence), BEST + np.array([0.002, 0.001])
-    before = refinement(posterior, evidence)(point[None])
-    after = refinement(posterior, replace(evidence, pending=point[None]))(point[None])
+    data = around(8, 0.05)
+    posterior, point = GP().fit(data), BEST + np.array([0.002, 0.001])
+    before = refinement(posterior, data)(point[None])
+    after = refinement(posterior, replace(data, pending=point[None]))(point[None])
     assert after < before - 1.0
 
 
@@ -72,8 +72,8 @@ def test_what_is_not_continuous_stays_as_it_is():
     axes = (*AXES, Axis("kind", "categorical", 2))
     few = around(10, 0.05)
     kinds = np.where(np.arange(len(few)) % 5 == 0, 0.75, 0.25)
-    evidence = Evidence.of_values(axes, np.column_stack([few.points, kinds]), few.values + (kinds > 0.5))
-    criterion = refinement(GP().fit(evidence), evidence)
+    data = TrainingData.of_values(axes, np.column_stack([few.points, kinds]), few.values + (kinds > 0.5))
+    criterion = refinement(GP().fit(data), data)
     here, there = np.array([*BEST, 0.25]), np.array([*BEST, 0.75])
     assert criterion(here[None]) > criterion(there[None]) + 100.0
 
@@ -82,29 +82,29 @@ def test_what_is_not_continuous_stays_as_it_is():
     "why", ["few points", "noise", "no process", "nothing continuous", "nothing feasible", "nothing left"]
 )
 def test_there_is_none(why):
-    evidence, surrogate = around(8, 0.05), GP()
+    data, surrogate = around(8, 0.05), GP()
     if why == "few points":
-        evidence = evidence.rows(np.arange(9))
+        data = data.rows(np.arange(9))
     elif why == "noise":
-        noisy = evidence.values + 0.5 * np.random.default_rng(2).standard_normal(len(evidence))
-        evidence = replace(evidence, values=noisy, variances=np.full(len(evidence), 0.25))
+        noisy = data.values + 0.5 * np.random.default_rng(2).standard_normal(len(data))
+        data = replace(data, values=noisy, variances=np.full(len(data), 0.25))
     elif why == "no process":
         surrogate = Forest()
     elif why == "nothing continuous":
         axes = tuple(Axis(axis.name, "ordered", 1000) for axis in AXES)
-        evidence = replace(evidence, axes=axes)
+        data = replace(data, axes=axes)
     elif why == "nothing feasible":
-        evidence = replace(evidence, feasible=np.zeros(len(evidence), dtype=np.bool_))
+        data = replace(data, feasible=np.zeros(len(data), dtype=np.bool_))
     else:
-        evidence = around(30, 1e-6)
-    assert refinement(surrogate.fit(evidence), evidence) is None
+        data = around(30, 1e-6)
+    assert refinement(surrogate.fit(data), data) is None
 
 
 def test_gains_of_a_digit_are_counted():
     values = np.array([3.0, 1.0, 2.0, 1.0 - 1e-9, 5.0])
-    evidence = Evidence.of_values(AXES, np.random.default_rng(0).random((5, 2)), values)
-    assert n_without_digit(evidence) == 3
-    better = replace(evidence, values=np.array([3.0, 1.0, 2.0, 0.9, 5.0]))
+    data = TrainingData.of_values(AXES, np.random.default_rng(0).random((5, 2)), values)
+    assert n_without_digit(data) == 3
+    better = replace(data, values=np.array([3.0, 1.0, 2.0, 0.9, 5.0]))
     assert n_without_digit(better) == 1
     assert n_without_digit(replace(better, feasible=np.zeros(5, dtype=np.bool_))) == 0
 
@@ -113,7 +113,7 @@ def test_a_search_that_refines_comes_nearer_for_the_same_cost():
     space = {"x": Real(0, 1), "y": Real(0, 1), "kind": Categorical(["a", "b"])}
 
     def regret(refine_every):
-        recipe = Recipe(GP(), PerCost(refine_every=refine_every), n_initial=3)
+        recipe = Recipe(GP(), ExpectedImprovementPerCost(refine_every=refine_every), n_initial=3)
         opt = Optimizer(space, recipe, seed=4)
         for _ in range(30):
             trial = opt.ask()
@@ -130,7 +130,7 @@ def test_in_batches_with_failures_it_keeps_to_the_constraints():
     problem = Problem(
         {"x": Real(0, 1), "y": Real(0, 1)}, objectives={"v": "min"}, constraints=["margin >= 0"]
     )
-    opt = Optimizer(problem, Recipe(GP(), PerCost(), n_initial=3), seed=2)
+    opt = Optimizer(problem, Recipe(GP(), ExpectedImprovementPerCost(), n_initial=3), seed=2)
     for _ in range(9):
         for trial in opt.ask(3):
             x, y = trial.params["x"], trial.params["y"]

@@ -6,22 +6,22 @@ import pytest
 from scipy.special import ndtr
 
 from smbo.acquisition import (
+    GPHedge,
     LogExpectedImprovement,
     LowerConfidenceBound,
     MaxValueEntropySearch,
     NoisyLogExpectedImprovement,
-    Portfolio,
     ProbabilityOfImprovement,
     ThompsonSampling,
 )
 from smbo.acquisition.max_value_entropy import log_gain, sampled_minima
 from smbo.acquisition.noisy_expected_improvement import NoisyImprovement
-from smbo.acquisition.thompson_sampling import Waves, draw
+from smbo.acquisition.thompson_sampling import FourierFeatures, draw
 from smbo.errors import RecipeError
 from smbo.surrogates import GP, Forest, Matern32, Matern52, SquaredExponential
 from smbo.surrogates.gp.kernels import squared_distances
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 CONTINUOUS = (Axis("x", "continuous"), Axis("y", "continuous"))
 MIXED = (*CONTINUOUS, Axis("n", "ordered", 20), Axis("c", "categorical", 3))
@@ -39,7 +39,7 @@ def evidence_on(axes, n=12, seed=0, noise=0.0, n_failed=0):
         if axis.levels:
             points[:, column] = (np.floor(points[:, column] * axis.levels) + 0.5) / axis.levels
     values = ((points[:n] - 0.4) ** 2).sum(axis=1) + noise * rng.standard_normal(n)
-    return Evidence(
+    return TrainingData(
         axes=axes,
         numbers=np.arange(n),
         points=points[:n],
@@ -63,9 +63,9 @@ def process(d, noise=1e-4, kernel=None, bends=()):
 @pytest.mark.parametrize("n_failed", [0, 3])
 @pytest.mark.parametrize("bend", [0.0, 0.4], ids=["plain", "bent axes"])
 def test_gradients_agree_with_finite_differences(acquisition, axes, n_failed, bend):
-    evidence = evidence_on(axes, n_failed=n_failed, noise=0.05)
+    data = evidence_on(axes, n_failed=n_failed, noise=0.05)
     bends = (bend,) * (2 * len(axes)) if bend else ()
-    criterion = acquisition.prepare(process(len(axes), 0.01, bends=bends).fit(evidence), evidence)
+    criterion = acquisition.build(process(len(axes), 0.01, bends=bends).fit(data), data)
     points = evidence_on(axes, n=7, seed=5).points
     worth, slope = criterion.with_gradient(points)
     np.testing.assert_allclose(worth, criterion(points), rtol=1e-9)
@@ -81,14 +81,14 @@ def test_gradients_agree_with_finite_differences(acquisition, axes, n_failed, be
         np.testing.assert_allclose(slope[:, column], numeric, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("acquisition", [*DRAWING, Portfolio()], ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize("acquisition", [*DRAWING, GPHedge()], ids=lambda a: type(a).__name__)
 def test_the_same_seed_gives_the_same_criterion_and_another_seed_another(acquisition):
-    evidence = evidence_on(CONTINUOUS, noise=0.1)
-    posterior = process(2, noise=0.01).fit(evidence)
+    data = evidence_on(CONTINUOUS, noise=0.1)
+    posterior = process(2, noise=0.01).fit(data)
     points = evidence_on(CONTINUOUS, n=50, seed=9).points
-    one, same = (acquisition.seeded(7).prepare(posterior, evidence)(points) for _ in range(2))
+    one, same = (acquisition.seeded(7).build(posterior, data)(points) for _ in range(2))
     np.testing.assert_array_equal(one, same)
-    others = [acquisition.seeded(seed).prepare(posterior, evidence)(points) for seed in range(8, 14)]
+    others = [acquisition.seeded(seed).build(posterior, data)(points) for seed in range(8, 14)]
     assert any((one != other).any() for other in others)
 
 
@@ -97,10 +97,10 @@ def test_the_same_seed_gives_the_same_criterion_and_another_seed_another(acquisi
 
 @pytest.mark.parametrize("kernel", [Matern32(), Matern52(), SquaredExponential()], ids=repr)
 def test_random_waves_have_the_kernel_s_covariance(kernel):
-    evidence = evidence_on(CONTINUOUS, n=6)
-    posterior = process(2, kernel=kernel).fit(evidence)
+    data = evidence_on(CONTINUOUS, n=6)
+    posterior = process(2, kernel=kernel).fit(data)
     rng = np.random.default_rng(1)
-    draws = np.stack([Waves.of(kernel, 2.0, 2, 64, rng)(posterior.scaled) for _ in range(4000)])
+    draws = np.stack([FourierFeatures.of(kernel, 2.0, 2, 64, rng)(posterior.scaled) for _ in range(4000)])
     wanted = 2.0 * kernel.profile(squared_distances(posterior.scaled, posterior.scaled))
     # a covariance of 4000 draws is known to 2 * sqrt(2 / 4000) = 0.045; five times that
     np.testing.assert_allclose(np.cov(draws.T), wanted, atol=0.2)
@@ -108,11 +108,11 @@ def test_random_waves_have_the_kernel_s_covariance(kernel):
 
 
 def test_draws_have_the_posterior_s_moments():
-    evidence = evidence_on(MIXED, n=10, noise=0.1)
-    posterior = process(4, noise=0.05).fit(evidence).latent
+    data = evidence_on(MIXED, n=10, noise=0.1)
+    posterior = process(4, noise=0.05).fit(data).latent
     points = evidence_on(MIXED, n=8, seed=4).points
     rng = np.random.default_rng(2)
-    draws = np.stack([draw(posterior, evidence, rng, 128)(points) for _ in range(3000)])
+    draws = np.stack([draw(posterior, data, rng, 128)(points) for _ in range(3000)])
     mean, covariance = posterior.joint(points)
     std = np.sqrt(np.diagonal(covariance))
     # five standard errors of 3000 draws
@@ -121,22 +121,22 @@ def test_draws_have_the_posterior_s_moments():
 
 
 def test_a_draw_goes_through_exact_values():
-    evidence = evidence_on(CONTINUOUS)
-    posterior = process(2, noise=1e-7).fit(evidence).latent
-    values = draw(posterior, evidence, np.random.default_rng(0), 256)(evidence.points)
+    data = evidence_on(CONTINUOUS)
+    posterior = process(2, noise=1e-7).fit(data).latent
+    values = draw(posterior, data, np.random.default_rng(0), 256)(data.points)
     np.testing.assert_allclose(values, posterior.values, atol=5e-3)  # a few deviations of the noise
 
 
 def test_a_draw_of_a_forest_has_its_marginals_and_no_slopes():
-    evidence = evidence_on(CONTINUOUS, n=30)
-    posterior = Forest(n_trees=16).fit(evidence)
+    data = evidence_on(CONTINUOUS, n=30)
+    posterior = Forest(n_trees=16).fit(data)
     points = evidence_on(CONTINUOUS, n=5, seed=8).points
     rng = np.random.default_rng(3)
-    draws = np.stack([draw(posterior, evidence, rng, 64)(points) for _ in range(2000)])
+    draws = np.stack([draw(posterior, data, rng, 64)(points) for _ in range(2000)])
     mean, std = posterior.moments(points)
     assert (np.abs(draws.mean(axis=0) - mean) < 5 * std / np.sqrt(2000)).all()
     np.testing.assert_allclose(draws.std(axis=0), std, rtol=0.1)
-    criterion = ThompsonSampling().prepare(posterior, evidence)
+    criterion = ThompsonSampling().build(posterior, data)
     assert not hasattr(criterion, "with_gradient")
     assert np.isfinite(criterion(points)).all()
 
@@ -145,9 +145,9 @@ def test_a_kernel_without_a_spectral_density_is_refused_by_name():
     class Strange(Matern52):
         pass
 
-    evidence = evidence_on(CONTINUOUS)
+    data = evidence_on(CONTINUOUS)
     with pytest.raises(RecipeError, match="Strange"):
-        ThompsonSampling().prepare(process(2, kernel=Strange()).fit(evidence), evidence)
+        ThompsonSampling().build(process(2, kernel=Strange()).fit(data), data)
 
 
 # ------------------------------------------------------------------------------------------- entropy
@@ -185,12 +185,12 @@ def test_sampled_minima_follow_the_lowest_of_many_normals():
 
 
 def test_entropy_is_gained_where_the_function_may_be_lowest_and_not_where_it_is_known():
-    evidence = evidence_on(CONTINUOUS, n=8)
-    posterior = process(2, noise=1e-6).fit(evidence)
-    criterion = MaxValueEntropySearch().prepare(posterior, evidence)
-    worst = evidence.points[np.argmax(evidence.values)]
+    data = evidence_on(CONTINUOUS, n=8)
+    posterior = process(2, noise=1e-6).fit(data)
+    criterion = MaxValueEntropySearch().build(posterior, data)
+    worst = data.points[np.argmax(data.values)]
     grid = evidence_on(CONTINUOUS, n=200, seed=6).points
-    assert criterion(grid).max() > criterion(evidence.points).max() + 1.0
+    assert criterion(grid).max() > criterion(data.points).max() + 1.0
     assert criterion(worst[None, :])[0] < np.median(criterion(grid))
 
 
@@ -198,11 +198,11 @@ def test_entropy_is_gained_where_the_function_may_be_lowest_and_not_where_it_is_
 
 
 def test_without_noise_noisy_improvement_is_expected_improvement():
-    evidence = evidence_on(CONTINUOUS, n=9)
-    posterior = process(2, noise=1e-7).fit(evidence)
+    data = evidence_on(CONTINUOUS, n=9)
+    posterior = process(2, noise=1e-7).fit(data)
     points = evidence_on(CONTINUOUS, n=40, seed=6).points
-    plain = LogExpectedImprovement().prepare(posterior, evidence)(points)
-    noisy = NoisyLogExpectedImprovement(n_draws=64).prepare(posterior, evidence)(points)
+    plain = LogExpectedImprovement().build(posterior, data)(points)
+    noisy = NoisyLogExpectedImprovement(n_draws=64).build(posterior, data)(points)
     likely = plain > -8  # in the tail a noise of 3e-4 in the incumbent counts
     # one is in standardised units, the other in the values' own
     offset = np.log(posterior.scale.size)
@@ -210,11 +210,11 @@ def test_without_noise_noisy_improvement_is_expected_improvement():
 
 
 def test_noisy_improvement_is_that_of_a_process_fitted_to_each_draw():
-    evidence = evidence_on(CONTINUOUS, n=7, noise=0.2)
-    posterior = process(2, noise=0.1).fit(evidence).latent
+    data = evidence_on(CONTINUOUS, n=7, noise=0.2)
+    posterior = process(2, noise=0.1).fit(data).latent
     rng = np.random.default_rng(4)
     normals, errors = rng.standard_normal((7, 6)), rng.standard_normal((7, 6))
-    criterion = NoisyImprovement.of(posterior, evidence, normals, errors)
+    criterion = NoisyImprovement.of(posterior, data, normals, errors)
     points = evidence_on(CONTINUOUS, n=5, seed=6).points
     # dense algebra: K without noise, one draw of the values after another
     k = posterior.amplitude * posterior.kernel.profile(squared_distances(posterior.scaled, posterior.scaled))
@@ -234,35 +234,35 @@ def test_noisy_improvement_is_that_of_a_process_fitted_to_each_draw():
 
 
 def test_draws_at_known_points_have_the_posterior_s_spread():
-    evidence = evidence_on(CONTINUOUS, n=5, noise=0.3)
-    posterior = process(2, noise=0.5).fit(evidence).latent
-    criterion = NoisyLogExpectedImprovement(n_draws=4000).prepare(posterior, evidence)
-    samples = posterior.sample(evidence.points, 4000, np.random.default_rng(0))
+    data = evidence_on(CONTINUOUS, n=5, noise=0.3)
+    posterior = process(2, noise=0.5).fit(data).latent
+    criterion = NoisyLogExpectedImprovement(n_draws=4000).build(posterior, data)
+    samples = posterior.sample(data.points, 4000, np.random.default_rng(0))
     lowest = posterior.scale.to_latent(samples).min(axis=1)
     np.testing.assert_allclose(criterion.incumbents.mean(), lowest.mean(), atol=0.06)
     np.testing.assert_allclose(criterion.incumbents.std(), lowest.std(), rtol=0.1)
 
 
 def test_noisy_improvement_says_that_it_needs_a_process():
-    evidence = evidence_on(CONTINUOUS, n=9)
+    data = evidence_on(CONTINUOUS, n=9)
     with pytest.raises(RecipeError, match="ForestPosterior"):
-        NoisyLogExpectedImprovement().prepare(Forest(n_trees=4).fit(evidence), evidence)
+        NoisyLogExpectedImprovement().build(Forest(n_trees=4).fit(data), data)
 
 
 # ----------------------------------------------------------------------------------------- portfolio
 
 
 def test_a_member_whose_nominee_turned_out_low_gains_on_the_others():
-    evidence = evidence_on(CONTINUOUS, n=20)
-    posterior = process(2).fit(evidence)
-    portfolio = Portfolio((LogExpectedImprovement(), LowerConfidenceBound()))
-    low, high = evidence.points[np.argmin(evidence.values)], evidence.points[np.argmax(evidence.values)]
+    data = evidence_on(CONTINUOUS, n=20)
+    posterior = process(2).fit(data)
+    portfolio = GPHedge((LogExpectedImprovement(), LowerConfidenceBound()))
+    low, high = data.points[np.argmin(data.values)], data.points[np.argmax(data.values)]
     carried = {"gains": [0.0, 0.0], "nominees": [low.tolist(), high.tolist()]}
-    gains = portfolio.gains(posterior, evidence, carried)
+    gains = portfolio.gains(posterior, data, carried)
     mean, _ = posterior.latent.moments(np.stack([low, high]))
     assert gains[0] > 0 > gains[1]
     assert gains[0] - gains[1] == pytest.approx(
-        (mean[1] - mean[0]) / posterior.latent.moments(evidence.points)[0].std()
+        (mean[1] - mean[0]) / posterior.latent.moments(data.points)[0].std()
     )
     shares = portfolio.shares(gains)
     assert shares.sum() == pytest.approx(1.0)
@@ -272,8 +272,8 @@ def test_a_member_whose_nominee_turned_out_low_gains_on_the_others():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Portfolio((ProbabilityOfImprovement(),)),
-        lambda: Portfolio(rate=0.0),
+        lambda: GPHedge((ProbabilityOfImprovement(),)),
+        lambda: GPHedge(rate=0.0),
         lambda: NoisyLogExpectedImprovement(n_draws=3),
         lambda: MaxValueEntropySearch(n_minima=0),
         lambda: ThompsonSampling(n_frequencies=0),

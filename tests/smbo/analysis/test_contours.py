@@ -10,7 +10,7 @@ import pytest
 from smbo import Budget, Categorical, Integer, LevelSet, Optimizer, Problem, Real, Space, Study
 from smbo.analysis.contours import enough, is_done
 from smbo.errors import ProblemError, TellError
-from smbo.study.protocol import Why
+from smbo.study.protocol import StopReason
 
 CIRCLE = Problem({"x": Real(0.0, 10.0), "y": Real(-1.0, 1.0)}, level_set=LevelSet(0.3))
 
@@ -194,16 +194,16 @@ def test_a_run_ends_when_the_tolerance_is_met_and_says_why(tmp_path):
     problem = Problem(CIRCLE.space, level_set=LevelSet(0.3, tolerance=0.02))
     url = f"sqlite:///{tmp_path / 'circle.db'}"
     with Study.open(url, "circle", problem, seed=1, budget=Budget(trials=60)) as study:
-        assert study.enough() is None
+        assert study.termination() is None
         report = study.run(lambda params: radius(**params))
         n_needed = len(study.trials)
-        assert report.why is Why.ENOUGH
+        assert report.why is StopReason.ENOUGH
         assert 13 <= n_needed < 40
         assert study.contour().misclassified["value"] <= 0.02
-        assert "the contour is known" in study.enough()
+        assert "the contour is known" in study.termination()
     with Study.load(url, "circle") as again:  # the reason is a function of the log
-        assert "tolerance is 2 %" in again.enough()
-        assert again.run(lambda params: radius(**params)).why is Why.ENOUGH
+        assert "tolerance is 2 %" in again.termination()
+        assert again.run(lambda params: radius(**params)).why is StopReason.ENOUGH
         assert len(again.trials) == n_needed
         assert again.ask().number == n_needed  # by hand it goes on
 

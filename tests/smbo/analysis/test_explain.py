@@ -14,13 +14,13 @@ from smbo.surrogates import GP, Matern32
 from smbo.surrogates.gp.kernels import squared_distances
 from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 
-def evidence_of(n, seed=0, noise=0.1, variances=None):
+def training_data_of(n, seed=0, noise=0.1, variances=None):
     rng = np.random.default_rng(seed)
     points = rng.random((n, 2))
-    return Evidence(
+    return TrainingData(
         axes=(Axis("x", "continuous"), Axis("y", "continuous")),
         numbers=np.arange(n),
         points=points,
@@ -40,8 +40,8 @@ def process(noise=0.05, kernel=None):
 
 @pytest.mark.parametrize("variances", [None, np.linspace(1e-3, 0.2, 9)], ids=["learned", "given"])
 def test_left_out_moments_are_those_of_leaving_one_out_after_another(variances):
-    evidence = evidence_of(9, variances=variances)
-    posterior = process().fit(evidence)
+    data = training_data_of(9, variances=variances)
+    posterior = process().fit(data)
     means, found = left_out_moments(posterior)
     # dense algebra: the mean's own variance of 1 is in every covariance
     k = posterior.factor @ posterior.factor.T + 1.0
@@ -55,8 +55,8 @@ def test_left_out_moments_are_those_of_leaving_one_out_after_another(variances):
 
 
 def test_left_out_means_are_those_of_fitting_again_without_the_value():
-    evidence = evidence_of(8)
-    posterior = process().fit(evidence)
+    data = training_data_of(8)
+    posterior = process().fit(data)
     means, _ = left_out_moments(posterior)
     for row in range(8):
         rest = np.flatnonzero(np.arange(8) != row)
@@ -76,18 +76,18 @@ def test_left_out_means_are_those_of_fitting_again_without_the_value():
 
 
 def test_a_model_that_fits_explains_the_values_and_one_of_pure_noise_does_not():
-    good = leave_one_out(GP().fit(evidence_of(40, noise=0.05)))
+    good = leave_one_out(GP().fit(training_data_of(40, noise=0.05)))
     assert good.explained > 0.9
     assert good.log_density > 0.5
     assert good.covered > 0.8
     rng = np.random.default_rng(3)
-    noise = dataclasses.replace(evidence_of(40), values=rng.standard_normal(40))
+    noise = dataclasses.replace(training_data_of(40), values=rng.standard_normal(40))
     assert leave_one_out(GP().fit(noise)).explained < 0.3
 
 
 def test_too_few_or_equal_values_have_no_score():
-    assert leave_one_out(process().fit(evidence_of(2))) is None
-    flat = dataclasses.replace(evidence_of(6), values=np.ones(6))
+    assert leave_one_out(process().fit(training_data_of(2))) is None
+    flat = dataclasses.replace(training_data_of(6), values=np.ones(6))
     assert leave_one_out(process().fit(flat)) is None
 
 

@@ -13,8 +13,8 @@ from smbo.errors import ProblemError, RecipeError, TellError
 from smbo.problem import ChiSquare
 from smbo.space.priors import Normal
 from smbo.surrogates import GP
-from smbo.surrogates.multi_output.model_list import Tails
-from smbo.training_data import Several
+from smbo.surrogates.multi_output.model_list import TailCompression
+from smbo.training_data import ObjectiveValues
 from smbo.trial import TrialState
 
 SPACE = {"x": Real(0.0, 1.0), "y": Real(0.0, 1.0)}
@@ -137,7 +137,7 @@ def test_one_objective_that_is_not_finite_makes_a_failure():
         ({"objectives": {"a": "min", "b": "min"}, "weights": {"a": 0.0}}, "above 0"),
         ({"objectives": {"a": "min", "b": "min"}, "loss": ChiSquare([1.0], [1.0])}, "a, b"),
         ({"objectives": {"a": "min", "b": "min"}, "fidelity": Fidelity(1, 9)}, "a, b"),
-        ({"objectives": {"a": "min", "b": "min"}, "stopping": "median"}, "a, b"),
+        ({"objectives": {"a": "min", "b": "min"}, "early_stopping": "median"}, "a, b"),
     ],
 )
 def test_what_does_not_go_together_is_refused_when_it_is_posed(settings, said):
@@ -162,7 +162,7 @@ def test_a_problem_survives_json():
     problem = Problem(SPACE, PROBLEM.objectives, reference={"cost": 2.0}, weights={"gain": 3.0})
     again = Problem.from_json(problem.to_json())
     assert again.to_json() == problem.to_json()
-    assert again.goals == problem.goals
+    assert again.multi_objective == problem.multi_objective
     assert "weights" not in PROBLEM.to_json()
 
 
@@ -303,8 +303,8 @@ def test_the_history_is_the_hypervolume_of_each_prefix():
 
 def test_what_lies_far_beyond_the_reference_is_brought_in_and_let_out_again():
     values = np.concatenate([np.linspace(0.0, 2.0, 9), [1e6, 1e9]])[:, None] * [1.0, -1.0]
-    several = Several(values, np.full(values.shape, np.nan), np.array([1.5, np.nan]), np.ones(2))
-    tails = Tails.of(several, np.ones(11, dtype=bool))
+    several = ObjectiveValues(values, np.full(values.shape, np.nan), np.array([1.5, np.nan]), np.ones(2))
+    tails = TailCompression.of(several, np.ones(11, dtype=bool))
     near = values[:, 0] <= 1.5
     np.testing.assert_array_equal(tails.brought_in(values)[near, 0], values[near, 0])
     assert tails.brought_in(values)[-1, 0] < 40.0

@@ -132,15 +132,15 @@ KINDS: dict[str, dict[str, object]] = {
         "recipe": {"auto": {"replication": {"margin": 0.01}}},
         "budget": {"trials": 14},
     },
-    "a plateau": {"enough": {"plateau": 6, "gain": 0.01}, "budget": {"trials": 30}},
+    "a plateau": {"termination": {"plateau": 6, "gain": 0.01}, "budget": {"trials": 30}},
     "what is left to gain": {
         **evaluated_by("with_noise"),
-        "enough": {"left": 5.0},
+        "termination": {"left": 5.0},
         "budget": {"trials": 30},
     },
-    "halving": {**CLIMB, "stopping": "asha"},
-    "hyperband": {**CLIMB, "stopping": {"hyperband": {"eta": 3}}},
-    "a model of fidelities": {**CLIMB, "stopping": "model"},
+    "halving": {**CLIMB, "early_stopping": "asha"},
+    "hyperband": {**CLIMB, "early_stopping": {"hyperband": {"eta": 3}}},
+    "a model of fidelities": {**CLIMB, "early_stopping": "model"},
     "fixed values": {
         "space": MODES,
         "fixed": {"mode": "full", "y": 0.4},
@@ -153,7 +153,7 @@ KINDS: dict[str, dict[str, object]] = {
         "constraints": ["c <= 1.5"],
         "try_first": [{"x": 0.5, "y": 0.5}],
         "transfer": ["old.csv"],
-        "enough": {"plateau": 20},
+        "termination": {"plateau": 20},
         "budget": {"trials": 10, "failures": 5},
     },
 }
@@ -184,8 +184,8 @@ def run_forgetful_job(folder: str) -> None:
 
     propose, held = derived.propose, {}
 
-    def forgetful(problem, recipe, evidence, memory, n, rng, fixed=None):
-        found = propose(problem, recipe, evidence, held, n, rng, fixed)
+    def forgetful(problem, recipe, data, memory, n, rng, fixed=None):
+        found = propose(problem, recipe, data, held, n, rng, fixed)
         held.update(found.memory)
         return found
 

@@ -40,7 +40,7 @@ WRONG_JOBS = {
     "constraint that is none": (["constraints: [loss]"], "constraints: 'loss' is no comparison"),
     "constraint on parameters that is none": (["constraints: [x * 2]"], "is no comparison"),
     "rule of a level set's kind": (
-        ["objectives: {loss: min}", "constraints: ['c > 0']", "enough: {left: 1}"],
+        ["objectives: {loss: min}", "constraints: ['c > 0']", "termination: {left: 1}"],
         ": enough: ",
     ),
     "mixed formula": (["constraints: ['x + loss <= 1']"], "mixes parameters"),
@@ -62,7 +62,7 @@ WRONG_JOBS = {
     "long study": (["study: " + "x" * 10_240], "cannot name a study"),
     "fidelity": (["fidelity: {events: [1, 2]}"], "fidelity.events"),
     "fidelity added": (["fidelity: {low: 1, high: 9}"], "toy"),
-    "stopping without fidelity": (["stopping: asha"], "needs a fidelity"),
+    "stopping without fidelity": (["early_stopping: asha"], "needs a fidelity"),
     "space changed": (["space: {x: {real: [0.0, 2.0]}}"], "toy"),
     "seed changed": (["seed: 2"], "seed"),
     "recipe changed": (["recipe: random"], "recipe"),

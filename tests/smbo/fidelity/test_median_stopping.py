@@ -3,7 +3,7 @@
 import pytest
 
 from smbo.errors import ProblemError
-from smbo.fidelity import MedianStopping, as_stopping
+from smbo.fidelity import MedianStopping, as_early_stopping
 
 OTHERS = [[(1.0, 5.0 + k), (2.0, 3.0 + k), (3.0, 1.0 + k)] for k in range(5)]
 
@@ -34,6 +34,6 @@ def test_settings_are_checked_at_the_door():
     with pytest.raises(ProblemError, match="grace"):
         MedianStopping(grace=-1)
     with pytest.raises(ProblemError, match="asha, hyperband, model, median"):
-        as_stopping("halving")
+        as_early_stopping("halving")
     with pytest.raises(ProblemError, match="it takes eta"):
-        as_stopping({"asha": {"ratio": 3}})
+        as_early_stopping({"asha": {"ratio": 3}})

@@ -1,4 +1,4 @@
-"""Evidence that is kept up to date beside evidence that is made anew."""
+"""Training data that is kept up to date beside training data that is made anew."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_columns_say_what_is_made_of_all_trials_anew(seed):
         columns.put([*new, *again])
         trials |= {trial.number: trial for trial in (*new, *again)}
         if rng.integers(2):
-            assert_same(columns.evidence(), encode(PROBLEM, trials.values()))
-    assert_same(columns.evidence(), encode(PROBLEM, trials.values()))
+            assert_same(columns.data(), encode(PROBLEM, trials.values()))
+    assert_same(columns.data(), encode(PROBLEM, trials.values()))
     assert len(trials) > 64
 
 
@@ -60,12 +60,12 @@ def test_evidence_that_was_given_out_never_changes():
     columns = Columns(PROBLEM)
     first = Trial(0, {"x": 0.0, "k": 3, "c": "a"}, 0, TrialState.COMPLETE, value=1.0)
     columns.put([first])
-    before = columns.evidence()
+    before = columns.data()
     columns.put([replace(first, value=2.0)])
-    assert columns.evidence().values == -2.0
+    assert columns.data().values == -2.0
     assert before.values == -1.0
 
 
 def test_where_a_row_depends_on_other_trials_there_are_no_columns():
     assert is_columnar(PROBLEM)
-    assert not is_columnar(Problem(SPACE, fidelity=Fidelity(1, 9), stopping=Asha()))
+    assert not is_columnar(Problem(SPACE, fidelity=Fidelity(1, 9), early_stopping=Asha()))

@@ -130,11 +130,11 @@ def test_a_search_that_ends_can_take_its_best_trial_to_the_top():
 
 
 def test_a_log_with_promotions_replays_to_the_same_trials():
-    opt = optimizer("auto", stopping=Hyperband())
+    opt = optimizer("auto", early_stopping=Hyperband())
     climb(opt, 25)
     while (trial := opt.promote()) is not None:
         opt.tell(trial, loss(trial))
-    problem = Problem(SPACE, fidelity=EPOCHS, stopping=Hyperband())
+    problem = Problem(SPACE, fidelity=EPOCHS, early_stopping=Hyperband())
     twin = Optimizer.replay(problem, opt.log, seed=1)
     assert [t.rungs for t in twin.trials] == [t.rungs for t in opt.trials]
     assert twin.ask().params == copy.copy(opt).ask().params
@@ -159,36 +159,36 @@ def test_a_trial_on_its_way_up_is_known_already_and_not_pending():
 
 
 def test_with_median_stopping_every_trial_is_asked_for_in_full():
-    opt = optimizer(stopping=MedianStopping())
+    opt = optimizer(early_stopping=MedianStopping())
     trial = opt.ask()
     assert trial.fidelity == 9
     assert opt.tell(trial, 0.4).state is TrialState.COMPLETE
 
 
 def test_a_pruned_trial_keeps_the_value_it_ended_with():
-    opt = optimizer(stopping="median")
+    opt = optimizer(early_stopping="median")
     told = opt.tell(opt.ask(), 0.7, status="pruned")
     assert (told.state, told.value) == (TrialState.PRUNED, 0.7)
     assert opt.best is None
 
 
 def test_a_problem_with_a_fidelity_survives_its_json():
-    problem = Problem(SPACE, fidelity=EPOCHS, stopping={"hyperband": {"eta": 4}})
+    problem = Problem(SPACE, fidelity=EPOCHS, early_stopping={"hyperband": {"eta": 4}})
     again = Problem.from_json(problem.to_json())
-    assert (again.fidelity, again.stopping) == (EPOCHS, Hyperband(4))
-    assert Problem(SPACE, fidelity=EPOCHS).stopping == Asha()
+    assert (again.fidelity, again.early_stopping) == (EPOCHS, Hyperband(4))
+    assert Problem(SPACE, fidelity=EPOCHS).early_stopping == Asha()
     assert not {"fidelity", "stopping"} & set(Problem(SPACE).to_json())  # as before there were any
 
 
 def test_what_cannot_be_climbed_is_refused():
     with pytest.raises(ProblemError, match="needs a fidelity"):
-        Problem(SPACE, stopping="asha")
+        Problem(SPACE, early_stopping="asha")
     with pytest.raises(ProblemError, match="fidelity"):
         Problem(SPACE, fidelity=(1, 9))
 
 
 def test_by_hand_a_report_says_whether_a_trial_may_end_early():
-    problem = Problem(SPACE, stopping=MedianStopping(n_others=2))
+    problem = Problem(SPACE, early_stopping=MedianStopping(n_others=2))
     opt = Optimizer(problem, "random", seed=1)
     for value in (0.1, 0.2):
         trial = opt.ask()

@@ -135,7 +135,7 @@ def test_a_loss_is_minimised_whatever_is_asked_for():
 
 def test_outputs_of_few_events_count_for_what_they_are_worth_and_are_not_moved():
     fidelity = Fidelity(100, 900, name="events")
-    problem = Problem(SPACE, loss=ChiSquare([0.0, 0.0], [1.0, 1.0]), fidelity=fidelity, stopping="asha")
+    problem = Problem(SPACE, loss=ChiSquare([0.0, 0.0], [1.0, 1.0]), fidelity=fidelity, early_stopping="asha")
     optimizer = Optimizer(problem, seed=1)
     rng = np.random.default_rng(0)
     for _ in range(12):
@@ -151,8 +151,8 @@ def test_outputs_of_few_events_count_for_what_they_are_worth_and_are_not_moved()
         for trial in optimizer.trials
     ]
     assert len(set(reached)) > 1
-    assert known.vectors.variances[:, 0] == pytest.approx([30.0 / events for events in reached])
-    assert known.vectors.values == pytest.approx(np.array([trial.outputs for trial in optimizer.trials]))
+    assert known.outputs.variances[:, 0] == pytest.approx([30.0 / events for events in reached])
+    assert known.outputs.values == pytest.approx(np.array([trial.outputs for trial in optimizer.trials]))
     # what was measured once stays known while it goes on
     again = encode(problem, [replace(trial, state=TrialState.RUNNING) for trial in optimizer.trials])
     assert len(again) == len(known)

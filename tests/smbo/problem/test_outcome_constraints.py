@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from smbo import Optimizer, Problem, Real
 from smbo.history.encode import encode
-from smbo.problem.outcome_constraints import Margins
+from smbo.problem.outcome_constraints import ConstraintSlacks
 from smbo.space.expressions import Expression
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
 
 
-def margins(*texts: str) -> Margins:
-    return Margins.of(Expression.parse(text) for text in texts)
+def margins(*texts: str) -> ConstraintSlacks:
+    return ConstraintSlacks.of(Expression.parse(text) for text in texts)
 
 
 @given(NUMBERS, NUMBERS)
@@ -45,10 +45,10 @@ def test_a_violation_that_slacks_do_not_tell_of_is_not_explained_by_them():
     opt = Optimizer(problem, seed=1)
     for x, a, b in ((0.1, 1.0, 1.0), (0.2, -1.0, 1.0), (0.3, 1.0, 0.0), (0.4, -1.0, 0.0)):
         opt.tell({"x": x}, {"y": x, "a": a, "b": b})
-    evidence = encode(problem, opt.trials)
-    assert evidence.feasible.tolist() == [True, False, False, False]
-    assert evidence.slacks is not None
-    assert evidence.slacks.is_explained.tolist() == [True, True, False, True]
+    data = encode(problem, opt.trials)
+    assert data.feasible.tolist() == [True, False, False, False]
+    assert data.outcome_constraints is not None
+    assert data.outcome_constraints.is_explained.tolist() == [True, True, False, True]
 
 
 def test_errors_of_metrics_become_those_of_the_slack():
@@ -63,7 +63,7 @@ def test_a_metric_may_be_told_with_its_error():
     opt = Optimizer(Problem({"x": Real(0, 1)}, objectives={"y": "min"}, constraints=["n >= 100"]), seed=1)
     told = opt.tell(opt.ask(), {"y": 1.0, "n": (208.0, 14.4), "other": (1.0, 2.0)})
     assert told.metrics == {"y": 1.0, "n": 208.0, "n_sem": 14.4, "other": 1.0}
-    slacks = encode(opt.problem, opt.trials).slacks
+    slacks = encode(opt.problem, opt.trials).outcome_constraints
     assert slacks is not None
     assert slacks.variances[0, 0] == pytest.approx(14.4**2)
 

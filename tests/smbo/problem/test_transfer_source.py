@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from smbo import Categorical, Earlier, Fidelity, Integer, Optimizer, Problem, Real, Space
+from smbo import Categorical, Fidelity, Integer, Optimizer, Problem, Real, Space, TransferSource
 from smbo.errors import ProblemError, RecipeError
 from smbo.history.encode import encode
 from smbo.surrogates.gp.gp import GP
-from smbo.surrogates.transfer import EarlierValues, Transfer
-from smbo.training_data import Axis, Evidence
+from smbo.surrogates.transfer import SourceData, Transfer
+from smbo.training_data import Axis, TrainingData
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
 
@@ -29,13 +29,13 @@ def other(x: float, y: float) -> float:
     return float(np.sin(9.0 * y) + np.cos(4.0 * x * y))
 
 
-def earlier(function, n: int = 50, name: str = "old") -> Earlier:
+def earlier(function, n: int = 50, name: str = "old") -> TransferSource:
     points = [{"x": float(x), "y": float(y)} for x, y in np.random.default_rng(5).random((n, 2))]
-    return Earlier(points, [function(**point) for point in points], name)
+    return TransferSource(points, [function(**point) for point in points], name)
 
 
-def best_after(n: int, *studies: Earlier, seed: int) -> float:
-    opt = Optimizer(Problem(SPACE, earlier=studies), seed=seed)
+def best_after(n: int, *studies: TransferSource, seed: int) -> float:
+    opt = Optimizer(Problem(SPACE, transfer=studies), seed=seed)
     for _ in range(n):
         trial = opt.ask()
         opt.tell(trial, valley(**trial.params))
@@ -55,10 +55,10 @@ def test_a_related_study_saves_half_of_the_evaluations_and_another_costs_little(
     assert unrelated <= max(plain, 2e-3)
 
 
-def evidence_of(function, n: int) -> Evidence:
+def training_data_of(function, n: int) -> TrainingData:
     points = np.random.default_rng(11).random((n, 2))
     unknown = np.full(n, np.nan)
-    return Evidence(
+    return TrainingData(
         axes=(Axis("x", "continuous"), Axis("y", "continuous")),
         numbers=np.arange(n),
         points=points,
@@ -71,13 +71,13 @@ def evidence_of(function, n: int) -> Evidence:
     )
 
 
-def arrays(study: Earlier) -> EarlierValues:
-    return EarlierValues(np.array([[p["x"], p["y"]] for p in study.points]), np.array(study.values))
+def arrays(study: TransferSource) -> SourceData:
+    return SourceData(np.array([[p["x"], p["y"]] for p in study.points]), np.array(study.values))
 
 
 def test_a_study_is_weighed_by_whether_it_predicts_what_is_found_here():
     both = (arrays(earlier(other)), arrays(earlier(alike)))
-    trained, _ = Transfer(GP(), both).train(evidence_of(valley, 12), {})
+    trained, _ = Transfer(GP(), both).train(training_data_of(valley, 12), {})
     assert trained.weights is not None
     assert trained.weights[1] > 0.5
     assert abs(trained.weights[0]) < 0.2
@@ -85,17 +85,17 @@ def test_a_study_is_weighed_by_whether_it_predicts_what_is_found_here():
 
 def test_a_study_is_believed_until_a_handful_of_values_speak_against_it():
     def is_believed(study, n):
-        return Transfer(GP(), (arrays(earlier(study)),)).train(evidence_of(valley, n), {})[0].is_in_use
+        return Transfer(GP(), (arrays(earlier(study)),)).train(training_data_of(valley, n), {})[0].is_in_use
 
     assert all(is_believed(alike, n) for n in (3, 4, 5, 8))
     assert is_believed(other, 4)  # four values do not tell
     assert not is_believed(other, 8)
-    upside_down = evidence_of(lambda x, y: -alike(x, y), 4)
+    upside_down = training_data_of(lambda x, y: -alike(x, y), 4)
     assert not Transfer(GP(), (arrays(earlier(alike)),)).train(upside_down, {})[0].is_in_use
 
 
 def test_the_model_takes_over_after_three_points():
-    opt = Optimizer(Problem(SPACE, earlier=[earlier(alike)]), seed=1)
+    opt = Optimizer(Problem(SPACE, transfer=[earlier(alike)]), seed=1)
     values = []
     for _ in range(5):
         trial = opt.ask()
@@ -105,22 +105,22 @@ def test_the_model_takes_over_after_three_points():
 
 
 def test_without_a_related_study_the_posterior_is_that_of_the_process_alone():
-    evidence = evidence_of(valley, 12)
-    trained, _ = Transfer(GP(), (arrays(earlier(other)),)).train(evidence, {})
-    plain, _ = GP().train(evidence, {})
+    data = training_data_of(valley, 12)
+    trained, _ = Transfer(GP(), (arrays(earlier(other)),)).train(data, {})
+    plain, _ = GP().train(data, {})
     points = np.random.default_rng(2).random((7, 2))
     assert not trained.is_in_use
-    for mine, theirs in zip(trained.fit(evidence).moments(points), plain.fit(evidence).moments(points)):
+    for mine, theirs in zip(trained.fit(data).moments(points), plain.fit(data).moments(points)):
         assert (mine == theirs).all()
 
 
 def test_a_trended_posterior_predicts_better_and_has_slopes_of_finite_differences():
-    evidence = evidence_of(valley, 8)
-    trained, _ = Transfer(GP(), (arrays(earlier(alike)),)).train(evidence, {})
-    posterior = trained.fit(evidence)
+    data = training_data_of(valley, 8)
+    trained, _ = Transfer(GP(), (arrays(earlier(alike)),)).train(data, {})
+    posterior = trained.fit(data)
     points = np.random.default_rng(2).random((40, 2))
     truth = np.array([valley(*point) for point in points])
-    plain = GP().fit(evidence).moments(points)[0]
+    plain = GP().fit(data).moments(points)[0]
     assert np.abs(posterior.moments(points)[0] - truth).mean() < 0.5 * np.abs(plain - truth).mean()
     _, std, mean_slope, std_slope = posterior.moments_and_gradients(points)
     for column in range(2):
@@ -131,17 +131,17 @@ def test_a_trended_posterior_predicts_better_and_has_slopes_of_finite_difference
         assert std_slope[:, column] == pytest.approx((up[1] - down[1]) / 2e-6, rel=1e-3, abs=1e-4)
     told = posterior.condition_on(points[:1], truth[:1])
     assert told.moments(points[:1])[1][0] < 0.2 * std[0] + 1e-3
-    before, after = posterior.latent, posterior.fantasise(points[:1]).latent
+    before, after = posterior.latent, posterior.fantasize(points[:1]).latent
     assert after.moments(points)[0] == pytest.approx(before.moments(points)[0])
 
 
 def test_what_was_learned_comes_back_from_memory_bit_for_bit():
-    evidence = evidence_of(valley, 9)
+    data = training_data_of(valley, 9)
     transfer = Transfer(GP(), (arrays(earlier(alike)),))
-    trained, memory = transfer.train(evidence, {})
-    again, _ = transfer.train(evidence, json.loads(json.dumps(memory)))
+    trained, memory = transfer.train(data, {})
+    again, _ = transfer.train(data, json.loads(json.dumps(memory)))
     points = np.random.default_rng(2).random((7, 2))
-    assert (trained.fit(evidence).moments(points)[0] == again.fit(evidence).moments(points)[0]).all()
+    assert (trained.fit(data).moments(points)[0] == again.fit(data).moments(points)[0]).all()
 
 
 def test_a_stored_problem_proposes_the_same():
@@ -152,14 +152,14 @@ def test_a_stored_problem_proposes_the_same():
             opt.tell(trial, (valley(**trial.params), 0.01))  # with noise, where draws need a bare process
         return [dict(trial.params) for trial in opt.trials]
 
-    problem = Problem(SPACE, earlier=[earlier(alike)])
+    problem = Problem(SPACE, transfer=[earlier(alike)])
     again = Problem.from_json(json.loads(json.dumps(problem.to_json())))
     assert points_of(problem) == points_of(again)
 
 
 def test_the_first_point_is_the_best_of_the_earlier_study_also_where_higher_is_better():
     study = earlier(lambda x, y: x + y)
-    opt = Optimizer(Problem(SPACE, maximize=True, earlier=[study]), seed=1)
+    opt = Optimizer(Problem(SPACE, maximize=True, transfer=[study]), seed=1)
     best = study.points[int(np.argmax(study.values))]
     assert dict(opt.ask().params) == pytest.approx(best)
     assert encode(opt.problem, opt.trials).pending.shape == (1, 2)
@@ -173,8 +173,8 @@ def test_rows_that_do_not_fit_are_refused_one_by_one_and_said(tmp_path):
         ", 3, a, 1, lacks\nq, 3, a, 1, text\n"
     )
     space = Space({"x": Real(0, 1), "n": Integer(1, 9), "kind": Categorical(["a", 2])})
-    problem = Problem(space, earlier=[Earlier.read(path, value="chi2")])
-    (kept,) = problem.earlier
+    problem = Problem(space, transfer=[TransferSource.read(path, value="chi2")])
+    (kept,) = problem.transfer
     assert [tuple(point.values()) for point in kept.points] == [(0.5, 3, "a"), (0.7, 4, 2)]
     assert kept.values == (1.5, 2.5)
     said = [text.partition(": ")[0] for text in problem.refused]
@@ -187,11 +187,11 @@ def test_a_table_without_the_column_or_without_rows_that_fit_is_refused(tmp_path
     path = tmp_path / "old.csv"
     path.write_text("x,y\n5,1\n6,2\n")
     with pytest.raises(ProblemError, match="no column is called 'value'; there are x, y"):
-        Earlier.read(path)
+        TransferSource.read(path)
     with pytest.raises(ProblemError, match=r"0 of 2 rows fit the space.*x=5.0 is outside"):
-        Problem({"x": Real(0, 1)}, earlier=[Earlier.read(path, value="y")])
+        Problem({"x": Real(0, 1)}, transfer=[TransferSource.read(path, value="y")])
     with pytest.raises(ProblemError, match="cannot be read"):
-        Earlier.read(tmp_path / "none.csv")
+        TransferSource.read(tmp_path / "none.csv")
 
 
 def test_trials_of_another_study_are_an_earlier_one():
@@ -199,18 +199,18 @@ def test_trials_of_another_study_are_an_earlier_one():
     for trial in old.ask(6):
         old.tell(trial, valley(**trial.params))
     old.ask()
-    assert len(Earlier.of_trials(old.trials).points) == 6
+    assert len(TransferSource.of_trials(old.trials).points) == 6
 
 
 def test_recipes_that_cannot_use_earlier_studies_say_so():
     for recipe in ("sobol", "forest"):
         with pytest.raises(RecipeError, match="earlier studies go with a Gaussian process"):
-            Optimizer(Problem(SPACE, earlier=[earlier(alike)]), recipe, seed=1)
+            Optimizer(Problem(SPACE, transfer=[earlier(alike)]), recipe, seed=1)
 
 
 def test_earlier_studies_and_outcome_constraints_go_together():
     opt = Optimizer(
-        Problem(SPACE, objectives={"f": "min"}, constraints=["c >= 0.2"], earlier=[earlier(alike)])
+        Problem(SPACE, objectives={"f": "min"}, constraints=["c >= 0.2"], transfer=[earlier(alike)])
     )
     for _ in range(8):
         trial = opt.ask()
@@ -221,7 +221,7 @@ def test_earlier_studies_and_outcome_constraints_go_together():
 
 
 def test_beside_a_fidelity_a_recipe_that_would_not_know_of_them_is_refused_at_the_door():
-    problem = Problem(SPACE, earlier=[earlier(alike)], fidelity=Fidelity(1, 9))
+    problem = Problem(SPACE, transfer=[earlier(alike)], fidelity=Fidelity(1, 9))
     with pytest.raises(RecipeError, match="use recipe 'gp'"):
         Optimizer(problem, seed=1)
     opt = Optimizer(problem, "gp", seed=1)
@@ -242,7 +242,7 @@ def test_a_parquet_file_is_read_as_a_table_is(tmp_path):
     }
     parquet.write_table(pyarrow.table(columns), tmp_path / "old.parquet")
     space = Space({"x": Real(0, 1), "n": Integer(1, 4), "m": Categorical(["a", "b"])})
-    kept, refused = Earlier.read(tmp_path / "old.parquet", value="v").checked(space)
+    kept, refused = TransferSource.read(tmp_path / "old.parquet", value="v").checked(space)
     assert kept.points == ({"x": 0.1, "n": 1, "m": "a"}, {"x": 0.2, "n": 2, "m": "b"})
     assert list(kept.values) == [1.0, 2.0]
     assert refused == [
@@ -251,4 +251,4 @@ def test_a_parquet_file_is_read_as_a_table_is(tmp_path):
     ]
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(ProblemError, match=r"bad\.parquet: cannot be read"):
-        Earlier.read(tmp_path / "bad.parquet")
+        TransferSource.read(tmp_path / "bad.parquet")

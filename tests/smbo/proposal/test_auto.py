@@ -11,13 +11,13 @@ from smbo.optimizer import Optimizer
 from smbo.proposal.auto import Auto
 from smbo.proposal.progress import n_without_gain, noise_share
 from smbo.proposal.recipe import Choice, Recipe, chosen
-from smbo.surrogates import GP, OfKernels, Subset
-from smbo.training_data import Axis, Evidence, Slacks
+from smbo.surrogates import GP, KernelSelection, Subset
+from smbo.training_data import Axis, OutcomeConstraintValues, TrainingData
 
 
 def evidence_with(d=3, n=20, n_pending=0, variance=np.nan, values=None):
     rng = np.random.default_rng(0)
-    return Evidence(
+    return TrainingData(
         axes=tuple(Axis(f"x{i}", "continuous") for i in range(d)),
         numbers=np.arange(n),
         points=rng.random((n, d)),
@@ -41,7 +41,7 @@ def learned(noise):
 
 
 @pytest.mark.parametrize(
-    ("evidence", "memory", "name", "acquisition", "is_region", "words"),
+    ("data", "memory", "name", "acquisition", "is_region", "words"),
     [
         (evidence_with(n=0), {}, "gp", LogExpectedImprovement, False, "nothing is known of noise"),
         (evidence_with(d=9), learned(1e-6), "gp", LogExpectedImprovement, False, "9 axes and 20 evaluations"),
@@ -69,10 +69,8 @@ def learned(noise):
         (evidence_with(n_pending=63), {}, "gp", LogExpectedImprovement, False, "3 axes"),
     ],
 )
-def test_the_rule_goes_by_axes_noise_and_pending_points(
-    evidence, memory, name, acquisition, is_region, words
-):
-    choice = Auto().choose(evidence, memory)
+def test_the_rule_goes_by_axes_noise_and_pending_points(data, memory, name, acquisition, is_region, words):
+    choice = Auto().choose(data, memory)
     assert choice.name == name
     assert isinstance(choice.recipe.acquisition, acquisition)
     assert (choice.recipe.region is not None) == is_region
@@ -100,8 +98,8 @@ def test_evaluations_are_counted_since_the_last_that_gained(values, n):
     [(14, 1e-6, 0.0), (15, 1e-6, 0.1), (16, 1e-6, 0.0), (17, 1e-6, 0.0), (18, 1e-6, 0.1)],
 )
 def test_after_fifteen_evaluations_without_gain_every_third_point_must_promise_more(n_idle, noise, margin):
-    evidence = stuck(3, n_idle)  # three values before
-    choice = Auto().choose(evidence, learned(noise))
+    data = stuck(3, n_idle)  # three values before
+    choice = Auto().choose(data, learned(noise))
     assert choice.recipe.acquisition == LogExpectedImprovement(margin=margin)
     assert ("every third point" in choice.reason) == (margin > 0)
 
@@ -121,9 +119,9 @@ def test_the_last_digits_of_a_search_that_has_settled_are_no_gain():
 
 
 def test_an_infeasible_value_gains_nothing():
-    evidence = evidence_with(n=3, values=[2.0, 1.0, 0.0])
-    evidence.feasible[2] = False
-    assert n_without_gain(evidence) == 1
+    data = evidence_with(n=3, values=[2.0, 1.0, 0.0])
+    data.feasible[2] = False
+    assert n_without_gain(data) == 1
 
 
 def test_a_region_that_has_begun_is_not_left_again():
@@ -133,14 +131,14 @@ def test_a_region_that_has_begun_is_not_left_again():
 
 
 def test_noise_is_what_was_told_before_what_was_learned():
-    evidence = evidence_with(n=30)
-    spread = evidence.values.var()
-    assert noise_share(evidence, {}) is None
-    assert noise_share(evidence, learned(0.3)) == pytest.approx(0.3)
+    data = evidence_with(n=30)
+    spread = data.values.var()
+    assert noise_share(data, {}) is None
+    assert noise_share(data, learned(0.3)) == pytest.approx(0.3)
     assert noise_share(evidence_with(n=30, variance=0.1), learned(0.3)) == pytest.approx(0.1 / spread)
-    some = evidence.variances.copy()
+    some = data.variances.copy()
     some[:10] = 0.1  # a third of them says little about the others
-    assert noise_share(dataclasses.replace(evidence, variances=some), learned(0.3)) == pytest.approx(0.3)
+    assert noise_share(dataclasses.replace(data, variances=some), learned(0.3)) == pytest.approx(0.3)
 
 
 def test_what_was_chosen_and_why_is_carried_in_the_memory():
@@ -164,7 +162,7 @@ def test_noisy_values_bring_the_noisy_acquisition_by_themselves():
 
 def test_a_rule_that_chooses_a_rule_is_refused():
     class Endless:
-        def choose(self, evidence, memory):
+        def choose(self, data, memory):
             return Choice(Recipe(rule=self), "endless", "it never decides")
 
     with pytest.raises(RecipeError, match="one rule must decide"):
@@ -186,14 +184,19 @@ def test_settings_that_make_no_sense_are_refused(settings):
 
 
 def test_under_outcome_constraints_the_process_is_as_smooth_as_the_values():
-    evidence = evidence_with()
-    slacks = Slacks(("c",), evidence.values[:, None], np.full((20, 1), np.nan), np.ones(20, dtype=bool))
+    data = evidence_with()
+    slacks = OutcomeConstraintValues(
+        ("c",), data.values[:, None], np.full((20, 1), np.nan), np.ones(20, dtype=bool)
+    )
     found = {}
-    for name, one in (("plain", evidence), ("constrained", dataclasses.replace(evidence, slacks=slacks))):
+    for name, one in (
+        ("plain", data),
+        ("constrained", dataclasses.replace(data, outcome_constraints=slacks)),
+    ):
         surrogate = Auto().choose(one, {}).recipe.surrogate
         assert isinstance(surrogate, Subset)
         found[name] = type(surrogate.surrogate)
-    assert found == {"plain": GP, "constrained": OfKernels}
+    assert found == {"plain": GP, "constrained": KernelSelection}
 
 
 def test_the_noise_of_a_process_of_several_kernels_is_known():

@@ -12,7 +12,7 @@ from smbo.proposal.promotion_by_model import Balance
 from smbo.study.replay import replay
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
-PROBLEM = Problem(SPACE, fidelity=Fidelity(1, 27, name="epochs"), stopping="model")
+PROBLEM = Problem(SPACE, fidelity=Fidelity(1, 27, name="epochs"), early_stopping="model")
 
 
 def loss(trial):
@@ -92,27 +92,27 @@ def test_a_batch_has_a_fidelity_for_each_of_its_points(climbed):
 
 
 def test_dearer_is_worth_less_for_the_same_gain(climbed):
-    evidence = encode(PROBLEM, climbed.trials)
-    balance = Balance.of(PROBLEM, evidence, climbed._memory)
+    data = encode(PROBLEM, climbed.trials)
+    balance = Balance.of(PROBLEM, data, climbed._memory)
     points = np.random.default_rng(0).random((5, 2))
     # going on from 9 to 27 tells as much as starting at 27, for less
     assert (balance.worth(points, 9, 27) > balance.worth(points, 0, 27)).all()
 
 
 def test_where_fidelity_averages_a_low_one_is_noisier():
-    averaging = Problem(SPACE, fidelity=Fidelity(10, 1000, averages=True), stopping="model")
+    averaging = Problem(SPACE, fidelity=Fidelity(10, 1000, averages=True), early_stopping="model")
     opt = Optimizer(averaging, seed=1)
     for _ in range(6):
         trial = opt.ask()
         opt.tell(trial, loss(trial))
-    growth = encode(averaging, opt.trials).curves.noise_growth
+    growth = encode(averaging, opt.trials).fidelities.noise_growth
     assert set(growth) <= {1000 / level for level in averaging.fidelity.ladder(3)}
     assert Problem.from_json(averaging.to_json()).fidelity == averaging.fidelity
 
 
 def test_a_model_is_refused_where_the_noise_of_outputs_does_not_fall_with_the_fidelity():
     with pytest.raises(ProblemError, match="averages=True"):
-        Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9), stopping="model")
+        Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9), early_stopping="model")
     assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).ladder is not None
     with pytest.raises(ProblemError, match="eta"):
         ByModel(eta=1)

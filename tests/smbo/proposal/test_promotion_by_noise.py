@@ -22,7 +22,7 @@ def bins(x, y):
 
 
 LOSS = ChiSquare(bins(0.4, 0.6), np.full(15, 0.004), np.full(15, 1 / 15))
-PROBLEM = Problem(SPACE, loss=LOSS, fidelity=EVENTS, stopping="model")
+PROBLEM = Problem(SPACE, loss=LOSS, fidelity=EVENTS, early_stopping="model")
 
 
 def run(params, number, n_events, noise=1.0):

@@ -44,11 +44,11 @@ RECIPES = {
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 @pytest.mark.parametrize("n_known", [0, 3, 12])
 def test_a_proposal_is_pure(recipe, n_known):
-    evidence = encode(PROBLEM, trials(n_known))
-    first = propose(PROBLEM, recipe, evidence, {}, 2, rng())
+    data = encode(PROBLEM, trials(n_known))
+    first = propose(PROBLEM, recipe, data, {}, 2, rng())
     memory = copy.deepcopy(first.memory)
-    second = propose(PROBLEM, recipe, evidence, memory, 2, rng())
-    again = propose(PROBLEM, recipe, evidence, json.loads(json.dumps(memory)), 2, rng())
+    second = propose(PROBLEM, recipe, data, memory, 2, rng())
+    again = propose(PROBLEM, recipe, data, json.loads(json.dumps(memory)), 2, rng())
     assert memory == first.memory
     assert second.memory == again.memory
     np.testing.assert_array_equal(second.points, again.points)
@@ -57,11 +57,11 @@ def test_a_proposal_is_pure(recipe, n_known):
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 @pytest.mark.parametrize("n_known", [0, 3, 12])
 def test_proposed_points_are_snapped_allowed_and_new(recipe, n_known):
-    evidence = encode(PROBLEM, trials(n_known))
-    points = propose(PROBLEM, recipe, evidence, {}, 6, rng()).points
+    data = encode(PROBLEM, trials(n_known))
+    points = propose(PROBLEM, recipe, data, {}, 6, rng()).points
     np.testing.assert_array_equal(PROBLEM.space.snap(points), points)
     assert PROBLEM.space.allowed(points).all()
-    everything = np.concatenate([evidence.points, points])
+    everything = np.concatenate([data.points, points])
     assert len(np.unique(everything, axis=0)) == n_known + 6
 
 
@@ -78,9 +78,9 @@ def test_a_design_goes_on_where_it_stopped(design):
 def test_the_surrogate_takes_over_after_the_initial_points():
     recipe = Recipe(GP(), n_initial=4)
     for n_known, n_design in ((2, 2), (4, 0)):
-        evidence = encode(PROBLEM, trials(n_known))
-        mixed = propose(PROBLEM, recipe, evidence, {}, 5, rng())
-        design = propose(PROBLEM, Recipe(), evidence, {}, 5, rng())
+        data = encode(PROBLEM, trials(n_known))
+        mixed = propose(PROBLEM, recipe, data, {}, 5, rng())
+        design = propose(PROBLEM, Recipe(), data, {}, 5, rng())
         same = (mixed.points == design.points).all(axis=1)
         assert same.tolist() == [True] * n_design + [False] * (5 - n_design)
         assert "surrogate" in mixed.memory
@@ -105,11 +105,11 @@ def test_infeasible_points_look_no_better_than_the_worst_feasible_one_and_failed
     done = trials(4)
     infeasible = Trial(4, done[0].params, 0, TrialState.COMPLETE, value=-9.0, feasible=False)
     failed = Trial(5, {"x": 0.5, "n": 1}, 0, TrialState.FAILED)
-    evidence = with_penalties(encode(PROBLEM, [*done, infeasible, failed]))
+    data = with_penalties(encode(PROBLEM, [*done, infeasible, failed]))
     worst = max(trial.value for trial in done)
-    assert evidence.values[4:].tolist() == [worst]
-    assert evidence.feasible.tolist() == [True] * 4 + [False]
-    assert len(evidence.failed) == 1
+    assert data.values[4:].tolist() == [worst]
+    assert data.feasible.tolist() == [True] * 4 + [False]
+    assert len(data.failed) == 1
 
 
 def test_evidence_does_not_depend_on_the_order_of_trials():
@@ -121,8 +121,8 @@ def test_evidence_does_not_depend_on_the_order_of_trials():
 
 
 def test_cancelled_trials_say_nothing():
-    evidence = encode(PROBLEM, [Trial(0, {"x": 0.5, "n": 1}, 0, TrialState.CANCELLED)])
-    assert (len(evidence), len(evidence.failed), len(evidence.pending)) == (0, 0, 0)
+    data = encode(PROBLEM, [Trial(0, {"x": 0.5, "n": 1}, 0, TrialState.CANCELLED)])
+    assert (len(data), len(data.failed), len(data.pending)) == (0, 0, 0)
 
 
 def test_only_feasible_points_are_recommended():
@@ -146,7 +146,7 @@ def test_a_recipe_of_ones_own_settings_survives_json():
 
 
 class Strange:
-    def fit(self, evidence):
+    def fit(self, data):
         raise NotImplementedError
 
 

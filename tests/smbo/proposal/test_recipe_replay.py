@@ -132,7 +132,7 @@ def test_memory_is_plain_json_and_proposals_do_not_change_it(name):
     assert json.dumps(optimizer._memory) == before
     again = suggest(optimizer.problem, optimizer.recipe, 3, optimizer.trials[::-1], json.loads(before), 21, 2)
     assert first[0] == again[0]
-    evidence = encode(optimizer.problem, optimizer.trials)
+    data = encode(optimizer.problem, optimizer.trials)
     units = optimizer.space.to_unit(first[0])
     np.testing.assert_array_equal(optimizer.space.snap(units), units)
-    assert not (units[:, None] == evidence.points[None]).all(axis=2).any()
+    assert not (units[:, None] == data.points[None]).all(axis=2).any()

@@ -13,7 +13,7 @@ from smbo.cli import main
 from smbo.errors import RecipeError, SpaceExhausted
 from smbo.fidelity import Fidelity
 from smbo.problem.level_set import LevelSet
-from smbo.problem.transfer_source import Earlier
+from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.auto import Auto
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
 from smbo.proposal.replication import Replication, gains_of_known, gains_of_new
@@ -21,11 +21,11 @@ from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.surrogates import GP, Forest
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.training_data import Axis, Evidence
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.training_data import Axis, TrainingData
 
 AGAIN = {"auto": {"replication": True}}
-EARLIER = Earlier([{"kind": "a", "n": n} for n in range(4)], [1.0, 2.0, 3.0, 4.0])
+EARLIER = TransferSource([{"kind": "a", "n": n} for n in range(4)], [1.0, 2.0, 3.0, 4.0])
 TABLE = {"kind": list("abcd"), "n": Integer(0, 3)}
 DEPTHS = {"a": 0.0, "b": -0.2, "c": 1.5, "d": 3.0}
 
@@ -56,7 +56,7 @@ def belief_of(points, noise=-1.0):
     axes = (Axis("x", "continuous"), Axis("y", "continuous"))
     values = np.sin(6 * points[:, 0]) + points[:, 1]
     theta = Hyperparameters((-1.0, -0.7), 0.1, noise)
-    return GP(hyperparameters=theta, bend_values=False).fit(Evidence.of_values(axes, points, values))
+    return GP(hyperparameters=theta, bend_values=False).fit(TrainingData.of_values(axes, points, values))
 
 
 def test_what_an_evaluation_is_worth_is_what_conditioning_on_its_draws_comes_to():
@@ -64,7 +64,7 @@ def test_what_an_evaluation_is_worth_is_what_conditioning_on_its_draws_comes_to(
     points, new = rng.random((6, 2)), rng.random((2, 2))
     belief = belief_of(points)
     of_known, of_new = gains_of_known(belief, points), gains_of_new(belief, points, new)
-    latent = replace(belief, scale=Scale())  # where gains are judged
+    latent = replace(belief, scale=OutcomeTransform())  # where gains are judged
     before = latent.moments(points)[0].min()
     places = [(points[1], points, of_known[1]), (points[4], points, of_known[4])]
     places += [(place, np.concatenate([points, place[None]]), gain) for place, gain in zip(new, of_new)]
@@ -161,7 +161,7 @@ def test_a_study_that_was_left_and_resumed_replays_its_repeats(tmp_path):
         (Problem(TABLE, objectives={"a": "min", "b": "min"}), AGAIN, "several objectives"),
         (Problem({"x": Real(0, 1)}, level_set=LevelSet(0.5, of=["f"])), AGAIN, "a level set"),
         (Problem(TABLE, fidelity=Fidelity(1, 9)), AGAIN, "a fidelity"),
-        (Problem(TABLE, earlier=[EARLIER]), AGAIN, "earlier studies"),
+        (Problem(TABLE, transfer=[EARLIER]), AGAIN, "earlier studies"),
         (Problem(TABLE), Recipe(Forest(), replication=Replication()), "Forest"),
         (Problem(TABLE), Recipe(replication=Replication()), "surrogate is None"),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smbo.acquisition import LogExpectedImprovement, LowerConfidenceBound, Portfolio, ThompsonSampling
+from smbo.acquisition import GPHedge, LogExpectedImprovement, LowerConfidenceBound, ThompsonSampling
 from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.propose import propose
@@ -31,9 +31,9 @@ def trials(n, n_pending=0, problem=PROBLEM):
 @pytest.mark.parametrize("surrogate", [GP(), Forest(n_trees=8)], ids=repr)
 def test_points_of_draws_differ_from_each_other_and_from_a_thousand_pending_ones(surrogate, region):
     recipe = Recipe(surrogate, ThompsonSampling(), region=region)
-    evidence = encode(PROBLEM, trials(30, 1000))
-    points = propose(PROBLEM, recipe, evidence, {}, 4, np.random.default_rng(1)).points
-    everything = np.concatenate([evidence.points, evidence.pending, points])
+    data = encode(PROBLEM, trials(30, 1000))
+    points = propose(PROBLEM, recipe, data, {}, 4, np.random.default_rng(1)).points
+    everything = np.concatenate([data.points, data.pending, points])
     assert len(np.unique(everything, axis=0)) == len(everything)
     np.testing.assert_array_equal(PROBLEM.space.snap(points), points)
 
@@ -45,32 +45,32 @@ def test_pending_points_do_not_enter_the_process_of_a_draw():
         def seeded(self, seed):
             return Counting(seed)
 
-        def prepare(self, posterior, evidence):
+        def build(self, posterior, data):
             sizes.append(len(posterior.values))
-            return super().prepare(posterior, evidence)
+            return super().build(posterior, data)
 
-    evidence = encode(PROBLEM, trials(30, 500))
-    propose(PROBLEM, Recipe(GP(), Counting()), evidence, {}, 2, np.random.default_rng(1))
+    data = encode(PROBLEM, trials(30, 500))
+    propose(PROBLEM, Recipe(GP(), Counting()), data, {}, 2, np.random.default_rng(1))
     assert sizes == [30, 30]
 
 
 def test_a_portfolio_gives_the_turns_to_the_member_that_gained():
     members = (LogExpectedImprovement(), LowerConfidenceBound(weight=50.0))
-    recipe = Recipe(GP(), Portfolio(members, rate=100.0))
+    recipe = Recipe(GP(), GPHedge(members, rate=100.0))
     known = trials(20)
-    evidence = encode(PROBLEM, known)
-    best = evidence.points[np.argmin(evidence.values)].tolist()
-    worst = evidence.points[np.argmax(evidence.values)].tolist()
+    data = encode(PROBLEM, known)
+    best = data.points[np.argmin(data.values)].tolist()
+    worst = data.points[np.argmax(data.values)].tolist()
     for first, second, winner in ((best, worst, 0), (worst, best, 1)):
         memory = {"portfolio": {"gains": [0.0, 0.0], "nominees": [first, second]}}
-        proposal = propose(PROBLEM, recipe, evidence, memory, 1, np.random.default_rng(1))
+        proposal = propose(PROBLEM, recipe, data, memory, 1, np.random.default_rng(1))
         carried = proposal.memory["portfolio"]
         np.testing.assert_array_equal(proposal.points[0], carried["nominees"][winner])
         assert np.argmax(carried["gains"]) == winner
 
 
 def test_every_member_of_a_portfolio_nominates_and_a_batch_has_different_points():
-    recipe = Recipe(GP(), Portfolio())
+    recipe = Recipe(GP(), GPHedge())
     proposal = propose(PROBLEM, recipe, encode(PROBLEM, trials(12)), {}, 5, np.random.default_rng(1))
     assert len(proposal.memory["portfolio"]["nominees"]) == 3
     assert len(np.unique(proposal.points, axis=0)) == 5

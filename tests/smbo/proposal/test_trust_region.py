@@ -15,13 +15,13 @@ from smbo.proposal.trust_region import (
     TrustRegion,
     advance,
     box_around,
-    evidence_of,
     length_within,
+    training_data_of,
 )
 from smbo.space import Space
 from smbo.surrogates import GP, Forest
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 from smbo.trial import Trial, TrialState
 
 AXES = tuple(Axis(f"x{i}", "continuous") for i in range(4))
@@ -30,7 +30,7 @@ AXES = tuple(Axis(f"x{i}", "continuous") for i in range(4))
 def evidence_with(values, axes=AXES, seed=0, numbers=None):
     n = len(values)
     points = np.random.default_rng(seed).random((n, len(axes)))
-    return Evidence(
+    return TrainingData(
         axes=axes,
         numbers=np.arange(n) if numbers is None else np.array(numbers),
         points=points,
@@ -78,7 +78,7 @@ def test_a_region_that_collapsed_starts_anew_with_its_own_evidence():
     state = state_after([9.0] * 28)
     assert state == RegionState(first=33, since=33, length=0.8, restarts=1)
     later = evidence_with(DESIGN + [9.0] * 28 + [3.0, 4.0])
-    assert evidence_of(TrustRegion(), state, later).values.tolist() == [3.0, 4.0]
+    assert training_data_of(TrustRegion(), state, later).values.tolist() == [3.0, 4.0]
     assert advance(TrustRegion(), later, state, 5) == state  # its design is not over
 
 
@@ -89,27 +89,27 @@ def test_what_was_known_before_a_region_began_is_neither_success_nor_failure():
 
 
 def test_an_infeasible_low_value_is_no_success():
-    evidence = evidence_with([*DESIGN, 1.0])
-    evidence.feasible[-1] = False
-    assert advance(TrustRegion(), evidence, RegionState(), 5).successes == 0
+    data = evidence_with([*DESIGN, 1.0])
+    data.feasible[-1] = False
+    assert advance(TrustRegion(), data, RegionState(), 5).successes == 0
 
 
 def test_of_much_evidence_the_nearest_to_the_best_point_is_kept_in_the_order_of_numbers():
-    evidence = evidence_with(np.random.default_rng(1).random(60))
-    kept = evidence_of(TrustRegion(most_rows=20), RegionState(), evidence)
+    data = evidence_with(np.random.default_rng(1).random(60))
+    kept = training_data_of(TrustRegion(most_rows=20), RegionState(), data)
     assert len(kept) == 20
     assert (np.diff(kept.numbers) > 0).all()
-    centre = evidence.points[np.argmin(evidence.values)]
-    gaps = np.linalg.norm(evidence.points - centre, axis=1)
+    centre = data.points[np.argmin(data.values)]
+    gaps = np.linalg.norm(data.points - centre, axis=1)
     assert set(kept.numbers) == set(np.argsort(gaps)[:20])
 
 
 def test_a_box_is_wider_along_longer_scales_and_keeps_its_volume():
-    evidence = evidence_with([3.0, 1.0, 2.0], seed=3)
-    evidence.points[1] = 0.5
+    data = evidence_with([3.0, 1.0, 2.0], seed=3)
+    data.points[1] = 0.5
     lengths = np.array([0.2, 0.4, 0.8, 0.4])
     theta = Hyperparameters(tuple(np.log(lengths)), 0.0, np.log(1e-4))
-    box = box_around(GP(hyperparameters=theta).fit(evidence), evidence, 0.1)
+    box = box_around(GP(hyperparameters=theta).fit(data), data, 0.1)
     edges = box.high - box.low
     np.testing.assert_allclose(box.centre, 0.5)
     np.testing.assert_allclose(edges / edges[0], lengths / lengths[0])
@@ -118,9 +118,9 @@ def test_a_box_is_wider_along_longer_scales_and_keeps_its_volume():
 
 def test_a_box_holds_the_next_level_of_a_grid_however_small_it_is():
     axes = (Axis("x", "continuous"), Axis("n", "ordered", 5))
-    evidence = evidence_with([3.0, 1.0, 2.0], axes)
-    evidence.points[:, 1] = 0.5
-    box = box_around(GP().fit(evidence), evidence, 0.01)
+    data = evidence_with([3.0, 1.0, 2.0], axes)
+    data.points[:, 1] = 0.5
+    box = box_around(GP().fit(data), data, 0.01)
     assert box.low[1] <= 0.3
     assert box.high[1] >= 0.7
 
@@ -140,10 +140,10 @@ def test_proposals_of_a_small_region_stay_near_the_best_point(surrogate):
         )
         for number, point in enumerate(problem.space.sample(30, rng))
     ]
-    evidence = encode(problem, trials)
+    data = encode(problem, trials)
     recipe = Recipe(surrogate, region=TrustRegion(first_length=0.05, least_length=0.01))
-    posterior_best = evidence.points[np.argsort(evidence.values)[:5]]
-    points = propose(problem, recipe, evidence, {}, 3, np.random.default_rng(1)).points
+    posterior_best = data.points[np.argsort(data.values)[:5]]
+    points = propose(problem, recipe, data, {}, 3, np.random.default_rng(1)).points
     gaps = np.abs(points[:, None, :] - posterior_best[None]).max(axis=2).min(axis=1)
     # edges differ with the length scales, within the cube: none is longer than a few tenths
     assert (gaps < 0.35).all()
@@ -215,12 +215,12 @@ def test_settings_that_make_no_sense_are_refused(make):
 
 def test_a_box_is_no_wider_than_what_the_nearest_of_many_rows_fill():
     rule = TrustRegion(most_rows=50)
-    evidence = evidence_with([1.0] * 400)
-    points = evidence.points.copy()
+    data = evidence_with([1.0] * 400)
+    points = data.points.copy()
     points[:300] = 0.3 + 0.05 * (points[:300] - 0.5)
     values = ((points - 0.3) ** 2).sum(axis=1)
-    evidence = replace(evidence, points=points, values=values)
-    given = evidence_of(rule, RegionState(), evidence)
+    data = replace(data, points=points, values=values)
+    given = training_data_of(rule, RegionState(), data)
     assert 0.5**7 <= length_within(rule, RegionState(), given) < 0.05
     assert length_within(rule, RegionState(length=0.01), given) == 0.01
     assert length_within(rule, RegionState(), given.rows(np.arange(49))) == 0.8
@@ -228,11 +228,11 @@ def test_a_box_is_no_wider_than_what_the_nearest_of_many_rows_fill():
     space = Space({axis.name: (0.0, 1.0) for axis in AXES})
     memory = {}
     for number in range(400, 404):  # the best point is known already: what follows stays beside it
-        proposal = propose(Problem(space), recipe, evidence, memory, 1, np.random.default_rng(number))
+        proposal = propose(Problem(space), recipe, data, memory, 1, np.random.default_rng(number))
         memory, point = proposal.memory, proposal.points
         assert np.abs(point - 0.3).max() < 0.1
-        evidence = replace(
+        data = replace(
             evidence_with([1.0] * (number + 1)),
-            points=np.concatenate([evidence.points, point]),
-            values=np.concatenate([evidence.values, ((point - 0.3) ** 2).sum(axis=1)]),
+            points=np.concatenate([data.points, point]),
+            values=np.concatenate([data.values, ((point - 0.3) ** 2).sum(axis=1)]),
         )

@@ -30,6 +30,6 @@ def test_the_job_file_poses_the_problem_that_it_says(tmp_path, monkeypatch):
     (tmp_path / "beam.py").write_text("def evaluate(params):\n    return {'cost': 1.0, 'gain': 2.0}\n")
     (tmp_path / "job.yaml").write_text(block("yaml"))
     job, document = read_jobfile(tmp_path / "job.yaml")
-    goals = load_task(job, document, tmp_path).problem.goals
+    goals = load_task(job, document, tmp_path).problem.multi_objective
     assert (dict(goals.directions), dict(goals.reference)) == ({"cost": "min", "gain": "max"}, {"cost": 1.2})
     assert dict(goals.weights) == {"cost": 2}

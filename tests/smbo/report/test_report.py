@@ -17,7 +17,7 @@ from smbo.problem import Figure, Outcome, Problem
 from smbo.report.study import write_report
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 from smbo.trial import Recommendation, Trial, TrialState
 
 HOSTILE = (
@@ -62,7 +62,7 @@ def study(names=("alpha", "beta"), n=20):
         Trial(n, trials[0].params, n, TrialState.FAILED, reason="generator aborted", error="<b>Traceback</b>")
     )
     nothing = np.empty((0, 3))
-    evidence = Evidence(
+    data = TrainingData(
         problem.space.axes,
         np.arange(n),
         units,
@@ -74,7 +74,7 @@ def study(names=("alpha", "beta"), n=20):
         nothing,
     )
     best = problem.space.from_unit(problem.space.snap(np.full((1, 3), 0.4)))[0]
-    return problem, trials, GP().fit(evidence), Recommendation(best, 1.0, 0.01)
+    return problem, trials, GP().fit(data), Recommendation(best, 1.0, 0.01)
 
 
 def checks_of(recommendation, ours=(1.0, 1.01, 0.99), theirs=(1.5, 1.52, 1.49)):

@@ -105,7 +105,7 @@ def test_every_class_has_its_share_of_few_samples():
 
 @pytest.mark.parametrize("stopping", ["asha", Hyperband(3)], ids=str)
 def test_a_search_with_a_resource_runs_on_a_dask_client(client, stopping):
-    search = forest_search(client=client, stopping=stopping).fit(X, Y)
+    search = forest_search(client=client, early_stopping=stopping).fit(X, Y)
     check(search)
     assert search.predict(X).shape == Y.shape
 
@@ -123,4 +123,4 @@ def test_a_resource_that_is_none_is_refused():
     with pytest.raises(ValueError, match="give min_resources and max_resources"):
         forest_search(min_resources=None).fit(X, Y)
     with pytest.raises(ValueError, match="stopping"):
-        forest_search(stopping="halving").fit(X, Y)
+        forest_search(early_stopping="halving").fit(X, Y)

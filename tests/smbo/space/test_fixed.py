@@ -10,7 +10,7 @@ from smbo.errors import AskError, SpaceExhausted
 from smbo.problem.level_set import LevelSet
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.trust_region import Box, _climbed
-from smbo.space.fixed import checked, part_of, rows_in
+from smbo.space.fixed import checked, rows_in, subspace
 
 SPACE = {
     "x": Real(0, 1),
@@ -81,7 +81,7 @@ def test_the_trust_region_is_left_where_what_is_fixed_lies_outside():
 
 
 def test_a_climb_in_a_trust_region_judges_points_with_the_fixed_value_and_no_other():
-    part = part_of(Space({"x": (0.0, 1.0), "y": (0.0, 1.0)}), {"x": 0.9})
+    part = subspace(Space({"x": (0.0, 1.0), "y": (0.0, 1.0)}), {"x": 0.9})
     judged = []
 
     class Slope:
@@ -151,10 +151,10 @@ def test_what_is_fixed_of_beliefs_leaves_the_others_to_count():
 def test_only_rows_with_the_fixed_values_are_in_a_part():
     space = Space({"x": (0.0, 1.0), "n": (1, 4)})
     points = [{"x": 0.5, "n": 2}, {"x": 0.25, "n": 2}, {"x": 0.5, "n": 3}]
-    part = part_of(space, {"n": 2})
+    part = subspace(space, {"n": 2})
     assert part.from_unit(rows_in(part, space.to_unit(points))) == points[:2]
     assert part.axes == space.axes
-    assert part_of(space, {}) is space
+    assert subspace(space, {}) is space
 
 
 BOX = {"x": Real(0, 1), "y": Real(0, 1), "z": Real(0, 1)}
@@ -186,6 +186,6 @@ def test_what_no_point_can_have_is_refused_and_nothing_happens(space, fixed, sai
 
 
 def test_a_dimension_that_is_fixed_brings_about_what_it_needs_to_exist():
-    part = part_of(Space(SPACE), checked(Space(SPACE), {"depth": 2}))
+    part = subspace(Space(SPACE), checked(Space(SPACE), {"depth": 2}))
     points = part.sample(50, np.random.default_rng(1))
     assert all(p["depth"] == 2 and p["width"] > 0.5 and p["mode"] == "full" for p in points)

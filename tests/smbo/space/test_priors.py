@@ -12,13 +12,13 @@ from scipy.stats import truncnorm
 
 from smbo import Categorical, Integer, LogNormal, Normal, Optimizer, Problem, Real, Recipe, Space
 from smbo.acquisition import LogExpectedImprovement
-from smbo.acquisition.prior_weighted import Guided
+from smbo.acquisition.prior_weighted import PriorWeighted
 from smbo.errors import ProblemError, SpaceError
 from smbo.history.encode import encode
 from smbo.proposal.propose import propose
-from smbo.space.prior_density import Guidance
+from smbo.space.prior_density import PriorDensity
 from smbo.surrogates import GP
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 
 MIXED = {
     "x": Real(0, 10, prior=Normal(3, 1)),
@@ -30,14 +30,14 @@ MIXED = {
 }
 
 
-def guidance(space) -> Guidance:
-    found = Guidance.of(Space(space))
+def guidance(space) -> PriorDensity:
+    found = PriorDensity.of(Space(space))
     assert found is not None
     return found
 
 
 def test_a_space_without_beliefs_has_no_guidance():
-    assert Guidance.of(Space({"x": (0.0, 1.0), "k": ["a", "b"]})) is None
+    assert PriorDensity.of(Space({"x": (0.0, 1.0), "k": ["a", "b"]})) is None
 
 
 def test_the_density_has_the_slope_of_finite_differences():
@@ -93,19 +93,19 @@ def test_the_first_point_is_where_the_optimum_is_thought_to_lie_and_half_of_the_
     assert 0.2 < np.mean(near[1::2]) < 0.6  # 40 % by chance
 
 
-def n_designed(space, values, n: int, **evidence) -> int:
+def n_designed(space, values, n: int, **data) -> int:
     """Return how many of n points come from the design once these values are known at its first points."""
     problem, m = Problem(space), len(values)
     first = propose(problem, Recipe(GP()), nothing(problem), {}, m, np.random.default_rng(5)).points
-    known = Evidence.of_values(problem.space.axes, first, np.array(values))
-    known = replace(known, **evidence)
+    known = TrainingData.of_values(problem.space.axes, first, np.array(values))
+    known = replace(known, **data)
     design = propose(problem, Recipe(), known, {}, n, np.random.default_rng(5))
     mixed = propose(problem, Recipe(GP()), known, {}, n, np.random.default_rng(5))
     return int((mixed.points == design.points).all(axis=1).sum())
 
 
-def nothing(problem: Problem) -> Evidence:
-    return Evidence.of_values(problem.space.axes, np.zeros((0, len(problem.space.axes))), np.zeros(0))
+def nothing(problem: Problem) -> TrainingData:
+    return TrainingData.of_values(problem.space.axes, np.zeros((0, len(problem.space.axes))), np.zeros(0))
 
 
 BELIEVED = {name: Real(0, 1, prior=Normal(0.8, 0.1)) for name in "abcd"}
@@ -163,11 +163,11 @@ def test_the_acquisition_is_weighed_by_a_belief_that_fades():
         told.tell({"x": float(x)}, float((x - 0.6) ** 2))
         if n not in (4, 8):
             continue
-        evidence = encode(told.problem, told.trials)
-        posterior, plain = GP().fit(evidence), LogExpectedImprovement()
-        weighed = Guided(plain, found, 10.0).prepare(posterior, evidence)
+        data = encode(told.problem, told.trials)
+        posterior, plain = GP().fit(data), LogExpectedImprovement()
+        weighed = PriorWeighted(plain, found, 10.0).build(posterior, data)
         said, _ = found.log_density(points)
-        assert weighed(points) == pytest.approx(plain.prepare(posterior, evidence)(points) + 10.0 / n * said)
+        assert weighed(points) == pytest.approx(plain.build(posterior, data)(points) + 10.0 / n * said)
 
 
 def test_beliefs_are_stored_and_read_back():

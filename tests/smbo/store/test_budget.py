@@ -6,7 +6,7 @@ from smbo import Budget, Problem, Real, Study
 from smbo.errors import BudgetExhausted, StoreError, StudyMismatch
 from smbo.fidelity import Fidelity
 from smbo.store.budget import Spent, exhausted
-from smbo.study.job_source import Why
+from smbo.study.job_source import StopReason
 
 SPACE = {"x": Real(0, 1)}
 CLIMBING = Problem(SPACE, fidelity=Fidelity(1, 9, name="epochs"))
@@ -59,7 +59,7 @@ def test_nobody_is_promoted_on_credit(url):
 def test_a_run_ends_with_the_fidelity_that_it_may_use(url):
     with Study.open(url, "epochs", CLIMBING, recipe="random", seed=1, budget=Budget(fidelity=40)) as study:
         report = study.run(lambda params, context: (params["x"] - 0.3) ** 2 + 0.1 / context.fidelity)
-        assert report.why is Why.BUDGET
+        assert report.why is StopReason.BUDGET
         used = sum(trial.fidelity for trial in study.trials)
         assert study.spent.fidelity == used
         assert 40 <= used < 40 + 9

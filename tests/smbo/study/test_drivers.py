@@ -13,10 +13,10 @@ import pytest
 from smbo.errors import StoreUnavailable
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study.drivers import Crew, owner_text
+from smbo.study.drivers import Drivers, owner_text
 from smbo.study.job_source import StudySource
 from smbo.study.prefetch import running_mean
-from smbo.study.protocol import Why
+from smbo.study.protocol import StopReason
 from smbo.trial import TrialState
 from smbo_scheduler.errors import Unavailable
 from smbo_scheduler.jobs import Ending, JobOutcome
@@ -49,7 +49,7 @@ def study(tmp_path):
 
 
 def crew_of(study, clock, lease_seconds=60.0):
-    crew = Crew(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
+    crew = Drivers(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
     crew.join()
     return crew
 
@@ -174,7 +174,7 @@ def test_a_driver_waits_at_the_end_of_the_budget_for_the_trials_of_others(study,
     assert source.next_jobs(1) == ()
     other.record(JobOutcome(jobs[0], Ending.OK, RESULT))
     assert source.is_finished()
-    assert source.why() is Why.BUDGET
+    assert source.why() is StopReason.BUDGET
 
 
 def test_drivers_that_ask_at_once_never_overshoot_the_budget(study, clock):

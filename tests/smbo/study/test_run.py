@@ -15,7 +15,7 @@ from smbo.space import Categorical, Integer, Real
 from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study.drivers import owner_text
-from smbo.study.protocol import Why
+from smbo.study.protocol import StopReason
 from smbo.trial import TrialState
 from smbo_scheduler.jobs import Ending, Job, JobOutcome, Limits
 from smbo_scheduler.loop import RunEnd, Stop
@@ -104,7 +104,11 @@ def states(study):
 def test_a_run_ends_when_the_budget_is_used_up_and_says_why(url):
     with opened(url, budget=Budget(trials=7)) as study:
         report = study.run(parabola)
-        assert (report.end, report.why, report.endings) == (RunEnd.FINISHED, Why.BUDGET, {Ending.OK: 7})
+        assert (report.end, report.why, report.endings) == (
+            RunEnd.FINISHED,
+            StopReason.BUDGET,
+            {Ending.OK: 7},
+        )
         assert [trial.value for trial in study.trials] == [parabola(trial.params) for trial in study.trials]
         assert study.spent.seconds > 0
         assert study.run(parabola).endings == {}
@@ -158,7 +162,7 @@ def test_a_run_ends_when_no_result_is_one_that_the_problem_can_use_and_keeps_wha
     problem = Problem(SPACE, constraints=["size <= 3"])
     with Study.open(url, "misfit", problem, "sobol", seed=1, budget=Budget(trials=30)) as study:
         report = study.run(lambda params: Outcome(2.5, cost=7.0, metrics={"sise": 1.0}))
-        assert (report.why, len(study.trials)) == (Why.MISFIT, 3)
+        assert (report.why, len(study.trials)) == (StopReason.MISFIT, 3)
         said = {(trial.reason, trial.error, trial.cost) for trial in study.trials}
         assert said == {
             ("bad-output", "the constraints ['size <= 3'] need ['size'], which the result lacks", 7.0)
@@ -171,7 +175,7 @@ def test_results_that_do_not_fit_now_and_then_end_nothing(url):
         report = study.run(
             lambda params, context: 1.0 if context.seed == study.trials[0].seed else {"b": 1.0}
         )
-        assert (report.why, len(study.trials)) == (Why.BUDGET, 8)
+        assert (report.why, len(study.trials)) == (StopReason.BUDGET, 8)
 
 
 def test_an_objective_may_name_its_reason(url):
@@ -186,7 +190,7 @@ def test_an_objective_may_name_its_reason(url):
 def test_so_many_failures_as_the_budget_allows_end_the_run(url):
     with opened(url, budget=Budget(trials=9, failures=2)) as study:
         report = study.run(lambda params: 1 / 0)
-        assert (report.why, len(study.trials)) == (Why.FAILURES, 2)
+        assert (report.why, len(study.trials)) == (StopReason.FAILURES, 2)
 
 
 def test_a_lost_trial_is_run_again_with_its_point_and_seed_under_a_new_token(url):
@@ -213,7 +217,7 @@ def test_a_run_that_loses_one_trial_after_the_other_ends(url):
         report = study.run(
             parabola, ScriptedExecutor(itertools.repeat("lost")), retries=RetryPolicy(losses=0)
         )
-        assert report.why is Why.LOST
+        assert report.why is StopReason.LOST
         assert len(study.trials) == 3
 
 
@@ -245,12 +249,12 @@ def test_never_more_trials_are_asked_for_than_there_are_slots(url):
 def test_n_trials_and_timeout_seconds_limit_one_call(url):
     now = itertools.count()
     with opened(url, budget=Budget(trials=50)) as study:
-        assert study.run(parabola, n_trials=3).why is Why.N_TRIALS
+        assert study.run(parabola, n_trials=3).why is StopReason.N_TRIALS
         assert len(study.trials) == 3
         from smbo.study.run import run_study
 
         report = run_study(study, parabola, timeout_seconds=40, clock=lambda: float(next(now)))
-        assert report.why is Why.TIMEOUT
+        assert report.why is StopReason.TIMEOUT
         assert 3 < len(study.trials) < 50
         assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
 
@@ -261,7 +265,7 @@ def test_a_budget_of_time_counts_all_runs_together(url):
     now = itertools.count()
     with opened(url, budget=Budget(time_seconds=60.0)) as study:
         report = run_study(study, parabola, clock=lambda: float(next(now)))
-        assert report.why is Why.BUDGET
+        assert report.why is StopReason.BUDGET
         assert 0 < len(study.trials) < 60
         assert study.run(parabola).endings == {}
 
@@ -269,7 +273,7 @@ def test_a_budget_of_time_counts_all_runs_together(url):
 def test_a_finite_space_that_is_used_up_ends_the_run(url):
     with Study.open(url, "s", {"n": Integer(1, 3)}, recipe="random", seed=1) as study:
         report = study.run(lambda params: float(params["n"]))
-        assert report.why is Why.SPACE
+        assert report.why is StopReason.SPACE
         assert sorted(trial.value for trial in study.trials) == [1.0, 2.0, 3.0]
 
 
@@ -280,9 +284,9 @@ def test_a_stop_from_another_process_ends_the_run_and_the_next_run_goes_on(url):
         return 1.0
 
     with opened(url, budget=Budget(trials=4)) as study:
-        assert study.run(stops).why is Why.STOPPED
+        assert study.run(stops).why is StopReason.STOPPED
         assert len(study.trials) == 1
-        assert study.run(parabola).why is Why.BUDGET
+        assert study.run(parabola).why is StopReason.BUDGET
         assert len(study.trials) == 4
 
 
@@ -290,7 +294,7 @@ def test_a_cancelled_run_leaves_its_trials_waiting_for_the_next_one(url):
     stops = iter([Stop.GO, Stop.CANCEL, Stop.CANCEL])
     with opened(url, budget=Budget(trials=2)) as study:
         report = study.run(parabola, ScriptedExecutor([]), stop=lambda: next(stops))
-        assert (report.end, report.why) == (RunEnd.CANCELLED, Why.STOPPED)
+        assert (report.end, report.why) == (RunEnd.CANCELLED, StopReason.STOPPED)
         assert states(study) == [("waiting", None)]
         study.run(parabola)
         assert states(study) == [("complete", None)] * 2

@@ -16,7 +16,7 @@ from distributed import Client
 from smbo import Budget, Problem, Real, Study, TrialState
 from smbo.errors import StoreUnavailable
 from smbo.fidelity import Fidelity, MedianStopping
-from smbo.study.protocol import Why
+from smbo.study.protocol import StopReason
 from smbo.study.replay import replay
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
@@ -64,7 +64,7 @@ def open_study(url, n_trials=9, problem=PROBLEM):
 def test_a_run_ends_when_all_trials_are_used_up_and_nobody_deserves_to_go_on(url, log):
     with open_study(url) as study:
         report = study.run(climbing)
-        assert report.why is Why.BUDGET
+        assert report.why is StopReason.BUDGET
         states = Counter(trial.state for trial in study.trials)
         assert set(states) == {TrialState.PAUSED, TrialState.COMPLETE}
         assert len(study.trials) == 9
@@ -121,7 +121,7 @@ def test_a_checkpoint_outlives_a_commit_that_fails(url, log, monkeypatch):
 
 def test_a_run_of_a_few_trials_promotes_them_too(url, log):
     with open_study(url, n_trials=50) as study:
-        assert study.run(climbing, n_trials=3).why is Why.N_TRIALS
+        assert study.run(climbing, n_trials=3).why is StopReason.N_TRIALS
         assert len(study.trials) == 3
         assert max(trial.fidelity for trial in study.trials) == 3
 
@@ -183,7 +183,7 @@ def ending(params, context):
 
 
 def test_median_stopping_ends_a_bad_trial_and_keeps_its_last_value(url):
-    problem = Problem({"x": Real(0, 1)}, stopping=MedianStopping(n_others=3, grace=2))
+    problem = Problem({"x": Real(0, 1)}, early_stopping=MedianStopping(n_others=3, grace=2))
     with open_study(url, n_trials=8, problem=problem) as study:
         from smbo_scheduler.executors import ProcessExecutor
 
@@ -199,7 +199,7 @@ def test_median_stopping_ends_a_bad_trial_and_keeps_its_last_value(url):
 
 
 def test_by_hand_a_report_says_whether_it_is_enough(url):
-    problem = Problem({"x": Real(0, 1)}, stopping=MedianStopping(n_others=2))
+    problem = Problem({"x": Real(0, 1)}, early_stopping=MedianStopping(n_others=2))
     with open_study(url, problem=problem) as study:
         for value in (0.1, 0.2):
             trial = study.ask()
@@ -213,7 +213,7 @@ def test_by_hand_a_report_says_whether_it_is_enough(url):
 
 def test_a_replay_of_a_study_that_climbs_comes_to_the_same_points(url, log):
     # half of a rung goes on, so that the model soon is of the second fidelity and not of the first
-    problem = Problem(SPACE, fidelity=Fidelity(1, 4), stopping={"asha": {"eta": 2}})
+    problem = Problem(SPACE, fidelity=Fidelity(1, 4), early_stopping={"asha": {"eta": 2}})
     with Study.open(url, "climb", problem, seed=1, budget=Budget(trials=22)) as study:
         study.run(climbing_by_luck)
         assert sum(any(rung.fidelity == 2 for rung in trial.rungs) for trial in study.trials) >= 8
@@ -224,12 +224,12 @@ def test_a_replay_of_a_study_that_climbs_comes_to_the_same_points(url, log):
 
 @pytest.mark.dask
 def test_hyperband_runs_on_a_dask_client(url, log):
-    problem = Problem(SPACE, fidelity=PROBLEM.fidelity, stopping="hyperband")
+    problem = Problem(SPACE, fidelity=PROBLEM.fidelity, early_stopping="hyperband")
     with (
         Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0") as client,
         open_study(url, n_trials=12, problem=problem) as study,
     ):
-        assert study.run(climbing, client).why is Why.BUDGET
+        assert study.run(climbing, client).why is StopReason.BUDGET
         began = {trial.rungs[0].fidelity if trial.rungs else trial.fidelity for trial in study.trials}
         assert began == {1, 3, 9}
         assert all(done < level for _, done, level, _ in entries(log))

@@ -10,7 +10,7 @@ import pytest
 from smbo.errors import StoreError
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study.drivers import Crew
+from smbo.study.drivers import Drivers
 from smbo.study.job_source import StudySource
 from smbo.study.store_outbox import StoreOutbox
 from smbo.trial import TrialState
@@ -60,7 +60,7 @@ def outbox(make):
 
 
 def source_of(study, outbox):
-    crew = Crew(study.store, study.id)
+    crew = Drivers(study.store, study.id)
     crew.join()
     return StudySource(study, crew=crew, outbox=outbox)
 

@@ -300,18 +300,18 @@ def test_only_what_has_changed_is_read(study, monkeypatch):
 def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url, study, monkeypatch):
     import smbo.study.provenance as module
 
-    original, calls = module.suggest_from, []
+    original, calls = module.suggest_from_data, []
 
     def interrupted(*arguments):
         calls.append(arguments[5])
         if len(calls) == 1:
             with Study.load(url, "s") as other:
-                monkeypatch.setattr(module, "suggest_from", original)
+                monkeypatch.setattr(module, "suggest_from_data", original)
                 other.ask()
-                monkeypatch.setattr(module, "suggest_from", interrupted)
+                monkeypatch.setattr(module, "suggest_from_data", interrupted)
         return original(*arguments)
 
-    monkeypatch.setattr(module, "suggest_from", interrupted)
+    monkeypatch.setattr(module, "suggest_from_data", interrupted)
     trial = study.ask()
     assert calls == [0, 1]
     assert trial.number == 1
@@ -322,7 +322,7 @@ def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url
 def test_who_has_lost_two_races_proposes_with_the_study_to_himself(url, study, monkeypatch):
     import smbo.study.provenance as module
 
-    original, numbers, others = module.suggest_from, [], []
+    original, numbers, others = module.suggest_from_data, [], []
 
     def ask_elsewhere():
         with Study.load(url, "s") as other:
@@ -339,7 +339,7 @@ def test_who_has_lost_two_races_proposes_with_the_study_to_himself(url, study, m
         return original(*arguments)
 
     threads = []
-    monkeypatch.setattr(module, "suggest_from", late)
+    monkeypatch.setattr(module, "suggest_from_data", late)
     trial = study.ask()
     for thread in threads:
         thread.join()

@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study.protocol import Why
+from smbo.study.protocol import StopReason
 from smbo_scheduler.clusters.external import start_local
 from smbo_scheduler.clusters.state import read_state
 from smbo_scheduler.executors import DaskExecutor
@@ -40,7 +40,7 @@ def test_a_dask_client_runs_a_study_on_its_workers(tmp_path):
         Study.open(url, "s", {"x": (0.0, 1.0)}, recipe="random", seed=1, budget=budget) as study,
     ):
         report = study.run(parabola, client)
-        assert (report.why, report.endings) == (Why.BUDGET, {Ending.OK: 6})
+        assert (report.why, report.endings) == (StopReason.BUDGET, {Ending.OK: 6})
         assert [trial.value for trial in study.trials] == [parabola(trial.params) for trial in study.trials]
         assert client.status == "running", "a client that is not ours was closed"
 
@@ -108,7 +108,7 @@ def test_a_scheduler_that_is_killed_and_comes_back_loses_nothing_and_repeats_not
             report = study.run(
                 Noting(str(notes)), place, on_progress=on_progress, retries=RetryPolicy(losses=10)
             )
-            assert report.why is Why.BUDGET
+            assert report.why is StopReason.BUDGET
             assert read_state(folder).keeper != killed[0]
             assert [trial.value for trial in study.trials] == [parabola(each.params) for each in study.trials]
             evaluated = Counter(float(line) for line in Path(notes).read_text().split())

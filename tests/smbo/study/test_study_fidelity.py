@@ -85,7 +85,9 @@ def test_another_fidelity_is_another_study(study, url):
     with pytest.raises(StudyMismatch, match="fidelity"):
         Study.open(url, "climb", Problem(SPACE, fidelity=Fidelity(1, 27, name="epochs")), recipe="random")
     with pytest.raises(StudyMismatch, match="stopping"):
-        Study.open(url, "climb", Problem(SPACE, fidelity=PROBLEM.fidelity, stopping="hyperband"), "random")
+        Study.open(
+            url, "climb", Problem(SPACE, fidelity=PROBLEM.fidelity, early_stopping="hyperband"), "random"
+        )
 
 
 def test_the_result_of_a_rung_counts_once_whoever_brings_it(study):
@@ -104,10 +106,10 @@ def test_of_two_drivers_that_saw_the_same_only_one_decides(study, url):
         study.tell(trial, value)
     seen = study.store.study("climb").last_seq
     with Study.load(url, "climb") as other:
-        assert other.let_climb(1) == 1
+        assert other.promote_waiting(1) == 1
     with pytest.raises(StaleProposal, match="trial 1 was promoted"):
         study.store.promote(study.id, 0, 3.0, 1, watermark=seen)
-    assert study.let_climb(1) == 1
+    assert study.promote_waiting(1) == 1
     assert len(promotions(study)) == 1
 
 

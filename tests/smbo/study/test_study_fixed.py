@@ -88,7 +88,7 @@ def test_trials_that_wait_are_passed_by_and_keep_for_the_next_ask(url):
     study = Study.open(url, "cuts", problem, seed=3)
     for trial in study.ask(9):
         study.tell(trial, trial.params["x"])
-    assert study.let_climb(2) > 0  # promoted, and waiting for somebody
+    assert study.promote_waiting(2) > 0  # promoted, and waiting for somebody
     waiting = study.waiting
     new = study.ask(3, fixed={"y": 0.5})
     assert all(trial.params["y"] == 0.5 and trial.fidelity == 1 for trial in new)
@@ -114,7 +114,7 @@ def test_a_run_that_another_driver_robs_of_waiting_trials_asks_for_none_without_
     study, other = begun(url), Study.load(url, "cuts")
     (left,) = study.ask_for("hand", 1)
     study.store.requeue(study.id, left.number, left.token, AttemptOutcome("lost"), Place())
-    assert study.let_climb(1) == 1  # it sees that one waits
+    assert study.promote_waiting(1) == 1  # it sees that one waits
     assert other.ask().number == left.number
     (trial,) = study.ask_for("hand", 1, fixed=FIXED)
     assert (trial.params["y"], trial.params["kind"]) == (0.1, ("a", 1))

@@ -1,4 +1,4 @@
-"""A surrogate that is given a part of much evidence."""
+"""A surrogate that is given a part of much training data."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
 from smbo.proposal.propose import propose
 from smbo.proposal.recommend import recommend
 from smbo.surrogates import GP, Forest, Selective, Subset
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 SMALL = Subset(GP(), most=60, n_rows=30, n_learned=20)
 
 
-def evidence_of(n, d=2, n_failed=0, seed=0):
+def training_data_of(n, d=2, n_failed=0, seed=0):
     rng = np.random.default_rng(seed)
     points = rng.random((n, d))
     unknown = np.full(n, np.nan)
-    return Evidence(
+    return TrainingData(
         axes=tuple(Axis(f"x{k}", "continuous") for k in range(d)),
         numbers=np.arange(n),
         points=points,
@@ -36,36 +36,36 @@ def evidence_of(n, d=2, n_failed=0, seed=0):
 
 
 def test_it_is_the_surrogate_itself_while_there_is_little():
-    evidence, points = evidence_of(60), np.random.default_rng(1).random((20, 2))
-    inside, memory = SMALL.train(evidence, {})
-    alone, alone_memory = GP().train(evidence, {})
-    assert SMALL.relevant(evidence) is evidence
+    data, points = training_data_of(60), np.random.default_rng(1).random((20, 2))
+    inside, memory = SMALL.train(data, {})
+    alone, alone_memory = GP().train(data, {})
+    assert SMALL.relevant(data) is data
     assert {name: value for name, value in memory.items() if name != "n_all"} == alone_memory
-    assert np.array_equal(inside.fit(evidence).moments(points), alone.fit(evidence).moments(points))
+    assert np.array_equal(inside.fit(data).moments(points), alone.fit(data).moments(points))
 
 
 def test_the_part_holds_the_best_and_its_neighbours_and_keeps_the_order():
-    evidence = evidence_of(500)
-    part = SMALL.relevant(evidence)
+    data = training_data_of(500)
+    part = SMALL.relevant(data)
     assert len(part) == 30
     assert (np.diff(part.numbers) > 0).all()
-    assert set(np.argsort(evidence.values)[:10]) <= set(part.numbers)
-    best = evidence.points[np.argmin(evidence.values)]
-    assert set(np.argsort(((evidence.points - best) ** 2).sum(axis=1))[:10]) <= set(part.numbers)
+    assert set(np.argsort(data.values)[:10]) <= set(part.numbers)
+    best = data.points[np.argmin(data.values)]
+    assert set(np.argsort(((data.points - best) ** 2).sum(axis=1))[:10]) <= set(part.numbers)
     # and knows of the rest of the space: these twenty are within 0.3 of each other
     assert np.ptp(part.points, axis=0).min() > 0.6
 
 
 def test_an_infeasible_value_is_no_incumbent():
-    evidence = evidence_of(200)
-    evidence.values[7], evidence.feasible[7] = -100.0, False
-    part = SMALL.relevant(evidence)
-    feasible = np.flatnonzero(evidence.feasible)
-    assert feasible[np.argmin(evidence.values[feasible])] in part.numbers
+    data = training_data_of(200)
+    data.values[7], data.feasible[7] = -100.0, False
+    part = SMALL.relevant(data)
+    feasible = np.flatnonzero(data.feasible)
+    assert feasible[np.argmin(data.values[feasible])] in part.numbers
 
 
 def test_many_failures_are_thinned_as_well():
-    part = SMALL.relevant(evidence_of(10, n_failed=1000))
+    part = SMALL.relevant(training_data_of(10, n_failed=1000))
     assert len(part) == 10
     assert part.failed.shape == (30, 2)
 
@@ -73,7 +73,7 @@ def test_many_failures_are_thinned_as_well():
 def test_it_learns_again_when_there_is_half_as_much_more():
     memory, learned_at = {}, []
     for n in range(50, 150, 5):
-        _, memory = SMALL.train(evidence_of(n), memory)
+        _, memory = SMALL.train(training_data_of(n), memory)
         assert memory == json.loads(json.dumps(memory))
         if n > 60:
             learned_at.append(memory["n_all"])
@@ -81,28 +81,28 @@ def test_it_learns_again_when_there_is_half_as_much_more():
 
 
 def test_memory_restores_the_trained_surrogate():
-    evidence = evidence_of(300)
-    trained, memory = SMALL.train(evidence, {})
-    again, kept = SMALL.train(evidence, memory)
+    data = training_data_of(300)
+    trained, memory = SMALL.train(data, {})
+    again, kept = SMALL.train(data, memory)
     assert again == trained
     assert kept == memory
 
 
 def test_a_recommendation_is_one_of_the_best_points():
-    evidence = evidence_of(400)
+    data = training_data_of(400)
     recipe = Recipe(surrogate=SMALL)
-    _, mean, std, row = recommend(Problem(Space({"x0": (0.0, 1.0), "x1": (0.0, 1.0)})), recipe, evidence, {})
-    assert row in np.argsort(evidence.values)[:5]
-    assert abs(mean - evidence.values[row]) < 4 * std + 1e-3
+    _, mean, std, row = recommend(Problem(Space({"x0": (0.0, 1.0), "x1": (0.0, 1.0)})), recipe, data, {})
+    assert row in np.argsort(data.values)[:5]
+    assert abs(mean - data.values[row]) < 4 * std + 1e-3
 
 
 def test_a_proposal_is_no_point_that_was_left_out():
     space = Space({"x0": (1, 15), "x1": (1, 15)})
     grid = space.grid()
-    evidence = evidence_of(len(grid) - 1)
-    evidence.points[:] = grid[:-1]
+    data = training_data_of(len(grid) - 1)
+    data.points[:] = grid[:-1]
     recipe = Recipe(surrogate=Subset(GP(), most=60, n_rows=30, n_learned=20))
-    proposal = propose(Problem(space), recipe, evidence, {}, 1, np.random.default_rng(0))
+    proposal = propose(Problem(space), recipe, data, {}, 1, np.random.default_rng(0))
     assert np.array_equal(proposal.points, grid[-1:])
 
 

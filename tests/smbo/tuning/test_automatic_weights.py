@@ -8,18 +8,18 @@ from tune_toy import TRUTH, study_of
 
 from smbo.errors import ProblemError
 from smbo.problem import ChiSquare, Problem
-from smbo.training_data import Evidence
+from smbo.training_data import TrainingData
 from smbo.tuning import TuneSettings, automatic
 from smbo.tuning.automatic import automatic_weights, squares_of
 
 
-def with_a_broken_observable(seed: int) -> tuple[Problem, Evidence]:
+def with_a_broken_observable(seed: int) -> tuple[Problem, TrainingData]:
     """Return a toy study in which a third observable wants a slope that the others exclude.
 
     It is the first spectrum measured anew, tilted by what no setting does.
     """
-    problem, evidence = study_of(seed)
-    loss, vectors = problem.loss, evidence.vectors
+    problem, data = study_of(seed)
+    loss, vectors = problem.loss, data.outputs
     assert isinstance(loss, ChiSquare)
     assert vectors is not None
     tilt = 1.0 + np.linspace(0.8, -0.6, 12) * np.cos(np.arange(12))
@@ -34,14 +34,14 @@ def with_a_broken_observable(seed: int) -> tuple[Problem, Evidence]:
         loss=third,
         values=np.hstack([vectors.values, vectors.values[:, :12]]),
         variances=np.hstack([vectors.variances, vectors.variances[:, :12]]),
-        factors=np.zeros((len(evidence), 36, 0)),
+        factors=np.zeros((len(data), 36, 0)),
     )
-    return Problem(problem.space, loss=third), replace(evidence, vectors=more)
+    return Problem(problem.space, loss=third), replace(data, outputs=more)
 
 
 def test_what_no_setting_describes_is_weighed_down_and_no_longer_pulls() -> None:
-    problem, evidence = with_a_broken_observable(0)
-    found = automatic_weights(problem, evidence)
+    problem, data = with_a_broken_observable(0)
+    found = automatic_weights(problem, data)
     assert found.weights["broken"] < 0.05
     assert found.weights["peak"] > 0.5
     assert found.alone["broken"] > 5.0
@@ -52,16 +52,16 @@ def test_what_no_setting_describes_is_weighed_down_and_no_longer_pulls() -> None
 
 
 def test_robust_weights_are_the_inverse_squares_of_the_pulls_that_they_lead_to() -> None:
-    problem, evidence = with_a_broken_observable(1)
-    found = automatic_weights(problem, evidence)
+    problem, data = with_a_broken_observable(1)
+    found = automatic_weights(problem, data)
     for name, square in squares_of(found.tune).items():
         assert found.weights[name] == pytest.approx(1.0 / max(square, 1.0), rel=0.02)
 
 
 def test_bilevel_weights_lower_the_score_that_they_are_chosen_by(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(automatic, "_N_TRIED", 25)
-    problem, evidence = with_a_broken_observable(2)
-    found = automatic_weights(problem, evidence, method="bilevel")
+    problem, data = with_a_broken_observable(2)
+    found = automatic_weights(problem, data, method="bilevel")
 
     def score(squares: dict[str, float]) -> float:
         values = np.array(list(squares.values()))
@@ -69,14 +69,14 @@ def test_bilevel_weights_lower_the_score_that_they_are_chosen_by(monkeypatch: py
 
     assert score(squares_of(found.tune)) < score(squares_of(found.equal))
     assert max(found.weights.values()) == pytest.approx(1.0)
-    again = automatic_weights(problem, evidence, method="bilevel")
+    again = automatic_weights(problem, data, method="bilevel")
     assert again.weights == found.weights
 
 
 def test_weights_of_ones_own_stay_and_what_is_left_out_stays_out() -> None:
-    problem, evidence = with_a_broken_observable(3)
+    problem, data = with_a_broken_observable(3)
     settings = TuneSettings(weights={"peak": 0.5}, once=[("falling", "broken")])
-    found = automatic_weights(problem, evidence, settings)
+    found = automatic_weights(problem, data, settings)
     assert set(found.weights) == {"falling", "peak"}
     assert found.weights["peak"] <= 0.5
     by_name = {each.name: each.weight for each in found.tune.observables}
@@ -85,8 +85,8 @@ def test_weights_of_ones_own_stay_and_what_is_left_out_stays_out() -> None:
 
 
 def test_unknown_rules_and_a_single_observable_are_refused() -> None:
-    problem, evidence = with_a_broken_observable(0)
+    problem, data = with_a_broken_observable(0)
     with pytest.raises(ProblemError, match="robust, bilevel"):
-        automatic_weights(problem, evidence, method="guess")  # type: ignore[arg-type]
+        automatic_weights(problem, data, method="guess")  # type: ignore[arg-type]
     with pytest.raises(ProblemError, match="two observables"):
-        automatic_weights(problem, evidence, TuneSettings(observables=["peak"]))
+        automatic_weights(problem, data, TuneSettings(observables=["peak"]))

@@ -40,8 +40,8 @@ def test_reported_errors_cover_the_truth_as_often_as_they_should(noise: float, e
 
 
 def test_with_weights_of_one_the_covariance_is_that_of_a_rise_of_chi2_by_the_level() -> None:
-    problem, evidence = study_of(3, noise=0.001)
-    tune = fit_tune(problem, evidence, TuneSettings(level=1.0))
+    problem, training_data = study_of(3, noise=0.001)
+    tune = fit_tune(problem, training_data, TuneSettings(level=1.0))
     data, errors = tune.statistic.data, tune.statistic.errors
 
     def chi2(slope: float, width: float) -> float:
@@ -83,22 +83,22 @@ def test_what_the_data_do_not_constrain_is_named_and_two_of_its_errors_cover_its
 
 def test_a_parameter_that_wants_beyond_its_range_is_on_its_bound() -> None:
     narrow = Space({"slope": Real(1.6, 2.5), "width": Real(0.2, 1.0), "idle": Real(-1.0, 1.0)})
-    problem, evidence = study_of(0)
-    inside = [row for row, point in enumerate(SPACE.from_unit(evidence.points)) if point["slope"] > 1.6]
-    kept = evidence.rows(np.array(inside))
+    problem, data = study_of(0)
+    inside = [row for row, point in enumerate(SPACE.from_unit(data.points)) if point["slope"] > 1.6]
+    kept = data.rows(np.array(inside))
     units = narrow.to_unit(SPACE.from_unit(kept.points))
     tune = fit_tune(Problem(narrow, loss=problem.loss), replace(kept, points=units))
     assert next(p.bound for p in tune.parameters) == "lower"
 
 
 def test_a_poor_fit_widens_the_errors_by_the_scale_factor_and_a_good_one_narrows_them_on_request() -> None:
-    problem, evidence = study_of(1)
+    problem, training_data = study_of(1)
     loss = problem.loss
     assert isinstance(loss, ChiSquare)
     for factor, expected in ((0.5, "wider"), (3.0, "as they are")):
         changed = ChiSquare(loss.data, loss.errors * factor, loss.weights, counts=loss.counts)
         twin = Problem(SPACE, loss=changed)
-        known = replace(evidence, vectors=replace(evidence.vectors, loss=changed))  # type: ignore[type-var]
+        known = replace(training_data, outputs=replace(training_data.outputs, loss=changed))  # type: ignore[type-var]
         by_level = {
             level: fit_tune(twin, known, TuneSettings(level=level))
             for level in ("pdg", "residuals", 1.0)  # type: ignore[arg-type]
@@ -129,8 +129,8 @@ def test_eigentunes_rebuild_the_covariance() -> None:
 
 
 def test_a_measurement_in_two_guises_counts_once() -> None:
-    problem, evidence = study_of(4, noise=0.002)
-    loss, vectors = problem.loss, evidence.vectors
+    problem, data = study_of(4, noise=0.002)
+    loss, vectors = problem.loss, data.outputs
     assert isinstance(loss, ChiSquare)
     assert vectors is not None
     pairs = {
@@ -144,12 +144,12 @@ def test_a_measurement_in_two_guises_counts_once() -> None:
         loss=twice,
         values=np.hstack([vectors.values, vectors.values[:, :12]]),
         variances=np.hstack([vectors.variances, vectors.variances[:, :12]]),
-        factors=np.zeros((len(evidence), 36, 0)),
+        factors=np.zeros((len(data), 36, 0)),
     )
-    twin, known = Problem(SPACE, loss=twice), replace(evidence, vectors=more)
+    twin, known = Problem(SPACE, loss=twice), replace(data, outputs=more)
     both = fit_tune(twin, known, TuneSettings(level=1.0))
     once = fit_tune(twin, known, TuneSettings(level=1.0, once=[("falling", "falling_again")]))
-    alone = fit_tune(problem, evidence, TuneSettings(level=1.0))
+    alone = fit_tune(problem, data, TuneSettings(level=1.0))
     assert once.statistic.left_out == ("falling_again",)
     assert once.errors["slope"] == pytest.approx(alone.errors["slope"], rel=0.1)
     assert both.errors["slope"] < 0.8 * once.errors["slope"]
@@ -157,9 +157,9 @@ def test_a_measurement_in_two_guises_counts_once() -> None:
 
 
 def test_leaving_an_observable_out_moves_the_tune_to_the_others() -> None:
-    problem, evidence = study_of(5)
-    whole = fit_tune(problem, evidence)
-    part = refit(problem, evidence, whole.model, TuneSettings(observables=["peak"]))
+    problem, data = study_of(5)
+    whole = fit_tune(problem, data)
+    part = refit(problem, data, whole.model, TuneSettings(observables=["peak"]))
     by_name = {each.name: each for each in part.observables}
     assert by_name["falling"].weight == 0.0
     assert by_name["peak"].weight == 1.0
@@ -202,16 +202,16 @@ def test_each_choice_of_a_category_has_a_minimum_of_its_own() -> None:
 
 
 def test_what_cannot_be_tuned_is_refused_with_the_reason() -> None:
-    problem, evidence = study_of(0, n=3)
+    problem, data = study_of(0, n=3)
     with pytest.raises(ProblemError, match="there are 3"):
-        fit_tune(problem, evidence)
-    problem, evidence = study_of(0)
+        fit_tune(problem, data)
+    problem, data = study_of(0)
     with pytest.raises(ProblemError, match="did you mean 'peak'"):
-        fit_tune(problem, evidence, TuneSettings(observables=["peek"]))
+        fit_tune(problem, data, TuneSettings(observables=["peek"]))
     with pytest.raises(ProblemError, match="no observable has any weight"):
-        fit_tune(problem, evidence, TuneSettings(weights={"falling": 0, "peak": 0}))
+        fit_tune(problem, data, TuneSettings(weights={"falling": 0, "peak": 0}))
     with pytest.raises(ProblemError, match="bins and data"):
-        fit_tune(Problem(SPACE, loss=FunctionLoss(lambda y: y.sum(axis=-1))), replace(evidence, vectors=None))
+        fit_tune(Problem(SPACE, loss=FunctionLoss(lambda y: y.sum(axis=-1))), replace(data, outputs=None))
     for wrong in ({"level": "sigma"}, {"level": 0.0}, {"theory": -1.0}, {"observables": "peak"}):
         with pytest.raises(ProblemError, match="tune: "):
             TuneSettings(**wrong)  # type: ignore[arg-type]

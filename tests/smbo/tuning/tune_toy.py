@@ -8,7 +8,7 @@ from smbo.history.encode import encode
 from smbo.problem import ChiSquare, Problem
 from smbo.space import Real, Space
 from smbo.space.designs import design_rows
-from smbo.training_data import Array, Evidence
+from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
 SPACE = Space({"slope": Real(0.5, 2.5), "width": Real(0.2, 1.0), "idle": Real(-1.0, 1.0)})
@@ -25,7 +25,7 @@ def spectra(slope: float, width: float, idle: float = 0.0) -> Array:
 
 def study_of(
     seed: int, n: int = 40, noise: float = 0.02, error: float = 0.03, theory: float = 0.0
-) -> tuple[Problem, Evidence]:
+) -> tuple[Problem, TrainingData]:
     """Return a problem with pseudo-data of its own, and noisy evaluations over the whole space."""
     rng = np.random.default_rng(seed)
     true = spectra(**TRUTH)

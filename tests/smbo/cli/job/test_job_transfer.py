@@ -124,10 +124,10 @@ def test_a_metric_of_an_earlier_study_may_be_the_value_of_this_one(folder):
     assert begun("named", "").exit_code == 0
     with Study.load("sqlite:///old.db", "old") as study, Study.load("sqlite:///named.db", "named") as new:
         values = [trial.metrics["c"] for trial in study.trials]
-        assert list(new.problem.earlier[0].values) == values
+        assert list(new.problem.transfer[0].values) == values
     assert begun("said", ", value: c", "value").exit_code == 0
     with Study.load("sqlite:///said.db", "said") as new:
-        assert list(new.problem.earlier[0].values) == values
+        assert list(new.problem.transfer[0].values) == values
     refused = begun("unknown", ", value: chi2")
     assert refused.exit_code == 2
     assert "no metric is called 'chi2'; there are c, value; say which is meant" in refused.output

@@ -19,7 +19,7 @@ study: climb
 objective: {python: MODULE:loss}
 space: {x: {real: [0.0, 1.0]}}
 fidelity: {name: epochs, low: 1, high: 9}
-stopping: STOPPING
+early_stopping: STOPPING
 budget: {trials: 9}
 recipe: random
 cluster: serial

@@ -9,13 +9,13 @@ import pytest
 
 import smbo.surrogates.gp.gp as module
 from smbo.surrogates import GP
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 
-def evidence_of(n, d=2, seed=0):
+def training_data_of(n, d=2, seed=0):
     points = np.random.default_rng(seed).random((n, d))
     unknown = np.full(n, np.nan)
-    return Evidence(
+    return TrainingData(
         axes=tuple(Axis(f"x{i}", "continuous") for i in range(d)),
         numbers=np.arange(n),
         points=points,
@@ -30,19 +30,19 @@ def evidence_of(n, d=2, seed=0):
 
 @pytest.mark.parametrize("bend_values", [False, True])
 def test_means_alone_are_the_means_of_the_moments(bend_values):
-    evidence = evidence_of(25)
-    posterior = GP(bend_values=bend_values).fit(evidence)
-    both = np.concatenate([evidence.points[5:9], np.random.default_rng(1).random((4, 2))])
+    data = training_data_of(25)
+    posterior = GP(bend_values=bend_values).fit(data)
+    both = np.concatenate([data.points[5:9], np.random.default_rng(1).random((4, 2))])
     for belief in (posterior, posterior.latent):
         np.testing.assert_allclose(belief.means_only(both), belief.moments(both)[0], rtol=1e-6, atol=1e-7)
 
 
 def test_means_of_evaluated_points_follow_what_was_told_or_imagined_since():
-    evidence = evidence_of(15)
+    data = training_data_of(15)
     more = np.random.default_rng(2).random((3, 2))
-    posterior = GP(bend_values=False).fit(evidence)
-    for extended in (posterior.fantasise(more), posterior.condition_on(more, np.array([9.0, -3.0, 2.0]))):
-        asked = np.concatenate([evidence.points, more])
+    posterior = GP(bend_values=False).fit(data)
+    for extended in (posterior.fantasize(more), posterior.condition_on(more, np.array([9.0, -3.0, 2.0]))):
+        asked = np.concatenate([data.points, more])
         np.testing.assert_allclose(
             extended.means_only(asked), extended.moments(asked)[0], rtol=1e-6, atol=1e-6
         )
@@ -59,14 +59,14 @@ def test_hyperparameters_are_learned_from_a_bounded_number_of_values(monkeypatch
     monkeypatch.setattr(module, "most_probable", watched)
     for n in (256, 400):
         sizes.clear()
-        GP().train(evidence_of(n), {})
+        GP().train(training_data_of(n), {})
         assert set(sizes) == {256}
 
 
 def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
-    evidence = evidence_of(400)
-    kept = module._telling(evidence)
-    order = np.argsort(evidence.values)
+    data = training_data_of(400)
+    kept = module._telling(data)
+    order = np.argsort(data.values)
     assert set(order[:96]) <= set(kept.numbers)
     assert len(set(kept.numbers)) == 256
     assert (np.diff(kept.numbers) > 0).all()
@@ -74,10 +74,10 @@ def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
 
 
 def test_a_part_of_the_values_tells_nearly_the_same_as_all_of_them(monkeypatch):
-    evidence = evidence_of(300)
-    part = GP().train(evidence, {})[0]
+    data = training_data_of(300)
+    part = GP().train(data, {})[0]
     monkeypatch.setattr(module, "_MOST_LEARNED", 300)
-    whole = GP().train(evidence, {})[0]
+    whole = GP().train(data, {})[0]
     queries = np.random.default_rng(3).random((200, 2))
-    means = [replace(gp).fit(evidence).moments(queries)[0] for gp in (part, whole)]
-    assert np.abs(means[0] - means[1]).max() < 0.01 * evidence.values.std()
+    means = [replace(gp).fit(data).moments(queries)[0] for gp in (part, whole)]
+    assert np.abs(means[0] - means[1]).max() < 0.01 * data.values.std()

@@ -9,13 +9,13 @@ import pytest
 
 from smbo.surrogates import GP
 from smbo.surrogates.gp.input_warping import Warp
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 
 def line(n, function):
     points = (np.arange(n)[:, None] + 0.5) / n
     unknown = np.full(n, np.nan)
-    return Evidence(
+    return TrainingData(
         axes=(Axis("a", "continuous"),),
         numbers=np.arange(n),
         points=points,

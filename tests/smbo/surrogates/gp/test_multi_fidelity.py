@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from smbo.surrogates import CurveGP
+from smbo.surrogates import MultiFidelityGP
 from smbo.surrogates.gp.kernels import Matern52
 from smbo.surrogates.gp.multi_fidelity import _Data, _negative, _prior
-from smbo.surrogates.gp.outcome_transform import Scale
-from smbo.training_data import Axis, Curves, Evidence
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.training_data import Axis, FidelityResults, TrainingData
 
 AXES = (Axis("x", "continuous"), Axis("y", "continuous"))
 SHORTFALLS = np.array([1.0, 0.5, 0.0])
@@ -18,26 +18,26 @@ def truth(points):
     return (points[:, 0] - 0.3) ** 2 + 2.0 * (points[:, 1] - 0.6) ** 2
 
 
-def seen(points, shortfalls):
+def seen(points, fidelity_gaps):
     """At low fidelities another optimum, and an offset of all points."""
-    return truth(points) + shortfalls * (0.5 + 0.4 * points[:, 0])
+    return truth(points) + fidelity_gaps * (0.5 + 0.4 * points[:, 0])
 
 
 def curves(n_by_rung=(24, 10, 5), seed=0):
     points = np.random.default_rng(seed).random((n_by_rung[0], 2))
     rows = [(i, k) for i in range(len(points)) for k in range(3) if i < n_by_rung[k]]
     numbers, rungs = (np.array(column) for column in zip(*rows, strict=True))
-    shortfalls = SHORTFALLS[rungs]
-    values = seen(points[numbers], shortfalls)
-    return Curves(
-        numbers, points[numbers], shortfalls, values, np.full(len(rows), np.nan), np.ones(len(rows))
+    fidelity_gaps = SHORTFALLS[rungs]
+    values = seen(points[numbers], fidelity_gaps)
+    return FidelityResults(
+        numbers, points[numbers], fidelity_gaps, values, np.full(len(rows), np.nan), np.ones(len(rows))
     )
 
 
-def evidence(given):
+def data(given):
     n = len(given)
     nan = np.full(n, np.nan)
-    return Evidence(
+    return TrainingData(
         AXES,
         given.numbers,
         given.points,
@@ -47,7 +47,7 @@ def evidence(given):
         np.ones(n, dtype=np.bool_),
         np.zeros((0, 2)),
         np.zeros((0, 2)),
-        curves=given,
+        fidelities=given,
     )
 
 
@@ -55,10 +55,10 @@ def test_the_density_has_the_slope_of_its_differences():
     given = curves((8, 4, 2))
     rng = np.random.default_rng(1)
     variances = np.where(rng.random(len(given)) < 0.3, 0.01, np.nan)
-    given = Curves(
-        given.numbers, given.points, given.shortfalls, given.values, variances, 1.0 + given.shortfalls
+    given = FidelityResults(
+        given.numbers, given.points, given.fidelity_gaps, given.values, variances, 1.0 + given.fidelity_gaps
     )
-    data = _Data.of(Matern52(), AXES, given, Scale.of(given.values))
+    data = _Data.of(Matern52(), AXES, given, OutcomeTransform.of(given.values))
     means, widths = _prior(2)
     theta = means + 0.5 * widths * rng.standard_normal(len(means))
     by_differences = approx_fprime(theta, lambda vector: _negative(data, vector)[0], 1e-6)
@@ -67,7 +67,7 @@ def test_the_density_has_the_slope_of_its_differences():
 
 
 def test_the_moments_at_the_highest_fidelity_have_the_slopes_of_their_differences():
-    posterior = CurveGP().fit(evidence(curves())).latent
+    posterior = MultiFidelityGP().fit(data(curves())).latent
     point = np.array([0.42, 0.71])
     _, _, to_mean, to_std = posterior.moments_and_gradients(point[None])
     for which, slope in enumerate((to_mean, to_std)):
@@ -77,49 +77,49 @@ def test_the_moments_at_the_highest_fidelity_have_the_slopes_of_their_difference
 
 def test_low_fidelities_tell_what_the_highest_would_be():
     given = curves()
-    posterior = CurveGP().fit(evidence(given))
+    posterior = MultiFidelityGP().fit(data(given))
     others = np.random.default_rng(5).random((200, 2))
     mean, _ = posterior.moments(others)
     assert np.corrcoef(mean, truth(others))[0, 1] > 0.9
-    whole = given.rows(np.flatnonzero(given.shortfalls == 0.0))
-    alone, _ = CurveGP().fit(evidence(whole)).moments(others)
+    whole = given.rows(np.flatnonzero(given.fidelity_gaps == 0.0))
+    alone, _ = MultiFidelityGP().fit(data(whole)).moments(others)
     assert np.abs(mean - truth(others)).mean() < 0.5 * np.abs(alone - truth(others)).mean()
 
 
-@pytest.mark.parametrize("shortfall", [0.0, 0.5, 1.0])
-def test_what_one_more_evaluation_moves_is_what_it_takes_from_the_uncertainty(shortfall):
+@pytest.mark.parametrize("fidelity_gap", [0.0, 0.5, 1.0])
+def test_what_one_more_evaluation_moves_is_what_it_takes_from_the_uncertainty(fidelity_gap):
     given = curves()
-    surrogate, _ = CurveGP().train(evidence(given), {})
-    belief = surrogate.fit_curves(evidence(given))
+    surrogate, _ = MultiFidelityGP().train(data(given), {})
+    belief = surrogate.fit_curves(data(given))
     point = np.array([[0.8, 0.1]])
     before = belief.highest.latent.moments(point)[1][0]
-    growth = 1.0 + shortfall
-    more = Curves(
+    growth = 1.0 + fidelity_gap
+    more = FidelityResults(
         np.append(given.numbers, 99),
         np.concatenate([given.points, point]),
-        np.append(given.shortfalls, shortfall),
+        np.append(given.fidelity_gaps, fidelity_gap),
         # between the lowest and the highest value, so that the scale stays what it was
         np.append(given.values, np.median(given.values)),
         np.append(given.variances, np.nan),
         np.append(given.noise_growth, growth),
     )
-    extended = surrogate.fit_curves(evidence(more))
+    extended = surrogate.fit_curves(data(more))
     # the scale is standardised with one value more: compare shares of the amplitude
     after = extended.highest.latent.moments(point)[1][0]
-    moved = belief.one_more(point, shortfall, growth)[0]
+    moved = belief.one_more(point, fidelity_gap, growth)[0]
     assert before**2 - after**2 == pytest.approx(moved**2, rel=1e-6)
 
 
 def test_hyperparameters_come_back_from_memory():
-    given = evidence(curves())
-    first, memory = CurveGP().train(given, {})
-    again, unchanged = CurveGP().train(given, memory)
+    given = data(curves())
+    first, memory = MultiFidelityGP().train(given, {})
+    again, unchanged = MultiFidelityGP().train(given, memory)
     assert (again, unchanged) == (first, memory)
 
 
 def test_more_curves_than_it_takes_are_left_out_from_below():
     given = curves()
-    few = CurveGP(n_rows=12)._kept(given)
+    few = MultiFidelityGP(n_rows=12)._kept(given)
     assert len(few) == 12
-    assert (few.shortfalls == 0.0).sum() == 5  # all that were evaluated in full
-    assert (few.shortfalls == 1.0).sum() == 0
+    assert (few.fidelity_gaps == 0.0).sum() == 5  # all that were evaluated in full
+    assert (few.fidelity_gaps == 1.0).sum() == 0

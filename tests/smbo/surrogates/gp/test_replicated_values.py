@@ -10,23 +10,23 @@ import pytest
 from smbo.history.replicates import merged
 from smbo.surrogates import GP
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
-from smbo.surrogates.gp.outcome_transform import Scale
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.gp.replicated_values import values_told
-from smbo.training_data import Axis, Evidence
+from smbo.training_data import Axis, TrainingData
 
 AXES = (Axis("x", "continuous"), Axis("y", "continuous"))
 THETA = Hyperparameters((-1.0, -0.7), 0.1, -1.5)
-BENT = Scale(shift=-1.0, size=0.7, power=0.3, centre=0.4, width=1.3)
+BENT = OutcomeTransform(shift=-1.0, size=0.7, power=0.3, centre=0.4, width=1.3)
 
 
 def repeated(told, n=24, seed=1):
-    """Evidence in which some points come once, others up to five times; ``told`` of the errors are known."""
+    """Training data with points once or up to five times; ``told`` of the errors are known."""
     rng = np.random.default_rng(seed)
     points = rng.random((9, 2))[rng.integers(9, size=n)]
     values = np.sin(5 * points[:, 0]) + points[:, 1] + 0.3 * rng.standard_normal(n)
     variances = np.where(rng.random(n) < told, rng.uniform(0.01, 0.2, n), np.nan)
-    evidence = Evidence.of_values(AXES, points, values, variances)
-    return replace(evidence, failed=rng.random((2, 2)), pending=rng.random((3, 2)))
+    data = TrainingData.of_values(AXES, points, values, variances)
+    return replace(data, failed=rng.random((2, 2)), pending=rng.random((3, 2)))
 
 
 @pytest.mark.parametrize("told", [0.0, 0.5, 1.0])
@@ -39,13 +39,13 @@ def test_the_posterior_is_that_of_the_single_rows(told, power):
     points = np.random.default_rng(2).random((40, 2))
     for there, here in zip(gp.fit(single).moments(points), gp.fit(few).moments(points)):
         np.testing.assert_allclose(here, there, rtol=1e-9)
-    known, fresh = gp.fit(single).fantasise(points[:2]), gp.fit(few).fantasise(points[:2])
+    known, fresh = gp.fit(single).fantasize(points[:2]), gp.fit(few).fantasize(points[:2])
     if told != 0.5:  # a fantasy is as noisy as a single evaluation, not as a mean of many
         np.testing.assert_allclose(fresh.noise, known.noise, rtol=1.0 if told else 1e-12)
 
 
 @pytest.mark.parametrize("told", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("scale", [Scale(0.4, 1.7), BENT], ids=["affine", "bent"])
+@pytest.mark.parametrize("scale", [OutcomeTransform(0.4, 1.7), BENT], ids=["affine", "bent"])
 def test_the_density_of_hyperparameters_is_that_of_the_single_rows_up_to_powers_of_two_pi(told, scale):
     single = repeated(told)
     for theta in (THETA, Hyperparameters((0.3, -2.0), -0.5, 0.2)):
@@ -57,7 +57,7 @@ def test_the_density_of_hyperparameters_is_that_of_the_single_rows_up_to_powers_
 
 
 def test_the_slope_of_the_density_is_that_of_finite_differences():
-    likelihood = GP()._likelihood(merged(repeated(0.5)), Scale())
+    likelihood = GP()._likelihood(merged(repeated(0.5)), OutcomeTransform())
     vector, step = THETA.vector(), 1e-6
     _, slope = likelihood.negative_with_gradient(vector)
     for k, unit in enumerate(np.eye(len(vector)) * step):
@@ -67,7 +67,7 @@ def test_the_slope_of_the_density_is_that_of_finite_differences():
 
 def test_what_is_learned_is_what_the_single_rows_teach():
     single = repeated(0.0, n=40)
-    taught = [GP().train(evidence, {})[0].hyperparameters.vector() for evidence in (single, merged(single))]
+    taught = [GP().train(data, {})[0].hyperparameters.vector() for data in (single, merged(single))]
     np.testing.assert_allclose(*taught, rtol=1e-3, atol=1e-3)  # as far as the search for it goes
 
 
@@ -80,20 +80,20 @@ def test_rows_keep_their_order_their_numbers_and_what_is_behind_them():
         first = np.flatnonzero(single.numbers == number)[0]
         same = (single.points == single.points[first]).all(axis=1)
         same &= np.isnan(single.variances) == np.isnan(single.variances[first])
-        behind = part.repeats.rows == row
-        assert sorted(part.repeats.values[behind]) == sorted(single.values[same])
+        behind = part.replicates.rows == row
+        assert sorted(part.replicates.values[behind]) == sorted(single.values[same])
     np.testing.assert_array_equal(np.sort(values_told(few)), np.sort(single.values))
 
 
 def test_an_error_told_as_zero_outweighs_others():
     points = np.full((3, 2), 0.5)
-    evidence = merged(Evidence.of_values(AXES, points, np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])))
-    assert evidence.values == pytest.approx([2.0])
-    assert evidence.variances[0] < 1e-100
+    data = merged(TrainingData.of_values(AXES, points, np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])))
+    assert data.values == pytest.approx([2.0])
+    assert data.variances[0] < 1e-100
 
 
 def test_evidence_without_a_repeat_is_left_as_it_is():
-    evidence = repeated(0.5).rows(np.array([0]))
-    assert merged(evidence) is evidence
-    two = Evidence.of_values(AXES, np.array([[0.0, 0.5], [-0.0, 0.5]]), np.array([1.0, 2.0]))
+    data = repeated(0.5).rows(np.array([0]))
+    assert merged(data) is data
+    two = TrainingData.of_values(AXES, np.array([[0.0, 0.5], [-0.0, 0.5]]), np.array([1.0, 2.0]))
     assert len(merged(two)) == 1  # zero has no sign

@@ -12,10 +12,10 @@ from scipy.stats import multivariate_normal
 from smbo import Categorical, LevelSet, Optimizer, Problem, Real
 from smbo.history.encode import encode
 from smbo.surrogates import GP, LevelGP, Priors, SquaredExponential
-from smbo.surrogates.gp.kernel_selection import OfKernels, log_density
+from smbo.surrogates.gp.kernel_selection import KernelSelection, log_density
 from smbo.surrogates.gp.polynomial_basis import Polynomials
-from smbo.surrogates.gp.trend_selection import OfTrends
-from smbo.surrogates.gp.universal_kriging import TrendedGP, TrendedPosterior
+from smbo.surrogates.gp.trend_selection import TrendSelection
+from smbo.surrogates.gp.universal_kriging import TrendedPosterior, UniversalKriging
 from smbo.surrogates.linalg import cholesky
 
 
@@ -60,14 +60,12 @@ def test_polynomials_are_orthonormal_over_the_cube_but_for_their_number():
 
 @pytest.mark.parametrize("bend", [False, True])
 def test_moments_and_slopes_are_those_of_dense_algebra(bend):
-    evidence = told(quartic, 30, kind=Categorical(["a", "b"]))
+    data = told(quartic, 30, kind=Categorical(["a", "b"]))
     process = GP(kernel=SquaredExponential(), bend_values=bend)
-    posterior = TrendedGP(Polynomials(2), process).fit(evidence)
+    posterior = UniversalKriging(Polynomials(2), process).fit(data)
     points = np.random.default_rng(0).random((6, 3))
-    factor = cholesky(
-        prior(posterior, evidence.points, evidence.points) + posterior.noise * np.eye(len(evidence))
-    )
-    half = np.linalg.solve(factor, prior(posterior, evidence.points, points))
+    factor = cholesky(prior(posterior, data.points, data.points) + posterior.noise * np.eye(len(data)))
+    half = np.linalg.solve(factor, prior(posterior, data.points, points))
     residual = np.linalg.solve(factor, posterior.process.values - posterior.process.mean)
     latent = posterior.latent
     mean, std = latent.moments(points)
@@ -88,33 +86,33 @@ def test_moments_and_slopes_are_those_of_dense_algebra(bend):
 
 
 def test_the_density_that_chooses_is_that_of_dense_algebra():
-    evidence = told(bump, 25)
-    posterior = TrendedGP(Polynomials(2), GP(bend_values=False)).fit(evidence)
+    data = told(bump, 25)
+    posterior = UniversalKriging(Polynomials(2), GP(bend_values=False)).fit(data)
     process = posterior.process
-    covariance = prior(posterior, evidence.points, evidence.points) + posterior.noise * np.eye(25)
+    covariance = prior(posterior, data.points, data.points) + posterior.noise * np.eye(25)
     expected = multivariate_normal(np.full(25, process.mean), covariance).logpdf(process.values)
-    expected += np.log(process.scale.slopes(evidence.values)).sum()
+    expected += np.log(process.scale.slopes(data.values)).sum()
     constant = -12.5 * np.log(2.0 * np.pi) + 0.5 * process.mean**2
-    assert log_density(process, evidence.values) == pytest.approx(expected - constant, abs=1e-4)
+    assert log_density(process, data.values) == pytest.approx(expected - constant, abs=1e-4)
 
 
 def test_a_fantasy_leaves_the_mean_and_takes_the_doubt_there():
-    posterior = TrendedGP(Polynomials(2), quiet()).fit(told(bump, 15)).latent
+    posterior = UniversalKriging(Polynomials(2), quiet()).fit(told(bump, 15)).latent
     points = np.random.default_rng(0).random((40, 2))
-    fantasised = posterior.fantasise(points[:2])
-    before, after = posterior.moments(points), fantasised.moments(points)
+    fantasized = posterior.fantasize(points[:2])
+    before, after = posterior.moments(points), fantasized.moments(points)
     assert after[0] == pytest.approx(before[0], abs=1e-6)
     assert (after[1] <= before[1] * (1.0 + 1e-6)).all()
     assert (after[1][:2] < 0.1 * before[1][:2]).all()
 
 
 def test_values_taken_in_are_as_if_told_from_the_start():
-    evidence = told(quartic, 24)
-    posterior = TrendedGP(Polynomials(3), quiet(bend_values=False)).fit(evidence)
+    data = told(quartic, 24)
+    posterior = UniversalKriging(Polynomials(3), quiet(bend_values=False)).fit(data)
     new, values = np.array([[0.2, 0.9], [0.7, 0.1]]), np.array([0.3, -0.4])
     points = np.random.default_rng(0).random((5, 2))
     later = posterior.latent.condition_on(new, values)
-    every = np.concatenate([evidence.points, new])
+    every = np.concatenate([data.points, new])
     covariance = prior(posterior, every, every) + posterior.noise * np.eye(26)
     weights = np.linalg.solve(
         covariance, np.append(posterior.process.values, values) - posterior.process.mean
@@ -124,28 +122,30 @@ def test_values_taken_in_are_as_if_told_from_the_start():
 
 
 def test_as_many_values_as_coefficients_and_a_few_settle_a_polynomial():
-    evidence = told(quartic, 20)
+    data = told(quartic, 20)
     places = np.random.default_rng(1).random((500, 2))
     truth = np.array([quartic(*place) for place in places])
 
     def error(surrogate):
-        return float(np.abs(surrogate.fit(evidence).moments(places)[0] - truth).max() / truth.std())
+        return float(np.abs(surrogate.fit(data).moments(places)[0] - truth).max() / truth.std())
 
-    assert error(TrendedGP(Polynomials(4), quiet())) < 0.01 < 0.1 < error(quiet())
+    assert error(UniversalKriging(Polynomials(4), quiet())) < 0.01 < 0.1 < error(quiet())
 
 
 @pytest.mark.parametrize(("function", "degree"), [(quartic, 4), (bump, None)])
 def test_a_polynomial_is_taken_where_the_values_are_likelier_around_it(function, degree):
-    process, memory = OfTrends(OfKernels(quiet())).train(told(function, 24), {})
-    assert (process.polynomials.degree if isinstance(process, TrendedGP) else None) == degree
-    again, kept = OfTrends(OfKernels(quiet())).train(told(function, 24), json.loads(json.dumps(memory)))
+    process, memory = TrendSelection(KernelSelection(quiet())).train(told(function, 24), {})
+    assert (process.polynomials.degree if isinstance(process, UniversalKriging) else None) == degree
+    again, kept = TrendSelection(KernelSelection(quiet())).train(
+        told(function, 24), json.loads(json.dumps(memory))
+    )
     assert (again, kept) == (process, memory)
 
 
 def test_a_polynomial_has_to_be_likelier_by_the_price():
-    evidence = told(quartic, 24)
+    data = told(quartic, 24)
     found = {
-        price: OfTrends(OfKernels(quiet()), price=price).train(evidence, {})[1]["trend"]
+        price: TrendSelection(KernelSelection(quiet()), price=price).train(data, {})[1]["trend"]
         for price in (5.0, 1e6)
     }
     assert found == {5.0: "4", 1e6: "none"}
@@ -153,12 +153,12 @@ def test_a_polynomial_has_to_be_likelier_by_the_price():
 
 def test_a_degree_waits_for_more_values_than_it_has_coefficients():
     for n, degrees in ((6, set()), (7, {"2"}), (11, {"2", "3"}), (16, {"2", "3", "4"})):
-        _, memory = OfTrends(OfKernels(quiet(n_iterations=1))).train(told(quartic, n), {})
+        _, memory = TrendSelection(KernelSelection(quiet(n_iterations=1))).train(told(quartic, n), {})
         assert set(memory["trends"]) == {"none"} | degrees
     of_kinds = Optimizer({"kind": Categorical(["a", "b", "c"])}, recipe="sobol", seed=1)
     for trial in of_kinds.ask(3):
         of_kinds.tell(trial, 1.0)
-    _, memory = OfTrends().train(encode(of_kinds.problem, of_kinds.trials), {})
+    _, memory = TrendSelection().train(encode(of_kinds.problem, of_kinds.trials), {})
     assert set(memory["trends"]) == {"none"}
 
 

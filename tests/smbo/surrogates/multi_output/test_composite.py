@@ -11,11 +11,11 @@ from smbo import Optimizer, Problem, Recipe
 from smbo.analysis.explain import leave_one_out_of_components
 from smbo.errors import RecipeError
 from smbo.problem.losses import ChiSquare, FunctionLoss
-from smbo.surrogates import VectorGP
+from smbo.surrogates import CompositeGP
 from smbo.surrogates.multi_output import quadratic_trend as trend
 from smbo.surrogates.multi_output.loss_moments import SquaredForm
 from smbo.surrogates.multi_output.pca import Basis
-from smbo.training_data import Axis, Evidence, Vectors
+from smbo.training_data import Axis, TrainingData, VectorOutputs
 
 D, K = 3, 40
 _RNG = np.random.default_rng(5)
@@ -34,13 +34,13 @@ def outputs_at(points):
 LOSS = ChiSquare(outputs_at(OPTIMUM[None])[0], np.full(K, 0.5), np.full(K, 1 / K))
 
 
-def evidence(n=40, noise=NOISE, seed=0, loss=LOSS, factors=0):
+def data(n=40, noise=NOISE, seed=0, loss=LOSS, factors=0):
     rng = np.random.default_rng(seed)
     points = rng.random((n, D))
     values = outputs_at(points) + noise * rng.standard_normal((n, K))
-    vectors = Vectors(loss, values, np.full((n, K), noise**2), np.zeros((n, K, factors)))
+    vectors = VectorOutputs(loss, values, np.full((n, K), noise**2), np.zeros((n, K, factors)))
     unknown = np.full(n, np.nan)
-    return Evidence(
+    return TrainingData(
         axes=tuple(Axis(f"x{j}", "continuous") for j in range(D)),
         numbers=np.arange(n),
         points=points,
@@ -50,12 +50,12 @@ def evidence(n=40, noise=NOISE, seed=0, loss=LOSS, factors=0):
         feasible=np.ones(n, dtype=np.bool_),
         failed=np.zeros((0, D)),
         pending=np.zeros((0, D)),
-        vectors=vectors,
+        outputs=vectors,
     )
 
 
 def test_the_loss_is_predicted_within_its_deviation():
-    posterior = VectorGP().fit(evidence())
+    posterior = CompositeGP().fit(data())
     points = np.random.default_rng(1).random((300, D))
     mean, std = posterior.moments(points)
     true = LOSS.of(outputs_at(points))
@@ -65,7 +65,7 @@ def test_the_loss_is_predicted_within_its_deviation():
 
 def test_outputs_are_predicted_within_their_deviation():
     points = np.random.default_rng(1).random((50, D))
-    mean, std = VectorGP().fit(evidence(noise=0.3)).outputs(points)
+    mean, std = CompositeGP().fit(data(noise=0.3)).outputs(points)
     off = outputs_at(points) - mean
     assert np.sqrt((off**2).mean()) < 0.25 * outputs_at(points).std()
     assert std.shape == off.shape
@@ -73,7 +73,7 @@ def test_outputs_are_predicted_within_their_deviation():
 
 
 def test_what_only_noise_moves_is_no_component():
-    quiet, loud = VectorGP().fit(evidence(noise=1e-6)), VectorGP().fit(evidence(noise=0.5))
+    quiet, loud = CompositeGP().fit(data(noise=1e-6)), CompositeGP().fit(data(noise=0.5))
     assert len(quiet.components) == 5  # three linear directions and two waves
     assert 1 <= len(loud.components) <= 5
 
@@ -82,21 +82,21 @@ def test_there_are_components_for_all_of_many_parameters():
     rng = np.random.default_rng(8)
     points, to_outputs = rng.random((60, 16)), rng.standard_normal((16, K))
     many = replace(
-        evidence(60),
+        data(60),
         axes=tuple(Axis(f"x{j}", "continuous") for j in range(16)),
         points=points,
         failed=np.zeros((0, 16)),
         pending=np.zeros((0, 16)),
-        vectors=Vectors(LOSS, points @ to_outputs, np.full((60, K), 1e-4), np.zeros((60, K, 0))),
+        outputs=VectorOutputs(LOSS, points @ to_outputs, np.full((60, K), 1e-4), np.zeros((60, K, 0))),
     )
-    assert len(VectorGP().fit(many).components) == 16
-    assert len(VectorGP(n_components=12).fit(many).components) == 12
+    assert len(CompositeGP().fit(many).components) == 16
+    assert len(CompositeGP(n_components=12).fit(many).components) == 12
 
 
 @pytest.mark.parametrize("scale", ["loss", "logarithm", "own"])
 def test_gradients_are_those_of_finite_differences(scale):
     own = FunctionLoss(lambda outputs: np.abs(outputs - LOSS.data).sum(axis=-1) ** 1.5)
-    posterior = VectorGP().fit(evidence(loss=own if scale == "own" else LOSS))
+    posterior = CompositeGP().fit(data(loss=own if scale == "own" else LOSS))
     belief = posterior.latent if scale == "logarithm" else posterior
     points = np.random.default_rng(2).random((4, D))
     _, _, to_mean, to_std = belief.moments_and_gradients(points)
@@ -125,33 +125,33 @@ def test_the_likelihood_has_the_slope_of_finite_differences():
 
 
 def test_a_fantasy_leaves_the_mean_and_takes_from_the_deviation():
-    posterior = VectorGP().fit(evidence(n=15))
+    posterior = CompositeGP().fit(data(n=15))
     point = np.array([[0.9, 0.1, 0.8]])
-    before, after = posterior.moments(point), posterior.fantasise(point).moments(point)
+    before, after = posterior.moments(point), posterior.fantasize(point).moments(point)
     assert after[1] < 0.7 * before[1]
     assert abs(after[0] - before[0]) < 2 * before[1]
 
 
 def test_correlated_errors_count_as_noise_along_their_direction():
-    plain, correlated = evidence(noise=0.05, factors=1), evidence(noise=0.05, factors=1)
-    correlated.vectors.factors[:, :, 0] = 0.3 * _TO_LINEAR[0]
-    trusting, wary = (VectorGP().fit(each) for each in (plain, correlated))
+    plain, correlated = data(noise=0.05, factors=1), data(noise=0.05, factors=1)
+    correlated.outputs.factors[:, :, 0] = 0.3 * _TO_LINEAR[0]
+    trusting, wary = (CompositeGP().fit(each) for each in (plain, correlated))
     points = np.random.default_rng(4).random((20, D))
     assert wary.moments(points)[1].mean() > 1.3 * trusting.moments(points)[1].mean()
 
 
 def test_what_was_learned_is_kept_until_there_is_enough_more():
-    surrogate = VectorGP(always_relearn_until=10)
-    trained, memory = surrogate.train(evidence(n=40), {})
-    again, same = surrogate.train(evidence(n=42), memory)
+    surrogate = CompositeGP(always_relearn_until=10)
+    trained, memory = surrogate.train(data(n=40), {})
+    again, same = surrogate.train(data(n=42), memory)
     assert same == memory
     assert again.thetas == trained.thetas
-    _, other = surrogate.train(evidence(n=50), memory)
+    _, other = surrogate.train(data(n=50), memory)
     assert other["n_learned"] == 50
 
 
 def test_without_vectors_it_says_what_is_missing():
-    optimizer = Optimizer({"x": (0.0, 1.0)}, recipe=Recipe(VectorGP(), n_initial=1), seed=0)
+    optimizer = Optimizer({"x": (0.0, 1.0)}, recipe=Recipe(CompositeGP(), n_initial=1), seed=0)
     optimizer.tell({"x": 0.1}, 1.0)
     with pytest.raises(RecipeError, match="give it a loss"):
         optimizer.ask()
@@ -160,7 +160,7 @@ def test_without_vectors_it_says_what_is_missing():
 def test_a_loss_of_ones_own_is_believed_as_the_same_loss_that_is_known_to_be_a_sum_of_squares():
     own = FunctionLoss(lambda outputs: LOSS.of(outputs))
     points = np.random.default_rng(1).random((30, D))
-    exact, drawn = VectorGP().fit(evidence()), VectorGP().fit(evidence(loss=own))
+    exact, drawn = CompositeGP().fit(data()), CompositeGP().fit(data(loss=own))
     assert drawn.moments(points)[0] == pytest.approx(exact.moments(points)[0], rel=0.1)
     off = drawn.moments(points)[0] - LOSS.of(outputs_at(points))
     assert np.abs(off / drawn.moments(points)[1]).mean() < 2.0
@@ -169,8 +169,8 @@ def test_a_loss_of_ones_own_is_believed_as_the_same_loss_that_is_known_to_be_a_s
 def test_the_point_recommended_need_not_have_been_evaluated():
     problem = Problem({f"x{j}": (0.0, 1.0) for j in range(D)}, loss=LOSS)
     optimizer = Optimizer(problem, seed=2)
-    known = evidence(n=25)
-    for point, outputs in zip(known.points, known.vectors.values):
+    known = data(n=25)
+    for point, outputs in zip(known.points, known.outputs.values):
         optimizer.tell(
             dict(zip(problem.space.names, point.tolist())),
             outputs=outputs,
@@ -200,7 +200,7 @@ def test_a_loss_freed_of_noise_is_between_zero_and_the_loss_of_the_noisy_means(e
 
 
 def test_outputs_at_a_point_have_the_slopes_of_finite_differences():
-    posterior = VectorGP().fit(evidence())
+    posterior = CompositeGP().fit(data())
     point, step = np.array([0.3, 0.7, 0.5]), 1e-5
     mean, slopes, factor = posterior.outputs_at(point)
     ahead, _ = posterior.outputs(point + step * np.eye(D))
@@ -267,7 +267,7 @@ def test_the_order_of_tell_changes_no_bit_of_a_proposal():
 
 
 def test_draws_of_the_loss_scatter_as_its_moments_say():
-    posterior = VectorGP().fit(evidence(n=15))
+    posterior = CompositeGP().fit(data(n=15))
     points = np.random.default_rng(8).random((6, D))
     draws = posterior.draws(points, 4000, np.random.default_rng(9))
     mean, std = posterior.moments(points)
@@ -276,7 +276,7 @@ def test_draws_of_the_loss_scatter_as_its_moments_say():
 
 
 def test_the_score_of_leaving_out_is_that_of_processes_fitted_without_each():
-    posterior = VectorGP().fit(evidence(n=12))
+    posterior = CompositeGP().fit(data(n=12))
     score = leave_one_out_of_components(posterior)
     found = []
     for component in posterior.components:

@@ -37,7 +37,7 @@ def test_the_scale_is_the_one_that_tells_sides_best():
 
 
 def test_the_scale_that_was_chosen_finds_the_contour_where_others_do_not():
-    evidence = told(lambda **point: {"p": cls(**point)}, level={"p": 0.05})
+    data = told(lambda **point: {"p": cls(**point)}, level={"p": 0.05})
     places = np.random.default_rng(1).random((2000, 2))
     truth = np.array([cls(*place) > 0.05 for place in places])
 
@@ -46,24 +46,24 @@ def test_the_scale_that_was_chosen_finds_the_contour_where_others_do_not():
         return ((LevelGP().fit(found).above(places)[0] > 0.5) != truth).mean()
 
     assert error() == error(transform="p-value") < 0.5 * error(transform="linear")
-    assert ((LevelGP().fit(evidence).above(places)[0] > 0.5) != truth).mean() < 0.01
+    assert ((LevelGP().fit(data).above(places)[0] > 0.5) != truth).mean() < 0.01
 
 
 def test_what_is_carried_restores_the_surrogate_to_the_bit_and_is_plain():
-    evidence = told(lambda **point: {"p": cls(**point), "q": point["x"]}, level={"p": 0.05, "q": 0.5})
-    first, memory = LevelGP().train(evidence, {})
-    again, kept = LevelGP().train(evidence, json.loads(json.dumps(memory)))
+    data = told(lambda **point: {"p": cls(**point), "q": point["x"]}, level={"p": 0.05, "q": 0.5})
+    first, memory = LevelGP().train(data, {})
+    again, kept = LevelGP().train(data, json.loads(json.dumps(memory)))
     assert again == first
     assert kept == memory
     points = np.random.default_rng(1).random((20, 2))
-    assert (again.fit(evidence).above(points) == first.fit(evidence).above(points)).all()
+    assert (again.fit(data).above(points) == first.fit(data).above(points)).all()
 
 
 def test_the_posterior_of_a_fantasy_is_surer_there_and_believes_the_same():
     posterior = LevelGP().fit(told(plane, n=12, level={"p": 0.5}))
     point = np.array([[0.31, 0.77]])
     (mean,), (std,) = posterior.offsets(point)
-    (later_mean,), (later_std,) = posterior.fantasise(point).offsets(point)
+    (later_mean,), (later_std,) = posterior.fantasize(point).offsets(point)
     assert later_mean == pytest.approx(mean, abs=1e-9)
     assert later_std < std
 
