@@ -41,7 +41,7 @@ WRONG_JOBS = {
     "constraint on parameters that is none": (["constraints: [x * 2]"], "is no comparison"),
     "rule of a level set's kind": (
         ["objectives: {loss: min}", "constraints: ['c > 0']", "termination: {left: 1}"],
-        ": enough: ",
+        ": termination: ",
     ),
     "mixed formula": (["constraints: ['x + loss <= 1']"], "mixes parameters"),
     "empty space": (["space: {}"], "space"),

@@ -33,9 +33,9 @@ def test_every_commented_key_is_valid_too(smbo, tmp_path):
         "weights",
         "level_set",
         "fidelity",
-        "stopping",
+        "early_stopping",
     } <= stated
-    assert {"try_first", "transfer", "fixed", "enough", "limits", "retries", "report", "store"} <= stated
+    assert {"try_first", "transfer", "fixed", "termination", "limits", "retries", "report", "store"} <= stated
     for line in optional:
         keep = [kept for kept in lines if kept.split(":")[0] != line.split(":")[0]]
         (tmp_path / "one.yaml").write_text("\n".join([*keep, line]))
