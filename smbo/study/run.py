@@ -50,50 +50,67 @@ class RunReport:
     seconds: float
 
 
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run goes; what each means is said in ``Study.run``.
+
+    Raises:
+        StoreError: a number that cannot be.
+    """
+
+    n_trials: int | None = None
+    timeout_seconds: float | None = None
+    limits: Limits | None = None
+    resources: Mapping[str, float] | None = None
+    retries: RetryPolicy | None = None
+    on_progress: Callable[[Progress], None] | None = None
+    stop: Callable[[], Stop] | None = None
+    spool: str | Path | None = None
+    outbox: str = "spool"
+    lease_seconds: float = DEFAULT_LEASE_SECONDS
+    ahead: bool | None = None
+    fixed: Mapping[str, Any] | None = None
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        n_trials, timeout_seconds = self.n_trials, self.timeout_seconds
+        if n_trials is not None and (
+            isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 1
+        ):
+            raise StoreError(f"run: n_trials={n_trials!r}; give a whole number of 1 or more, or None")
+        if timeout_seconds is not None and not timeout_seconds > 0:
+            raise StoreError(f"run: timeout_seconds={timeout_seconds!r}; give a positive number, or None")
+        if not 0 < self.lease_seconds < math.inf:
+            raise StoreError(f"run: lease_seconds={self.lease_seconds!r}; give a positive number")
+
+
 def run_study(
     study: Runnable,
     objective: AnyObjective,
     executor: Executor | ExecutorFactory | Any = None,
-    *,
-    n_trials: int | None = None,
-    timeout_seconds: float | None = None,
-    limits: Limits | None = None,
-    resources: Mapping[str, float] | None = None,
-    retries: RetryPolicy | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    stop: Callable[[], Stop] | None = None,
-    spool: str | Path | None = None,
-    outbox: str = "spool",
-    lease_seconds: float = DEFAULT_LEASE_SECONDS,
-    ahead: bool | None = None,
-    fixed: Mapping[str, Any] | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    settings: RunSettings | None = None,
 ) -> RunReport:
     """Evaluate a study's trials; see ``Study.run``."""
-    if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 1):
-        raise StoreError(f"run: n_trials={n_trials!r}; give a whole number of 1 or more, or None")
-    if timeout_seconds is not None and not timeout_seconds > 0:
-        raise StoreError(f"run: timeout_seconds={timeout_seconds!r}; give a positive number, or None")
-    if not 0 < lease_seconds < math.inf:
-        raise StoreError(f"run: lease_seconds={lease_seconds!r}; give a positive number")
-    settings = checked(study.problem.space, fixed)
+    settings = settings or RunSettings()
+    fixed = checked(study.problem.space, settings.fixed)
+    clock = settings.clock
     target = Evaluator(objective)
-    keeper = _outbox(study, outbox, spool, lease_seconds)
-    place, is_ours = _executor(executor, target, keeper, resources)
+    keeper = _outbox(study, settings)
+    place, is_ours = _executor(executor, target, keeper, settings.resources)
     study.set_going()
-    crew = Drivers(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
-    thinker = _ahead(study, place, ahead, settings, clock)
+    crew = Drivers(study.store, study.id, lease_seconds=settings.lease_seconds, clock=clock)
+    thinker = _ahead(study, place, settings.ahead, fixed, clock)
     source = StudySource(
         study,
-        n_trials=n_trials,
-        timeout_seconds=timeout_seconds,
-        limits=limits,
-        resources=resources,
-        retries=retries,
+        n_trials=settings.n_trials,
+        timeout_seconds=settings.timeout_seconds,
+        limits=settings.limits,
+        resources=settings.resources,
+        retries=settings.retries,
         crew=crew,
         outbox=keeper,
         ahead=thinker,
-        fixed=settings,
+        fixed=fixed,
         clock=clock,
     )
     try:
@@ -102,8 +119,8 @@ def run_study(
             source,
             place,
             clock=clock,
-            stop=stop or never,
-            on_progress=on_progress or tell_nobody,
+            stop=settings.stop or never,
+            on_progress=settings.on_progress or tell_nobody,
             trouble=lambda: _trouble(place, keeper),
             spare=source.n_spare if getattr(place, "runs_elsewhere", False) else none_spare,
         )
@@ -138,10 +155,11 @@ def _ahead(
         return None  # a problem that cannot travel is thought about here, while the loop waits
 
 
-def _outbox(study: Runnable, kind: str, spool: str | Path | None, lease_seconds: float) -> Outbox:
+def _outbox(study: Runnable, settings: RunSettings) -> Outbox:
     """Return where evaluations leave their outcomes: a folder, or the store itself."""
+    kind, lease_seconds = settings.outbox, settings.lease_seconds
     if kind == "spool":
-        return Spool(study.spool_folder if spool is None else spool, lease_seconds=lease_seconds)
+        return Spool(settings.spool or study.spool_folder, lease_seconds=lease_seconds)
     if kind != "store":
         raise StoreError(f"run: outbox={kind!r}; give 'spool' or 'store'")
     if study.store.url.startswith("sqlite"):
