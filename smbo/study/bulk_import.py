@@ -13,7 +13,7 @@ from smbo.history.record import record_result
 from smbo.problem import Problem, Returned
 from smbo.space import Integer, Real, Space
 from smbo.store.records import Result
-from smbo.store.store import SqlStore
+from smbo.store.roles import BulkRecords
 from smbo.trial import Trial, TrialState
 
 # In one transaction; others who write wait that long, some tenths of a second.
@@ -21,7 +21,7 @@ _PIECE = 5_000
 
 
 def add_many(
-    store: SqlStore,
+    store: BulkRecords,
     study: int,
     problem: Problem,
     seed_of: Callable[[int], int],

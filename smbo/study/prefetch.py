@@ -17,6 +17,7 @@ from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.space import Point
 from smbo.store.records import params_hash
+from smbo.store.roles import ChangeFeed
 from smbo.store.store import SqlStore
 from smbo.study.provenance import JsonPoint, Proposed, propose_trials
 from smbo.trial import Trial
@@ -87,7 +88,7 @@ class Thinker:
     """Reads a study's log, as far as it has come, and proposes."""
 
     def __init__(
-        self, store: SqlStore, name: str, problem: Problem, recipe: Recipe, fixed: Point | None = None
+        self, store: ChangeFeed, name: str, problem: Problem, recipe: Recipe, fixed: Point | None = None
     ) -> None:
         self._store, self._name, self._problem, self._recipe = store, name, problem, recipe
         self._fixed = fixed

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from smbo.history.promotion import Reports, ends_early
 from smbo.problem import Problem
-from smbo.store.store import SqlStore
+from smbo.store.roles import IntermediateValues
 from smbo.trial import Trial
 from smbo_scheduler.jobs import Job
 from smbo_scheduler.outbox.outbox import Outbox
@@ -21,7 +21,7 @@ class Reporting(Protocol):
     @property
     def problem(self) -> Problem: ...
     @property
-    def store(self) -> SqlStore: ...
+    def store(self) -> IntermediateValues: ...
     @property
     def trials(self) -> Sequence[Trial]: ...
     def reports(self) -> Mapping[int, Reports]: ...

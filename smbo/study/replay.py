@@ -20,7 +20,7 @@ from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.suggest import suggest
 from smbo.store.records import AttemptRecord, dump_json
-from smbo.store.store import SqlStore
+from smbo.store.roles import History
 from smbo.study.provenance import JsonPoint, proposed_trials
 from smbo.trial import Trial, TrialState
 
@@ -83,7 +83,7 @@ class _Proposal:
     numbers: dict[int, int] = field(default_factory=dict)  # index among its points -> trial
 
 
-def replay(store: SqlStore, name: str, problem: Problem, recipe: Recipe) -> Replayed:
+def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Replayed:
     """Make every proposal of a study again, in the order in which they were made.
 
     Raises:

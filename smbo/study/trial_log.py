@@ -12,7 +12,7 @@ from smbo.history.incremental import Columns, is_columnar, training_data_of
 from smbo.history.promotion import Reports
 from smbo.problem import Problem
 from smbo.store.records import StudyRecord
-from smbo.store.store import SqlStore
+from smbo.store.roles import ChangeFeed
 from smbo.training_data import TrainingData
 from smbo.trial import Trial, TrialState
 
@@ -47,7 +47,7 @@ class StudyLog:
 
     def __init__(
         self,
-        store: SqlStore,
+        store: ChangeFeed,
         record: StudyRecord,
         problem: Problem,
         decode: Callable[[dict[str, Any]], Mapping[str, Any]],
