@@ -260,7 +260,7 @@ class DriverStudy(View):
             # the transaction checks it again; here it saves a proposal that nobody could use
             budget = Budget.from_json(record.budget)
             if budget != Budget():
-                budgets.record_result(self.name, budget, record.spent, n_new)
+                budgets.check_budget(self.name, budget, record.spent, n_new)
             assert look.data is not None
             proposed = propose_from(self.problem, self.recipe, record, look.data, n_new, fixed=fixed)
         memory = proposed.memory if proposed else record.memory
