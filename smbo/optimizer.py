@@ -16,7 +16,7 @@ from smbo.analysis.view import Snapshot, View
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.history.events import Asked, Event, Promoted, Reported, Told
 from smbo.history.promotion import ends_early, promoted
-from smbo.history.record import record_result
+from smbo.history.record import ToldResult, record_result
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
@@ -171,17 +171,8 @@ class Optimizer(View):
             TellError: the result cannot be recorded.
         """
         known = self._find(trial)
-        told = record_result(
-            self.problem,
-            known,
-            result,
-            sem,
-            cost,
-            status=status,
-            reason=reason,
-            outputs=outputs,
-            covariance=covariance,
-        )
+        given = ToldResult(result, sem, cost, status, reason, None, outputs, covariance)
+        told = record_result(self.problem, known, given)
         self._record(told)
         return told
 

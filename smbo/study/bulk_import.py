@@ -9,7 +9,7 @@ from typing import Any
 
 from smbo.errors import PointError, TellError
 from smbo.history.incremental import is_columnar
-from smbo.history.record import record_result
+from smbo.history.record import ToldResult, record_result
 from smbo.problem import Problem, Returned
 from smbo.space import Integer, Real, Space
 from smbo.store.records import Result
@@ -91,6 +91,5 @@ def plain_dimensions(space: Space) -> list[tuple[str, Any, float, float]] | None
 
 def _measured(problem: Problem, point: Mapping[str, Any], result: Returned | None) -> Result:
     trial = Trial(-1, point, 0)  # number and seed come with the transaction
-    if result is None:
-        return Result.of(record_result(problem, trial, status="failed"))
-    return Result.of(record_result(problem, trial, result))
+    told = ToldResult(status="failed") if result is None else ToldResult(result)
+    return Result.of(record_result(problem, trial, told))

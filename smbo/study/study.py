@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from smbo.analysis.view import Snapshot, View
 from smbo.errors import StoreError, UnknownTrial
 from smbo.history.promotion import ends_early
-from smbo.history.record import record_result
+from smbo.history.record import ToldResult, record_result
 from smbo.optimizer import checked_count, checked_seed
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
@@ -231,18 +231,8 @@ class Study(View):
             TellError: the result will not do.
         """
         known, driver = self._find(trial), self._driver
-        told = record_result(
-            self.problem,
-            known,
-            result,
-            sem,
-            cost,
-            status=status,
-            reason=reason,
-            error=error,
-            outputs=outputs,
-            covariance=covariance,
-        )
+        given = ToldResult(result, sem, cost, status, reason, error, outputs, covariance)
+        told = record_result(self.problem, known, given)
         if not isinstance(trial, Mapping):
             return driver.record(told)
         params = self.problem.space.point_to_json(told.params)
