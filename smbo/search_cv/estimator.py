@@ -1,4 +1,4 @@
-"""The search estimator: parameters, attributes, refit."""
+"""BayesSearchCV, the scikit-learn search estimator: parameters, attributes, refit."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class BayesSearchCV(BaseSearchCV):
         min_resources, max_resources: the least of it that tells anything, and all; for "n_samples"
             by default a 27th part of the smallest training set (two for each class at
             least), and the whole of it.
-        early_stopping: who goes on: "asha", "hyperband", "model", Asha(...), Hyperband(...), ByModel(...).
+        early_stopping: which candidates get more of it: "asha", "hyperband", "model", or an Asha(...),
+            Hyperband(...), ByModel(...).
         scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as for
             RandomizedSearchCV.  A candidate without a finite mean score is told as failed, and the
             search stays away from where it lies.
@@ -63,6 +64,15 @@ class BayesSearchCV(BaseSearchCV):
         cv_results_, best_params_ and the others: as for RandomizedSearchCV.  With a resource a row
             is one evaluation of a candidate, ``candidate`` and ``n_resources`` say which, and the
             best is the best of those with all of it.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from smbo import BayesSearchCV, Real
+    >>> spaces = {"C": Real(0.01, 100.0, log=True), "gamma": Real(0.001, 10.0, log=True)}
+    >>> search = BayesSearchCV(SVC(), spaces, n_iter=6, cv=3, random_state=1)
+    >>> search = search.fit(*load_iris(return_X_y=True))
+    >>> search.best_score_ > 0.9
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

@@ -1,6 +1,6 @@
-"""The store's interface by role: each part of a study asks for the one that it needs; ``SqlStore`` is all.
+"""The store's interface by role: each part of a study asks for the one that it needs.
 
-What each method does and raises is said in ``smbo.store.store.SqlStore``.
+``smbo.store.store.SqlStore`` implements all of them, and says what each method does and raises.
 """
 
 from __future__ import annotations

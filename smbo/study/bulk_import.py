@@ -1,4 +1,4 @@
-"""Many results at once: points that were evaluated elsewhere, as trials of a study."""
+"""Bulk import: record results of points that were evaluated elsewhere as trials of a study."""
 
 from __future__ import annotations
 

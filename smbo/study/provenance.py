@@ -1,4 +1,4 @@
-"""Proposals of a durable study: what each was made from, so that it can be made again.
+"""Provenance of proposals: what each was made from, so that it can be made again.
 
 A proposal is a function of the problem, the recipe, the seed and of what is noted here: the log up
 to a sequence number (the watermark), the recipe's memory, the number of its first trial, and the

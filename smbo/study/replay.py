@@ -49,7 +49,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of making the proposals again.
+    """How many proposals were made again, and the first that came out otherwise.
 
     Attributes:
         n_proposals: calls of the recipe that were made again.

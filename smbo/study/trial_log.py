@@ -1,4 +1,4 @@
-"""A study's log as far as one process has read it: its trials by number, and what follows from them."""
+"""One process's copy of a study's log: trials by number, kept up to date from the change feed."""
 
 from __future__ import annotations
 
