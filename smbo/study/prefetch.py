@@ -102,6 +102,8 @@ class Thinker:
             params = self._problem.space.point_from_json(trial.params)
             self._trials[trial.number] = replace(trial, params=params)
         trials = [self._trials[number] for number in sorted(self._trials)]
+        if request.memory is not None:
+            record = replace(record, memory=request.memory)
         # what was asked for since the request was made is in the log
         asked = {params_hash(trial.params) for trial in changed}
         beside = [point for point in request.beside if params_hash(point) not in asked]
@@ -112,7 +114,6 @@ class Thinker:
             trials,
             request.n,
             beside=beside,
-            memory=request.memory,
             fixed=self._fixed,
         )
 

@@ -85,15 +85,13 @@ def propose_trials(
     n: int,
     *,
     beside: Sequence[JsonPoint] = (),
-    memory: Mapping[str, Any] | None = None,
     fixed: Point | None = None,
 ) -> Proposed:
     """Return a proposal of n points, made from a study as it stands.
 
     Args:
-        record, trials: of one moment.
+        record, trials: of one moment; the record's memory as of the points ``beside``.
         beside: proposed before, and not asked for yet.
-        memory: after those; None for the study's own.
         fixed: values that all of the points are to have, as of ``fixing.checked``.
 
     Raises:
@@ -101,7 +99,7 @@ def propose_trials(
     """
     first = record.next_number + len(beside)
     data = encode(problem, [*trials, *proposed_trials(problem, beside, first)])
-    return propose_from(problem, recipe, record, data, n, beside=beside, memory=memory, fixed=fixed)
+    return propose_from(problem, recipe, record, data, n, beside=beside, fixed=fixed)
 
 
 def propose_from(
@@ -112,18 +110,16 @@ def propose_from(
     n: int,
     *,
     beside: Sequence[JsonPoint] = (),
-    memory: Mapping[str, Any] | None = None,
     fixed: Point | None = None,
 ) -> Proposed:
     """Return what ``propose_trials`` does, of training data that is made already, ``beside`` among it."""
     first = record.next_number + len(beside)
-    before = record.memory if memory is None else memory
-    points, after = suggest_from_data(problem, recipe, record.seed, data, before, first, n, fixed)
+    points, after = suggest_from_data(problem, recipe, record.seed, data, record.memory, first, n, fixed)
     return Proposed(
         points=tuple(problem.space.point_to_json(point) for point in points),
         first_number=first,
         watermark=record.last_seq,
-        before=before,
+        before=record.memory,
         memory=after,
         beside=tuple(beside),
         fixed=problem.space.point_to_json(fixed or {}),

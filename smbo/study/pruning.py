@@ -14,7 +14,7 @@ from smbo_scheduler.outbox.outbox import Outbox
 
 
 class Reporting(Protocol):
-    """What is needed of a study (``smbo.study.Study``, some floors up, is one)."""
+    """What is needed of a study (``smbo.study.driver_study.DriverStudy`` is one)."""
 
     @property
     def id(self) -> int: ...
