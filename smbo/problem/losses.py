@@ -1,4 +1,4 @@
-"""Losses on vector outputs: from the bins of a histogram, say, to the one number that is minimised."""
+"""Losses on vector outputs (composite objectives): χ² over the bins of histograms, or any function."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class ChiSquare:
 
     Raises:
         ProblemError: shapes or signs that make no sense, a bin without any error.
+
+    >>> loss = ChiSquare(data=[1.0, 2.0], errors=[0.1, 0.2])
+    >>> float(loss.of(np.array([1.1, 2.4])).round(9))
+    5.0
     """
 
     data: Array
@@ -157,8 +161,12 @@ class FunctionLoss:
 
     Args:
         function: takes noiseless outputs of shape (..., k), gives shape (...).
+        n_outputs: k, where it is fixed.
 
     A study stores it by its name only.
+
+    >>> float(FunctionLoss(lambda outputs: abs(outputs).max(axis=-1)).of(np.array([1.0, -3.0])))
+    3.0
     """
 
     function: Callable[[Array], Array]
