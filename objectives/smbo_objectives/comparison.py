@@ -57,7 +57,7 @@ class Comparison:
         predictions = [self._prediction(name, found) for name in self.data]
         outputs = np.concatenate([each.values for each in predictions])
         variances = np.concatenate([each.variances for each in predictions])
-        value, sem = self.loss.told(outputs, variances)
+        value, sem = self.loss.measured(outputs, variances)
         return Outcome(
             value=value,
             sem=sem,

@@ -218,7 +218,7 @@ def _by_rung(
     found: dict[tuple[_Bracket, float], list[RungResults]] = {}
     rungs = fidelity.rungs(rule.eta)
     for trial in trials:
-        # the bracket is told by the lowest fidelity, also where the trial got another number than planned
+        # the lowest fidelity determines the bracket, also where the trial got another number than planned
         bracket = tuple(rung for rung in rungs if rung >= min(trial.values))
         for rung in bracket:
             if rung in trial.values:

@@ -142,7 +142,7 @@ def _bounded(curves: FidelityResults) -> FidelityResults:
 def _losses(vectors: VectorOutputs) -> tuple[Array, Array]:
     """Return the loss of each evaluation and its standard error, each (n,)."""
     full = vectors.variances + (vectors.factors**2).sum(axis=2)
-    pairs = [vectors.loss.told(outputs, errors) for outputs, errors in zip(vectors.values, full)]
+    pairs = [vectors.loss.measured(outputs, errors) for outputs, errors in zip(vectors.values, full)]
     return np.array([value for value, _ in pairs]), np.array([sem for _, sem in pairs])
 
 

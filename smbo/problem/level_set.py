@@ -16,10 +16,10 @@ TRANSFORMS = ("auto", *SCALES)
 # Name of the function where a result is a plain number.
 UNNAMED = "value"
 
-# On a logarithmic scale, values this far below the level (and all that are not positive) are told as
-# this far below: how far down CLs goes where a model is excluded anyway is not worth learning.
+# On a logarithmic scale, values below this fraction of the level (and all that are not positive) are clipped
+# to it: how far down CLs goes where a model is excluded anyway is not worth modelling.
 _MIN_RATIO = 1e-6
-# Where nothing can be excluded CLs is 1 but for rounding: how close to it says nothing.
+# Where nothing can be excluded CLs is 1 up to rounding: clipped, the distance from 1 is not modelled.
 _MIN_P, _MAX_P = 1e-300, 0.99
 
 
@@ -146,7 +146,7 @@ class NearestLevel:
         offsets, _ = self.level_set.scaled(outputs, np.zeros_like(outputs))
         return np.asarray(np.abs(offsets).min(axis=-1))
 
-    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+    def measured(self, outputs: Array, variances: Array) -> tuple[float, float]:
         """Return the distance and its standard error, of measured outputs (k,) with variances (k,)."""
         offsets, spreads = self.level_set.scaled(outputs, variances)
         nearest = int(np.argmin(np.abs(offsets)))

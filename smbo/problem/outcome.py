@@ -159,7 +159,7 @@ def with_loss(loss: Loss, outcome: Outcome) -> Outcome:
     if outcome.value is not None:
         return replace(outcome, outputs_variance=variance)
     full = variance if variance.ndim == 1 else variance[:, 0] + (variance[:, 1:] ** 2).sum(axis=1)
-    value, sem = loss.told(outputs, full)
+    value, sem = loss.measured(outputs, full)
     return replace(outcome, value=value, sem=sem if sem > 0.0 else None, outputs_variance=variance)
 
 
@@ -185,7 +185,7 @@ def with_levels(level_set: LevelSet, outcome: Outcome) -> Outcome:
         return replace(outcome, metrics=metrics, value=math.nan, outputs=outputs, outputs_variance=errors**2)
     if (errors < 0.0).any():
         raise ProblemError(f"the standard errors {errors.tolist()} of {list(names)} are not all from 0 up")
-    value, sem = NearestLevel(level_set).told(outputs, errors**2)
+    value, sem = NearestLevel(level_set).measured(outputs, errors**2)
     return replace(
         outcome,
         value=value,

@@ -64,7 +64,7 @@ class ConstraintSlacks:
             for column, formula in enumerate(self.formulas):
                 values[row, column], variances[row, column] = _slack(formula, known)
         told = np.fromiter(feasible, dtype=np.bool_, count=len(metrics))
-        # an infeasible evaluation that no slack accounts for is told to the classifier instead
+        # an infeasible evaluation without a negative slack is left to the classifier of feasibility
         with np.errstate(invalid="ignore"):
             is_violated = (values < 0.0).any(axis=1)
         return OutcomeConstraintValues(

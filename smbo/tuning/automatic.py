@@ -80,7 +80,7 @@ def automatic_weights(
     if len(first) < 2:
         raise ProblemError("tune: automatic weights need two observables or more")
     count = [1]
-    # what stands for another measurement stays left out by itself, and is named as such
+    # repeated measurements stay left out by the settings, which name them so
     silent = {each.name for each in equal.observables if not each.weight} - set(equal.statistic.left_out)
 
     def tuned(weights: Mapping[str, float]) -> Tune:

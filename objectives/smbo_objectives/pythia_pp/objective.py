@@ -91,7 +91,7 @@ class PythiaPP:
         predictions = histograms.predictions()
         outputs = np.concatenate([each.values for each in predictions])
         variances = np.concatenate([each.variances for each in predictions])
-        value, sem = self._loss.told(outputs, variances)
+        value, sem = self._loss.measured(outputs, variances)
         terms = (outputs - self._loss.data) ** 2 / (self._loss.floor + variances)
         stops = np.cumsum([len(each.data.low) for each in self.observables])[:-1]
         metrics = {

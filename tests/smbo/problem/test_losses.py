@@ -21,7 +21,7 @@ def test_chi_square_is_the_sum_of_weighted_squared_pulls():
     loss = ChiSquare([1.0, 2.0], [0.5, 0.0], [1.0, 3.0], theory=0.1)
     by_hand = (1.5 - 1.0) ** 2 / (0.25 + 0.01) + 3 * (1.0 - 2.0) ** 2 / 0.04
     assert loss.of(np.array([1.5, 1.0])) == pytest.approx(by_hand)
-    told, _ = loss.told(np.array([1.5, 1.0]), np.array([0.1, 0.2]))
+    told, _ = loss.measured(np.array([1.5, 1.0]), np.array([0.1, 0.2]))
     assert told == pytest.approx(0.25 / (0.26 + 0.1) + 3 / (0.04 + 0.2))
 
 
@@ -29,7 +29,7 @@ def test_the_standard_error_of_a_told_loss_is_its_scatter_over_repetitions():
     loss = ChiSquare([1.0, 2.0, 3.0], [0.5, 0.2, 0.3], [1.0, 3.0, 0.5])
     true, variances = np.array([1.6, 2.0, 2.7]), np.array([0.02, 0.01, 0.05])
     rng = np.random.default_rng(0)
-    told = [loss.told(true + np.sqrt(variances) * rng.standard_normal(3), variances) for _ in range(4000)]
+    told = [loss.measured(true + np.sqrt(variances) * rng.standard_normal(3), variances) for _ in range(4000)]
     values, errors = np.array(told).T
     assert np.sqrt((errors**2).mean()) == pytest.approx(values.std(), rel=0.15)
 
