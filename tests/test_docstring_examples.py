@@ -12,7 +12,15 @@ import pytest
 
 import smbo
 
-PACKAGES = ("smbo", "smbo.space", "smbo.problem", "smbo.fidelity", "smbo.tuning")
+PACKAGES = (
+    "smbo",
+    "smbo.space",
+    "smbo.problem",
+    "smbo.fidelity",
+    "smbo.tuning",
+    "smbo.surrogates",
+    "smbo.acquisition",
+)
 
 
 def public_classes() -> dict[str, type]:
@@ -32,7 +40,8 @@ CLASSES = public_classes()
 
 def examples_of(kind: type) -> list[doctest.DocTest]:
     module = sys.modules[kind.__module__]
-    names = {"np": np, "smbo": smbo} | {name: getattr(smbo, name) for name in smbo.__all__} | vars(module)
+    # an example is written for users: what smbo exports comes before the module's own imports
+    names = vars(module) | {"np": np, "smbo": smbo} | {name: getattr(smbo, name) for name in smbo.__all__}
     return [test for test in doctest.DocTestFinder().find(kind, globs=dict(names)) if test.examples]
 
 
