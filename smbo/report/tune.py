@@ -217,7 +217,7 @@ def _settings(settings: TuneSettings) -> dict[str, Any]:
         "observables": None if settings.observables is None else list(settings.observables),
         "weights": None if settings.weights is None else dict(settings.weights),
         "theory": settings.theory,
-        "once": [list(group) for group in settings.same_measurement],
+        "same_measurement": [list(group) for group in settings.same_measurement],
         "level": settings.level,
     }
 

@@ -66,7 +66,7 @@ class BayesSearchCV(BaseSearchCV):
 
     >>> from sklearn.linear_model import Ridge
     >>> search = BayesSearchCV(Ridge(), {"alpha": Real(1e-3, 1e3, log=True)}, n_iter=3, cv=2, random_state=1)
-    >>> search.fit(np.arange(20.0).reshape(10, 2), np.arange(10.0)).best_score_ > 0.5
+    >>> bool(search.fit(np.arange(20.0).reshape(10, 2), np.arange(10.0)).best_score_ > 0.5)
     True
     """
 
