@@ -5,9 +5,10 @@
     python tests/benchmarks/bench_levels.py --table [--rows FILE]
 
 Every run is a row of levels/rows.jsonl.gz: Hausdorff distance to a dense grid's contour (two dimensions;
-in widths of the box) and the share of wrongly classified places, after each of so many evaluations.  Bars: median
-distance 2 % after 40 evaluations in 2-D; median error 2 % after 150 in 4-D; half of the evaluations that a
-Latin hypercube needs for the same; two functions that share points reach 2 % after 1.4 x as many as one.
+in widths of the box) and the share of wrongly classified places, after each of so many evaluations.
+Bars: median distance 2 % after 40 evaluations in 2-D; median error 2 % after 150 in 4-D; half of the
+evaluations that a Latin hypercube needs for the same; two functions that share points reach 2 % after
+1.4 x as many as one.
 """
 
 import os
