@@ -5,7 +5,7 @@ what is quick to what is good in the end.  As in BOHB (Falkner et al. 2018) the 
 fidelity at which there are enough results; trials that did not get so far are not left out, but told
 with the value that the results of others let expect for them there.
 
-Measured on learning curves (tests/benchmarks/README.md): moving every value to the highest fidelity
+Measured on learning curves (docs/notes/fidelity.md): moving every value to the highest fidelity
 at once, by a shift or by a line, found worse optima for the same cost.
 """
 
