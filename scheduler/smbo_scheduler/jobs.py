@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,8 @@ class Bench(Protocol):
 Target: TypeAlias = Callable[[Mapping[str, Any], Bench], Mapping[str, Any]]
 
 
-class Executor(Protocol):
-    """Where jobs run."""
-
-    def capacity(self) -> int:
-        """Return how many jobs can run at once now (all slots, busy ones included)."""
-        ...
+class JobQueue(Protocol):
+    """Start jobs, and hear how they ended."""
 
     def submit(self, job: Job) -> None:
         """Start a job; never more of them than there are free slots."""
@@ -122,6 +118,31 @@ class Executor(Protocol):
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
         """Return the outcomes that are new, as soon as there is one or the time is over."""
         ...
+
+    def cancel(self, job: Job) -> None:
+        """Ask a job to end; its outcome still comes through ``poll``."""
+        ...
+
+
+class Capacity(Protocol):
+    """How many jobs can run, and what stands in their way."""
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether jobs run outside this process, so that it has time for other work meanwhile."""
+        ...
+
+    def capacity(self) -> int:
+        """Return how many jobs can run at once now (all slots, busy ones included)."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Return in words what keeps jobs from running or outcomes from being kept, None if nothing does."""
+        ...
+
+
+class Recovery(Protocol):
+    """Jobs that outlive a driver, and outcomes that are kept until they are recorded."""
 
     def adopt(self, jobs: Sequence[Job]) -> None:
         """Take over jobs that an earlier driver started and did not see the end of.
@@ -135,42 +156,51 @@ class Executor(Protocol):
         """Hear that an outcome is recorded for good: what was kept of it may go."""
         ...
 
-    def cancel(self, job: Job) -> None:
-        """Ask a job to end; its outcome still comes through ``poll``."""
-        ...
+
+@runtime_checkable
+class Executor(JobQueue, Capacity, Recovery, Protocol):
+    """Where jobs run."""
 
     def close(self) -> None:
         """Let go of everything; jobs that still run are ended where this executor owns them."""
         ...
 
 
-class Source(Protocol):
-    """Where jobs come from, and where their outcomes go."""
+class JobSupply(Protocol):
+    """Where jobs come from."""
 
     def next_jobs(self, n: int) -> Sequence[Job]:
         """Return at most n jobs to start now; none when nothing can start at present."""
         ...
 
-    def record(self, outcome: JobOutcome) -> None:
-        """Take an outcome down: for good, once the block of ``together`` around it has ended well."""
-        ...
-
-    def together(self) -> AbstractContextManager[None]:
-        """Return a block whose outcomes are taken down at its end, all or none."""
-        ...
-
-    def orphans(self) -> Sequence[Job]:
-        """Return jobs whose driver is gone, to be taken over; asked for again and again."""
-        ...
-
-    def prepare(self) -> bool:
-        """Think ahead where that pays; called often, whether a slot is free or not.
+    def prefetch(self) -> bool:
+        """Prepare later jobs where that pays; called often, whether a slot is free or not.
 
         Returns:
-            Whether a job is being thought out, so that it pays to ask for it again soon.
+            Whether a job is being prepared, so that it pays to ask for it again soon.
         """
         ...
 
     def is_finished(self) -> bool:
         """Return whether no further job will come (those in flight may still be running)."""
+        ...
+
+
+class OutcomeLog(Protocol):
+    """Where outcomes are recorded."""
+
+    def record(self, outcome: JobOutcome) -> None:
+        """Record an outcome: for good, once the block of ``together`` around it has ended well."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a block whose outcomes are recorded at its end, all or none."""
+        ...
+
+
+class Source(JobSupply, OutcomeLog, Protocol):
+    """A supply of jobs that records their outcomes, and knows the jobs of drivers that are gone."""
+
+    def orphans(self) -> Sequence[Job]:
+        """Return jobs whose driver is gone, to be taken over; asked for again and again."""
         ...

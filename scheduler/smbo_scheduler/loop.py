@@ -70,10 +70,6 @@ def never() -> Stop:
     return Stop.GO
 
 
-def no_trouble() -> None:
-    """Return None: nothing is known to be in the way."""
-
-
 def none_spare(_n_slots: int) -> int:
     """Return 0: no job is sent before there is a slot for it."""
     return 0
@@ -91,7 +87,6 @@ def run(
     stop: Callable[[], Stop] = never,
     on_progress: Callable[[Progress], None] = tell_nobody,
     poll_seconds: float = 0.5,
-    trouble: Callable[[], str | None] = no_trouble,
     spare: Callable[[int], int] = none_spare,
 ) -> Summary:
     """Run jobs until the source is finished or a stop is asked for.
@@ -108,14 +103,13 @@ def run(
         stop: asked again and again; see ``Stop``.
         on_progress: called when something changed.
         poll_seconds: longest wait before ``stop`` is asked again.
-        trouble: asked again and again what stands in the way of those who evaluate, in words.
         spare: how many jobs to send beyond so many slots, so that a worker need not wait for its
             next one.
 
     Raises:
         Whatever the source raises but Unavailable.  The executor is left open.
     """
-    return _Run(source, executor, clock, stop, on_progress, poll_seconds, trouble, spare).run()
+    return _Run(source, executor, clock, stop, on_progress, poll_seconds, spare).run()
 
 
 class _Run:
@@ -129,7 +123,6 @@ class _Run:
         stop: Callable[[], Stop],
         on_progress: Callable[[Progress], None],
         poll_seconds: float,
-        ask_trouble: Callable[[], str | None],
         spare: Callable[[int], int],
     ) -> None:
         self._source = source
@@ -138,7 +131,6 @@ class _Run:
         self._ask_stop = stop
         self._on_progress = on_progress
         self._poll_seconds = poll_seconds
-        self._ask_trouble = ask_trouble
         self._spare = spare
         self._places = 0  # slots, and those to spare
         self._began = clock()
@@ -201,7 +193,7 @@ class _Run:
         if self._stop is Stop.GO:
             self._adopt(self._source.orphans())
             self._start_jobs()
-            self._is_preparing = self._source.prepare()
+            self._is_preparing = self._source.prefetch()
         if not self._flight:
             if self._stop is not Stop.GO:
                 return RunEnd.CANCELLED if self._cancelled else RunEnd.DRAINED
@@ -268,7 +260,7 @@ class _Run:
         )
 
     def _message(self) -> str | None:
-        trouble = self._trouble or self._ask_trouble()
+        trouble = self._trouble or self._executor.trouble()
         if trouble is not None:
             return trouble
         if self._stop is Stop.DRAIN:

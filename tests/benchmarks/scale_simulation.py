@@ -138,6 +138,11 @@ class SimulatedExecutor:
         self._busy: list[tuple[float, float]] = []
         self._dead: list[tuple[float, float]] = []
 
+    runs_elsewhere = False
+
+    def trouble(self) -> None:
+        return None
+
     def capacity(self) -> int:
         return self._n_workers - self._n_dead
 

@@ -206,7 +206,7 @@ def test_the_loop_runs_any_number_of_jobs(executor):
         def orphans(self):
             return []
 
-        def prepare(self):
+        def prefetch(self):
             return False
 
         together = contextlib.nullcontext

@@ -32,6 +32,11 @@ class ScriptedExecutor:
         self.submitted, self.settled, self.cancelled, self.adopted = [], [], [], []
         self.most_running = 0
 
+    runs_elsewhere = False
+
+    def trouble(self):
+        return None
+
     def capacity(self):
         return self.capacities.popleft() if len(self.capacities) > 1 else self.capacities[0]
 
@@ -85,7 +90,7 @@ class CountingSource:
     def orphans(self):
         return []
 
-    def prepare(self):
+    def prefetch(self):
         return False
 
     together = contextlib.nullcontext
@@ -200,7 +205,7 @@ def test_while_a_job_is_thought_out_the_loop_looks_again_soon_and_only_then(cloc
         def next_jobs(self, n):
             return super().next_jobs(n) if clock.now >= 0.05 else []
 
-        def prepare(self):
+        def prefetch(self):
             return clock.now < 0.05
 
     source = Thinker(1)
@@ -303,14 +308,9 @@ def test_other_errors_of_the_disk_end_the_run(clock):
 
 
 def test_what_stands_in_the_way_of_the_workers_is_said(clock):
-    seen = []
-    run(
-        CountingSource(2),
-        ScriptedExecutor(clock),
-        clock=clock,
-        on_progress=seen.append,
-        trouble=lambda: "no space left on the disk of spool",
-    )
+    seen, executor = [], ScriptedExecutor(clock)
+    executor.trouble = lambda: "no space left on the disk of spool"
+    run(CountingSource(2), executor, clock=clock, on_progress=seen.append)
     assert {progress.message for progress in seen} == {"no space left on the disk of spool"}
 
 

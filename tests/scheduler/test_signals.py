@@ -95,7 +95,7 @@ class Endless:
     def orphans(self):
         return []
 
-    def prepare(self):
+    def prefetch(self):
         return False
 
     together = contextlib.nullcontext

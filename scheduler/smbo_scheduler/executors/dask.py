@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from distributed import Client, Future, KilledWorker
 from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError
+from distributed.deploy import Cluster
 
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors.liveness import lost, verdict
@@ -74,7 +75,7 @@ class DaskExecutor:
         clock: monotonic seconds.
     """
 
-    runs_elsewhere: ClassVar[bool] = True  # so that there is time to think in while jobs run
+    runs_elsewhere: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -142,9 +143,9 @@ class DaskExecutor:
         self._shortage = None if n_slots or not workers else shortage_text(workers, self._resources)
         return n_slots
 
-    def shortage(self) -> str | None:
-        """Return what no worker has of the resources that a job needs, in words; None if some can run one."""
-        return self._shortage
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept, or which resources no worker has; else None."""
+        return self._spool.trouble() or self._shortage
 
     def _startable(self, n_slots: int) -> int:
         """Return how many jobs may be submitted, so that a cluster that grows with its tasks does grow.
@@ -152,10 +153,11 @@ class DaskExecutor:
         Without resources Dask keeps what cannot start in its own queue, where no worker's death
         touches it.  With resources it gives all of it to the workers at once, so only one waits.
         """
-        adaptive = getattr(getattr(self._client, "cluster", None), "_adaptive", None)
-        most = getattr(adaptive, "maximum", 0)
-        if not most:
+        cluster = self._client.cluster  # None where only a scheduler's address is known
+        adaptive = cluster._adaptive if isinstance(cluster, Cluster) else None
+        if adaptive is None or not adaptive.maximum:
             return n_slots
+        most = adaptive.maximum
         if self._resources:
             return max(n_slots, int(min(most, n_slots + 1)))
         return max(n_slots, int(min(most, _MOST_QUEUED)))

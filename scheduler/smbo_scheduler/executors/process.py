@@ -31,7 +31,7 @@ class ProcessExecutor:
         spool: where outcomes are kept until they are recorded; a temporary folder if None.
     """
 
-    runs_elsewhere: ClassVar[bool] = True  # so that there is time to think in while jobs run
+    runs_elsewhere: ClassVar[bool] = True
 
     def __init__(self, target: Target, n_workers: int, spool: Outbox | None = None) -> None:
         if n_workers < 1:
@@ -52,6 +52,10 @@ class ProcessExecutor:
     def capacity(self) -> int:
         """Return the number of children."""
         return self._n_workers
+
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept at present, None if they can."""
+        return self._spool.trouble()
 
     def submit(self, job: Job) -> None:
         """Start a job in a child."""

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from smbo_scheduler.executors.liveness import verdict
 from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
@@ -24,6 +25,8 @@ class SerialExecutor:
         isolation: as for ``Runner``.
         sleep: how to wait when there is nothing to run.
     """
+
+    runs_elsewhere: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -46,6 +49,10 @@ class SerialExecutor:
     def capacity(self) -> int:
         """Return 1."""
         return 1
+
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept at present, None if they can."""
+        return self._spool.trouble()
 
     def submit(self, job: Job) -> None:
         """Put a job where the next ``poll`` runs it."""

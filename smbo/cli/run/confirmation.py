@@ -153,7 +153,7 @@ class CheckBook:
         """Return whether every check is done or running."""
         return all(i in self._entries or i in self._running for i in range(len(self._checks)))
 
-    def prepare(self) -> bool:
+    def prefetch(self) -> bool:
         """Return False: a check needs no thought."""
         return False
 

@@ -69,7 +69,7 @@ class Requeuing:
     def orphans(self):
         return []
 
-    def prepare(self):
+    def prefetch(self):
         return False
 
     together = contextlib.nullcontext

@@ -217,13 +217,13 @@ def test_a_closed_client_is_replaced_with_growing_patience(cluster, spool, make_
 def test_a_resource_that_no_worker_has_is_named_with_what_they_have(client, spool):
     executor = DaskExecutor(client, target, spool, resources={"GPU": 2})
     assert executor.capacity() == 0
-    assert executor.shortage() == (
+    assert executor.trouble() == (
         "waiting for a worker that has GPU=2, as each evaluation needs; the one worker there is has at most "
         "GPU=1 each: start workers with more (dask worker --resources), or ask for less (resources)"
     )
     enough = DaskExecutor(client, target, spool, resources={"GPU": 1})
     assert enough.capacity() == 1
-    assert enough.shortage() is None
+    assert enough.trouble() is None
 
 
 def test_a_scheduler_known_to_be_gone_is_not_waited_for(cluster, client, spool, make_job):

@@ -17,6 +17,7 @@ from smbo.study.drivers import Drivers, owner_text
 from smbo.study.job_source import StudySource
 from smbo.study.prefetch import running_mean
 from smbo.study.protocol import StopReason
+from smbo.study.run_settings import RunSettings
 from smbo.trial import TrialState
 from smbo_scheduler.errors import Unavailable
 from smbo_scheduler.jobs import Ending, JobOutcome
@@ -56,7 +57,8 @@ def crew_of(study, clock, lease_seconds=60.0):
 
 def source_of(study, clock, **more):
     spool = Spool(study.spool_folder, clock=clock)
-    return StudySource(study, crew=crew_of(study, clock), outbox=spool, clock=clock, **more)
+    settings = RunSettings(clock=clock, **more)
+    return StudySource(study, settings, drivers=crew_of(study, clock), outbox=spool)
 
 
 def elsewhere(study, name="far"):
@@ -174,7 +176,7 @@ def test_a_driver_waits_at_the_end_of_the_budget_for_the_trials_of_others(study,
     assert source.next_jobs(1) == ()
     other.record(JobOutcome(jobs[0], Ending.OK, RESULT))
     assert source.is_finished()
-    assert source.why() is StopReason.BUDGET
+    assert source.stop_reason() is StopReason.BUDGET
 
 
 def test_drivers_that_ask_at_once_never_overshoot_the_budget(study, clock):
@@ -272,13 +274,13 @@ def test_what_is_not_committed_is_not_counted_and_what_is_repeated_is_counted_on
                 source.record(outcome)
 
     clock.now += 60.0
-    before = (source._counts, set(source._flying), study.spent)
+    before = (source._times, set(source._in_flight), study.spent)
     monkeypatch.setattr(study.store, "together", interrupted)
     with pytest.raises(Unavailable, match="full"):
         record_all()
-    assert (source._counts, source._flying, study.spent) == before
+    assert (source._times, source._in_flight, study.spent) == before
     monkeypatch.setattr(study.store, "together", together)
     record_all()
-    assert source._counts.evaluation_seconds == pytest.approx(running_mean(2.0, 4.0))
-    assert source._flying == set()
+    assert source._times.evaluation_seconds == pytest.approx(running_mean(2.0, 4.0))
+    assert source._in_flight == set()
     assert study.spent.seconds == 60.0

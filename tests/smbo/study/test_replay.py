@@ -14,6 +14,7 @@ from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study.prefetch import Thinker, n_ahead
 from smbo.study.run import run_study
+from smbo.study.run_settings import RunSettings
 from smbo_scheduler.jobs import Ending, JobOutcome
 
 SPACE = {"x": (0.0, 1.0), "n": (1, 9), "kind": ["a", "b"]}
@@ -28,6 +29,11 @@ class Shuffling:
 
     def __init__(self, slots, seed):
         self.slots, self.rng, self.running = slots, random.Random(seed), []
+
+    runs_elsewhere = False
+
+    def trouble(self):
+        return None
 
     def capacity(self):
         return self.slots
@@ -94,7 +100,7 @@ def parallel_run(url, monkeypatch, *, trials, slots=4, seed=1, recipe="gp"):
     with Study.open(url, "s", SPACE, recipe=recipe, seed=seed, budget=Budget(trials=trials)) as study:
         monkeypatch.setattr("smbo.study.run.Aside", lambda maker: AtOnce(maker()))
         monkeypatch.setattr("smbo.study.prefetch._IDLE_PART", -1.0)  # ahead whatever it takes
-        run_study(study, value_of, Shuffling(slots, seed), ahead=True)
+        run_study(study, value_of, Shuffling(slots, seed), RunSettings(prefetch=True))
         return study.replay()
 
 

@@ -16,6 +16,8 @@ from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study.drivers import owner_text
 from smbo.study.protocol import StopReason
+from smbo.study.run import installed_executor, run_study
+from smbo.study.run_settings import RunSettings
 from smbo.trial import TrialState
 from smbo_scheduler.jobs import Ending, Job, JobOutcome, Limits
 from smbo_scheduler.loop import RunEnd, Stop
@@ -55,6 +57,11 @@ class ScriptedExecutor:
         self.submitted: list[Job] = []
         self.adopted: list[Job] = []
         self.ready: list[JobOutcome] = []
+
+    runs_elsewhere = False
+
+    def trouble(self):
+        return None
 
     def capacity(self):
         return self.slots
@@ -251,20 +258,17 @@ def test_n_trials_and_timeout_seconds_limit_one_call(url):
     with opened(url, budget=Budget(trials=50)) as study:
         assert study.run(parabola, n_trials=3).why is StopReason.N_TRIALS
         assert len(study.trials) == 3
-        from smbo.study.run import run_study
-
-        report = run_study(study, parabola, timeout_seconds=40, clock=lambda: float(next(now)))
+        settings = RunSettings(timeout_seconds=40, clock=lambda: float(next(now)))
+        report = run_study(study, parabola, settings=settings)
         assert report.why is StopReason.TIMEOUT
         assert 3 < len(study.trials) < 50
         assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
 
 
 def test_a_budget_of_time_counts_all_runs_together(url):
-    from smbo.study.run import run_study
-
     now = itertools.count()
     with opened(url, budget=Budget(time_seconds=60.0)) as study:
-        report = run_study(study, parabola, clock=lambda: float(next(now)))
+        report = run_study(study, parabola, settings=RunSettings(clock=lambda: float(next(now))))
         assert report.why is StopReason.BUDGET
         assert 0 < len(study.trials) < 60
         assert study.run(parabola).endings == {}
@@ -412,3 +416,37 @@ def test_a_full_store_says_so_by_its_name_and_that_it_may_pass(tmp_path):
         asked = len(study.trials)
         study.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1000000"))
         assert study.ask().number == asked
+
+
+@pytest.fixture
+def halves(tmp_path, monkeypatch):
+    """Have a package installed, of one file and what names its executor."""
+    (tmp_path / "half_executor.py").write_text(
+        "from smbo_scheduler.executors import SerialExecutor\n"
+        "def make(target, outbox, *, divisor=2):\n"
+        "    def halved(payload, context):\n"
+        "        result = target(payload, context)\n"
+        "        return {**result, 'value': result['value'] / divisor}\n"
+        "    return SerialExecutor(halved, outbox)\n"
+    )
+    info = tmp_path / "half_executor-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: half-executor\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[smbo.executors]\nhalf = half_executor:make\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("halves")
+def test_an_installed_executor_is_known_by_its_name_and_takes_settings(url):
+    with opened(url) as study:
+        study.run(lambda params: 8.0, "half", n_trials=1)
+        study.run(lambda params: 8.0, installed_executor("half", {"divisor": 4}), n_trials=1)
+        assert [trial.value for trial in study.trials] == [4.0, 2.0]
+
+
+@pytest.mark.usefixtures("halves")
+def test_an_unknown_executor_or_setting_is_refused_with_what_there_is(url):
+    with opened(url) as study, pytest.raises(StoreError, match=r"no executor 'halve'; installed: .*half"):
+        study.run(parabola, "halve")
+    with pytest.raises(StoreError, match=r"executor 'half' cannot be used: .*'factor'"):
+        installed_executor("half", {"factor": 3})

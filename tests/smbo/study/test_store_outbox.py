@@ -12,6 +12,7 @@ from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study.drivers import Drivers
 from smbo.study.job_source import StudySource
+from smbo.study.run_settings import RunSettings
 from smbo.study.store_outbox import StoreOutbox
 from smbo.trial import TrialState
 from smbo_scheduler.executors import SerialExecutor
@@ -62,7 +63,7 @@ def outbox(make):
 def source_of(study, outbox):
     crew = Drivers(study.store, study.id)
     crew.join()
-    return StudySource(study, crew=crew, outbox=outbox)
+    return StudySource(study, RunSettings(), drivers=crew, outbox=outbox)
 
 
 def target(payload, bench):
