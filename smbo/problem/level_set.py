@@ -21,6 +21,7 @@ UNNAMED = "value"
 _LOWEST_RATIO = 1e-6
 # Where nothing can be excluded CLs is 1 but for rounding: how close to it says nothing.
 _LOWEST_P, _HIGHEST_P = 1e-300, 0.99
+_LARGEST_EXPONENT = 300.0  # exp() of it, and its products with values, are floats
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,16 @@ def scaled(values: Array, variances: Array, level: float, scale: str) -> tuple[A
     held = np.clip(values, _LOWEST_P, _HIGHEST_P)
     depth = -np.log(held)
     return -np.log(depth / -np.log(level)), (np.minimum(np.sqrt(variances) / held, 1.0) / depth) ** 2
+
+
+def unscaled(above: Array, level: float, scale: str) -> Array:
+    """Return the values that ``scaled`` was given, of what lies above the level, same shape."""
+    if scale == "linear":
+        return above + level
+    above = np.clip(above, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
+    if scale == "log":
+        return np.asarray(level * np.exp(above))
+    return np.asarray(np.exp(np.log(level) * np.exp(-above)))
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def simulate(way: Way, n_workers: int, n_trials: int, seed: int, durations: Dura
         ) as study,
     ):
         began = clock()
-        run_study(study, hartmann6, executor, RunSettings(on_progress=note, clock=clock))
+        run_study(study._driver, hartmann6, executor, RunSettings(on_progress=note, clock=clock))
         trials = study.trials
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     good = [times[trial.number] - began for trial in done if trial.value <= GOAL]

@@ -20,11 +20,11 @@ def study(tmp_path):
 
 
 def spool(study):
-    return Spool(study.spool_folder)
+    return Spool(study._driver.spool_folder)
 
 
 def store(study):
-    return StoreOutbox(study.store.url, study.id)
+    return StoreOutbox(study._driver.store.url, study._driver.id)
 
 
 @pytest.fixture(params=[spool, store], ids=lambda make: make.__name__)

@@ -100,7 +100,7 @@ def parallel_run(url, monkeypatch, *, trials, slots=4, seed=1, recipe="gp"):
     with Study.open(url, "s", SPACE, recipe=recipe, seed=seed, budget=Budget(trials=trials)) as study:
         monkeypatch.setattr("smbo.study.run.Aside", lambda maker: AtOnce(maker()))
         monkeypatch.setattr("smbo.study.prefetch._IDLE_PART", -1.0)  # ahead whatever it takes
-        run_study(study, value_of, Shuffling(slots, seed), RunSettings(prefetch=True))
+        run_study(study._driver, value_of, Shuffling(slots, seed), RunSettings(prefetch=True))
         return study.replay()
 
 
@@ -125,7 +125,9 @@ def test_a_parallel_study_that_thought_ahead_comes_out_the_same(url, monkeypatch
     assert replayed.n_trials >= 24  # those that were lost for good come on top
     assert replayed.n_unknown == 0
     with Study.load(url, "s") as study:
-        origins = [json.loads(e.payload) for e in study.store.events(study.id) if e.kind == "asked"]
+        origins = [
+            json.loads(e.payload) for e in study._driver.store.events(study._driver.id) if e.kind == "asked"
+        ]
     if recipe != "random":
         assert any(origin.get("beside") for origin in origins), "nothing was ever thought out ahead"
 
@@ -139,7 +141,7 @@ def change(url, statement):
 
 def origin_of(url, number):
     with Study.load(url, "s") as study:
-        events = study.store.events(study.id)
+        events = study._driver.store.events(study._driver.id)
         (event,) = [event for event in events if event.kind == "asked" and event.number == number]
         return event.seq, json.loads(event.payload)
 
@@ -191,11 +193,11 @@ def test_a_study_comes_out_the_same_from_the_command_line(url):
 
 def test_the_thinker_leaves_out_what_was_asked_for_since(url):
     with Study.open(url, "s", {"x": (0.0, 1.0)}, recipe="sobol", seed=1) as study:
-        thinker = Thinker(study.store, "s", study.problem, study.recipe)
+        thinker = Thinker(study._driver.store, "s", study.problem, study.recipe)
         from smbo.study.prefetch import Request
 
         first = thinker(Request(2))
-        study.ask_proposed("run {}", first, 0, 1)
+        study._driver.ask_proposed("run {}", first, 0, 1)
         second = thinker(Request(1, first.points, dict(first.memory)))
         assert second.beside == first.points[1:]
         assert second.first_number == 2

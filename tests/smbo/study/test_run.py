@@ -259,7 +259,7 @@ def test_n_trials_and_timeout_seconds_limit_one_call(url):
         assert study.run(parabola, n_trials=3).why is StopReason.N_TRIALS
         assert len(study.trials) == 3
         settings = RunSettings(timeout_seconds=40, clock=lambda: float(next(now)))
-        report = run_study(study, parabola, settings=settings)
+        report = run_study(study._driver, parabola, settings=settings)
         assert report.why is StopReason.TIMEOUT
         assert 3 < len(study.trials) < 50
         assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
@@ -268,7 +268,7 @@ def test_n_trials_and_timeout_seconds_limit_one_call(url):
 def test_a_budget_of_time_counts_all_runs_together(url):
     now = itertools.count()
     with opened(url, budget=Budget(time_seconds=60.0)) as study:
-        report = run_study(study, parabola, settings=RunSettings(clock=lambda: float(next(now))))
+        report = run_study(study._driver, parabola, settings=RunSettings(clock=lambda: float(next(now))))
         assert report.why is StopReason.BUDGET
         assert 0 < len(study.trials) < 60
         assert study.run(parabola).endings == {}
@@ -310,8 +310,8 @@ def test_trials_of_a_dead_driver_are_watched_and_those_of_a_living_one_are_left_
     parent = process_name(os.getppid())
     with opened(url, budget=Budget(trials=4)) as study:
         by_hand = study.ask()
-        (orphan,) = study.ask_for(owner_text(dead), 1)
-        (others,) = study.ask_for(owner_text(parent), 1)
+        (orphan,) = study._driver.ask_for(owner_text(dead), 1)
+        (others,) = study._driver.ask_for(owner_text(parent), 1)
         executor = ScriptedExecutor(["lost", "ok", "ok"])
         study.run(parabola, executor, n_trials=2)
         assert [(job.number, job.token) for job in executor.adopted] == [(orphan.number, orphan.token)]
@@ -324,8 +324,8 @@ def test_a_result_that_finished_while_no_driver_was_there_is_recorded_and_not_ru
     here = this_process()
     dead = ProcessName(here.host, here.machine, here.pid, here.started - 1)
     with opened(url, budget=Budget(trials=1)) as study:
-        (trial,) = study.ask_for(owner_text(dead), 1)
-        spool = Spool(study.spool_folder)
+        (trial,) = study._driver.ask_for(owner_text(dead), 1)
+        spool = Spool(study._driver.spool_folder)
         job = Job("s", trial.number, trial.token, {"params": {}})
         result = {
             "value": 42.0,
@@ -347,7 +347,7 @@ def test_a_result_that_finished_while_no_driver_was_there_is_recorded_and_not_ru
 
 def test_wrong_arguments_are_refused_before_anything_is_stored(url):
     with opened(url) as study:
-        before = study.store.study("s")
+        before = study._driver.store.study("s")
         for error, arguments in [
             (ObjectiveError, {"objective": 3}),
             (ObjectiveError, {"objective": lambda: 1.0}),
@@ -358,7 +358,7 @@ def test_wrong_arguments_are_refused_before_anything_is_stored(url):
         ]:
             with pytest.raises(error):
                 study.run(**arguments)
-        assert study.store.study("s") == before
+        assert study._driver.store.study("s") == before
 
 
 def test_constraints_decide_feasibility_in_a_run(url):
@@ -389,7 +389,7 @@ def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
 
     def set_room(study, pages):
         # of the connection that is used next
-        study.store._database.read(lambda at: at.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))
+        study._driver.store._database.read(lambda at: at.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))
 
     messages = []
 
@@ -402,7 +402,7 @@ def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
     with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", 1, Budget(trials=40)) as study:
         study.run(objective, on_progress=hear)
         # the attempts, whose number shows whether anything was evaluated twice
-        assert len(study.store.attempts(study.id)) == 40
+        assert len(study._driver.store.attempts(study._driver.id)) == 40
         assert [trial.value for trial in study.trials] == values
     assert any(message and f"{tmp_path}/runs.db" in message for message in messages)
 
@@ -410,11 +410,11 @@ def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
 def test_a_full_store_says_so_by_its_name_and_that_it_may_pass(tmp_path):
     url = f"sqlite:///{tmp_path}/runs.db"
     with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", 1) as study:
-        study.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1"))
+        study._driver.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1"))
         with pytest.raises(StoreUnavailable, match=r"runs\.db.*full"):
             study.ask(500)
         asked = len(study.trials)
-        study.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1000000"))
+        study._driver.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1000000"))
         assert study.ask().number == asked
 
 

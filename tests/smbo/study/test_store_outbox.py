@@ -42,7 +42,7 @@ def make(study):
     made = []
 
     def make(**more):
-        made.append(StoreOutbox(study.store.url, study.id, **more))
+        made.append(StoreOutbox(study._driver.store.url, study._driver.id, **more))
         return made[-1]
 
     def copy(outbox):
@@ -61,9 +61,9 @@ def outbox(make):
 
 
 def source_of(study, outbox):
-    crew = Drivers(study.store, study.id)
+    crew = Drivers(study._driver.store, study._driver.id)
     crew.join()
-    return StudySource(study, RunSettings(), drivers=crew, outbox=outbox)
+    return StudySource(study._driver, RunSettings(), drivers=crew, outbox=outbox)
 
 
 def target(payload, bench):
@@ -145,7 +145,7 @@ def test_what_is_reported_and_a_wish_to_stop_travel_with_the_beats(study, outbox
 
 
 def test_it_is_refused_where_workers_elsewhere_cannot_reach_the_store(study):
-    if study.store.url.startswith("sqlite"):
+    if study._driver.store.url.startswith("sqlite"):
         with pytest.raises(StoreError, match="for PostgreSQL"):
             study.run(lambda params: 1.0, outbox="store")
     with pytest.raises(StoreError, match="'spool' or 'store'"):
