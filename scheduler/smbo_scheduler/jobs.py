@@ -1,4 +1,4 @@
-"""What is run, and what became of it.  Plain values that travel between processes."""
+"""Jobs and their outcomes, plain values that travel between processes; protocols of executors and sources."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 @dataclass(frozen=True)
 class Limits:
-    """What one execution may use, None meaning no limit, and how long it may live.
+    """Limits on one execution; None means no limit.
 
     Attributes:
-        time_seconds, memory_bytes: what it is ended for.
-        survive: whether it goes on when its worker, the scheduler or the driver dies.
+        time_seconds, memory_bytes: beyond which it is killed.
+        survive: whether it continues when its worker, the scheduler or the driver dies.
     """
 
     time_seconds: float | None = None
@@ -35,7 +35,7 @@ class Job:
         payload: what the target is called with; plain JSON values.
         limits: what the execution may use.
         resources: Dask worker resources that it occupies, such as {"GPU": 1}.
-        keeps_folder: whether what it leaves in its folder is kept, for a later job to go on from.
+        keeps_folder: whether its folder is kept, as the checkpoint of a later job.
     """
 
     study: str
@@ -51,7 +51,7 @@ class Job:
         return f"{self.study}-{self.number}-{self.token}"
 
 
-class Ending(StrEnum):
+class JobStatus(StrEnum):
     """How an execution ended."""
 
     OK = "ok"  # the target returned
@@ -64,19 +64,19 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """What became of a job.
+    """How a job ended, with its result or error.
 
     Attributes:
-        job: which one.
-        ending: how it ended.
+        job: the execution.
+        status: how it ended.
         result: what the target returned (plain JSON values) if it did.
-        reason, error: for every other ending: a word, and the full story (traceback, stderr).
+        reason, error: for every other status: a word, and the text (traceback, stderr).
         started, ended: wall-clock times, seconds since the epoch; None if it never started.
         host, pid: where it ran.
     """
 
     job: Job
-    ending: Ending
+    status: JobStatus
     result: Mapping[str, Any] | None = None
     reason: str | None = None
     error: str | None = None
@@ -86,8 +86,8 @@ class JobOutcome:
     pid: int | None = None
 
 
-class Bench(Protocol):
-    """What the runner lays out for one execution, on the worker."""
+class JobContext(Protocol):
+    """What a target is given for one execution, on the worker, beside its payload."""
 
     @property
     def folder(self) -> Path:
@@ -95,7 +95,7 @@ class Bench(Protocol):
         ...
 
     def report(self, step: float, value: float) -> None:
-        """Note an intermediate value."""
+        """Report an intermediate value."""
         ...
 
     def is_asked_to_stop(self) -> bool:
@@ -105,7 +105,7 @@ class Bench(Protocol):
 
 # Called on the worker with the job's payload.  It returns plain JSON values, or raises; an
 # exception's attribute ``reason`` (a word), where it has one, becomes the outcome's.
-Target: TypeAlias = Callable[[Mapping[str, Any], Bench], Mapping[str, Any]]
+Target: TypeAlias = Callable[[Mapping[str, Any], JobContext], Mapping[str, Any]]
 
 
 class JobQueue(Protocol):

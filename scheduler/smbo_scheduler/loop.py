@@ -1,4 +1,4 @@
-"""The one loop: jobs from a source to an executor, outcomes back, one thread, no barriers."""
+"""The scheduler loop: jobs from a source to an executor, outcomes back; one thread, no barriers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from smbo_scheduler.errors import Unavailable
-from smbo_scheduler.jobs import Ending, Executor, Job, JobOutcome, Source
-from smbo_scheduler.outbox.disk_full import is_no_room
+from smbo_scheduler.jobs import Executor, Job, JobOutcome, JobStatus, Source
+from smbo_scheduler.outbox.disk_full import is_disk_full
 
-_SOON_SECONDS = 0.01  # between looks for a job that is being thought out while a slot is free
+_SOON_SECONDS = 0.01  # between looks for a job that is being prepared while a slot is free
 
 
 class Stop(IntEnum):
@@ -40,7 +40,7 @@ class Progress:
     Attributes:
         capacity: slots that there are now.
         running: jobs in flight, in the order in which they were started.
-        endings: how many executions ended in which way during this run.
+        n_by_status: how many executions ended with each status during this run.
         stop: what the run was asked for so far.
         seconds: since the run began.
         message: what the run waits for, if it cannot go on by itself.
@@ -49,7 +49,7 @@ class Progress:
 
     capacity: int
     running: tuple[Job, ...]
-    endings: dict[Ending, int]
+    n_by_status: dict[JobStatus, int]
     stop: Stop
     seconds: float
     message: str | None = None
@@ -58,25 +58,25 @@ class Progress:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run came to."""
+    """How a run ended."""
 
     end: RunEnd
-    endings: dict[Ending, int]
+    n_by_status: dict[JobStatus, int]
     seconds: float
 
 
-def never() -> Stop:
-    """Return GO: nobody asks for a stop."""
+def never_stop() -> Stop:
+    """Return GO: no stop is asked for."""
     return Stop.GO
 
 
-def none_spare(_n_slots: int) -> int:
-    """Return 0: no job is sent before there is a slot for it."""
+def no_spare(_n_slots: int) -> int:
+    """Return 0: no more jobs are in flight than there are slots."""
     return 0
 
 
-def tell_nobody(_progress: Progress) -> None:
-    """Drop a progress report."""
+def ignore_progress(_progress: Progress) -> None:
+    """Ignore a progress report."""
 
 
 def run(
@@ -84,10 +84,10 @@ def run(
     executor: Executor,
     *,
     clock: Callable[[], float] = time.monotonic,
-    stop: Callable[[], Stop] = never,
-    on_progress: Callable[[Progress], None] = tell_nobody,
+    stop: Callable[[], Stop] = never_stop,
+    on_progress: Callable[[Progress], None] = ignore_progress,
     poll_seconds: float = 0.5,
-    spare: Callable[[int], int] = none_spare,
+    spare: Callable[[int], int] = no_spare,
 ) -> Summary:
     """Run jobs until the source is finished or a stop is asked for.
 
@@ -100,9 +100,9 @@ def run(
     Args:
         source, executor: where jobs come from and where they run.
         clock: monotonic seconds.
-        stop: asked again and again; see ``Stop``.
+        stop: called again and again; see ``Stop``.
         on_progress: called when something changed.
-        poll_seconds: longest wait before ``stop`` is asked again.
+        poll_seconds: longest wait before ``stop`` is called again.
         spare: how many jobs to send beyond so many slots, so that a worker need not wait for its
             next one.
 
@@ -138,7 +138,7 @@ class _Run:
         self._unrecorded: deque[JobOutcome] = deque()
         self._trouble: str | None = None
         self._cancelled: set[str] = set()
-        self._endings: dict[Ending, int] = {}
+        self._n_by_status: dict[JobStatus, int] = {}
         self._stop = Stop.GO
         self._capacity = 0
         self._is_preparing = False
@@ -147,27 +147,27 @@ class _Run:
     def run(self) -> Summary:
         while (end := self._step()) is None:
             pass
-        return Summary(end, dict(self._endings), self._clock() - self._began)
+        return Summary(end, dict(self._n_by_status), self._clock() - self._began)
 
     def _step(self) -> RunEnd | None:
         """Record what came, start what can start, wait once; return why the run is over, if it is."""
         self._stop = max(self._stop, self._ask_stop())
         if self._stop is Stop.EXIT:
             return RunEnd.LEFT
-        end = self._unless_in_trouble(self._advance)
+        end = self._unless_unavailable(self._advance)
         if end is not None:
             return end
         self._report()
-        self._unrecorded += self._executor.poll(self._patience_seconds())
-        self._unless_in_trouble(self._record_all)
+        self._unrecorded += self._executor.poll(self._poll_seconds_now())
+        self._unless_unavailable(self._record_all)
         return None
 
-    def _unless_in_trouble(self, do: Callable[[], RunEnd | None]) -> RunEnd | None:
+    def _unless_unavailable(self, do: Callable[[], RunEnd | None]) -> RunEnd | None:
         """Do a part of a step; where it must wait, note why, and leave the rest for the next step."""
         try:
             end = do()
         except (Unavailable, OSError) as error:
-            if not isinstance(error, Unavailable) and not is_no_room(error):
+            if not isinstance(error, Unavailable) and not is_disk_full(error):
                 raise
             self._trouble = str(error)
             return None
@@ -201,7 +201,7 @@ class _Run:
                 return RunEnd.FINISHED
         return None
 
-    def _patience_seconds(self) -> float:
+    def _poll_seconds_now(self) -> float:
         """Return how long to wait for an outcome: not long while a free slot waits for a job."""
         is_soon = self._is_preparing and self._places > len(self._flight)
         return min(self._poll_seconds, _SOON_SECONDS) if is_soon else self._poll_seconds
@@ -237,13 +237,13 @@ class _Run:
     def _settle(self, outcome: JobOutcome) -> None:
         self._executor.settle(outcome)
         self._flight.pop(outcome.job.key, None)
-        self._endings[outcome.ending] = self._endings.get(outcome.ending, 0) + 1
+        self._n_by_status[outcome.status] = self._n_by_status.get(outcome.status, 0) + 1
         self._report(outcome)
 
     def _report(self, latest: JobOutcome | None = None) -> None:
         """Say where the run stands, unless nothing has changed since it was last said."""
         message = self._message()
-        state = (self._capacity, tuple(self._flight), tuple(self._endings.items()), self._stop, message)
+        state = (self._capacity, tuple(self._flight), tuple(self._n_by_status.items()), self._stop, message)
         if latest is None and state == self._told:
             return
         self._told = state
@@ -251,7 +251,7 @@ class _Run:
             Progress(
                 capacity=self._capacity,
                 running=tuple(self._flight.values()),
-                endings=dict(self._endings),
+                n_by_status=dict(self._n_by_status),
                 stop=self._stop,
                 seconds=self._clock() - self._began,
                 message=message,

@@ -14,7 +14,7 @@ from smbo.errors import AlreadyTold, BudgetExhausted, SpaceExhausted, StoreUnava
 from smbo.store.records import AttemptOutcome, Place, StaleProposal
 from smbo.study.drivers import Drivers
 from smbo.study.evaluator import payload_of
-from smbo.study.prefetch import Ahead, running_mean, thinks_long
+from smbo.study.prefetch import Prefetch, fits_a_model, running_mean
 from smbo.study.protocol import Runnable, StopReason
 from smbo.study.pruning import Reporter
 from smbo.study.results import BAD_OUTPUT, concluded, failed
@@ -23,18 +23,18 @@ from smbo.study.stop_reasons import StopReasons
 from smbo.study.takeover import Takeover
 from smbo.trial import Trial, TrialState
 from smbo_scheduler.errors import Unavailable
-from smbo_scheduler.jobs import Ending, Job, JobOutcome
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus
 from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.retry import Decision, decide
 
 # Wall time is added to the study in steps of this; a killed run forgets less than one.
 _TIME_STEP_SECONDS = 5.0
 
-_MOST_AT_ONCE = 64  # trials in one ask
+_MAX_AT_ONCE = 64  # trials in one ask
 
 # Where an evaluation takes less than this, an eighth more jobs are sent than there are slots.
 _SHORT_SECONDS = 10.0
-_SPARE_PART = 1 / 8
+_SPARE_SHARE = 1 / 8
 
 
 _Arguments = ParamSpec("_Arguments")
@@ -85,7 +85,7 @@ class StudySource:
         *,
         drivers: Drivers,
         outbox: Outbox,
-        prefetch: Ahead | None = None,
+        prefetch: Prefetch | None = None,
     ) -> None:
         self._study, self._settings, self._outbox, self._prefetch = study, settings, outbox, prefetch
         self._owner = drivers.owner
@@ -108,11 +108,11 @@ class StudySource:
         """Return jobs of at most n trials: waiting ones first, then new ones within the budget."""
         self._n_slots = len(self._in_flight) + n
         may_promote = self._reasons.may_promote()
-        most = min(n, _MOST_AT_ONCE) if may_promote else 0
+        most = min(n, _MAX_AT_ONCE) if may_promote else 0
         waiting = self._study.promote_waiting(
             most, is_closing=may_promote and self._reasons.is_closing(), fixed=self._fixed
         )
-        count = min(waiting or self._reasons.n_new(), n, _MOST_AT_ONCE)
+        count = min(waiting or self._reasons.n_new(), n, _MAX_AT_ONCE)
         if count == 0 or self._reasons.of_the_run() is not None:
             return ()
         try:
@@ -139,12 +139,12 @@ class StudySource:
         if self._prefetch is None or is_waiting:
             # one at a time where it takes a while: the first free slot should not have to wait
             # until the last one's point is found
-            is_quick = is_waiting or not thinks_long(self._study.recipe)
+            is_quick = is_waiting or not fits_a_model(self._study.recipe)
             return self._study.ask_for(self._owner, n if is_quick else 1, fixed=self._fixed)
-        self._prefetch.look()
+        self._prefetch.collect()
         found = self._prefetch.first(n)
         if found is None:
-            self._prefetch.think(n)
+            self._prefetch.start(n)
             return []
         try:
             trials = self._study.ask_proposed(self._owner, *found)
@@ -152,7 +152,7 @@ class StudySource:
             if not self._study.waiting:
                 self._prefetch.drop()
             raise
-        self._prefetch.use(found[2])
+        self._prefetch.mark_used(found[2])
         return trials
 
     @_raises_unavailable
@@ -168,7 +168,7 @@ class StudySource:
             self._after_commit()
 
     def _record(self, trial: Trial, outcome: JobOutcome, place: Place) -> None:
-        if outcome.ending is Ending.OK:
+        if outcome.status is JobStatus.OK:
             told = concluded(self._study.problem, trial, outcome)
             self._tell(told, place)
             self._reasons.note_result(is_misfit=told.reason == BAD_OUTPUT)
@@ -178,14 +178,14 @@ class StudySource:
             self._tell(failed(self._study.problem, trial, outcome), place)
             return
         self._study.store.requeue(
-            self._study.id, trial.number, outcome.job.token, AttemptOutcome(outcome.ending.value), place
+            self._study.id, trial.number, outcome.job.token, AttemptOutcome(outcome.status.value), place
         )
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Make the records of a block one transaction: one wait for the disk, not one each.
 
-        What does not come to be committed is not counted either: the block is repeated as a whole.
+        What is not committed is not counted either: the block is repeated as a whole.
         """
         before, self._is_in_transaction = (self._times, self._reasons.in_a_row), True
         try:
@@ -209,17 +209,17 @@ class StudySource:
 
     @_raises_unavailable
     def prefetch(self) -> bool:
-        """Have the next points thought out while all slots are busy, as many as will soon be needed."""
+        """Start proposals while all slots are busy, for as many slots as will soon be free."""
         if self._prefetch is None:
             return False
         try:
-            self._prefetch.look()
+            self._prefetch.collect()
         except SpaceExhausted:
             self._reasons.is_space_exhausted = True
         wanted = self._prefetch.n_wanted(self._n_slots, self._times.evaluation_seconds)
         if wanted > self._prefetch.n_ready and self._reasons.of_the_run() is None:
-            self._prefetch.think(min(wanted, self._reasons.n_new()))
-        return self._prefetch.is_thinking
+            self._prefetch.start(min(wanted, self._reasons.n_new()))
+        return self._prefetch.is_busy
 
     def n_spare(self, n_slots: int) -> int:
         """Return how many jobs to send beyond the slots: a few while evaluations are short.
@@ -232,7 +232,7 @@ class StudySource:
         seconds = self._times.evaluation_seconds
         if n_slots < 2 or self._settings.resources or seconds is None or seconds > _SHORT_SECONDS:
             return 0
-        return math.ceil(_SPARE_PART * n_slots)
+        return math.ceil(_SPARE_SHARE * n_slots)
 
     # --- what the shell around it asks for
 
@@ -256,7 +256,7 @@ class StudySource:
 
     @_raises_unavailable
     def orphans(self) -> list[Job]:
-        """Return jobs in flight whose driver is gone, to be watched until their fate is known.
+        """Return jobs in flight whose driver is gone, to be watched until their outcomes are known.
 
         Records outcomes that came late on the way, and shows to the others that this driver lives.
         """
@@ -299,34 +299,34 @@ class StudySource:
 
     @_raises_unavailable
     def _after_commit(self) -> None:
-        """Let go of what recorded jobs needed until their records were safe."""
+        """Forget recorded jobs, and remove their checkpoints, once their records are committed."""
         for job in self._recorded:
             self._in_flight.discard(job.token)
             self._reporter.forget(job)
         self._recorded.clear()
-        # what does not come to be recorded goes on from there once more
+        # a trial that is not recorded after all is resumed from there once more
         self._forget_checkpoints()
 
     def _trial_of(self, job: Job) -> Trial:
         given = self._own.get(job.token)
         if given is not None and given.number == job.number:
-            return given  # what it was asked for never changes
+            return given  # its point and fidelity never change
         known = self._study.trial(job.number)
         return replace(known, token=job.token, fidelity=job.payload.get("fidelity"))
 
-    def _earlier(self, job: Job) -> list[Ending]:
+    def _earlier(self, job: Job) -> list[JobStatus]:
         attempts = self._study.store.attempts(self._study.id, number=job.number)
         words = [each.outcome.value for each in attempts if each.token != job.token and each.outcome]
-        return [Ending(word) for word in words if word in set(Ending)]
+        return [JobStatus(word) for word in words if word in set(JobStatus)]
 
     def _forget_checkpoints(self) -> None:
-        """Drop what recorded trials went on from, as far as it is no longer needed."""
+        """Remove the checkpoints of recorded trials that are no longer needed."""
         while self._resumed:
             self._forget_checkpoint(self._resumed[-1])
             self._resumed.pop()
 
     def _forget_checkpoint(self, before: Trial) -> None:
-        """Drop what a trial went on from, once there is a result that no longer needs it."""
+        """Remove the checkpoint that a trial was resumed from, once its result does not need it."""
         if before.checkpoint is None:
             return
         now = self._study.trial(before.number)

@@ -1,4 +1,4 @@
-"""Running a study: an objective, somewhere to evaluate it, and one loop."""
+"""Run a study: evaluate its trials on an executor until its budget, or that of the run, is used up."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from smbo.errors import StoreError, StoreUnavailable
 from smbo.study.drivers import Drivers
 from smbo.study.evaluator import AnyObjective, Evaluator
 from smbo.study.job_source import StudySource
-from smbo.study.prefetch import Ahead, ThinkerMaker, thinks_long
+from smbo.study.prefetch import Prefetch, ProposerFactory, fits_a_model
 from smbo.study.protocol import Runnable, StopReason
 from smbo.study.run_settings import RunSettings
 from smbo.study.store_outbox import StoreOutbox
-from smbo_scheduler.background import Aside
+from smbo_scheduler.background import BackgroundProcess
 from smbo_scheduler.executors import SerialExecutor
-from smbo_scheduler.jobs import Ending, Executor, Target
-from smbo_scheduler.loop import RunEnd, none_spare, run
+from smbo_scheduler.jobs import Executor, JobStatus, Target
+from smbo_scheduler.loop import RunEnd, no_spare, run
 from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.outbox.spool import Spool
 
@@ -39,14 +39,14 @@ class RunReport:
 
     Attributes:
         end: how the loop ended.
-        why: no more trials were started.
-        endings: how many executions ended in which way.
+        why: the reason for which no more trials were started.
+        n_by_status: how many executions ended with each status.
         seconds: wall time.
     """
 
     end: RunEnd
     why: StopReason
-    endings: Mapping[Ending, int]
+    n_by_status: Mapping[JobStatus, int]
     seconds: float
 
 
@@ -73,7 +73,7 @@ def run_study(
             clock=settings.clock,
             stop=settings.stop,
             on_progress=settings.on_progress,
-            spare=source.n_spare if place.runs_elsewhere else none_spare,
+            spare=source.n_spare if place.runs_elsewhere else no_spare,
         )
     finally:
         # on a full disk: a few seconds less on the study's account
@@ -83,12 +83,12 @@ def run_study(
             prefetch.close()
         if is_ours:
             place.close()
-        # when nothing of ours can start any more: what is open is now anybody's
+        # after nothing of this run can start any more: other drivers take over what is open
         drivers.leave()
         if isinstance(outbox, StoreOutbox):
             outbox.close()
     why = source.stop_reason() if summary.end is RunEnd.FINISHED else StopReason.STOPPED
-    return RunReport(summary.end, why or StopReason.STOPPED, summary.endings, summary.seconds)
+    return RunReport(summary.end, why or StopReason.STOPPED, summary.n_by_status, summary.seconds)
 
 
 def installed_executor(name: str, settings: Mapping[str, Any] | None = None) -> ExecutorFactory:
@@ -118,16 +118,16 @@ def installed_executor(name: str, settings: Mapping[str, Any] | None = None) -> 
     return functools.partial(make, **(settings or {}))
 
 
-def _prefetch(study: Runnable, place: Executor, settings: RunSettings) -> Ahead | None:
+def _prefetch(study: Runnable, place: Executor, settings: RunSettings) -> Prefetch | None:
     """Return the proposals made beforehand; None where no model is fitted, or nobody waits for it."""
     wanted = place.runs_elsewhere if settings.prefetch is None else settings.prefetch
-    if not wanted or not thinks_long(study.recipe):
+    if not wanted or not fits_a_model(study.recipe):
         return None
-    maker = ThinkerMaker(study.store.url, study.name, study.problem, study.recipe, settings.fixed)
+    factory = ProposerFactory(study.store.url, study.name, study.problem, study.recipe, settings.fixed)
     try:
-        return Ahead(Aside(maker), settings.clock)
+        return Prefetch(BackgroundProcess(factory), settings.clock)
     except (pickle.PicklingError, TypeError, AttributeError):
-        return None  # a problem that cannot travel is thought about here, while the loop waits
+        return None  # a problem that does not pickle is proposed for here, while the loop waits
 
 
 def _outbox(study: Runnable, settings: RunSettings) -> Outbox:

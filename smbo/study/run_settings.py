@@ -12,7 +12,7 @@ from typing import Any
 from smbo.errors import StoreError
 from smbo.space import Point
 from smbo_scheduler.jobs import Limits
-from smbo_scheduler.loop import Progress, Stop, never, tell_nobody
+from smbo_scheduler.loop import Progress, Stop, ignore_progress, never_stop
 from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS
 from smbo_scheduler.retry import RetryPolicy
 
@@ -35,8 +35,8 @@ class RunSettings:
     limits: Limits = field(default_factory=Limits)
     resources: Mapping[str, float] = field(default_factory=dict)
     retries: RetryPolicy = field(default_factory=RetryPolicy)
-    on_progress: Callable[[Progress], None] = tell_nobody
-    stop: Callable[[], Stop] = never
+    on_progress: Callable[[Progress], None] = ignore_progress
+    stop: Callable[[], Stop] = never_stop
     spool: str | Path | None = None
     outbox: str = "spool"
     lease_seconds: float = DEFAULT_LEASE_SECONDS

@@ -12,7 +12,7 @@ from smbo.study.protocol import Runnable, StopReason
 from smbo.study.run_settings import RunSettings
 from smbo.trial import Trial, TrialState
 
-# A trial is lost for good only after several executions took their process along, so this many of
+# A trial is lost for good only after several executions killed their process, so this many of
 # them one after the other are no chance; lost trials are not counted by the budget of trials, and
 # without this limit such a run would never end.
 _MAX_LOST_IN_A_ROW = 3
@@ -63,7 +63,7 @@ class StopReasons:
 
     def of_the_run(self) -> StopReason | None:
         """Return why the run ends even if trials are waiting."""
-        # once seen it holds: a driver that begins meanwhile takes the wish back for itself alone
+        # once seen it holds: a driver that begins meanwhile takes the request back for itself alone
         self._was_stopped = self._was_stopped or self._study.is_stopped
         if self._was_stopped:
             return StopReason.STOPPED

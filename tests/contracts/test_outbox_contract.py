@@ -8,9 +8,9 @@ import pytest
 
 from smbo.study import Study
 from smbo.study.store_outbox import StoreOutbox
-from smbo_scheduler.jobs import Ending, Job, JobOutcome
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus
 from smbo_scheduler.outbox.spool import Spool
-from smbo_scheduler.worker.call import FolderBench
+from smbo_scheduler.worker.call import FolderContext
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_what_is_revoked_is_never_claimed_and_what_is_claimed_is_never_revoked(o
 
 def test_an_outcome_is_pending_until_it_is_discarded_and_the_claim_stays(outbox, worker, job):
     worker.claim(job)
-    outcome = JobOutcome(job, Ending.OK, {"value": float("inf")}, started=1.0, ended=2.0, host="h", pid=3)
+    outcome = JobOutcome(job, JobStatus.OK, {"value": float("inf")}, started=1.0, ended=2.0, host="h", pid=3)
     assert outbox.read(job) is None
     worker.write(outcome)
     assert outbox.read(job) == outcome
@@ -89,7 +89,7 @@ def test_an_outcome_is_pending_until_it_is_discarded_and_the_claim_stays(outbox,
 def test_a_result_that_is_no_plain_json_is_refused(worker, job):
     worker.claim(job)
     with pytest.raises(TypeError, match="object"):
-        worker.write(JobOutcome(job, Ending.OK, {"value": object()}))
+        worker.write(JobOutcome(job, JobStatus.OK, {"value": object()}))
 
 
 def test_a_job_that_is_given_up_has_no_outcome_and_is_not_claimed_again(outbox, worker, job):
@@ -108,7 +108,7 @@ def test_a_request_to_end_reaches_the_worker(outbox, worker, study, job):
 
 def test_reports_reach_the_driver_and_a_request_to_stop_the_worker(outbox, worker, job):
     worker.claim(job)
-    context = FolderBench(worker.attempt_folder(job))
+    context = FolderContext(worker.attempt_folder(job))
     assert list(context.folder.iterdir()) == []
     context.report(1, 0.5)
     worker.beat(job, 1)

@@ -1,4 +1,4 @@
-"""One worker of a cluster of ours: ``python -m smbo_scheduler.clusters.worker FOLDER``.
+"""One Dask worker of a managed cluster: ``python -m smbo_scheduler.clusters.worker FOLDER``.
 
 It runs one evaluation at a time.  When its scheduler goes away it finishes what it runs, which
 leaves the outcome in the spool, and then ends; so it does when it is sent SIGTERM.
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import dask
 from distributed import Worker
 
-from smbo_scheduler.clusters.state import is_over, read_place, read_state, security_of
+from smbo_scheduler.clusters.state import is_over, read_last_state, read_state, security_of
 from smbo_scheduler.worker.runner import running_jobs
 
 NO_SCHEDULER = 3  # exit code: none was found in time
@@ -45,12 +45,12 @@ _CONNECT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Options:
-    """What a worker is told.
+    """The command line of a worker.
 
     Attributes:
         folder: the cluster's.
         parent: pid of the process that started it, without which it ends.
-        name: Dask's name for it.
+        name: of the Dask worker.
         is_away: whether its scheduler is on another machine, so that looking after that process
             says nothing.
         death_timeout_seconds: how long to look for a scheduler.
@@ -84,7 +84,7 @@ async def work(options: Options) -> int:
                 return NO_SCHEDULER
             await asyncio.sleep(_LOOK_AWAY_SECONDS)
     await _serve(worker, stopping)
-    # an evaluation that nobody waits for must not keep a place in a batch system
+    # an evaluation that nobody waits for must not keep a state in a batch system
     while running_jobs() and not (options.is_away and is_over(options.folder)):
         await asyncio.sleep(0.2)
     return 0
@@ -147,12 +147,12 @@ async def _find_scheduler(options: Options, until: float, stopping: asyncio.Even
         if options.is_away:
             if is_over(options.folder) or time.monotonic() > until:
                 return None
-            place = read_place(options.folder)
+            state = read_last_state(options.folder)
         else:
-            place = read_state(options.folder)
-            place = place if place is not None and place.keeper.pid == options.parent else None
-        if place is not None:
-            return place.address
+            state = read_state(options.folder)
+            state = state if state is not None and state.manager.pid == options.parent else None
+        if state is not None:
+            return state.address
         await asyncio.sleep(_LOOK_AWAY_SECONDS if options.is_away else _LOOK_SECONDS)
     return None
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar
 
 from smbo_scheduler.errors import SchedulerError
-from smbo_scheduler.executors.liveness import lost, verdict
+from smbo_scheduler.executors.liveness import final_outcome, lost
 from smbo_scheduler.jobs import Job, JobOutcome, Target
 from smbo_scheduler.outbox.outbox import Claim, Outbox
 from smbo_scheduler.outbox.processes import this_process
@@ -118,7 +118,7 @@ class ProcessExecutor:
     def _look_at_adopted(self) -> list[JobOutcome]:
         outcomes = []
         for job in list(self._adopted.values()):
-            outcome = verdict(job, self._spool, self._is_alive)
+            outcome = final_outcome(job, self._spool, self._is_alive)
             if outcome is not None:
                 del self._adopted[job.key]
                 outcomes.append(outcome)

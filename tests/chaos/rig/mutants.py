@@ -96,14 +96,14 @@ def impatient() -> None:
     """Give an outcome up that finds no room in the spool."""
     from smbo_scheduler.worker import runner
 
-    swap(runner, "insist", lambda do: do())
+    swap(runner, "retry_while_full", lambda do: do())
 
 
 def no_waiting() -> None:
     """End the run when the store is full."""
     from smbo_scheduler.loop import _Run
 
-    swap(_Run, "_unless_in_trouble", lambda self, do: do())
+    swap(_Run, "_unless_unavailable", lambda self, do: do())
 
 
 def refuse_late() -> None:
