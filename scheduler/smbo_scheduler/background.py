@@ -1,4 +1,4 @@
-"""A background process that runs one call at a time while this process goes on with its work."""
+"""A background process that runs one call at a time while this process continues its work."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class JobStatus(StrEnum):
     ERROR = "error"  # the target raised
     TIMEOUT = "timeout"  # it was ended at its time limit
     MEMORY = "memory"  # it was ended at its memory limit
-    LOST = "lost"  # its process, worker or host went away: nobody's fault
+    LOST = "lost"  # its process, worker or host went away, through no fault of the target
     CANCELLED = "cancelled"  # it was asked to end
 
 

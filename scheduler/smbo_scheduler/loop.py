@@ -95,7 +95,7 @@ def run(
     for).  Each outcome is recorded with the source,
     and the executor is told so, as soon as it is there, and a new job takes the slot.  Jobs whose
     driver is gone are taken over, whenever the source comes to know of them.  While the source is
-    unavailable, or a disk is full, the run says so in its progress and goes on trying.
+    unavailable, or a disk is full, the run says so in its progress and tries again.
 
     Args:
         source, executor: where jobs come from and where they run.
@@ -216,7 +216,7 @@ class _Run:
         self._capacity = self._executor.capacity()
         self._places = self._capacity + self._spare(self._capacity)
         free = self._places - len(self._flight)
-        # the source gives fewer where each is thought out: the first free slot should not have to
+        # the source gives fewer where proposing takes long: the first free slot should not have to
         # wait for the last one's job
         while free > 0 and not self._source.is_finished():
             jobs = self._source.next_jobs(free)

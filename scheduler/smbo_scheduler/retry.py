@@ -14,7 +14,7 @@ class Decision(StrEnum):
 
     RETRY = "retry"  # run it again: it may have been chance; this counts against the retries
     FAIL = "fail"  # it failed, for good
-    REQUEUE = "requeue"  # run it again: it was nobody's fault
+    REQUEUE = "requeue"  # run it again: its process went away or was cancelled
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Drivers:
     def left_open(self) -> tuple[list[AttemptRecord], list[AttemptRecord]]:
         """Return the open attempts of other drivers: of those that are gone, and of the living.
 
-        Ask often: who is elsewhere is gone only once its beat was watched for the lease.
+        Call it often: a driver elsewhere is gone only once its heartbeat was watched for the lease.
         """
         self._drivers = {driver.id: driver for driver in self._store.drivers(self._study)}
         gone: list[AttemptRecord] = []

@@ -105,7 +105,7 @@ class StopReasons:
         return max(0, min(rooms))
 
     def may_promote(self) -> bool:
-        """Return whether trials may go on to a higher fidelity, which takes time but no trial."""
+        """Return whether trials may be promoted, which takes time but none of the budget of trials."""
         if self._study.problem.ladder is None:
             return False
         return exhausted(replace(self._study.budget, trials=None), self._study.spent) is None
@@ -139,7 +139,7 @@ class StopReasons:
         return any(trial.state in (TrialState.COMPLETE, TrialState.PAUSED) for trial in self._study.trials)
 
     def _has_old(self) -> bool:
-        """Return whether a trial waits to be run again, or goes on to a higher fidelity."""
+        """Return whether a trial waits to be run again, or is to be promoted."""
         if self._study.waiting:
             return True
         if not self.may_promote():

@@ -25,7 +25,7 @@ from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Heartbeats
 from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
 
 _OUTCOME, _CANCEL, _REPORTED, _STOP = "outcome", "cancel", "reported", "enough"
-_REVOKED = "revoked"  # the back end's key of an attempt that nobody may run
+_REVOKED = "revoked"  # the back end's key of an attempt that no process may run
 _LOOK_SECONDS = 1.0  # between looks for a request to end
 
 
@@ -110,7 +110,7 @@ class StoreOutbox:
         return Claim(job.key, None, revoked=attempt.job == _REVOKED)
 
     def revoke(self, job: Job) -> bool:
-        """Take care that nobody will ever run a job; return False if somebody has claimed it."""
+        """Claim a job so that no process will ever run it; return False if it is claimed already."""
         return self._store.claim(self._study, job.number, job.token, job=_REVOKED)
 
     def is_alive(self, claim: Claim) -> bool:

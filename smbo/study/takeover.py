@@ -1,4 +1,4 @@
-"""Takeover of what dead drivers left: their open attempts, and results that nobody waits for."""
+"""Takeover of what dead drivers left: their open attempts, and outcomes that no driver waits for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOOK_SECONDS = 1.0  # between looks for drivers that are gone, and for outcomes
 
 
 class Takeover:
-    """Looks, in turns with everything else a driver does, for what other drivers left.
+    """Finds the attempts and outcomes that other drivers left; called at every turn of the loop.
 
     Args:
         study: the study's name.
@@ -37,9 +37,9 @@ class Takeover:
         return True
 
     def look(self, in_flight: Collection[int]) -> tuple[list[AttemptRecord], list[JobOutcome]]:
-        """Return open attempts whose driver is gone, and outcomes that nobody waits for.
+        """Return open attempts whose driver is gone, and outcomes that no driver waits for.
 
-        Nobody waits for an outcome whose driver is gone, or had given it up.
+        Those are of attempts whose driver is gone, or had given them up.
 
         Args:
             in_flight: tokens of the attempts that this driver waits for.

@@ -38,7 +38,7 @@ def connect(
         timeout_seconds: how long to try.
 
     Raises:
-        ClusterError: refused, or nobody answers.
+        ClusterError: refused, or no scheduler answers.
     """
     from distributed import Client
 

@@ -2,7 +2,7 @@
 
 A worker that dies – a crash in compiled code, too much memory – is replaced, so that one bad
 evaluation does not cost the place that was waited for in the queue.  At the end of its lifetime,
-on SIGTERM, or when whoever holds its standard input goes away, workers finish what they run and
+on SIGTERM, or when its standard input closes, workers finish what they run and
 take nothing new.
 
 Dask is not imported here: the workers load it, and this process should cost a job next to nothing.
@@ -40,7 +40,7 @@ class HostAgent:
         n_workers: how many.
         lifetime_seconds: after which no more evaluations are taken; None: never.
         death_timeout_seconds, resources: of each worker.
-        holder: descriptor whose end means that nobody is there any more; None: nobody holds it.
+        holder: descriptor at whose end of file the workers are to end; None if there is none.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class HostAgent:
         return self._until is not None and time.monotonic() >= self._until
 
     def _is_left(self) -> bool:
-        """Return whether whoever held the other end of our standard input is gone."""
+        """Return whether the other end of standard input has been closed."""
         if self._holder is None or not select.select([self._holder], [], [], 0)[0]:
             return False
         return not os.read(self._holder, 4096)
@@ -133,7 +133,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the agent that the command line describes.
 
     The scheduler's address and what else dask-jobqueue writes there is for people who read the
-    job script: the folder says it too, and goes on saying it when the scheduler is a new one.
+    job script: the folder has it too, also after the scheduler was replaced.
     """
     parser = argparse.ArgumentParser(prog="python -m smbo_scheduler.clusters.host_agent")
     parser.add_argument("address", nargs="?")

@@ -135,8 +135,8 @@ def _own_host() -> str:
 async def _serve(
     folder: Path, scheduler: Scheduler, workers: Workers, wanted: Wanted, over: asyncio.Event
 ) -> None:
-    """Look after the workers until ``over`` is set or nobody has been there for long enough."""
-    wanted_by_somebody = time.monotonic()
+    """Maintain the workers until ``over`` is set, or no driver has been connected for the idle time."""
+    last_used = time.monotonic()
     while not over.is_set():
         now = time.monotonic()
         latest = read_wanted(folder) or wanted
@@ -144,15 +144,15 @@ async def _serve(
             workers.update(spec_from_json(latest.spec))
             # other drivers' workers are left as they are; this one's client is not connected yet
             await workers.restart(scheduler, is_shared=_has_driver(scheduler))
-            wanted_by_somebody = now
+            last_used = now
         wanted = latest
         try:
             await workers.maintain(scheduler, wanted.workers)
         except ClusterError as error:
             print(error, flush=True)
         if _has_driver(scheduler) or _is_at_work(scheduler):
-            wanted_by_somebody = now
-        if now - wanted_by_somebody > wanted.idle_seconds:
+            last_used = now
+        if now - last_used > wanted.idle_seconds:
             print(f"no driver for {wanted.idle_seconds} s: ending", flush=True)
             return
         with contextlib.suppress(TimeoutError):

@@ -33,7 +33,7 @@ CONFIG: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,  # a token runs once; trying again is the source's business
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.worker-ttl": None,  # an objective in C may hold the interpreter for minutes
-    "distributed.scheduler.http.routes": [],  # these pages ask nobody who they are
+    "distributed.scheduler.http.routes": [],  # these pages have no authentication
     "distributed.worker.http.routes": [],
     "distributed.admin.tick.limit": "1h",  # the same objective would fill the log with warnings
 }
@@ -84,14 +84,14 @@ async def work(options: Options) -> int:
                 return NO_SCHEDULER
             await asyncio.sleep(_LOOK_AWAY_SECONDS)
     await _serve(worker, stopping)
-    # an evaluation that nobody waits for must not keep a state in a batch system
+    # an evaluation that nobody waits for must not keep a place in a batch system
     while running_jobs() and not (options.is_away and is_over(options.folder)):
         await asyncio.sleep(0.2)
     return 0
 
 
 async def _join_while_wanted(options: Options, address: str, stopping: asyncio.Event) -> Worker | None:
-    """Return a worker that a scheduler knows, None if nobody is left to work for meanwhile.
+    """Return a worker that a scheduler knows, None if its parent or cluster ends meanwhile.
 
     Raises:
         OSError, TimeoutError, RuntimeError, ValueError: it cannot be reached.
@@ -142,7 +142,7 @@ async def _serve(worker: Worker, stopping: asyncio.Event) -> None:
 
 
 async def _find_scheduler(options: Options, until: float, stopping: asyncio.Event) -> str | None:
-    """Return where the cluster's scheduler listens; None if there is none, or nobody to work for."""
+    """Return where the cluster's scheduler listens; None if there is none, or the cluster is over."""
     while os.getppid() == options.parent and not stopping.is_set():
         if options.is_away:
             if is_over(options.folder) or time.monotonic() > until:

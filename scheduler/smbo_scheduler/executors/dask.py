@@ -2,8 +2,8 @@
 
 Dask promises to run a task at least once while its scheduler and client live, and nothing more:
 it drops finished results when either dies, and calls a task dead whose worker still computes.
-So a future is only a wake-up here.  What counts is the spool: who claimed a job, whether that
-process is at work, and what it left.
+So a future is only a wake-up here.  What counts is the outbox: which process claimed a job, whether it
+is alive, and the outcome that it left.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class DaskExecutor:
         """Return how many jobs the workers there now can run at once; 0 while there is no scheduler.
 
         Raises:
-            ClusterError: the client is closed, nothing runs and nobody said how to reconnect.
+            ClusterError: the client is closed, nothing runs, and there is no ``reconnect``.
         """
         status = self._client.status
         if status == "closed" or (status != "running" and self._reconnect and self._is_lost(self._client)):
@@ -235,7 +235,7 @@ class DaskExecutor:
             self._spool.ask_to_end(job)
 
     def close(self) -> None:
-        """Take back what has not started; what runs goes on, and leaves its outcome in the spool."""
+        """Revoke what has not started; what runs continues, and leaves its outcome in the outbox."""
         for flight in self._flights.values():
             if flight.future is not None and self._spool.revoke(flight.job):
                 with contextlib.suppress(OSError, RuntimeError):
@@ -296,7 +296,7 @@ class DaskExecutor:
         The spool may hold other drivers' outcomes too, which are theirs to record.
         """
         for flight in list(self._flights.values()):
-            # a job that Dask still holds and nobody has claimed may yet start
+            # a job that Dask still holds and no process has claimed may yet start
             if flight.future is None or self._spool.claim_of(flight.job) is not None:
                 self._check(flight)
 

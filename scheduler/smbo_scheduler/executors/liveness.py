@@ -12,9 +12,9 @@ from smbo_scheduler.outbox.outbox import Claim, Outbox
 def final_outcome(
     job: Job, outbox: Outbox, is_alive: Callable[[Claim], bool] | None = None, *, reason: str | None = None
 ) -> JobOutcome | None:
-    """Return a job's outcome, LOST if nobody runs it or ever will, None while somebody does.
+    """Return a job's outcome: LOST if no process runs it or ever will, None while one does.
 
-    A job that nobody has claimed is revoked here, so that it cannot start after all.
+    A job that is not claimed is revoked here, so that it cannot start after all.
 
     Args:
         job: an execution whose future or process tells no more.
@@ -45,5 +45,5 @@ def lost(job: Job, error: str) -> JobOutcome:
 
 def _where(claim: Claim) -> str:
     if claim.revoked or claim.owner is None:
-        return "nobody runs it"
+        return "no process runs it"
     return f"process {claim.owner.pid} on {claim.owner.host} is gone"

@@ -59,7 +59,7 @@ class SerialExecutor:
         self._waiting.append(job)
 
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
-        """Run what was submitted; it takes as long as it takes."""
+        """Run one submitted job to its end, however long that takes, and return what is over."""
         if self._waiting:
             job = self._waiting.popleft()
             run_job(self._target, job, self._spool, self._isolation)

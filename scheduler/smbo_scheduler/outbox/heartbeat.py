@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 DEFAULT_LEASE_SECONDS = 60.0
 
-# A beat comes so many times in a lease: two may be late, or fail, and nobody is taken for dead.
+# Heartbeats in a lease: two may be late, or fail, before a process is taken for dead.
 BEATS_PER_LEASE = 4
 
 

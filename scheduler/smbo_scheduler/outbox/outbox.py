@@ -1,6 +1,6 @@
 """Outbox: where a worker claims jobs, sends heartbeats and leaves outcomes, and the driver reads them.
 
-``Spool`` is one on a shared folder; whoever uses the scheduler may hand in another.
+``Spool`` is one in a shared folder; the user of the scheduler may hand in another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox.processes import ProcessName
 
 REPORTS_FILE = "reports.jsonl"
-STOP_FILE = "stop"  # there once the execution need not go on: a wish, for those who look
+STOP_FILE = "stop"  # exists once the execution need not continue: a request, for targets that look
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Claim:
     Attributes:
         key: of the job.
         owner: the process that runs it; None if that is not known (a claim that was cut short).
-        revoked: whether it was claimed only so that nobody runs it.
+        revoked: whether it was claimed only so that no process runs it.
     """
 
     key: str
@@ -78,7 +78,7 @@ class Claims(Protocol):
         ...
 
     def revoke(self, job: Job) -> bool:
-        """Take care that nobody will ever run a job; return False if somebody has claimed it."""
+        """Claim a job so that no process will ever run it; return False if it is claimed already."""
         ...
 
     def is_alive(self, claim: Claim) -> bool:
@@ -94,11 +94,11 @@ class Reports(Protocol):
         ...
 
     def ask_to_stop(self, job: Job) -> None:
-        """Tell whoever runs a job that it need not go on: what it has reported is enough."""
+        """Tell the process that runs a job that its reports are enough and it need not continue."""
         ...
 
     def ask_to_end(self, job: Job) -> None:
-        """Ask whoever runs a job to end it."""
+        """Ask the process that runs a job to end it."""
         ...
 
 

@@ -43,7 +43,7 @@ class Spool:
     """A spool folder; made, for the owner's eyes alone, if it is not there.
 
     Args:
-        folder: on a disk that everybody who runs its jobs can reach.
+        folder: on a disk that all workers can reach.
         lease_seconds: how long a beat may stand still before its execution counts as dead.  On
             this machine we look at the process itself: one that is gone is dead at once, and one
             that computes is alive, even where C code holds the interpreter and no beat gets
@@ -81,7 +81,7 @@ class Spool:
         return self._claim(job, revoked=False)
 
     def revoke(self, job: Job) -> bool:
-        """Take care that nobody will ever run a job; return False if somebody has claimed it."""
+        """Claim a job so that no process will ever run it; return False if it is claimed already."""
         return self._claim(job, revoked=True)
 
     def claim_of(self, job: Job) -> Claim | None:
@@ -160,7 +160,7 @@ class Spool:
         return found, start + len(whole)
 
     def ask_to_stop(self, job: Job) -> None:
-        """Tell whoever runs a job that it need not go on: what it has reported is enough."""
+        """Tell the process that runs a job that its reports are enough and it need not continue."""
         with contextlib.suppress(FileNotFoundError):  # it has not begun, or is over
             (self.folder / "attempts" / _key(job) / STOP_FILE).touch(mode=0o600)
 
@@ -223,7 +223,7 @@ class Spool:
         except FileExistsError:
             return False
         if not revoked:
-            # taken: a claim without a beat would be given up by all who look
+            # taken: a claim without a beat would be taken for dead by all drivers
             retry_while_full(lambda: self.beat(job, 0))
         return True
 

@@ -41,7 +41,7 @@ class FolderContext:
 
 
 def call_target(target: Target, job: Job, folder: Path) -> JobOutcome:
-    """Call the target with the job's payload and return what became of it.
+    """Call the target with the job's payload and return the outcome.
 
     Raises nothing but KeyboardInterrupt: an objective that fails is data.
     """

@@ -1,8 +1,8 @@
 """Executions that outlive the process that started them: ``python -m smbo_scheduler.worker.detached``.
 
 For evaluations of hours.  A process in a session of its own claims the job, beats, holds it to its
-limits and leaves the outcome in the outbox; who started it only waits.  When the worker, the
-scheduler or the driver dies, the evaluation goes on, and the next driver finds it by its claim and
+limits and leaves the outcome in the outbox; its parent only waits.  When the worker, the
+scheduler or the driver dies, the evaluation continues, and the next driver finds it by its claim and
 its beat.  A batch system that ends all processes of a job ends this one too.
 """
 
@@ -32,7 +32,7 @@ def run_detached(work: Callable[[], bool], job: Job, outbox: Outbox) -> bool:
     """Run a job in a process that outlives this one, and wait for its end.
 
     Args:
-        work: claims the job and runs it; returns False if somebody had claimed it.  It pickles.
+        work: claims the job and runs it; returns False if it had been claimed.  It pickles.
         job, outbox: which job, and where it is claimed.
 
     Returns:

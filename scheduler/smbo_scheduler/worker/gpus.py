@@ -37,7 +37,7 @@ def hold_gpus(
     Args:
         resources: such as {"GPU": 1}.
         is_wanted: called while waiting; False ends the wait.
-        folder: where the locks are, the same for all who are to keep out of each other's way.
+        folder: where the locks are, the same for all processes that share the GPUs.
 
     Yields:
         Whether they are held; False if they are no longer wanted.
@@ -92,7 +92,7 @@ def _wait(
 
 
 def _lock(path: Path) -> int | None:
-    """Return a descriptor that holds the lock of a file, None if somebody else does."""
+    """Return a descriptor that holds the lock of a file, None if another process does."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,5 +113,5 @@ def _folder() -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-        raise SchedulerError(f"{folder} is somebody else's; the locks of the GPUs cannot be kept there")
+        raise SchedulerError(f"{folder} belongs to another user; the locks of the GPUs cannot be kept there")
     return folder

@@ -51,7 +51,7 @@ class Runner:
     beat_seconds: float | None = None
 
     def __call__(self, job: Job) -> str:
-        """Run a job, unless somebody has claimed it; return the value of a RunStatus."""
+        """Run a job, unless it is claimed already; return the value of a RunStatus."""
         return run_job(self.target, job, self.outbox, self.isolation, self.beat_seconds).value
 
 

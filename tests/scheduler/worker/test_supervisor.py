@@ -44,7 +44,7 @@ def test_it_exits_as_its_child_does(body, code):
 
 
 def test_a_daemon_that_the_child_left_is_killed():
-    body = "p = subprocess.Popen(['sleep', '300'], start_new_session=True); print(p.pid, flush=True); os._exit(0)"
+    body = "print(subprocess.Popen(['sleep', '300'], start_new_session=True).pid, flush=True); os._exit(0)"
     process, lifeline = supervised(body)
     with process:
         pid = int(process.stdout.readline())
