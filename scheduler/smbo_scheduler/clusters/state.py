@@ -172,11 +172,6 @@ def remove_certificate(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def has_certificate(folder: Path) -> bool:
-    """Return whether there is a certificate with its key."""
-    return (folder / "cert.pem").exists() and (folder / "key.pem").exists()
-
-
 def check_cryptography() -> None:
     """Check that certificates can be made.
 

@@ -234,7 +234,7 @@ def test_a_scheduler_known_to_be_gone_is_not_waited_for(cluster, client, spool, 
         return made[0]
 
     class Searching:
-        asynchronous, status = False, "connecting"
+        asynchronous, status, cluster = False, "connecting", None
 
         def submit(self, *_, **__):
             return Pending()
@@ -302,7 +302,7 @@ def test_a_target_that_the_workers_do_not_have_is_explained(tmp_path, spool, mak
 
 def test_a_scheduler_that_dies_while_it_is_asked_has_no_slots_and_ends_no_run(spool):
     class Dying:
-        asynchronous, status = False, "running"
+        asynchronous, status, cluster = False, "running", None
         deaths = 1
 
         def nthreads(self):
