@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 
 import pytest
 
+import smbo_scheduler
 from smbo_scheduler.executors import SerialExecutor
 from smbo_scheduler.jobs import Job, JobStatus
 from smbo_scheduler.loop import RunEnd, run
@@ -70,7 +72,15 @@ def dask(spool):
     return executor
 
 
-EXECUTORS = [serial, process, dask]
+def of_the_readme(spool):
+    """The example that says how to add one."""
+    text = (Path(smbo_scheduler.__file__).parents[1] / "README.md").read_text()
+    names = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], names)
+    return names["OneAtATime"](target, spool)
+
+
+EXECUTORS = [serial, process, dask, of_the_readme]
 
 
 @pytest.fixture
