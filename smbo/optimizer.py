@@ -35,11 +35,10 @@ class Optimizer(View):
     Raises:
         SpaceError, ProblemError, RecipeError: for what does not make sense.
 
-    >>> from smbo import Optimizer
-    >>> optimizer = Optimizer({"x": (-5.0, 5.0)}, seed=1)
-    >>> for _ in range(12):
+    >>> optimizer = Optimizer({"x": (0.0, 1.0)}, seed=1)
+    >>> for _ in range(4):
     ...     trial = optimizer.ask()
-    ...     told = optimizer.tell(trial, (trial.params["x"] - 2.0) ** 2)
+    ...     _ = optimizer.tell(trial, (trial.params["x"] - 0.3) ** 2)
     >>> optimizer.best.value < 0.1
     True
     """

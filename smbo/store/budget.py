@@ -27,9 +27,8 @@ class Budget:
     Raises:
         StoreError: a limit that is not positive, or a number of trials that is not whole.
 
-    >>> from smbo import Budget
-    >>> Budget(trials=100, failures=10).time_seconds is None
-    True
+    >>> Budget(trials=50, time_seconds=3600)
+    Budget(trials=50, time_seconds=3600, failures=None, cost=None, fidelity=None)
     """
 
     trials: int | None = None

@@ -350,8 +350,8 @@ class Study(View):
         Args:
             objective: a function of (params) or (params, context), an Objective, or an
                 ObjectiveSpec.  What it raises is a failure of that trial.
-            executor: None for this process, a Dask client, an Executor (which has its target), or
-                a function (target, spool) -> Executor.
+            executor: None for this process, a Dask client, an Executor (which has its target), the name
+                of an installed one, or a function (target, outbox) -> Executor.
             n_trials: how many trials this call may start, besides the study's budget.
             timeout_seconds: start no more after this; what runs then is waited for.
             limits, resources: of each evaluation.
@@ -377,9 +377,10 @@ class Study(View):
             ObjectiveError: the objective will not do.
             AskError: no point has the fixed values.
         """
-        from smbo.study.run import RunSettings, run_study
+        from smbo.study.run import run_study
+        from smbo.study.run_settings import RunSettings
 
-        settings = RunSettings(
+        settings = RunSettings.of(
             n_trials=n_trials,
             timeout_seconds=timeout_seconds,
             limits=limits,
@@ -390,8 +391,8 @@ class Study(View):
             spool=spool,
             outbox=outbox,
             lease_seconds=lease_seconds,
-            ahead=ahead,
-            fixed=fixed,
+            prefetch=ahead,
+            fixed=checked(self.problem.space, fixed),
         )
         return run_study(self._driver, objective, executor, settings)
 

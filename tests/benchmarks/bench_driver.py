@@ -92,7 +92,7 @@ def study_rate(client: Client, folder: Path, n_tasks: int) -> float:
         began = time.perf_counter()
         report = study.run(nothing, client)
         seconds = time.perf_counter() - began
-        assert sum(report.endings.values()) == n_tasks, report
+        assert sum(report.n_by_status.values()) == n_tasks, report
         return n_tasks / seconds
 
 

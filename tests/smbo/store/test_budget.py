@@ -6,7 +6,7 @@ from smbo import Budget, Problem, Real, Study
 from smbo.errors import BudgetExhausted, StoreError, StudyMismatch
 from smbo.fidelity import Fidelity
 from smbo.store.budget import Spent, exhausted
-from smbo.study.job_source import StopReason
+from smbo.study.protocol import StopReason
 
 SPACE = {"x": Real(0, 1)}
 CLIMBING = Problem(SPACE, fidelity=Fidelity(1, 9, name="epochs"))

@@ -16,9 +16,10 @@ from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study.drivers import owner_text
 from smbo.study.protocol import StopReason
-from smbo.study.run import RunSettings, run_study
+from smbo.study.run import installed_executor, run_study
+from smbo.study.run_settings import RunSettings
 from smbo.trial import TrialState
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Limits
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Limits
 from smbo_scheduler.loop import RunEnd, Stop
 from smbo_scheduler.outbox.processes import ProcessName, process_name, this_process
 from smbo_scheduler.outbox.spool import Spool
@@ -57,6 +58,11 @@ class ScriptedExecutor:
         self.adopted: list[Job] = []
         self.ready: list[JobOutcome] = []
 
+    runs_elsewhere = False
+
+    def trouble(self):
+        return None
+
     def capacity(self):
         return self.slots
 
@@ -73,7 +79,7 @@ class ScriptedExecutor:
 
     def cancel(self, job):
         self.waiting.remove(job)
-        self.ready.append(JobOutcome(job, Ending.CANCELLED, reason="cancelled"))
+        self.ready.append(JobOutcome(job, JobStatus.CANCELLED, reason="cancelled"))
 
     def close(self):
         pass
@@ -84,8 +90,8 @@ class ScriptedExecutor:
         word = next(self.script, None)
         if word is None or not self.waiting:
             return []
-        job, ending = self.waiting.popleft(), Ending(word)
-        if ending is not Ending.OK:
+        job, ending = self.waiting.popleft(), JobStatus(word)
+        if ending is not JobStatus.OK:
             return [JobOutcome(job, ending, reason=ending.value, error="story")]
         result = {
             "value": 1.0,
@@ -105,14 +111,14 @@ def states(study):
 def test_a_run_ends_when_the_budget_is_used_up_and_says_why(url):
     with opened(url, budget=Budget(trials=7)) as study:
         report = study.run(parabola)
-        assert (report.end, report.why, report.endings) == (
+        assert (report.end, report.why, report.n_by_status) == (
             RunEnd.FINISHED,
             StopReason.BUDGET,
-            {Ending.OK: 7},
+            {JobStatus.OK: 7},
         )
         assert [trial.value for trial in study.trials] == [parabola(trial.params) for trial in study.trials]
         assert study.spent.seconds > 0
-        assert study.run(parabola).endings == {}
+        assert study.run(parabola).n_by_status == {}
 
 
 def test_a_run_proposes_what_ask_and_tell_by_hand_do(url, tmp_path):
@@ -265,7 +271,7 @@ def test_a_budget_of_time_counts_all_runs_together(url):
         report = run_study(study._driver, parabola, settings=RunSettings(clock=lambda: float(next(now))))
         assert report.why is StopReason.BUDGET
         assert 0 < len(study.trials) < 60
-        assert study.run(parabola).endings == {}
+        assert study.run(parabola).n_by_status == {}
 
 
 def test_a_finite_space_that_is_used_up_ends_the_run(url):
@@ -329,12 +335,12 @@ def test_a_result_that_finished_while_no_driver_was_there_is_recorded_and_not_ru
             "outputs": None,
             "outputs_variance": None,
         }
-        spool.write(JobOutcome(job, Ending.OK, result=result))
+        spool.write(JobOutcome(job, JobStatus.OK, result=result))
 
         def never(params):
             raise AssertionError("it had finished")
 
-        assert study.run(never).endings == {}
+        assert study.run(never).n_by_status == {}
         assert study.trials[0].value == 42.0
         assert spool.pending() == []
 
@@ -368,7 +374,7 @@ def test_an_evaluation_that_takes_too_long_is_ended_in_a_child_process(url):
     with opened(url) as study:
         report = study.run(sleeps, n_trials=1, limits=Limits(time_seconds=0.5))
         close_children()
-        assert report.endings == {Ending.TIMEOUT: 1}
+        assert report.n_by_status == {JobStatus.TIMEOUT: 1}
         assert states(study) == [("failed", "timeout")]
 
 
@@ -410,3 +416,37 @@ def test_a_full_store_says_so_by_its_name_and_that_it_may_pass(tmp_path):
         asked = len(study.trials)
         study._driver.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1000000"))
         assert study.ask().number == asked
+
+
+@pytest.fixture
+def halves(tmp_path, monkeypatch):
+    """Have a package installed, of one file and what names its executor."""
+    (tmp_path / "half_executor.py").write_text(
+        "from smbo_scheduler.executors import SerialExecutor\n"
+        "def make(target, outbox, *, divisor=2):\n"
+        "    def halved(payload, context):\n"
+        "        result = target(payload, context)\n"
+        "        return {**result, 'value': result['value'] / divisor}\n"
+        "    return SerialExecutor(halved, outbox)\n"
+    )
+    info = tmp_path / "half_executor-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: half-executor\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[smbo.executors]\nhalf = half_executor:make\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("halves")
+def test_an_installed_executor_is_known_by_its_name_and_takes_settings(url):
+    with opened(url) as study:
+        study.run(lambda params: 8.0, "half", n_trials=1)
+        study.run(lambda params: 8.0, installed_executor("half", {"divisor": 4}), n_trials=1)
+        assert [trial.value for trial in study.trials] == [4.0, 2.0]
+
+
+@pytest.mark.usefixtures("halves")
+def test_an_unknown_executor_or_setting_is_refused_with_what_there_is(url):
+    with opened(url) as study, pytest.raises(StoreError, match=r"no executor 'halve'; installed: .*half"):
+        study.run(parabola, "halve")
+    with pytest.raises(StoreError, match=r"executor 'half' cannot be used: .*'factor'"):
+        installed_executor("half", {"factor": 3})
