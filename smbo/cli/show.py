@@ -116,7 +116,7 @@ def _pareto_lines(study: Study, found: ParetoSet) -> list[str]:
 
 def _pareto_table(found: ParetoSet) -> list[str]:
     rows = [["trial", *(line_text(name, 40) for name in found.directions), *found.recommended.params]]
-    for each in found.believed:
+    for each in found.predicted:
         means = [f"{mean:.6g}" for mean in each.means.values()]
         rows.append(
             [
@@ -147,7 +147,7 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
         return sorted(trials, key=lambda trial: trial.number)
 
     pareto = pareto_of(study)
-    on_front = set() if pareto is None else {trial.number for trial in pareto.seen}
+    on_front = set() if pareto is None else {trial.number for trial in pareto.observed}
 
     def rank(trial: Trial) -> tuple[int, float, int]:
         if trial.value is None or trial.state not in (TrialState.COMPLETE, TrialState.PAUSED):

@@ -113,8 +113,8 @@ def _spent_as_json(study: Study) -> dict[str, object]:
 
 def _pareto_as_json(found: ParetoSet) -> dict[str, object]:
     return {
-        "seen": [trial.number for trial in found.seen],
-        "believed": [each.number for each in found.believed],
+        "observed": [trial.number for trial in found.observed],
+        "predicted": [each.number for each in found.predicted],
         "hypervolume": found.hypervolume,
         "reference": dict(found.reference),
         "history": list(found.history),

@@ -156,7 +156,7 @@ def pareto_text(found: ParetoSet) -> str:
     """Return how large a Pareto set is, on one line."""
     corner = ", ".join(f"{line_text(name, 40)} {value:.4g}" for name, value in found.reference.items())
     return (
-        f"{len(found.seen)} trials by the values told, {len(found.believed)} by the posterior; "
+        f"{len(found.observed)} trials by the observed values, {len(found.predicted)} by the posterior; "
         f"hypervolume {found.hypervolume:.6g} from {corner}"
     )
 

@@ -308,7 +308,7 @@ def check_pareto(optimizer, feasible):
     """Hold a Pareto set against its definition."""
     found, goals = optimizer.pareto(), optimizer.problem.multi_objective
     values = {trial.number: goals.signs * goals.values([trial.metrics])[0] for trial in feasible}
-    seen = {trial.number for trial in found.seen}
+    seen = {trial.number for trial in found.observed}
     for number, value in values.items():
         # of equal ones the first stands for all
         better = [
@@ -318,8 +318,8 @@ def check_pareto(optimizer, feasible):
         ]
         assert bool(better) == (number not in seen), f"trial {number} and the Pareto set"
     assert found.numbers == tuple(sorted(values))
-    assert {each.number for each in found.believed} <= values.keys()
-    assert all(math.isfinite(mean) for each in found.believed for mean in each.means.values())
+    assert {each.number for each in found.predicted} <= values.keys()
+    assert all(math.isfinite(mean) for each in found.predicted for mean in each.means.values())
     history = [*found.history, found.hypervolume]
     assert math.isfinite(history[-1])
     assert min(history) >= 0.0

@@ -8,7 +8,7 @@ from typing import Self
 
 import click
 
-from smbo.analysis.pareto import told_hypervolume
+from smbo.analysis.pareto import observed_hypervolume
 from smbo.cli.run.progress import LIVE_PERIOD_SECONDS, Recommender, Snapshot, open_progress, seconds_left
 from smbo.cli.summary import recommendation_of
 from smbo.study import Study
@@ -91,7 +91,7 @@ class Watch:
             running=0 if latest is None else len(latest.running),
             trials=self._budget.trials,
             slots=None if latest is None else latest.capacity,
-            best=best.value if best is not None else told_hypervolume(study.problem, trials),
+            best=best.value if best is not None else observed_hypervolume(study.problem, trials),
             recommended=self._recommender.latest(n_complete),
             recommended_of=self._recommender.latest_of,
             elapsed_seconds=elapsed,
