@@ -147,7 +147,7 @@ def recommended(
 
 
 def _preferred(goals: MultiObjective, front: Array) -> int:
-    """Return the row of a minimised front (n, m) to recommend: the knee, or ``closest`` where weights are given.
+    """Return the row of a minimised front (n, m) to recommend: the knee, or by the weights if given.
 
     Rows that dominate the user's reference point are preferred.
     """

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import click
 
-from smbo.analysis.summary import Drawn, verdict
+from smbo.analysis.summary import Drawn, compare_points
 from smbo.cli.group import STOPPED
 from smbo.cli.job.fixed import fixed_text
 from smbo.cli.job.level_set import contour_of_study
@@ -90,7 +90,7 @@ def finish(errand: RunContext, now: Standing, *, checks: bool) -> int:
             click.echo("stopped before the recommended point was checked; the same command goes on from here")
             return STOPPED
         found = _outcomes(book)
-        for text in _verdict_lines(errand, found, book):
+        for text in _comparison_lines(errand, found, book):
             click.echo(text)
     _report(errand, now, folder, found)
     return 0
@@ -151,8 +151,8 @@ def _outcomes(book: CheckBook) -> dict[str, list[tuple[Mapping[str, Any], Outcom
     }
 
 
-def _verdict_lines(errand: RunContext, checks: Checks, book: CheckBook) -> list[str]:
-    said = verdict(errand.study.problem, checks)
+def _comparison_lines(errand: RunContext, checks: Checks, book: CheckBook) -> list[str]:
+    said = compare_points(errand.study.problem, checks)
     lines = [headline(said), explanation(said)] if said is not None else []
     failures = book.failures()
     if failures:
