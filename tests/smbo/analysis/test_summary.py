@@ -197,7 +197,7 @@ def test_the_winner_turns_over_when_higher_is_better():
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("shift", [0.0, 0.7, 1.4, 3.0])
-def test_the_verdict_is_welchs_test_at_95_percent(seed, shift):
+def test_the_comparison_is_welchs_test_at_95_percent(seed, shift):
     rng = np.random.default_rng(seed)
     ours, theirs = rng.normal(0.0, 1.0, 5), rng.normal(shift, 0.5, 7)
     comparison = summary.compare_points(PROBLEM, checks(ours, theirs))
@@ -230,7 +230,7 @@ def test_non_finite_check_evaluations_are_left_out():
     assert summary.compare_points(PROBLEM, checks([math.nan])) is None
 
 
-def test_no_checks_no_verdict():
+def test_no_checks_no_comparison():
     assert summary.compare_points(PROBLEM, None) is None
     assert summary.compare_points(PROBLEM, {}) is None
 
