@@ -259,7 +259,7 @@ def _draw(
         if pairs is not None:
             add(
                 "evaluations",
-                "Where the study looked",
+                "Evaluations by pairs of parameters",
                 PAIRS_CAPTION,
                 pairs,
             )
