@@ -8,7 +8,9 @@ from smbo.problem import Problem
 from smbo.space import Categorical, Real, Space
 from smbo.trial import Recommendation, Trial, TrialState
 
-PROBLEM = Problem(Space({"x": Real(0.0, 1.0), "rate": Real(1e-3, 1.0, log=True), "kind": Categorical(["a", "b"])}))
+PROBLEM = Problem(
+    Space({"x": Real(0.0, 1.0), "rate": Real(1e-3, 1.0, log=True), "kind": Categorical(["a", "b"])})
+)
 POINT = {"x": 0.3, "rate": 0.1, "kind": "a"}
 
 
