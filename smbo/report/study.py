@@ -97,7 +97,8 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
     comparison = summary.compare_points(problem, checks)
-    baseline_name, baseline = _baseline(checks)
+    baseline = _baseline(checks)
+    baseline_params = None if baseline is None else baseline.params
     own, parameters = [], []
     if recommendation is not None:
         optima = None
@@ -105,7 +106,7 @@ def write_report(
             rng = np.random.default_rng(seed)
             params = recommendation.params
             optima = summary.optimum_samples(problem.space, posterior, params, rng, well=well)
-        parameters = summary.parameters(problem.space, recommendation.params, optima, baseline)
+        parameters = summary.parameters(problem.space, recommendation.params, optima, baseline_params)
         point = {key: table.plain(value) for key, value in recommendation.params.items()}
         _write(folder / "recommended.json", json.dumps(point, indent=1) + "\n")
     if problem.level_set is not None:
@@ -123,37 +124,34 @@ def write_report(
             posterior,
             comparison,
             baseline,
-            baseline_name,
         )
     _write(folder / "trials.csv", table.to_csv(problem, trials))
     _write(folder / "trials.json", table.to_json(problem, trials))
-    history = summary.convergence(problem, trials)
-    headline, explanation = _headline(problem, trials, recommendation, comparison, contour, pareto)
+    headline, explanation, cards = _summary(
+        problem, trials, recommendation, comparison, contour, pareto, checks
+    )
     tuned: dict[str, Any] | None = None
     if tune is not None:
-        beside = None if baseline is None else Baseline(baseline_name or "baseline", baseline)
-        tuned = tune_content(folder, problem=problem, tune=tune, objective=objective, baseline=beside)
+        tuned = tune_content(folder, problem=problem, tune=tune, objective=objective, baseline=baseline)
     page = rendered(
         "report.html.j2",
         tuned=tuned,
         name=name,
-        value_name=problem.value_name,
         written=written,
         counts=_counts(trials),
         headline=headline,
         explanation=explanation,
         tone=_tone(comparison),
-        cards=_key_figures(problem, trials, recommendation, comparison, contour, pareto, checks),
+        cards=cards,
         pareto=pareto_rows(problem, pareto),
         parameters=parameters,
         has_intervals=any(p.interval is not None for p in parameters),
-        has_baseline=bool(baseline),
-        baseline_name=baseline_name,
+        has_baseline=bool(baseline_params),
+        baseline_name=None if baseline is None else baseline.name,
         on_bound=[p for p in parameters if p.bound],
-        bars={p.name: _bar(p, problem, baseline) for p in parameters},
+        bars={p.name: _bar(p, problem, baseline_params) for p in parameters},
         figures=[embedded(figure, folder) for figure in (*figures, *own)],
         failures=summary.failures(trials),
-        n_finished=len(history.numbers) + len(history.failed),
         settings=_settings(name, problem, settings or {}),
         versions=versions(),
         recommended_json=json.dumps(point, indent=1) if recommendation is not None else None,
@@ -166,31 +164,7 @@ def write_report(
     return path
 
 
-def _headline(
-    problem: Problem,
-    trials: Sequence[Trial],
-    recommendation: Recommendation | None,
-    comparison: Comparison | None,
-    contour: Contour | None,
-    pareto: ParetoSet | None,
-) -> tuple[str, str]:
-    """Return the headline and a sentence on what it rests on."""
-    if problem.level_set is not None:
-        return contour_headline(problem.level_set, contour)
-    if recommendation is None:
-        n = sum(trial.state is TrialState.COMPLETE for trial in trials)
-        why = "No evaluation is complete; failed evaluations and their reasons are listed below."
-        limits = " and ".join(problem.constraints)
-        return (
-            "Nothing can be recommended yet.",
-            f"None of {n} complete evaluations met {limits}." if n and limits else why,
-        )
-    if pareto is not None:
-        return pareto_headline(problem, pareto)
-    return wording.headline(comparison), wording.explanation(comparison)
-
-
-def _key_figures(
+def _summary(
     problem: Problem,
     trials: Sequence[Trial],
     recommendation: Recommendation | None,
@@ -198,26 +172,32 @@ def _key_figures(
     contour: Contour | None,
     pareto: ParetoSet | None,
     checks: Checks | None,
-) -> list[tuple[str, str, str]]:
-    """Return (label, figure, remark) for the row of key figures."""
+) -> tuple[str, str, list[tuple[str, str, str]]]:
+    """Return the headline, a sentence on what it rests on, and key figures as (label, figure, remark)."""
     if problem.level_set is not None:
-        return contour_cards(contour)
-    feasible = [] if recommendation is None else feasibility_cards(problem, trials, recommendation, checks)
-    if problem.multi_objective is not None:
-        return [*pareto_cards(pareto), *feasible]
-    return [*_cards(problem, trials, recommendation, comparison), *feasible]
+        return *contour_headline(problem.level_set, contour), contour_cards(contour)
+    several = problem.multi_objective is not None
+    cards = pareto_cards(pareto) if several else _cards(problem, trials, recommendation, comparison)
+    if recommendation is None:
+        n = sum(trial.state is TrialState.COMPLETE for trial in trials)
+        why = "No evaluation is complete; failed evaluations and their reasons are listed below."
+        limits = " and ".join(problem.constraints)
+        reason = f"None of {n} complete evaluations met {limits}." if n and limits else why
+        return "Nothing can be recommended yet.", reason, cards
+    cards += feasibility_cards(problem, trials, recommendation, checks)
+    if pareto is not None:
+        return *pareto_headline(problem, pareto), cards
+    return wording.headline(comparison), wording.explanation(comparison), cards
 
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _baseline(checks: Checks | None) -> tuple[str | None, Mapping[str, Any] | None]:
-    """Return name and parameters of the point that the recommended one is compared with, if any."""
-    for name, pairs in (checks or {}).items():
-        if name != RECOMMENDED and pairs:
-            return name, pairs[0][0]
-    return None, None
+def _baseline(checks: Checks | None) -> Baseline | None:
+    """Return the point that the recommended one is compared with, if any."""
+    others = ((name, pairs) for name, pairs in (checks or {}).items() if name != RECOMMENDED and pairs)
+    return next((Baseline(name, pairs[0][0]) for name, pairs in others), None)
 
 
 def _draw(
@@ -227,8 +207,7 @@ def _draw(
     recommendation: Recommendation | None,
     posterior: Posterior | None,
     comparison: Comparison | None,
-    baseline: Mapping[str, Any] | None,
-    baseline_name: str | None,
+    baseline: Baseline | None,
 ) -> list[Figure]:
     """Draw the figures of a study of one objective, as far as there is something to show."""
     drawn = []
@@ -248,11 +227,12 @@ def _draw(
     if recommendation is not None and posterior is not None:
         found = summary.slices(problem, posterior, recommendation.params)
         if found:
+            params, name = (None, None) if baseline is None else (baseline.params, baseline.name)
             add(
                 "slices",
                 "The model along each parameter",
                 SLICES_CAPTION,
-                slices_figure(problem, found, recommendation, trials, baseline, baseline_name),
+                slices_figure(problem, found, recommendation, trials, params, name),
             )
     if recommendation is not None:
         pairs = pairs_figure(problem, trials, recommendation)
