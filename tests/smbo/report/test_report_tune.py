@@ -38,7 +38,7 @@ def test_the_json_holds_the_parameters_with_their_errors(written):
 
 def test_the_table_of_bins_has_a_row_for_each(written):
     tune, folder, _ = written
-    rows = list(csv.DictReader((folder / "tune_bins.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((folder / "tune_bins.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == len(tune.statistic.data)
     assert [float(row["data"]) for row in rows] == pytest.approx(tune.statistic.data)
 
