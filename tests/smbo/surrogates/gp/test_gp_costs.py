@@ -65,7 +65,7 @@ def test_hyperparameters_are_learned_from_a_bounded_number_of_values(monkeypatch
 
 def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
     data = training_data_of(400)
-    kept = module._telling(data)
+    kept = module._rows_to_learn_from(data)
     order = np.argsort(data.values)
     assert set(order[:96]) <= set(kept.numbers)
     assert len(set(kept.numbers)) == 256
