@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from smbo.acquisition.base import Criterion, check_draws
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.hypervolume_improvement import of_several, with_feasibility
+from smbo.acquisition.hypervolume_improvement import latent_objectives, with_feasibility
 from smbo.problem.hypervolume import nondominated
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.base import DifferentiablePosterior, Posterior
+from smbo.training_data import Array, Target, TrainingData
 
 # Of the widths of the front: what rounds the corner of the largest objective, and of no improvement.
 _SMOOTH_LARGEST, _SMOOTH_GAIN = 0.02, 0.01
@@ -35,6 +35,7 @@ class RandomScalarization:
 
     seed: int = 0
     n_draws: int = 64
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
 
     def __post_init__(self) -> None:
         check_draws(self.n_draws)
@@ -49,11 +50,11 @@ class RandomScalarization:
         Raises:
             RecipeError: the posterior is not one of several objectives.
         """
-        belief = of_several(posterior)
+        belief = latent_objectives(posterior)
         assert data.objective_values is not None
         # another draw for each point of a batch
         rng = np.random.default_rng([self.seed, len(data.pending)])
-        weights = rng.dirichlet(np.ones(len(belief.parts))) * data.objective_values.weights
+        weights = rng.dirichlet(np.ones(len(belief.latents))) * data.objective_values.weights
         feasible = data.feasible if data.feasible.any() else np.ones_like(data.feasible)
         known = belief.latent_means(np.concatenate([data.points[feasible], data.pending]))
         front = known[nondominated(known)]
@@ -103,7 +104,7 @@ class ScalarizedImprovement:
         feasibility: of evaluations, None where all went well.
     """
 
-    parts: tuple[GPPosterior, ...]
+    parts: tuple[DifferentiablePosterior, ...]
     distance: Distance
     lowest: float
     normals: Array
