@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from smbo.errors import RecipeError
 from smbo.problem.hypervolume import free_boxes, nondominated, reference_by_rule, scaled_to_front
 from smbo.space.designs import design_rows
 from smbo.surrogates import linalg
-from smbo.surrogates.base import ExactProcess, LatentObjectives, Posterior
+from smbo.surrogates.base import DifferentiablePosterior, ExactProcess, LatentObjectives, Posterior
 from smbo.surrogates.gp.kernels import squared_distances
 from smbo.training_data import Array, Axis, Target, TrainingData
 
@@ -28,7 +29,6 @@ from smbo.training_data import Array, Axis, Target, TrainingData
 _N_EVERYWHERE = 512
 # An end of the front is where an objective is best and the others are not given away for nothing.
 _SHARE_OF_OTHERS = 0.02
-_VARIANCE_FLOOR = 1e-12  # of the amplitude: what rounding leaves of a variance of zero
 
 
 @dataclass(frozen=True)
@@ -178,19 +178,14 @@ class VolumeImprovement:
     feasibility: Feasibility | None
 
     def __call__(self, points: Array) -> Array:
-        moments = [part.moments(points) for part in self.parts]
-        means, stds = (np.stack(each, axis=1) for each in zip(*moments))
-        worth = log_expected_volume(self.sides, means, stds)
+        worth = log_expected_volume(self.sides, *stacked_moments(self.parts, points))
         if self.feasibility is None:
             return worth
         return worth + self.feasibility.log_probability(points)
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return the criterion (m,) and its gradient (m, d)."""
-        moments = [part.moments_and_gradients(points) for part in self.parts]
-        means, stds, mean_slopes, std_slopes = (np.stack(each, axis=1) for each in zip(*moments))
-        worth, by_mean, by_std = log_expected_volume_and_slopes(self.sides, means, stds)
-        slope = np.einsum("nm,nmd->nd", by_mean, mean_slopes) + np.einsum("nm,nmd->nd", by_std, std_slopes)
+        worth, slope = chained(self.parts, points, partial(log_expected_volume_and_slopes, self.sides))
         return with_feasibility(self.feasibility, points, worth, slope)
 
 
@@ -293,7 +288,7 @@ def _moments(part: ExactProcess, draw: Draws, points: Array) -> tuple[Array, Arr
 
 def _std(part: ExactProcess, half: Array) -> Array:
     variance = part.amplitude - np.einsum("ij,ij->j", half, half)
-    return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * part.amplitude))
+    return np.sqrt(np.maximum(variance, linalg.VARIANCE_FLOOR * part.amplitude))
 
 
 def _log_means(logs: Array) -> tuple[Array, Array]:
@@ -304,9 +299,35 @@ def _log_means(logs: Array) -> tuple[Array, Array]:
     return top[:, 0] + np.log(total / logs.shape[1]), weights / total[:, None]
 
 
+def stacked_moments(parts: Sequence[Posterior], points: Array) -> tuple[Array, Array]:
+    """Return means and standard deviations of each part at unit points (n, d), each (n, m)."""
+    means, stds = zip(*(part.moments(points) for part in parts))
+    return np.stack(means, axis=1), np.stack(stds, axis=1)
+
+
+def chained(
+    parts: Sequence[DifferentiablePosterior],
+    points: Array,
+    worth: Callable[[Array, Array], tuple[Array, Array, Array]],
+) -> tuple[Array, Array]:
+    """Return a function of means and deviations (n, m) at unit points, (n,), and its gradient, (n, d).
+
+    Args:
+        parts: posteriors, one for each objective.
+        points: unit points, (n, d).
+        worth: the function, (n,), with its slopes by means and by deviations, each (n, m).
+    """
+    moments = [part.moments_and_gradients(points) for part in parts]
+    means, stds, mean_slopes, std_slopes = (np.stack(each, axis=1) for each in zip(*moments))
+    value, by_mean, by_std = worth(means, stds)
+    slope = np.einsum("nm,nmd->nd", by_mean, mean_slopes) + np.einsum("nm,nmd->nd", by_std, std_slopes)
+    return value, slope
+
+
 def with_feasibility(
     feasibility: Feasibility | None, points: Array, worth: Array, slope: Array
 ) -> tuple[Array, Array]:
+    """Return worth (n,) and gradient (n, d) with those of the log probability of feasibility added."""
     if feasibility is None:
         return worth, slope
     log_p, log_p_slope = feasibility.with_gradient(points)

@@ -20,7 +20,6 @@ from smbo.surrogates.gp.kernels import squared_distances
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
-_VARIANCE_FLOOR = 1e-12  # of the amplitude: what rounding leaves of a variance of zero
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ class NoisyImprovement:
     def _std(self, half: Array) -> Array:
         amplitude = self.posterior.amplitude
         variance = amplitude - np.einsum("ij,ij->j", half, half)
-        return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * amplitude))
+        return np.sqrt(np.maximum(variance, linalg.VARIANCE_FLOOR * amplitude))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,12 @@ import numpy as np
 
 from smbo.acquisition.base import Criterion, check_draws
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.hypervolume_improvement import latent_objectives, with_feasibility
+from smbo.acquisition.hypervolume_improvement import (
+    chained,
+    latent_objectives,
+    stacked_moments,
+    with_feasibility,
+)
 from smbo.problem.hypervolume import nondominated
 from smbo.surrogates.base import DifferentiablePosterior, Posterior
 from smbo.training_data import Array, Target, TrainingData
@@ -111,19 +116,14 @@ class ScalarizedImprovement:
     feasibility: Feasibility | None
 
     def __call__(self, points: Array) -> Array:
-        moments = [part.moments(points) for part in self.parts]
-        means, stds = (np.stack(each, axis=1) for each in zip(*moments))
-        worth = self._worth(means, stds)[0]
+        worth = self._worth(*stacked_moments(self.parts, points))[0]
         if self.feasibility is None:
             return worth
         return worth + self.feasibility.log_probability(points)
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return the criterion (m,) and its gradient (m, d)."""
-        moments = [part.moments_and_gradients(points) for part in self.parts]
-        means, stds, mean_slopes, std_slopes = (np.stack(each, axis=1) for each in zip(*moments))
-        worth, by_mean, by_std = self._worth(means, stds)
-        slope = np.einsum("nm,nmd->nd", by_mean, mean_slopes) + np.einsum("nm,nmd->nd", by_std, std_slopes)
+        worth, slope = chained(self.parts, points, self._worth)
         return with_feasibility(self.feasibility, points, worth, slope)
 
     def _worth(self, means: Array, stds: Array) -> tuple[Array, Array, Array]:

@@ -26,7 +26,7 @@ from smbo.surrogates.gp.marginal_likelihood import (
 )
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform, bends_of
 from smbo.surrogates.gp.pathwise import GPDraw
-from smbo.surrogates.gp.replicated_values import Told, values_told
+from smbo.surrogates.gp.replicated_values import LatentValues, values_told
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # Half of the values' variance.
@@ -44,8 +44,6 @@ _FEWEST_TO_BEND, _PRICE_OF_BENDING, _PRICE_OF_WARPING = 8, 1.0, 1.0
 _N_SCALES = 2
 # Of a search that starts from what was learned for unbent axes.
 _N_ITERATIONS_TO_WARP = 20
-# Rounding leaves this much of a variance that is zero in exact arithmetic.
-_VARIANCE_FLOOR = 1e-12
 # From training data to the covariance of what is added to a process, (n, n), for standardised values.
 Trend: TypeAlias = Callable[[TrainingData], Array]
 
@@ -268,7 +266,7 @@ class GPPosterior:
         return slopes if self.warp is None else slopes * self.warp.slopes(points)
 
     def _floored(self, variance: Array) -> Array:
-        return np.maximum(variance, _VARIANCE_FLOOR * self.amplitude)
+        return np.maximum(variance, linalg.VARIANCE_FLOOR * self.amplitude)
 
     def _weighted_differences(self, weights: Array, scaled: Array) -> Array:
         """Return Σ_b weights_ab (z_a - z_b) by coordinate of the unit point, shape (m, d)."""
@@ -342,7 +340,7 @@ class GP:
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         if trend is not None:
             covariance += trend(data)
-        told = Told.of(data, scale)
+        told = LatentValues.of(data, scale)
         variances = noise_variances(told.variances, noise / told.counts)
         diagonal = covariance.reshape(-1)[:: len(data) + 1]
         prior = diagonal.copy()
@@ -439,7 +437,7 @@ class GP:
     def _likelihood(
         self, data: TrainingData, scale: OutcomeTransform, trend: Trend | None = None
     ) -> Likelihood:
-        features, told = Features.of(data.axes), Told.of(data, scale)
+        features, told = Features.of(data.axes), LatentValues.of(data, scale)
         return Likelihood(
             kernel=self.kernel,
             features=features,

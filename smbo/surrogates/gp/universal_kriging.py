@@ -19,8 +19,6 @@ from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.gp.polynomial_basis import Polynomials
 from smbo.training_data import Array, TrainingData
 
-_VARIANCE_FLOOR = 1e-12  # what rounding leaves of a variance that is zero in exact arithmetic
-
 
 @dataclass(frozen=True, eq=False)
 class UniversalKrigingPosterior:
@@ -141,7 +139,7 @@ class UniversalKrigingPosterior:
     def _deviation(self, points: Array, half: Array) -> Array:
         prior = self.process.amplitude + self.polynomials.variance(points[:, _smooth(self.process)])
         variance = prior - np.einsum("ij,ij->j", half, half)
-        return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * prior))
+        return np.sqrt(np.maximum(variance, linalg.VARIANCE_FLOOR * prior))
 
 
 @dataclass(frozen=True)
