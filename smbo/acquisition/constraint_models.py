@@ -125,7 +125,7 @@ def believed_feasible(data: TrainingData) -> NDArray[np.bool_]:
     slacks = data.outcome_constraints
     assert slacks is not None
     feasible = slacks.is_explained.copy()
-    here = replace(data, pending=data.pending[:0])
+    here = data.without_pending()
     for column, values in enumerate(slacks.values.T):
         belief = SlackBelief.of(here, column) if column in noisy else None
         if belief is None:

@@ -24,7 +24,7 @@ from smbo.errors import RecipeError
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.marginal_likelihood import Priors
-from smbo.training_data import Array, Axis, TrainingData
+from smbo.training_data import Array, Axis, Target, TrainingData, served_by
 
 # Fewer known costs say nothing of how they vary.
 _FEWEST = 2
@@ -62,6 +62,11 @@ class ExpectedImprovementPerCost:
             raise RecipeError(f"refine_every={every!r}: a whole number from 1 up is needed, or None")
         if self.budget is not None and not 0 < self.budget < math.inf:
             raise RecipeError(f"budget={self.budget!r}: a positive cost is needed, or None")
+
+    @property
+    def serves(self) -> frozenset[Target]:
+        """What the other acquisition is for."""
+        return served_by(self.acquisition)
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised: the other one's as long as few costs are known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,14 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.feasibility import Feasibility
-from smbo.surrogates.base import DifferentiablePosterior, Posterior, QuickMeans, WarpedPosterior
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.base import (
+    DifferentiablePosterior,
+    Posterior,
+    QuickMeans,
+    StackablePosterior,
+    WarpedPosterior,
+)
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
@@ -34,6 +40,7 @@ class LogExpectedImprovement:
     """
 
     margin: float = 0.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -47,6 +54,8 @@ class LogExpectedImprovement:
 @dataclass(frozen=True)
 class ExpectedImprovement:
     """Expected improvement on the incumbent."""
+
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -62,6 +71,7 @@ class ProbabilityOfImprovement:
     """
 
     margin: float = 0.01
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -75,6 +85,7 @@ class LowerConfidenceBound:
     """Optimism: minus (mean - weight * std)."""
 
     weight: float = 2.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -207,15 +218,15 @@ class _DifferentiableScored(_Scored):
 
 
 @dataclass(frozen=True, eq=False)
-class _OfProcess(_DifferentiableScored):
-    """... of a Gaussian process, whose fantasies stack."""
+class _Stackable(_DifferentiableScored):
+    """... of a posterior whose fantasies are its last rows."""
 
-    posterior: GPPosterior
+    posterior: StackablePosterior
 
     def batched(self, criteria: Sequence[Criterion]) -> _BatchedScores:
         """Return the criteria of a batch's points, in the order in which these joined it, as one."""
-        mine = [one for one in criteria if isinstance(one, _OfProcess)]
-        n_known = np.array([len(one.posterior.values) for one in mine])
+        mine = [one for one in criteria if isinstance(one, _Stackable)]
+        n_known = np.array([one.posterior.n_rows for one in mine])
         return _BatchedScores(mine[-1], n_known, np.array([one.best for one in mine]))
 
 
@@ -231,7 +242,7 @@ class _BatchedScores:
         best: incumbent of each, (k,).
     """
 
-    last: _OfProcess
+    last: _Stackable
     n_known: NDArray[np.intp]
     best: Array
 
@@ -280,8 +291,8 @@ def _criterion(
     feasibility: Feasibility | None,
     weight: float = 1.0,
 ) -> Criterion:
-    if isinstance(posterior, GPPosterior):
-        return _OfProcess(posterior, best, score, feasibility, weight)
+    if isinstance(posterior, StackablePosterior):
+        return _Stackable(posterior, best, score, feasibility, weight)
     if isinstance(posterior, DifferentiablePosterior):
         return _DifferentiableScored(posterior, best, score, feasibility, weight)
     return _Scored(posterior, best, score, feasibility, weight)

@@ -17,7 +17,6 @@ from smbo.acquisition.constraint_models import SlackBelief
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
-from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters, Priors
 from smbo.training_data import Array, TrainingData
 
@@ -160,7 +159,7 @@ def without_chance(data: TrainingData) -> TrainingData:
     found = Labels.of(data)
     assert found is not None, "there are failures"
     labels = found.labels
-    means, variances = left_out_moments(labels, first=len(data))
+    means, variances = labels.left_out_moments(first=len(data))
     means, stds = labels.scale.shift + labels.scale.size * means, labels.scale.size * np.sqrt(variances)
     fails_there = ndtr((0.5 - means) / Labels._width(stds))
     is_chance = fails_there < _CHANCE * (1.0 - fails_there)

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from smbo.acquisition.base import Acquisition, Criterion
+from smbo.acquisition.base import Acquisition, Criterion, Search
+from smbo.acquisition.batch import select
 from smbo.acquisition.expected_improvement import (
     LogExpectedImprovement,
     LowerConfidenceBound,
     ProbabilityOfImprovement,
     normal,
 )
+from smbo.acquisition.fantasies import pending_posterior
 from smbo.errors import RecipeError
-from smbo.surrogates.base import Posterior
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.base import Memory, Posterior
+from smbo.training_data import Array, Target, TrainingData, served_by
 
 
 def _members() -> tuple[Acquisition, ...]:
@@ -51,6 +53,11 @@ class GPHedge:
         if not self.rate > 0:
             raise RecipeError(f"rate={self.rate!r}: a number above 0 is needed")
 
+    @property
+    def serves(self) -> frozenset[Target]:
+        """What all of the members are for."""
+        return frozenset.intersection(*(served_by(member) for member in self.members))
+
     def seeded(self, seed: int) -> GPHedge:
         """Return the same portfolio with another draw."""
         return replace(self, seed=seed)
@@ -59,6 +66,26 @@ class GPHedge:
         """Return the criterion of one of the members."""
         rng = np.random.default_rng([self.seed, len(data.pending)])
         return self.members[int(rng.integers(len(self.members)))].build(posterior, data)
+
+    def select(self, search: Search) -> tuple[Array, Memory]:
+        """Return n points, each nominated by a member drawn by its gains, and gains and nominees."""
+        gains = self.gains(pending_posterior(search), search.data, search.memory.get("portfolio"))
+        shares = self.shares(gains)
+        nominees: list[Array] = []
+        found: list[Array] = []
+        n, search = search.n, replace(search, n=1)
+        for _ in range(n):
+            turn = int(search.rng.choice(len(shares), p=shares))
+            if not nominees:
+                nominees = [select(search, member)[0] for member in self.members]
+                point = nominees[turn]
+            else:
+                point = select(search, self.members[turn])[0]
+            found.append(point)
+            taken = search.taken.with_points(point[None])
+            search = replace(search, data=search.data.with_pending(point[None]), taken=taken)
+        remembered = {"gains": gains.tolist(), "nominees": [nominee.tolist() for nominee in nominees]}
+        return np.stack(found), {"portfolio": remembered}
 
     def gains(self, posterior: Posterior, data: TrainingData, carried: Mapping[str, Any] | None) -> Array:
         """Return what each member has gained, (k,), by a posterior that knows more than the last.

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.expected_improvement import LogExpectedImprovement, normal
 from smbo.acquisition.feasibility import Feasibility
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.base import LearnedProcess, Posterior
+from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.kernels import SquaredExponential
 from smbo.surrogates.gp.marginal_likelihood import Priors
 from smbo.training_data import Array, Axis, TrainingData
@@ -56,7 +56,7 @@ def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
     """
     belief = normal(posterior)
     smooth = np.flatnonzero([axis.kind == "continuous" for axis in data.axes])
-    if not isinstance(belief, GPPosterior) or data.outputs is not None or belief.noise > _QUIET:
+    if not isinstance(belief, LearnedProcess) or data.outputs is not None or belief.noise > _QUIET:
         return None
     n_wanted = (len(smooth) + 1) * (len(smooth) + 2) // 2
     rows = _like_best(data, smooth)
@@ -64,7 +64,7 @@ def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
         return None
     best = data.points[rows[np.argmin(data.values[rows])]]
     away = np.abs(data.points[rows][:, smooth] - best[smooth])
-    lengths = belief.features.per_axis(belief.lengths, len(data.axes))[smooth]
+    lengths = belief.axis_lengths[smooth]
     nearest = np.argsort(((away / lengths) ** 2).sum(axis=1), kind="stable")[: n_wanted + 1]
     radius = np.maximum(away[nearest].max(axis=0), _LEAST_RADIUS)
     inside = rows[(away <= radius * (1 + 1e-9)).all(axis=1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import brentq
@@ -13,7 +14,7 @@ from smbo.acquisition.expected_improvement import incumbent, normal
 from smbo.acquisition.feasibility import Feasibility
 from smbo.errors import RecipeError
 from smbo.surrogates.base import DifferentiablePosterior, Posterior
-from smbo.training_data import Array, Axis, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Axis, Target, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 # Below this the terms of the gain cancel; three terms of its series are then good to 2e-8.
@@ -37,6 +38,7 @@ class MaxValueEntropySearch:
     seed: int = 0
     n_minima: int = 10
     n_places: int = 1000
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def __post_init__(self) -> None:
         if self.n_minima < 1 or self.n_places < 1:

@@ -15,7 +15,7 @@ from smbo.acquisition.expected_improvement import (
 )
 from smbo.acquisition.thompson_sampling import ThompsonSampling
 from smbo.surrogates.base import Posterior
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import Array, Target, TrainingData, served_by
 
 
 class LogDensity(Protocol):
@@ -44,6 +44,11 @@ class PriorWeighted:
     acquisition: Acquisition
     belief: LogDensity
     strength: float
+
+    @property
+    def serves(self) -> frozenset[Target]:
+        """What the other acquisition is for."""
+        return served_by(self.acquisition)
 
     def seeded(self, seed: int) -> PriorWeighted:
         """Return the same with other draws."""

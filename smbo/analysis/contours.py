@@ -18,7 +18,8 @@ from smbo.problem.level_set import LevelSet
 from smbo.proposal.recipe import Recipe, chosen
 from smbo.proposal.recommend import posterior_of
 from smbo.space import Space
-from smbo.surrogates import LevelGP, LevelPosterior, Memory, Subset
+from smbo.surrogates import LevelGP, Memory, Subset
+from smbo.surrogates.base import LevelSetPosterior
 from smbo.training_data import Array
 from smbo.trial import Trial, TrialState
 
@@ -50,7 +51,7 @@ class Contour:
 
     level_set: LevelSet
     space: Space
-    posterior: LevelPosterior
+    posterior: LevelSetPosterior
     survey: Array
     above: Array
     n_evaluations: int

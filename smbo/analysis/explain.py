@@ -14,14 +14,10 @@ from smbo.problem import Problem
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import model_of
+from smbo.proposal.request import ProposalRequest
 from smbo.proposal.suggest import proposal_rng
 from smbo.proposal.transfer import with_transfer
-from smbo.surrogates import Subset, Surrogate, linalg
-from smbo.surrogates.base import Memory
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.surrogates.gp.leave_one_out import left_out_moments
-from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
-from smbo.surrogates.multi_output.loss_moments import SquaredForm
+from smbo.surrogates.base import LearnedProcess, LeaveOneOutPosterior, Memory, Surrogate, learner_of
 from smbo.training_data import TrainingData
 from smbo.trial import Trial
 
@@ -159,13 +155,11 @@ def explanation(
     fitted = clock()
     posterior = model.posterior
     chosen = model.choice.recipe
-    process = posterior if isinstance(posterior, GPPosterior) else None
+    process = posterior if isinstance(posterior, LearnedProcess) else None
     size = _latent_unit(process, model.data) if process is not None else 0.0
-    score = None if process is None else leave_one_out(process)
-    if isinstance(posterior, CompositePosterior):
-        score = leave_one_out_of_components(posterior)
+    score = leave_one_out(posterior) if isinstance(posterior, LeaveOneOutPosterior) else None
     scored = clock()
-    propose(problem, recipe, data, memory, 1, rng)
+    propose(ProposalRequest(problem, recipe, data, 1, rng, memory))
     proposed = clock()
     return Explanation(
         choice=model.choice.name,
@@ -187,7 +181,7 @@ def explanation(
     )
 
 
-def _latent_unit(process: GPPosterior, data: TrainingData) -> float:
+def _latent_unit(process: LearnedProcess, data: TrainingData) -> float:
     """Return the size of one unit of the transformed scale in the values' units, at their median."""
     return 1.0 / float(process.scale.slopes(np.array([np.median(data.values)]))[0])
 
@@ -196,22 +190,19 @@ def _class_name(surrogate: Surrogate | None) -> str:
     if surrogate is None:
         return "none"
     # of a Subset, the surrogate that it fits
-    return type(surrogate.surrogate if isinstance(surrogate, Subset) else surrogate).__name__
+    return type(learner_of(surrogate)).__name__
 
 
 def _deviation(variance: float) -> float:
     return float(np.sqrt(variance))
 
 
-def _length_scales(posterior: GPPosterior, data: TrainingData) -> dict[str, float]:
-    of_axes = {
-        axis.name: float(posterior.lengths[posterior.features.columns == column][0])
-        for column, axis in enumerate(data.axes)
-    }
+def _length_scales(posterior: LearnedProcess, data: TrainingData) -> dict[str, float]:
+    of_axes = dict(zip((axis.name for axis in data.axes), posterior.axis_lengths.tolist(), strict=True))
     return dict(sorted(of_axes.items(), key=lambda item: item[1]))
 
 
-def _warped(posterior: GPPosterior, data: TrainingData) -> tuple[str, ...]:
+def _warped(posterior: LearnedProcess, data: TrainingData) -> tuple[str, ...]:
     if posterior.warp is None:
         return ()
     strengths = np.maximum(np.abs(posterior.warp.log_a), np.abs(posterior.warp.log_b))
@@ -223,52 +214,26 @@ def _region(memory: Memory) -> dict[str, float]:
     return {name: stored[name] for name in ("length", "successes", "failures", "restarts") if name in stored}
 
 
-def leave_one_out(posterior: GPPosterior) -> LeaveOneOut | None:
-    """Return the leave-one-out score of a Gaussian process, on its transformed scale; None for n < 3.
+def leave_one_out(posterior: LeaveOneOutPosterior) -> LeaveOneOut | None:
+    """Return the leave-one-out score of a posterior, on its transformed scale; None for n < 3.
+
+    Of vector outputs each component of an evaluation, noise included, is predicted from all other
+    evaluations, and components are weighted by their effect on the loss.
 
     Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eq. 5.10-5.12.
     """
-    n = len(posterior.values)
-    if n < 3:
+    values, errors, variances, weights = posterior.left_out()
+    if values.size == 0 or values.shape[1] < 3 or not values.var(axis=1).any():
         return None
-    means, variances = left_out_moments(posterior)
-    off = posterior.values - means
-    spread = float(posterior.values.var())
-    if spread == 0.0:
-        return None
-    logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * off**2 / variances
-    # of a normal distribution with the values' own mean and variance
-    plain = -0.5 * np.log(2.0 * np.pi * spread) - 0.5
-    return LeaveOneOut(
-        n=n,
-        explained=float(1.0 - np.mean(off**2) / spread),
-        log_density=float(logs.mean() - plain),
-        covered=float((np.abs(off) <= 1.959964 * np.sqrt(variances)).mean()),
-    )
-
-
-def leave_one_out_of_components(posterior: CompositePosterior) -> LeaveOneOut | None:
-    """Return the leave-one-out score of the components of vector outputs; None below three evaluations.
-
-    Each component of an evaluation, noise included, is predicted from all other evaluations; components
-    are weighted by their effect on the loss.
-    """
-    values = np.array([each.values for each in posterior.components])
-    if values.size == 0 or values.shape[1] < 3:
-        return None
-    precisions = [linalg.inverse(each.factor) for each in posterior.components]
-    variances = 1.0 / np.array([np.diagonal(each) for each in precisions])
-    off = np.array([each.alpha for each in posterior.components]) * variances
-    form = posterior.form
-    weights = np.diagonal(form.value.gram) if isinstance(form, SquaredForm) else np.ones(len(values))
     spreads = np.maximum(values.var(axis=1), 1e-300)
-    logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * off**2 / variances
+    logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * errors**2 / variances
+    # of a normal distribution with the values' own mean and variance
     plain = -0.5 * np.log(2.0 * np.pi * spreads) - 0.5
     return LeaveOneOut(
         n=values.shape[1],
-        explained=float(1.0 - (weights @ (off**2).mean(axis=1)) / max(float(weights @ spreads), 1e-300)),
+        explained=float(1.0 - (weights @ (errors**2).mean(axis=1)) / max(float(weights @ spreads), 1e-300)),
         log_density=float((logs.mean(axis=1) - plain).mean()),
-        covered=float((np.abs(off) <= 1.959964 * np.sqrt(variances)).mean()),
+        covered=float((np.abs(errors) <= 1.959964 * np.sqrt(variances)).mean()),
     )
 
 

@@ -14,15 +14,15 @@ from smbo.history.table import best_trial
 from smbo.problem import Problem
 from smbo.problem.hypervolume import closest, history, hypervolume, knee, nondominated
 from smbo.problem.multi_objective import MultiObjective
+from smbo.proposal.model_data import with_constraints
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import (
     posterior_of,
     probability_feasible,
     recommendable,
     recommendation,
-    with_constraints,
 )
-from smbo.surrogates import Memory, ModelListPosterior
+from smbo.surrogates.base import Memory, MultiObjectivePosterior
 from smbo.training_data import Array
 from smbo.trial import Recommendation, Trial, TrialState
 
@@ -171,7 +171,7 @@ def _predicted(
     points = data.points[feasible]
     means, stds = data.objective_values.values[feasible], np.sqrt(data.objective_values.variances[feasible])
     posterior = posterior_of(recipe, data, memory)
-    if isinstance(posterior, ModelListPosterior):
+    if isinstance(posterior, MultiObjectivePosterior):
         means, stds = posterior.all_moments(points)
     chances = probability_feasible(data, points)
     rows = np.flatnonzero(nondominated(means))

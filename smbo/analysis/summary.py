@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from scipy.special import ndtri, stdtrit
 from smbo.problem import Outcome, Problem
 from smbo.space import Space
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Posterior
+from smbo.surrogates.base import DrawnPosterior, JointPosterior, Posterior
 from smbo.training_data import Array, Axis
 from smbo.trial import Trial, TrialState
 
@@ -129,24 +129,6 @@ def _along(space: Space, center: Array, column: int, n: int) -> Array:
     _, first = np.unique(units[:, column], return_index=True)
     kept = first if len(first) <= n else first[np.linspace(0, len(first) - 1, n).round().astype(int)]
     return units[kept]
-
-
-@runtime_checkable
-class JointPosterior(Posterior, Protocol):
-    """A posterior with a joint covariance over several points."""
-
-    def joint(self, points: Array) -> tuple[Array, Array]:
-        """Return mean (m,) and covariance (m, m) of the values at unit points (m, d)."""
-        ...
-
-
-@runtime_checkable
-class DrawnPosterior(Posterior, Protocol):
-    """A posterior that draws functions jointly at several points; for posteriors that are not normal."""
-
-    def draws(self, points: Array, n: int, rng: np.random.Generator) -> Array:
-        """Return n draws of the values at unit points (m, d), shape (m, n)."""
-        ...
 
 
 def optimum_samples(

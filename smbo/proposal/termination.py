@@ -16,6 +16,7 @@ from smbo.proposal.progress import noise_share
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import posterior_of
 from smbo.proposal.transfer import with_transfer
+from smbo.space.point_set import PointSet
 from smbo.surrogates.base import DifferentiablePosterior, Memory, Posterior
 from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
@@ -40,7 +41,7 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     done.sort(key=lambda trial: trial.number)
     if rule.plateau is not None:
-        n_idle = n_without_gain(problem, done, rule.gain)
+        n_idle = plateau_length(problem, done, rule.gain)
         if n_idle >= rule.plateau:
             what = "nothing" if problem.multi_objective is None else "no hypervolume"
             return f"{n_idle} evaluations in a row gained {what}, and the limit is {rule.plateau}"
@@ -58,7 +59,7 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
     )
 
 
-def n_without_gain(problem: Problem, done: Sequence[Trial], gain: float) -> int:
+def plateau_length(problem: Problem, done: Sequence[Trial], gain: float) -> int:
     """Return how many evaluations have come, by number, since the last one that gained.
 
     There are none while nothing feasible is known: the search for the first such point is no plateau.
@@ -119,7 +120,7 @@ def regret_bound(
         problem.space,
         np.random.default_rng(len(done)),
         start_points=data.points[np.argsort(mean, kind="stable")[:_N_CENTRES]],
-        exclude=data.points[:0],
+        exclude=PointSet(),
     )
     lowest = min(-float(lower(point[None])[0]), float((mean - _WEIGHT * std).min()))
     return float((mean + _WEIGHT * std).min()) - lowest, unit

@@ -14,7 +14,9 @@ from smbo.training_data import Array
 
 # Relative to the mean of the diagonal.  The first rung is rounding's own size; past the last one
 # the matrix would no longer be the one that was asked for.
-_JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
+JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
+# Of a prior variance: what rounding leaves of a posterior variance that is zero in exact arithmetic.
+VARIANCE_FLOOR = 1e-12
 
 
 def cholesky(matrix: Array) -> Array:
@@ -30,7 +32,7 @@ def cholesky(matrix: Array) -> Array:
     size = float(np.mean(np.diagonal(matrix)))
     if not np.isfinite(size):
         raise NumericalError("a covariance matrix has non-finite entries on its diagonal")
-    for jitter in _JITTERS:
+    for jitter in JITTERS:
         shifted = matrix
         if jitter:
             shifted = matrix.copy()
@@ -41,7 +43,7 @@ def cholesky(matrix: Array) -> Array:
             return np.asarray(factor)
     raise NumericalError(
         f"a covariance matrix of {len(matrix)} rows is not positive definite, "
-        f"not even with {_JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
+        f"not even with {JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
     )
 
 

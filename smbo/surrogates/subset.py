@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.errors import RecipeError
-from smbo.surrogates.base import Memory, Posterior, Surrogate, Trainable
+from smbo.surrogates.base import Memory, Posterior, Surrogate, Trainable, Transferable, takes_replicates
 from smbo.surrogates.gp.gp import GP
-from smbo.training_data import TrainingData
+from smbo.training_data import Target, TrainingData, served_by
 
 Rows = NDArray[np.intp]
 # Hyperparameters are learned anew once there is this much more training data than the last time: a
@@ -45,6 +45,27 @@ class Subset:
     def __post_init__(self) -> None:
         if not 3 <= self.n_learned <= self.n_rows <= self.most:
             raise RecipeError(f"{self!r}: 3 <= n_learned <= n_rows <= most is needed")
+
+    @property
+    def learner(self) -> Surrogate:
+        """The other surrogate."""
+        return self.surrogate
+
+    @property
+    def serves(self) -> frozenset[Target]:
+        """What the other surrogate is for."""
+        return served_by(self.surrogate)
+
+    @property
+    def takes_replicates(self) -> bool:
+        """Whether the other surrogate honours ``TrainingData.replicates``."""
+        return takes_replicates(self.surrogate)
+
+    @property
+    def transfer_base(self) -> Subset | None:
+        """The same around what of the other surrogate can be put around source studies."""
+        base = self.surrogate.transfer_base if isinstance(self.surrogate, Transferable) else None
+        return None if base is None else replace(self, surrogate=base)
 
     def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part of the training data that the surrogate is given; or all if it is little."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory, Posterior
+from smbo.surrogates.base import Memory, Posterior, Selective, Trainable, learner_of
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.surrogates.subset import Subset
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # A study is believed when each value is predicted from the others so much better with it, in log
 # density over all: chance gains about a half.  A handful of values cannot say so of a good one either: it
@@ -51,11 +50,17 @@ class Transfer:
         residual: process around the trend, None before it has learned.
     """
 
-    surrogate: GP | Subset
+    surrogate: Trainable
     transfer: tuple[SourceData, ...]
     weights: tuple[float, ...] | None = None
     trends: tuple[GP, ...] = field(default=(), repr=False)
     residual: GP | None = field(default=None, repr=False)
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
+
+    @property
+    def transfer_base(self) -> Trainable:
+        """The surrogate without the source studies."""
+        return self.surrogate
 
     @property
     def is_in_use(self) -> bool:
@@ -64,11 +69,11 @@ class Transfer:
 
     @property
     def _process(self) -> Any:
-        return self.surrogate.surrogate if isinstance(self.surrogate, Subset) else self.surrogate
+        return learner_of(self.surrogate)
 
     def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part of the training data that the surrogate is given."""
-        return self.surrogate.relevant(data) if isinstance(self.surrogate, Subset) else data
+        return self.surrogate.relevant(data) if isinstance(self.surrogate, Selective) else data
 
     def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior; what is to be learned is learned first where it has not been."""
@@ -80,15 +85,14 @@ class Transfer:
         assert self.residual is not None
         scale = self._scale(data)
         trend = self._trend(data)
-        return TrendedPosterior(self.residual.fit(_around(trend, _latent(scale, data))), trend, scale)
+        return TransferPosterior(self.residual.fit(_around(trend, _latent(scale, data))), trend, scale)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[Transfer, Mapping[str, Any]]:
         """Return the surrogate with all that is learned fixed, and the memory that restores it."""
         plain, carried = self.surrogate.train(data, memory.get("plain", {}))
-        assert isinstance(plain, GP | Subset)
         few = self.relevant(data)
         trained = [
-            GP().train(_evidence_of(each, data), before)
+            GP().train(_data_of_source(each, data), before)
             for each, before in zip(
                 self.transfer, memory.get("trends", ({},) * len(self.transfer)), strict=True
             )
@@ -123,7 +127,7 @@ class Transfer:
         studies = zip(self.weights, self.trends, self.transfer, strict=True)
         return Trend(
             tuple(
-                (weight, gp.fit(_evidence_of(each, like)).latent)
+                (weight, gp.fit(_data_of_source(each, like)).latent)
                 for weight, gp, each in studies
                 if weight != 0.0
             )
@@ -135,7 +139,7 @@ class Transfer:
         if len(data) < _FEWEST:
             return weights
         means = [
-            gp.fit(_evidence_of(each, data)).latent.moments(data.points)[0]
+            gp.fit(_data_of_source(each, data)).latent.moments(data.points)[0]
             for gp, each in zip(self.trends, self.transfer, strict=True)
         ]
         price = _PRICE if len(data) >= _HANDFUL else _PRICE_AT_FIRST
@@ -170,7 +174,7 @@ class Trend:
 
 
 @dataclass(frozen=True, eq=False)
-class TrendedPosterior:
+class TransferPosterior:
     """A process around a trend that is taken for certain, both on the scale of ``latent``."""
 
     residual: GPPosterior
@@ -178,7 +182,7 @@ class TrendedPosterior:
     scale: OutcomeTransform
 
     @property
-    def latent(self) -> TrendedPosterior:
+    def latent(self) -> TransferPosterior:
         """The same belief on the increasing scale of the values on which it is normal."""
         return self if self.scale == OutcomeTransform() else replace(self, scale=OutcomeTransform())
 
@@ -194,11 +198,11 @@ class TrendedPosterior:
         mean, to_mean = mean + trend, to_mean + trend_slope
         return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
 
-    def fantasize(self, points: Array) -> TrendedPosterior:
+    def fantasize(self, points: Array) -> TransferPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         return replace(self, residual=self.residual.fantasize(points))
 
-    def condition_on(self, points: Array, values: Array) -> TrendedPosterior:
+    def condition_on(self, points: Array, values: Array) -> TransferPosterior:
         """Return the posterior given also values (m,) at unit points (m, d)."""
         around = self.scale.to_latent(values) - self.trend.means(points)
         return replace(self, residual=self.residual.condition_on(points, around))
@@ -220,7 +224,7 @@ def _around(trend: Trend, data: TrainingData) -> TrainingData:
     return replace(data, values=data.values - trend.means(data.points))
 
 
-def _evidence_of(earlier: SourceData, like: TrainingData) -> TrainingData:
+def _data_of_source(earlier: SourceData, like: TrainingData) -> TrainingData:
     """Return an earlier study's values as training data: at most 500, the lowest and evenly chosen others."""
     rows = np.arange(len(earlier.values))
     if len(rows) > _MOST_ROWS:

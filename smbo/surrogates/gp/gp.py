@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import LeftOut, Memory
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
+from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import (
     Hyperparameters,
     Likelihood,
@@ -24,8 +25,9 @@ from smbo.surrogates.gp.marginal_likelihood import (
     noise_variances,
 )
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform, bends_of
-from smbo.surrogates.gp.replicated_values import Told, values_told
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.gp.pathwise import GPDraw
+from smbo.surrogates.gp.replicated_values import LatentValues, values_told
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # Half of the values' variance.
 _NOISY_START = float(np.log(0.5))
@@ -42,8 +44,6 @@ _FEWEST_TO_BEND, _PRICE_OF_BENDING, _PRICE_OF_WARPING = 8, 1.0, 1.0
 _N_SCALES = 2
 # Of a search that starts from what was learned for unbent axes.
 _N_ITERATIONS_TO_WARP = 20
-# Rounding leaves this much of a variance that is zero in exact arithmetic.
-_VARIANCE_FLOOR = 1e-12
 # From training data to the covariance of what is added to a process, (n, n), for standardised values.
 Trend: TypeAlias = Callable[[TrainingData], Array]
 
@@ -93,7 +93,7 @@ class GPPosterior:
         """Return the means at unit points (m, d), shape (m,); those of evaluated points are looked up."""
         if not self.scale.is_affine:
             return self.moments(points)[0]
-        scaled = self._encode(points)
+        scaled = self.encode(points)
         if np.array_equal(scaled, self.scaled[: len(scaled)]):  # by far the most frequent, and quickest
             return np.asarray(self.scale.from_latent(self.fitted[: len(scaled)]))
         known = np.array([self._rows.get(row.tobytes(), -1) for row in scaled], dtype=np.intp)
@@ -101,7 +101,7 @@ class GPPosterior:
         mean = np.empty(len(points))
         mean[~new] = self.fitted[known[~new]]
         if new.any():
-            mean[new] = self.mean + self._cross(scaled[new]) @ self.alpha
+            mean[new] = self.mean + self.cross_covariance(scaled[new]) @ self.alpha
         return np.asarray(self.scale.from_latent(mean))
 
     @cached_property
@@ -110,8 +110,37 @@ class GPPosterior:
 
     @property
     def latent(self) -> GPPosterior:
-        """The same belief on the increasing scale of the values on which it is normal."""
-        return self if self.scale.is_affine else replace(self, scale=OutcomeTransform())
+        """The same posterior on the increasing scale of the values on which it is normal."""
+        return self if self.scale.is_affine else self.standardized
+
+    @property
+    def standardized(self) -> GPPosterior:
+        """The same posterior in the latent units, in which values are standardized."""
+        return replace(self, scale=OutcomeTransform())
+
+    @property
+    def n_rows(self) -> int:
+        """How many values and fantasies it is given."""
+        return len(self.values)
+
+    @property
+    def axis_lengths(self) -> Array:
+        """Length scale along each axis of the unit cube, (d,); all levels of a category share one."""
+        return np.array([self.lengths[self.features.columns == column][0] for column in range(self.n_axes)])
+
+    def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> GPDraw:
+        """Return a function drawn from the posterior, standardized, of so many random Fourier features."""
+        return GPDraw.of(self.standardized, rng, n_frequencies)
+
+    def left_out_moments(self, first: int = 0) -> tuple[Array, Array]:
+        """Return mean and variance of each value given all others, latent, from row ``first`` on."""
+        return left_out_moments(self, first)
+
+    def left_out(self) -> LeftOut:
+        """Return how each value is predicted from all others, latent."""
+        means, variances = self.left_out_moments()
+        values = self.values[None]
+        return LeftOut(values, values - means, variances[None], np.ones(1))
 
     def moments_and_gradients(
         self, points: Array, n_known: NDArray[np.intp] | None = None
@@ -125,7 +154,7 @@ class GPPosterior:
                 them are fantasies, (m,); None for all.  The first rows of a factor are that of the
                 first rows, and a fantasy leaves the mean as it is.
         """
-        scaled = self._encode(points)
+        scaled = self.encode(points)
         profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, self.scaled))
         if self.shown is not None:
             profile, slope = profile * self.shown, slope * self.shown
@@ -159,17 +188,17 @@ class GPPosterior:
 
     def joint(self, points: Array) -> tuple[Array, Array]:
         """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""
-        scaled = self._encode(points)
-        cross = self._cross(scaled)
+        scaled = self.encode(points)
+        cross = self.cross_covariance(scaled)
         half = linalg.solve_lower(self.factor, cross.T)
         prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         return self.mean + cross @ self.alpha, prior - half.T @ half
 
     def covariance(self, points: Array, others: Array) -> Array:
         """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
-        scaled, scaled_others = self._encode(points), self._encode(others)
-        half = linalg.solve_lower(self.factor, self._cross(scaled).T)
-        half_others = linalg.solve_lower(self.factor, self._cross(scaled_others).T)
+        scaled, scaled_others = self.encode(points), self.encode(others)
+        half = linalg.solve_lower(self.factor, self.cross_covariance(scaled).T)
+        half_others = linalg.solve_lower(self.factor, self.cross_covariance(scaled_others).T)
         prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled_others))
         return np.asarray(prior - half.T @ half_others)
 
@@ -187,7 +216,9 @@ class GPPosterior:
         values = self.scale.to_latent(values)
         extended = self._extended(points, values)
         alpha = linalg.solve(extended.factor, extended.values - self.mean)
-        return replace(extended, alpha=alpha, fitted=self.mean + extended._cross(extended.scaled) @ alpha)
+        return replace(
+            extended, alpha=alpha, fitted=self.mean + extended.cross_covariance(extended.scaled) @ alpha
+        )
 
     def fantasize(self, points: Array) -> GPPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
@@ -196,8 +227,8 @@ class GPPosterior:
     def _extended(self, points: Array, latent: Array) -> GPPosterior:
         if len(points) == 0:
             return self
-        added = self._encode(points)
-        cross = self._cross(added).T
+        added = self.encode(points)
+        cross = self.cross_covariance(added).T
         corner = self.amplitude * self.kernel.profile(squared_distances(added, added))
         corner.flat[:: len(corner) + 1] = self.amplitude + self.noise
         factor = linalg.extend_cholesky(self.factor, cross, corner)
@@ -213,20 +244,29 @@ class GPPosterior:
         )
 
     def _latent_moments(self, points: Array) -> tuple[Array, Array]:
-        cross = self._cross(self._encode(points))
+        cross = self.cross_covariance(self.encode(points))
         half = linalg.solve_lower(self.factor, cross.T)
         variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
         return self.mean + cross @ self.alpha, np.sqrt(variance)
 
-    def _encode(self, points: Array) -> Array:
+    def encode(self, points: Array) -> Array:
+        """Return features of unit points (m, d) over their length scales, axes warped, (m, D)."""
         return self.features.encode(points, self.warp) / self.lengths
 
-    def _cross(self, scaled: Array) -> Array:
+    def cross_covariance(self, scaled: Array) -> Array:
+        """Return the function's covariance between encoded points (m, D) and the rows, (m, n)."""
         cross = self.amplitude * self.kernel.profile(squared_distances(scaled, self.scaled))
         return cross if self.shown is None else cross * self.shown
 
+    def pulled_back(self, points: Array, to_scaled: Array) -> Array:
+        """Return slopes by unit points (m, d) from slopes by features (m, D); 0 along categories."""
+        smooth = self.features.coordinates
+        slopes = np.zeros_like(points)
+        slopes[:, self.features.columns[smooth]] = (to_scaled / self.lengths)[:, smooth]
+        return slopes if self.warp is None else slopes * self.warp.slopes(points)
+
     def _floored(self, variance: Array) -> Array:
-        return np.maximum(variance, _VARIANCE_FLOOR * self.amplitude)
+        return np.maximum(variance, linalg.VARIANCE_FLOOR * self.amplitude)
 
     def _weighted_differences(self, weights: Array, scaled: Array) -> Array:
         """Return Σ_b weights_ab (z_a - z_b) by coordinate of the unit point, shape (m, d)."""
@@ -266,12 +306,23 @@ class GP:
     relearn_growth: float = 0.15
     always_relearn_until: int = 30
     n_iterations: int = 50
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_replicates: ClassVar[bool] = True
+
+    @property
+    def transfer_base(self) -> GP:
+        """The process itself: it can be put around what source studies found."""
+        return self
+
+    def unbent(self) -> GP:
+        """Return the same process of values as they are."""
+        return replace(self, bend_values=False)
 
     def fit(self, data: TrainingData, trend: Trend | None = None) -> GPPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Given a trend, factor and weights are those of process and trend together, and its own moments
-        are not: ``TrendedPosterior`` has them.
+        are not: ``UniversalKrigingPosterior`` has them.
 
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
@@ -289,7 +340,7 @@ class GP:
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         if trend is not None:
             covariance += trend(data)
-        told = Told.of(data, scale)
+        told = LatentValues.of(data, scale)
         variances = noise_variances(told.variances, noise / told.counts)
         diagonal = covariance.reshape(-1)[:: len(data) + 1]
         prior = diagonal.copy()
@@ -386,7 +437,7 @@ class GP:
     def _likelihood(
         self, data: TrainingData, scale: OutcomeTransform, trend: Trend | None = None
     ) -> Likelihood:
-        features, told = Features.of(data.axes), Told.of(data, scale)
+        features, told = Features.of(data.axes), LatentValues.of(data, scale)
         return Likelihood(
             kernel=self.kernel,
             features=features,

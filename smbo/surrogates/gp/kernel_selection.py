@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernels import Kernel, Matern52, SquaredExponential
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,17 @@ class KernelSelection:
     process: GP = field(default_factory=GP)
     kernels: tuple[Kernel, ...] = (Matern52(), SquaredExponential())
     price: float = 0.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_replicates: ClassVar[bool] = True
+
+    @property
+    def transfer_base(self) -> GP:
+        """The process with its own kernel: trends of source studies are weighed below one kernel."""
+        return self.process
+
+    def unbent(self) -> KernelSelection:
+        """Return the same choice for values as they are."""
+        return replace(self, process=self.process.unbent())
 
     def fit(self, data: TrainingData) -> GPPosterior:
         """Return the posterior; kernel and hyperparameters are learned first.

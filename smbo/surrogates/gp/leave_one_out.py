@@ -1,15 +1,15 @@
-"""What a Gaussian process says of each value when all others are known."""
+"""Leave-one-out predictions of a Gaussian process: each value from all others, without a new fit."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.gp.gp import GPPosterior
+from smbo.surrogates.base import ExactProcess
 from smbo.training_data import Array
 
 
-def left_out_moments(posterior: GPPosterior, first: int = 0) -> tuple[Array, Array]:
+def left_out_moments(posterior: ExactProcess, first: int = 0) -> tuple[Array, Array]:
     """Return mean and variance of each value given all others, latent, each (n,).
 
     Args:

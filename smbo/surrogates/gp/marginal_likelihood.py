@@ -13,7 +13,7 @@ from smbo.errors import NumericalError
 from smbo.surrogates import linalg
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Features, Kernel, squared_distances
-from smbo.surrogates.gp.replicated_values import LEAST_LOG_NOISE, Repeated
+from smbo.surrogates.gp.replicated_values import LEAST_LOG_NOISE, ReplicateScatter
 from smbo.training_data import Array
 
 # Box of the search, in the units of standardised values on the unit cube.  The noise's floor keeps
@@ -127,7 +127,7 @@ class Likelihood:
     encoded: Array
     values: Array
     variances: Array
-    repeated: Repeated | None = None
+    repeated: ReplicateScatter | None = None
     trend: Array | None = None
 
     def negative(self, theta: Hyperparameters) -> float:

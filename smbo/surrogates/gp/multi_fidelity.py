@@ -17,7 +17,7 @@ all points have in common (m).  How much there is of each the marginal likelihoo
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -29,7 +29,7 @@ from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
 from smbo.surrogates.gp.marginal_likelihood import Priors, constant_mean, noise_variances
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform
-from smbo.training_data import Array, Axis, FidelityResults, TrainingData
+from smbo.training_data import Array, Axis, FidelityResults, Target, TrainingData
 
 _FEWEST_TO_BEND = 8
 # Behind the length scales: log a, c, log s, log w, log m, log noise.
@@ -69,9 +69,9 @@ class MultiFidelityPosterior:
             growth: of its noise variance over that of one at the highest fidelity.
         """
         process, at = self.highest, np.full(len(points), fidelity_gap)
-        scaled = process._encode(points)
+        scaled = process.encode(points)
         profile = process.kernel.profile(squared_distances(scaled, process.scaled))
-        top = linalg.solve_lower(process.factor, process._cross(scaled).T)
+        top = linalg.solve_lower(process.factor, process.cross_covariance(scaled).T)
         here = _across(self.theta, at, self.fidelity_gaps, profile)
         half = linalg.solve_lower(process.factor, here.T)
         ones = np.ones(len(points))
@@ -108,6 +108,7 @@ class MultiFidelityGP:
     relearn_growth: float = 0.1
     always_relearn_until: int = 40
     n_iterations: int = 40
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.VALUE, Target.FIDELITIES})
 
     def fit(self, data: TrainingData) -> GPPosterior:
         """Return the belief at the highest fidelity.

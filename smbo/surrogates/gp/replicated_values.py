@@ -20,7 +20,7 @@ LEAST_LOG_NOISE = float(np.log(1e-7))
 
 
 @dataclass(frozen=True, eq=False)
-class Repeated:
+class ReplicateScatter:
     """What the means of several evaluations leave of their density.
 
     Attributes:
@@ -43,7 +43,7 @@ class Repeated:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class LatentValues:
     """Values of rows on a latent scale.
 
     Attributes:
@@ -56,10 +56,10 @@ class Told:
     values: Array
     variances: Array
     counts: Array
-    repeated: Repeated | None = None
+    repeated: ReplicateScatter | None = None
 
     @classmethod
-    def of(cls, data: TrainingData, scale: OutcomeTransform) -> Told:
+    def of(cls, data: TrainingData, scale: OutcomeTransform) -> LatentValues:
         """Return what the training data tells on a scale; means are taken on that scale, bent or not."""
         repeats = data.replicates
         if repeats is None:
@@ -74,7 +74,7 @@ class Told:
         return float(np.median(np.repeat(variances * self.counts, self.counts.astype(np.intp))))
 
 
-def _merged(rows: NDArray[np.intp], values: Array, variances: Array, n: int) -> Told:
+def _merged(rows: NDArray[np.intp], values: Array, variances: Array, n: int) -> LatentValues:
     """Return n rows of values (N,) with variances (N,); in a row all of these are known or none is."""
     is_unknown = np.isnan(variances)
     weights = np.where(is_unknown, 1.0, 1.0 / variances)
@@ -87,8 +87,8 @@ def _merged(rows: NDArray[np.intp], values: Array, variances: Array, n: int) -> 
     known = ~is_unknown
     of_known = np.log(variances[known]).sum() + np.log(sums[~row_is_unknown]).sum() + squares[known].sum()
     constant = 0.5 * (of_known + np.log(counts[row_is_unknown]).sum())
-    repeated = Repeated(counts, n_left, float(squares[is_unknown].sum()), float(constant))
-    return Told(means, np.where(row_is_unknown, np.nan, 1.0 / sums), counts, repeated)
+    repeated = ReplicateScatter(counts, n_left, float(squares[is_unknown].sum()), float(constant))
+    return LatentValues(means, np.where(row_is_unknown, np.nan, 1.0 / sums), counts, repeated)
 
 
 def values_told(data: TrainingData) -> Array:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from smbo.errors import NumericalError, RecipeError
+from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.input_warping import Warp
@@ -22,10 +23,6 @@ from smbo.surrogates.gp.kernels import Features, Matern32, Matern52, SquaredExpo
 from smbo.surrogates.gp.marginal_likelihood import noise_variances
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.training_data import Array, TrainingData
-
-# As on the numpy side: see linalg.py and gp.py.
-_JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
-_VARIANCE_FLOOR = 1e-12
 
 # torch has no types that mypy could know
 Tensor = Any
@@ -127,7 +124,7 @@ class TorchPosterior:
         variance = self.amplitude - (half**2).sum(dim=0)
         return (
             self.mean + cross @ self.alpha,
-            variance.clamp_min(_VARIANCE_FLOOR * self.amplitude).sqrt(),
+            variance.clamp_min(linalg.VARIANCE_FLOOR * self.amplitude).sqrt(),
             half,
         )
 
@@ -266,7 +263,7 @@ def _cholesky(matrix: Tensor) -> Tensor:
     import torch
 
     size = float(matrix.diagonal().mean())
-    for jitter in _JITTERS:
+    for jitter in linalg.JITTERS:
         shifted = matrix.clone()
         shifted.diagonal().add_(jitter * size)
         factor, info = torch.linalg.cholesky_ex(shifted)
@@ -274,7 +271,7 @@ def _cholesky(matrix: Tensor) -> Tensor:
             return factor
     raise NumericalError(
         f"a covariance matrix of {len(matrix)} rows is not positive definite, "
-        f"not even with {_JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
+        f"not even with {linalg.JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
     )
 
 

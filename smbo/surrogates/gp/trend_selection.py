@@ -15,7 +15,7 @@ from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.kernel_selection import KernelSelection, log_density
 from smbo.surrogates.gp.kernels import SquaredExponential
 from smbo.surrogates.gp.polynomial_basis import Polynomials
-from smbo.surrogates.gp.universal_kriging import TrendedPosterior, UniversalKriging
+from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
 from smbo.training_data import TrainingData
 
 
@@ -40,9 +40,9 @@ class TrendSelection:
         """What all of them share: all but kernel and polynomial."""
         return self.plain.process
 
-    def with_process(self, process: GP) -> TrendSelection:
-        """Return the same choice around another process."""
-        return replace(self, plain=replace(self.plain, process=process))
+    def unbent(self) -> TrendSelection:
+        """Return the same choice for values as they are."""
+        return replace(self, plain=self.plain.unbent())
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[GP | UniversalKriging, dict[str, Any]]:
         """Return the process with all fixed, and the memory that restores it."""
@@ -69,6 +69,6 @@ class TrendSelection:
 
     def _score(self, process: GP | UniversalKriging, data: TrainingData) -> float:
         posterior = process.fit(data)
-        if isinstance(posterior, TrendedPosterior):  # whose process has the factor of both
+        if isinstance(posterior, UniversalKrigingPosterior):  # whose process has the factor of both
             return log_density(posterior.process, data.values) - self.price
         return log_density(posterior, data.values)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from smbo.surrogates.multi_output import quadratic_trend as trend
 from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
 from smbo.surrogates.multi_output.loss_moments import DrawnForm, Form, SquaredForm
 from smbo.surrogates.multi_output.pca import Basis
-from smbo.training_data import Array, SquaredLoss, TrainingData, VectorOutputs
+from smbo.training_data import Array, SquaredLoss, Target, TrainingData, VectorOutputs
 
 _FEWEST_COMPONENTS, _MORE_THAN_FEATURES = 12, 6
 
@@ -48,6 +48,7 @@ class CompositeGP:
     relearn_growth: float = 0.15
     always_relearn_until: int = 30
     n_iterations: int = 40
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.OUTPUTS})
 
     def fit(self, data: TrainingData) -> CompositePosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.

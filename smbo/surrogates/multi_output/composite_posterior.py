@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import DifferentiablePosterior
+from smbo.surrogates.base import DifferentiablePosterior, LeftOut
 from smbo.surrogates.gp.kernels import Features
-from smbo.surrogates.multi_output.loss_moments import Form
+from smbo.surrogates.multi_output.composite_sample import CompositeSample
+from smbo.surrogates.multi_output.loss_moments import Form, SquaredForm
 from smbo.surrogates.multi_output.pca import Basis
 from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior
 from smbo.training_data import Array
@@ -83,6 +84,22 @@ class CompositePosterior:
         found = [linalg.draws(*each.joint(features), n, rng) for each in self.components]
         stacked = np.array(found).reshape(len(found), len(points), n)
         return self.form.of_components(np.moveaxis(stacked, 0, 2))
+
+    def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> CompositeSample:
+        """Return the loss of outputs drawn from the posterior, of so many random Fourier features."""
+        return CompositeSample.of(self, rng, n_frequencies)
+
+    def left_out(self) -> LeftOut:
+        """Return how each component of an evaluation, noise included, is predicted from all others."""
+        n = len(self.components[0].values) if self.components else 0
+        values = np.array([each.values for each in self.components]).reshape(-1, n)
+        precisions = [linalg.inverse(each.factor) for each in self.components]
+        variances = 1.0 / np.array([np.diagonal(each) for each in precisions]).reshape(-1, n)
+        errors = np.array([each.alpha for each in self.components]).reshape(-1, n) * variances
+        # components count by what they do to the loss
+        is_squared = isinstance(self.form, SquaredForm)
+        weights = np.diagonal(self.form.value.gram) if is_squared else np.ones(len(values))
+        return LeftOut(values, errors, variances, weights)
 
     def loss_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance of the loss, each (m,), and their gradients, each (m, d)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
@@ -14,12 +14,10 @@ from smbo.problem.level_set import LevelSet, NearestLevel, scaled
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import KernelSelection
-from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import Priors
-from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.gp.trend_selection import TrendSelection
-from smbo.surrogates.gp.universal_kriging import TrendedPosterior, UniversalKriging
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
+from smbo.training_data import Array, Target, TrainingData
 
 # In log probability: another scale than the linear one must tell that much more; but p-values, which
 # fall far below the level somewhere, are to be told that much less on theirs before it is left.
@@ -41,7 +39,7 @@ class LevelPosterior:
     """
 
     names: tuple[str, ...]
-    processes: tuple[GPPosterior | TrendedPosterior, ...]
+    processes: tuple[GPPosterior | UniversalKrigingPosterior, ...]
     levels: Array
 
     def offsets(self, points: Array) -> tuple[Array, Array]:
@@ -95,6 +93,7 @@ class LevelGP:
         default_factory=lambda: TrendSelection(KernelSelection(GP(priors=_QUIET)))
     )
     learned: tuple[Learned, ...] = ()
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def fit(self, data: TrainingData) -> LevelPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
@@ -136,7 +135,7 @@ class LevelGP:
         for scale in level_set.scales(data.outputs.values[:, k], k):
             process = self.process
             if scale != "linear" or level_set.transform != "auto":  # on a scale that was asked for
-                process = _unbent(process)
+                process = process.unbent()
             own = kept.get(scale, {})
             trained, learned = process.train(_of_one(data, level_set, k, scale), own)
             found[scale] = Learned(scale, trained), learned
@@ -156,24 +155,14 @@ class LevelGP:
         }
 
 
-def _unbent(process: GP | KernelSelection | TrendSelection) -> GP | KernelSelection | TrendSelection:
-    if isinstance(process, TrendSelection):
-        return process.with_process(replace(process.process, bend_values=False))
-    if isinstance(process, KernelSelection):
-        return replace(process, process=replace(process.process, bend_values=False))
-    return replace(process, bend_values=False)
-
-
 def _fitted(
     learned: Learned, data: TrainingData, level_set: LevelSet, k: int
-) -> tuple[GPPosterior | TrendedPosterior, float]:
+) -> tuple[GPPosterior | UniversalKrigingPosterior, float]:
     """Return the belief on function k on its latent scale, and its level there."""
     fitted = learned.process.fit(_of_one(data, level_set, k, learned.scale))
-    # modelled values are told as what lies above the level
-    if isinstance(fitted, TrendedPosterior):
-        return fitted.latent, float(fitted.process.scale.to_latent(np.zeros(1))[0])
-    # not ``latent``, which keeps the units of a scale that bends nothing
-    return replace(fitted, scale=OutcomeTransform()), float(fitted.scale.to_latent(np.zeros(1))[0])
+    # modelled values are told as what lies above the level; not ``latent``, which keeps the units of a
+    # scale that bends nothing
+    return fitted.standardized, float(fitted.scale.to_latent(np.zeros(1))[0])
 
 
 def _price(scale: str, lowest: float) -> float:
@@ -183,14 +172,12 @@ def _price(scale: str, lowest: float) -> float:
     return -_PRICE_OF_A_SCALE if scale == "p-value" and lowest < _FAR_BELOW else _PRICE_OF_A_SCALE
 
 
-def _told_sides(posterior: GPPosterior | TrendedPosterior, level: float) -> float:
+def _told_sides(posterior: GPPosterior | UniversalKrigingPosterior, level: float) -> float:
     """Return the log probability that others' values give to the side of the level on which each is.
 
     The same on every scale, since sides are; what bends far from the level does not count.
     """
-    if isinstance(posterior, TrendedPosterior):
-        posterior = posterior.process  # whose factor is that of both
-    mean, variance = left_out_moments(posterior)
+    mean, variance = posterior.left_out_moments()
     sides = np.where(posterior.values > level, 1.0, -1.0)
     return float(log_ndtr(sides * (mean - level) / np.sqrt(variance)).sum())
 

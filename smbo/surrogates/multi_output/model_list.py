@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from smbo.problem.hypervolume import nondominated, reference_by_rule, scaled_to_
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import KernelSelection
-from smbo.training_data import Array, ObjectiveValues, TrainingData
+from smbo.training_data import Array, ObjectiveValues, Target, TrainingData
 
 # Evaluations around which a search looks closer.
 _N_CENTRES = 8
@@ -110,7 +110,7 @@ class ModelListPosterior:
         """Return the posterior given also what it expects at unit points (m, d)."""
         return replace(self, parts=tuple(part.fantasize(points) for part in self.parts))
 
-    def discouraged(self, failed: Array, known: Array) -> ModelListPosterior:
+    def with_pessimistic_values(self, failed: Array, known: Array) -> ModelListPosterior:
         """Return the posterior given also that failed points (m, d) are as bad as the worst known ones."""
         parts = []
         for part in self.parts:
@@ -149,6 +149,7 @@ class ModelListGP:
     process: GP | KernelSelection = field(default_factory=lambda: _unbent())
     trained: tuple[GP, ...] = ()
     most: int = 1000
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
 
     def fit(self, data: TrainingData) -> ModelListPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.

@@ -12,7 +12,7 @@ from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement
 from smbo.acquisition.constraint_models import believed_feasible, learned
 from smbo.acquisition.feasibility import Feasibility
 from smbo.history.encode import encode
-from smbo.proposal.recommend import with_constraints, with_penalties
+from smbo.proposal.model_data import with_constraints, with_penalties
 from smbo.surrogates import GP
 
 

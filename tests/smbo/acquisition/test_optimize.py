@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from smbo.acquisition.gradient_ascent import ascend
-from smbo.acquisition.optimize import Effort, maximize
-from smbo.acquisition.optimize import search as search_on
+from smbo.acquisition.optimize import Effort, find_maximum, maximize
 from smbo.errors import SpaceExhausted
 from smbo.space import Categorical, Integer, Real, Space
 
@@ -195,10 +194,10 @@ def test_what_looked_promising_is_where_a_second_search_starts():
         return -((points - peak) ** 2).sum(axis=1)
 
     nowhere = np.zeros((0, 2))
-    first = search_on(criterion, space, np.random.default_rng(0), start_points=nowhere, exclude=nowhere)
+    first = find_maximum(criterion, space, np.random.default_rng(0), start_points=nowhere, exclude=nowhere)
     assert (first.promising == first.point).all(axis=1).any()
     quick = Effort(n_candidates=0, n_local=0, n_starts=1, n_calls=0, n_rounds=0)
-    again = search_on(
+    again = find_maximum(
         criterion,
         space,
         np.random.default_rng(1),

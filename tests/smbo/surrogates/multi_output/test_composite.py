@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from smbo import Optimizer, Problem, Recipe
-from smbo.analysis.explain import leave_one_out_of_components
+from smbo.analysis.explain import leave_one_out
 from smbo.errors import RecipeError
 from smbo.problem.losses import ChiSquare, FunctionLoss
 from smbo.surrogates import CompositeGP
@@ -277,7 +277,7 @@ def test_draws_of_the_loss_scatter_as_its_moments_say():
 
 def test_the_score_of_leaving_out_is_that_of_processes_fitted_without_each():
     posterior = CompositeGP().fit(data(n=12))
-    score = leave_one_out_of_components(posterior)
+    score = leave_one_out(posterior)
     found = []
     for component in posterior.components:
         told = (component.noises - trend.NUGGET) / np.exp(component.theta[3])

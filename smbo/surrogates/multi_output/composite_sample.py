@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from smbo.acquisition.fourier_features import FourierFeatures
 from smbo.surrogates import linalg
-from smbo.surrogates.gp.kernels import SquaredExponential
+from smbo.surrogates.base import DifferentiablePosterior
+from smbo.surrogates.gp.fourier_features import FourierFeatures
+from smbo.surrogates.gp.kernels import Features, SquaredExponential
 from smbo.surrogates.multi_output import quadratic_trend as trend
-from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
 from smbo.surrogates.multi_output.loss_moments import Form
+from smbo.surrogates.multi_output.pca import Basis
 from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior
 from smbo.training_data import Array
 
@@ -83,6 +86,27 @@ class QuadraticTrendSample:
         return values, self.slopes + 2.0 * turned + to_scaled / self.lengths
 
 
+class ComponentsPosterior(DifferentiablePosterior, Protocol):
+    """A posterior of the components of vector outputs; see ``CompositePosterior``."""
+
+    @property
+    def basis(self) -> Basis: ...
+    @property
+    def form(self) -> Form: ...
+    @property
+    def components(self) -> Sequence[QuadraticTrendPosterior]: ...
+    @property
+    def encoder(self) -> Features: ...
+    @property
+    def n_axes(self) -> int: ...
+
+    def components_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean and variance of the components, (m, c), and their slopes by features, (c, m, D)."""
+
+    def by_axis(self, by_feature: Array) -> Array:
+        """Return slopes by unit coordinates, (m, d), from those by features, (m, D)."""
+
+
 @dataclass(frozen=True, eq=False)
 class CompositeSample:
     """The loss of outputs drawn boldly from a belief: further from its mean than it says.
@@ -94,7 +118,7 @@ class CompositeSample:
         boldness: factor on what these are off by.
     """
 
-    posterior: CompositePosterior
+    posterior: ComponentsPosterior
     form: Form
     components: tuple[QuadraticTrendSample, ...]
     boldness: float
@@ -102,7 +126,7 @@ class CompositeSample:
     @classmethod
     def of(
         cls,
-        posterior: CompositePosterior,
+        posterior: ComponentsPosterior,
         rng: np.random.Generator,
         n_frequencies: int,
     ) -> CompositeSample:
