@@ -1,7 +1,8 @@
-"""The seam between training data and acquisition: surrogates, posteriors, and their abilities.
+"""Protocols of surrogates and posteriors, between training data and acquisition.
 
-An ability is a small protocol that is looked up once for a proposal or a criterion.  What a surrogate or a
-posterior can do it says itself, and a wrapper says what its part says.
+Each optional ability, such as gradients or fantasies, is a small protocol that is looked up once for a
+proposal or a criterion.  Surrogates and posteriors declare their abilities themselves; a wrapper declares
+those of what it wraps.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from smbo.surrogates.gp.kernels import Kernel
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.training_data import Array, TrainingData
 
-# What a recipe carries from one proposal to the next; plain JSON values, so that it is stored
-# with the study.
+# What a recipe carries from one proposal to the next, such as learned hyperparameters; plain JSON values,
+# which are stored with the study.
 Memory: TypeAlias = Mapping[str, Any]
 
 
 @runtime_checkable
 class Posterior(Protocol):
-    """A belief about the objective, without the noise of its evaluations."""
+    """The posterior distribution of the objective, without the noise of its evaluations."""
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points of shape (m, d), each of shape (m,)."""
@@ -31,7 +32,7 @@ class Posterior(Protocol):
 
 @runtime_checkable
 class DifferentiablePosterior(Posterior, Protocol):
-    """A posterior whose moments have gradients."""
+    """A posterior with gradients of its mean and standard deviation."""
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,), d mean / d points (m, d) and d std / d points (m, d)."""
@@ -39,15 +40,15 @@ class DifferentiablePosterior(Posterior, Protocol):
 
 @runtime_checkable
 class ExtendablePosterior(Posterior, Protocol):
-    """A posterior that takes in fantasies of pending points cheaply."""
+    """A posterior that can be conditioned on fantasies (its own means) at pending points."""
 
     def fantasize(self, points: Array) -> Posterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (m, d)."""
 
 
 @runtime_checkable
 class ConditionablePosterior(Posterior, Protocol):
-    """A posterior that takes in values cheaply."""
+    """A posterior that can be conditioned on further values without a new fit."""
 
     def condition_on(self, points: Array, values: Array) -> Posterior:
         """Return the posterior given also values (m,) at unit points (m, d)."""
@@ -55,16 +56,19 @@ class ConditionablePosterior(Posterior, Protocol):
 
 @runtime_checkable
 class MultiObjectivePosterior(Posterior, Protocol):
-    """A posterior of several objectives, which says itself where to look and what failures teach."""
+    """A posterior of several objectives, with its own centres of local search and handling of failures."""
 
     def all_moments(self, points: Array) -> tuple[Array, Array]:
         """Return means and standard deviations at unit points (n, d), each (n, m)."""
 
     def centres(self, data: TrainingData) -> Array:
-        """Return evaluated points around which a search is to look closer, (k, d)."""
+        """Return evaluated unit points around which candidates are to be concentrated, (k, d)."""
 
     def with_pessimistic_values(self, failed: Array, known: Array) -> Posterior:
-        """Return the posterior given also that failed points (m, d) are as bad as the worst known ones."""
+        """Return the posterior conditioned on pessimistic values at failed unit points (m, d).
+
+        They are the larger of the posterior mean there and the highest mean at the known points (r, d).
+        """
 
 
 @runtime_checkable
@@ -84,7 +88,7 @@ class LatentObjectives(Protocol):
 
 @runtime_checkable
 class LevelSetPosterior(Posterior, Protocol):
-    """A posterior of functions whose levels are sought, each a Gaussian process on its latent scale."""
+    """A posterior of the functions of a level set, each a Gaussian process on its latent scale."""
 
     @property
     def processes(self) -> Sequence[CorrelatedProcess]:
@@ -103,7 +107,7 @@ class LevelSetPosterior(Posterior, Protocol):
 
 @runtime_checkable
 class JointPosterior(Posterior, Protocol):
-    """A posterior that knows the joint distribution of its values at several points."""
+    """A posterior with a joint covariance over several points."""
 
     def joint(self, points: Array) -> tuple[Array, Array]:
         """Return mean (m,) and covariance (m, m) of the values at unit points (m, d)."""
@@ -111,14 +115,14 @@ class JointPosterior(Posterior, Protocol):
 
 @runtime_checkable
 class DrawnPosterior(Posterior, Protocol):
-    """A posterior that draws its values at several points, where it is not normal itself."""
+    """A posterior that draws values jointly at several points; for posteriors that are not normal."""
 
     def draws(self, points: Array, n: int, rng: np.random.Generator) -> Array:
         """Return n draws of the values at unit points (m, d), shape (m, n)."""
 
 
 class FunctionDraw(Protocol):
-    """One function drawn from a posterior, the same wherever and whenever it is evaluated."""
+    """One function drawn from a posterior; repeated evaluations agree."""
 
     @property
     def posterior(self) -> Posterior:
@@ -133,7 +137,7 @@ class FunctionDraw(Protocol):
 
 @runtime_checkable
 class PathwisePosterior(Posterior, Protocol):
-    """A posterior from which whole functions are drawn."""
+    """A posterior that draws whole functions (pathwise sampling)."""
 
     def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> FunctionDraw:
         """Return a function whose prior part is a sum of so many random Fourier features."""
@@ -141,16 +145,16 @@ class PathwisePosterior(Posterior, Protocol):
 
 @runtime_checkable
 class StackablePosterior(DifferentiablePosterior, Protocol):
-    """A posterior whose fantasies are its last rows, so that it serves points that know fewer of them too."""
+    """A posterior whose last rows are fantasies, so that it also gives moments without the last ones."""
 
     @property
     def n_rows(self) -> int:
-        """How many values and fantasies it is given."""
+        """Number of values and fantasies that it is conditioned on."""
 
 
 @runtime_checkable
 class LearnedProcess(Protocol):
-    """A Gaussian process that says what it learned of the function and of its noise."""
+    """A Gaussian process with its learned hyperparameters."""
 
     @property
     def axis_lengths(self) -> Array:
@@ -170,11 +174,11 @@ class LearnedProcess(Protocol):
 
     @property
     def warp(self) -> Warp | None:
-        """How the axes are warped; None for not at all."""
+        """Input warping of the axes; None without."""
 
 
 class CorrelatedProcess(DifferentiablePosterior, Protocol):
-    """A Gaussian process that knows how values at different points go together."""
+    """A Gaussian process with the covariance between points."""
 
     @property
     def amplitude(self) -> float:
@@ -190,19 +194,19 @@ class CorrelatedProcess(DifferentiablePosterior, Protocol):
 
 @runtime_checkable
 class ReplicationPosterior(CorrelatedProcess, JointPosterior, Protocol):
-    """A Gaussian process that tells what one more evaluation of a known point is worth."""
+    """A Gaussian process for the value of one more evaluation of a known point (replication)."""
 
     @property
     def standardized(self) -> Posterior:
         """The same posterior in the latent units, in which values are standardized."""
 
     def fantasize(self, points: Array) -> ReplicationPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (m, d)."""
 
 
 @runtime_checkable
 class ExactProcess(DifferentiablePosterior, Protocol):
-    """A Gaussian process given values at rows, with a factor of their covariance: what can be drawn there.
+    """A Gaussian process conditioned on rows of values, with the Cholesky factor of their covariance.
 
     A row is an evaluated, failed or pending point; all is on the latent scale.
     """
@@ -250,13 +254,13 @@ class ExactProcess(DifferentiablePosterior, Protocol):
 
 
 class LeftOut(NamedTuple):
-    """How each value is predicted from all others, with the hyperparameters as they are; latent.
+    """Leave-one-out predictions with fixed hyperparameters, on the latent scale.
 
     Attributes:
         values: of each of c quantities, (c, n).
         errors: values minus predictions, (c, n).
         variances: of the predictions, noise included, (c, n).
-        weights: how much each quantity counts, (c,).
+        weights: of the quantities in a score, (c,).
     """
 
     values: Array
@@ -267,33 +271,33 @@ class LeftOut(NamedTuple):
 
 @runtime_checkable
 class LeaveOneOutPosterior(Protocol):
-    """A posterior that predicts each of its values from all others."""
+    """A posterior with leave-one-out predictions."""
 
     def left_out(self) -> LeftOut:
-        """Return the predictions and what they are off by."""
+        """Return values, errors and variances of the leave-one-out predictions."""
 
 
 @runtime_checkable
 class ResidualPosterior(Posterior, Protocol):
-    """A posterior around a trend that is taken for certain."""
+    """A posterior of a known trend plus an uncertain residual."""
 
     @property
     def residual(self) -> Posterior:
-        """The posterior of what the trend leaves."""
+        """The posterior of the residual."""
 
 
 @runtime_checkable
 class WarpedPosterior(Posterior, Protocol):
-    """A posterior that is normal on another, increasing scale of the values."""
+    """A posterior that is normal on an increasing transform of the values (the latent scale)."""
 
     @property
     def latent(self) -> Posterior:
-        """The same belief on that scale."""
+        """The same posterior on the latent scale."""
 
 
 @runtime_checkable
 class QuickMeans(Protocol):
-    """A posterior that knows its means far cheaper than its deviations."""
+    """A posterior whose means cost far less than its standard deviations."""
 
     def means_only(self, points: Array) -> Array:
         """Return the means at unit points (m, d), shape (m,)."""
@@ -301,7 +305,7 @@ class QuickMeans(Protocol):
 
 @runtime_checkable
 class Surrogate(Protocol):
-    """Anything that turns training data into a posterior.  Implementations are frozen dataclasses."""
+    """A regression model that gives a posterior.  Implementations are frozen dataclasses."""
 
     def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior given the training data."""
@@ -309,7 +313,7 @@ class Surrogate(Protocol):
 
 @runtime_checkable
 class Trainable(Surrogate, Protocol):
-    """A surrogate with hyperparameters that are learned now and then and carried in between."""
+    """A surrogate whose hyperparameters are learned at some proposals and carried in the memory between."""
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[Surrogate, Memory]:
         """Return a surrogate with its hyperparameters fixed, and the memory that restores them.
@@ -321,44 +325,44 @@ class Trainable(Surrogate, Protocol):
 
 @runtime_checkable
 class Selective(Surrogate, Protocol):
-    """A surrogate that learns from a part of the training data where there is much of it."""
+    """A surrogate that is fitted to a part of the training data when there is much of it."""
 
     def relevant(self, data: TrainingData) -> TrainingData:
-        """Return the part that it learns from, all of which an acquisition can afford to look at."""
+        """Return the part that the surrogate is fitted to, small enough for an acquisition to loop over."""
 
 
 @runtime_checkable
 class WrapsSurrogate(Surrogate, Protocol):
-    """A surrogate that hands another one a part of the training data."""
+    """A surrogate that fits another one, such as to a part of the training data."""
 
     @property
     def learner(self) -> Surrogate:
-        """The other surrogate."""
+        """The wrapped surrogate."""
 
 
 def learner_of(surrogate: Surrogate) -> Surrogate:
-    """Return the surrogate that learns: the wrapped one, or the surrogate itself."""
+    """Return the wrapped surrogate of a wrapper, else the surrogate itself."""
     return surrogate.learner if isinstance(surrogate, WrapsSurrogate) else surrogate
 
 
 @runtime_checkable
 class ReplicateAware(Surrogate, Protocol):
-    """A surrogate that may honour ``TrainingData.replicates``."""
+    """A surrogate that may merge replicates (``TrainingData.replicates``)."""
 
     @property
     def takes_replicates(self) -> bool:
-        """Whether it does."""
+        """Whether it merges them."""
 
 
 def takes_replicates(surrogate: Surrogate) -> bool:
-    """Return whether a surrogate honours ``TrainingData.replicates``."""
+    """Return whether a surrogate merges replicates (``TrainingData.replicates``)."""
     return isinstance(surrogate, ReplicateAware) and surrogate.takes_replicates
 
 
 @runtime_checkable
 class Transferable(Surrogate, Protocol):
-    """A surrogate that may be put around what source studies found; see ``surrogates.transfer``."""
+    """A surrogate that may model the residual of source studies; see ``surrogates.transfer``."""
 
     @property
     def transfer_base(self) -> Trainable | None:
-        """What is put around it: a Gaussian process of one kernel; None where there is none."""
+        """The surrogate that transfer is based on, a Gaussian process of one kernel; None without."""

@@ -1,4 +1,31 @@
-"""Exact Gaussian process on numpy and LAPACK."""
+"""Gaussian process regression, exact, with a constant mean and one length scale per axis.
+
+Notation (n evaluations, m points to predict, d axes, D features, see ``Features``):
+
+======== ============================ ============== ==================================================
+symbol   name in the code             shape          meaning
+======== ============================ ============== ==================================================
+X        ``points``                   (n, d)         evaluated unit points
+y        ``values``                   (n,)           values on the latent scale (``OutcomeTransform``)
+σ_f²     ``amplitude``                scalar         prior variance of the function
+σ_n²     ``noise``                    scalar         learned variance of an evaluation
+ℓ        ``lengths``                  (D,)           length scales
+θ        ``Hyperparameters``          (d + 2,)       log ℓ, log σ_f², log σ_n² (and 2 d warps)
+k(r²)    ``Kernel.profile``                          kernel of the squared scaled distance, k(0) = 1
+K        ``covariance``               (n, n)         σ_f² k(r²(X, X)) + diag(variances of evaluations)
+L        ``factor``                   (n, n)         lower Cholesky factor, L Lᵀ = K
+m        ``mean``                     scalar         constant mean, the most probable under m ~ N(0, 1)
+α        ``alpha``                    (n,)           K⁻¹ (y - m)
+k*       ``cross``                    (m, n)         σ_f² k(r²) between points to predict and X
+v        ``half``                     (n, m)         L⁻¹ k*ᵀ
+β        ``beta``                     (m, n)         k* K⁻¹
+======== ============================ ============== ==================================================
+
+Posterior mean m + k* α and variance σ_f² - vᵀv: Rasmussen & Williams (2006), "Gaussian Processes for Machine
+Learning", algorithm 2.1.  Hyperparameters maximise the log marginal likelihood plus log priors: see
+``marginal_likelihood``.  Fantasies at pending points are posterior means (kriging believer: Ginsbourger, Le
+Riche & Carraro 2010, "Kriging is well-suited to parallelize optimization").
+"""
 
 from __future__ import annotations
 
@@ -29,44 +56,45 @@ from smbo.surrogates.gp.pathwise import GPDraw
 from smbo.surrogates.gp.replicated_values import LatentValues, values_told
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
-# Half of the values' variance.
+# log σ_n² of the second start of the hyperparameter search: half of the values' variance is noise.
 _NOISY_START = float(np.log(0.5))
-# Fewer values do not tell noise from signal, and a signal taken for noise ends the search.
-_FEWEST_NOISY = 20
-# Hyperparameters are learned from so many values at most: the density of more costs their cube, and
-# says little more about a handful of numbers.  So many of them are the best ones.
-_MOST_LEARNED, _MOST_LEARNED_BEST = 256, 96
-# Up to so many values another start is cheap, and earlier hyperparameters may be of the wrong optimum.
-_FEW = 100
-# Fewer values do not show a tail; and a bend must be this much likelier, in log density.
-_FEWEST_TO_BEND, _PRICE_OF_BENDING, _PRICE_OF_WARPING = 8, 1.0, 1.0
-# Scales that hyperparameters are learned on, the likeliest before that.
-_N_SCALES = 2
-# Of a search that starts from what was learned for unbent axes.
-_N_ITERATIONS_TO_WARP = 20
-# From training data to the covariance of what is added to a process, (n, n), for standardised values.
+# The second start is used from so many values on: fewer do not tell noise from signal, and a signal taken
+# for noise ends the search.
+_MIN_VALUES_NOISY_START = 20
+# Hyperparameters are learned from so many rows at most, so many of which are the lowest values: the cost of
+# the likelihood grows with their cube, and more rows say little more about a few hyperparameters.
+_MAX_ROWS_LEARNED, _N_BEST_LEARNED = 256, 96
+# Up to so many values the second start is repeated: it is cheap, and the known optimum may be a local one.
+_MAX_VALUES_RESTART = 100
+# Values are transformed and axes warped from so many values on, if the log density gains this much.
+MIN_TO_TRANSFORM, _MIN_GAIN_TRANSFORM, _MIN_GAIN_WARP = 8, 1.0, 1.0
+# Outcome transforms that hyperparameters are learned for: the likeliest at the start of the search.
+_N_TRANSFORMS = 2
+# L-BFGS iterations for warps, from the hyperparameters learned without warps.
+_N_WARP_ITERATIONS = 20
+# From training data to the covariance (n, n) of a polynomial added to the process (universal kriging).
 Trend: TypeAlias = Callable[[TrainingData], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class GPPosterior:
-    """A Gaussian process given training data.  Means and deviations are in the training data's units.
+    """The posterior of a Gaussian process.  Moments are in the training data's units.
 
     Attributes:
         kernel, features: of the model.
         lengths: length scale of each feature, (D,).
-        amplitude, noise: variances of the function and of an evaluation, latent.
-        scale: between the training data's units and the latent ones.
+        amplitude, noise: prior variance of the function and variance of an evaluation, latent.
+        scale: between the training data's units and the latent scale.
         scaled: features of the evaluated points over their length scales, (n, D).
         values: on the latent scale, (n,).
-        factor: lower Cholesky factor of their covariance, (n, n).
-        mean: constant mean, latent.
-        alpha: covariance⁻¹ (values - mean), (n,).
-        fitted: latent means at the evaluated points, (n,).
+        factor: lower Cholesky factor L of the covariance of the values, (n, n).
+        mean: constant mean m, latent.
+        alpha: K⁻¹ (values - m), (n,).
+        fitted: latent posterior means at the evaluated points, (n,).
         n_axes: number of columns of a unit point, d.
-        warp: how the axes are bent; None for not at all.
-        shown: how large the function shows in each row, (n,): a row at a lower fidelity covaries so
-            much more or less with it; None for 1 in all.
+        warp: input warping of the axes; None without.
+        shown: factor on the covariance between the function at the highest fidelity and each row, (n,),
+            as rows at lower fidelities have it; None for 1 in all rows.
     """
 
     kernel: Kernel
@@ -90,7 +118,7 @@ class GPPosterior:
         return self.scale.moments(*self._latent_moments(points))
 
     def means_only(self, points: Array) -> Array:
-        """Return the means at unit points (m, d), shape (m,); those of evaluated points are looked up."""
+        """Return the means at unit points (m, d), shape (m,); means of evaluated points are looked up."""
         if not self.scale.is_affine:
             return self.moments(points)[0]
         scaled = self.encode(points)
@@ -147,12 +175,12 @@ class GPPosterior:
     ) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,) and their gradients, each (m, d).
 
-        A categorical column's gradient is zero: its coordinate moves in jumps.
+        The gradient along a categorical column is zero: its coordinate moves in jumps.
 
         Args:
-            n_known: how many of the posterior's rows each point is to know of, where the rows after
-                them are fantasies, (m,); None for all.  The first rows of a factor are that of the
-                first rows, and a fantasy leaves the mean as it is.
+            n_known: for each point, the number of leading rows that the variance is conditioned on, (m,),
+                where the rows after them are fantasies; None for all.  The leading block of a Cholesky
+                factor is the factor of the leading rows, and a fantasy does not change the mean.
         """
         scaled = self.encode(points)
         profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, self.scaled))
@@ -172,11 +200,12 @@ class GPPosterior:
         return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
 
     def of_kernel(self, points: Array, scaled: Array, slope: Array, beta: Array) -> tuple[Array, Array]:
-        """Return what the kernel adds to the gradients of mean and variance at unit points, each (m, d).
+        """Return the kernel's part of the gradients of mean and variance at unit points, each (m, d).
 
         Args:
             scaled: the points in units of the length scales.
-            slope: of the profile by the squared distance, (m, n); beta: covariance⁻¹ cross, (m, n).
+            slope: dk / d(r²), (m, n).
+            beta: k* K⁻¹, (m, n).
         """
         slope = slope * (2.0 * self.amplitude)  # d cross / d scaled = slope * (scaled - self.scaled)
         to_mean = self._weighted_differences(slope * self.alpha, scaled)
@@ -211,7 +240,7 @@ class GPPosterior:
     def condition_on(self, points: Array, values: Array) -> GPPosterior:
         """Return the posterior given also values (m,) at unit points (m, d).
 
-        Hyperparameters, scale and constant mean stay, and the factor gets rows: O(n² m).
+        Hyperparameters, scale and constant mean stay the same; the factor is extended in O(n² m).
         """
         values = self.scale.to_latent(values)
         extended = self._extended(points, values)
@@ -221,7 +250,7 @@ class GPPosterior:
         )
 
     def fantasize(self, points: Array) -> GPPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (kriging believer)."""
         return self._extended(points, self._latent_moments(points)[0])
 
     def _extended(self, points: Array, latent: Array) -> GPPosterior:
@@ -237,7 +266,7 @@ class GPPosterior:
             scaled=np.concatenate([self.scaled, added]),
             values=np.concatenate([self.values, latent]),
             factor=factor,
-            # right for a fantasy, which is where the mean was: it pulls at nothing
+            # of fantasies, exactly: their residual given the other values is zero
             alpha=np.concatenate([self.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([self.fitted, latent]),
             shown=None if self.shown is None else np.concatenate([self.shown, np.ones(len(latent))]),
@@ -284,16 +313,27 @@ class GP:
     """Gaussian process with a constant mean and a length scale for each axis.
 
     Attributes:
-        kernel: its profile.
+        kernel: stationary kernel.
         priors: on the logarithms of the hyperparameters.
         hyperparameters: fixed ones; None to learn them from the training data.
-        bend_values: whether to model values on a bent scale where that makes them likelier.
-        warp_axes: whether to bend the axes where that makes the values likelier.
-        power, anchor: of the bend, learned together with the hyperparameters; see ``PowerTransform``.
-        relearn_growth: in ``train``, learn again once there is this much more training data than the
-            last time, relative to it.
-        always_relearn_until: ... and at every change while there are at most so many values.
-        n_iterations: of L-BFGS from each start.
+        bend_values: whether to power-transform the values where that makes them likelier.
+        warp_axes: whether to warp the axes (input warping) where that makes the values likelier.
+        power, anchor: of the power transform, learned together with the hyperparameters; see
+            ``PowerTransform``.
+        relearn_growth: ``train`` learns hyperparameters again once the number of values has grown by
+            this share since the last time,
+        always_relearn_until: or at every new value while there are at most so many.
+        n_iterations: L-BFGS iterations from each start.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo.surrogates import GP
+        >>> from smbo.training_data import Axis, TrainingData
+        >>> points = np.linspace(0.0, 1.0, 8)[:, None]
+        >>> data = TrainingData.of_values((Axis("x", "continuous"),), points, np.sin(6.0 * points[:, 0]))
+        >>> mean, std = GP().fit(data).moments(np.array([[0.5]]))
+        >>> print(f"{mean[0]:.1f} {np.sin(3.0):.1f}")
+        0.1 0.1
     """
 
     kernel: Kernel = field(default_factory=Matern52)
@@ -353,7 +393,7 @@ class GP:
             features=features,
             lengths=lengths,
             amplitude=amplitude,
-            # a fantasy is as noisy as the evaluations are, by given figures where there are any
+            # fantasies get the median noise of the evaluations, given or learned
             noise=told.typical(variances) if len(data) else noise,
             scale=scale,
             scaled=scaled,
@@ -388,51 +428,51 @@ class GP:
     def _learn(
         self, data: TrainingData, before: Hyperparameters | None, trend: Trend | None
     ) -> tuple[Hyperparameters, PowerTransform]:
-        """Return the most probable hyperparameters and bend, searched for also from earlier ones."""
+        """Return the most probable hyperparameters and power transform; earlier ones are a start."""
         start = default_start(self.priors, len(data.axes))
         n, all_values = data.n_told, values_told(data)
         if n < 2:  # one value says nothing about how values vary
             return start, PowerTransform()
         first = start if before is None else replace(before, log_warps=())
-        bends = bends_of(all_values) if self.bend_values and n >= _FEWEST_TO_BEND else [PowerTransform()]
+        bends = bends_of(all_values) if self.bend_values and n >= MIN_TO_TRANSFORM else [PowerTransform()]
         scales = [OutcomeTransform.of(all_values, *bend) for bend in bends]
-        few = _telling(data)
+        few = _rows_to_learn_from(data)
         few_values = values_told(few)
         likelihoods = [self._likelihood(few, scale, trend) for scale in scales]
-        # densities of the values themselves: each scale stretches them by its slope
+        # densities are of the values themselves: the Jacobian of each transform
         stretches = [
             np.log(scale.slopes(few_values) / scales[0].slopes(few_values)).sum() for scale in scales
         ]
         prices = [
-            _PRICE_OF_BENDING * (bend != PowerTransform()) - float(s) for bend, s in zip(bends, stretches)
+            _MIN_GAIN_TRANSFORM * (bend != PowerTransform()) - float(s) for bend, s in zip(bends, stretches)
         ]
         rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
         order = np.argsort(rough, kind="stable").tolist()
-        if trend is not None:  # a polynomial is one on the plain scale, however it looks before learning
+        if trend is not None:  # a function that is a polynomial is one on the plain scale only
             order = [0, *(k for k in order if k != 0)]
         found = []
-        for rank, k in enumerate(order[:_N_SCALES]):
+        for rank, k in enumerate(order[:_N_TRANSFORMS]):
             starts = [first]
-            if rank == 0 and n >= _FEWEST_NOISY and (before is None or n <= _FEW):
-                # noise and short length scales explain the same scatter: two optima, a start for each
+            if rank == 0 and n >= _MIN_VALUES_NOISY_START and (before is None or n <= _MAX_VALUES_RESTART):
+                # noise and short length scales explain the same scatter: two local optima, a start for each
                 starts.append(replace(start, log_noise=_NOISY_START))
             theta, density = most_probable(likelihoods[k], starts, self.n_iterations)
             found.append((density - prices[k], k, theta))
         _, k, theta = max(found, key=lambda item: item[0])
-        if self.warp_axes and n >= _FEWEST_TO_BEND:
+        if self.warp_axes and n >= MIN_TO_TRANSFORM:
             theta = self._warped(likelihoods[k], theta, before)
         return theta, bends[k]
 
     def _warped(
         self, likelihood: Likelihood, theta: Hyperparameters, before: Hyperparameters | None
     ) -> Hyperparameters:
-        """Return hyperparameters with the axes bent, or as they are where that is not likelier."""
+        """Return hyperparameters with input warping, or the given ones if warping is not likelier."""
         start = theta.with_identity_warps()
         score = -likelihood.negative_with_gradient(start.vector())[0]
         if before is not None and before.log_warps:
             start = replace(theta, log_warps=before.log_warps)
-        warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_WARP)
-        return warped if found > score + _PRICE_OF_WARPING else theta
+        warped, found = most_probable(likelihood, [start], _N_WARP_ITERATIONS)
+        return warped if found > score + _MIN_GAIN_WARP else theta
 
     def _likelihood(
         self, data: TrainingData, scale: OutcomeTransform, trend: Trend | None = None
@@ -452,13 +492,13 @@ class GP:
         )
 
 
-def _telling(data: TrainingData) -> TrainingData:
-    """Return the rows to learn hyperparameters from: the best ones, and every k-th other."""
+def _rows_to_learn_from(data: TrainingData) -> TrainingData:
+    """Return the rows to learn hyperparameters from: the lowest values, and rows spread over the others."""
     n = len(data)
-    if n <= _MOST_LEARNED:
+    if n <= _MAX_ROWS_LEARNED:
         return data
     order = np.argsort(data.values, kind="stable")
-    others = np.sort(order[_MOST_LEARNED_BEST:])
-    spread = np.linspace(0, len(others) - 1, _MOST_LEARNED - _MOST_LEARNED_BEST).astype(np.intp)
-    rows = np.sort(np.concatenate([order[:_MOST_LEARNED_BEST], others[spread]]))
+    others = np.sort(order[_N_BEST_LEARNED:])
+    spread = np.linspace(0, len(others) - 1, _MAX_ROWS_LEARNED - _N_BEST_LEARNED).astype(np.intp)
+    rows = np.sort(np.concatenate([order[:_N_BEST_LEARNED], others[spread]]))
     return data.rows(rows)

@@ -1,7 +1,7 @@
-"""Pathwise draws of a Gaussian process: functions that can be evaluated anywhere.
+"""Pathwise sampling of a Gaussian process: draws that are functions, to be evaluated anywhere.
 
-A draw of the prior by random Fourier features, moved through the data by Matheron's rule (Wilson et al. 2020,
-"Efficiently Sampling Functions from Gaussian Process Posteriors", eq. 9-13).
+A draw of the prior by random Fourier features is conditioned on the training data by Matheron's rule (Wilson
+et al. 2020, "Efficiently Sampling Functions from Gaussian Process Posteriors", eq. 9-13).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from smbo.training_data import Array
 
 @dataclass(frozen=True, eq=False)
 class GPDraw:
-    """A draw of a Gaussian process given training data, on its latent scale.
+    """A draw of a Gaussian process posterior, on its latent scale.
 
     Attributes:
         posterior: of which it is a draw.
-        prior: a draw before the training data.
-        update: covariance⁻¹ (values - mean - prior - a draw of the noise), (n,).
+        prior: the draw of the prior.
+        update: K⁻¹ (values - m - prior draw - draw of the noise), (n,).
     """
 
     posterior: ExactProcess
@@ -36,7 +36,7 @@ class GPDraw:
         """Return a draw."""
         n_features = posterior.scaled.shape[1]
         prior = FourierFeatures.of(posterior.kernel, posterior.amplitude, n_features, n_frequencies, rng)
-        # the noise's variances are what the factor holds beside the amplitude
+        # the diagonal of L Lᵀ is σ_f² plus the noise variances
         diagonal = np.einsum("ij,ij->i", posterior.factor, posterior.factor)
         noise = np.sqrt(np.maximum(diagonal - posterior.amplitude, 0.0))
         told = prior(posterior.scaled) + noise * rng.standard_normal(len(noise))
@@ -51,11 +51,11 @@ class GPDraw:
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return its values (m,) and slopes (m, d)."""
-        belief = self.posterior
-        scaled = belief.encode(points)
-        profile, slope = belief.kernel.profile_and_slope(squared_distances(scaled, belief.scaled))
+        posterior = self.posterior
+        scaled = posterior.encode(points)
+        profile, slope = posterior.kernel.profile_and_slope(squared_distances(scaled, posterior.scaled))
         values, to_scaled = self.prior.with_slope(scaled)
-        weights = 2.0 * belief.amplitude * slope * self.update
-        to_scaled += scaled * weights.sum(axis=1)[:, None] - weights @ belief.scaled
-        values += belief.mean + belief.amplitude * profile @ self.update
-        return values, belief.pulled_back(points, to_scaled)
+        weights = 2.0 * posterior.amplitude * slope * self.update
+        to_scaled += scaled * weights.sum(axis=1)[:, None] - weights @ posterior.scaled
+        values += posterior.mean + posterior.amplitude * profile @ self.update
+        return values, posterior.pulled_back(points, to_scaled)

@@ -1,7 +1,10 @@
-"""A Gaussian process around a polynomial of which nothing is known.
+"""Universal kriging: a GP whose mean is a polynomial with unknown coefficients, integrated out.
 
-A function that is a polynomial is settled by as many values as it has coefficients, and one that is nearly so
-leaves a process little to learn: a process alone needs several times as many.
+With q basis functions h and coefficients N(0, 1/q) the function has covariance k(x, x') + h(x)ᵀ h(x') / q.
+A function that is a polynomial is known after as many values as it has coefficients, and one that is nearly a
+polynomial leaves little to the kernel; a stationary kernel alone needs several times as many values.
+
+Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 2.7 (eq. 2.40).
 """
 
 from __future__ import annotations
@@ -22,12 +25,12 @@ from smbo.training_data import Array, TrainingData
 
 @dataclass(frozen=True, eq=False)
 class UniversalKrigingPosterior:
-    """A process and a polynomial given training data.  Means and deviations are in the training data's units.
+    """The posterior of universal kriging.  Moments are in the training data's units.
 
     Attributes:
-        process: the process's part, with the factor, weights and means of both parts together.
-        polynomials: of the other part.
-        points: that were evaluated, (n, d).
+        process: the process, with L, α and fitted means of process and polynomial together.
+        polynomials: basis of the polynomial.
+        points: evaluated unit points, (n, d).
     """
 
     process: GPPosterior
@@ -76,7 +79,7 @@ class UniversalKrigingPosterior:
         return self.process.scale.moments(mean, self._deviation(points, half))
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
-        """Return mean (m,), std (m,) and their gradients, each (m, d); zero along categories."""
+        """Return mean (m,), std (m,) and their gradients, each (m, d); zero along categorical axes."""
         process, smooth = self.process, _smooth(self.process)
         scaled = process.encode(points)
         profile, slope = process.kernel.profile_and_slope(squared_distances(scaled, process.scaled))
@@ -99,7 +102,7 @@ class UniversalKrigingPosterior:
         return np.asarray(self._between(points, others) - half.T @ half_others)
 
     def condition_on(self, points: Array, values: Array) -> UniversalKrigingPosterior:
-        """Return the posterior given also values (m,) at unit points (m, d); what was learned stays."""
+        """Return the posterior given also values (m,) at unit points (m, d); hyperparameters stay."""
         extended = self._extended(points, self.process.scale.to_latent(values))
         process = extended.process
         alpha = linalg.solve(process.factor, process.values - process.mean)
@@ -107,7 +110,7 @@ class UniversalKrigingPosterior:
         return replace(extended, process=replace(process, alpha=alpha, fitted=fitted))
 
     def fantasize(self, points: Array) -> UniversalKrigingPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (m, d)."""
         return self._extended(
             points, self.process.mean + self._between(points, self.points) @ self.process.alpha
         )
@@ -123,7 +126,7 @@ class UniversalKrigingPosterior:
             scaled=np.concatenate([process.scaled, process.encode(points)]),
             values=np.concatenate([process.values, latent]),
             factor=linalg.extend_cholesky(process.factor, self._between(self.points, points), corner),
-            # right for a fantasy, which is where the mean was: it pulls at nothing
+            # of fantasies, exactly: their residual given the other values is zero
             alpha=np.concatenate([process.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([process.fitted, latent]),
         )
@@ -144,11 +147,11 @@ class UniversalKrigingPosterior:
 
 @dataclass(frozen=True)
 class UniversalKriging:
-    """A Gaussian process around a polynomial in all axes but the categorical ones.
+    """Universal kriging with a polynomial mean in all axes but the categorical ones.
 
     Attributes:
-        polynomials: of the polynomial.
-        process: around it, as it is before it has learned, or with its hyperparameters.
+        polynomials: basis of the polynomial mean.
+        process: the Gaussian process, with fixed hyperparameters once trained.
     """
 
     polynomials: Polynomials

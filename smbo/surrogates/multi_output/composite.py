@@ -1,13 +1,13 @@
-"""A surrogate of vector outputs: it models the outputs, and knows the loss on top of them.
+"""Composite objectives: a GP of each principal component of vector outputs, with a known loss on top.
 
-The outputs are few components (``components.Basis``), each a process of its own around a quadratic trend;
-what the loss makes of independent normal components is known exactly where it is a sum of squares, and by
-fixed draws where it is any function.  Far from the optimum a χ² rises steeply and is no process one would
-model; the outputs are smooth everywhere, and every evaluation says something of all of them.
+The outputs are a few principal components (``pca.Basis``), each with a GP of its own with a quadratic trend;
+the moments of the loss of independent normal components are exact for a sum of squares, and from fixed draws
+for any other loss (``loss_moments``).  Far from the optimum a χ² is too steep for a GP, while the outputs
+are smooth everywhere, and every evaluation is informative of all of them.
 
 Sources: Higdon et al. (2008), "Computer Model Calibration Using High-Dimensional Output" (principal
-components of outputs, a process each); Astudillo & Frazier (2019), "Bayesian Optimization of
-Composite Functions" (the acquisition on what the outputs are composed to).
+components of outputs, a GP each); Astudillo & Frazier (2019), "Bayesian Optimization of
+Composite Functions" (acquisition by the distribution of the loss).
 """
 
 from __future__ import annotations
@@ -27,20 +27,37 @@ from smbo.surrogates.multi_output.loss_moments import DrawnForm, Form, SquaredFo
 from smbo.surrogates.multi_output.pca import Basis
 from smbo.training_data import Array, SquaredLoss, Target, TrainingData, VectorOutputs
 
-_FEWEST_COMPONENTS, _MORE_THAN_FEATURES = 12, 6
+# Default number of components: so many more than features, and so many at least.
+_MIN_COMPONENTS, _N_COMPONENTS_BEYOND_FEATURES = 12, 6
 
 
 @dataclass(frozen=True)
 class CompositeGP:
-    """Processes of the principal components of vector outputs, for a squared loss on top.
+    """Gaussian processes of the principal components of vector outputs, with a loss on top.
 
     Attributes:
-        n_components: at most so many; None for six more than there are features, and twelve at least: fewer
-            than parameters cannot follow all of them.
+        n_components: at most so many; None for six more than there are features, and twelve at least: with
+            fewer components than parameters the outputs cannot follow all parameters.
         thetas: fixed hyperparameters of each component; None to learn them.
-        relearn_growth: in ``train``, learn again once there is this much more training data.
-        always_relearn_until: ... and at every change while there are at most so many evaluations.
-        n_iterations: of L-BFGS for each component.
+        relearn_growth: ``train`` learns hyperparameters again once the number of evaluations has grown by
+            this share since the last time,
+        always_relearn_until: or at every new evaluation while there are at most so many.
+        n_iterations: L-BFGS iterations for each component.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo import Optimizer, Problem
+        >>> from smbo.history.encode import encode
+        >>> from smbo.problem import ChiSquare
+        >>> from smbo.surrogates import CompositeGP
+        >>> loss = ChiSquare(data=np.array([0.2, 0.4]), errors=np.array([0.1, 0.1]))
+        >>> optimizer = Optimizer(Problem({"x": (0.0, 1.0)}, loss=loss), "sobol", seed=1)
+        >>> for trial in optimizer.ask(8):
+        ...     _ = optimizer.tell(trial, outputs=[trial.params["x"], 2.0 * trial.params["x"]])
+        >>> posterior = CompositeGP().fit(encode(optimizer.problem, optimizer.trials))
+        >>> outputs, stds = posterior.outputs(np.array([[0.5]]))
+        >>> outputs.round(2)
+        array([[0.5, 1. ]])
     """
 
     n_components: int | None = None
@@ -85,7 +102,7 @@ class CompositeGP:
     def _basis(self, vectors: VectorOutputs, features: Array) -> Basis:
         n_components = self.n_components
         if n_components is None:
-            n_components = max(_FEWEST_COMPONENTS, features.shape[1] + _MORE_THAN_FEATURES)
+            n_components = max(_MIN_COMPONENTS, features.shape[1] + _N_COMPONENTS_BEYOND_FEATURES)
         return Basis.of(vectors, n_components)
 
     def _learn(
@@ -104,7 +121,7 @@ class CompositeGP:
 
 
 def _theta(thetas: Sequence[Sequence[float]], c: int, n_features: int) -> Sequence[float]:
-    """Return a component's hyperparameters; one that is new takes the prior's, learned at the next turn."""
+    """Return the hyperparameters of component c; the prior mean for one that is not learned yet."""
     return thetas[c] if c < len(thetas) else tuple(trend.prior_mean(n_features))
 
 

@@ -1,4 +1,8 @@
-"""A surrogate of functions whose levels are sought: a process for each, all told at the same points."""
+"""Surrogate of level sets: a GP of each function, on the scale that predicts its side of the level best.
+
+The scale (linear, logarithmic, or -log(-log p) for p-values) is chosen by leave-one-out: the log probability
+that the other values give to the side of the level on which each value is.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +23,22 @@ from smbo.surrogates.gp.trend_selection import TrendSelection
 from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
 from smbo.training_data import Array, Target, TrainingData
 
-# In log probability: another scale than the linear one must tell that much more; but p-values, which
-# fall far below the level somewhere, are to be told that much less on theirs before it is left.
-_PRICE_OF_A_SCALE = 0.5
-_FAR_BELOW = 0.05  # of the level
-# A contour is known to a share of the values' spread at which a search for the best has long ended: as
-# little noise as the values allow.
-_QUIET = Priors(log_noise=(float(np.log(1e-5)), 3.5))
+# Log probability by which another scale must exceed the linear one.  The scale of p-values may fall short of
+# the linear one by as much if values lie below this share of the level, where it is the natural scale.
+_MIN_GAIN_SCALE = 0.5
+_LOW_P_VALUE = 0.05
+# A contour is resolved more finely than an optimum, relative to the spread of the values: the prior allows
+# for less noise.
+_LOW_NOISE_PRIORS = Priors(log_noise=(float(np.log(1e-5)), 3.5))
 
 
 @dataclass(frozen=True, eq=False)
 class LevelPosterior:
-    """What is believed of functions and of where their levels are.
+    """The posterior of the functions of a level set.
 
     Attributes:
         names: of the functions, k of them.
-        processes: the belief on each, on its latent scale.
+        processes: the posterior of each function, on its latent scale.
         levels: on the same scales, (k,).
     """
 
@@ -57,9 +61,9 @@ class LevelPosterior:
         return np.asarray(ndtr(mean / std))
 
     def moments(self, points: Array) -> tuple[Array, Array]:
-        """Return how far the nearest level is by the means, and that function's deviation, each (m,).
+        """Return the distance of the mean from the nearest level, and that function's deviation, each (m,).
 
-        In standard deviations of the functions' values, so that several can be compared.
+        In prior standard deviations of the functions, so that several functions can be compared.
         """
         mean, std = self.offsets(points)
         sizes = np.array([np.sqrt(process.amplitude) for process in self.processes])[:, None]
@@ -68,13 +72,13 @@ class LevelPosterior:
         return np.take_along_axis(away, nearest, 0)[0], np.take_along_axis(std / sizes, nearest, 0)[0]
 
     def fantasize(self, points: Array) -> LevelPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (m, d)."""
         return replace(self, processes=tuple(process.fantasize(points) for process in self.processes))
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What is fixed of one function's process: the scale of its values, and hyperparameters."""
+    """Scale and trained Gaussian process of one function."""
 
     scale: str
     process: GP | UniversalKriging
@@ -82,15 +86,27 @@ class Learned:
 
 @dataclass(frozen=True)
 class LevelGP:
-    """A Gaussian process of each function of a level set, each on the scale that suits its values.
+    """A Gaussian process of each function of a level set, each on a scale chosen by leave-one-out.
 
     Attributes:
-        process: as it is before it has learned.
-        learned: of each function; () to learn it.
+        process: untrained, for every function.
+        learned: scale and trained process of each function; () to learn them.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo import LevelSet, Optimizer, Problem
+        >>> from smbo.history.encode import encode
+        >>> from smbo.surrogates import LevelGP
+        >>> optimizer = Optimizer(Problem({"x": (0.0, 1.0)}, level_set=LevelSet(0.5)), "sobol", seed=1)
+        >>> for trial in optimizer.ask(8):
+        ...     _ = optimizer.tell(trial, trial.params["x"] ** 2)
+        >>> posterior = LevelGP().fit(encode(optimizer.problem, optimizer.trials))
+        >>> posterior.above(np.array([[0.1], [0.95]])).round(1)
+        array([[0., 1.]])
     """
 
     process: GP | KernelSelection | TrendSelection = field(
-        default_factory=lambda: TrendSelection(KernelSelection(GP(priors=_QUIET)))
+        default_factory=lambda: TrendSelection(KernelSelection(GP(priors=_LOW_NOISE_PRIORS)))
     )
     learned: tuple[Learned, ...] = ()
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
@@ -128,7 +144,7 @@ class LevelGP:
     def _train_one(
         self, data: TrainingData, level_set: LevelSet, k: int, memory: Memory
     ) -> tuple[Learned, dict[str, Any]]:
-        """Return what is learned of function k, on the scale that tells its side of the level best."""
+        """Return scale and trained process of function k, and their memory."""
         kept: Mapping[str, Any] = memory.get("scales", {})
         found: dict[str, tuple[Learned, Memory]] = {}
         assert data.outputs is not None
@@ -141,11 +157,11 @@ class LevelGP:
             found[scale] = Learned(scale, trained), learned
         chosen = memory.get("scale")
         if len(found) == 1 or chosen not in found or dict(found[chosen][1]) != dict(kept.get(chosen, {})):
-            # learned anew, so that the scale is looked at anew too
+            # hyperparameters changed: compare the scales again
             level = level_set.levels[k]
             lowest = float(data.outputs.values[:, k].min()) / level if level > 0.0 else 1.0
             scores = {
-                scale: _told_sides(*_fitted(each, data, level_set, k)) - _price(scale, lowest)
+                scale: _side_log_probability(*_fitted(each, data, level_set, k)) - _price(scale, lowest)
                 for scale, (each, _) in found.items()
             }
             chosen = max(scores, key=lambda scale: scores[scale])
@@ -158,24 +174,28 @@ class LevelGP:
 def _fitted(
     learned: Learned, data: TrainingData, level_set: LevelSet, k: int
 ) -> tuple[GPPosterior | UniversalKrigingPosterior, float]:
-    """Return the belief on function k on its latent scale, and its level there."""
+    """Return the posterior of function k on its latent scale, and its level on that scale."""
     fitted = learned.process.fit(_of_one(data, level_set, k, learned.scale))
-    # modelled values are told as what lies above the level; not ``latent``, which keeps the units of a
-    # scale that bends nothing
+    # the training data of a function are its values minus the level; ``latent`` would keep the units of an
+    # affine scale
     return fitted.standardized, float(fitted.scale.to_latent(np.zeros(1))[0])
 
 
 def _price(scale: str, lowest: float) -> float:
-    """Return what a scale has to make up for in log probability, the lowest value in units of the level."""
+    """Return the log probability by which a scale must exceed the linear one.
+
+    Args:
+        lowest: lowest value in units of the level.
+    """
     if scale == "linear":
         return 0.0
-    return -_PRICE_OF_A_SCALE if scale == "p-value" and lowest < _FAR_BELOW else _PRICE_OF_A_SCALE
+    return -_MIN_GAIN_SCALE if scale == "p-value" and lowest < _LOW_P_VALUE else _MIN_GAIN_SCALE
 
 
-def _told_sides(posterior: GPPosterior | UniversalKrigingPosterior, level: float) -> float:
-    """Return the log probability that others' values give to the side of the level on which each is.
+def _side_log_probability(posterior: GPPosterior | UniversalKrigingPosterior, level: float) -> float:
+    """Return the leave-one-out log probability of the side of the level on which each value is.
 
-    The same on every scale, since sides are; what bends far from the level does not count.
+    Sides do not depend on the scale, so that scales can be compared; values far from the level hardly count.
     """
     mean, variance = posterior.left_out_moments()
     sides = np.where(posterior.values > level, 1.0, -1.0)
@@ -187,7 +207,7 @@ def _of_one(data: TrainingData, level_set: LevelSet, k: int, scale: str) -> Trai
     assert data.outputs is not None
     vectors = data.outputs
     values, variances = scaled(vectors.values[:, k], vectors.variances[:, k], level_set.levels[k], scale)
-    # an error of zero was not given: whether there is one is then learned
+    # a variance of zero means that none was given: the noise is learned
     known = np.where(variances > 0.0, variances, np.nan)
     return replace(data, values=values, variances=known, outputs=None)
 
