@@ -323,6 +323,18 @@ class Trainable(Surrogate, Protocol):
         """
 
 
+def is_learning_due(n: int, n_learned: int, always_until: int, growth: float) -> bool:
+    """Return whether hyperparameters learned from n_learned values are to be learned again from n.
+
+    Args:
+        always_until: number of values up to which every change counts.
+        growth: relative growth of their number that counts from there on.
+    """
+    if n <= always_until:
+        return n != n_learned
+    return n < n_learned or n >= n_learned * (1.0 + growth)
+
+
 @runtime_checkable
 class Selective(Surrogate, Protocol):
     """A surrogate that is fitted to a part of the training data when there is much of it."""

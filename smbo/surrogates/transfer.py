@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory, Posterior, Selective, Trainable, learner_of
+from smbo.surrogates.base import Memory, Posterior, Selective, Trainable, is_learning_due, learner_of
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
@@ -106,7 +106,7 @@ class Transfer:
         known = replace(self, surrogate=plain, trends=tuple(gp for gp, _ in trained))
         weights, n_weighed = memory.get("weights"), int(memory.get("n_weighed", 0))
         before = memory.get("residual", {})
-        if weights is None or _is_due(len(data), n_weighed):
+        if weights is None or is_learning_due(len(data), n_weighed, _ALWAYS_RELEARN_UNTIL, _RELEARN_GROWTH):
             found = known._weighed(_latent(known._scale(few), few))
             weights, n_weighed, before = found, len(data), {} if found != weights else before
         known = replace(known, weights=tuple(float(weight) for weight in weights))
@@ -261,9 +261,3 @@ def _predictive(data: TrainingData) -> float:
     errors = posterior.alpha * variances
     logs = -0.5 * (np.log(2.0 * np.pi * variances) + errors**2 / variances)
     return float(logs.sum()) - len(errors) * float(np.log(posterior.scale.size))  # of the values themselves
-
-
-def _is_due(n: int, n_before: int) -> bool:
-    if n <= _ALWAYS_RELEARN_UNTIL:
-        return n != n_before
-    return n < n_before or n >= n_before * (1.0 + _RELEARN_GROWTH)

@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import LeftOut, Memory
+from smbo.surrogates.base import LeftOut, Memory, is_learning_due
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
 from smbo.surrogates.gp.leave_one_out import left_out_moments
@@ -411,7 +411,9 @@ class GP:
         n = data.n_told
         known = memory.get("hyperparameters")
         before = None if known is None else Hyperparameters.from_json(known)
-        if before is not None and not self._is_due(n, int(memory["n_learned"])):
+        if before is not None and not is_learning_due(
+            n, int(memory["n_learned"]), self.always_relearn_until, self.relearn_growth
+        ):
             return self._fixed(before, PowerTransform(memory["power"], memory.get("anchor", 0.0))), memory
         theta, bend = self._learn(data, before, trend)
         learned = {"hyperparameters": theta.to_json(), **bend._asdict(), "n_learned": n}
@@ -419,11 +421,6 @@ class GP:
 
     def _fixed(self, theta: Hyperparameters, bend: PowerTransform) -> GP:
         return replace(self, hyperparameters=theta, power=float(bend.power), anchor=float(bend.anchor))
-
-    def _is_due(self, n: int, n_learned: int) -> bool:
-        if n <= self.always_relearn_until:
-            return n != n_learned
-        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
 
     def _learn(
         self, data: TrainingData, before: Hyperparameters | None, trend: Trend | None

@@ -24,7 +24,7 @@ from scipy.optimize import minimize
 
 from smbo.errors import NumericalError
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import Memory, is_learning_due
 from smbo.surrogates.gp.gp import GP, MIN_TO_TRANSFORM, GPPosterior
 from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
 from smbo.surrogates.gp.marginal_likelihood import (
@@ -185,7 +185,9 @@ class MultiFidelityGP:
             otherwise, known = self.otherwise.train(data, memory)
             return replace(self, otherwise=otherwise), known
         n, before = len(data.fidelities), memory.get("theta")
-        if before is not None and not self._is_due(n, int(memory["n_learned"])):
+        if before is not None and not is_learning_due(
+            n, int(memory["n_learned"]), self.always_relearn_until, self.relearn_growth
+        ):
             return self._fixed(before, PowerTransform(memory["power"], memory["anchor"])), memory
         theta, bend = self._learn(data, None if before is None else np.array(before))
         learned: dict[str, Any] = {"theta": theta.tolist(), **bend._asdict(), "n_learned": n}
@@ -193,11 +195,6 @@ class MultiFidelityGP:
 
     def _fixed(self, theta: Any, bend: PowerTransform) -> MultiFidelityGP:
         return replace(self, theta=tuple(theta), power=float(bend.power), anchor=float(bend.anchor))
-
-    def _is_due(self, n: int, n_learned: int) -> bool:
-        if n <= self.always_relearn_until:
-            return n != n_learned
-        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
 
     def _learn(self, training_data: TrainingData, before: Array | None) -> tuple[Array, PowerTransform]:
         """Return the most probable hyperparameters, and the power transform."""

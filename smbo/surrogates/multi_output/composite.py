@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from smbo.errors import RecipeError
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import Memory, is_learning_due
 from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.multi_output import quadratic_trend as trend
 from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
@@ -90,7 +90,9 @@ class CompositeGP:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
         before: Sequence[Sequence[float]] = memory.get("thetas", ())
         n = len(data)
-        if before and not self._is_due(n, int(memory["n_learned"])):
+        if before and not is_learning_due(
+            n, int(memory["n_learned"]), self.always_relearn_until, self.relearn_growth
+        ):
             return replace(self, thetas=_frozen(before)), memory
         vectors = _vectors(data)
         features = Features.of(data.axes).encode(data.points)
@@ -113,11 +115,6 @@ class CompositeGP:
             start = np.array(before[c]) if c < len(before) else None
             found.append(trend.learn(start, features, values[:, c], variances[:, c], self.n_iterations))
         return _frozen(found)
-
-    def _is_due(self, n: int, n_learned: int) -> bool:
-        if n <= self.always_relearn_until:
-            return n != n_learned
-        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
 
 
 def _theta(thetas: Sequence[Sequence[float]], c: int, n_features: int) -> Sequence[float]:
