@@ -380,13 +380,13 @@ class GP:
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         if trend is not None:
             covariance += trend(data)
-        told = LatentValues.of(data, scale)
-        variances = noise_variances(told.variances, noise / told.counts)
+        rows = LatentValues.of(data, scale)
+        variances = noise_variances(rows.variances, noise / rows.counts)
         diagonal = covariance.reshape(-1)[:: len(data) + 1]
         prior = diagonal.copy()
         diagonal += variances
         factor = linalg.cholesky(covariance)
-        mean, alpha = constant_mean(factor, told.values)
+        mean, alpha = constant_mean(factor, rows.values)
         diagonal[:] = prior
         return GPPosterior(
             kernel=self.kernel,
@@ -394,10 +394,10 @@ class GP:
             lengths=lengths,
             amplitude=amplitude,
             # fantasies get the median noise of the evaluations, given or learned
-            noise=told.typical(variances) if len(data) else noise,
+            noise=rows.typical(variances) if len(data) else noise,
             scale=scale,
             scaled=scaled,
-            values=told.values,
+            values=rows.values,
             factor=factor,
             mean=mean,
             alpha=alpha,
@@ -474,7 +474,7 @@ class GP:
     def _likelihood(
         self, data: TrainingData, scale: OutcomeTransform, trend: Trend | None = None
     ) -> Likelihood:
-        features, told = Features.of(data.axes), LatentValues.of(data, scale)
+        features, rows = Features.of(data.axes), LatentValues.of(data, scale)
         return Likelihood(
             kernel=self.kernel,
             features=features,
@@ -482,9 +482,9 @@ class GP:
             n_axes=len(data.axes),
             points=data.points,
             encoded=features.encode(data.points),
-            values=told.values,
-            variances=told.variances,
-            repeated=told.repeated,
+            values=rows.values,
+            variances=rows.variances,
+            repeated=rows.repeated,
             trend=None if trend is None else trend(data),
         )
 

@@ -39,8 +39,8 @@ class GPDraw:
         # the diagonal of L Lᵀ is σ_f² plus the noise variances
         diagonal = np.einsum("ij,ij->i", posterior.factor, posterior.factor)
         noise = np.sqrt(np.maximum(diagonal - posterior.amplitude, 0.0))
-        told = prior(posterior.scaled) + noise * rng.standard_normal(len(noise))
-        update = linalg.solve(posterior.factor, posterior.values - posterior.mean - told)
+        drawn = prior(posterior.scaled) + noise * rng.standard_normal(len(noise))
+        update = linalg.solve(posterior.factor, posterior.values - posterior.mean - drawn)
         return cls(posterior, prior, update)
 
     def __call__(self, points: Array) -> Array:

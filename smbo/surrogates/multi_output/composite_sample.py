@@ -69,9 +69,9 @@ class QuadraticTrendSample:
         level = float(np.sqrt(trend.CONSTANT) * rng.standard_normal())
         slopes = np.sqrt(linear) * rng.standard_normal(d)
         prior = cls(posterior, level, slopes, 0.5 * (square + square.T), waves, lengths, np.zeros(0))
-        told = prior._prior(posterior.features)[0]
-        told = told + np.sqrt(posterior.noises) * rng.standard_normal(len(told))
-        update = linalg.solve(posterior.factor, posterior.values - told)
+        drawn = prior._prior(posterior.features)[0]
+        drawn = drawn + np.sqrt(posterior.noises) * rng.standard_normal(len(drawn))
+        update = linalg.solve(posterior.factor, posterior.values - drawn)
         return cls(posterior, level, slopes, prior.bend, waves, lengths, update)
 
     def with_slope(self, features: Array) -> tuple[Array, Array]:
