@@ -1,4 +1,4 @@
-"""Several points at once, aware of each other and of every pending one."""
+"""Select a batch of points: each by the criterion given fantasies at those before it (kriging believer)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from smbo.training_data import Array, TrainingData
 # Of every eight points the first gets the whole search.  Later ones are looked for among what that
 # found promising, for their criterion changed around the earlier ones only: this is what makes
 # eight points cost less than twice one.
-_BLOCK = 8
+_POINTS_PER_SEARCH = 8
 # Where the criteria of later points stack they are picked, then moved, so many at a time.  Two that move
 # at once do not see each other move: with seven of them some end at one place.
-_GROUP, _N_CALLS = 4, 4
+_MOST_AT_ONCE, _N_CALLS = 4, 4
 # Elsewhere each has a short search of its own.
-_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_calls=4, n_rounds=1)
+_EFFORT_OF_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_calls=4, n_rounds=1)
 # Evaluated points around which the search looks closer.
 _N_CENTRES = 4
 
@@ -51,10 +51,10 @@ def select(search: Search, acquisition: Acquisition) -> Array:
         find = partial(
             find_maximum, space=search.space, rng=search.rng, start_points=centres, exclude=search.taken
         )
-        criterion, place = acquisition.build(search.posterior, search.data), len(chosen) % _BLOCK
+        criterion, place = acquisition.build(search.posterior, search.data), len(chosen) % _POINTS_PER_SEARCH
         new = None
         if found is not None and len(found.promising) and isinstance(criterion, Batchable):
-            most = min(n - len(chosen), _BLOCK - place, _GROUP)
+            most = min(n - len(chosen), _POINTS_PER_SEARCH - place, _MOST_AT_ONCE)
             new = _several(search, acquisition, found.promising, most) if place else None
         elif found is not None:
             found = _one_more(partial(find, criterion), found.promising)
@@ -97,7 +97,7 @@ def _several(search: Search, acquisition: Acquisition, promising: Array, n: int)
 def _one_more(find: Callable[..., Found], promising: Array) -> Found | None:
     """Return what a short search near promising points finds, None where they are used up."""
     try:
-        return find(effort=_LATER, promising=promising)
+        return find(effort=_EFFORT_OF_LATER, promising=promising)
     except SpaceExhausted:
         return None
 

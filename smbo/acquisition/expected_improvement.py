@@ -1,4 +1,4 @@
-"""Acquisitions of one value: improvement on the incumbent, and confidence bounds."""
+"""Expected improvement, probability of improvement and the lower confidence bound, for one value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several acquisitions at once: those whose points turned out well get more of the turns."""
+"""GP-Hedge: a portfolio of acquisitions, of which those whose points turned out well are used more often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation is expected to add to the volume that a Pareto front dominates."""
+"""Expected hypervolume improvement: the volume that an evaluation is expected to add below a Pareto front."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where the next evaluation tells most about where a function crosses its level.
+"""Acquisitions for level sets: reduce the volume that is expected to be misclassified (SUR), and straddle.
 
-After an evaluation at x the belief at a place u is N(m', s'²), with s' known beforehand and m' not.  What
+After an evaluation at x the posterior at a place u is N(m', s'²), with s' known beforehand and m' not.  What
 counts is how likely u is put on the wrong side of the contour: p (1 - p) with p = P(f(u) > level).
 Averaged over what the evaluation may give, and summed over the space, that is what is left to
 know; the next point is the one that is expected to leave the least.

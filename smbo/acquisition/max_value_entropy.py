@@ -1,4 +1,4 @@
-"""Max-value entropy search: evaluate where most is learned about how low the function goes."""
+"""Max-value entropy search: evaluate where most is learned about the function's lowest value."""
 
 from __future__ import annotations
 

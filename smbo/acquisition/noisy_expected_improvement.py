@@ -1,4 +1,4 @@
-"""Expected improvement where the incumbent itself is uncertain, because evaluations are noisy."""
+"""Noisy expected improvement: the incumbent itself is uncertain, because evaluations are noisy."""
 
 from __future__ import annotations
 

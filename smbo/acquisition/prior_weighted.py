@@ -1,4 +1,4 @@
-"""An acquisition that is weighted by where the user thinks that the optimum lies."""
+"""πBO: an acquisition times the user's prior density of where the optimum lies."""
 
 from __future__ import annotations
 

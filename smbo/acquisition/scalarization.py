@@ -1,4 +1,4 @@
-"""Many objectives as one, with weights drawn anew for each point."""
+"""ParEGO: expected improvement of a Chebyshev scalarization with weights drawn anew for each point."""
 
 from __future__ import annotations
 

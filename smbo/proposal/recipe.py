@@ -1,4 +1,4 @@
-"""What a recipe is: a frozen description of how points are proposed."""
+"""Recipe: a frozen description of how points are proposed, and rules that choose one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe believes of the training data, and what it recommends by that."""
+"""Recommend a point: the posterior of a recipe, and its best feasible point."""
 
 from __future__ import annotations
 
