@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from smbo.acquisition.base import Acquisition, Batchable, Search
+from smbo.acquisition.base import Acquisition, Batchable, Criterion, Search
 from smbo.acquisition.expected_improvement import means, normal
 from smbo.acquisition.fantasies import feasible_points, pending_posterior, with_pending
 from smbo.acquisition.optimize import Effort, Found, best_of, find_maximum, polish
@@ -55,7 +55,7 @@ def select(search: Search, acquisition: Acquisition) -> Array:
         new = None
         if found is not None and len(found.promising) and isinstance(criterion, Batchable):
             most = min(n - len(chosen), _POINTS_PER_SEARCH - place, _MOST_AT_ONCE)
-            new = _several(search, acquisition, found.promising, most) if place else None
+            new = _several(search, acquisition, criterion, found.promising, most) if place else None
         elif found is not None:
             found = _one_more(partial(find, criterion), found.promising)
             new = None if found is None else found.point[None]
@@ -68,27 +68,34 @@ def select(search: Search, acquisition: Acquisition) -> Array:
         search = with_pending(search, new)
 
 
-def _several(search: Search, acquisition: Acquisition, promising: Array, n: int) -> Array | None:
+def _several(
+    search: Search, acquisition: Acquisition, criterion: Criterion, promising: Array, n: int
+) -> Array | None:
     """Return up to n new points, (m, d), None where none of the promising ones is new.
 
     Each is picked given those before it; then all move at once, each by its own criterion, for a
-    call that serves all costs little more than one for a single point.  The criteria are ``Batchable``.
+    call that serves all costs little more than one for a single point.
+
+    Args:
+        criterion: of the first of them; ``Batchable``, as all of this acquisition are.
     """
     taken = search.taken
     criteria: list[Batchable] = []
-    picks: list[Array | None] = []
-    while len(picks) < n and (not picks or picks[-1] is not None):
-        if picks:
-            search = with_pending(search, picks[-1][None])
-        criterion = acquisition.build(search.posterior, search.data)
+    found: list[Array] = []
+    while len(found) < n:
         assert isinstance(criterion, Batchable)
+        point = best_of(criterion, promising, search.taken)
+        if point is None:
+            break
         criteria.append(criterion)
-        picks.append(best_of(criterion, promising, search.taken))
-    found = [pick for pick in picks if pick is not None]
+        found.append(point)
+        if len(found) < n:
+            search = with_pending(search, point[None])
+            criterion = acquisition.build(search.posterior, search.data)
     if not found:
         return None
     starts = np.stack(found)
-    moved = polish(criteria[0].batched(criteria[: len(found)]), search.space, starts, _N_CALLS)
+    moved = polish(criteria[0].batched(criteria), search.space, starts, _N_CALLS)
     # two may have come to the same corner
     is_new = len(PointSet([moved])) == len(moved) and not taken.hits(moved).any()
     return moved if is_new else starts

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Kernel
@@ -146,6 +147,11 @@ class StackablePosterior(DifferentiablePosterior, Protocol):
     @property
     def n_rows(self) -> int:
         """How many values and fantasies it is given."""
+
+    def moments_and_gradients(
+        self, points: Array, n_known: NDArray[np.intp] | None = None
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return what a differentiable posterior does, each point knowing of its first rows only, (m,)."""
 
 
 @runtime_checkable
