@@ -154,13 +154,8 @@ class StackablePosterior(DifferentiablePosterior, Protocol):
         """Return what a differentiable posterior does, each point knowing of its first rows only, (m,)."""
 
 
-@runtime_checkable
-class LearnedProcess(Protocol):
-    """A Gaussian process that says what it learned of the function and of its noise."""
-
-    @property
-    def axis_lengths(self) -> Array:
-        """Length scale along each axis of the unit cube, (d,)."""
+class ProcessPosterior(DifferentiablePosterior, Protocol):
+    """A posterior that is one Gaussian process, normal on a latent scale of the values."""
 
     @property
     def amplitude(self) -> float:
@@ -174,21 +169,22 @@ class LearnedProcess(Protocol):
     def scale(self) -> OutcomeTransform:
         """Between the values' units and the latent ones."""
 
+
+@runtime_checkable
+class LearnedProcess(ProcessPosterior, Protocol):
+    """A Gaussian process that says what it learned of the function and of its noise."""
+
+    @property
+    def axis_lengths(self) -> Array:
+        """Length scale along each axis of the unit cube, (d,)."""
+
     @property
     def warp(self) -> Warp | None:
         """How the axes are warped; None for not at all."""
 
 
-class CorrelatedProcess(DifferentiablePosterior, Protocol):
+class CorrelatedProcess(ProcessPosterior, Protocol):
     """A Gaussian process that knows how values at different points go together."""
-
-    @property
-    def amplitude(self) -> float:
-        """Variance of the function, latent."""
-
-    @property
-    def noise(self) -> float:
-        """Variance of an evaluation, latent."""
 
     def covariance(self, points: Array, others: Array) -> Array:
         """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
@@ -207,7 +203,7 @@ class ReplicationPosterior(CorrelatedProcess, JointPosterior, Protocol):
 
 
 @runtime_checkable
-class ExactProcess(DifferentiablePosterior, Protocol):
+class ExactProcess(ProcessPosterior, Protocol):
     """A Gaussian process given values at rows, with a factor of their covariance: what can be drawn there.
 
     A row is an evaluated, failed or pending point; all is on the latent scale.
@@ -218,16 +214,8 @@ class ExactProcess(DifferentiablePosterior, Protocol):
         """The kernel's profile."""
 
     @property
-    def amplitude(self) -> float:
-        """Variance of the function."""
-
-    @property
     def mean(self) -> float:
         """Constant mean."""
-
-    @property
-    def scale(self) -> OutcomeTransform:
-        """Between the values' units and the latent ones."""
 
     @property
     def scaled(self) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.sklearn.fantasies import ShrunkPosterior
 from smbo.surrogates.sklearn.forest import seed_of
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # Of a normal distribution: its mean, and one standard deviation to each side.
 _QUANTILES = (0.15865525393145707, 0.5, 0.8413447460685429)
@@ -64,6 +64,7 @@ class Boosting:
     depth: int = 3
     learning_rate: float = 0.15
     min_leaf: int = 3
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def fit(self, data: TrainingData) -> ShrunkPosterior:
         """Return the posterior.  The resamples' seed comes from the training data: same data, same models."""
