@@ -29,7 +29,7 @@ _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
-class SlackBelief:
+class SlackModel:
     """A process over one constraint's slack.
 
     Attributes:
@@ -39,8 +39,8 @@ class SlackBelief:
     process: GPPosterior
 
     @classmethod
-    def of(cls, data: TrainingData, column: int) -> SlackBelief | None:
-        """Return the belief about a constraint, given the pending points' expected slacks too.
+    def of(cls, data: TrainingData, column: int) -> SlackModel | None:
+        """Return the posterior about a constraint, given the pending points' expected slacks too.
 
         None where no slack is known.  Where nothing feasible is known, what is under way is taken
         for infeasible: where to look for the first feasible point should that be so.
@@ -111,7 +111,7 @@ def learned(data: TrainingData, memories: Sequence[Memory]) -> TrainingData:
     return replace(data, outcome_constraints=replace(slacks, learned=tuple(found)))
 
 
-def believed_feasible(data: TrainingData) -> NDArray[np.bool_]:
+def probably_feasible(data: TrainingData) -> NDArray[np.bool_]:
     """Return which evaluations count as feasible, (n,).
 
     As told, but where that may be luck: there, if it is more likely than not.
@@ -127,7 +127,7 @@ def believed_feasible(data: TrainingData) -> NDArray[np.bool_]:
     feasible = slacks.is_explained.copy()
     here = data.without_pending()
     for column, values in enumerate(slacks.values.T):
-        belief = SlackBelief.of(here, column) if column in noisy else None
+        belief = SlackModel.of(here, column) if column in noisy else None
         if belief is None:
             feasible &= ~(values < 0.0)
         else:

@@ -44,11 +44,11 @@ class LogExpectedImprovement:
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
-        target = incumbent(belief, data)
+        latent = normal(posterior)
+        target = incumbent(latent, data)
         if self.margin:
-            target -= self.margin * _spread(belief, data)
-        return _criterion(belief, target, _log_expected_improvement, Feasibility.of(data))
+            target -= self.margin * _spread(latent, data)
+        return _criterion(latent, target, _log_expected_improvement, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class ProbabilityOfImprovement:
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
-        target = incumbent(belief, data) - self.margin * _spread(belief, data)
-        return _criterion(belief, target, _log_probability, Feasibility.of(data))
+        latent = normal(posterior)
+        target = incumbent(latent, data) - self.margin * _spread(latent, data)
+        return _criterion(latent, target, _log_probability, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,14 @@ class LowerConfidenceBound:
             return self.weight * std - mean, -np.ones_like(mean), np.full_like(std, self.weight)
 
         # a bound is in units of the values, so a logarithm must be brought to them
-        belief = normal(posterior)
-        return _criterion(belief, 0.0, score, Feasibility.of(data), _spread(belief, data))
+        latent = normal(posterior)
+        return _criterion(latent, 0.0, score, Feasibility.of(data), _spread(latent, data))
 
 
 def normal(posterior: Posterior) -> Posterior:
-    """Return the belief on the scale of the values on which it is normal.
+    """Return the posterior on the scale of the values on which it is normal.
 
-    Improvement is judged there: on the scale of the values themselves a skewed belief's
+    Improvement is judged there: on the scale of the values themselves a skewed posterior's
     deviation is all in its far, bad tail, and says nothing of the chance to improve.
     """
     return posterior.latent if isinstance(posterior, WarpedPosterior) else posterior

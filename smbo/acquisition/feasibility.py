@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
 from smbo.acquisition.base import Criterion
-from smbo.acquisition.constraint_models import SlackBelief
+from smbo.acquisition.constraint_models import SlackModel
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
@@ -38,17 +38,17 @@ class Feasibility:
         parts: what must go well, each for itself.
     """
 
-    parts: tuple[Labels | SlackBelief, ...]
+    parts: tuple[Labels | SlackModel, ...]
 
     @classmethod
     def of(cls, data: TrainingData) -> Feasibility | None:
         """Return what the training data says, None where everything went well."""
-        parts: list[Labels | SlackBelief] = []
+        parts: list[Labels | SlackModel] = []
         labels = Labels.of(data)
         if labels is not None:
             parts.append(labels)
         if data.outcome_constraints is not None:
-            beliefs = (SlackBelief.of(data, column) for column in range(len(data.outcome_constraints.names)))
+            beliefs = (SlackModel.of(data, column) for column in range(len(data.outcome_constraints.names)))
             parts += [belief for belief in beliefs if belief is not None]
         return cls(tuple(parts)) if parts else None
 

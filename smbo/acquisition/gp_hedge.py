@@ -95,9 +95,9 @@ class GPHedge:
         """
         if carried is None or len(carried["gains"]) != len(self.members):
             return np.zeros(len(self.members))
-        belief = normal(posterior)
-        told, _ = belief.moments(data.points)
-        mean, _ = belief.moments(np.array(carried["nominees"], dtype=np.float64))
+        latent = normal(posterior)
+        told, _ = latent.moments(data.points)
+        mean, _ = latent.moments(np.array(carried["nominees"], dtype=np.float64))
         spread = float(told.std()) or 1.0
         return np.asarray(np.array(carried["gains"]) - (mean - told.mean()) / spread)
 

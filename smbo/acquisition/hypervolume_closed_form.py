@@ -58,7 +58,7 @@ class Sides:
 
 
 def log_expected_volume(sides: Sides, means: Array, stds: Array) -> Array:
-    """Return the log expected hypervolume improvement of normal beliefs, (n,); finite in any tail.
+    """Return the log expected hypervolume improvement of normal posteriors, (n,); finite in any tail.
 
     Args:
         means, stds: shape (n, m).

@@ -36,7 +36,7 @@ class LogExpectedHypervolumeImprovement:
     """Logarithm of the hypervolume that an evaluation is expected to add to the front.
 
     The front is that of the posterior means at evaluated feasible points and at pending ones, on the
-    scales on which the beliefs are normal; in closed form.
+    scales on which the posteriors are normal; in closed form.
 
     Source: Emmerich, Yang, Deutz, Wang & Fonseca (2016), "A Multicriteria Generalization of Bayesian
         Global Optimization"; see ``smbo.acquisition.hypervolume_closed_form``.
@@ -168,7 +168,7 @@ class VolumeImprovement:
     """The criterion: see LogExpectedHypervolumeImprovement.
 
     Attributes:
-        parts: latent beliefs, one for each objective.
+        parts: latent posteriors, one for each objective.
         sides: of the boxes that the front leaves free.
         feasibility: of evaluations, None where all went well.
     """
@@ -194,7 +194,7 @@ class NoisyVolumeImprovement:
     """The criterion: see NoisyLogExpectedHypervolumeImprovement.
 
     Attributes:
-        parts: latent beliefs, one for each objective, whose rows are all points known of.
+        parts: latent posteriors, one for each objective, whose rows are all points known of.
         draws: of each objective at these rows.
         sides: of the boxes that the front of each draw leaves free.
         feasibility: of evaluations, None where all went well.

@@ -54,9 +54,9 @@ def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
     not continuous stay as they are; the box is as large as the nearest (d + 1) (d + 2) / 2 points
     need, so that it shrinks as they come closer.
     """
-    belief = normal(posterior)
+    latent = normal(posterior)
     smooth = np.flatnonzero([axis.kind == "continuous" for axis in data.axes])
-    if not isinstance(belief, LearnedProcess) or data.outputs is not None or belief.noise > _MOST_NOISE_SHARE:
+    if not isinstance(latent, LearnedProcess) or data.outputs is not None or latent.noise > _MOST_NOISE_SHARE:
         return None
     n_wanted = (len(smooth) + 1) * (len(smooth) + 2) // 2
     rows = _like_best(data, smooth)
@@ -64,7 +64,7 @@ def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
         return None
     best = data.points[rows[np.argmin(data.values[rows])]]
     away = np.abs(data.points[rows][:, smooth] - best[smooth])
-    lengths = belief.axis_lengths[smooth]
+    lengths = latent.axis_lengths[smooth]
     nearest = np.argsort(((away / lengths) ** 2).sum(axis=1), kind="stable")[: n_wanted + 1]
     radius = np.maximum(away[nearest].max(axis=0), _LEAST_RADIUS)
     inside = rows[(away <= radius * (1 + 1e-9)).all(axis=1)]

@@ -80,7 +80,7 @@ def maximize(
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a search came to.
+    """What a search found.
 
     Attributes:
         point: the highest new one, (d,).

@@ -102,7 +102,7 @@ class ScalarizedImprovement:
     """The criterion: see RandomScalarization.
 
     Attributes:
-        parts: latent beliefs, one for each objective.
+        parts: latent posteriors, one for each objective.
         distance: that is to become small.
         lowest: of the means at known points.
         normals: standard normal numbers, (k, m).

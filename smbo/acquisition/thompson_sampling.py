@@ -104,7 +104,7 @@ def draw(
 
 @dataclass(frozen=True, eq=False)
 class MarginalDraw:
-    """mean + std × field: a draw whose every value has the belief's distribution.
+    """mean + std × field: a draw whose every value has the posterior's distribution.
 
     Attributes:
         posterior: of which it is a draw.

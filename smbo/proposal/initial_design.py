@@ -95,8 +95,8 @@ def left_on_grid(space: Space, taken: PointSet, n: int, rng: np.random.Generator
 _MOST_OF_DESIGN = 10  # of a design for one value: with more axes too, a model soon does better than chance
 
 
-# Points before the first model where beliefs are borne out: the fewest that show a slope.  Two of them are
-# the beliefs'; where those are worse than the third, the search begins as if there were none.
+# Points before the first model where prior is supported: the fewest that show a slope.  Two of them are
+# the prior's; where those are worse than the third, the search begins as if there were none.
 _N_WITH_PRIOR = 3
 
 
@@ -141,7 +141,7 @@ def n_from_design(request: ProposalRequest, data: TrainingData) -> int:
 
 
 def n_initial_of(space: Space, recipe: Recipe, data: TrainingData) -> int:
-    """Return how many points come before the surrogate; a few where the user's beliefs are borne out."""
+    """Return how many points come before the surrogate; a few where the user's prior is supported."""
     if recipe.n_initial is not None:
         return recipe.n_initial
     n_initial, guidance = _n_without_prior(space, recipe), PriorDensity.of(space)

@@ -74,7 +74,7 @@ def plateau_length(problem: Problem, done: Sequence[Trial], gain: float) -> int:
 
 
 def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
-    """Return what each evaluation came to, minimised, shape (n,); infinite where that is nothing.
+    """Return the minimized value of each evaluation, shape (n,); infinite where there is none.
 
     Of several objectives it is the hypervolume up to there, with the reference as it is now.
     """
