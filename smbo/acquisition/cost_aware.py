@@ -41,6 +41,8 @@ _EVALUATIONS_PER_AXIS, _SELDOM_FACTOR = 2, 4
 class ExpectedImprovementPerCost:
     """Another acquisition, a logarithm, less a multiple of the logarithm of the expected cost.
 
+    Example: ``Recipe(GP(), ExpectedImprovementPerCost(budget=100.0))``
+
     Attributes:
         acquisition: what an evaluation promises, such as LogExpectedImprovement().
         refine_every: so many points, one refines the best evaluation; less often where that gained

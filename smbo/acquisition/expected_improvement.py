@@ -31,6 +31,8 @@ Score = Callable[[Array, Array, float | Array], tuple[Array, Array, Array]]
 class LogExpectedImprovement:
     """Logarithm of the expected improvement: the same optimum, and slopes where it underflows.
 
+    Example: ``Recipe(GP(), LogExpectedImprovement(margin=0.1))``
+
     Attributes:
         margin: improvement counts from so far below the incumbent, in standard deviations of the
             posterior means of the evaluated points.  Above 0 it looks past small gains nearby.
@@ -53,7 +55,10 @@ class LogExpectedImprovement:
 
 @dataclass(frozen=True)
 class ExpectedImprovement:
-    """Expected improvement on the incumbent."""
+    """Expected improvement on the incumbent.
+
+    Example: ``Recipe(GP(), ExpectedImprovement())``
+    """
 
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
@@ -65,6 +70,8 @@ class ExpectedImprovement:
 @dataclass(frozen=True)
 class ProbabilityOfImprovement:
     """Logarithm of the probability to improve on the incumbent by a margin.
+
+    Example: ``Recipe(GP(), ProbabilityOfImprovement())``
 
     Attributes:
         margin: in standard deviations of the posterior means of the evaluated points.
@@ -82,7 +89,10 @@ class ProbabilityOfImprovement:
 
 @dataclass(frozen=True)
 class LowerConfidenceBound:
-    """Optimism: minus (mean - weight * std)."""
+    """Optimism: minus (mean - weight * std).
+
+    Example: ``Recipe(GP(), LowerConfidenceBound(weight=3.0))``
+    """
 
     weight: float = 2.0
     serves: ClassVar[frozenset[Target]] = ONE_VALUE

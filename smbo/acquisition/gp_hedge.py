@@ -31,6 +31,8 @@ def _members() -> tuple[Acquisition, ...]:
 class GPHedge:
     """GP-Hedge: each member nominates a point, and one is drawn by what members have gained.
 
+    Example: ``Recipe(GP(), GPHedge((LogExpectedImprovement(), LowerConfidenceBound())))``
+
     A member gains minus the posterior mean of its nominee, once the next posterior is known,
     nominated or taken alike.
 

@@ -35,6 +35,8 @@ _SHARE_OF_OTHERS = 0.02
 class LogExpectedHypervolumeImprovement:
     """Logarithm of the hypervolume that an evaluation is expected to add to the front.
 
+    Example: ``Recipe(ModelListGP(), LogExpectedHypervolumeImprovement())``
+
     The front is that of the posterior means at evaluated feasible points and at pending ones, on the
     scales on which the posteriors are normal; in closed form.
 
@@ -61,6 +63,8 @@ class LogExpectedHypervolumeImprovement:
 @dataclass(frozen=True)
 class NoisyLogExpectedHypervolumeImprovement:
     """... where the front itself is uncertain, because evaluations are noisy.
+
+    Example: ``Recipe(ModelListGP(), NoisyLogExpectedHypervolumeImprovement())``
 
     The objectives at evaluated and pending points are drawn from the posterior; each draw has its
     own front and, being free of noise, its own processes.

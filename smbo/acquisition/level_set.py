@@ -38,6 +38,8 @@ _FEWEST_ALLOWED = 256
 class Misclassification:
     """Reduces the volume that is expected to be put on the wrong side of the contours.
 
+    Example: ``Recipe(LevelGP(), Misclassification())``
+
     Attributes:
         n_survey: places of the space that are looked at, a power of two.
         n_places: of these, drawn by how unsure they are, to judge candidates by.
@@ -133,7 +135,10 @@ class ExpectedReduction:
 
 @dataclass(frozen=True)
 class Straddle:
-    """Looks where a level is within reach: 1.96 standard deviations minus the distance to it."""
+    """Looks where a level is within reach: 1.96 standard deviations minus the distance to it.
+
+    Example: ``Recipe(LevelGP(), Straddle())``
+    """
 
     width: float = 1.96
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})

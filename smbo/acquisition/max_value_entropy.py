@@ -25,6 +25,8 @@ _FAR = -50.0
 class MaxValueEntropySearch:
     """Logarithm of the information that an evaluation gives about the lowest value.
 
+    Example: ``Recipe(GP(), MaxValueEntropySearch())``
+
     Source: Wang & Jegelka (2017), "Max-value Entropy Search for Efficient Bayesian Optimization",
         eq. 6 and sec. 3.1 (the lowest value's distribution by a Gumbel distribution), turned over
         for minimisation.

@@ -26,6 +26,8 @@ _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 class NoisyLogExpectedImprovement:
     """Logarithm of the improvement expected over what the function may be at the known points.
 
+    Example: ``Recipe(GP(), NoisyLogExpectedImprovement())``
+
     The function's values at evaluated and pending points are drawn from the posterior; each draw
     has its own incumbent and, being free of noise, its own process.  All share one factor.
 

@@ -28,6 +28,8 @@ _SHARE_OF_SUM = 0.05  # Knowles's ρ
 class RandomScalarization:
     """Logarithm of the expected improvement of an augmented Chebyshev distance with random weights.
 
+    Example: ``Recipe(ModelListGP(), RandomScalarization())``
+
     Draws of the objectives at a point make a distance each; its improvement on the lowest distance of
     the posterior means is averaged, with rounded corners, so that it has slopes everywhere.
 

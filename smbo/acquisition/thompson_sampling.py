@@ -37,6 +37,8 @@ _N_CENTRES = 4
 class ThompsonSampling:
     """Minus one function drawn from the posterior, plus the logarithm of feasibility.
 
+    Example: ``Recipe(GP(), ThompsonSampling())``
+
     Points chosen by different draws differ by themselves, so that pending points need no fantasies:
     with a thousand of them a proposal costs what it costs with none.
 
