@@ -16,7 +16,7 @@ Array: TypeAlias = NDArray[np.float64]
 class Target(Enum):
     """What a problem asks for, a surrogate models and an acquisition looks for, in words."""
 
-    VALUE = "one value"
+    VALUE = "one objective"
     OBJECTIVES = "several objectives"
     OUTPUTS = "vector outputs"
     LEVEL_SET = "a level set"

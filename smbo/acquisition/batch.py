@@ -1,4 +1,4 @@
-"""Several points at once, aware of each other and of every pending one."""
+"""Select a batch of points: each by the criterion given fantasies at those before it (kriging believer)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from smbo.acquisition.base import Acquisition, Batchable, Search
+from smbo.acquisition.base import Acquisition, Batchable, Criterion, Search
 from smbo.acquisition.expected_improvement import means, normal
 from smbo.acquisition.fantasies import feasible_points, pending_posterior, with_pending
 from smbo.acquisition.optimize import Effort, Found, best_of, find_maximum, polish
@@ -20,12 +20,12 @@ from smbo.training_data import Array, TrainingData
 # Of every eight points the first gets the whole search.  Later ones are looked for among what that
 # found promising, for their criterion changed around the earlier ones only: this is what makes
 # eight points cost less than twice one.
-_BLOCK = 8
+_POINTS_PER_SEARCH = 8
 # Where the criteria of later points stack they are picked, then moved, so many at a time.  Two that move
 # at once do not see each other move: with seven of them some end at one place.
-_GROUP, _N_CALLS = 4, 4
+_MOST_AT_ONCE, _N_CALLS = 4, 4
 # Elsewhere each has a short search of its own.
-_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_calls=4, n_rounds=1)
+_EFFORT_OF_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_calls=4, n_rounds=1)
 # Evaluated points around which the search looks closer.
 _N_CENTRES = 4
 
@@ -51,11 +51,11 @@ def select(search: Search, acquisition: Acquisition) -> Array:
         find = partial(
             find_maximum, space=search.space, rng=search.rng, start_points=centres, exclude=search.taken
         )
-        criterion, place = acquisition.build(search.posterior, search.data), len(chosen) % _BLOCK
+        criterion, place = acquisition.build(search.posterior, search.data), len(chosen) % _POINTS_PER_SEARCH
         new = None
         if found is not None and len(found.promising) and isinstance(criterion, Batchable):
-            most = min(n - len(chosen), _BLOCK - place, _GROUP)
-            new = _several(search, acquisition, found.promising, most) if place else None
+            most = min(n - len(chosen), _POINTS_PER_SEARCH - place, _MOST_AT_ONCE)
+            new = _several(search, acquisition, criterion, found.promising, most) if place else None
         elif found is not None:
             found = _one_more(partial(find, criterion), found.promising)
             new = None if found is None else found.point[None]
@@ -68,27 +68,34 @@ def select(search: Search, acquisition: Acquisition) -> Array:
         search = with_pending(search, new)
 
 
-def _several(search: Search, acquisition: Acquisition, promising: Array, n: int) -> Array | None:
+def _several(
+    search: Search, acquisition: Acquisition, criterion: Criterion, promising: Array, n: int
+) -> Array | None:
     """Return up to n new points, (m, d), None where none of the promising ones is new.
 
     Each is picked given those before it; then all move at once, each by its own criterion, for a
-    call that serves all costs little more than one for a single point.  The criteria are ``Batchable``.
+    call that serves all costs little more than one for a single point.
+
+    Args:
+        criterion: of the first of them; ``Batchable``, as all of this acquisition are.
     """
     taken = search.taken
     criteria: list[Batchable] = []
-    picks: list[Array | None] = []
-    while len(picks) < n and (not picks or picks[-1] is not None):
-        if picks:
-            search = with_pending(search, picks[-1][None])
-        criterion = acquisition.build(search.posterior, search.data)
+    found: list[Array] = []
+    while len(found) < n:
         assert isinstance(criterion, Batchable)
+        point = best_of(criterion, promising, search.taken)
+        if point is None:
+            break
         criteria.append(criterion)
-        picks.append(best_of(criterion, promising, search.taken))
-    found = [pick for pick in picks if pick is not None]
+        found.append(point)
+        if len(found) < n:
+            search = with_pending(search, point[None])
+            criterion = acquisition.build(search.posterior, search.data)
     if not found:
         return None
     starts = np.stack(found)
-    moved = polish(criteria[0].batched(criteria[: len(found)]), search.space, starts, _N_CALLS)
+    moved = polish(criteria[0].batched(criteria), search.space, starts, _N_CALLS)
     # two may have come to the same corner
     is_new = len(PointSet([moved])) == len(moved) and not taken.hits(moved).any()
     return moved if is_new else starts
@@ -97,7 +104,7 @@ def _several(search: Search, acquisition: Acquisition, promising: Array, n: int)
 def _one_more(find: Callable[..., Found], promising: Array) -> Found | None:
     """Return what a short search near promising points finds, None where they are used up."""
     try:
-        return find(effort=_LATER, promising=promising)
+        return find(effort=_EFFORT_OF_LATER, promising=promising)
     except SpaceExhausted:
         return None
 

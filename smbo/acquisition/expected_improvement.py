@@ -1,4 +1,4 @@
-"""Acquisitions of one value: improvement on the incumbent, and confidence bounds."""
+"""Expected improvement, probability of improvement and the lower confidence bound, for one value."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ Score = Callable[[Array, Array, float | Array], tuple[Array, Array, Array]]
 class LogExpectedImprovement:
     """Logarithm of the expected improvement: the same optimum, and slopes where it underflows.
 
+    Example: ``Recipe(GP(), LogExpectedImprovement(margin=0.1))``
+
     Attributes:
         margin: improvement counts from so far below the incumbent, in standard deviations of the
             posterior means of the evaluated points.  Above 0 it looks past small gains nearby.
@@ -44,16 +46,19 @@ class LogExpectedImprovement:
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
-        target = incumbent(belief, data)
+        latent = normal(posterior)
+        target = incumbent(latent, data)
         if self.margin:
-            target -= self.margin * _spread(belief, data)
-        return _criterion(belief, target, _log_expected_improvement, Feasibility.of(data))
+            target -= self.margin * _spread(latent, data)
+        return _criterion(latent, target, _log_expected_improvement, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
 class ExpectedImprovement:
-    """Expected improvement on the incumbent."""
+    """Expected improvement on the incumbent.
+
+    Example: ``Recipe(GP(), ExpectedImprovement())``
+    """
 
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
@@ -66,6 +71,8 @@ class ExpectedImprovement:
 class ProbabilityOfImprovement:
     """Logarithm of the probability to improve on the incumbent by a margin.
 
+    Example: ``Recipe(GP(), ProbabilityOfImprovement())``
+
     Attributes:
         margin: in standard deviations of the posterior means of the evaluated points.
     """
@@ -75,14 +82,17 @@ class ProbabilityOfImprovement:
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
-        target = incumbent(belief, data) - self.margin * _spread(belief, data)
-        return _criterion(belief, target, _log_probability, Feasibility.of(data))
+        latent = normal(posterior)
+        target = incumbent(latent, data) - self.margin * _spread(latent, data)
+        return _criterion(latent, target, _log_probability, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
 class LowerConfidenceBound:
-    """Optimism: minus (mean - weight * std)."""
+    """Optimism: minus (mean - weight * std).
+
+    Example: ``Recipe(GP(), LowerConfidenceBound(weight=3.0))``
+    """
 
     weight: float = 2.0
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
@@ -94,14 +104,14 @@ class LowerConfidenceBound:
             return self.weight * std - mean, -np.ones_like(mean), np.full_like(std, self.weight)
 
         # a bound is in units of the values, so a logarithm must be brought to them
-        belief = normal(posterior)
-        return _criterion(belief, 0.0, score, Feasibility.of(data), _spread(belief, data))
+        latent = normal(posterior)
+        return _criterion(latent, 0.0, score, Feasibility.of(data), _spread(latent, data))
 
 
 def normal(posterior: Posterior) -> Posterior:
-    """Return the belief on the scale of the values on which it is normal.
+    """Return the posterior on the scale of the values on which it is normal.
 
-    Improvement is judged there: on the scale of the values themselves a skewed belief's
+    Improvement is judged there: on the scale of the values themselves a skewed posterior's
     deviation is all in its far, bad tail, and says nothing of the chance to improve.
     """
     return posterior.latent if isinstance(posterior, WarpedPosterior) else posterior

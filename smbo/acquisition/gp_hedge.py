@@ -1,4 +1,4 @@
-"""Several acquisitions at once: those whose points turned out well get more of the turns."""
+"""GP-Hedge: a portfolio of acquisitions, of which those whose points turned out well are used more often."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def _members() -> tuple[Acquisition, ...]:
 @dataclass(frozen=True)
 class GPHedge:
     """GP-Hedge: each member nominates a point, and one is drawn by what members have gained.
+
+    Example: ``Recipe(GP(), GPHedge((LogExpectedImprovement(), LowerConfidenceBound())))``
 
     A member gains minus the posterior mean of its nominee, once the next posterior is known,
     nominated or taken alike.
@@ -95,9 +97,9 @@ class GPHedge:
         """
         if carried is None or len(carried["gains"]) != len(self.members):
             return np.zeros(len(self.members))
-        belief = normal(posterior)
-        told, _ = belief.moments(data.points)
-        mean, _ = belief.moments(np.array(carried["nominees"], dtype=np.float64))
+        latent = normal(posterior)
+        told, _ = latent.moments(data.points)
+        mean, _ = latent.moments(np.array(carried["nominees"], dtype=np.float64))
         spread = float(told.std()) or 1.0
         return np.asarray(np.array(carried["gains"]) - (mean - told.mean()) / spread)
 

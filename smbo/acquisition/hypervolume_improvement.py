@@ -1,4 +1,4 @@
-"""What an evaluation is expected to add to the volume that a Pareto front dominates."""
+"""Expected hypervolume improvement: the volume that an evaluation is expected to add below a Pareto front."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ _SHARE_OF_OTHERS = 0.02
 class LogExpectedHypervolumeImprovement:
     """Logarithm of the hypervolume that an evaluation is expected to add to the front.
 
+    Example: ``Recipe(ModelListGP(), LogExpectedHypervolumeImprovement())``
+
     The front is that of the posterior means at evaluated feasible points and at pending ones, on the
-    scales on which the beliefs are normal; in closed form.
+    scales on which the posteriors are normal; in closed form.
 
     Source: Emmerich, Yang, Deutz, Wang & Fonseca (2016), "A Multicriteria Generalization of Bayesian
         Global Optimization"; see ``smbo.acquisition.hypervolume_closed_form``.
@@ -61,6 +63,8 @@ class LogExpectedHypervolumeImprovement:
 @dataclass(frozen=True)
 class NoisyLogExpectedHypervolumeImprovement:
     """... where the front itself is uncertain, because evaluations are noisy.
+
+    Example: ``Recipe(ModelListGP(), NoisyLogExpectedHypervolumeImprovement())``
 
     The objectives at evaluated and pending points are drawn from the posterior; each draw has its
     own front and, being free of noise, its own processes.
@@ -168,7 +172,7 @@ class VolumeImprovement:
     """The criterion: see LogExpectedHypervolumeImprovement.
 
     Attributes:
-        parts: latent beliefs, one for each objective.
+        parts: latent posteriors, one for each objective.
         sides: of the boxes that the front leaves free.
         feasibility: of evaluations, None where all went well.
     """
@@ -194,7 +198,7 @@ class NoisyVolumeImprovement:
     """The criterion: see NoisyLogExpectedHypervolumeImprovement.
 
     Attributes:
-        parts: latent beliefs, one for each objective, whose rows are all points known of.
+        parts: latent posteriors, one for each objective, whose rows are all points known of.
         draws: of each objective at these rows.
         sides: of the boxes that the front of each draw leaves free.
         feasibility: of evaluations, None where all went well.

@@ -1,6 +1,6 @@
-"""Where the next evaluation tells most about where a function crosses its level.
+"""Acquisitions for level sets: reduce the volume that is expected to be misclassified (SUR), and straddle.
 
-After an evaluation at x the belief at a place u is N(m', s'²), with s' known beforehand and m' not.  What
+After an evaluation at x the posterior at a place u is N(m', s'²), with s' known beforehand and m' not.  What
 counts is how likely u is put on the wrong side of the contour: p (1 - p) with p = P(f(u) > level).
 Averaged over what the evaluation may give, and summed over the space, that is what is left to
 know; the next point is the one that is expected to leave the least.
@@ -37,6 +37,8 @@ _FEWEST_ALLOWED = 256
 @dataclass(frozen=True)
 class Misclassification:
     """Reduces the volume that is expected to be put on the wrong side of the contours.
+
+    Example: ``Recipe(LevelGP(), Misclassification())``
 
     Attributes:
         n_survey: places of the space that are looked at, a power of two.
@@ -133,7 +135,10 @@ class ExpectedReduction:
 
 @dataclass(frozen=True)
 class Straddle:
-    """Looks where a level is within reach: 1.96 standard deviations minus the distance to it."""
+    """Looks where a level is within reach: 1.96 standard deviations minus the distance to it.
+
+    Example: ``Recipe(LevelGP(), Straddle())``
+    """
 
     width: float = 1.96
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})

@@ -1,4 +1,4 @@
-"""Max-value entropy search: evaluate where most is learned about how low the function goes."""
+"""Max-value entropy search: evaluate where most is learned about the function's lowest value."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ _FAR = -50.0
 class MaxValueEntropySearch:
     """Logarithm of the information that an evaluation gives about the lowest value.
 
+    Example: ``Recipe(GP(), MaxValueEntropySearch())``
+
     Source: Wang & Jegelka (2017), "Max-value Entropy Search for Efficient Bayesian Optimization",
         eq. 6 and sec. 3.1 (the lowest value's distribution by a Gumbel distribution), turned over
         for minimisation.
@@ -50,19 +52,19 @@ class MaxValueEntropySearch:
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
+        latent = normal(posterior)
         rng = np.random.default_rng([self.seed, len(data.pending)])
         places = np.concatenate([data.points, _places(data.axes, self.n_places, rng)])
-        mean, std = belief.moments(places)
+        mean, std = latent.moments(places)
         floor = 1e-9 * max(float(mean.std()), 1e-300)
         minima = sampled_minima(mean, np.maximum(std, floor), rng.random(self.n_minima))
         # the lowest value is no higher than that of the best point known
-        best = incumbent(belief, data)
+        best = incumbent(latent, data)
         minima = np.minimum(minima, best - 1e-3 * float(np.median(std)) - floor)
         feasibility = Feasibility.of(data)
-        if isinstance(belief, DifferentiablePosterior):
-            return _DifferentiableGain(belief, minima, feasibility)
-        return _Gain(belief, minima, feasibility)
+        if isinstance(latent, DifferentiablePosterior):
+            return _DifferentiableGain(latent, minima, feasibility)
+        return _Gain(latent, minima, feasibility)
 
 
 def _places(axes: tuple[Axis, ...], n: int, rng: np.random.Generator) -> Array:

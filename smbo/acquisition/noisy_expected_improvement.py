@@ -1,4 +1,4 @@
-"""Expected improvement where the incumbent itself is uncertain, because evaluations are noisy."""
+"""Noisy expected improvement: the incumbent itself is uncertain, because evaluations are noisy."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 @dataclass(frozen=True)
 class NoisyLogExpectedImprovement:
     """Logarithm of the improvement expected over what the function may be at the known points.
+
+    Example: ``Recipe(GP(), NoisyLogExpectedImprovement())``
 
     The function's values at evaluated and pending points are drawn from the posterior; each draw
     has its own incumbent and, being free of noise, its own process.  All share one factor.

@@ -1,4 +1,4 @@
-"""Search for the point at which a criterion is highest, on the snapped and allowed mixed space."""
+"""Maximize a criterion over the snapped and allowed points of a mixed space."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from smbo.training_data import Array, Axis
 
 # Up to so many combinations of levels a finite space is searched whole; up to the second figure
 # it is listed when sampling finds nothing new.
-_WHOLE = 2_000
-_LISTED = 1_000_000
+_MOST_ENUMERATED = 2_000
+_MOST_LISTED = 1_000_000
 # A grid with more levels than this is climbed as if it were continuous, then snapped.
-_FINE = 12
+_MOST_DISCRETE_LEVELS = 12
 # Of what was tried, so many of the best are worth a look by a search that follows.
-_PROMISING = 64
+_N_PROMISING = 64
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def maximize(
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a search came to.
+    """What a search found.
 
     Attributes:
         point: the highest new one, (d,).
@@ -108,7 +108,7 @@ def find_maximum(
     """
     effort = effort or Effort()
     n_grid = _grid_size(space)
-    if n_grid is not None and n_grid <= _WHOLE:
+    if n_grid is not None and n_grid <= _MOST_ENUMERATED:
         points = _remaining(space, exclude)
         return Found(np.asarray(points[np.argmax(_finite(criterion(points)))]), points[:0])
 
@@ -120,7 +120,7 @@ def find_maximum(
     climbed, climbed_scores = _climb(criterion, space, points[chosen], scores[chosen], effort)
     points, scores = np.concatenate([climbed, points]), np.concatenate([climbed_scores, scores])
     best = _best_new(points, scores, exclude)
-    if best is None and n_grid is not None and n_grid <= _LISTED:
+    if best is None and n_grid is not None and n_grid <= _MOST_LISTED:
         points = _remaining(space, exclude)
         scores = _finite(criterion(points))
         best = int(np.argmax(scores))
@@ -129,7 +129,7 @@ def find_maximum(
             f"none of {len(points)} points tried is new; the {len(exclude)} evaluated and pending ones "
             "seem to be all that the space and its constraints allow"
         )
-    kept = np.argsort(-scores, kind="stable")[:_PROMISING]
+    kept = np.argsort(-scores, kind="stable")[:_N_PROMISING]
     return Found(np.asarray(points[best]), points[kept])
 
 
@@ -254,7 +254,7 @@ def _climb(
 
 
 def _is_smooth(axis: Axis) -> bool:
-    return axis.levels is None or (axis.kind == "ordered" and axis.levels > _FINE)
+    return axis.levels is None or (axis.kind == "ordered" and axis.levels > _MOST_DISCRETE_LEVELS)
 
 
 def _ascend_snapped(

@@ -1,4 +1,4 @@
-"""Many objectives as one, with weights drawn anew for each point."""
+"""ParEGO: expected improvement of a Chebyshev scalarization with weights drawn anew for each point."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ _SHARE_OF_SUM = 0.05  # Knowles's ρ
 @dataclass(frozen=True)
 class RandomScalarization:
     """Logarithm of the expected improvement of an augmented Chebyshev distance with random weights.
+
+    Example: ``Recipe(ModelListGP(), RandomScalarization())``
 
     Draws of the objectives at a point make a distance each; its improvement on the lowest distance of
     the posterior means is averaged, with rounded corners, so that it has slopes everywhere.
@@ -102,7 +104,7 @@ class ScalarizedImprovement:
     """The criterion: see RandomScalarization.
 
     Attributes:
-        parts: latent beliefs, one for each objective.
+        parts: latent posteriors, one for each objective.
         distance: that is to become small.
         lowest: of the means at known points.
         normals: standard normal numbers, (k, m).

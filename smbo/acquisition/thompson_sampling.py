@@ -37,6 +37,8 @@ _N_CENTRES = 4
 class ThompsonSampling:
     """Minus one function drawn from the posterior, plus the logarithm of feasibility.
 
+    Example: ``Recipe(GP(), ThompsonSampling())``
+
     Points chosen by different draws differ by themselves, so that pending points need no fantasies:
     with a thousand of them a proposal costs what it costs with none.
 
@@ -104,7 +106,7 @@ def draw(
 
 @dataclass(frozen=True, eq=False)
 class MarginalDraw:
-    """mean + std × field: a draw whose every value has the belief's distribution.
+    """mean + std × field: a draw whose every value has the posterior's distribution.
 
     Attributes:
         posterior: of which it is a draw.

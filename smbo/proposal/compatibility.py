@@ -36,7 +36,7 @@ def refuse_misfit(problem: Problem, recipe: Recipe) -> None:
     if _serves(recipe, wanted):
         return
     surrogate, acquisition = recipe.surrogate, recipe.acquisition
-    what = "the region looks for the best of one value"
+    what = "a trust region is around the best point of one objective"
     for part in (surrogate, acquisition):
         if not served_by(part) & wanted:
             what = f"{type(part).__name__} is for {_in_words(served_by(part))}"

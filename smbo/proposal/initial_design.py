@@ -1,4 +1,4 @@
-"""Points without a model: those to try first, of a space-filling design, at random, what a grid has left."""
+"""The initial design: points to try first, then of a space-filling design, at random, or left on a grid."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ def left_on_grid(space: Space, taken: PointSet, n: int, rng: np.random.Generator
     return [left[row] for row in rng.permutation(len(left))[:n]]
 
 
-_MOST_INITIAL = 10  # of a design for one value: with more axes too, a model soon does better than chance
+_MOST_OF_DESIGN = 10  # of a design for one value: with more axes too, a model soon does better than chance
 
 
-# Points before the first model where beliefs are borne out: the fewest that show a slope.  Two of them are
-# the beliefs'; where those are worse than the third, the search begins as if there were none.
+# Points before the first model where prior is supported: the fewest that show a slope.  Two of them are
+# the prior's; where those are worse than the third, the search begins as if there were none.
 _N_WITH_PRIOR = 3
 
 
@@ -141,7 +141,7 @@ def n_from_design(request: ProposalRequest, data: TrainingData) -> int:
 
 
 def n_initial_of(space: Space, recipe: Recipe, data: TrainingData) -> int:
-    """Return how many points come before the surrogate; a few where the user's beliefs are borne out."""
+    """Return how many points come before the surrogate; a few where the user's prior is supported."""
     if recipe.n_initial is not None:
         return recipe.n_initial
     n_initial, guidance = _n_without_prior(space, recipe), PriorDensity.of(space)
@@ -156,6 +156,6 @@ def _n_without_prior(space: Space, recipe: Recipe) -> int:
     d = len(space.axes)
     is_of_outputs = recipe.surrogate is not None and Target.OUTPUTS in served_by(recipe.surrogate)
     # d + 1 points give each of many outputs a plane; of one value, which says less, it takes more
-    n_wanted = d + 1 if is_of_outputs else min(2 * d, _MOST_INITIAL)
+    n_wanted = d + 1 if is_of_outputs else min(2 * d, _MOST_OF_DESIGN)
     n_initial = max(5, n_wanted)
     return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))

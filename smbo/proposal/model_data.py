@@ -81,4 +81,4 @@ def with_constraints(data: TrainingData, memory: Memory) -> TrainingData:
     if data.outcome_constraints is None:
         return data
     known = constraint_models.learned(data, memory.get("constraints", ()))
-    return replace(known, feasible=constraint_models.believed_feasible(known))
+    return replace(known, feasible=constraint_models.probably_feasible(known))

@@ -27,7 +27,7 @@ from smbo.surrogates.multi_output.composite_sample import boldness
 from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
-# Of the loss itself: noise below it does not hide where the loss falls, however sure the belief is.
+# Of the loss itself: noise below it does not hide where the loss falls, however sure the posterior is.
 _LEAST_NOISE_SHARE = 0.3
 
 
@@ -110,7 +110,7 @@ def promotion_by_noise(
     memory: Memory,
     point: Array | None,
 ) -> Promotion | None:
-    """Return which paused trial goes on in place of a new point, None if none does.
+    """Return which paused trial is continued in place of a new point, None if none is.
 
     Args:
         memory: of the proposal of the new point.

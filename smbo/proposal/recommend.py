@@ -1,4 +1,4 @@
-"""What a recipe believes of the training data, and what it recommends by that."""
+"""Recommend a point: the posterior of a recipe, and its best feasible point."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.acquisition import constraint_models as constraints
-from smbo.acquisition.constraint_models import SlackBelief
+from smbo.acquisition.constraint_models import SlackModel
 from smbo.acquisition.feasibility import Feasibility, without_chance
 from smbo.acquisition.optimize import Effort, maximize
 from smbo.acquisition.thompson_sampling import drawn_criterion
@@ -48,7 +48,7 @@ _LEAST_FEASIBLE = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What a recipe believes, for people: recommendations, figures, explanations.
+    """A recipe's choice and posterior, for recommendations, figures and explanations.
 
     Attributes:
         choice: the recipe that was followed, and why.
@@ -62,7 +62,7 @@ class Model:
 
 
 def model_of(recipe: Recipe, data: TrainingData, memory: Memory) -> Model:
-    """Return what a recipe believes."""
+    """Return the model of a recipe."""
     choice = chosen(recipe, data, memory)
     recipe = choice.recipe
     if recipe.region is not None and "region" in memory:
@@ -176,7 +176,7 @@ def probability_feasible(data: TrainingData, points: Array) -> Array:
     chances = np.ones(len(points))
     here = data.without_pending()
     for column in constraints.noisy_columns(data):
-        belief = SlackBelief.of(here, column)
+        belief = SlackModel.of(here, column)
         assert belief is not None, "noise is learned from slacks that are known"
         chances *= np.exp(belief.log_probability(points))
     return chances

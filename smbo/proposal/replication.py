@@ -1,4 +1,4 @@
-"""Whether to ask for an evaluated point again: with noise, that may be worth more than a new one."""
+"""Replication: evaluate a known point again where its knowledge gradient is above that of new points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which way the points of one proposal are found: within a trust region, or as the acquisition has it."""
+"""Select the points of one proposal: within a trust region, by the acquisition's own way, or in a batch."""
 
 from __future__ import annotations
 

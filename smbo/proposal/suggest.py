@@ -1,4 +1,4 @@
-"""The next trials of a study as a pure function of its log: points, fidelities, promotions and seeds.
+"""Suggest the next trials of a study, a pure function of its log: points, fidelities, promotions and seeds.
 
 The optimizer in memory and the durable study are thin shells around these.
 """
@@ -89,7 +89,7 @@ def next_promotion(
     is_closing: bool = False,
     fixed: Point | None = None,
 ) -> Promotion | None:
-    """Return which trial goes on to a higher fidelity, None if none deserves it.
+    """Return which trial is promoted to a higher fidelity, None if none is.
 
     A function of its arguments alone.
 

@@ -1,4 +1,4 @@
-"""A recipe that knows of a problem's earlier studies: its surrogate, put around what they found."""
+"""Transfer from source studies: a rule that puts another recipe's surrogate around what they found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search in a box around the best point: it grows while that pays, and shrinks while it does not.
+"""Trust region: a box around the best point that grows after successes and shrinks after failures.
 
 Source: Eriksson et al. (2019), "Scalable Global Optimization via Local Bayesian Optimization"
 (TuRBO), with one region.
@@ -25,9 +25,9 @@ from smbo.training_data import Array, Axis, Target, TrainingData
 _N_CANDIDATES, _N_CANDIDATES_LATER = 512, 128
 _N_STARTS, _N_CALLS = 6, 30
 # Of the expected number of coordinates that a candidate moves (Eriksson et al., sec. 2).
-_N_MOVED = 20.0
+_MEAN_MOVED = 20.0
 # A gain below this share of what separates the best value from the median is no success.
-_GAIN = 1e-3
+_LEAST_GAIN = 1e-3
 # Candidates are drawn again so often, in wider boxes, before a region counts as empty.
 _N_DRAWS = 6
 
@@ -112,7 +112,7 @@ def advance(rule: TrustRegion, data: TrainingData, before: RegionState, n_initia
     best = float(values[:n_before].min())
     scatter = float(np.median(values[:n_before])) - best
     for value in values[n_before:].tolist():
-        is_success = value < best - _GAIN * scatter
+        is_success = value < best - _LEAST_GAIN * scatter
         best = min(best, value)
         state = _counted(rule, state, patience, is_success=is_success)
         if state.length < rule.least_length:
@@ -252,7 +252,7 @@ def _scores(criterion: Criterion, points: Array) -> Array:
 def _candidates(space: Space, box: Box, rng: np.random.Generator, n: int) -> Array:
     """Return snapped and allowed points of the box, each with some coordinates of its centre, (m, d)."""
     d = len(box.centre)
-    moved = rng.random((n, d)) < min(1.0, _N_MOVED / d)
+    moved = rng.random((n, d)) < min(1.0, _MEAN_MOVED / d)
     moved[np.arange(n), rng.integers(d, size=n)] = True
     fresh = box.low + rng.random((n, d)) * (box.high - box.low)
     for column, axis in enumerate(space.axes):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Kernel
@@ -151,14 +152,14 @@ class StackablePosterior(DifferentiablePosterior, Protocol):
     def n_rows(self) -> int:
         """Number of values and fantasies that it is conditioned on."""
 
+    def moments_and_gradients(
+        self, points: Array, n_known: NDArray[np.intp] | None = None
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return moments and gradients, at each point conditioned on its first n_known rows only, (m,)."""
 
-@runtime_checkable
-class LearnedProcess(Protocol):
-    """A Gaussian process with its learned hyperparameters."""
 
-    @property
-    def axis_lengths(self) -> Array:
-        """Length scale along each axis of the unit cube, (d,)."""
+class ProcessPosterior(DifferentiablePosterior, Protocol):
+    """A posterior that is one Gaussian process, normal on a latent scale of the values."""
 
     @property
     def amplitude(self) -> float:
@@ -172,21 +173,22 @@ class LearnedProcess(Protocol):
     def scale(self) -> OutcomeTransform:
         """Between the values' units and the latent ones."""
 
+
+@runtime_checkable
+class LearnedProcess(ProcessPosterior, Protocol):
+    """A Gaussian process with its learned hyperparameters."""
+
+    @property
+    def axis_lengths(self) -> Array:
+        """Length scale along each axis of the unit cube, (d,)."""
+
     @property
     def warp(self) -> Warp | None:
         """Input warping of the axes; None without."""
 
 
-class CorrelatedProcess(DifferentiablePosterior, Protocol):
+class CorrelatedProcess(ProcessPosterior, Protocol):
     """A Gaussian process with the covariance between points."""
-
-    @property
-    def amplitude(self) -> float:
-        """Variance of the function, latent."""
-
-    @property
-    def noise(self) -> float:
-        """Variance of an evaluation, latent."""
 
     def covariance(self, points: Array, others: Array) -> Array:
         """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
@@ -205,7 +207,7 @@ class ReplicationPosterior(CorrelatedProcess, JointPosterior, Protocol):
 
 
 @runtime_checkable
-class ExactProcess(DifferentiablePosterior, Protocol):
+class ExactProcess(ProcessPosterior, Protocol):
     """A Gaussian process conditioned on rows of values, with the Cholesky factor of their covariance.
 
     A row is an evaluated, failed or pending point; all is on the latent scale.
@@ -216,16 +218,8 @@ class ExactProcess(DifferentiablePosterior, Protocol):
         """The kernel's profile."""
 
     @property
-    def amplitude(self) -> float:
-        """Variance of the function."""
-
-    @property
     def mean(self) -> float:
         """Constant mean."""
-
-    @property
-    def scale(self) -> OutcomeTransform:
-        """Between the values' units and the latent ones."""
 
     @property
     def scaled(self) -> Array:

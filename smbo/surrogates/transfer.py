@@ -96,6 +96,7 @@ class Transfer:
     def train(self, data: TrainingData, memory: Memory) -> tuple[Transfer, Mapping[str, Any]]:
         """Return the surrogate with weights and hyperparameters fixed, and the memory that restores it."""
         plain, carried = self.surrogate.train(data, memory.get("plain", {}))
+        assert isinstance(plain, Trainable), "a Gaussian process, or one of a part of the data"
         few = self.relevant(data)
         trained = [
             GP().train(_data_of_source(each, data), before)

@@ -33,15 +33,14 @@ from smbo.problem.level_set import LevelSet
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recommend import posterior_of
 from smbo.surrogates import GP, ExtraTrees, Forest, LevelGP, ModelListGP
+from smbo.training_data import Target, served_by
 from smbo.trial import TrialState
 
 MOST_STEPS = 60  # of a walk
-# what seeks levels or weighs several objectives goes with surrogates and problems of its own
-NOT_FOR_ONE_VALUE = (".level", ".hypervolume", ".scalarised")
 ACQUISITIONS = [
     kind
     for kind in (getattr(smbo.acquisition, name) for name in smbo.acquisition.__all__)
-    if is_dataclass(kind) and hasattr(kind, "prepare") and not kind.__module__.endswith(NOT_FOR_ONE_VALUE)
+    if is_dataclass(kind) and hasattr(kind, "build") and Target.VALUE in served_by(kind())
 ]
 RECIPES = sorted(PRESETS.keys() - {"pareto"})  # which is for several objectives
 AIMS = ("value", "several", "levels")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Features, Matern32, Matern52, SquaredExponential
 from smbo.surrogates.gp.marginal_likelihood import noise_variances
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # torch has no types that mypy could know
 Tensor = Any
@@ -164,6 +164,7 @@ class TorchGP:
 
     process: GP = field(default_factory=GP)
     device: str = "auto"
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def __post_init__(self) -> None:
         if type(self.process.kernel) not in _PROFILES:

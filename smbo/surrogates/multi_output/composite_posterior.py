@@ -97,8 +97,8 @@ class CompositePosterior:
         variances = 1.0 / np.array([np.diagonal(each) for each in precisions]).reshape(-1, n)
         errors = np.array([each.alpha for each in self.components]).reshape(-1, n) * variances
         # components count by what they do to the loss
-        is_squared = isinstance(self.form, SquaredForm)
-        weights = np.diagonal(self.form.value.gram) if is_squared else np.ones(len(values))
+        form = self.form
+        weights = np.diagonal(form.value.gram) if isinstance(form, SquaredForm) else np.ones(len(values))
         return LeftOut(values, errors, variances, weights)
 
     def loss_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:

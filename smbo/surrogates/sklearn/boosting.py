@@ -6,7 +6,7 @@ Source: Friedman (2001), "Greedy function approximation: a gradient boosting mac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.sklearn.fantasies import ShrunkPosterior
 from smbo.surrogates.sklearn.forest import seed_of
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # Of a normal distribution: one standard deviation below, the mean, one standard deviation above.
 _QUANTILES = (0.15865525393145707, 0.5, 0.8413447460685429)
@@ -77,6 +77,7 @@ class Boosting:
     depth: int = 3
     learning_rate: float = 0.15
     min_leaf: int = 3
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def fit(self, data: TrainingData) -> ShrunkPosterior:
         """Return the posterior; the random seed is a hash of the points: same data, same models."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smbo.surrogates.gp.kernels import Features
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +89,7 @@ class Forest:
     n_trees: int = 100
     min_leaf: int = 2
     max_features: float = 5.0 / 6.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def fit(self, data: TrainingData) -> ForestPosterior:
         """Return the posterior; the random seed is a hash of the points: same data, same forest."""
@@ -124,6 +125,7 @@ class ExtraTrees:
     n_trees: int = 100
     min_leaf: int = 2
     max_features: float = 1.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def fit(self, data: TrainingData) -> ForestPosterior:
         """Return the posterior; the random seed is a hash of the points: same data, same trees."""

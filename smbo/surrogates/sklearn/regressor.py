@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.sklearn.fantasies import ShrunkPosterior
 from smbo.surrogates.sklearn.forest import seed_of
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,7 @@ class Regressor:
     """
 
     estimator: Any
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def __post_init__(self) -> None:
         predict = getattr(self.estimator, "predict", None)

@@ -14,7 +14,7 @@ FINITE = Space({"n": Integer(1, 9), "m": Integer(1, 9)})
 
 @pytest.fixture
 def points():
-    return np.random.default_rng(0).random((50, 2))
+    return np.round(np.random.default_rng(0).random((50, 2)), 6)
 
 
 @pytest.mark.parametrize("space", [None, INFINITE, FINITE], ids=["keys", "infinite", "finite"])
