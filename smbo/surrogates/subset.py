@@ -1,7 +1,7 @@
 """Subset of data: a surrogate at bounded cost, fitted to a part of the training data.
 
-Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 8.3.3.  Compared with inducing
-points in tests/benchmarks/README.md, "Very many evaluations".
+Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 8.3.3.  Measured by
+    tests/benchmarks/bench_large_n.py; compared with inducing points in docs/notes/engine.md.
 """
 
 from __future__ import annotations

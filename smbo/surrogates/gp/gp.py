@@ -66,7 +66,8 @@ _MIN_VALUES_NOISY_START = 20
 _MAX_ROWS_LEARNED, _N_BEST_LEARNED = 256, 96
 # Up to so many values the second start is repeated: it is cheap, and the known optimum may be a local one.
 _MAX_VALUES_RESTART = 100
-# Values are transformed and axes warped from so many values on, if the log density gains this much.
+# Values are transformed and axes warped from so many values on, if the log density gains this much.  Measured
+# by tests/benchmarks/regret/run.py --problems tuning/smooth.
 MIN_TO_TRANSFORM, _MIN_GAIN_TRANSFORM, _MIN_GAIN_WARP = 8, 1.0, 1.0
 # Outcome transforms that hyperparameters are learned for: the likeliest at the start of the search.
 _N_TRANSFORMS = 2

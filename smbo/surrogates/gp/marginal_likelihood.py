@@ -31,7 +31,8 @@ _BOUNDS_NOISE = (LEAST_LOG_NOISE, np.log(1e1))
 _BOUNDS_WARP = (-1.5, 1.5)
 # Relative tolerance of the value and tolerance of the gradient for L-BFGS.  A difference of 0.01 in log
 # density is not significant, and each iteration costs a factorisation.  Measured: on average these lose
-# 0.004 in log density without and 0.013 with a power transform (0.08 at worst), for 20 to 25 % fewer calls.
+# 0.004 in log density without and 0.013 with a power transform (0.08 at worst), for 20 to 25 % fewer calls
+# (no benchmark repeats this).
 VALUE_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 1e-2
 
 
@@ -93,7 +94,7 @@ class Priors:
     distances grow with √d (Hvarfner, Hellsten & Nardi 2024, "Vanilla Bayesian Optimization
     Performs Great in High Dimensions").  Their LogNormal(√2, √3) has its mode at a logarithm of
     √2 - 3 = -1.6; with its standard deviation √3 pure noise was taken for short length scales here, and
-    searches with half of that found better points.
+    searches with half of that found better points (no benchmark repeats this).
     """
 
     log_length: tuple[float, float] = (-1.7, 0.8)

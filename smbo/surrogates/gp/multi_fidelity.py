@@ -39,7 +39,7 @@ from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransfor
 from smbo.training_data import Array, Axis, FidelityResults, Target, TrainingData
 
 # Hyperparameters after the length scales: log a, c, log s, log w, log m, log noise; with normal priors
-# (chosen on 120 tabulated points: tests/benchmarks/README.md, "ASHA and a model of fidelities") and bounds.
+# (measured by tests/benchmarks/bench_asha.py) and bounds.
 _N_OTHERS = 6
 _PRIOR_MEANS = np.array([0.0, 0.0, np.log(0.1), np.log(0.1), 0.0, np.log(2e-2)])
 _PRIOR_WIDTHS = np.array([1.0, 0.4, 1.5, 1.5, 1.0, 1.0])

@@ -27,7 +27,8 @@ from smbo.surrogates.multi_output.loss_moments import DrawnForm, Form, SquaredFo
 from smbo.surrogates.multi_output.pca import Basis
 from smbo.training_data import Array, SquaredLoss, Target, TrainingData, VectorOutputs
 
-# Default number of components: so many more than features, and so many at least.
+# Default number of components: so many more than features, and so many at least.  Measured by
+# tests/benchmarks/tune/closure.py ee20.
 _MIN_COMPONENTS, _N_COMPONENTS_BEYOND_FEATURES = 12, 6
 
 
