@@ -98,9 +98,13 @@ def first_fidelities_of_outputs(
     problem: Problem, data: TrainingData, memory: Memory, points: Array
 ) -> list[float]:
     """Return the fidelity at which to evaluate each of some new unit points (n, d) first."""
-    assert problem.ladder is not None
+    assert problem.multi_fidelity is not None
     model = ModelOfOutputs.of(problem, data, memory)
-    return [problem.ladder.fidelity.low] * len(points) if model is None else model.first_fidelities(points)
+    return (
+        [problem.multi_fidelity.fidelity.low] * len(points)
+        if model is None
+        else model.first_fidelities(points)
+    )
 
 
 def promotion_by_noise(

@@ -75,7 +75,7 @@ def first_levels(
     """
     is_by_model = isinstance(problem.early_stopping, ByModel) and _FIRST_FIDELITIES in memory
     if problem.fidelity is not None and is_by_model:
-        return [problem.fidelity.as_told(level) for level in memory[_FIRST_FIDELITIES][start : start + n]]
+        return [problem.fidelity.as_number(level) for level in memory[_FIRST_FIDELITIES][start : start + n]]
     return [problem.first_fidelity(first_number + index) for index in range(n)]
 
 

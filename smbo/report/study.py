@@ -85,7 +85,7 @@ def write_report(
         posterior: of the study's surrogate; without it there are no slices and no uncertainty of
             the parameters.
         checks: re-evaluations of "recommended" and of the baseline, by name.
-        figures: the objective's own, drawn already (``smbo.problem.Rated.draw``).
+        figures: the objective's own, drawn already (``smbo.problem.HasFigures.figures``).
         settings: everything needed to run the study again, shown as a table.
         written: date and time, as text for the reader.
         seed: of the posterior draws behind the parameters' uncertainty.
