@@ -23,7 +23,8 @@ from smbo.training_data import Array
 # outputs deviate from the kernel's assumptions, and errors of bins filled by the same events are
 # correlated).  With a smaller factor draws find a low loss as soon, but crowd around one point: along
 # directions that hardly change the loss no slope is learned, and the errors of a tune are then wrong.  A
-# much larger factor explores regions of high loss.  Measured by tests/benchmarks/tune/closure.py ee6n and ee20.
+# much larger factor explores regions of high loss.  Measured by
+# tests/benchmarks/tune/closure.py ee6n and ee20.
 _MAX_BOLDNESS, _N_AXES_AT_MAX = 2.5, 6
 
 

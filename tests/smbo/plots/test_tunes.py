@@ -12,7 +12,7 @@ from smbo.plots.tunes import (
     panel_figures,
     pulls_figure,
 )
-from smbo.problem.observables import plain_charts
+from smbo.problem.observables import plain_axes
 from smbo.tuning import fit_tune
 from smbo.tuning.bands import eigentune_band
 
@@ -25,7 +25,7 @@ def toy():
 
 def test_each_observable_has_a_panel_with_its_ratio_below(toy):
     problem, tune = toy
-    charts = plain_charts(tune.statistic.counts)
+    charts = plain_axes(tune.statistic.counts)
     ((title, figure),) = panel_figures(tune, charts, eigentune_band(problem.space, tune))
     assert title == "Observables"
     assert len(figure.axes) == 4
@@ -48,4 +48,4 @@ def test_matrices_have_a_number_in_each_cell(toy):
 
 def test_observables_with_an_axis_have_no_figure_of_means(toy):
     _, tune = toy
-    assert means_figure(tune, plain_charts(tune.statistic.counts)) is None
+    assert means_figure(tune, plain_axes(tune.statistic.counts)) is None
