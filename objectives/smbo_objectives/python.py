@@ -1,4 +1,4 @@
-"""The objective ``python``: a function of somebody's module."""
+"""The objective ``python``: a function of a user's module, found by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ class PythonFunction:
         path: a folder to find the module in, beside Python's own places.
 
     Raises:
-        ObjectiveError: no such module or function, or one that cannot be called so.
+        ObjectiveError: no such module or function, or one with another signature.
+
+    Example:
+        >>> from smbo.problem import Context
+        >>> PythonFunction("statistics:mean").evaluate({1.0: 0, 3.0: 0}, Context(seed=1))
+        2.0
     """
 
     def __init__(self, function: str, path: str | None = None) -> None:

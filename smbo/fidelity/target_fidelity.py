@@ -5,7 +5,7 @@ learns fast to what is good in the end.  As in BOHB (Falkner et al. 2018) the ta
 fidelity with enough results; trials that did not reach it are not left out, but get the value that a
 line through the results of the other trials predicts for them there.
 
-Measured on learning curves (tests/benchmarks/README.md): moving every value to the highest fidelity
+Measured on learning curves (docs/notes/fidelity.md): moving every value to the highest fidelity
 at once, by a shift or by a line, found worse optima for the same cost.
 """
 

@@ -214,7 +214,7 @@ def test_the_figure_is_drawn(tiny, tmp_path):
 
 
 def test_a_training_that_was_put_down_goes_on_as_if_it_had_not_been(tiny, tmp_path, monkeypatch):
-    tiny = PivotToy(schedule="quick", device="cpu", climb=True)
+    tiny = PivotToy(schedule="quick", device="cpu", iterations_as_fidelity=True)
     point = {name: value for name, value in POINT.items() if name != "iterations"}
     (first := tmp_path / "first").mkdir()
     (second := tmp_path / "second").mkdir()
@@ -232,9 +232,9 @@ def test_a_training_that_was_put_down_goes_on_as_if_it_had_not_been(tiny, tmp_pa
 
 
 def test_with_climb_the_turns_are_the_fidelity_and_no_parameter():
-    toy = PivotToy(schedule="quick", climb=True)
+    toy = PivotToy(schedule="quick", iterations_as_fidelity=True)
     assert toy.problem.fidelity.name == "iterations"
     assert "iterations" not in toy.problem.space.names
     assert toy.confirmation().fidelity == toy.problem.fidelity.high
-    with pytest.raises(ObjectiveError, match="climb"):
-        PivotToy(climb=1)
+    with pytest.raises(ObjectiveError, match="iterations_as_fidelity"):
+        PivotToy(iterations_as_fidelity=1)

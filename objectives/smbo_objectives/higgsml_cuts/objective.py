@@ -1,4 +1,4 @@
-"""The objective ``higgsml-cuts``: seven cuts, one figure of merit, a minimum of background events."""
+"""The objective ``higgsml-cuts``: seven cuts that maximise a figure of merit of the selected events."""
 
 from __future__ import annotations
 

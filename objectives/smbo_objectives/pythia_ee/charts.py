@@ -1,4 +1,4 @@
-"""How the observables are shown, which of them are one measurement, and a tune as Pythia reads it."""
+"""Charts of the observables, groups of equivalent observables, and a tune as Pythia's command file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smbo_objectives.pythia_ee.tables import PDG_MEANS, Observable
 
 __all__ = ["card", "charts", "density_label", "once", "source_name"]
 
-# The same particles on another axis, or their number and its mean: each would count twice.
+# Observables of the same particles on another axis, or a number and its mean: each would count twice.
 _TWINS = (
     ("x_p_charged", "xi_p_charged"),
     ("charged_multiplicity", "mean_charged_multiplicity"),

@@ -1,4 +1,4 @@
-"""How the minimum-bias observables are shown."""
+"""Charts of the minimum-bias observables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objective ``pythia-pp``: how well a setting of Pythia 8 describes soft pp collisions at the LHC."""
+"""The objective ``pythia-pp``: chi-square of Pythia 8 against soft pp collisions measured by ATLAS."""
 
 from __future__ import annotations
 

@@ -1,0 +1,310 @@
+"""The drivers' side of a durable study: ask for trials, promote them, record results.
+
+A user's side is ``smbo.study.study.Study``, which holds one of these.  A proposal that another process
+overtook is made again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from smbo.analysis.view import Snapshot, View
+from smbo.errors import BudgetExhausted
+from smbo.fidelity import Promotion
+from smbo.history.promotion import Reports
+from smbo.problem import Problem
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.suggest import first_levels, next_promotion, trial_seed
+from smbo.space import Integer, Point, Real
+from smbo.store import budget as budgets
+from smbo.store.ask import Asking
+from smbo.store.budget import Budget, Spent
+from smbo.store.connect import spool_folder
+from smbo.store.records import Place, Result, StaleProposal, StudyRecord
+from smbo.store.store import SqlStore
+from smbo.study.provenance import Proposed, propose_from
+from smbo.study.trial_log import Look, StudyLog
+from smbo.trial import Trial, TrialState
+
+# A proposal is refused when somebody else asked while it was computed.  The second one may take
+# another number than it was made for, so that only a point that others took sends us back.  The third
+# is made with the study to ourselves: those that are quicker would hold us back for ever.
+_RACES = 2
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked for: who evaluates how many trials, the ask's key, and values fixed for it.
+
+    Trials that wait are among them, or all are new.
+    """
+
+    owner: str
+    n: int
+    key: str | None
+    fixed: Point
+    takes_waiting: bool
+
+
+class DriverStudy(View):
+    """A study as its drivers see it; what a run, the CLI and ``Study`` itself are built on.
+
+    Args:
+        store: of the study.
+        record: of the study, at any time.
+        problem, recipe: of the study.
+    """
+
+    def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
+        self.store, self.problem, self.recipe = store, problem, recipe
+        self.id, self.name, self.seed, self._uid = record.id, record.name, record.seed, record.uid
+        kinds = problem.space.dimensions.values()
+        self._is_numeric = all(isinstance(each, Real | Integer) for each in kinds)
+        self.log = StudyLog(store, record, problem, self.decode)
+
+    def _snapshot(self) -> Snapshot:
+        record, trials = self.log.with_trials()
+        return Snapshot(self.problem, self.recipe, self.seed, trials, record.memory)
+
+    @property
+    def budget(self) -> Budget:
+        """What the study may spend, as it stands now."""
+        return Budget.from_json(self.log.read().budget)
+
+    @property
+    def spent(self) -> Spent:
+        """What the study has used of its budget."""
+        return self.store.spent(self.id)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody asked for an end."""
+        return self.log.read().is_stopped
+
+    def set_going(self) -> None:
+        """Take ``Study.stop`` back; a run does so when it begins."""
+        if self.is_stopped:
+            self.store.set_stopped(self.id, False)
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where results wait to be recorded unless ``Study.run`` is told otherwise: beside the store."""
+        # the uid: claims of a study that was deleted must not block a new one of its name
+        return spool_folder(self.store.url) / f"{self.name}-{self._uid}"
+
+    @property
+    def waiting(self) -> frozenset[int]:
+        """Numbers of the trials that wait to be run, again or for the first time."""
+        return self.log.waiting()
+
+    def trial(self, number: int) -> Trial:
+        """Return one trial as it stands now.
+
+        Raises:
+            UnknownTrial: it was never asked for.
+        """
+        return self.log.trial(number)
+
+    def reports(self) -> Mapping[int, Reports]:
+        """Return all intermediate values: (step, value) pairs in the order of steps, by trial number.
+
+        Where several attempts reported at a step, the latest counts.
+        """
+        return self.log.reports()
+
+    def record(self, told: Trial, place: Place | None = None) -> Trial:
+        """Record a trial that ``record_result`` has finished, under its token."""
+        recorded = self.store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
+        return self.decoded([recorded])[0]
+
+    def ask_for(
+        self,
+        owner: str,
+        n: int,
+        *,
+        key: str | None = None,
+        fixed: Point | None = None,
+        takes_waiting: bool = True,
+    ) -> list[Trial]:
+        """Return n running trials that ``owner`` (a word, then details) evaluates.
+
+        Args:
+            fixed: values that new points are to have, as of ``fixing.checked``.
+            takes_waiting: whether trials that wait, whatever their values, come first.
+        """
+        wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting)
+        for proposal in range(_RACES + 1):
+            if self.problem.multi_fidelity is not None and takes_waiting:
+                self.promote_waiting(n, fixed=wanted.fixed)
+            if key is not None:
+                given = self.problem.space.point_to_json(wanted.fixed)
+                earlier = self.store.asked_before(self.id, key, n, given)
+                if earlier:
+                    return self.decoded(earlier)
+            if proposal == _RACES:
+                break
+            with suppress(StaleProposal):
+                return self._ask_now(wanted, is_final=proposal > 0)
+        with self.store.alone(self.id):
+            return self._ask_now(wanted, is_final=True)
+
+    def _ask_now(self, wanted: _Wanted, *, is_final: bool) -> list[Trial]:
+        """Look, propose and ask."""
+        look = self.log.look(wanted.n if wanted.takes_waiting else math.inf)
+        return self._asked(self._propose(look, wanted, is_final=is_final))
+
+    def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
+        """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
+
+        Under whatever numbers are next; waiting trials come first, by ``ask_for``.
+
+        Raises:
+            StaleProposal: somebody else asked for one of these points, or trials are waiting.
+            BudgetExhausted: the study may not have so many more.
+        """
+        levels = first_levels(
+            self.problem, proposed.memory, proposed.first_number + start, start, stop - start
+        )
+        request = Asking(
+            n=stop - start,
+            points=proposed.points[start:stop],
+            first_number=proposed.first_number + start,
+            watermark=proposed.watermark,
+            memory=proposed.memory,
+            seed_of=self.seed_of,
+            owner=owner,
+            is_final=True,
+            origins=proposed.origins(start, stop, is_whole=start == 0),
+            fidelities=levels,
+            rungs=[self.problem.rung_of(level) for level in levels],
+        )
+        return self._asked(request)
+
+    def promote_waiting(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
+        """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
+
+        Each decision is a transaction of its own, with what it rests on in the change feed.
+
+        Args:
+            is_closing: no new trials are to come; see ``Study.promote``.
+            fixed: values of the new point that could be evaluated instead.
+        """
+        if self.problem.multi_fidelity is None:
+            self.log.read()
+            return self.log.n_waiting
+        while True:
+            record, trials = self.log.with_trials()
+            waiting = sum(trial.state is TrialState.WAITING for trial in trials)
+            decision = self._promotion(record, trials, is_closing, fixed) if waiting < most else None
+            if decision is None:
+                return waiting
+            rung = self.problem.rung_of(decision.next_fidelity)
+            why = {
+                "from": decision.fidelity,
+                "rank": decision.rank,
+                "of": decision.n_rung,
+                "watermark": record.last_seq,
+            }
+            assert rung is not None
+            with suppress(StaleProposal, BudgetExhausted):  # another driver was faster; decide anew
+                self.store.promote(
+                    self.id,
+                    decision.number,
+                    decision.next_fidelity,
+                    rung,
+                    why=why,
+                    watermark=record.last_seq,
+                )
+
+    def next_promotion(self, *, is_closing: bool = False, fixed: Point | None = None) -> Promotion | None:
+        """Return who would go on to a higher fidelity as of the last look, None if nobody deserves it.
+
+        Args:
+            is_closing, fixed: as for ``promote_waiting``.
+        """
+        if self.problem.multi_fidelity is None:
+            return None
+        return self._promotion(*self.log.last_read(), is_closing, fixed)
+
+    def _promotion(
+        self, record: StudyRecord, trials: Sequence[Trial], is_closing: bool, fixed: Point | None
+    ) -> Promotion | None:
+        busy = (TrialState.RUNNING, TrialState.WAITING)
+        is_closing = is_closing and all(trial.state not in busy for trial in trials)
+        budget = Budget.from_json(record.budget)
+        if budget.needs_sums:
+            affordable = Budget(cost=budget.cost, fidelity=budget.fidelity)
+            if budgets.exhausted(affordable, self.store.spent(self.id)) is not None:
+                return None
+        return next_promotion(
+            self.problem,
+            self.recipe,
+            self.seed,
+            trials,
+            record.memory,
+            is_closing=is_closing,
+            fixed=fixed,
+        )
+
+    def _propose(self, look: Look, wanted: _Wanted, *, is_final: bool) -> Asking:
+        """Work out an ask, outside any transaction."""
+        record, fixed = look.record, wanted.fixed
+        n_new = max(0, wanted.n - look.n_waiting) if wanted.takes_waiting else wanted.n
+        proposed = None
+        if n_new:
+            # the transaction checks it again; here it saves a proposal that nobody could use
+            budget = Budget.from_json(record.budget)
+            if budget != Budget():
+                budgets.check_budget(self.name, budget, record.spent, n_new)
+            assert look.data is not None
+            proposed = propose_from(self.problem, self.recipe, record, look.data, n_new, fixed=fixed)
+        memory = proposed.memory if proposed else record.memory
+        levels = first_levels(self.problem, memory, record.next_number, 0, n_new)
+        return Asking(
+            n=wanted.n,
+            points=proposed.points if proposed else (),
+            first_number=record.next_number,
+            watermark=record.last_seq,
+            memory=memory,
+            seed_of=self.seed_of,
+            owner=wanted.owner,
+            key=wanted.key,
+            is_final=is_final,
+            fixed=self.problem.space.point_to_json(fixed),
+            takes_waiting=wanted.takes_waiting,
+            origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
+            fidelities=levels,
+            rungs=[self.problem.rung_of(level) for level in levels],
+        )
+
+    def _asked(self, request: Asking) -> list[Trial]:
+        trials = self.decoded(self.store.ask(self.id, request))
+        self.log.note(trials)
+        return trials
+
+    # --- between the store's values and the user's
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of a trial's own random numbers."""
+        return trial_seed(self.seed, number)
+
+    def decoded(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return trials of the store with the space's own objects for their categories."""
+        fidelity = self.problem.fidelity
+        if self._is_numeric and fidelity is None:
+            return list(trials)
+        found = []
+        for trial in trials:
+            level = trial.fidelity
+            told = level if fidelity is None or level is None else fidelity.as_number(level)
+            found.append(replace(trial, params=self.decode(dict(trial.params)), fidelity=told))
+        return found
+
+    def decode(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        """Return a point of JSON values that the store holds; numbers are what they were."""
+        return params if self._is_numeric else self.problem.space.point_from_json(params)
