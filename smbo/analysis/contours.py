@@ -200,7 +200,7 @@ def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory
         ProblemError: the problem has no level set.
         TellError: fewer than two evaluations are complete.
     """
-    belief = level_belief(problem, recipe, trials, memory)
+    belief = level_set_posterior_of(problem, recipe, trials, memory)
     # the same places each time, so that the estimate changes with what is known and nothing else
     places = survey_of(problem.space, _N_PLACES, np.random.default_rng(0))
     assert problem.level_set is not None
@@ -208,7 +208,9 @@ def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory
     return Contour(problem.level_set, problem.space, belief, places, belief.above(places), n_complete)
 
 
-def level_belief(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> LevelPosterior:
+def level_set_posterior_of(
+    problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory
+) -> LevelSetPosterior:
     """Return the posterior of the functions whose levels are sought; see ``contour_of``."""
     if problem.level_set is None:
         raise ProblemError("no level is sought; say Problem(space, level_set=LevelSet(0.05, of=[names]))")
