@@ -59,9 +59,8 @@ def predict(
     trials = list(trials)
     units = problem.space.to_unit([problem.space.check(point) for point in _as_points(points)])
     if problem.level_set is not None:
-        posterior = level_set_posterior_of(problem, recipe, trials, memory)
-        means, stds = posterior.value_moments(units)
-        return _by_name(posterior.names, means, stds)
+        functions = level_set_posterior_of(problem, recipe, trials, memory)
+        return _by_name(functions.names, *functions.value_moments(units))
     # what was evaluated below the highest fidelity says nothing here, as in a recommendation
     data = encode(problem, trials, is_in_full=True)
     if problem.multi_objective is not None:
