@@ -139,7 +139,7 @@ class DriverStudy(View):
         """
         wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting)
         for proposal in range(_RACES + 1):
-            if self.problem.ladder is not None and takes_waiting:
+            if self.problem.multi_fidelity is not None and takes_waiting:
                 self.promote_waiting(n, fixed=wanted.fixed)
             if key is not None:
                 given = self.problem.space.point_to_json(wanted.fixed)
@@ -194,7 +194,7 @@ class DriverStudy(View):
             is_closing: no new trials are to come; see ``Study.promote``.
             fixed: values of the new point that could be evaluated instead.
         """
-        if self.problem.ladder is None:
+        if self.problem.multi_fidelity is None:
             self.log.read()
             return self.log.n_waiting
         while True:
@@ -227,7 +227,7 @@ class DriverStudy(View):
         Args:
             is_closing, fixed: as for ``promote_waiting``.
         """
-        if self.problem.ladder is None:
+        if self.problem.multi_fidelity is None:
             return None
         return self._promotion(*self.log.last_read(), is_closing, fixed)
 
@@ -301,7 +301,7 @@ class DriverStudy(View):
         found = []
         for trial in trials:
             level = trial.fidelity
-            told = level if fidelity is None or level is None else fidelity.as_told(level)
+            told = level if fidelity is None or level is None else fidelity.as_number(level)
             found.append(replace(trial, params=self.decode(dict(trial.params)), fidelity=told))
         return found
 

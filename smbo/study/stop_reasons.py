@@ -74,7 +74,7 @@ class StopReasons:
         if self.in_a_row.misfits >= _MAX_MISFITS_IN_A_ROW and not self._has_results():
             return StopReason.MISFIT
         if self._n_trials is not None and len(self.started) >= self._n_trials:
-            if self._study.problem.ladder is not None:
+            if self._study.problem.multi_fidelity is not None:
                 return None if self._has_old() else StopReason.N_TRIALS
             # what this run has started it also repeats
             return StopReason.N_TRIALS if self._study.waiting.isdisjoint(self.started) else None
@@ -106,7 +106,7 @@ class StopReasons:
 
     def may_promote(self) -> bool:
         """Return whether trials may be promoted, which takes time but none of the budget of trials."""
-        if self._study.problem.ladder is None:
+        if self._study.problem.multi_fidelity is None:
             return False
         return exhausted(replace(self._study.budget, trials=None), self._study.spent) is None
 

@@ -86,7 +86,7 @@ def test_a_run_ends_with_a_trial_in_full_and_none_left_to_promote(tmp_path):
 def test_a_batch_has_a_fidelity_for_each_of_its_points(climbed):
     opt = climb(Optimizer(PROBLEM, seed=2), 12)
     batch = opt.ask(4)
-    levels = PROBLEM.fidelity.ladder(3)
+    levels = PROBLEM.fidelity.rungs(3)
     assert len({trial.number for trial in batch}) == 4
     assert all(trial.fidelity in levels for trial in batch)
 
@@ -106,13 +106,13 @@ def test_where_fidelity_averages_a_low_one_is_noisier():
         trial = opt.ask()
         opt.tell(trial, loss(trial))
     growth = encode(averaging, opt.trials).fidelities.noise_growth
-    assert set(growth) <= {1000 / level for level in averaging.fidelity.ladder(3)}
+    assert set(growth) <= {1000 / level for level in averaging.fidelity.rungs(3)}
     assert Problem.from_json(averaging.to_json()).fidelity == averaging.fidelity
 
 
 def test_a_model_is_refused_where_the_noise_of_outputs_does_not_fall_with_the_fidelity():
     with pytest.raises(ProblemError, match="averages=True"):
         Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9), early_stopping="model")
-    assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).ladder is not None
+    assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).multi_fidelity is not None
     with pytest.raises(ProblemError, match="eta"):
         ByModel(eta=1)
