@@ -110,7 +110,7 @@ class Evaluator:
 
 
 class _Reports:
-    """The way of intermediate values from an objective to the job's context, and of a request to stop back."""
+    """Passes intermediate values to the job's context, and a request to stop to the objective."""
 
     def __init__(self, job_context: JobContext) -> None:
         self._job_context = job_context
