@@ -18,7 +18,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smbo.problem import Card, Chart, ChiSquare, Context, EvaluationFailed, ObjectiveError, Outcome, Pruned
+from smbo.problem import (
+    ChiSquare,
+    Context,
+    EvaluationFailed,
+    ObjectiveError,
+    ObservableAxes,
+    Outcome,
+    Pruned,
+    RunCard,
+)
 from smbo_objectives import template
 from smbo_objectives.comparison import comparison
 from smbo_objectives.process import ProcessLimits, ProcessResult, run
@@ -155,21 +164,21 @@ class Command:
         """The chi-square on the bins of the histograms, None where the result is a number."""
         return None if self._comparison is None else self._comparison.loss
 
-    def charts(self) -> list[Chart]:
+    def observable_axes(self) -> list[ObservableAxes]:
         """Return how the histograms are shown (see ``Plottable``)."""
-        return [] if self._comparison is None else self._comparison.charts()
+        return [] if self._comparison is None else self._comparison.observable_axes()
 
-    def once(self) -> list[list[str]]:
+    def same_measurement(self) -> list[list[str]]:
         """Return no groups: which histograms are the same measurement, only their author knows."""
         return []
 
-    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card | None:  # noqa: ARG002
+    def run_card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard | None:  # noqa: ARG002
         """Return the first card with a point filled in; remarks have no place in a form of somebody's own."""
         filled = self._cards.filled({**params, "seed": 1})
         if not filled:
             return None
         name, text = next(iter(filled.items()))
-        return Card(f"tune{Path(name).suffix}", text)
+        return RunCard(f"tune{Path(name).suffix}", text)
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Run the program at a point and return what it measured.

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo.problem import Chart, ChiSquare, ObjectiveError, Outcome
+from smbo.problem import ChiSquare, ObjectiveError, ObservableAxes, Outcome
 from smbo_objectives.histograms import Histogram
 from smbo_objectives.result_parsing import bad_output, printable
 from smbo_objectives.tables import FORMATS, read_histograms
@@ -57,7 +57,7 @@ class Comparison:
         predictions = [self._prediction(name, found) for name in self.data]
         outputs = np.concatenate([each.values for each in predictions])
         variances = np.concatenate([each.variances for each in predictions])
-        value, sem = self.loss.told(outputs, variances)
+        value, sem = self.loss.measured(outputs, variances)
         return Outcome(
             value=value,
             sem=sem,
@@ -66,7 +66,7 @@ class Comparison:
             outputs_variance=variances,
         )
 
-    def charts(self) -> list[Chart]:
+    def observable_axes(self) -> list[ObservableAxes]:
         """Return how the histograms are shown: their own axes, logarithmic where they span decades."""
         return [_chart(name, histogram) for name, histogram in self.data.items()]
 
@@ -89,11 +89,11 @@ class Comparison:
         return {f"chi2_{_identifier(name)}": mean for name, mean in zip(self.data, means, strict=True)}
 
 
-def _chart(name: str, histogram: Histogram) -> Chart:
+def _chart(name: str, histogram: Histogram) -> ObservableAxes:
     positive = histogram.values[histogram.values > 0.0]
     spans = bool(len(positive) > 1 and positive.max() > _DECADES * positive.min())
     is_positive = len(positive) == len(histogram.values)
-    return Chart(
+    return ObservableAxes(
         name, histogram.low, histogram.high, x_label=PurePath(name).name, log_y=spans and is_positive
     )
 

@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from smbo.problem import Context, ObjectiveError, Problem, Returned
+from smbo.problem import Context, HasProblem, ObjectiveError, Problem, Returned
 
 __all__ = ["PythonFunction"]
 
@@ -41,8 +41,8 @@ class PythonFunction:
         target = _find(function)
         self._call = _callable(function, target)
         self._takes_context = _takes_context(function, self._call)
-        if isinstance(problem := getattr(target, "problem", None), Problem):
-            self.problem = problem
+        if isinstance(target, HasProblem) and isinstance(target.problem, Problem):
+            self.problem = target.problem
 
     def __reduce__(self) -> tuple[type[PythonFunction], tuple[str, str | None]]:
         """Pickle by name: the function is imported anew where it is needed."""

@@ -220,7 +220,7 @@ class PivotToy:
             repeats=self.confirmation_repeats,
         )
 
-    def draw(
+    def figures(
         self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
     ) -> list[Figure]:
         """Train the recommended settings once more, and draw the scores at three values of z."""

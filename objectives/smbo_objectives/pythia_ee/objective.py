@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from smbo.problem import (
-    Card,
-    Chart,
     ChiSquare,
     Confirmation,
     Context,
     Figure,
     ObjectiveError,
+    ObservableAxes,
     Outcome,
     Problem,
+    RunCard,
 )
 from smbo_objectives.pythia_ee import checkpoint
 from smbo_objectives.pythia_ee.charts import card, charts, once
@@ -120,7 +120,7 @@ class PythiaEE:
         return self._outcome(histograms, generator.n_failed)
 
     def near(self, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return a point near by for each parameter that events can be reweighted to (see ``Reweighted``)."""
+        """Return a nearby point for each parameter that can be reweighted (see ``Reweightable``)."""
         return near(params)
 
     def neighbours(
@@ -143,23 +143,23 @@ class PythiaEE:
             repeats=self.confirmation_repeats,
         )
 
-    def draw(
+    def figures(
         self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
     ) -> list[Figure]:
-        """Draw data, default and recommended tune for every observable (see ``Rated``)."""
+        """Draw data, default and recommended tune for every observable (see ``HasFigures``)."""
         from smbo_objectives.pythia_ee.figures import draw
 
         return draw(folder, self.observables, results, self._loss.theory_uncertainty)
 
-    def charts(self) -> list[Chart]:
+    def observable_axes(self) -> list[ObservableAxes]:
         """Return how the observables are shown (see ``Plottable``)."""
         return charts(self.observables, self._names)
 
-    def once(self) -> list[list[str]]:
+    def same_measurement(self) -> list[list[str]]:
         """Return which of the observables are the same measurement."""
         return once(self.observables, self._names)
 
-    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card:
+    def run_card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard:
         """Return a point as a command file of Pythia."""
         return card(params, remarks)
 

@@ -25,7 +25,7 @@ from smbo.errors import (
     SpaceError,
 )
 from smbo.fidelity import Fidelity
-from smbo.problem import Loss, Objective, Problem
+from smbo.problem import HasLoss, HasProblem, Loss, Objective, Problem
 from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
@@ -152,7 +152,7 @@ def _first_parameter(kind: str, document: Document) -> str:
 def _problem(
     job: JobFile, document: Document, objective: Objective, kind: str, earlier: Sequence[TransferSource]
 ) -> Problem:
-    own: Problem | None = getattr(objective, "problem", None)
+    own = objective.problem if isinstance(objective, HasProblem) else None
     if job.space is not None:
         dimensions = _dimensions(job, document)
     elif own is not None:
@@ -215,8 +215,7 @@ def _key_named(error: Exception, document: Document) -> str | None:
 
 def _own_loss(objective: Objective) -> Loss | None:
     """Return the loss of an objective that knows no space but compares bins with data, None without one."""
-    loss = getattr(objective, "loss", None)
-    return loss if isinstance(loss, Loss) else None
+    return objective.loss if isinstance(objective, HasLoss) and isinstance(objective.loss, Loss) else None
 
 
 def _try_first(

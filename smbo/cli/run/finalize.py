@@ -16,11 +16,11 @@ from smbo.cli.job.level_set import contour_of_study
 from smbo.cli.run.confirmation import FILE, Check, CheckBook, plan
 from smbo.cli.run.context import RunContext
 from smbo.cli.summary import Standing, pareto_of, rungs_text, total_cost
-from smbo.cli.tune import once_of
+from smbo.cli.tune import same_measurement_of
 from smbo.errors import SmboError, StoreError
 from smbo.history import table as results
 from smbo.history.encode import encode
-from smbo.problem import ChiSquare, Figure, Outcome, Rated
+from smbo.problem import ChiSquare, Confirmable, Figure, HasFigures, Outcome
 from smbo.proposal.recommend import feasibility_of, posterior_of
 from smbo.proposal.transfer import with_transfer
 from smbo.report.wording import explanation, headline
@@ -44,7 +44,7 @@ _MAX_NAME = 90
 def n_checks(errand: RunContext) -> int:
     """Return how many evaluations come after the study's own."""
     objective = errand.task.objective
-    if errand.job.report_folder is None or not isinstance(objective, Rated):
+    if errand.job.report_folder is None or not isinstance(objective, Confirmable):
         return 0
     confirmation = objective.confirmation()
     return confirmation.repeats * (1 if confirmation.baseline is None else 2)
@@ -83,7 +83,7 @@ def finish(errand: RunContext, now: Standing, *, checks: bool) -> int:
         errand.study.problem.multi_objective is None
         and checks
         and now.recommendation is not None
-        and isinstance(errand.task.objective, Rated)
+        and isinstance(errand.task.objective, Confirmable)
     ):
         book = _check_book(errand, now.recommendation.params, folder)
         if not _run_checks(errand, book):
@@ -97,14 +97,14 @@ def finish(errand: RunContext, now: Standing, *, checks: bool) -> int:
 
 
 def _check_book(errand: RunContext, recommended: Mapping[str, Any], folder: Path) -> CheckBook:
-    assert isinstance(errand.task.objective, Rated)
+    assert isinstance(errand.task.objective, Confirmable)
     study, job = errand.study, errand.job
     seeds = [trial.seed for trial in study.trials]
 
     def payload(check: Check) -> dict[str, Any]:
         point = {name: to_plain(value) for name, value in check.params.items()}
         own = study.problem.fidelity
-        level = own.as_told(own.high) if check.fidelity is None and own is not None else check.fidelity
+        level = own.as_number(own.high) if check.fidelity is None and own is not None else check.fidelity
         return payload_of(point, check.seed, level)
 
     return CheckBook(
@@ -192,7 +192,7 @@ def _report(errand: RunContext, now: Standing, folder: Path, checks: Checks | No
 def _tune(errand: RunContext) -> Tune | None:
     if not isinstance(errand.study.problem.loss, ChiSquare):
         return None
-    settings = TuneSettings(once=once_of(errand.task.objective))
+    settings = TuneSettings(same_measurement=same_measurement_of(errand.task.objective))
     try:
         return errand.study.tune(settings)
     except SmboError as error:  # too little is known, or nothing has an error
@@ -214,14 +214,13 @@ def _beliefs(errand: RunContext) -> tuple[Posterior | None, Drawn | None]:
 
 
 def _own_figures(errand: RunContext, folder: Path, checks: Checks | None) -> list[Figure]:
-    if checks is None:
-        return []
     objective = errand.task.objective
-    assert isinstance(objective, Rated)
+    if checks is None or not isinstance(objective, HasFigures):
+        return []
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)
     try:
-        return objective.draw(figures, checks)
+        return objective.figures(figures, checks)
     except Exception as error:  # somebody else's drawing may fail in any way; the rest of the report stands
         click.echo(f"the objective's own figures cannot be drawn: {type(error).__name__}: {error}", err=True)
         return []

@@ -1,7 +1,8 @@
-"""The slopes that a tune's errors rest on, beside those of the simulator itself.
+"""Check of a tune's Jacobian against finite differences of the simulator by reweighted events.
 
-An error is as large as the slopes are small.  The model's come from runs all over the ranges; events that are
-weighed as if they were of a point near by tell the simulator's own at the tune, with their own noise only.
+The errors of a tune are inversely proportional to the slopes of the bins.  The model's slopes come from runs
+all over the ranges; reweighting the events of the tune to a nearby point gives the simulator's own, with no
+other noise than that of the weights.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from smbo.training_data import Array
 from smbo.tuning.minimum import metric_of
 from smbo.tuning.tune import Tune
 
-FEWEST_RUNS = 2  # whose scatter is the error
+MIN_RUNS = 2  # the standard error is that of their mean
 
 
 @dataclass(frozen=True)
 class SlopeCheck:
-    """The simulator's change from the tune to a point near by, in units of the model's.
+    """The simulator's change from the tune to a nearby point, in units of the model's.
 
     Attributes:
         name: of the parameter that the point changes.
         ratio: Σ metric (model's change) (simulator's change) / Σ metric (model's change)², the bins weighed
             as in the tune; its error is the standard error over the runs.  NaN where it is refused.
-        reason: why there is none.
+        reason: why the reweighting was refused, None where it was not.
     """
 
     name: str
@@ -38,7 +39,7 @@ class SlopeCheck:
     reason: str | None = None
 
 
-def against_slopes(
+def check_slopes(
     space: Space,
     tune: Tune,
     near: Mapping[str, Mapping[str, Any]],
@@ -49,9 +50,9 @@ def against_slopes(
 
     Args:
         space: of the study.
-        near: a point near the tune by the parameter that it changes.
-        runs: changes of all bins (k,) by independent runs, for each of these points; None where refused.
-        reasons: why, by parameter.
+        near: {parameter: nearby point that changes it alone}.
+        runs: {parameter: changes of all bins (k,) in each independent run, None where refused}.
+        reasons: {parameter: why refused}.
 
     Raises:
         ProblemError: fewer than two runs, or changes of another number of bins than the tune has.
@@ -64,15 +65,15 @@ def against_slopes(
             found.append(SlopeCheck(name, np.nan, np.nan, reasons[name]))
             continue
         there, _ = tune.model.moments(space.to_unit([point]))
-        found.append(_compared(name, metric, there[0] - here[0], runs[name]))
+        found.append(_compare(name, metric, there[0] - here[0], runs[name]))
     return found
 
 
-def _compared(name: str, metric: Array, model: Array, runs: Sequence[Array | None]) -> SlopeCheck:
+def _compare(name: str, metric: Array, model: Array, runs: Sequence[Array | None]) -> SlopeCheck:
     changes = np.array([run for run in runs if run is not None])
-    if len(changes) < FEWEST_RUNS or changes.shape[1:] != model.shape:
+    if len(changes) < MIN_RUNS or changes.shape[1:] != model.shape:
         raise ProblemError(
-            f"slopes of {name}: {len(changes)} runs of {changes.shape[1:]} bins; {FEWEST_RUNS} or more of "
+            f"slopes of {name}: {len(changes)} runs of {changes.shape[1:]} bins; {MIN_RUNS} or more of "
             f"{model.shape} are needed"
         )
     ratios = changes @ (metric * model) / max(float(metric @ model**2), 1e-300)

@@ -11,8 +11,8 @@ from smbo.space import Real, Space
 from smbo.training_data import Array
 from smbo.trial import Trial, TrialState
 from smbo.tuning import Tune, fit_tune
-from smbo.tuning import slopes as slopes_module
-from smbo.tuning.slopes import Slopes
+from smbo.tuning import jacobian as jacobian_module
+from smbo.tuning.jacobian import Jacobian
 
 K, N = 240, 36
 SPACE = Space({"strong": Real(0.0, 1.0), "idle": Real(0.0, 1.0)})
@@ -53,17 +53,17 @@ def test_a_parameter_that_moves_nothing_is_not_constrained_by_the_noise_of_hundr
 
 
 def test_it_would_be_if_noise_were_not_held_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slopes_module, "_exceeded", lambda parts, freedoms: 0.0)
-    monkeypatch.setattr(Slopes, "_noise", lambda self, metric: (np.zeros((1, 2, 2)), np.ones(1)))
+    monkeypatch.setattr(jacobian_module, "_exceeded", lambda parts, freedoms: 0.0)
+    monkeypatch.setattr(Jacobian, "_noise", lambda self, metric: (np.zeros((1, 2, 2)), np.ones(1)))
     assert any(tune_of(seed).parameters[1].is_constrained for seed in range(4))
 
 
-def noisy_slopes(rng: np.random.Generator, truth: Array, doubt: Array) -> Slopes:
+def noisy_slopes(rng: np.random.Generator, truth: Array, doubt: Array) -> Jacobian:
     """Return slopes (k, p) that err by ``doubt`` (p, p) in each bin, and say so."""
     k, p = truth.shape
     found = truth + rng.standard_normal((k, p)) @ np.linalg.cholesky(doubt).T
-    wander = rng.standard_normal((k, 20)) / np.sqrt(20.0)
-    return Slopes(found, found, np.zeros((k, 0)), np.zeros((0, p, p)), wander, 20, doubt)
+    noise_root = rng.standard_normal((k, 20)) / np.sqrt(20.0)
+    return Jacobian(found, found, np.zeros((k, 0)), np.zeros((0, p, p)), noise_root, 20, doubt)
 
 
 def test_slopes_of_noise_alone_hardly_ever_count() -> None:

@@ -1,10 +1,10 @@
-"""How the bins follow the parameters, and how much of that noise alone would have made.
+"""The Jacobian of the bins by the parameters, with a significance test of its columns against noise.
 
-A parameter that does nothing has slopes all the same, of noise; their squares, summed over hundreds of
-bins, would pass for knowledge of it.  So what is found is held against what noise makes: a parameter counts
-if noise would exceed it in one of a thousand cases only, and each direction in which such parameters trade
-for each other for what it has more than noise.  The number of independent bins behind that is counted from
-how the evaluations scatter, for bins that see the same events err together.
+Even a parameter without effect has estimated slopes, of noise; their squares, summed over hundreds of bins,
+would pass for information on it.  So the sums of squares are tested against those of noise: a parameter
+counts if noise would exceed its sum in one of a thousand cases only, and along each direction of correlated
+parameters the expectation of the noise is subtracted.  The number of independent bins in the test is
+estimated from the residuals of the evaluations, since bins filled by the same events err together.
 
 Sources: Satterthwaite (1946), "An Approximate Distribution of Estimates of Variance Components" (sums of
 squares of unequal variances as one χ²); Carroll et al. (2006), "Measurement Error in Nonlinear Models"
@@ -21,30 +21,31 @@ from scipy.stats import chi2
 
 from smbo.training_data import Array
 
-# Probability that noise makes a parameter count: three standard deviations to one side.
-CHANCE = 1.35e-3
+# Probability that noise alone makes a parameter count: three standard deviations, one-sided.
+FALSE_POSITIVE_RATE = 1.35e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Slopes:
-    """Slopes of k bins by p parameters at a point, and the noise in them.
+class Jacobian:
+    """Slopes of k bins by p parameters at a point, and the covariance of their noise.
 
     Attributes:
-        jacobian: as the model has them, shape (k, p).
-        plain: the same without the prior of the planes, whose noise is known, shape (k, p).
-        loadings: of c processes, shape (k, c).
-        doubts: covariance of each process' slopes, shape (c, p, p).
-        wander: noise of the evaluations, shape (k, n); freedom: evaluations left over for it.
-        plane_doubt: the covariance of the planes' plain slopes in units of that noise, shape (p, p).
+        values: slopes of the model, shape (k, p).
+        least_squares: the same without the prior of the regressions, whose noise is known, shape (k, p).
+        loadings: of c Gaussian processes (principal components), shape (k, c).
+        slope_covariances: of each process' slopes, shape (c, p, p).
+        noise_root: root of the noise covariance of the bins, shape (k, n).
+        degrees_of_freedom: of the residuals behind it.
+        regression_covariance: of the least-squares slopes, in units of that noise, shape (p, p).
     """
 
-    jacobian: Array
-    plain: Array
+    values: Array
+    least_squares: Array
     loadings: Array
-    doubts: Array
-    wander: Array
-    freedom: int
-    plane_doubt: Array
+    slope_covariances: Array
+    noise_root: Array
+    degrees_of_freedom: int
+    regression_covariance: Array
 
     def significant(self, metric: Array) -> Array:
         """Return the slopes (k, p) less what noise can make, given the weight of each bin (k,).
@@ -54,14 +55,14 @@ class Slopes:
         makes on average are taken off.
         """
         parts, freedoms = self._noise(metric)
-        found = np.einsum("kp,k,kp->p", self.plain, metric, self.plain)
+        found = np.einsum("kp,k,kp->p", self.least_squares, metric, self.least_squares)
         alone = np.einsum("cpp->pc", parts)
         moves = [
             square > own.sum() * _exceeded(own, freedoms) if own.any() else square > 0.0
             for square, own in zip(found, alone)
         ]
         seen = np.flatnonzero(moves)
-        out = np.zeros_like(self.jacobian)
+        out = np.zeros_like(self.values)
         if len(seen):
             out[:, seen] = self._in_directions(metric, seen, parts.sum(axis=0)[np.ix_(seen, seen)])
         return out
@@ -72,7 +73,7 @@ class Slopes:
         They are mapped by the least change T (the optimal transport between normal distributions of these
         covariances) to the information TᵀJᵀMJT that is left.
         """
-        plain, jacobian = self.plain[:, seen], self.jacobian[:, seen]
+        plain, jacobian = self.least_squares[:, seen], self.values[:, seen]
         found = (plain.T * metric) @ plain
         told = (jacobian.T * metric) @ jacobian
         noise = noise + 1e-12 * np.eye(len(seen)) * float(np.trace(found))
@@ -85,29 +86,31 @@ class Slopes:
         middle, _ = _roots(before @ wanted @ before)
         return np.asarray(jacobian @ inverse_before @ middle @ inverse_before)
 
-    def doubt_along(self, weights: Array) -> Array:
-        """Return the covariance of dJᵀ weights, dJ being what noise does to the slopes, (p, p)."""
+    def covariance_along(self, weights: Array) -> Array:
+        """Return the covariance of dJᵀ weights, dJ being the noise of the slopes, (p, p)."""
         strengths = (self.loadings.T @ weights) ** 2
-        planes = float(((self.wander.T @ weights) ** 2).sum()) * self.plane_doubt
-        return np.asarray(np.einsum("c,cij->ij", strengths, self.doubts) + planes)
+        regressions = float(((self.noise_root.T @ weights) ** 2).sum()) * self.regression_covariance
+        return np.asarray(np.einsum("c,cij->ij", strengths, self.slope_covariances) + regressions)
 
     def _noise(self, metric: Array) -> tuple[Array, Array]:
         """Return the expectation of Σ metric dJ dJᵀ from each source, (c + 1, p, p), and their freedoms."""
         strengths = metric @ self.loadings**2
-        gram = (self.wander.T * metric) @ self.wander
-        total, q = float(np.trace(gram)), max(self.freedom, 1)
+        gram = (self.noise_root.T * metric) @ self.noise_root
+        total, q = float(np.trace(gram)), max(self.degrees_of_freedom, 1)
         squares = q * float((gram**2).sum()) / max(total, 1e-300) ** 2 - 1.0
         independent = (q + 1.0) / squares if squares > 0.0 else np.inf
-        parts = np.concatenate([strengths[:, None, None] * self.doubts, total * self.plane_doubt[None]])
+        parts = np.concatenate(
+            [strengths[:, None, None] * self.slope_covariances, total * self.regression_covariance[None]]
+        )
         return parts, np.append(np.ones(len(strengths)), max(independent, 1.0))
 
 
 def _exceeded(parts: Array, freedoms: Array) -> float:
-    """Return what a sum of squares in units of its expectation exceeds by ``CHANCE``, given its parts."""
+    """Return the quantile, over its expectation, that a sum of squares exceeds at FALSE_POSITIVE_RATE."""
     total = float(parts.sum())
     squares = float((parts**2 / freedoms).sum())
     freedom = total**2 / squares if squares > 0.0 else 1.0
-    return float(chi2.isf(CHANCE, freedom) / freedom)
+    return float(chi2.isf(FALSE_POSITIVE_RATE, freedom) / freedom)
 
 
 def _roots(square: Array) -> tuple[Array, Array]:
