@@ -87,7 +87,7 @@ def _may_climb(study: Study) -> bool:
     is_closing = exhausted(budget, study.spent) is not None
     if exhausted(replace(budget, trials=None), study.spent) is not None:
         return False
-    return study.next_promotion(is_closing=is_closing) is not None
+    return study._driver.next_promotion(is_closing=is_closing) is not None
 
 
 def rungs_text(study: Study) -> str | None:

@@ -17,7 +17,7 @@ from smbo_scheduler.outbox.spool import Spool
 if TYPE_CHECKING:
     from distributed import Client, Security
 
-    from smbo_scheduler.clusters.cluster import KeptCluster
+    from smbo_scheduler.clusters.cluster import ManagedCluster
 
 
 class RunCluster:
@@ -49,7 +49,7 @@ class RunCluster:
             raise ClusterError(f"cluster: {error}") from None
         self._folder: Path | None = None
         self._client: Client | None = None
-        self._kept: KeptCluster | None = None
+        self._kept: ManagedCluster | None = None
         self._n_wanted: int | None = None
         self._is_left = False
 
@@ -98,7 +98,7 @@ class RunCluster:
         """
         self._n_wanted = self._cluster.workers_of_use(n_evaluations)
         if self._kept is not None:
-            self._kept.want(self._n_wanted)
+            self._kept.scale(self._n_wanted)
 
     def look(self) -> None:
         """Take care that workers may still come.
@@ -124,10 +124,10 @@ class RunCluster:
         if self._is_left or self._folder is None:
             return
         if self._kept is None and self._plan is not None and self._folder.is_dir():
-            from smbo_scheduler.clusters.cluster import KeptCluster
+            from smbo_scheduler.clusters.cluster import ManagedCluster
 
             # a driver that was killed after the last evaluation left it, and nobody needs it now
-            self._kept = KeptCluster(self._folder, adopted=True)
+            self._kept = ManagedCluster(self._folder, adopted=True)
         if self._kept is not None:
             self._kept.stop()
 
@@ -154,7 +154,9 @@ class RunCluster:
         assert self._folder is not None, "settle_in comes first"
         if self._kept is None:
             n_workers = self._n_wanted or max(1, cluster.workers_of_use(None))
-            self._kept = clusters.start_kept(self._folder, self._plan, n_workers, insecure=cluster.insecure)
+            self._kept = clusters.start_cluster(
+                self._folder, self._plan, n_workers, insecure=cluster.insecure
+            )
         return self._kept.connect()
 
     def _security(self) -> Security | None:

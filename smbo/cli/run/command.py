@@ -59,7 +59,7 @@ def resume_command(ctx: click.Context, /, study: str, store: str | None, **optio
     """Go on with a stored study, by its name, as its last run was told to."""
     with load(study, store) as found:
         kept, folder = stored_job(found)
-        kept = {**kept, "store": found.store.url, "study": found.name}
+        kept = {**kept, "store": found._driver.store.url, "study": found.name}
     document = _with_options(Document(f"study {kept['study']}", kept), options)
     ctx.exit(drive(check_jobfile(document), document, folder))
 

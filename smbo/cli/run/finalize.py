@@ -203,7 +203,7 @@ def _tune(errand: RunContext) -> Tune | None:
 def _beliefs(errand: RunContext) -> tuple[Posterior | None, Drawn | None]:
     """Return the posterior of the value, and where evaluations go well; None for what is not known."""
     study = errand.study
-    memory = study.store.study(study.name).memory
+    memory = study._driver.store.study(study.name).memory
     try:
         data = encode(study.problem, study.trials, is_in_full=True)
         posterior = posterior_of(with_transfer(study.problem, study.recipe), data, memory)

@@ -69,7 +69,7 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
             job.store_url, job.study, task.problem, recipe=job.recipe, seed=job.seed, budget=budget
         ) as study:
             try:
-                with lock.driving(study.spool_folder), StopOnSignals(_say) as signals:
+                with lock.driving(study._driver.spool_folder), StopOnSignals(_say) as signals:
                     for text in fixed_lines(job.fixed, fixed_before(study)):
                         click.echo(text)
                     keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
@@ -77,7 +77,7 @@ def drive(job: JobFile, document: Document, folder: Path) -> int:
                     workplace.settle_in(errand.spool_folder)
                     return _drive(errand)
             finally:
-                if lock.drivers(study.spool_folder):
+                if lock.drivers(study._driver.spool_folder):
                     workplace.leave_running()  # others use it: the last one ends it
 
 
@@ -194,7 +194,7 @@ def _say_finished(errand: RunContext, now: Standing) -> int:
 
 def _finish(errand: RunContext, now: Standing, *, checks: bool) -> int | None:
     """Check and report, unless another driver of the study does or has."""
-    with lock.finishing(errand.study.spool_folder) as is_ours:
+    with lock.finishing(errand.study._driver.spool_folder) as is_ours:
         if not is_ours:
             click.echo("another driver checks the recommended point and writes the report")
             return None
