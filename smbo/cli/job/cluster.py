@@ -278,13 +278,13 @@ class ClusterSection(Section):
         given = [*(getattr(self, kind) is not None for kind in _KINDS), self.serial]
         if sum(given) != 1:
             raise ValueError(f"give exactly one of {', '.join(_KINDS)}, or the word serial")
-        if self.tls is not None and not self.is_foreign:
+        if self.tls is not None and not self.is_external:
             raise ValueError("tls goes with address or scheduler_file; clusters of ours make their own")
         return self
 
     @property
-    def is_foreign(self) -> bool:
-        """Whether somebody else started it."""
+    def is_external(self) -> bool:
+        """Whether somebody else started the cluster."""
         return self.address is not None or self.scheduler_file is not None
 
     @property

@@ -40,9 +40,9 @@ FILES = {
         for _ in range(4):
             trial = optimizer.ask()
             optimizer.tell(trial, evaluate(trial.params))
-        with Study.open("sqlite:///script.db", "script", Problem(space), seed=1, budget=Budget(trials=4)) as study:
-            study.run(evaluate)
-            print(json.dumps([[trial.value for trial in trials] for trials in (optimizer.trials, study.trials)]))
+        study = Study.open("sqlite:///x.db", "x", Problem(space), seed=1, budget=Budget(trials=4))
+        study.run(evaluate)
+        print(json.dumps([[trial.value for trial in each.trials] for each in (optimizer, study)]))
         """,
 }
 # nobody but the user imports these, so importing one by mistake is an error
