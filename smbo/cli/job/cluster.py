@@ -12,9 +12,9 @@ from smbo_scheduler.clusters.specs import BatchPlan, Entrance, LocalPlan, Plan, 
 
 _BATCH_LEASE_SECONDS = 300.0  # batch nodes are suspended, and their disks hang, for minutes
 _LEASE_SECONDS = 60.0
-_WALLTIME_SHARE = 0.9  # of a batch job, during which evaluations are begun, if nothing better is known
-_END_SECONDS = 60.0  # what a worker needs to put its result away
-_STAGGER_SHARE = 0.05
+_WALLTIME_SHARE = 0.9  # of a batch job's walltime, in which evaluations are begun, without limits.time
+_END_SECONDS = 60.0  # for a worker to store its last result
+_STAGGER_SHARE = 0.05  # of the lifetime: jobs do not all end at once
 
 WorkerCount: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
@@ -47,12 +47,12 @@ class LocalSection(Section):
         return threads
 
     def plan(self) -> LocalPlan:
-        """Return where the workers come from."""
+        """Return the plan of the workers."""
         return LocalPlan(self.resources)
 
 
 class EntranceSection(Section):
-    """Where workers on other machines find the scheduler, which runs on this one."""
+    """The address of the scheduler, which runs on this machine, for workers on other machines."""
 
     host: Text | None = None
     interface: Text | None = None
@@ -88,7 +88,7 @@ class AdaptiveSection(Section):
 
 
 def _bounds(value: Any) -> Any:
-    """Return a number as bounds that leave no choice."""
+    """Return a number of workers as equal bounds; bounds stay what they are."""
     if isinstance(value, int) and not isinstance(value, bool):
         return {"min": value, "max": value}
     if not isinstance(value, Mapping | AdaptiveSection):
@@ -119,12 +119,12 @@ class BatchSection(EntranceSection):
         return self
 
     def of_use(self, n_evaluations: int | None) -> int:
-        """Return how many workers are wanted while so many evaluations are left; None: no end to them."""
+        """Return how many workers so many evaluations can use; None if their number is not known."""
         wanted = self.workers.max if n_evaluations is None else min(n_evaluations, self.workers.max)
         return max(wanted, self.workers.min)
 
     def _batch(self, evaluation_seconds: float | None) -> dict[str, Any]:
-        """Return what is the same for every batch system."""
+        """Return the keywords that are the same for every batch system."""
         lifetime = self.lifetime
         if lifetime is None and self.walltime is not None:
             lifetime = _WALLTIME_SHARE * self.walltime
@@ -169,7 +169,7 @@ class SlurmSection(BatchSection):
         return directives
 
     def plan(self, evaluation_seconds: float | None = None) -> BatchPlan:
-        """Return where the workers come from; evaluations take at most so long, if that is known."""
+        """Return the plan of the workers; evaluations take at most so long, if that is known."""
         return BatchPlan(
             "slurm",
             queue=self.partition,
@@ -194,7 +194,7 @@ class HTCondorSection(BatchSection):
         return directives
 
     def plan(self, evaluation_seconds: float | None = None) -> BatchPlan:
-        """Return where the workers come from; evaluations take at most so long, if that is known."""
+        """Return the plan of the workers; evaluations take at most so long, if that is known."""
         return BatchPlan(
             "htcondor",
             disk_bytes=self.disk,
@@ -222,7 +222,7 @@ class SshSection(EntranceSection):
         return hosts
 
     def plan(self) -> SshPlan:
-        """Return where the workers come from."""
+        """Return the plan of the workers."""
         return SshPlan(
             tuple(self.hosts),
             self.entrance,
@@ -250,7 +250,7 @@ _KINDS = ("local", "address", "scheduler_file", "slurm", "htcondor", "ssh")
 
 
 class ClusterSection(Section):
-    """Where evaluations run: one of these, and how far its connections are trusted."""
+    """Where evaluations run: one of these, and the encryption of its connections."""
 
     local: LocalSection | None = None
     address: str | None = None
@@ -289,16 +289,16 @@ class ClusterSection(Section):
 
     @property
     def batch(self) -> SlurmSection | HTCondorSection | None:
-        """The jobs of a batch system, if it is that."""
+        """The section of a batch system, None for other clusters."""
         return self.slurm or self.htcondor
 
     @property
     def usual_lease_seconds(self) -> float:
-        """How long workers of this kind may give no sign of life, if the job does not say."""
+        """Default of the key `lease`: how long workers of this cluster may miss their heartbeats."""
         return _LEASE_SECONDS if self.batch is None else _BATCH_LEASE_SECONDS
 
     def plan(self, evaluation_seconds: float | None = None) -> Plan | None:
-        """Return where the workers of a cluster of ours come from; None if it is not ours.
+        """Return the plan of a cluster that smbo starts; None for another.
 
         Raises:
             ValueError: the times do not fit together.
@@ -310,7 +310,7 @@ class ClusterSection(Section):
         return None if self.local is None else self.local.plan()
 
     def workers_of_use(self, n_evaluations: int | None) -> int:
-        """Return how many workers are wanted while so many evaluations are left."""
+        """Return how many workers so many evaluations can use."""
         if self.batch is not None:
             return self.batch.of_use(n_evaluations)
         if self.ssh is not None:
