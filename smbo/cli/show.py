@@ -111,14 +111,8 @@ def _pareto_lines(study: Study, found: ParetoSet) -> list[str]:
     lines = [f"Pareto set: {pareto_text(found)}"]
     why = f"{preference_text(study)}, by the posterior ({best.place})"
     lines.append(f"recommended: {recommended_text(best)}, {why}{feasible_text(best)}")
-    return [
-        *lines,
-        *_point(best.params),
-        *_model(study),
-        "",
-        "not dominated by the posterior:",
-        *_pareto_table(found),
-    ]
+    lines += [*_point(best.params), *_model(study)]
+    return [*lines, "", "Pareto set by the posterior means:", *_pareto_table(found)]
 
 
 def _pareto_table(found: ParetoSet) -> list[str]:

@@ -117,7 +117,7 @@ def _baseline(objective: Objective | None) -> Baseline | None:
 
 
 def objective_of(study: Study, named: str) -> Objective | None:
-    """Return the objective of a study, by the job file given or by its last run; None if it cannot be loaded."""
+    """Return the objective of a study, by the job file given or its last run; None if it cannot be loaded."""
     try:
         if named.endswith(SUFFIXES):
             job, document = read_jobfile(Path(named))
