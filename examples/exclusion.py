@@ -29,7 +29,7 @@ def cross_section(m1):
 
 
 def efficiency(m1, m2):
-    """Return the share of events that pass the selection: none where m2 leaves the visible decay no energy."""
+    """Return the share of events that pass the selection: none where m2 leaves no visible energy."""
     softness = (m1 - m2 - 150.0) / 70.0
     return 0.25 / (1.0 + math.exp(-softness)) * (1.0 - math.exp(-m1 / 400.0))
 
