@@ -246,7 +246,7 @@ class CertificatesSection(Section):
     key: Text
 
 
-_KINDS = ("local", "address", "scheduler_file", "slurm", "htcondor", "ssh")
+_KINDS = ("local", "address", "scheduler_file", "slurm", "htcondor", "ssh", "executor")
 
 
 class ClusterSection(Section):
@@ -258,6 +258,7 @@ class ClusterSection(Section):
     slurm: SlurmSection | None = None
     htcondor: HTCondorSection | None = None
     ssh: SshSection | None = None
+    executor: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = None
     serial: bool = False
     tls: CertificatesSection | None = None
     insecure: bool = False
@@ -269,6 +270,8 @@ class ClusterSection(Section):
             return {"serial": True} if value == "serial" else {"local": {}}
         if isinstance(value, Mapping) and "local" in value and value["local"] is None:
             return {**value, "local": {}}
+        if isinstance(value, Mapping) and isinstance(value.get("executor"), str):
+            return {**value, "executor": {value["executor"]: {}}}
         if not isinstance(value, Mapping):
             raise ValueError(f"{value!r} is no cluster; write {{local: {{workers: 2}}}}, or serial")
         return value

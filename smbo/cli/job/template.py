@@ -48,7 +48,7 @@ recipe: auto                        # how to propose: auto, gp, forest, cost, so
 seed: 1                             # the same seed repeats the study; leave it out for a fresh one
 budget: {{trials: 40}}                # also time: 2h, cost: 3600, and failures: 10 (give up after so many)
 # termination: {{plateau: 20}}             # end the study after so many evaluations without a gain
-cluster: {{local: {{workers: 2}}}}      # or slurm, htcondor, ssh, address, scheduler_file, serial
+cluster: {{local: {{workers: 2}}}}      # or slurm, htcondor, ssh, address, scheduler_file, executor, serial
 # limits: {{time: 30min, memory: 4GB}}  # of one evaluation
 # retries: {{lost: 3}}                # run again when a worker was lost
 # resources: {{GPU: 1}}               # Dask worker resources that one evaluation occupies

@@ -1,14 +1,16 @@
-"""The cluster of a run: this process, a Dask cluster that smbo starts, or one that somebody else started."""
+"""The cluster of a run: this process, a Dask cluster of ours or of somebody else, an installed executor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from smbo.cli.job.cluster import ClusterSection
 from smbo.cli.job.schema import JobFile
+from smbo.errors import StoreError
+from smbo.study.run import ExecutorFactory
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors.serial import SerialExecutor
 from smbo_scheduler.jobs import Executor, Target
@@ -59,7 +61,7 @@ class RunCluster:
         self._folder = folder / f"cluster{kind}"
 
     def check(self) -> None:
-        """Connect now to somebody else's cluster; otherwise check that what smbo starts is installed.
+        """Connect now to somebody else's cluster; otherwise check that what the cluster needs is installed.
 
         Raises:
             ClusterError: it cannot be reached or trusted, or something is not installed.
@@ -70,6 +72,8 @@ class RunCluster:
             from smbo_scheduler.clusters.cluster import check_installed
 
             check_installed(self._plan, insecure=self._cluster.insecure)
+        elif self._cluster.executor is not None:
+            self._factory(self._cluster.executor)
 
     def executor(self, target: Target, spool: Spool) -> Executor:
         """Return an executor for a target.
@@ -79,6 +83,8 @@ class RunCluster:
         """
         if self._cluster.serial:
             return SerialExecutor(target, spool)
+        if self._cluster.executor is not None:
+            return self._factory(self._cluster.executor)(target, spool)
         from smbo_scheduler.executors.dask import DaskExecutor
 
         return DaskExecutor(
@@ -126,6 +132,17 @@ class RunCluster:
             self._kept = KeptCluster(self._folder, adopted=True)
         if self._kept is not None:
             self._kept.stop()
+
+    @staticmethod
+    def _factory(executor: Mapping[str, Mapping[str, Any]]) -> ExecutorFactory:
+        """Return what makes the installed executor of {name: settings}."""
+        from smbo.study.run import installed_executor
+
+        ((name, settings),) = executor.items()
+        try:
+            return installed_executor(name, settings)
+        except StoreError as error:
+            raise ClusterError(f"cluster.executor: {error}") from None
 
     def _connected(self) -> Client:
         return self._connect() if self._client is None else self._client
