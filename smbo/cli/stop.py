@@ -19,7 +19,7 @@ def command(study: str, store: str | None) -> None:
             return
         drivers = lock.drivers_of(found)
         if not drivers:
-            click.echo(f"{found.name} is not running; `smbo resume {found.name}` goes on with it")
+            click.echo(f"{found.name} is not running; `smbo resume {found.name}` continues it")
             return
         found.stop()
         click.echo(f"{found.name}: {' and '.join(drivers)} will stop when the running evaluations are done")

@@ -69,7 +69,7 @@ class BudgetSection(Section):
 
 
 class LimitsSection(Section):
-    """What one evaluation may use, and whether it goes on when its worker, or this run, dies."""
+    """Limits of one evaluation, and whether it survives the death of its worker and of the run."""
 
     time: Duration | None = None
     memory: Size | None = None
