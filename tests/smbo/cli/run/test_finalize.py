@@ -20,6 +20,9 @@ class Parabola:
 
     def confirmation(self):
         return Confirmation(baseline={"x": 1.0}, baseline_name="default", repeats=2)
+
+    def draw(self, folder, checks):
+        return []
 """
 
 
