@@ -106,7 +106,7 @@ def _vectors(problem: Problem, done: Sequence[Trial]) -> VectorOutputs | None:
         return None
     outputs = [trial.outputs for trial in done if trial.outputs is not None]
     errors = [trial.outputs_variance for trial in done if trial.outputs_variance is not None]
-    assert len(outputs) == len(errors) == len(done), "judge() lets no result without outputs pass"
+    assert len(outputs) == len(errors) == len(done), "record_result() lets no result without outputs pass"
     k = len(outputs[0]) if outputs else loss.n_outputs or 0
     packed = [each.reshape(k, -1) for each in errors]
     rank = max((each.shape[1] - 1 for each in packed), default=0)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 
 from smbo.errors import StoreError
 from smbo.store import schema
-from smbo.store.budget import Budget, record_result
+from smbo.store.budget import Budget, check_budget
 from smbo.store.change_feed import Taken, event_row, lock, take, with_sums
 from smbo.store.records import StaleProposal, dump_json, load_trial, params_hash, storable
 from smbo.store.statements import change, insertion, selection
@@ -144,7 +144,7 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
     hashes = [params_hash(point, text) for point, text in zip(asking.points, texts)]
     if n_new:
         budget = Budget.from_json(json.loads(taken.budget))
-        record_result(taken.name, budget, with_sums(connection, study, budget, taken.spent), n_new)
+        check_budget(taken.name, budget, with_sums(connection, study, budget, taken.spent), n_new)
         if taken.number != asking.first_number:
             _refuse_stale(connection, study, asking, hashes)
     old = [_restarted(row, taken, index) for index, row in enumerate(waiting)]

@@ -110,7 +110,7 @@ def exhausted(budget: Budget, spent: Spent) -> str | None:
     return None
 
 
-def record_result(name: str, budget: Budget, spent: Spent, n: int) -> None:
+def check_budget(name: str, budget: Budget, spent: Spent, n: int) -> None:
     """Let n more trials of a study through, or not.
 
     Raises:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 
 from smbo.errors import StoreError
 from smbo.store import schema
-from smbo.store.budget import Budget, record_result
+from smbo.store.budget import Budget, check_budget
 from smbo.store.change_feed import change_attempt, lock, move_trial, note, spent, trial_row
 from smbo.store.leases import leader
 from smbo.store.records import AttemptOutcome, ReportRecord, StaleProposal, load_trial
@@ -193,7 +193,7 @@ def _refuse_unaffordable(connection: Connection, study: int) -> None:
     ).one()
     budget = Budget.from_json(json.loads(row.budget))
     if budget.needs_sums:
-        record_result(
+        check_budget(
             row.name, Budget(cost=budget.cost, fidelity=budget.fidelity), spent(connection, study), 0
         )
 

@@ -197,7 +197,7 @@ class Asker:
             # judged for good inside the transaction; here it saves a proposal that nobody could use
             budget = Budget.from_json(record.budget)
             if budget != Budget():
-                budgets.record_result(self._name, budget, record.spent, n_new)
+                budgets.check_budget(self._name, budget, record.spent, n_new)
             assert look.data is not None
             proposed = propose_from(self._problem, self._recipe, record, look.data, n_new, fixed=fixed)
         memory = proposed.memory if proposed else record.memory

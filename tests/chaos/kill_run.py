@@ -141,10 +141,10 @@ def _audit(folder: Path, n_trials: int, account: Account) -> None:
         capture_output=True,
         check=True,
     )
-    record_result(folder, json.loads(export.stdout), n_trials, account)
+    judge(folder, json.loads(export.stdout), n_trials, account)
 
 
-def record_result(folder: Path, trials: list[dict[str, Any]], n_trials: int, account: Account) -> None:
+def judge(folder: Path, trials: list[dict[str, Any]], n_trials: int, account: Account) -> None:
     """Hold the exported trials against the objective's log, and note every fault."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
     account.n_complete = len(complete)

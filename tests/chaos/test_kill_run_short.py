@@ -30,7 +30,7 @@ def test_a_killed_run_goes_on_and_nothing_is_lost_or_done_twice(kill_run, tmp_pa
 def audit(kill_run, folder, log, trials):
     (folder / "log.txt").write_text("\n".join(log) + "\n")
     account = kill_run.Account(kills=0, runs=1, n_complete=0)
-    kill_run.record_result(folder, trials, 2, account)
+    kill_run.judge(folder, trials, 2, account)
     return account.faults
 
 

@@ -87,7 +87,7 @@ def budget_outside() -> None:
         time.sleep(3.0)  # between the look and the leap: several drivers are always at it
         return ask(self, *args)
 
-    swap(asking, "judge", lambda *_: None)
+    swap(asking, "check_budget", lambda *_: None)
     swap(asking, "_refuse_stale", lambda *_: None)
     SqlStore.ask = late
 

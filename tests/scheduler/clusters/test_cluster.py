@@ -109,7 +109,7 @@ def test_a_killed_workers_job_is_lost_and_then_run_again_by_another(folder, spoo
 DRIVER = """
 import sys
 sys.path[:0] = [{here!r}]
-from scheduler import clusters
+from smbo_scheduler.clusters import external as clusters
 from smbo_scheduler.executors import DaskExecutor
 from smbo_scheduler.jobs import Job
 from smbo_scheduler.outbox.spool import Spool

@@ -20,7 +20,7 @@ WORKER = """
 import sys
 sys.path[:0] = [{here!r}]
 from test_detached import target
-from scheduler import plain
+from smbo_scheduler.outbox import json_values as plain
 from smbo_scheduler.worker.runner import run_job
 from smbo_scheduler.outbox.spool import Spool
 
