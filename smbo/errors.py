@@ -16,11 +16,11 @@
     │   ├── UnknownStudy        no study of that name
     │   ├── StudyMismatch       the stored study is of another problem, recipe or seed
     │   ├── BudgetExhausted     the study's budget is used up
-    │   └── StoreUnavailable    a store that is full, locked or away at present
+    │   └── StoreUnavailable    a store that is full, locked or unreachable at present
     ├── JobFileError        a job file that does not say what it must
     ├── ObjectiveError      an objective that is unknown or wrongly configured
     ├── EvaluationFailed    raised by an objective: this evaluation failed, for this reason
-    └── Pruned              raised by context.report: this evaluation need not go on
+    └── Pruned              raised by context.report: the trial is pruned
 
 All of them but the last two are the caller's to mend; the message says how.
 """
@@ -91,7 +91,7 @@ class BudgetExhausted(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """A store that cannot be used at present: its disk is full, or others hold it for too long.
+    """A store that cannot be used at present: its disk is full, or others hold its lock for too long.
 
     The same call may be made again; it is as if the first had not been.
     """
@@ -108,7 +108,10 @@ class ObjectiveError(SmboError, ValueError):
 class EvaluationFailed(SmboError):
     """Raised by an objective: this evaluation failed, for this reason.
 
-    The trial becomes FAILED with the reason; the study goes on.
+    The trial becomes FAILED with the reason; the study continues.
+
+    >>> EvaluationFailed("no solution after 300 iterations", reason="no convergence").reason
+    'no convergence'
 
     Args:
         message: what went wrong.
@@ -121,7 +124,7 @@ class EvaluationFailed(SmboError):
 
 
 class Pruned(SmboError):
-    """Raised by ``context.report``: this evaluation need not go on; what it has reported is enough.
+    """Raised by ``context.report``: the trial is pruned, and the evaluation should end.
 
     An objective lets it through, or tidies up in a ``finally``.  The trial becomes PRUNED.
     """

@@ -78,6 +78,13 @@ class Optimizer:
 
     Raises:
         SpaceError, ProblemError, RecipeError: for what does not make sense.
+
+    >>> optimizer = Optimizer({"x": (0.0, 1.0)}, seed=1)
+    >>> for _ in range(4):
+    ...     trial = optimizer.ask()
+    ...     _ = optimizer.tell(trial, (trial.params["x"] - 0.3) ** 2)
+    >>> optimizer.best.value < 0.1
+    True
     """
 
     def __init__(

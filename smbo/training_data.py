@@ -42,7 +42,7 @@ class Loss(Protocol):
         """Return the loss of noiseless outputs (..., k), shape (...)."""
         ...
 
-    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+    def measured(self, outputs: Array, variances: Array) -> tuple[float, float]:
         """Return loss and standard error of measured outputs (k,) with their variances (k,)."""
         ...
 

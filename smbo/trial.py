@@ -1,4 +1,4 @@
-"""Trials: one point, asked for once, with what became of it."""
+"""Trials: a point with its number, seed, fidelity, state and result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from smbo.training_data import Array
 
 
 class TrialState(StrEnum):
-    """Where a trial stands.  The last four are final; a paused one may go on at a higher fidelity."""
+    """The state of a trial.  The last four are final; a paused trial may be promoted to a higher fidelity.
+
+    >>> [state.value for state in TrialState if state.is_final]
+    ['complete', 'failed', 'pruned', 'cancelled']
+    """
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -26,7 +30,7 @@ class TrialState(StrEnum):
         return self in _FINAL
 
 
-# the reason of a failure that is nobody's fault and may yet turn out a result
+# the reason of a failure of the machine, not of the evaluation: another attempt may have a result
 LOST = "lost"
 
 _FINAL = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED})
@@ -34,14 +38,14 @@ _FINAL = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED, T
 
 @dataclass(frozen=True)
 class Rung:
-    """What a trial came to at a fidelity below the highest.
+    """The result of a trial at a fidelity below the highest.
 
     Attributes:
         fidelity: at which it was evaluated.
         value: in the user's sign and units.
         sem, cost: of this evaluation, None where not given.
         feasible: whether the outcome constraints hold.
-        token: of the attempt that brought it (durable studies only).
+        token: fencing token of the attempt that reported it (durable studies only).
     """
 
     fidelity: float
@@ -54,15 +58,19 @@ class Rung:
 
 @dataclass(frozen=True, eq=False, slots=True)  # slots: a study may hold a million of them
 class Trial:
-    """One point, asked for once, with what became of it.  Frozen: a change makes a new one.
+    """One point, asked for once, with its result.  Frozen: a change makes a new trial.
+
+    >>> trial = Trial(number=0, params={"x": 0.5}, seed=7)
+    >>> trial.state, trial.value
+    (<TrialState.RUNNING: 'running'>, None)
 
     Attributes:
         number: 0, 1, 2, … without gaps, in the order of asking.
         params: the point, in the user's units; inactive dimensions are absent.
         seed: for the objective's random numbers; a function of the study's seed and the number.
-        state: where it stands.
+        state: see ``TrialState``.
         value: what is optimised, in the user's sign and units; None until complete.  A trial that
-            was paused or pruned has the last value it came to, at its fidelity.  Of several objectives
+            was paused or pruned has its last value, at its fidelity.  Of several objectives
             the first; all of them are among the metrics.
         sem: standard error of the value, None where not given.
         cost: of the evaluation, in the user's unit; None where not given.
@@ -71,9 +79,9 @@ class Trial:
         outputs, outputs_variance: a vector output (k,) and its errors' covariance (see ``Outcome``), or None.
         reason, error: why it failed, in a word, and at length.
         fidelity: of the evaluation under way, or of the last; None where the problem has none.
-        rungs: what it came to at fidelities below the highest, ascending.
-        token: names the attempt that is under way (durable studies only).
-        rung: how far up it has come, where trials are paused and promoted; None elsewhere.
+        rungs: its results at fidelities below the highest, ascending.
+        token: fencing token of the running attempt (durable studies only).
+        rung: index of its rung, where trials are paused and promoted; None elsewhere.
         checkpoint: folder that its last attempt left for the next one to continue from.
     """
 
@@ -99,7 +107,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The point that the posterior takes for the best.
+    """The point with the best posterior mean, with the posterior there.
+
+    >>> Recommendation({"x": 0.5}, mean=1.0, std=0.1, number=3).place
+    'trial 3'
 
     Attributes:
         params: the point, in the user's units.

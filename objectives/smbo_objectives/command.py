@@ -1,4 +1,9 @@
-"""The objective ``command``: any program, in any language."""
+"""The objective ``command``: run any program, in any language, and read its result.
+
+Files and placeholders for the program are made by ``template`` and ``run_cards``, its process is bounded by
+``process``, its results are read by ``result_parsing`` (a number), ``comparison`` (histograms) and
+``progress`` (intermediate values).
+"""
 
 from __future__ import annotations
 
@@ -13,18 +18,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smbo.problem import Card, Chart, ChiSquare, Context, EvaluationFailed, ObjectiveError, Outcome, Pruned
+from smbo.problem import (
+    ChiSquare,
+    Context,
+    EvaluationFailed,
+    ObjectiveError,
+    ObservableAxes,
+    Outcome,
+    Pruned,
+    RunCard,
+)
 from smbo_objectives import template
 from smbo_objectives.comparison import comparison
-from smbo_objectives.process import Bounds, Ended, run
-from smbo_objectives.progress import Follower
-from smbo_objectives.result_parsing import bad, outcome_of, parsed, printable, read_bounded
-from smbo_objectives.run_cards import Cards
+from smbo_objectives.process import ProcessLimits, ProcessResult, run
+from smbo_objectives.progress import ReportFollower
+from smbo_objectives.result_parsing import bad_output, parse_json, parse_outcome, printable, read_bounded
+from smbo_objectives.run_cards import RunCards
 
 __all__ = ["Command"]
 
-# What a program needs to run at all, and the limits on threads and devices that a worker sets.
-_KEPT_ENVIRONMENT = (
+# Variables that a program needs to run at all, and the limits on threads and devices that a worker sets.
+_INHERITED_VARIABLES = (
     "PATH",
     "HOME",
     "USER",
@@ -51,17 +65,17 @@ _NO_MEMORY = re.compile(rb"MemoryError|bad_alloc|[Cc]annot allocate memory|[Oo]u
 
 
 class Command:
-    """A program that reads a point and leaves a number.
+    """A program that reads a point and writes a number.
 
     Args:
         argv: the program and its arguments, one list element each; there is no shell.  In an element,
             ``{x}`` is the value of parameter x, ``{params}`` the path of a JSON file with all of them,
-            ``{result}`` the path where the program leaves its result, ``{folder}`` a folder of its own,
-            ``{seed}`` and ``{fidelity}`` what they say, ``{reports}`` the path of a file for intermediate
-            values, ``{checkpoint}`` the folder of an earlier attempt to go on from (empty if there is
-            none); ``{{x}}`` is the three characters.  All of it is in the environment too, as
+            ``{result}`` the path where the program writes its result, ``{folder}`` a folder of its own,
+            ``{seed}`` and ``{fidelity}`` those of the trial, ``{reports}`` the path of a file for
+            intermediate values, ``{checkpoint}`` the folder of an earlier attempt to resume from (empty
+            if there is none); ``{{x}}`` is the three characters.  All of it is in the environment too, as
             SMBO_PARAM_x, SMBO_PARAMS, SMBO_RESULT, SMBO_FOLDER, SMBO_SEED, SMBO_FIDELITY,
-            SMBO_REPORTS, SMBO_CHECKPOINT; what there is not, is not set.
+            SMBO_REPORTS, SMBO_CHECKPOINT; a variable without a value is not set.
         result: "file" for JSON at ``{result}``, "stdout" for JSON in the last line printed: a number, or an
             object with "value", "sem", "cost", "outputs", "outputs_variance" and any metrics.
         timeout_seconds: of one run; then the program and all that it started get SIGTERM and, after
@@ -76,16 +90,23 @@ class Command:
         processes: how many there may be at a time; with more the run is ended.
         cards: {name: template}, files that are written into ``{folder}`` for each run with placeholders
             filled, for programs that have a form of their own for parameters.
-        histograms: {data, file, observables, weights, theory_uncertainty}: the program leaves histograms
+        histograms: {data, file, observables, weights, theory_uncertainty}: the program writes histograms
             (YODA, CSV or JSON) at ``{result}``; the value is their chi-square against measured ones, and the
             bins are its outputs.  See ``smbo_objectives.comparison``.
 
     Intermediate values: each line ``{"step": 3, "value": 0.25}`` that the program adds to ``{reports}`` is
-    handed to ``context.report`` while it runs.  When the study says that it need not go on, the program is
-    ended as at a timeout.
+    handed to ``context.report`` while it runs.  When the study prunes the trial, the program is ended as at a
+    timeout.
 
     Raises:
         ObjectiveError: a setting that makes no sense, or a program that is not there.
+
+    Example:
+        >>> from smbo.problem import Context
+        >>> program = "import json, sys; print(json.dumps({'value': float(sys.argv[1]) ** 2}))"
+        >>> square = Command(["python3", "-c", program, "{x}"], result="stdout")
+        >>> square.evaluate({"x": 3.0}, Context(seed=1)).value
+        9.0
     """
 
     def __init__(
@@ -115,7 +136,7 @@ class Command:
         if result not in ("file", "stdout"):
             raise ObjectiveError(f"command: result is {result!r}; write 'file' or 'stdout'")
         self._result = result
-        self._bounds = Bounds(
+        self._limits = ProcessLimits(
             timeout_seconds=_number("timeout_seconds", timeout_seconds),
             grace_seconds=_number("grace_seconds", grace_seconds) or 0.0,
             log_limit_bytes=_whole("log_limit_bytes", log_limit_bytes) or 0,
@@ -132,7 +153,7 @@ class Command:
         if not self._cwd.is_dir():
             raise ObjectiveError(f"command: cwd is {str(cwd)!r}, which is no folder")
         self._program = self._find_program()
-        self._cards = Cards(cards or {}, self._cwd)
+        self._cards = RunCards(cards or {}, self._cwd)
         self._comparison = None if histograms is None else comparison(histograms, self._cwd)
         if self._comparison is not None and result != "file":
             raise ObjectiveError("command: histograms are read from a file; leave result: stdout out")
@@ -143,21 +164,21 @@ class Command:
         """The chi-square on the bins of the histograms, None where the result is a number."""
         return None if self._comparison is None else self._comparison.loss
 
-    def charts(self) -> list[Chart]:
+    def observable_axes(self) -> list[ObservableAxes]:
         """Return how the histograms are shown (see ``Plottable``)."""
-        return [] if self._comparison is None else self._comparison.charts()
+        return [] if self._comparison is None else self._comparison.observable_axes()
 
-    def once(self) -> list[list[str]]:
+    def same_measurement(self) -> list[list[str]]:
         """Return no groups: which histograms are the same measurement, only their author knows."""
         return []
 
-    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card | None:  # noqa: ARG002
+    def run_card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard | None:  # noqa: ARG002
         """Return the first card with a point filled in; remarks have no place in a form of somebody's own."""
         filled = self._cards.filled({**params, "seed": 1})
         if not filled:
             return None
         name, text = next(iter(filled.items()))
-        return Card(f"tune{Path(name).suffix}", text)
+        return RunCard(f"tune{Path(name).suffix}", text)
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Run the program at a point and return what it measured.
@@ -178,64 +199,64 @@ class Command:
             self._cards.write(folder, values)
             for name in (self._result_name, _REPORTS):
                 (folder / name).unlink(missing_ok=True)
-            follower = Follower(folder / _REPORTS, context.report)
+            follower = ReportFollower(folder / _REPORTS, context.report)
 
-            def look() -> None:
-                follower.look()
-                # not only at a report: the next one may be hours away
+            def poll() -> None:
+                follower.poll()
+                # checked at every poll, not only at a report: the next report may be hours away
                 if context.should_stop():
-                    raise Pruned(f"{self._argv[0]} was ended early: what it has reported is enough")
+                    raise Pruned(f"{self._argv[0]} was pruned after the values that it reported")
 
-            ended = self._run([self._program, *arguments], environment, folder, look)
+            ended = self._run([self._program, *arguments], environment, folder, poll)
             self._check(ended)
-            follower.look(is_over=True)
+            follower.poll(is_over=True)
             return self._outcome(folder, ended)
 
-    def _outcome(self, folder: Path, ended: Ended) -> Outcome:
+    def _outcome(self, folder: Path, ended: ProcessResult) -> Outcome:
         if self._result == "stdout":
-            return outcome_of(_last_line(ended))
+            return parse_outcome(_last_line(ended))
         limit = _RESULT_LIMIT_BYTES if self._comparison is None else _HISTOGRAMS_LIMIT_BYTES
         text = _read(folder / self._result_name, limit, ended)
         if self._comparison is not None:
             return self._comparison.outcome(text)
-        return outcome_of(parsed(text, self._result_name))
+        return parse_outcome(parse_json(text, self._result_name))
 
     def _run(
-        self, argv: list[str], environment: Mapping[str, str], folder: Path, look: Callable[[], None]
-    ) -> Ended:
+        self, argv: list[str], environment: Mapping[str, str], folder: Path, on_poll: Callable[[], None]
+    ) -> ProcessResult:
         try:
             return run(
                 argv,
                 env=environment,
                 cwd=self._cwd,
                 logs=folder,
-                bounds=self._bounds,
-                on_look=look,
+                limits=self._limits,
+                on_poll=on_poll,
             )
         except OSError as error:  # too long an argument list, no memory, a script without an interpreter
             story = f"start: {self._argv[0]} cannot be run: {error}"
             raise EvaluationFailed(story, reason="cannot-start") from error
 
-    def _check(self, ended: Ended) -> None:
+    def _check(self, ended: ProcessResult) -> None:
         """Raise EvaluationFailed unless the program ended by itself and well."""
         if ended.ended_by is None and ended.code == 0:
             return
-        reason, told = _why(ended, self._bounds)
+        reason, story = _failure_reason(ended, self._limits)
         if ended.left:
-            told += f", and could not be ended whole (processes {', '.join(map(str, ended.left))} still run)"
-        raise EvaluationFailed(f"{self._argv[0]} {told}{_tail(ended)}", reason=reason)
+            story += f", and could not be ended whole (processes {', '.join(map(str, ended.left))} still run)"
+        raise EvaluationFailed(f"{self._argv[0]} {story}{_tail(ended)}", reason=reason)
 
     def _environment(self, params: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
         kept = {
-            name: os.environ[name] for name in (*_KEPT_ENVIRONMENT, *self._keep_env) if name in os.environ
+            name: os.environ[name] for name in (*_INHERITED_VARIABLES, *self._keep_env) if name in os.environ
         }
-        told = {f"SMBO_PARAM_{name}": template.text(value) for name, value in params.items()}
-        told |= {
+        own = {f"SMBO_PARAM_{name}": template.text(value) for name, value in params.items()}
+        own |= {
             f"SMBO_{name.upper()}": template.text(values[name])
             for name in _PLACEHOLDERS
             if values.get(name, "") != ""
         }
-        return _variables({**kept, **self._env, **told}, EvaluationFailed)
+        return _variables({**kept, **self._env, **own}, EvaluationFailed)
 
     def _find_program(self) -> str:
         name = self._argv[0]
@@ -293,48 +314,48 @@ def _json(params: Mapping[str, Any]) -> str:
         ) from error
 
 
-def _last_line(ended: Ended) -> Any:
+def _last_line(ended: ProcessResult) -> Any:
     lines = ended.stdout_tail.decode("utf-8", errors="replace").strip().splitlines()
     if not lines:
-        raise bad(f"nothing was printed{_tail(ended)}")
-    return parsed(lines[-1], "the last line printed")
+        raise bad_output(f"nothing was printed{_tail(ended)}")
+    return parse_json(lines[-1], "the last line printed")
 
 
-def _read(path: Path, limit_bytes: int, ended: Ended) -> str:
+def _read(path: Path, limit_bytes: int, ended: ProcessResult) -> str:
     try:
         content = read_bounded(path, limit_bytes)
     except FileNotFoundError:
-        raise bad(f"the program left no file {path.name}{_tail(ended)}") from None
+        raise bad_output(f"the program left no file {path.name}{_tail(ended)}") from None
     return content.decode("utf-8", errors="replace")
 
 
-def _why(ended: Ended, bounds: Bounds) -> tuple[str, str]:
-    """Return a word for how a program failed, and how to say so."""
+def _failure_reason(ended: ProcessResult, limits: ProcessLimits) -> tuple[str, str]:
+    """Return the reason of a failure (one word, as stored) and its text for a message."""
     match ended.ended_by:
         case "timeout":
-            return "timeout", f"still ran after {bounds.timeout_seconds:g} s"
+            return "timeout", f"still ran after {limits.timeout_seconds:g} s"
         case "memory":
-            return "memory", f"used more than {bounds.memory_bytes} bytes of memory"
+            return "memory", f"used more than {limits.memory_bytes} bytes of memory"
         case "output":
-            return "output-cap", f"printed more than {bounds.output_limit_bytes} bytes"
+            return "output-cap", f"printed more than {limits.output_limit_bytes} bytes"
         case "asked":
             return "cancelled", "was asked to end"
         case "processes":
-            return "process-limit", f"started more than {bounds.processes} processes"
+            return "process-limit", f"started more than {limits.processes} processes"
     if ended.code == -signal.SIGXCPU:
-        return "timeout", f"used more than {bounds.cpu_seconds} s of processor time"
+        return "timeout", f"used more than {limits.cpu_seconds} s of processor time"
     if ended.code == -signal.SIGXFSZ:
-        return "output-cap", f"wrote a file of more than {bounds.file_bytes} bytes"
-    how = _how(ended.code)
+        return "output-cap", f"wrote a file of more than {limits.file_bytes} bytes"
+    how = _exit_text(ended.code)
     if ended.code == -signal.SIGKILL and ended.kernel_killed:
         return "memory", f"was killed ({how}) when the machine ran out of memory"
-    is_bounded = bounds.address_space_bytes is not None or bounds.memory_bytes is not None
+    is_bounded = limits.address_space_bytes is not None or limits.memory_bytes is not None
     if is_bounded and _NO_MEMORY.search(ended.stderr_tail[-_TAIL_CHARACTERS:]):
         return "memory", f"ended for want of memory ({how})"
     return how, f"ended with {how}"
 
 
-def _how(code: int) -> str:
+def _exit_text(code: int) -> str:
     if code > 0:
         return f"exit {code}"
     try:
@@ -343,7 +364,7 @@ def _how(code: int) -> str:
         return f"signal {-code}"
 
 
-def _tail(ended: Ended) -> str:
+def _tail(ended: ProcessResult) -> str:
     """Return the end of what was printed to stderr, to be put behind a message."""
     text = ended.stderr_tail.decode("utf-8", errors="replace").strip()[-_TAIL_CHARACTERS:]
     return f"; stderr ends: {printable(text)}" if text else ""

@@ -1,4 +1,4 @@
-"""Histograms that a program leaves, against measured ones."""
+"""Chi-square of the histograms that a program writes against measured ones, with the bins as outputs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from smbo.problem import Chart, ChiSquare, ObjectiveError, Outcome
+from smbo.problem import ChiSquare, ObjectiveError, ObservableAxes, Outcome
 from smbo_objectives.histograms import Histogram
-from smbo_objectives.result_parsing import bad, printable
+from smbo_objectives.result_parsing import bad_output, printable
 from smbo_objectives.tables import FORMATS, read_histograms
 
 __all__ = ["Comparison", "comparison"]
@@ -25,13 +25,13 @@ _SETTINGS = ("data", "file", "observables", "weights", "theory_uncertainty")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What a program's histograms are compared with.
+    """Measured histograms and the loss that compares a program's with them.
 
     The value is that of ``smbo.problem.ChiSquare.of_observables``: the mean over observables of weight times
     the mean over bins of (y - d)² / (s² + (t d)² + e²), e being the prediction's own error.
 
     Attributes:
-        file: name of the file that the program leaves.
+        file: name of the file that the program writes.
         data: the measured histograms by name.
         loss: on all bins, observable after observable.
     """
@@ -41,7 +41,7 @@ class Comparison:
     loss: ChiSquare
 
     def outcome(self, text: str) -> Outcome:
-        """Return the outcome of what a program has left.
+        """Return the outcome of the histograms that a program wrote.
 
         Returns:
             The value with its standard error; metrics ``chi2_<observable>``, mean over bins; outputs and
@@ -53,11 +53,11 @@ class Comparison:
         try:
             found = read_histograms(text, self.file)
         except (ValueError, ArithmeticError) as error:
-            raise bad(f"{self.file}: {printable(str(error))}") from None
+            raise bad_output(f"{self.file}: {printable(str(error))}") from None
         predictions = [self._prediction(name, found) for name in self.data]
         outputs = np.concatenate([each.values for each in predictions])
         variances = np.concatenate([each.variances for each in predictions])
-        value, sem = self.loss.told(outputs, variances)
+        value, sem = self.loss.measured(outputs, variances)
         return Outcome(
             value=value,
             sem=sem,
@@ -66,16 +66,16 @@ class Comparison:
             outputs_variance=variances,
         )
 
-    def charts(self) -> list[Chart]:
+    def observable_axes(self) -> list[ObservableAxes]:
         """Return how the histograms are shown: their own axes, logarithmic where they span decades."""
         return [_chart(name, histogram) for name, histogram in self.data.items()]
 
     def _prediction(self, name: str, found: Mapping[str, Histogram]) -> Histogram:
         if name not in found:
             there = ", ".join(map(printable, list(found)[:10]))
-            raise bad(f"{self.file} has no {name}; it has {there}{', …' if len(found) > 10 else ''}")
+            raise bad_output(f"{self.file} has no {name}; it has {there}{', …' if len(found) > 10 else ''}")
         if not found[name].has_bins_of(self.data[name]):
-            raise bad(
+            raise bad_output(
                 f"{self.file}: {name} has other bins than the data "
                 f"({len(found[name].low)} and {len(self.data[name].low)} of them)"
             )
@@ -89,11 +89,11 @@ class Comparison:
         return {f"chi2_{_identifier(name)}": mean for name, mean in zip(self.data, means, strict=True)}
 
 
-def _chart(name: str, histogram: Histogram) -> Chart:
+def _chart(name: str, histogram: Histogram) -> ObservableAxes:
     positive = histogram.values[histogram.values > 0.0]
     spans = bool(len(positive) > 1 and positive.max() > _DECADES * positive.min())
     is_positive = len(positive) == len(histogram.values)
-    return Chart(
+    return ObservableAxes(
         name, histogram.low, histogram.high, x_label=PurePath(name).name, log_y=spans and is_positive
     )
 
@@ -102,7 +102,7 @@ def comparison(settings: Mapping[str, Any], folder: Path) -> Comparison:
     """Return the comparison that settings describe.
 
     Args:
-        settings: data (paths of files of measured histograms), file (what the program leaves; its ending says
+        settings: data (paths of files of measured histograms), file (what the program writes; its ending says
             in which format), observables (names or patterns; all in the data if left out), weights ({name or
             pattern: weight}; later ones win, 1 for those left out), theory_uncertainty (relative, 0.05).
         folder: where data are looked for.

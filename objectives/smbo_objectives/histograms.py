@@ -1,4 +1,4 @@
-"""A histogram: bins, what is in them, and how well that is known."""
+"""Histogram: bins, contents and their variances."""
 
 from __future__ import annotations
 

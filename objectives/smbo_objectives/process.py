@@ -1,6 +1,7 @@
-"""One program, bounded in time and in what it may use, and ended with all that it started.
+"""Run one program under limits of time, memory, output and processes, and kill every process it started.
 
-The work is done by ``smbo_objectives.supervisor``, a process of ours that lives for as long as this one.
+The program is started and watched by a supervisor process (``smbo_objectives.supervisor``); a fork server
+that lives as long as this process forks one supervisor for each run.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Bounds", "Ended", "run"]
+__all__ = ["ProcessLimits", "ProcessResult", "run"]
 
-_LOOK_SECONDS = 0.2  # between two calls of on_look
+_POLL_SECONDS = 0.2  # between two calls of on_poll
 _REPORT_SECONDS = 10.0  # beyond the grace: for a supervisor to end everything and say so
 
 _START = (
@@ -30,8 +31,8 @@ _START = (
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """What one run may use; None means no limit.
+class ProcessLimits:
+    """Limits of one run; None means no limit.
 
     Attributes:
         timeout_seconds: of wall time; then the program, and all that it started, get SIGTERM.
@@ -55,8 +56,8 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a program ended.
+class ProcessResult:
+    """Exit code, reason and last output of a program that has ended.
 
     Attributes:
         code: exit code, or minus the number of the signal that ended it.
@@ -77,7 +78,7 @@ class Ended:
     seconds: float
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     """Do nothing."""
 
 
@@ -87,23 +88,23 @@ def run(
     env: Mapping[str, str],
     cwd: Path,
     logs: Path,
-    bounds: Bounds,
-    on_look: Callable[[], None] = nothing,
-) -> Ended:
-    """Run a program without a shell, and leave nothing of it behind, whatever it started.
+    limits: ProcessLimits,
+    on_poll: Callable[[], None] = do_nothing,
+) -> ProcessResult:
+    """Run a program without a shell, and kill every process that it started.
 
     What it prints goes to ``stdout.txt`` and ``stderr.txt`` in ``logs``, as far as the limit; the program
     is never blocked by having printed too much.
 
     Args:
-        on_look: called five times a second while it runs; if it raises, the program is asked to
-            end (SIGTERM, grace, SIGKILL) and the exception goes on.
+        on_poll: called five times a second while it runs; if it raises, the program is ended (SIGTERM, grace,
+            SIGKILL) and the exception is raised here.
 
     Raises:
-        OSError: it cannot be started, or the process that watches it died.
+        OSError: it cannot be started, or its supervisor died.
     """
     order = {
-        **asdict(bounds),
+        **asdict(limits),
         "argv": list(argv),
         "env": dict(env),
         "cwd": str(cwd),
@@ -111,11 +112,11 @@ def run(
     }
     with _supervisor() as connection:
         connection.sendall(json.dumps(order).encode() + b"\n")
-        report = _wait(connection, bounds.grace_seconds, on_look)
+        report = _wait(connection, limits.grace_seconds, on_poll)
     if "error" in report:
         raise OSError(report["errno"], report["error"])
     stdout, stderr = (tail.encode("latin-1") for tail in report["tails"])
-    return Ended(
+    return ProcessResult(
         report["code"],
         report["ended_by"],
         report["kernel_killed"],
@@ -126,23 +127,23 @@ def run(
     )
 
 
-def _wait(connection: socket.socket, grace_seconds: float, on_look: Callable[[], None]) -> dict[str, Any]:
+def _wait(connection: socket.socket, grace_seconds: float, on_poll: Callable[[], None]) -> dict[str, Any]:
     """Return the supervisor's report."""
     received = b""
-    connection.settimeout(None if on_look is nothing else _LOOK_SECONDS)
+    connection.settimeout(None if on_poll is do_nothing else _POLL_SECONDS)
     try:
         while not received.endswith(b"\n"):
             chunk = _received(connection)
             if chunk is None:
-                on_look()
+                on_poll()
             elif not chunk:
-                raise _WardenDied("the process that watched over it was killed, and it was ended with it")
+                raise _SupervisorDied("the supervisor of the program was killed, and the program with it")
             else:
                 received += chunk
-    except _WardenDied:
+    except _SupervisorDied:
         raise
     except BaseException:
-        # pruned, interrupted: the program goes first, so that nothing of it is left when this returns
+        # pruned or interrupted: the program is ended first, so that no process of it outlives this call
         with contextlib.suppress(OSError):
             connection.sendall(b"end\n")
             connection.settimeout(grace_seconds + _REPORT_SECONDS)
@@ -153,12 +154,12 @@ def _wait(connection: socket.socket, grace_seconds: float, on_look: Callable[[],
     return report
 
 
-class _WardenDied(OSError):
-    """There is nobody left to end the program politely."""
+class _SupervisorDied(OSError):
+    """The supervisor is gone, so nobody can send the program SIGTERM first."""
 
 
 def _received(connection: socket.socket) -> bytes | None:
-    """Return what came, nothing at the end, None if nothing comes in time."""
+    """Return the bytes received, b"" when the peer has closed, None on a timeout."""
     try:
         return connection.recv(1 << 20)
     except TimeoutError:
@@ -167,8 +168,8 @@ def _received(connection: socket.socket) -> bytes | None:
         return b""
 
 
-class _Warden:
-    """The process that forks supervisors for us."""
+class _ForkServer:
+    """The process that forks a supervisor for each run."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -187,11 +188,11 @@ class _Warden:
         atexit.register(self.close)
 
     def is_ours(self) -> bool:
-        """Return whether it lives, and was not inherited from the process that forked this one."""
+        """Return whether it runs, and was started by this process rather than inherited in a fork."""
         return self._owner == os.getpid() and self._process.poll() is None
 
     def close(self) -> None:
-        """Let it go, which ends what it still runs."""
+        """Close the connection, which ends the fork server and all programs under it."""
         self._requests.close()
         if self._owner == os.getpid():
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -206,19 +207,19 @@ class _Warden:
         return ours
 
 
-_warden: _Warden | None = None
+_fork_server: _ForkServer | None = None
 _lock = threading.Lock()
 
 
 def _supervisor() -> socket.socket:
-    """Return a socket with a new supervisor at its other end; start a warden if there is none."""
-    global _warden
+    """Return a socket with a new supervisor at its other end; start the fork server if there is none."""
+    global _fork_server
     with _lock:
         for _ in range(2):
-            if _warden is None or not _warden.is_ours():
-                if _warden is not None:
-                    _warden.close()
-                _warden = _Warden()
+            if _fork_server is None or not _fork_server.is_ours():
+                if _fork_server is not None:
+                    _fork_server.close()
+                _fork_server = _ForkServer()
             with contextlib.suppress(OSError):
-                return _warden.supervisor()
-    raise OSError("the process that starts programs does not start")
+                return _fork_server.supervisor()
+    raise OSError("the fork server of programs does not start")

@@ -1,6 +1,6 @@
-"""All that one process started, found and ended, wherever it hid: sessions, groups, double forks.
+"""Find and kill every descendant of a process: other sessions, process groups and double forks included.
 
-Linux only where it matters: elsewhere orphans go to init and are out of reach.
+Orphans are found on Linux only (PR_SET_CHILD_SUBREAPER); elsewhere they go to init and are out of reach.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def adopt_orphans() -> None:
-    """Become the parent of what our descendants leave behind, so that it can be found and ended."""
+def become_subreaper() -> None:
+    """Have orphaned descendants reparented to this process, so that they can be found and killed."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -40,7 +40,7 @@ def _prctl(option: int, value: int) -> None:
 def descendants(pid: int) -> list[int]:
     """Return the processes below one, zombies included, parents before their children.
 
-    A process that forks while this looks may hide a child: ask again.
+    A process that forks meanwhile may hide a child: call it again.
     """
     found, level = [], [pid]
     while level:
@@ -53,20 +53,20 @@ def descendants(pid: int) -> list[int]:
 def children(*pids: int) -> list[int]:
     """Return the children of processes, zombies included."""
     found: list[int] = []
-    everybody: dict[int, list[int]] | None = None
+    by_parent: dict[int, list[int]] | None = None
     for pid in pids:
         try:
             for thread in os.listdir(f"/proc/{pid}/task"):
                 with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
                     found += [int(word) for word in file.read().split()]
         except OSError:  # the process is gone, or the kernel does not keep these lists
-            everybody = _all_children() if everybody is None else everybody
-            found += everybody.get(pid, [])
+            by_parent = _all_children() if by_parent is None else by_parent
+            found += by_parent.get(pid, [])
     return list(dict.fromkeys(found))
 
 
 def _all_children() -> dict[int, list[int]]:
-    """Return every process's children, from a look at every process."""
+    """Return every process's children, from the list of all processes."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         if name.isdigit() and (fields := _stat(int(name))) is not None:
@@ -75,7 +75,7 @@ def _all_children() -> dict[int, list[int]]:
 
 
 def _stat(pid: int) -> list[bytes] | None:
-    """Return what /proc says of a process from its state on, None if it is gone."""
+    """Return the fields of /proc/PID/stat from the state on, None if the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             content = file.read()
@@ -86,20 +86,20 @@ def _stat(pid: int) -> list[bytes] | None:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process is there and no zombie."""
+    """Return whether a process exists and is no zombie."""
     fields = _stat(pid)
     return fields is not None and fields[0] not in (b"Z", b"X")
 
 
-def send(pids: Iterable[int], number: signal.Signals) -> None:
+def send_signal(pids: Iterable[int], number: signal.Signals) -> None:
     """Send a signal to each of these processes; those that are gone, or not ours, are passed over."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
 
-def sweep(within_seconds: float) -> tuple[dict[int, int], list[int]]:
-    """End all descendants of this process, which must have adopted its orphans.
+def kill_descendants(within_seconds: float) -> tuple[dict[int, int], list[int]]:
+    """Kill all descendants of this process, which must have become their subreaper.
 
     Returns:
         The wait statuses of the children that ended, by pid, and what still runs when the time is
@@ -108,13 +108,13 @@ def sweep(within_seconds: float) -> tuple[dict[int, int], list[int]]:
     statuses: dict[int, int] = {}
     until = time.monotonic() + within_seconds
     while True:
-        # stopped first: what cannot run cannot fork behind our back while the others are ended
+        # stopped first: a stopped process cannot fork while the others are killed
         living = [pid for pid in descendants(os.getpid()) if is_running(pid)]
-        send(living, signal.SIGSTOP)
-        send(living, signal.SIGKILL)
+        send_signal(living, signal.SIGSTOP)
+        send_signal(living, signal.SIGKILL)
         ended, has_children = reap()
         statuses |= ended
-        # nothing is left once the kernel says that we have no child: everybody else's orphans come here
+        # without a child there is no descendant left: orphans are reparented to this process
         if not has_children:
             return statuses, []
         if time.monotonic() > until:
@@ -124,7 +124,7 @@ def sweep(within_seconds: float) -> tuple[dict[int, int], list[int]]:
 
 
 def reap() -> tuple[dict[int, int], bool]:
-    """Let go of the children that have ended.
+    """Reap the children that have ended.
 
     Returns:
         Their wait statuses by pid, and whether there are children left.

@@ -1,23 +1,23 @@
-"""Intermediate values that a program writes to a file while it runs."""
+"""Intermediate values of a running program, read from the file that it appends them to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from smbo_objectives.result_parsing import bad, measured, parsed, printable, read_bounded
+from smbo_objectives.result_parsing import as_number, bad_output, parse_json, printable, read_bounded
 
-__all__ = ["Follower"]
+__all__ = ["ReportFollower"]
 
 _LIMIT_BYTES = 50_000_000
 
 
-class Follower:
-    """Hands on each line ``{"step": 3, "value": 0.25}`` that is added to a file, once, in order.
+class ReportFollower:
+    """Report each line ``{"step": 3, "value": 0.25}`` that is added to a file, once, in order.
 
     Args:
         path: the file, which need not be there yet.
-        report: called with step and value; what it raises goes on to the caller.
+        report: called with step and value; its exceptions reach the caller of ``poll``.
     """
 
     def __init__(self, path: Path, report: Callable[[float, float], None]) -> None:
@@ -25,8 +25,8 @@ class Follower:
         self._report = report
         self._offset = 0
 
-    def look(self, *, is_over: bool = False) -> None:
-        """Hand on what is new; a line without its end is still being written, unless all is over.
+    def poll(self, *, is_over: bool = False) -> None:
+        """Report the new lines; one without its end is still being written, unless the program has ended.
 
         Raises:
             EvaluationFailed: a line is no such report, or the file is not to be read.
@@ -43,9 +43,9 @@ class Follower:
                 self._report(*self._read(text))
 
     def _read(self, text: str) -> tuple[float, float]:
-        entry = parsed(text, f"a line of {self._path.name}")
+        entry = parse_json(text, f"a line of {self._path.name}")
         if not isinstance(entry, dict) or entry.keys() != {"step", "value"}:
-            raise bad(
+            raise bad_output(
                 f'a line of {self._path.name} is {printable(text[:200])}; write {{"step": 3, "value": 0.25}}'
             )
-        return measured("step", entry["step"]), measured("value", entry["value"])
+        return as_number("step", entry["step"]), as_number("value", entry["value"])

@@ -1,4 +1,4 @@
-"""The objective ``python``: a function of somebody's module."""
+"""The objective ``python``: a function of a user's module, found by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from smbo.problem import Context, ObjectiveError, Problem, Returned
+from smbo.problem import Context, HasProblem, ObjectiveError, Problem, Returned
 
 __all__ = ["PythonFunction"]
 
@@ -25,7 +25,12 @@ class PythonFunction:
         path: a folder to find the module in, beside Python's own places.
 
     Raises:
-        ObjectiveError: no such module or function, or one that cannot be called so.
+        ObjectiveError: no such module or function, or one with another signature.
+
+    Example:
+        >>> from smbo.problem import Context
+        >>> PythonFunction("statistics:mean").evaluate({1.0: 0, 3.0: 0}, Context(seed=1))
+        2.0
     """
 
     def __init__(self, function: str, path: str | None = None) -> None:
@@ -36,8 +41,8 @@ class PythonFunction:
         target = _find(function)
         self._call = _callable(function, target)
         self._takes_context = _takes_context(function, self._call)
-        if isinstance(problem := getattr(target, "problem", None), Problem):
-            self.problem = problem
+        if isinstance(target, HasProblem) and isinstance(target.problem, Problem):
+            self.problem = target.problem
 
     def __reduce__(self) -> tuple[type[PythonFunction], tuple[str, str | None]]:
         """Pickle by name: the function is imported anew where it is needed."""

@@ -1,4 +1,4 @@
-"""What a program leaves for us in files: read as a stranger's, that is with care."""
+"""Parse the result files of a program without trusting them: bounded size, regular files, strict JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from smbo.problem import EvaluationFailed, Outcome
 
-__all__ = ["outcome_of", "parsed", "printable", "read_bounded"]
+__all__ = ["as_number", "bad_output", "parse_json", "parse_outcome", "printable", "read_bounded"]
 
 BAD_OUTPUT = "bad-output"
 
@@ -18,94 +18,94 @@ _VECTORS = ("outputs", "outputs_variance")
 
 
 def read_bounded(path: Path, limit_bytes: int, offset: int = 0) -> bytes:
-    """Return what is in a regular file from an offset on.
+    """Return the content of a regular file from an offset on.
 
     Raises:
         FileNotFoundError: there is none.
         EvaluationFailed: it is no regular file, is too large, or cannot be read.
     """
     try:
-        # a link or a pipe that the program left must not make us read, or wait for, something else
+        # a link or a pipe in the place of the file must not make this process read, or wait for, another file
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise bad(f"{path.name} cannot be read: {error}") from error
+        raise bad_output(f"{path.name} cannot be read: {error}") from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise bad(f"{path.name} is not a regular file")
+            raise bad_output(f"{path.name} is not a regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             file.seek(offset)
             content = file.read(limit_bytes - offset + 1)
     finally:
         os.close(descriptor)
     if offset + len(content) > limit_bytes:
-        raise bad(f"{path.name} has more than {limit_bytes} bytes")
+        raise bad_output(f"{path.name} has more than {limit_bytes} bytes")
     return content
 
 
-def parsed(text: str, what: str) -> Any:
+def parse_json(text: str, what: str) -> Any:
     """Return a text as JSON values.
 
     Raises:
-        EvaluationFailed: it is no JSON, or says one thing twice.
+        EvaluationFailed: it is no JSON, or has a key twice.
     """
     try:
-        return json.loads(text, object_pairs_hook=_told_once)
+        return json.loads(text, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
-        raise bad(f"{what} is no JSON ({error}): {printable(text[:200])}") from None
+        raise bad_output(f"{what} is no JSON ({error}): {printable(text[:200])}") from None
 
 
-def _told_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    told = dict(pairs)
-    if len(told) < len(pairs):
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{printable(twice[:80])!r} is there twice")
-    return told
+    return found
 
 
-def outcome_of(result: Any) -> Outcome:
+def parse_outcome(result: Any) -> Outcome:
     """Return a program's result, a number or an object, as an outcome.
 
     Raises:
         EvaluationFailed: something in it is not a number.
     """
     if not isinstance(result, dict):
-        return Outcome(value=measured("value", result))
-    known = {name: measured(name, result[name]) for name in ("value", "sem", "cost") if name in result}
+        return Outcome(value=as_number("value", result))
+    known = {name: as_number(name, result[name]) for name in ("value", "sem", "cost") if name in result}
     vectors = {name: _vector(name, result[name]) for name in _VECTORS if name in result}
     metrics = {
-        name: measured(name, value)
+        name: as_number(name, value)
         for name, value in result.items()
         if name not in known and name not in vectors
     }
     if "outputs_variance" in vectors and len(vectors["outputs_variance"]) != len(vectors.get("outputs", ())):
-        raise bad("outputs_variance needs one entry for each of outputs")
+        raise bad_output("outputs_variance needs one entry for each of outputs")
     return Outcome(**known, **vectors, metrics=metrics)  # type: ignore[arg-type]
 
 
 def _vector(name: str, values: Any) -> Any:
     if not isinstance(values, list):
-        raise bad(f"{name} is no list of numbers")
-    return [measured(name, value) for value in values]
+        raise bad_output(f"{name} is no list of numbers")
+    return [as_number(name, value) for value in values]
 
 
-def measured(name: str, value: Any) -> float:
-    """Return a number as a float; NaN and infinities too, which are for the study to judge.
+def as_number(name: str, value: Any) -> float:
+    """Return a number as a float; NaN and infinities too, which the study records as failures.
 
     Raises:
         EvaluationFailed: it is no number.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise bad(f"{printable(name[:80])} is {printable(repr(value)[:200])}, not a number")
+        raise bad_output(f"{printable(name[:80])} is {printable(repr(value)[:200])}, not a number")
     try:
         return float(value)
     except OverflowError:
-        raise bad(f"{printable(name[:80])} is too large for a number") from None
+        raise bad_output(f"{printable(name[:80])} is too large for a number") from None
 
 
-def bad(message: str) -> EvaluationFailed:
+def bad_output(message: str) -> EvaluationFailed:
     """Return the failure of an evaluation whose result cannot be used."""
     return EvaluationFailed(f"result: {message}", reason=BAD_OUTPUT)
 

@@ -1,4 +1,4 @@
-"""Parameter files of programs that have a form of their own for them, filled from templates."""
+"""Run cards: parameter files in a program's own format, filled from templates."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from smbo.problem import ObjectiveError
 from smbo_objectives import template
 
-__all__ = ["Cards"]
+__all__ = ["RunCards"]
 
 _LIMIT_BYTES = 1_000_000
 
 
-class Cards:
-    """Files that are written anew for each run.
+class RunCards:
+    """Run cards that are written for each run.
 
     Args:
-        templates: {name of the file in the attempt's folder: path of its template}; in a template ``{x}``
-            stands for what it stands for in an argument.
+        templates: {name of the file in the attempt's folder: path of its template}; ``{x}`` in a template
+            means the same as in an argument (see ``Command``).
         folder: where templates are looked for.
 
     Raises:

@@ -1,14 +1,14 @@
-"""The process that starts other people's programs, watches them, and leaves nothing of them behind.
+"""Supervisor of a program: starts it, enforces its limits and kills every process that it started.
 
-``smbo_objectives.process`` keeps one of these per process and sends it a socket for every run; it forks
-a supervisor for each.  The supervisor is single-threaded and lives as long as the run: so the kernel
-can be told to kill the program when the supervisor dies (that hangs on the *thread* that forked, and
-an evaluation is called in a thread that comes and goes), and every orphan of the program comes to it,
-daemons in sessions of their own included.  The other end of its socket is its lifeline: once that
-closes, everything is ended.
+``smbo_objectives.process`` keeps one fork server (``main``) per process and sends it a socket for every run;
+the fork server forks a supervisor for each.  The supervisor is single-threaded and lives as long as the
+run: so the kernel can be told to kill the program when the supervisor dies (PR_SET_PDEATHSIG depends on
+the *thread* that forked, and an evaluation is called in a thread that comes and goes), and every orphan
+of the program is reparented to it, daemons in sessions of their own included.  When the other end of its
+socket closes, the supervisor kills everything.
 
-Over the socket goes a line of JSON each way: the ``Order`` there, the report back; in between the
-line ``end`` asks for an early end.  Only the standard library is imported: this starts in 50 ms.
+Over the socket goes a line of JSON each way: the order (see ``Supervisor``) there, the report back; in
+between the line ``end`` asks for an early end.  Only the standard library is imported: this starts in 50 ms.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ import traceback
 from typing import IO, Any
 
 from smbo_objectives.process_tree import (
-    adopt_orphans,
+    become_subreaper,
     children,
     descendants,
     die_with_parent,
+    kill_descendants,
     memory_bytes,
     reap,
-    send,
-    sweep,
+    send_signal,
 )
 
 _CHUNK_BYTES = 65_536
-_LOOK_SECONDS = 0.05  # between looks at memory and processes, where they are limited
-_SWEEP_SECONDS = 5.0
-_DRAIN_SECONDS = 1.0  # for what is in the pipes once everybody who could write is dead
+_POLL_SECONDS = 0.05  # between two checks of memory and processes, where these are limited
+_KILL_SECONDS = 5.0
+_DRAIN_SECONDS = 1.0  # for the rest of the pipes' content once every writer is dead
 _THREADS_ALLOWED = 1_000  # beyond the processes allowed, since the kernel counts threads too
-_KILL_ME_FIRST = "500"  # when memory runs out, the program is to go and not who watches it
+_OOM_SCORE_ADJ = "500"  # when memory runs out, the kernel is to kill the program, not its supervisor
 
 
 class Supervisor:
     """One run of one program.
 
     Args:
-        connection: to whoever ordered it.
+        connection: socket to the process that ordered the run.
         order: argv, env, cwd, logs (stdout's and stderr's file), log_limit_bytes, output_limit_bytes,
             timeout_seconds, grace_seconds, memory_bytes, address_space_bytes, cpu_seconds, processes,
             file_bytes; None where there is no limit.
@@ -78,8 +78,8 @@ class Supervisor:
         self._pid = process.pid
         logs = [_Log(s, path, self._order["log_limit_bytes"]) for s, path in self._streams(process)]
         self._watch(began, wake, logs)
-        statuses, left = sweep(_SWEEP_SECONDS)
-        self._note(statuses)
+        statuses, left = kill_descendants(_KILL_SECONDS)
+        self._keep_status(statuses)
         until = time.monotonic() + _DRAIN_SECONDS
         for log in logs:
             log.drain(until)
@@ -112,14 +112,14 @@ class Supervisor:
         die_with_parent()
         signal.set_wakeup_fd(-1)
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-            file.write(_KILL_ME_FIRST)
+            file.write(_OOM_SCORE_ADJ)
         processes = self._order["processes"]
         _limit(resource.RLIMIT_CORE, 0)
         _limit(resource.RLIMIT_AS, self._order["address_space_bytes"])
         _limit(resource.RLIMIT_FSIZE, self._order["file_bytes"])
         _limit(resource.RLIMIT_CPU, self._order["cpu_seconds"])
         if processes is not None:
-            # the watch below counts what is ours; this stops a bomb between two looks
+            # _check_limits counts the program's own processes; this stops a fork bomb between two checks
             _limit(resource.RLIMIT_NPROC, _tasks_of_user() + processes + _THREADS_ALLOWED)
 
     def _streams(self, process: subprocess.Popen[bytes]) -> list[tuple[IO[bytes], str]]:
@@ -132,7 +132,7 @@ class Supervisor:
         wake, waker = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(waker, False)
-        # a batch system's SIGTERM goes to everybody: whoever obeyed it here would take the program along
+        # a batch system sends SIGTERM to every process: a supervisor that obeyed would take the program along
         # before that has saved its state.  Handlers, unlike SIG_IGN, are not handed on to the program.
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, lambda *_: None)
@@ -140,7 +140,7 @@ class Supervisor:
         return wake, waker
 
     def _watch(self, began: float, wake: int, logs: list[_Log]) -> None:
-        """Copy output and look after limits until the program has ended or must be killed."""
+        """Copy output and enforce limits until the program has ended or must be killed."""
         poll = select.poll()
         by_descriptor = {log.descriptor: log for log in logs}
         for descriptor in (self._connection.fileno(), wake, *by_descriptor):
@@ -152,31 +152,31 @@ class Supervisor:
         while self._status is None:
             for descriptor, _ in poll.poll(self._wait_milliseconds(deadline)):
                 if descriptor == self._connection.fileno():
-                    self._hear()
+                    self._receive()
                 elif descriptor == wake:
                     with contextlib.suppress(BlockingIOError):
                         if signal.SIGTERM in os.read(wake, _CHUNK_BYTES):
                             self._end("asked")
                 elif not by_descriptor[descriptor].copy():
                     poll.unregister(descriptor)
-            self._note(reap()[0])
+            self._keep_status(reap()[0])
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 self._end("timeout")
-            self._look(logs)
+            self._check_limits(logs)
             if self._kill_at is not None and now >= self._kill_at:
                 return
 
     def _wait_milliseconds(self, deadline: float | None) -> float | None:
-        """Return how long nothing needs to be looked at."""
+        """Return how long the next poll may wait."""
         until = self._kill_at if self._kill_at is not None else deadline
         waits = [] if until is None else [max(0.0, until - time.monotonic())]
         if self._order["memory_bytes"] is not None or self._order["processes"] is not None:
-            waits.append(_LOOK_SECONDS)
+            waits.append(_POLL_SECONDS)
         # rounded up: a wait that is too short by less than a millisecond would spin
         return min(waits) * 1000 + 1 if waits else None
 
-    def _look(self, logs: list[_Log]) -> None:
+    def _check_limits(self, logs: list[_Log]) -> None:
         """End the program if it uses more than it may."""
         limits = self._order
         if limits["output_limit_bytes"] is not None and (
@@ -185,22 +185,22 @@ class Supervisor:
             self._end("output", at_once=True)
         if limits["memory_bytes"] is None and limits["processes"] is None:
             return
-        family = descendants(os.getpid())
-        if limits["processes"] is not None and len(family) > limits["processes"]:
+        processes_below = descendants(os.getpid())
+        if limits["processes"] is not None and len(processes_below) > limits["processes"]:
             self._end("processes", at_once=True)
         if limits["memory_bytes"] is not None and (
-            memory_bytes(family, limits["memory_bytes"]) > limits["memory_bytes"]
+            memory_bytes(processes_below, limits["memory_bytes"]) > limits["memory_bytes"]
         ):
             # no grace: it would take the rest of the machine's memory meanwhile
             self._end("memory", at_once=True)
 
-    def _hear(self) -> None:
-        """Do as whoever ordered the run asks: an early end, or the end of everything if it is gone."""
+    def _receive(self) -> None:
+        """End the program early when the other end asks for it, at once when the other end is gone."""
         try:
-            heard = self._connection.recv(_CHUNK_BYTES)
+            received = self._connection.recv(_CHUNK_BYTES)
         except OSError:
-            heard = b""
-        self._end("asked", at_once=heard == b"")
+            received = b""
+        self._end("asked", at_once=received == b"")
 
     def _end(self, why: str, *, at_once: bool = False) -> None:
         """Begin to end the program: SIGTERM now, and SIGKILL when the grace is over."""
@@ -208,11 +208,11 @@ class Supervisor:
             self._ended_by = why
             self._kill_at = time.monotonic() + self._order["grace_seconds"]
             if not at_once:
-                send(descendants(os.getpid()), signal.SIGTERM)
+                send_signal(descendants(os.getpid()), signal.SIGTERM)
         if at_once:
             self._kill_at = 0.0
 
-    def _note(self, statuses: dict[int, int]) -> None:
+    def _keep_status(self, statuses: dict[int, int]) -> None:
         """Keep the program's own wait status."""
         self._status = statuses.get(self._pid, self._status)
 
@@ -231,7 +231,7 @@ class _Log:
         self._file = os.open(path, flags, 0o600)
 
     def copy(self) -> bool:
-        """Copy what is there; return False at the stream's end."""
+        """Copy the bytes that are available; return False at the end of the stream."""
         try:
             chunk = os.read(self.descriptor, _CHUNK_BYTES)
         except BlockingIOError:
@@ -239,14 +239,14 @@ class _Log:
         kept = chunk[: max(0, self._limit_bytes - self.n_bytes)]
         self.n_bytes += len(chunk)
         self.tail = (self.tail + chunk)[-_CHUNK_BYTES:]
-        # a full disk is the evaluation's business where it writes its result; here it costs a log
+        # a full disk fails the evaluation where it writes its result; here only the log is cut
         with contextlib.suppress(OSError):
             if kept:
                 os.write(self._file, kept)
         return bool(chunk)
 
     def drain(self, until: float) -> None:
-        """Copy the rest; wait no longer than ``until`` for an end that somebody out of reach holds up."""
+        """Copy the rest, for as long as ``until``: a process that cannot be killed may hold the pipe open."""
         while self.copy() and time.monotonic() < until:
             select.select([self.descriptor], [], [], max(0.0, until - time.monotonic()))
         os.close(self._file)
@@ -288,7 +288,7 @@ def _kernel_killings() -> int:
 
 def supervise(connection: socket.socket) -> None:
     """Take an order from a socket, carry it out and report."""
-    adopt_orphans()
+    become_subreaper()
     chunks: list[bytes] = []
     while not chunks or not chunks[-1].endswith(b"\n"):
         if not (chunk := connection.recv(1 << 20)):
@@ -301,10 +301,10 @@ def supervise(connection: socket.socket) -> None:
 
 
 def main() -> None:
-    """Fork a supervisor for every socket that comes, until whoever sends them is gone."""
+    """Be the fork server: fork a supervisor for every socket received, until the sender is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    adopt_orphans()
+    become_subreaper()
     requests = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(requests.fileno(), False)
     supervisors: set[int] = set()
@@ -321,19 +321,19 @@ def main() -> None:
                     traceback.print_exc()
                 finally:
                     sys.stderr.flush()
-                    os._exit(0)  # never into the loop of whom it was forked from
+                    os._exit(0)  # never back into the loop of the fork server
             supervisors.add(pid)
 
 
 def _next(requests: socket.socket, supervisors: set[int]) -> socket.socket | None:
-    """Wait for the next socket; meanwhile end what a supervisor left that was itself killed."""
+    """Wait for the next socket; meanwhile kill the orphans of supervisors that were killed."""
     orphans: list[int] = []
     while True:
         is_readable, _, _ = select.select([requests], [], [], 1.0 if supervisors or orphans else None)
         supervisors -= reap()[0].keys()
-        # nobody else forks here, and a living supervisor keeps its own: any other child is an orphan
+        # only this loop forks, and a living supervisor keeps its own children: any other child is an orphan
         orphans = [pid for pid in children(os.getpid()) if pid not in supervisors]
-        send(orphans, signal.SIGKILL)
+        send_signal(orphans, signal.SIGKILL)
         if is_readable:
             descriptors = array.array("i")
             message, ancillary, _, _ = requests.recvmsg(1, socket.CMSG_SPACE(descriptors.itemsize))

@@ -1,4 +1,4 @@
-"""Files of histograms: YODA, CSV and JSON."""
+"""Read files of histograms: YODA, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from smbo.problem import EvaluationFailed
 from smbo_objectives.histograms import Array, Histogram
-from smbo_objectives.result_parsing import measured, parsed
+from smbo_objectives.result_parsing import as_number, parse_json
 from smbo_objectives.yoda import read_yoda
 
 __all__ = ["FORMATS", "read_histograms"]
@@ -74,7 +74,7 @@ def _from_rows(rows: Sequence[Mapping[str, str]]) -> Histogram:
 
 def _read_json(text: str, name: str) -> dict[str, Histogram]:
     try:
-        told = parsed(text, name)
+        told = parse_json(text, name)
     except EvaluationFailed as error:
         raise ValueError(str(error)) from None
     if not isinstance(told, dict):
@@ -97,7 +97,7 @@ def _from_entry(entry: Any) -> Histogram:
     def numbers(key: str) -> Array:
         if not isinstance(entry[key], list):
             raise ValueError(f"{key} is no list of numbers")
-        return np.array([measured(key, each) for each in entry[key]], dtype=np.float64)
+        return np.array([as_number(key, each) for each in entry[key]], dtype=np.float64)
 
     if "edges" in entry:
         edges = numbers("edges")

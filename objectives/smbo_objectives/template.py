@@ -1,4 +1,4 @@
-"""Argument lists with placeholders, filled without ever passing through a shell or ``str.format``."""
+"""Templates of arguments and files: placeholders are filled without a shell and without ``str.format``."""
 
 from __future__ import annotations
 

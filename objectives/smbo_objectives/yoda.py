@@ -1,4 +1,4 @@
-"""Histograms in YODA's text format, as Rivet and other tools of the field write them.
+"""Read histograms in YODA's text format, as Rivet and other tools of the field write them.
 
 Read are blocks of Histo1D (versions 2 and 3), Estimate1D (version 3) and Scatter2D (version 2, in which older
 reference data come).  Blocks of other kinds are passed over, and so are /RAW and /TMP ones and the

@@ -22,7 +22,7 @@ from smbo.cli.summary import (
     value_text,
 )
 from smbo.cli.target import load, study_argument
-from smbo.cli.tune import objective_of, once_of
+from smbo.cli.tune import objective_of, same_measurement_of
 from smbo.errors import SmboError
 from smbo.history import table as results
 from smbo.problem import ChiSquare
@@ -99,7 +99,7 @@ def _tuned(study: Study, target: str) -> list[str]:
     if not isinstance(study.problem.loss, ChiSquare):
         return []
     try:
-        settings = TuneSettings(once=once_of(objective_of(study, target)))
+        settings = TuneSettings(same_measurement=same_measurement_of(objective_of(study, target)))
         return [*tune_lines(study.tune(settings)), f"  more of it: smbo tune {target}"]
     except SmboError:  # too few evaluations for one
         return []

@@ -17,7 +17,7 @@ from smbo.cli.target import SUFFIXES, load, study_argument
 from smbo.cli.tune_slopes import slopes_beside
 from smbo.errors import ProblemError, SmboError
 from smbo.history.encode import encode
-from smbo.problem import Objective, Rated
+from smbo.problem import Confirmable, Objective
 from smbo.problem.observables import Plottable
 from smbo.report.wording_tune import remarks_of, slope_lines, tune_lines, weight_lines
 from smbo.study import Study
@@ -72,7 +72,7 @@ def command(
             observables=list(observables) or None,
             weights=None if file is None else _weights(file),
             theory=theory,
-            once=once_of(objective),
+            same_measurement=same_measurement_of(objective),
             level=_level(level),
         )
         weights = None
@@ -93,9 +93,9 @@ def command(
             click.echo(f"page: {_written(output, found, tune, objective, baseline, weights)}")
 
 
-def once_of(objective: object) -> Sequence[Sequence[str]]:
+def same_measurement_of(objective: object) -> Sequence[Sequence[str]]:
     """Return the groups of observables that are one measurement, where an objective names them."""
-    return objective.once() if isinstance(objective, Plottable) else ()
+    return objective.same_measurement() if isinstance(objective, Plottable) else ()
 
 
 def _tune_text(tune: Tune, baseline: Baseline | None) -> list[str]:
@@ -108,7 +108,7 @@ def _baseline(objective: Objective | None) -> Baseline | None:
     """Return the point that an objective compares its optimum with; None if it names none."""
     from smbo.report.tune import Baseline
 
-    if not isinstance(objective, Rated):
+    if not isinstance(objective, Confirmable):
         return None
     confirmation = objective.confirmation()
     if confirmation.baseline is None:

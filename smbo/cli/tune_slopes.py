@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from smbo.errors import ProblemError
-from smbo.problem import Context, Objective, Reweighted
+from smbo.problem import Context, Objective, Reweightable
 from smbo.proposal.suggest import trial_seed
 from smbo.space import Space
-from smbo.tuning import SlopeCheck, Tune, against_slopes
+from smbo.tuning import SlopeCheck, Tune, check_slopes
 
 _N_RUNS = 8  # their scatter is the error of a slope, itself known to a quarter
 _FIRST_TRIAL = 2**30  # number whose seed comes first: beyond the trials of any study
@@ -25,7 +25,7 @@ def slopes_beside(
     Raises:
         ProblemError: the objective cannot reweight events, or for no parameter of the tune.
     """
-    if not isinstance(objective, Reweighted):
+    if not isinstance(objective, Reweightable):
         raise ProblemError("--slopes: this study's objective does not reweight its events")
     near = {name: point for name, point in objective.near(tune.params).items() if name in tune.names}
     if not near:
@@ -35,11 +35,11 @@ def slopes_beside(
     points: list[Mapping[str, Any]] = list(near.values())
     for number in range(_N_RUNS):
         context = Context(seed=trial_seed(study_seed, _FIRST_TRIAL + number), fidelity=_share(events, number))
-        for name, moved in zip(near, objective.neighbours(tune.params, points, context), strict=True):
-            runs[name].append(moved.changes)
-            if moved.reason is not None:
-                reasons.setdefault(name, moved.reason)
-    return against_slopes(space, tune, near, runs, reasons)
+        for name, change in zip(near, objective.neighbours(tune.params, points, context), strict=True):
+            runs[name].append(change.changes)
+            if change.reason is not None:
+                reasons.setdefault(name, change.reason)
+    return check_slopes(space, tune, near, runs, reasons)
 
 
 def _share(events: int, number: int) -> int:

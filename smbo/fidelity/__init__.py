@@ -1,11 +1,11 @@
-"""Cheaper approximations: which trials go on to a higher fidelity, which end early, what a model is told.
+"""Multi-fidelity evaluations and early stopping: promotion of trials, pruning, values at one fidelity.
 
-    levels     a fidelity and the results that a trial has at its lower values
-    halving    ASHA and Hyperband: who is promoted
-    median     the median stopping rule: who ends early
-    likeness   results at several fidelities as values at one
+    fidelity             the range of a fidelity and its rungs
+    successive_halving   ASHA and Hyperband: which trial is promoted
+    median_stopping      the median stopping rule: which trial is pruned
+    target_fidelity      results at several fidelities as values at one
 
-Pure functions of the results of rungs; whoever calls them keeps the results.
+Pure functions of the results at rungs; the caller keeps the results.
 """
 
 from smbo.fidelity.fidelity import Fidelity
@@ -22,11 +22,11 @@ from smbo.fidelity.successive_halving import (
     Hyperband,
     Promotion,
     PromotionRule,
-    Standing,
+    RungResults,
     last_promotion,
     promotion,
 )
-from smbo.fidelity.target_fidelity import alike
+from smbo.fidelity.target_fidelity import at_target_fidelity
 
 __all__ = [
     "Asha",
@@ -37,9 +37,9 @@ __all__ = [
     "MedianStopping",
     "Promotion",
     "PromotionRule",
-    "Standing",
-    "alike",
+    "RungResults",
     "as_early_stopping",
+    "at_target_fidelity",
     "early_stopping_from_json",
     "early_stopping_to_json",
     "last_promotion",

@@ -1,4 +1,4 @@
-"""A fidelity, and what a trial came to at a low one."""
+"""Multi-fidelity evaluations: the range of a fidelity and its rungs in geometric progression."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ from smbo.errors import ProblemError
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How far an evaluation goes: epochs, iterations, events, rows.  More is dearer and nearer the truth.
+    """How much an evaluation spends: epochs, iterations, events, rows.  More costs more and is more accurate.
 
-    What counts in the end is the value at ``high``.
+    The value at ``high`` is the one that is optimised.
 
     Args:
-        low: the least that tells anything, > 0.
-        high: what is wanted in the end, > low.
-        integer: whether it is a whole number.
-        name: what it is, in the user's words.
-        averages: whether a value is an average over so many of something (events, samples), so that
-            the variance of its error falls as one over the fidelity.
+        low: lowest fidelity whose values are of any use, > 0, in the user's unit (epochs, events, ...).
+        high: the fidelity of the final values, > low, in the same unit.
+        integer: whether fidelities are whole numbers.
+        name: of the unit, in the user's words.
+        averages: whether a value is a mean over so many events or samples, so that the variance of its
+            error is proportional to 1 / fidelity.
 
     Raises:
-        ProblemError: bounds that make no sense.
+        ProblemError: a bound that is no positive finite number, or low >= high.
+
+    >>> epochs = Fidelity(3, 81, name="epochs")
+    >>> epochs.rungs(eta=3)
+    (3, 9, 27, 81)
     """
 
     low: float
@@ -52,28 +56,28 @@ class Fidelity:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise ProblemError(f"fidelity: name={self.name!r}; give a word, such as 'epochs'")
 
-    def ladder(self, eta: float, start: int = 0) -> tuple[float, ...]:
+    def rungs(self, eta: float, start: int = 0) -> tuple[float, ...]:
         """Return the fidelities at which trials are compared, ascending; the last is ``high``.
 
         Args:
-            eta: ratio of one to the next.
-            start: how many of the lowest to leave out; ``high`` stays in any case.
+            eta: ratio of successive rungs, > 1.
+            start: how many of the lowest rungs to leave out (the bracket of Hyperband); ``high`` stays.
         """
-        levels = (*_below_the_highest(self, eta)[start:], self.high)
-        return tuple(self.as_told(level) for level in levels)
+        fidelities = (*_below_the_highest(self, eta)[start:], self.high)
+        return tuple(self.as_number(fidelity) for fidelity in fidelities)
 
-    def fidelity_gap(self, level: float) -> float:
-        """Return how far below the highest a level is: 0 there, 1 at the lowest, in logarithms."""
-        return math.log(self.high / level) / math.log(self.high / self.low)
+    def fidelity_gap(self, fidelity: float) -> float:
+        """Return log(high / fidelity) / log(high / low): 0 at ``high``, 1 at ``low``."""
+        return math.log(self.high / fidelity) / math.log(self.high / self.low)
 
-    def noise_growth(self, level: float) -> float:
-        """Return the noise variance at a level over that at the highest."""
-        return self.high / level if self.averages else 1.0
+    def noise_growth(self, fidelity: float) -> float:
+        """Return the noise variance at a fidelity over that at ``high``."""
+        return self.high / fidelity if self.averages else 1.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the fidelity as plain JSON values."""
         data = {"low": self.low, "high": self.high, "integer": self.integer, "name": self.name}
-        # absent where false: so was it when it could not be said
+        # absent where false, as in studies stored before ``averages`` existed
         return {**data, "averages": True} if self.averages else data
 
     @classmethod
@@ -81,18 +85,18 @@ class Fidelity:
         """Return what ``to_json`` wrote."""
         return cls(**data)
 
-    def as_told(self, level: float) -> float | int:
-        """Return a level as an objective wants it: an int where the fidelity is a whole number."""
-        return int(level) if self.integer else level
+    def as_number(self, fidelity: float) -> float | int:
+        """Return a fidelity as objectives get it: an int where fidelities are whole numbers."""
+        return int(fidelity) if self.integer else fidelity
 
 
 @lru_cache(maxsize=64)
 def _below_the_highest(fidelity: Fidelity, eta: float) -> tuple[float, ...]:
     rungs = set()
     # a rung just below the highest would cost nearly as much and save nothing
-    level, most = fidelity.low, fidelity.high / math.sqrt(eta)
-    while level < most * (1 - 1e-9):
-        rungs.add(float(round(level)) if fidelity.integer else level)
-        level *= eta
-    # whatever the ratio, the lowest is what was asked for
+    rung, highest = fidelity.low, fidelity.high / math.sqrt(eta)
+    while rung < highest * (1 - 1e-9):
+        rungs.add(float(round(rung)) if fidelity.integer else rung)
+        rung *= eta
+    # whatever the ratio, the lowest rung is ``low``
     return tuple(sorted({fidelity.low, *rungs}))

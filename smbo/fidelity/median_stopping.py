@@ -1,4 +1,4 @@
-"""The median stopping rule: a trial ends early when it is worse than half of the others were by then.
+"""The median stopping rule: prune a trial that is worse than half of the others were by the same step.
 
 Source: Golovin et al. (2017), "Google Vizier: A Service for Black-Box Optimization", section 3.2.1.
 """
@@ -17,13 +17,20 @@ Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, minimised value) of
 
 @dataclass(frozen=True)
 class MedianStopping:
-    """End a trial whose best value by a step is worse than the median of the others' averages up to it.
+    """Prune a trial whose best value by a step is worse than the median of the others' averages up to it.
 
     Needs no fidelity, only reports: ``context.report(step, value)``.
 
     Args:
-        n_others: trials that must have come so far before anything is ended.
-        grace: first step at which a trial may end.
+        n_others: complete trials that must have reached a step before any trial is pruned there, >= 1.
+        grace: first step at which a trial may be pruned, >= 0.
+
+    Raises:
+        ProblemError: n_others or grace out of range.
+
+    >>> rule = MedianStopping(n_others=2)
+    >>> rule.ends([(1, 9.0)], [[(1, 2.0)], [(1, 3.0)]])
+    True
     """
 
     n_others: int = 5
@@ -48,7 +55,7 @@ class MedianStopping:
         averages = [
             fmean(value for at, value in reports if at <= step)
             for reports in others
-            # a trial that never came so far cannot be compared with
+            # a trial without reports up to this step cannot be compared with
             if reports and reports[0][0] <= step <= reports[-1][0]
         ]
         if len(averages) < self.n_others:

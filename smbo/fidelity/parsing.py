@@ -1,4 +1,4 @@
-"""Ways of stopping by name, and as JSON values."""
+"""Early stopping by name (\"asha\", \"median\", ...), and as JSON values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS: Mapping[str, type[EarlyStopping]] = {
 
 
 def as_early_stopping(given: str | Mapping[str, Any] | EarlyStopping) -> EarlyStopping:
-    """Return a way of stopping by its name, by {name: settings}, or as given.
+    """Return an early stopping rule by its name, by {name: settings}, or as given.
 
     Raises:
         ProblemError: there is none of that name, or it does not take the settings.
@@ -33,16 +33,16 @@ def as_early_stopping(given: str | Mapping[str, Any] | EarlyStopping) -> EarlySt
     if isinstance(given, Mapping) and len(given) == 1:
         ((name, settings),) = given.items()
     if not isinstance(name, str) or name not in _KINDS:
-        raise ProblemError(f"stopping={given!r}; there are {', '.join(_KINDS)}")
+        raise ProblemError(f"early_stopping={given!r}; there are {', '.join(_KINDS)}")
     try:
         return _KINDS[name](**(settings or {}))
     except TypeError:  # unknown settings, or no mapping of them
         known = ", ".join(asdict(_KINDS[name]()))
-        raise ProblemError(f"stopping: {name} does not take {settings!r}; it takes {known}") from None
+        raise ProblemError(f"early_stopping: {name} does not take {settings!r}; it takes {known}") from None
 
 
 def early_stopping_to_json(stopping: EarlyStopping) -> dict[str, Any]:
-    """Return a way of stopping as plain JSON values."""
+    """Return an early stopping rule as plain JSON values: {name: settings}."""
     (name,) = [name for name, kind in _KINDS.items() if type(stopping) is kind]
     return {name: asdict(stopping)}
 

@@ -1,4 +1,6 @@
-"""Asynchronous successive halving: the best of a rung go on, and nobody waits for it to fill.
+"""Asynchronous successive halving (ASHA) and Hyperband's brackets: which trial is promoted to which fidelity.
+
+The best 1 / eta of the trials with a result at a rung are promoted, without waiting for the rung to fill.
 
 Source: Li et al. (2020), "A System for Massively Parallel Hyperparameter Tuning", algorithm 2 (ASHA);
     Li et al. (2018), "Hyperband", algorithm 1 (brackets); Falkner et al. (2018), "BOHB" (a model
@@ -19,12 +21,22 @@ from smbo.fidelity.fidelity import Fidelity
 
 def _check_eta(eta: float) -> None:
     if isinstance(eta, bool) or not isinstance(eta, int | float) or not 1 < eta < math.inf:
-        raise ProblemError(f"eta={eta!r}: a number above 1 is needed; one trial in eta goes on from a rung")
+        raise ProblemError(f"eta={eta!r}: one trial in eta is promoted, so give a number above 1")
 
 
 @dataclass(frozen=True)
 class Asha:
-    """Asynchronous successive halving: one trial in ``eta`` goes on to ``eta`` times the fidelity."""
+    """Asynchronous successive halving: one trial in ``eta`` is promoted to ``eta`` times the fidelity.
+
+    Args:
+        eta: ratio of successive rungs and of their sizes, > 1.
+
+    Raises:
+        ProblemError: eta is no number above 1.
+
+    >>> Asha(eta=3).rungs(Fidelity(1, 27), number=0)
+    (1, 3, 9, 27)
+    """
 
     eta: float = 3.0
 
@@ -32,18 +44,27 @@ class Asha:
         _check_eta(self.eta)
 
     def rungs(self, fidelity: Fidelity, number: int) -> tuple[float, ...]:
-        """Return the fidelities that a new trial is to climb, ascending."""
-        del number  # all trials climb the same ladder
-        return fidelity.ladder(self.eta)
+        """Return the fidelities of a new trial's evaluations, ascending: the same for all trials."""
+        del number
+        return fidelity.rungs(self.eta)
 
 
 @dataclass(frozen=True)
 class Hyperband:
-    """Successive halving from several lowest fidelities at once, where it is not known which tells enough.
+    """Successive halving from several lowest fidelities side by side, where it is not known which suffices.
 
     Bracket s leaves out the s lowest rungs and halves among its own trials.  Each trial's bracket
     follows from its number, in the proportions of the synchronous algorithm: all brackets grow side
-    by side, and none is waited for.
+    by side, and no trial waits for a bracket to fill.
+
+    Args:
+        eta: ratio of successive rungs and of their sizes, > 1.
+
+    Raises:
+        ProblemError: eta is no number above 1.
+
+    >>> [Hyperband(eta=3).rungs(Fidelity(1, 9), number)[0] for number in range(6)]
+    [1, 3, 1, 9, 1, 3]
     """
 
     eta: float = 3.0
@@ -52,17 +73,27 @@ class Hyperband:
         _check_eta(self.eta)
 
     def rungs(self, fidelity: Fidelity, number: int) -> tuple[float, ...]:
-        """Return the fidelities that a new trial is to climb, ascending."""
-        n_rungs = len(fidelity.ladder(self.eta))
+        """Return the fidelities of a new trial's evaluations, ascending: those of its bracket."""
+        n_rungs = len(fidelity.rungs(self.eta))
         order = _bracket_order(n_rungs, self.eta)
-        return fidelity.ladder(self.eta, start=order[number % len(order)])
+        return fidelity.rungs(self.eta, start=order[number % len(order)])
 
 
 @dataclass(frozen=True)
 class ByModel:
-    """A model decides: which trial goes on, or at which fidelity a new point begins (``promotion_by_model``).
+    """A multi-fidelity model decides which trial is promoted and at which fidelity a new point begins.
 
-    A trial goes on to ``eta`` times the fidelity at once.
+    By expected improvement per cost (``smbo.proposal.promotion_by_model``).  A promotion is to ``eta``
+    times the fidelity at once.
+
+    Args:
+        eta: ratio of successive rungs, > 1.
+
+    Raises:
+        ProblemError: eta is no number above 1.
+
+    >>> ByModel(eta=10).rungs(Fidelity(1, 100), number=7)
+    (1, 10, 100)
     """
 
     eta: float = 3.0
@@ -71,9 +102,9 @@ class ByModel:
         _check_eta(self.eta)
 
     def rungs(self, fidelity: Fidelity, number: int) -> tuple[float, ...]:
-        """Return the fidelities that a new trial is to climb, ascending, before a model knows better."""
+        """Return the fidelities of a new trial's evaluations, ascending, before there is a model."""
         del number
-        return fidelity.ladder(self.eta)
+        return fidelity.rungs(self.eta)
 
 
 PromotionRule: TypeAlias = Asha | Hyperband | ByModel
@@ -90,7 +121,7 @@ def _bracket_order(n_rungs: int, eta: float) -> tuple[int, ...]:
     order = []
     for _ in range(sum(shares)):
         credit = [have + share / sum(shares) for have, share in zip(credit, shares)]
-        # the one that is furthest behind; of equals the one that starts lowest
+        # the bracket that is furthest behind its share; of equals the one that starts lowest
         chosen = max(range(n_rungs), key=lambda s: (credit[s], -s))
         credit[chosen] -= 1.0
         order.append(chosen)
@@ -98,8 +129,8 @@ def _bracket_order(n_rungs: int, eta: float) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a trial stands on its way up.
+class RungResults:
+    """The results of one trial at the rungs that it has reached.
 
     Attributes:
         number: of the trial.
@@ -114,11 +145,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A decision that a trial goes on, with what it rests on.
+    """A decision that a trial is promoted, with what it rests on.
 
     Attributes:
         number: of the trial.
-        fidelity, next_fidelity: where it paused, and where it goes.
+        fidelity, next_fidelity: where it paused, and where it is evaluated next.
         rank: its place in its rung, 1 the best.
         n_rung: how many trials had a result there.
     """
@@ -130,83 +161,81 @@ class Promotion:
     n_rung: int
 
 
-def promotion(stopping: PromotionRule, fidelity: Fidelity, standings: Iterable[Standing]) -> Promotion | None:
-    """Return who goes on next, None if nobody deserves it yet.
+def promotion(rule: PromotionRule, fidelity: Fidelity, trials: Iterable[RungResults]) -> Promotion | None:
+    """Return the next promotion, None if no trial qualifies yet.
 
-    Of the n trials with a result at a rung the best n / eta may go on; the highest rung with one
-    that has not gone on yet decides, and there the best of them.
+    Of the n trials with a result at a rung the best n / eta qualify; the highest rung with one of them
+    that has not been promoted yet decides, and there the best of them.
     """
-    rungs = _grouped(stopping, fidelity, standings)
-    for ladder, level in sorted(rungs, key=lambda place: (-place[1], place[0])):
-        if level == fidelity.high:
+    members = _by_rung(rule, fidelity, trials)
+    for bracket, rung in sorted(members, key=lambda place: (-place[1], place[0])):
+        if rung == fidelity.high:
             continue
-        ranked = rungs[ladder, level]
-        quota = int(len(ranked) / stopping.eta + 1e-9)
-        # at a later time some of the best of then may be so no more: somewhat more than one in eta go on
-        for index, standing in enumerate(ranked[:quota]):
-            if _may_go_on(standing, level):
-                return _promoted(standing, level, ladder, index + 1, len(ranked))
+        ranked = members[bracket, rung]
+        quota = int(len(ranked) / rule.eta + 1e-9)
+        # trials that were promoted may have dropped out of the best since: somewhat more than 1 / eta are
+        for index, trial in enumerate(ranked[:quota]):
+            if _can_be_promoted(trial, rung):
+                return _promoted(trial, rung, bracket, index + 1, len(ranked))
     return None
 
 
 def last_promotion(
-    stopping: PromotionRule, fidelity: Fidelity, standings: Sequence[Standing]
+    rule: PromotionRule, fidelity: Fidelity, trials: Sequence[RungResults]
 ) -> Promotion | None:
-    """Return who goes on when no new trials are to come and nothing is under way.
+    """Return the next promotion when no new trials are to come and none is running.
 
-    As ``promotion``; and if that finds nobody, and no trial has reached the highest fidelity yet,
-    the best of the highest rung that somebody has reached: a search must not end without a value
-    of the kind that it was about.
+    As ``promotion``; and if that finds none, and no trial has reached the highest fidelity yet, the best
+    trial of the highest rung that any has reached: a search must not end without a value at the
+    highest fidelity.
     """
-    found = promotion(stopping, fidelity, standings)
-    if found is not None or any(
-        math.isfinite(each.values.get(fidelity.high, math.inf)) for each in standings
-    ):
+    found = promotion(rule, fidelity, trials)
+    if found is not None or any(math.isfinite(each.values.get(fidelity.high, math.inf)) for each in trials):
         return found
-    rungs = _grouped(stopping, fidelity, standings)
-    for level in sorted({level for _, level in rungs if level < fidelity.high}, reverse=True):
+    by_rung = _by_rung(rule, fidelity, trials)
+    for rung in sorted({rung for _, rung in by_rung if rung < fidelity.high}, reverse=True):
         ranked = sorted(
-            (_key(standing, level), ladder, standing)
-            for (ladder, at), members in rungs.items()
-            if at == level
-            for standing in members
-            if _may_go_on(standing, level)
+            (_key(trial, rung), bracket, trial)
+            for (bracket, at), members in by_rung.items()
+            if at == rung
+            for trial in members
+            if _can_be_promoted(trial, rung)
         )
         if ranked:
-            _, ladder, standing = ranked[0]
-            members = rungs[ladder, level]
-            return _promoted(standing, level, ladder, members.index(standing) + 1, len(members))
+            _, bracket, trial = ranked[0]
+            members = by_rung[bracket, rung]
+            return _promoted(trial, rung, bracket, members.index(trial) + 1, len(members))
     return None
 
 
-_Ladder = tuple[float, ...]
+_Bracket = tuple[float, ...]  # its rungs, ascending
 
 
-def _grouped(
-    stopping: PromotionRule, fidelity: Fidelity, standings: Iterable[Standing]
-) -> dict[tuple[_Ladder, float], list[Standing]]:
-    """Return the trials with a result at each rung of each ladder, best first."""
-    rungs: dict[tuple[_Ladder, float], list[Standing]] = {}
-    whole = fidelity.ladder(stopping.eta)
-    for standing in standings:
-        # where it began says in which bracket it is, also when it got another number than it was meant for
-        ladder = tuple(level for level in whole if level >= min(standing.values))
-        for level in ladder:
-            if level in standing.values:
-                rungs.setdefault((ladder, level), []).append(standing)
-    for (_, level), members in rungs.items():
-        members.sort(key=lambda standing: _key(standing, level))
-    return rungs
+def _by_rung(
+    rule: PromotionRule, fidelity: Fidelity, trials: Iterable[RungResults]
+) -> dict[tuple[_Bracket, float], list[RungResults]]:
+    """Return the trials with a result at each rung of each bracket, best first."""
+    found: dict[tuple[_Bracket, float], list[RungResults]] = {}
+    rungs = fidelity.rungs(rule.eta)
+    for trial in trials:
+        # the lowest fidelity determines the bracket, also where the trial got another number than planned
+        bracket = tuple(rung for rung in rungs if rung >= min(trial.values))
+        for rung in bracket:
+            if rung in trial.values:
+                found.setdefault((bracket, rung), []).append(trial)
+    for (_, rung), members in found.items():
+        members.sort(key=lambda trial: _key(trial, rung))
+    return found
 
 
-def _key(standing: Standing, level: float) -> tuple[float, int]:
-    return (standing.values[level], standing.number)
+def _key(trial: RungResults, rung: float) -> tuple[float, int]:
+    return (trial.values[rung], trial.number)
 
 
-def _may_go_on(standing: Standing, level: float) -> bool:
-    return standing.is_paused and level == max(standing.values) and math.isfinite(standing.values[level])
+def _can_be_promoted(trial: RungResults, rung: float) -> bool:
+    return trial.is_paused and rung == max(trial.values) and math.isfinite(trial.values[rung])
 
 
-def _promoted(standing: Standing, level: float, ladder: _Ladder, rank: int, n_rung: int) -> Promotion:
-    following = ladder[ladder.index(level) + 1]
-    return Promotion(standing.number, level, following, rank, n_rung)
+def _promoted(trial: RungResults, rung: float, bracket: _Bracket, rank: int, n_rung: int) -> Promotion:
+    following = bracket[bracket.index(rung) + 1]
+    return Promotion(trial.number, rung, following, rank, n_rung)

@@ -1,11 +1,11 @@
-"""Results at several fidelities as values at one: what a model that knows of one fidelity is told.
+"""Results at several fidelities as values at one, for surrogates of a single fidelity (as in BOHB).
 
-A model of the dearest values alone has too few of them for long, one of the cheapest alone prefers
-what is quick to what is good in the end.  As in BOHB (Falkner et al. 2018) the model is of the highest
-fidelity at which there are enough results; trials that did not get so far are not left out, but told
-with the value that the results of others let expect for them there.
+A model of the highest fidelity alone has too few values for long, one of the lowest alone prefers what
+learns fast to what is good in the end.  As in BOHB (Falkner et al. 2018) the target is the highest
+fidelity with enough results; trials that did not reach it are not left out, but get the value that a
+line through the results of the other trials predicts for them there.
 
-Measured on learning curves (tests/benchmarks/README.md): moving every value to the highest fidelity
+Measured on learning curves (docs/notes/fidelity.md): moving every value to the highest fidelity
 at once, by a shift or by a line, found worse optima for the same cost.
 """
 
@@ -18,43 +18,43 @@ import numpy as np
 
 from smbo.training_data import Array
 
-ENOUGH = 8  # results at a fidelity, for a model of it: a few more than a line through them needs
-_FEWEST_FOR_A_LINE = 3
-_LEAST_SLOPE = 0.1  # the order of the lower rung counts for a little even where it seems to be chance
+MIN_RESULTS = 8  # at the target fidelity: a few more than a line through them needs
+_MIN_PAIRS_FOR_A_LINE = 3
+_MIN_SLOPE = 0.1  # the order at the lower rung counts for a little even where it seems to be chance
 
 
-def alike(values: Sequence[Mapping[float, float]]) -> Array:
-    """Return one value for each trial, as if all had been evaluated at one fidelity.
+def at_target_fidelity(values: Sequence[Mapping[float, float]]) -> Array:
+    """Return one value for each trial, shape (n,), as if all had been evaluated at one fidelity.
 
-    That is the highest with ``ENOUGH`` results, or the lowest where none has so many.  What a trial
-    that did not get there would have had is read off a line through the trials with results at
-    both of two successive rungs, rung by rung.  What began above it counts as it is.
+    That is the highest with ``MIN_RESULTS`` results, or the lowest where none has so many.  The value of a
+    trial that did not reach it is read off a line through the trials with results at both of two
+    successive rungs, rung by rung.  The value of a trial that began above it is taken as it is.
 
     Args:
         values: of each trial by fidelity, finite and minimised; at least one each.
     """
-    levels = sorted({level for each in values for level in each})
-    counts = {level: sum(level in each for each in values) for level in levels}
-    target = max((level for level in levels if counts[level] >= ENOUGH), default=levels[0])
-    reached = np.array([max((lv for lv in each if lv <= target), default=max(each)) for each in values])
-    moved = np.array([each[level] for each, level in zip(values, reached)])
-    for low, high in pairwise([level for level in levels if level <= target]):
+    fidelities = sorted({fidelity for each in values for fidelity in each})
+    counts = {fidelity: sum(fidelity in each for each in values) for fidelity in fidelities}
+    target = max((fid for fid in fidelities if counts[fid] >= MIN_RESULTS), default=fidelities[0])
+    reached = np.array([max((fid for fid in each if fid <= target), default=max(each)) for each in values])
+    moved = np.array([each[fidelity] for each, fidelity in zip(values, reached)])
+    for low, high in pairwise([fidelity for fidelity in fidelities if fidelity <= target]):
         pairs = [(each[low], each[high]) for each in values if low in each and high in each]
         if pairs:
             below = reached <= low
-            moved[below] = _expected(moved[below], np.array(pairs))
+            moved[below] = _predicted(moved[below], np.array(pairs))
     return moved
 
 
-def _expected(values: Array, pairs: Array) -> Array:
-    """Return what values at one rung let expect at the next, same shape.
+def _predicted(values: Array, pairs: Array) -> Array:
+    """Return the values at the next rung that values at one rung predict, same shape.
 
     Args:
         pairs: results of the same trials at both, shape (n, 2), n > 0.
     """
     before, after = pairs.T
-    if len(pairs) < _FEWEST_FOR_A_LINE or not np.ptp(before) > 0:
+    if len(pairs) < _MIN_PAIRS_FOR_A_LINE or not np.ptp(before) > 0:
         return values + np.median(after - before)
     slope = np.cov(before, after)[0, 1] / before.var(ddof=1)
-    # those that went on are the best of the rung: never trust them to turn the order of the others round
-    return after.mean() + np.clip(slope, _LEAST_SLOPE, 1.0) * (values - before.mean())
+    # promoted trials are the best of their rung: they must not reverse the order of the others
+    return after.mean() + np.clip(slope, _MIN_SLOPE, 1.0) * (values - before.mean())

@@ -45,11 +45,11 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     """
     ordered = sorted(trials, key=operator.attrgetter("number"))
     climbed = None
-    if problem.ladder is not None:
+    if problem.multi_fidelity is not None:
         climbed = curves(problem, ordered, problem.space.to_unit([trial.params for trial in ordered]))
-    if problem.ladder is not None and problem.loss is not None:
+    if problem.multi_fidelity is not None and problem.loss is not None:
         ordered = as_measured(ordered)
-    elif problem.ladder is not None and not is_in_full:
+    elif problem.multi_fidelity is not None and not is_in_full:
         ordered = as_at_one_fidelity(problem, ordered)
     done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
     failed = [trial for trial in ordered if trial.state is TrialState.FAILED]
@@ -101,7 +101,7 @@ def _floats(values: Iterable[float | None]) -> Array:
 
 def _vectors(problem: Problem, done: Sequence[Trial]) -> VectorOutputs | None:
     """Return the vector outputs of complete trials, None where the problem makes nothing of any."""
-    loss = problem.measure
+    loss = problem.output_loss
     if loss is None:
         return None
     outputs = [trial.outputs for trial in done if trial.outputs is not None]
@@ -142,7 +142,7 @@ def _bounded(curves: FidelityResults) -> FidelityResults:
 def _losses(vectors: VectorOutputs) -> tuple[Array, Array]:
     """Return the loss of each evaluation and its standard error, each (n,)."""
     full = vectors.variances + (vectors.factors**2).sum(axis=2)
-    pairs = [vectors.loss.told(outputs, errors) for outputs, errors in zip(vectors.values, full)]
+    pairs = [vectors.loss.measured(outputs, errors) for outputs, errors in zip(vectors.values, full)]
     return np.array([value for value, _ in pairs]), np.array([sem for _, sem in pairs])
 
 

@@ -9,7 +9,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from smbo.fidelity import MedianStopping, Promotion, Standing, alike, last_promotion, promotion
+from smbo.fidelity import (
+    MedianStopping,
+    Promotion,
+    RungResults,
+    at_target_fidelity,
+    last_promotion,
+    promotion,
+)
 from smbo.problem import Problem
 from smbo.training_data import Array, FidelityResults
 from smbo.trial import LOST, Trial, TrialState
@@ -17,7 +24,7 @@ from smbo.trial import LOST, Trial, TrialState
 Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, value) of one trial, in the user's sign, by step
 
 
-def standings(problem: Problem, trials: Iterable[Trial]) -> list[Standing]:
+def standings(problem: Problem, trials: Iterable[Trial]) -> list[RungResults]:
     """Return where each trial stands that has, or had to have, a result at some fidelity."""
     found = []
     for trial in trials:
@@ -25,7 +32,7 @@ def standings(problem: Problem, trials: Iterable[Trial]) -> list[Standing]:
         if trial.state is TrialState.FAILED and trial.reason != LOST and trial.fidelity is not None:
             values[trial.fidelity] = math.inf
         if values:
-            found.append(Standing(trial.number, values, trial.state is TrialState.PAUSED))
+            found.append(RungResults(trial.number, values, trial.state is TrialState.PAUSED))
     return found
 
 
@@ -45,7 +52,7 @@ def promotion_due(problem: Problem, trials: Iterable[Trial], *, is_closing: bool
     Args:
         is_closing: no new trials are to come, and nothing is under way.
     """
-    ladder = problem.ladder
+    ladder = problem.multi_fidelity
     if ladder is None:
         return None
     decide = last_promotion if is_closing else promotion
@@ -91,7 +98,7 @@ def as_measured(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials as if each had been evaluated once, all at the same fidelity; see ``alike``.
+    """Return trials as if each had been evaluated once, all at the same fidelity; see ``at_target_fidelity``.
 
     What has a result at any fidelity is complete; running on to a higher one, it is not pending.
     """
@@ -101,7 +108,7 @@ def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]
         values = _values(problem, trial) if trial.state is not TrialState.FAILED else {}
         known.append({level: value for level, value in values.items() if math.isfinite(value)})
     told = [values for values in known if values]
-    moved = iter(alike(told)) if told else iter(())
+    moved = iter(at_target_fidelity(told)) if told else iter(())
     for trial, values in zip(trials, known):
         if not values:
             # infeasible everywhere so far: complete, with the value that it has
@@ -122,7 +129,7 @@ def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> Fid
         trials: by number.
         unit_points: of the trials, shape (n, d).
     """
-    if problem.ladder is None:
+    if problem.multi_fidelity is None:
         return None
     rows = [
         (trial.number, row, level, value, sem)
@@ -132,7 +139,7 @@ def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> Fid
     if not rows:
         return None
     numbers, places, levels, values, sems = (np.array(column) for column in zip(*rows))
-    fidelity = problem.ladder.fidelity
+    fidelity = problem.multi_fidelity.fidelity
     return FidelityResults(
         numbers=numbers.astype(np.int64),
         points=unit_points[places],

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from smbo.plots.style import BLUE, INK, MUTED, SKY, VERMILION, new_figure, plain_log_labels, shorten, style
-from smbo.problem.observables import Chart
+from smbo.problem.observables import ObservableAxes
 from smbo.training_data import Array
 from smbo.tuning import Tune
 from smbo.tuning.bands import Band
@@ -30,10 +30,10 @@ class Reference:
 
 
 def panel_figures(
-    tune: Tune, charts: Sequence[Chart], band: Band, reference: Reference | None = None
+    tune: Tune, charts: Sequence[ObservableAxes], band: Band, reference: Reference | None = None
 ) -> Iterator[tuple[str, Any]]:
     """Yield (title, figure): data, tune with its band, and their ratio, up to nine observables each."""
-    groups: dict[str, list[Chart]] = {}
+    groups: dict[str, list[ObservableAxes]] = {}
     for chart in charts:
         if not chart.bins:
             groups.setdefault(chart.title, []).append(chart)
@@ -46,7 +46,9 @@ def panel_figures(
                 yield name, _panels(tune, part, band, reference)
 
 
-def means_figure(tune: Tune, charts: Sequence[Chart], reference: Reference | None = None) -> Any | None:
+def means_figure(
+    tune: Tune, charts: Sequence[ObservableAxes], reference: Reference | None = None
+) -> Any | None:
     """Draw the pulls of everything that has no axis, such as mean multiplicities; None without any."""
     chosen = [chart for chart in charts if chart.bins]
     if not chosen:
@@ -147,7 +149,7 @@ def _matrix(
         return figure
 
 
-def _panels(tune: Tune, charts: Sequence[Chart], band: Band, reference: Reference | None) -> Any:
+def _panels(tune: Tune, charts: Sequence[ObservableAxes], band: Band, reference: Reference | None) -> Any:
     from matplotlib.figure import Figure
 
     columns = min(_COLUMNS, len(charts))
@@ -178,7 +180,7 @@ def _pair(figure: Any, size: tuple[float, float], number: int, columns: int) -> 
 
 
 def _spectrum(
-    axes: Any, chart: Chart, tune: Tune, bins: slice, band: Band, reference: Reference | None
+    axes: Any, chart: ObservableAxes, tune: Tune, bins: slice, band: Band, reference: Reference | None
 ) -> None:
     data, errors = tune.statistic.data[bins], tune.statistic.errors[bins]
     centre, half = 0.5 * (chart.low + chart.high), 0.5 * (chart.high - chart.low)
@@ -217,7 +219,9 @@ def _spectrum(
     )
 
 
-def _ratio(axes: Any, chart: Chart, tune: Tune, bins: slice, band: Band, reference: Reference | None) -> None:
+def _ratio(
+    axes: Any, chart: ObservableAxes, tune: Tune, bins: slice, band: Band, reference: Reference | None
+) -> None:
     statistic = tune.statistic
     data = statistic.data[bins]
     scale = np.where(data != 0.0, np.abs(data), np.nan)
@@ -254,13 +258,13 @@ def _zoom(distances: Array) -> tuple[float, list[float]]:
     return 0.5, [0.6, 0.8, 1.0, 1.2]
 
 
-def _filled(axes: Any, chart: Chart, low: Array, high: Array, label: str | None) -> None:
+def _filled(axes: Any, chart: ObservableAxes, low: Array, high: Array, label: str | None) -> None:
     x, bottom = _steps(chart, low)
     _, top = _steps(chart, high)
     axes.fill_between(x, bottom, top, color=SKY, alpha=0.45, linewidth=0, label=label)
 
 
-def _steps(chart: Chart, values: Array) -> tuple[Array, Array]:
+def _steps(chart: ObservableAxes, values: Array) -> tuple[Array, Array]:
     """Return the corners of a stepped line, broken where there is a gap between bins."""
     nothing = np.full_like(values, np.nan)
     x = np.stack([chart.low, chart.high, chart.high], axis=1)

@@ -1,4 +1,4 @@
-"""Pareto fronts and the volume that they dominate.  Everything is minimised.
+"""Pareto fronts and their hypervolume: exact volume, box decomposition, reference point, knee; minimised.
 
 Pure functions of arrays: which of several vectors none other beats, the exact volume between a front
 and a reference point, and that volume's complement as disjoint boxes.
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from smbo.training_data import Array
 
-# Of the range of a front, so far beyond its worst values the reference point lies: the extremes count
-# for something, and little.
-_BEYOND = 0.1
+# Distance of the reference point beyond the worst values of a front, over its range: the extremes then add
+# a little hypervolume.
+_REFERENCE_MARGIN = 0.1
 
 
 def nondominated(values: Array) -> NDArray[np.bool_]:
@@ -183,7 +183,7 @@ def reference_by_rule(values: Array) -> Array:
     """
     worst, extent = values.max(axis=0), np.ptp(values, axis=0)
     size = np.maximum(np.abs(worst), 1e-12)
-    return np.asarray(worst + _BEYOND * np.where(extent > 1e-12 * size, extent, size))
+    return np.asarray(worst + _REFERENCE_MARGIN * np.where(extent > 1e-12 * size, extent, size))
 
 
 def knee(values: Array) -> int:

@@ -1,4 +1,4 @@
-"""Level sets: where functions have a value, such as the edge of what is excluded (CLs = 0.05)."""
+"""Level-set estimation: the contours where functions have given values, such as CLs = 0.05."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from smbo.training_data import Array
 
 SCALES = ("linear", "log", "p-value")
 TRANSFORMS = ("auto", *SCALES)
-# A function of no name: its result is told as a plain number.
+# Name of the function where a result is a plain number.
 UNNAMED = "value"
 
-# On a logarithmic scale, values this far below the level (and all that are not positive) are told as
-# this far below: how far down CLs goes where a model is excluded anyway is not worth learning.
-_LOWEST_RATIO = 1e-6
-# Where nothing can be excluded CLs is 1 but for rounding: how close to it says nothing.
-_LOWEST_P, _HIGHEST_P = 1e-300, 0.99
+# On a logarithmic scale, values below this fraction of the level (and all that are not positive) are clipped
+# to it: how far down CLs goes where a model is excluded anyway is not worth modelling.
+_MIN_RATIO = 1e-6
+# Where nothing can be excluded CLs is 1 up to rounding: clipped, the distance from 1 is not modelled.
+_MIN_P, _MAX_P = 1e-300, 0.99
 
 
 @dataclass(frozen=True)
 class LevelSet:
-    """What is sought where: all points at which a function has the value ``level``.
+    """The level set to find: all points at which a function has the value ``level``.
 
     Args:
         level: the value; or {name: value}, where several functions have levels of their own.
@@ -36,12 +36,15 @@ class LevelSet:
             changes with a yield or a mass as evenly as the yield's logarithm does; "linear" leaves them as
             they are; "auto" takes that of them which tells best, leaving out one evaluation after the
             other, on which side of the level it is.
-        tolerance: the study is done once the share of the space that is expected to be
-            on the wrong side of the contour is no larger, for each function; None goes on to the
-            end of the budget.
+        tolerance: the study is done once the expected share of the space that is classified on the wrong
+            side of the contour is no larger, for each function; None runs to the end of the budget.
 
     Raises:
         ProblemError: levels that are no numbers, names that contradict each other, an unknown transform.
+
+    >>> contours = LevelSet(0.05, of=["cls_expected", "cls_observed"], transform="p-value")
+    >>> contours.levels
+    (0.05, 0.05)
     """
 
     level: float | Mapping[str, float]
@@ -59,9 +62,9 @@ class LevelSet:
             )
         if self.transform == "log" and min(levels) <= 0.0:
             raise ProblemError(f"level_set: transform='log' needs levels above 0, got {min(levels):g}")
-        if self.transform == "p-value" and not 0.0 < min(levels) <= max(levels) < _HIGHEST_P:
+        if self.transform == "p-value" and not 0.0 < min(levels) <= max(levels) < _MAX_P:
             raise ProblemError(
-                f"level_set: transform='p-value' needs levels above 0 and below {_HIGHEST_P}, got {levels}"
+                f"level_set: transform='p-value' needs levels above 0 and below {_MAX_P}, got {levels}"
             )
         tolerance = self.tolerance
         if tolerance is not None and (not _is_number(tolerance) or not 0.0 < tolerance < 0.5):
@@ -75,11 +78,6 @@ class LevelSet:
     @property
     def n_outputs(self) -> int:
         return len(self.names)
-
-    @property
-    def is_named(self) -> bool:
-        """Whether results are told by name."""
-        return self.names != (UNNAMED,)
 
     def scaled(self, values: Array, variances: Array) -> tuple[Array, Array]:
         """Return what lies above the levels and its variances, both (..., k), on the scale asked for.
@@ -100,7 +98,7 @@ class LevelSet:
         found = ["linear"]
         if level > 0.0 and (values > 0.0).all():
             found.append("log")
-        if 0.0 < level < _HIGHEST_P and (values >= 0.0).all() and (values <= 1.0).all():
+        if 0.0 < level < _MAX_P and (values >= 0.0).all() and (values <= 1.0).all():
             found.append("p-value")
         return tuple(found)
 
@@ -126,16 +124,16 @@ def scaled(values: Array, variances: Array, level: float, scale: str) -> tuple[A
         return values - level, variances
     # errors to first order; one larger than its value says no more than one as large
     if scale == "log":
-        raised = np.maximum(values, _LOWEST_RATIO * level)
+        raised = np.maximum(values, _MIN_RATIO * level)
         return np.log(raised / level), np.minimum(variances / raised**2, 1.0)
-    held = np.clip(values, _LOWEST_P, _HIGHEST_P)
+    held = np.clip(values, _MIN_P, _MAX_P)
     depth = -np.log(held)
     return -np.log(depth / -np.log(level)), (np.minimum(np.sqrt(variances) / held, 1.0) / depth) ** 2
 
 
 @dataclass(frozen=True)
 class NearestLevel:
-    """How far the nearest of the levels is: the one number that a trial of a level set shows as its value."""
+    """The distance to the nearest of the levels: the value of a trial of a level set."""
 
     level_set: LevelSet
 
@@ -148,7 +146,7 @@ class NearestLevel:
         offsets, _ = self.level_set.scaled(outputs, np.zeros_like(outputs))
         return np.asarray(np.abs(offsets).min(axis=-1))
 
-    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+    def measured(self, outputs: Array, variances: Array) -> tuple[float, float]:
         """Return the distance and its standard error, of measured outputs (k,) with variances (k,)."""
         offsets, spreads = self.level_set.scaled(outputs, variances)
         nearest = int(np.argmin(np.abs(offsets)))

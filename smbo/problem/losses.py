@@ -1,4 +1,4 @@
-"""Losses on vector outputs: from the bins of a histogram, say, to the one number that is minimised."""
+"""Losses on vector outputs (composite objectives): χ² over the bins of histograms, or any function."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class ChiSquare:
     """Σ over bins of w (y - d)² / (s² + (t d)² + e²).
 
     y and e are an output and its own error, d and s the data and theirs, t a relative theory
-    uncertainty.  Of noiseless outputs, which is what a surrogate believes in, e is zero; so losses
-    told at different statistics differ somewhat, and what the surrogate says of them does not.
+    uncertainty.  A surrogate predicts noiseless outputs, for which e is zero; so measured losses depend
+    somewhat on the statistics of the evaluation, and predicted ones do not.
 
     Args:
         data, errors: d and s, shape (k,).
@@ -29,6 +29,10 @@ class ChiSquare:
 
     Raises:
         ProblemError: shapes or signs that make no sense, a bin without any error.
+
+    >>> loss = ChiSquare(data=[1.0, 2.0], errors=[0.1, 0.2])
+    >>> float(loss.of(np.array([1.1, 2.4])).round(9))
+    5.0
     """
 
     data: Array
@@ -120,7 +124,7 @@ class ChiSquare:
         """Return the loss of noiseless outputs (..., k), shape (...)."""
         return np.asarray(((outputs - self.data) ** 2 * self.metric).sum(axis=-1))
 
-    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+    def measured(self, outputs: Array, variances: Array) -> tuple[float, float]:
         """Return loss and standard error of measured outputs (k,) with their variances (k,)."""
         full = self.floor + variances
         share = np.divide(self.weights, full, out=np.zeros_like(full), where=self.weights > 0.0)
@@ -157,8 +161,12 @@ class FunctionLoss:
 
     Args:
         function: takes noiseless outputs of shape (..., k), gives shape (...).
+        n_outputs: k, where it is fixed.
 
     A study stores it by its name only.
+
+    >>> float(FunctionLoss(lambda outputs: abs(outputs).max(axis=-1)).of(np.array([1.0, -3.0])))
+    3.0
     """
 
     function: Callable[[Array], Array]
@@ -178,7 +186,7 @@ class FunctionLoss:
             )
         return values
 
-    def told(self, outputs: Array, variances: Array) -> tuple[float, float]:
+    def measured(self, outputs: Array, variances: Array) -> tuple[float, float]:
         """Return loss and standard error of measured outputs (k,) with their variances (k,)."""
         # 64 draws with a seed of their own: the error of the error is a tenth of it
         draws = np.random.default_rng(len(outputs)).standard_normal((64, len(outputs)))

@@ -1,4 +1,4 @@
-"""Several objectives: their names and directions, from where they are of interest, how much they matter."""
+"""Several objectives: names, directions, the reference point of the hypervolume, and weights."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from smbo.problem.hypervolume import nondominated, reference_by_rule
 from smbo.problem.outcome_constraints import sem_name
 from smbo.training_data import Array
 
-# More than this many and nobody can look at the front; the search draws weights from five on.
-_MOST = 20
+# Fronts of more objectives cannot be looked at; from five on the search scalarizes by random weights.
+_MAX_OBJECTIVES = 20
 
 
 @dataclass(frozen=True)
 class MultiObjective:
-    """What is wanted of several objectives.
+    """Several objectives to find the Pareto front of.
 
     Args:
         directions: "min" or "max" by name.
@@ -38,8 +38,8 @@ class MultiObjective:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.directions) > _MOST:
-            raise ProblemError(f"{len(self.directions)} objectives; up to {_MOST} are supported")
+        if len(self.directions) > _MAX_OBJECTIVES:
+            raise ProblemError(f"{len(self.directions)} objectives; up to {_MAX_OBJECTIVES} are supported")
         for word, given in (("reference", self.reference), ("weights", self.weights)):
             if not isinstance(given, Mapping):
                 raise ProblemError(f"{word}={given!r}: give {{objective: number}}")

@@ -1,4 +1,4 @@
-"""What is evaluated, and what an evaluation is given: the side of a problem that a user's code sees."""
+"""The objective function: what is evaluated, what it is given, and what more it may offer."""
 
 from __future__ import annotations
 
@@ -8,40 +8,44 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from smbo.problem.outcome import Outcome, Returned
-from smbo.training_data import Array
+from smbo.training_data import Array, Loss
 
 
-def _report_to_nobody(_step: float, _value: float) -> None:
-    """Drop an intermediate value: there is nobody to tell (ask/tell by hand)."""
+def _ignore_report(_step: float, _value: float) -> None:
+    """Drop an intermediate value (ask/tell by hand: nothing prunes)."""
 
 
-def _go_on() -> bool:
-    """Return False: nobody asks for an early end."""
+def _never_stop() -> bool:
     return False
 
 
 @dataclass(frozen=True)
 class Context:
-    """What an evaluation may use besides its point.
+    """What an evaluation is given besides its point.
+
+    >>> context = Context(seed=7, fidelity=9)
+    >>> context.report(3, 0.25)  # by hand: dropped
+    >>> context.should_stop()
+    False
 
     Attributes:
-        seed: for its random numbers; never the same for two trials, the same when a lost trial
+        seed: of the evaluation's random numbers; different for each trial, the same when a lost trial
             is run again.
-        folder: a fresh folder of its own, or None where there is none (ask/tell by hand).
-        fidelity: asked for (an int where the problem's is a whole number), or None.
-        checkpoint: folder of an earlier attempt at the same trial to go on from, or None.
-        report: ``report(step, value)`` notes an intermediate value.  It raises Pruned once the
-            evaluation need not go on.
-        should_stop: ``should_stop()`` says the same without raising.  An objective that has been
-            told so may return; its trial counts as ended early.
+        folder: an empty folder of the evaluation's own, None with ask/tell by hand.
+        fidelity: to evaluate at (an int where the problem's is a whole number), None without one.
+        checkpoint: folder that an earlier attempt at the same trial left to continue from, or None.
+        report: ``report(step, value)`` reports an intermediate value; it raises Pruned once the trial
+            is pruned.
+        should_stop: ``should_stop()`` returns whether the trial is pruned, without raising.  An objective
+            may return then; its trial counts as pruned.
     """
 
     seed: int
     folder: Path | None = None
     fidelity: float | None = None
     checkpoint: Path | None = None
-    report: Callable[[float, float], None] = field(default=_report_to_nobody)
-    should_stop: Callable[[], bool] = field(default=_go_on)
+    report: Callable[[float, float], None] = field(default=_ignore_report)
+    should_stop: Callable[[], bool] = field(default=_never_stop)
 
 
 class Objective(Protocol):
@@ -49,13 +53,28 @@ class Objective(Protocol):
 
     It is constructed from the job file's settings as keyword arguments, in the driver and again
     on every worker; a wrong one raises ObjectiveError with a message that names it.  It must
-    pickle.  If it knows its own space it also has an attribute ``problem`` (a Problem), and then
-    the job file need not give one.  ``Rated`` says what more it may offer.
+    pickle.  What more it may offer: a problem (``HasProblem``) or a loss (``HasLoss``) of its own, a check of
+    the recommendation (``Confirmable``), figures (``HasFigures``), axes of its observables (``Plottable``),
+    events that can be reweighted (``Reweightable``).
+
+    >>> class Sphere:
+    ...     def evaluate(self, params, context):
+    ...         return sum(value**2 for value in params.values())
+    >>> Sphere().evaluate({"x": 3.0, "y": 4.0}, Context(seed=1))
+    25.0
     """
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Returned:
         """Return what was measured, or raise EvaluationFailed."""
         ...
+
+
+@runtime_checkable
+class HasLoss(Protocol):
+    """An objective that compares its vector of outputs with data, in a space that others choose."""
+
+    @property
+    def loss(self) -> Loss | None: ...
 
 
 @dataclass(frozen=True)
@@ -85,14 +104,19 @@ class Figure:
 
 
 @runtime_checkable
-class Rated(Protocol):
-    """An objective that says how its recommendation is checked, and draws figures of its own."""
+class Confirmable(Protocol):
+    """An objective that says how its recommendation is checked once the study is done."""
 
     def confirmation(self) -> Confirmation:
         """Return how to check a recommended point."""
         ...
 
-    def draw(
+
+@runtime_checkable
+class HasFigures(Protocol):
+    """An objective that draws figures of its own for the report."""
+
+    def figures(
         self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
     ) -> list[Figure]:
         """Draw into ``folder`` and return the figures.
@@ -105,11 +129,11 @@ class Rated(Protocol):
         ...
 
 
-class Moved(Protocol):
-    """What the events of an evaluation say of another point.
+class OutputChange(Protocol):
+    """How the outputs change from one point to another, by reweighting the events of the first.
 
     Attributes:
-        changes: of the outputs from those of the same events as they are, shape (k,); None where refused.
+        changes: of the outputs, shape (k,); None where reweighting is refused.
         reason: why it is refused, None where it is not.
     """
 
@@ -121,8 +145,8 @@ class Moved(Protocol):
 
 
 @runtime_checkable
-class Reweighted(Protocol):
-    """An objective whose events can be weighed as if they were of a point near by."""
+class Reweightable(Protocol):
+    """An objective whose simulated events can be reweighted to nearby points."""
 
     def near(self, params: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         """Return a near point for each parameter that can be reweighted: one that changes it alone."""
@@ -130,6 +154,6 @@ class Reweighted(Protocol):
 
     def neighbours(
         self, params: Mapping[str, Any], points: Sequence[Mapping[str, Any]], context: Context
-    ) -> Sequence[Moved]:
-        """Return what the events at ``params`` say of each of ``points``."""
+    ) -> Sequence[OutputChange]:
+        """Return the change of the outputs from ``params`` to each of ``points``, from the same events."""
         ...

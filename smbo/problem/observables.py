@@ -1,4 +1,4 @@
-"""How the bins of a vector output are shown: what an objective says of its observables."""
+"""Histograms of a vector output: axes of the observables, and run cards for the simulator."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Chart:
-    """One observable: its axis, and what to write at it.
+class ObservableAxes:
+    """The axes of one observable: bin edges, labels and scales.
 
     Labels may hold formulas in matplotlib's mathtext.
 
@@ -21,8 +21,8 @@ class Chart:
         low, high: bin edges, shape (n,); bins may have gaps between them.
         title: what it is of, such as "ALEPH 1996".
         x_label, y_label: of the axes.
-        log_x, log_y: whether they are logarithmic.
-        bins: a label of each bin where there is no axis, such as the names of hadrons; else empty.
+        log_x, log_y: whether an axis is logarithmic.
+        bins: a label of each bin where the bins are categories, such as the names of hadrons; else empty.
     """
 
     name: str
@@ -37,8 +37,8 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Card:
-    """A file of settings that the simulator reads: its name, and its text."""
+class RunCard:
+    """A run card: a file of settings that the simulator reads, by its name and its text."""
 
     name: str
     text: str
@@ -46,24 +46,22 @@ class Card:
 
 @runtime_checkable
 class Plottable(Protocol):
-    """An objective of vector outputs that says how they are shown and how a point is written down."""
+    """An objective of vector outputs with axes of its observables and run cards of its points."""
 
-    def charts(self) -> Sequence[Chart]:
-        """Return a chart for each observable, in the order of the outputs."""
+    def observable_axes(self) -> Sequence[ObservableAxes]:
+        """Return the axes of each observable, in the order of the outputs."""
         ...
 
-    def once(self) -> Sequence[Sequence[str]]:
-        """Return groups of observables that are the same measurement in other words."""
+    def same_measurement(self) -> Sequence[Sequence[str]]:
+        """Return groups of observables that are one measurement in different variables (x and ln x)."""
         ...
 
-    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card | None:
-        """Return a point as the simulator reads it, with lines of remarks; None where it reads no file."""
+    def run_card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard | None:
+        """Return the run card of a point, with remarks as comment lines; None for a simulator without one."""
         ...
 
 
-def plain_charts(counts: Mapping[str, int]) -> list[Chart]:
-    """Return charts of observables of which only the numbers of bins are known."""
-    return [
-        Chart(name, np.arange(n, dtype=np.float64) - 0.5, np.arange(n, dtype=np.float64) + 0.5, x_label="bin")
-        for name, n in counts.items()
-    ]
+def plain_axes(counts: Mapping[str, int]) -> list[ObservableAxes]:
+    """Return axes of observables of which only the numbers of bins are known: bin k is k - 1/2 to k + 1/2."""
+    edges = {name: np.arange(n + 1, dtype=np.float64) - 0.5 for name, n in counts.items()}
+    return [ObservableAxes(name, each[:-1], each[1:], x_label="bin") for name, each in edges.items()]

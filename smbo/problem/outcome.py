@@ -1,4 +1,4 @@
-"""What one evaluation measured, and the forms in which it may be told."""
+"""Outcomes: what one evaluation measured, and the forms in which an objective may return it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smbo.problem.level_set import LevelSet, NearestLevel
 from smbo.problem.outcome_constraints import sem_name
 from smbo.training_data import Array, Loss
 
-_MOST_COLUMNS = 32  # of the low-rank part of a covariance
+_MAX_RANK = 32  # of the low-rank part of a covariance
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,11 @@ class Outcome:
         outputs: a vector output, shape (k,).
         outputs_variance: of each entry's error, shape (k,); or (k, 1 + r), where the columns after the
             first are a low-rank part of the errors' covariance: diag(first) + rest restᵀ.
+
+    >>> Outcome(value=0.3, sem=0.02, cost=12.0, metrics={"n_background": 140.0}).value
+    0.3
+    >>> Outcome.of_outputs([1.0, 2.0], covariance=[0.01, 0.04]).outputs_variance
+    array([0.01, 0.04])
     """
 
     value: float | None = None
@@ -154,13 +159,13 @@ def with_loss(loss: Loss, outcome: Outcome) -> Outcome:
     if outcome.value is not None:
         return replace(outcome, outputs_variance=variance)
     full = variance if variance.ndim == 1 else variance[:, 0] + (variance[:, 1:] ** 2).sum(axis=1)
-    value, sem = loss.told(outputs, full)
+    value, sem = loss.measured(outputs, full)
     return replace(outcome, value=value, sem=sem if sem > 0.0 else None, outputs_variance=variance)
 
 
 def with_levels(level_set: LevelSet, outcome: Outcome) -> Outcome:
-    """Return an outcome whose outputs are the functions of a level set, and whose value is how far the
-    nearest level is.
+    """Return an outcome whose outputs are the functions of a level set, and whose value is the distance
+    to the nearest level.
 
     Raises:
         ProblemError: a function is not among what was measured.
@@ -180,7 +185,7 @@ def with_levels(level_set: LevelSet, outcome: Outcome) -> Outcome:
         return replace(outcome, metrics=metrics, value=math.nan, outputs=outputs, outputs_variance=errors**2)
     if (errors < 0.0).any():
         raise ProblemError(f"the standard errors {errors.tolist()} of {list(names)} are not all from 0 up")
-    value, sem = NearestLevel(level_set).told(outputs, errors**2)
+    value, sem = NearestLevel(level_set).measured(outputs, errors**2)
     return replace(
         outcome,
         value=value,
@@ -216,7 +221,7 @@ def _packed_covariance(outputs: Array, covariance: Any) -> Array:
     sizes, directions = np.linalg.eigh(given)
     if sizes[0] < -1e-8 * max(sizes[-1], 0.0):
         raise ProblemError(f"covariance has a negative eigenvalue, {sizes[0]:g}")
-    kept = slice(max(0, k - _MOST_COLUMNS), k)
+    kept = slice(max(0, k - _MAX_RANK), k)
     columns = directions[:, kept] * np.sqrt(np.maximum(sizes[kept], 0.0))
     columns = columns[:, (columns**2).sum(axis=0) > 0.0]
     left = np.maximum(np.diagonal(given) - (columns**2).sum(axis=1), 0.0)

@@ -1,4 +1,4 @@
-"""How far a measurement is from violating the outcome constraints: numbers that a surrogate can learn.
+"""Slacks of the outcome constraints: the distances from violation that surrogates model.
 
 "n_background >= 100" holds where its slack, n_background - 100, is not negative.
 """
@@ -15,9 +15,9 @@ import numpy as np
 from smbo.space.expressions import Expression
 from smbo.training_data import OutcomeConstraintValues
 
-# Slacks are told as no more than this, so that their squares stay within the range of a float.
-_LARGEST = 1e75
-# Of a metric's standard error, to find how a slack changes with it.
+# Slacks are clipped to this, so that their squares stay within the range of a float.
+_MAX_SLACK = 1e75
+# Step of the central differences of a slack, in a metric's standard errors.
 _STEP = 1e-3
 
 
@@ -64,7 +64,7 @@ class ConstraintSlacks:
             for column, formula in enumerate(self.formulas):
                 values[row, column], variances[row, column] = _slack(formula, known)
         told = np.fromiter(feasible, dtype=np.bool_, count=len(metrics))
-        # an infeasible evaluation that no slack accounts for is told to the classifier instead
+        # an infeasible evaluation without a negative slack is left to the classifier of feasibility
         with np.errstate(invalid="ignore"):
             is_violated = (values < 0.0).any(axis=1)
         return OutcomeConstraintValues(
@@ -99,7 +99,7 @@ def _slack(formula: Expression, metrics: Mapping[str, float]) -> tuple[float, fl
     slack = _number(formula, metrics) if formula.names <= metrics.keys() else math.nan
     if not math.isfinite(slack):
         return math.nan, math.nan
-    slack = min(max(slack, -_LARGEST), _LARGEST)
+    slack = min(max(slack, -_MAX_SLACK), _MAX_SLACK)
     variance = math.nan
     for name in sorted(formula.names):
         sem = metrics.get(sem_name(name), math.nan)
@@ -108,7 +108,7 @@ def _slack(formula: Expression, metrics: Mapping[str, float]) -> tuple[float, fl
         step = _STEP * sem if sem > 0.0 else 1.0
         up, down = (_number(formula, {**metrics, name: metrics[name] + sign * step}) for sign in (1.0, -1.0))
         change = (up - down) / (2.0 * step) * sem
-        if math.isfinite(change) and abs(change) < _LARGEST:
+        if math.isfinite(change) and abs(change) < _MAX_SLACK:
             variance = change**2 + (0.0 if math.isnan(variance) else variance)
     return slack, variance
 

@@ -1,21 +1,17 @@
-"""What is to be solved: a space, what is measured there, and what counts as better.
-
-This file and ``smbo.space`` are all that an objective imports.
-"""
+"""The problem: a space with objectives, outcome constraints, outputs and loss, level set or fidelity."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from smbo.errors import EvaluationFailed, ObjectiveError, PointError, ProblemError, Pruned
+from smbo.errors import PointError, ProblemError
 from smbo.fidelity import (
     Asha,
-    ByModel,
     EarlyStopping,
     Fidelity,
     MedianStopping,
@@ -24,11 +20,10 @@ from smbo.fidelity import (
     early_stopping_from_json,
     early_stopping_to_json,
 )
+from smbo.problem.compatibility import refuse_incompatible
 from smbo.problem.level_set import LevelSet, NearestLevel
-from smbo.problem.losses import ChiSquare, FunctionLoss, loss_from_json, loss_to_json
+from smbo.problem.losses import loss_from_json, loss_to_json
 from smbo.problem.multi_objective import MultiObjective
-from smbo.problem.objective import Confirmation, Context, Figure, Objective, Rated, Reweighted
-from smbo.problem.observables import Card, Chart, Plottable
 from smbo.problem.outcome import (
     Outcome,
     Returned,
@@ -45,37 +40,19 @@ from smbo.space import Space
 from smbo.space.expressions import Expression
 from smbo.training_data import Loss
 
-__all__ = [
-    "Card",
-    "Chart",
-    "ChiSquare",
-    "Confirmation",
-    "Context",
-    "EvaluationFailed",
-    "Fidelity",
-    "Figure",
-    "FunctionLoss",
-    "LevelSet",
-    "Loss",
-    "Objective",
-    "ObjectiveError",
-    "Outcome",
-    "Plottable",
-    "Problem",
-    "Pruned",
-    "Rated",
-    "Returned",
-    "Reweighted",
-    "as_outcome",
-]
+# Arguments that take no shorthand: the class of each, and how it is written.
+_KINDS_OF_ARGUMENTS: tuple[tuple[str, type, str], ...] = (
+    ("level_set", LevelSet, "LevelSet(level, of=[names])"),
+    ("fidelity", Fidelity, "Fidelity(low, high)"),
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is to be solved.
+    """What is optimised: where, which way, under which constraints, at which fidelities.
 
     Args:
-        space: where to search; what Space takes will do.
+        space: a Space, or what Space takes.
         objectives: {name: "min" or "max"}, one or several.  None means one value, minimised.
         constraints: on measured metrics, such as "n_background >= 100"; a point that violates
             one is infeasible, not failed.  A metric's standard error may be told beside it, as
@@ -83,24 +60,29 @@ class Problem:
         maximize: shorthand for a single unnamed objective that is maximised.
         loss: on vector outputs, such as ``ChiSquare``; it is what is minimised then, and the surrogate
             models the outputs.
-        fidelity: how far an evaluation goes where it can be had cheaper; None where it cannot.
-        early_stopping: who goes on to a higher fidelity ("asha", "hyperband", "model") or ends early
-            ("median"), by name, as {name: settings} or as Asha(…), …; None takes "asha" where there is
-            a fidelity.
+        fidelity: range of the fidelity (epochs, events, …) where cheaper evaluations exist; else None.
+        early_stopping: which trials are promoted to a higher fidelity ("asha", "hyperband", "model") or
+            pruned ("median"): by name, as {name: settings} or as Asha(…), …; None takes "asha" where there
+            is a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
         try_first: points to evaluate before any others, in this order.
-        termination: when the search is over before its budget is; see ``Termination``.
-        transfer: studies of something alike; rows that do not fit the space are listed in ``refused``.
-        reference: of several objectives, by name, the value from which an evaluation is of no interest:
-            a bound, and the corner that hypervolume is counted from.  A rule stands in for what is
-            left out.
-        weights: of several objectives, by name, how much each matters to the recommendation.
+        termination: when the study is done before its budget is used up; see ``Termination``.
+        transfer: results of related studies; rows that do not fit the space are listed in ``refused``.
+        reference: reference point of the hypervolume, {objective: value}: values beyond it are of no
+            interest.  A rule stands in for objectives that are left out.
+        weights: {objective: how much it matters to the recommendation}, 1 where left out.
 
     Raises:
-        ProblemError: an unknown direction, a constraint that is no comparison, or several objectives
-            beside what goes with one only: a loss, a fidelity, early stopping;
-            a level set beside something to be optimised or a fidelity.
+        ProblemError: an argument that makes no sense by itself, or two that do not go together
+            (``smbo.problem.compatibility``, docs/compatibility.md).
         SpaceError: from the space.
+
+    >>> problem = Problem(
+    ...     {"cut": (0.0, 1.0)}, objectives={"significance": "max"}, constraints=["n_background >= 100"]
+    ... )
+    >>> outcome = problem.outcome({"significance": 3.2, "n_background": 80.0})
+    >>> outcome.value, problem.is_feasible(outcome)
+    (3.2, False)
     """
 
     space: Space
@@ -121,46 +103,78 @@ class Problem:
     refused: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        set_once = object.__setattr__
         if not isinstance(self.space, Space):
-            object.__setattr__(self, "space", Space(self.space))
-        objectives = dict(self.objectives) if self.objectives is not None else None
-        if objectives is not None:
-            if self.maximize:
-                raise ProblemError(
-                    "maximize=True goes with an unnamed objective; write objectives={name: 'max'}"
-                )
-            if not objectives:
-                raise ProblemError("objectives={}: name at least one, or leave it out for a single value")
-            for name, direction in objectives.items():
-                if direction not in ("min", "max"):
-                    raise ProblemError(
-                        f"objective {name!r}: direction is {direction!r}; write 'min' or 'max'"
-                    )
+            set_once(self, "space", Space(self.space))
+        set_once(self, "objectives", self._checked_objectives())
         if isinstance(self.constraints, str):
             raise ProblemError(f"constraints={self.constraints!r}: give a list of formulas, not one string")
-        if self.loss is not None and (self.maximize or "max" in (objectives or {}).values()):
-            raise ProblemError("a loss is minimised; leave maximize and 'max' out")
-        if self.level_set is not None:
-            self._refuse_beside_a_level_set()
-        object.__setattr__(self, "try_first", self._checked_first())
-        object.__setattr__(self, "termination", self._checked_termination())
-        transfer, refused = self._checked_transfer()
-        object.__setattr__(self, "transfer", transfer)
-        object.__setattr__(self, "refused", refused)
-        object.__setattr__(self, "objectives", objectives)
-        object.__setattr__(self, "reference", dict(self.reference or {}))
-        object.__setattr__(self, "weights", dict(self.weights or {}))
-        self._check_goals()
-        object.__setattr__(self, "constraints", tuple(self.constraints))
-        object.__setattr__(self, "_constraints", tuple(self._checked_constraint(t) for t in self.constraints))
-        object.__setattr__(self, "constraint_slacks", ConstraintSlacks.of(self._constraints))
-        object.__setattr__(self, "early_stopping", _early_stopping(self.fidelity, self.early_stopping))
-        averages = self.fidelity is not None and self.fidelity.averages
-        if self.loss is not None and isinstance(self.early_stopping, ByModel) and not averages:
+        for name, kind, example in _KINDS_OF_ARGUMENTS:
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, kind):
+                raise ProblemError(f"{name}={given!r}; give {example}, or None")
+        if isinstance(self.transfer, TransferSource) or not all(
+            isinstance(each, TransferSource) for each in self.transfer
+        ):
+            raise ProblemError(f"transfer={self.transfer!r}: give a list of TransferSource(points, values)")
+        set_once(self, "try_first", self._checked_first())
+        set_once(self, "termination", as_termination(self.termination))
+        stopping = self.early_stopping
+        if stopping is not None:
+            set_once(self, "early_stopping", as_early_stopping(stopping))
+        elif self.fidelity is not None:
+            set_once(self, "early_stopping", Asha())
+        refuse_incompatible(self.kinds(), self.objectives or ())
+        if self.fidelity is None and isinstance(self.early_stopping, PromotionRule):
             raise ProblemError(
-                "early_stopping='model' goes by the noise of outputs, which falls as one over the fidelity "
-                "where that counts events: say Fidelity(..., averages=True) if it does, 'asha' if not"
+                f"early_stopping={stopping!r} needs a fidelity; give fidelity=Fidelity(low, high) too"
             )
+        checked = [each.checked(self.space) for each in self.transfer]
+        set_once(self, "transfer", tuple(source for source, _ in checked))
+        set_once(self, "refused", tuple(text for _, texts in checked for text in texts))
+        set_once(self, "reference", dict(self.reference or {}))
+        set_once(self, "weights", dict(self.weights or {}))
+        if self.multi_objective is None and (self.reference or self.weights):
+            raise ProblemError("reference and weights go with several objectives; leave them out")
+        set_once(self, "constraints", tuple(self.constraints))
+        set_once(self, "_constraints", tuple(self._checked_constraint(text) for text in self.constraints))
+        set_once(self, "constraint_slacks", ConstraintSlacks.of(self._constraints))
+
+    def _checked_objectives(self) -> dict[str, str] | None:
+        if self.objectives is None:
+            return None
+        if self.maximize:
+            raise ProblemError("maximize=True goes with an unnamed objective; write objectives={name: 'max'}")
+        if not self.objectives:
+            raise ProblemError("objectives={}: name at least one, or leave it out for a single value")
+        for name, direction in self.objectives.items():
+            if direction not in ("min", "max"):
+                raise ProblemError(f"objective {name!r}: direction is {direction!r}; write 'min' or 'max'")
+        return dict(self.objectives)
+
+    def kinds(self) -> frozenset[str]:
+        """Return which of the kinds of ``smbo.problem.compatibility`` the problem is of."""
+        dimensions = self.space.dimensions.values()
+        rule = self.termination if isinstance(self.termination, Termination) else None
+        stopping = () if self.early_stopping is None else early_stopping_to_json(self.early_stopping)  # type: ignore[arg-type]
+        holds = {
+            "known constraints": bool(self.space.constraints),
+            "conditional dimensions": any(each.active_when is not None for each in dimensions),
+            "prior": any(each.prior is not None for each in dimensions),
+            "maximisation": self.maximize or "max" in (self.objectives or {}).values(),
+            "named objective": len(self.objectives or ()) == 1,
+            "several objectives": len(self.objectives or ()) > 1,
+            "outcome constraints": bool(self.constraints),
+            "vector outputs": self.loss is not None,
+            "level set": self.level_set is not None,
+            "fidelity": self.fidelity is not None,
+            "averages": self.fidelity is not None and self.fidelity.averages,
+            "plateau": rule is not None and rule.plateau is not None,
+            "left": rule is not None and rule.left is not None,
+            "transfer": bool(self.transfer),
+            "points to try first": bool(self.try_first),
+        }
+        return frozenset([kind for kind, is_so in holds.items() if is_so] + [*stopping])
 
     def _checked_constraint(self, text: str) -> Expression:
         """Return an outcome constraint, parsed; refused where no result could ever meet or violate it."""
@@ -189,70 +203,14 @@ class Problem:
                 raise ProblemError(f"try_first[{place}]: {error}") from None
         return tuple(points)
 
-    def _checked_termination(self) -> Termination | None:
-        rule = as_termination(self.termination)
-        if rule is not None and self.level_set is not None:
-            raise ProblemError(
-                "termination is about the best of one value; a level set has a tolerance instead"
-            )
-        if rule is not None and rule.left is not None and len(self.objectives or {}) > 1:
-            raise ProblemError(
-                "termination: left is a bound for one value; with several objectives use plateau: it counts "
-                "evaluations that gained no hypervolume"
-            )
-        if rule is not None and rule.left is not None and self.constraints:
-            raise ProblemError(
-                "termination: left does not know of constraints on metrics; use plateau beside them"
-            )
-        return rule
-
-    def _checked_transfer(self) -> tuple[tuple[TransferSource, ...], tuple[str, ...]]:
-        """Return the earlier studies with the rows that fit, and why others do not."""
-        if isinstance(self.transfer, TransferSource) or not all(
-            isinstance(each, TransferSource) for each in self.transfer
-        ):
-            raise ProblemError(f"transfer={self.transfer!r}: give a list of TransferSource(points, values)")
-        if self.transfer and (self.measure is not None or len(self.objectives or {}) > 1):
-            raise ProblemError(
-                "earlier studies tell of a single value: leave transfer out beside a loss on vectors, "
-                "several objectives or a level set"
-            )
-        found = [each.checked(self.space) for each in self.transfer]
-        return tuple(kept for kept, _ in found), tuple(text for _, texts in found for text in texts)
-
-    def _refuse_beside_a_level_set(self) -> None:
-        if not isinstance(self.level_set, LevelSet):
-            raise ProblemError(f"level_set={self.level_set!r}; give LevelSet(level, of=[names])")
-        if self.objectives is not None or self.maximize or self.loss is not None:
-            raise ProblemError("a level set has nothing to optimise; leave objectives, maximize and loss out")
-        if any(dimension.prior is not None for dimension in self.space.dimensions.values()):
-            raise ProblemError("a level set has no optimum for a prior to be about; leave prior out")
-        if self.fidelity is not None or self.early_stopping is not None:
-            raise ProblemError("a level set is sought at one fidelity; leave fidelity and early_stopping out")
-
     @property
-    def measure(self) -> Loss | None:
-        """What makes one number of a vector of outputs; None where a number is what is measured."""
+    def output_loss(self) -> Loss | None:
+        """The function from vector outputs to the value; None where a value is measured itself."""
         return self.loss if self.level_set is None else NearestLevel(self.level_set)
-
-    def _check_goals(self) -> None:
-        """Refuse what does not go with the number of objectives."""
-        if self.multi_objective is None:
-            if self.reference or self.weights:
-                raise ProblemError("reference and weights go with several objectives; leave them out")
-            return
-        names = ", ".join(self.multi_objective.names)
-        if self.loss is not None:
-            raise ProblemError(f"a loss on vector outputs is one objective, and there are several: {names}")
-        if self.fidelity is not None or self.early_stopping is not None:
-            raise ProblemError(
-                f"a fidelity or early_stopping compares trials by one value, and there are several: {names}; "
-                "leave it out, or optimise one objective with constraints on the others"
-            )
 
     @property
     def multi_objective(self) -> MultiObjective | None:
-        """What is wanted of several objectives; None where there is one."""
+        """The several objectives; None where there is one."""
         if self.objectives is None or len(self.objectives) == 1:
             return None
         return MultiObjective(self.objectives, self.reference or {}, self.weights or {})
@@ -336,7 +294,7 @@ class Problem:
             )
 
     def unmeasured(self, outcome: Outcome) -> list[str]:
-        """Return which metrics of the constraints are no number: nobody knows whether they hold."""
+        """Return which metrics of the constraints are NaN, so that their feasibility is unknown."""
         needed = {name for constraint in self._constraints for name in constraint.names}
         return sorted(name for name in needed if math.isnan(outcome.metrics.get(name, 0.0)))
 
@@ -346,27 +304,28 @@ class Problem:
         return all(bool(constraint.evaluate(known)) for constraint in self._constraints)
 
     @property
-    def ladder(self) -> Ladder | None:
-        """The fidelity and who is promoted in it; None where every trial is evaluated but once."""
+    def multi_fidelity(self) -> MultiFidelity | None:
+        """The fidelity and the rule of promotion; None where every trial is evaluated but once."""
         if self.fidelity is None or isinstance(self.early_stopping, MedianStopping):
             return None
-        return Ladder(self.fidelity, self.early_stopping)  # type: ignore[arg-type]
+        return MultiFidelity(self.fidelity, self.early_stopping)  # type: ignore[arg-type]
 
     def first_fidelity(self, number: int) -> float | None:
         """Return the fidelity at which a new trial is evaluated first; None where there is none."""
-        if self.ladder is not None:
-            return self.ladder.early_stopping.rungs(self.ladder.fidelity, number)[0]
-        return None if self.fidelity is None else self.fidelity.as_told(self.fidelity.high)
+        if self.multi_fidelity is not None:
+            return self.multi_fidelity.early_stopping.rungs(self.multi_fidelity.fidelity, number)[0]
+        return None if self.fidelity is None else self.fidelity.as_number(self.fidelity.high)
 
-    def is_below_the_highest(self, level: float | None) -> bool:
+    def is_below_the_highest(self, fidelity: float | None) -> bool:
         """Return whether an evaluation at a fidelity may be followed by one at a higher."""
-        return self.ladder is not None and level is not None and level < self.ladder.fidelity.high
+        multi = self.multi_fidelity
+        return multi is not None and fidelity is not None and fidelity < multi.fidelity.high
 
-    def rung_of(self, level: float | None) -> int | None:
-        """Return how far up a fidelity is, counted from 0; None where there is no ladder."""
-        if self.ladder is None or level is None:
+    def rung_of(self, fidelity: float | None) -> int | None:
+        """Return the rung that a fidelity is, counted from 0; None where there are no rungs."""
+        if self.multi_fidelity is None or fidelity is None:
             return None
-        return self.ladder.fidelity.ladder(self.ladder.early_stopping.eta).index(level)
+        return self.multi_fidelity.fidelity.rungs(self.multi_fidelity.early_stopping.eta).index(fidelity)
 
     def to_json(self) -> dict[str, Any]:
         """Return the problem as plain JSON values."""
@@ -413,8 +372,16 @@ class Problem:
         )
 
 
-class Ladder(NamedTuple):
-    """A fidelity, and who is promoted in it."""
+@runtime_checkable
+class HasProblem(Protocol):
+    """An objective that poses a problem of its own, so that a job file need not give a space."""
+
+    @property
+    def problem(self) -> Problem: ...
+
+
+class MultiFidelity(NamedTuple):
+    """A fidelity, and the rule by which trials are promoted to higher values of it."""
 
     fidelity: Fidelity
     early_stopping: PromotionRule
@@ -427,16 +394,3 @@ def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
         "fidelity": None if fidelity is None else Fidelity.from_json(fidelity),
         "early_stopping": None if stopping is None else early_stopping_from_json(stopping),
     }
-
-
-def _early_stopping(fidelity: Fidelity | None, given: Any) -> EarlyStopping | None:
-    if fidelity is not None and not isinstance(fidelity, Fidelity):
-        raise ProblemError(f"fidelity={fidelity!r}; give Fidelity(low, high), or None")
-    if given is None:
-        return None if fidelity is None else Asha()
-    stopping = as_early_stopping(given)
-    if fidelity is None and not isinstance(stopping, MedianStopping):
-        raise ProblemError(
-            f"early_stopping={given!r} needs a fidelity to climb; give fidelity=Fidelity(low, high) too"
-        )
-    return stopping

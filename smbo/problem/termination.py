@@ -1,4 +1,7 @@
-"""When a search has come to its end: nothing was gained for a while, or nothing worth the noise is left."""
+"""Termination of a study: by a plateau of the best value, or by a bound of the remaining regret.
+
+Source: Makarova et al. (2022), "Automatic Termination for Hyperparameter Optimization" (the bound).
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,17 @@ class Termination:
     """When a study is done before its budget is used up: as soon as one of these holds.
 
     Attributes:
-        plateau: so many evaluations in a row gained nothing; they count once something feasible is known.
-        gain: a lower (higher) value counts as a gain from this much on, in the value's unit; of several
-            objectives it is the hypervolume that gains.
-        left: no more than this is left to gain, in standard errors of one evaluation (told ones, or
-            learned); where there is no noise, in hundredths of the values' standard deviation.
+        plateau: number of evaluations in a row without a gain; counted once a feasible value is known.
+        gain: smallest improvement of the best value that counts, in the value's unit; of several
+            objectives it is the improvement of the hypervolume.
+        left: bound of the regret, in standard errors of one evaluation (told or learned ones); where
+            there is no noise, in hundredths of the values' standard deviation.
 
     Raises:
         ProblemError: figures that make no sense, or none.
+
+    >>> Termination(plateau=20, gain=0.01).to_json()
+    {'plateau': 20, 'gain': 0.01}
     """
 
     plateau: int | None = None
@@ -31,15 +37,19 @@ class Termination:
 
     def __post_init__(self) -> None:
         if self.plateau is None and self.left is None:
-            raise ProblemError("enough: give plateau=20 (evaluations), left=0.5 (standard errors), or both")
+            raise ProblemError(
+                "termination: give plateau=20 (evaluations) or left=0.5 (standard errors), or both"
+            )
         if self.plateau is not None and (
             isinstance(self.plateau, bool) or not isinstance(self.plateau, int) or self.plateau < 1
         ):
-            raise ProblemError(f"enough: plateau={self.plateau!r}; give a whole number from 1 up, or None")
+            raise ProblemError(
+                f"termination: plateau={self.plateau!r}; give a whole number from 1 up, or None"
+            )
         for name, value, low in (("gain", self.gain, 0.0), ("left", self.left, 1e-300)):
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if value is not None and not (is_number and low <= value < math.inf):
-                raise ProblemError(f"enough: {name}={value!r}; give a positive number")
+                raise ProblemError(f"termination: {name}={value!r}; give a positive number")
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as JSON values."""
@@ -56,5 +66,7 @@ def as_termination(given: Any) -> Termination | None:
         return given
     known = ("plateau", "gain", "left")
     if not isinstance(given, Mapping) or not set(given) <= set(known):
-        raise ProblemError(f"enough={given!r}: give Enough(plateau=20), or a mapping of {', '.join(known)}")
+        raise ProblemError(
+            f"termination={given!r}: give Termination(plateau=20), or a mapping of {', '.join(known)}"
+        )
     return Termination(**given)

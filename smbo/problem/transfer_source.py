@@ -1,4 +1,4 @@
-"""Earlier studies of something alike: points and values, from tables and from other studies."""
+"""Transfer learning sources: points and values of related studies, from tables or from other studies."""
 
 from __future__ import annotations
 
@@ -15,18 +15,26 @@ from smbo.space.categorical import Categorical, Constant
 from smbo.space.numeric import Integer, Real
 from smbo.trial import Trial, TrialState
 
-_FEWEST = 2  # rows; a single value says nothing about how values vary
-_LARGEST = 1e75
+_MIN_ROWS = 2  # a single value says nothing about how values vary
+_MAX_VALUE = 1e75  # squares of values stay within the range of a float
 
 
 @dataclass(frozen=True)
 class TransferSource:
-    """What was found in an earlier study: points of its own, and what each came to.
+    """Points and values of a related study.
 
     Attributes:
-        points: by name; names that this space lacks are passed over, and cells of a table may be text.
-        values: as this study's would be told, in the same sense (lower or higher is better).
+        points: {dimension: value} each; names that this space lacks are ignored, and cells of a table may
+            be text.
+        values: of the points, in the user's sign and units of this study (lower or higher is better).
         name: for messages.
+
+    Raises:
+        ProblemError: another number of values than of points.
+
+    >>> source = TransferSource([{"x": 0.1}, {"x": 0.9}], [1.5, 0.2], name="last year")
+    >>> [point["x"] for point in source.points]
+    [0.1, 0.9]
     """
 
     points: Sequence[Mapping[str, Any]]
@@ -43,7 +51,7 @@ class TransferSource:
     def of_trials(
         cls, trials: Iterable[Trial], name: str = "earlier", value: str | None = None
     ) -> TransferSource:
-        """Return what complete trials of another study came to: ``TransferSource.of_trials(study.trials)``.
+        """Return the complete trials of another study: ``TransferSource.of_trials(study.trials)``.
 
         Args:
             value: name of a metric, where it is not the trials' own value that tells of this study.
@@ -97,10 +105,10 @@ class TransferSource:
             except (PointError, ValueError) as error:
                 del points[len(values) :]
                 refused.append(f"{self.name}, row {row}: {error}")
-        if len(values) < _FEWEST:
+        if len(values) < _MIN_ROWS:
             why = f"; the first: {refused[0]}" if refused else ""
             fit = f"{len(values)} of {len(self.points)} rows fit the space"
-            raise ProblemError(f"{self.name}: {fit}, and at least {_FEWEST} are needed{why}")
+            raise ProblemError(f"{self.name}: {fit}, and at least {_MIN_ROWS} are needed{why}")
         return TransferSource(points, values, self.name), refused
 
     def to_json(self, space: Space) -> dict[str, Any]:
@@ -120,7 +128,7 @@ def _finite(told: Any) -> float:
         value = float(told)
     except (TypeError, ValueError):
         raise ValueError(f"the value {told!r} is no number") from None
-    if not math.isfinite(value) or abs(value) > _LARGEST:
+    if not math.isfinite(value) or abs(value) > _MAX_VALUE:
         raise ValueError(f"the value {value!r} is not finite")
     return value
 

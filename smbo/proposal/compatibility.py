@@ -49,7 +49,7 @@ def check_recipe(problem: Problem, recipe: Recipe) -> None:
     if problem.transfer and recipe.rule is None:
         refuse_without_transfer(recipe)
     own_rule = recipe.rule.recipe.rule if isinstance(recipe.rule, WithTransfer) else recipe.rule
-    if problem.transfer and own_rule is not None and problem.ladder is not None:
+    if problem.transfer and own_rule is not None and problem.multi_fidelity is not None:
         raise RecipeError(
             "the process over points and fidelities that 'auto' takes does not know of earlier studies; use "
             "recipe 'gp', which does, or leave out the fidelity or the earlier studies"
@@ -78,7 +78,7 @@ def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
     others = {
         "several objectives": problem.multi_objective,
         "a level set": problem.level_set,
-        "vector outputs": problem.measure,
+        "vector outputs": problem.output_loss,
         "a fidelity": problem.fidelity,
         "earlier studies": problem.transfer or None,
     }

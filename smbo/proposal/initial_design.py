@@ -13,7 +13,7 @@ from smbo.proposal.recipe import Recipe
 from smbo.proposal.transfer import best_of_sources
 from smbo.space import Space
 from smbo.space.designs import design_rows
-from smbo.space.fixed import extent, rows_in
+from smbo.space.fixed import describe, rows_in
 from smbo.space.prior_density import PriorDensity
 from smbo.surrogates import CompositeGP, Memory
 from smbo.training_data import Array, TrainingData
@@ -44,7 +44,7 @@ def design_points(
     taken = Taken(space, [rows_in(space, each) for each in known])
     if space.size is not None and len(taken) + n > space.size:
         raise SpaceExhausted(
-            f"{extent(space)} has {space.size} points, {len(taken)} of them evaluated or under way: "
+            f"{describe(space)} has {space.size} points, {len(taken)} of them evaluated or under way: "
             f"{n} more cannot be proposed"
         )
     chosen: list[Array] = []
@@ -91,7 +91,7 @@ def left_on_grid(space: Space, taken: Taken, n: int, rng: np.random.Generator) -
     if len(left) < n:
         raise SpaceExhausted(
             f"no new point was found beside the {len(taken)} evaluated or under way; "
-            f"{extent(space)} and its known constraints seem to be used up"
+            f"{describe(space)} and its known constraints seem to be used up"
         )
     return [left[row] for row in rng.permutation(len(left))[:n]]
 

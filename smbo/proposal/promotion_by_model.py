@@ -40,12 +40,12 @@ def ladder_by_model(
     problem: Problem, data: TrainingData
 ) -> tuple[Fidelity, tuple[float, ...], FidelityResults] | None:
     """Return fidelity, rungs and what is known at each; None where no model decides, or knows too little."""
-    ladder, curves = problem.ladder, data.fidelities
+    ladder, curves = problem.multi_fidelity, data.fidelities
     if ladder is None or not isinstance(ladder.early_stopping, ByModel) or curves is None:
         return None
     if len(np.unique(curves.numbers)) < _FEWEST or not data.axes:
         return None
-    return ladder.fidelity, ladder.fidelity.ladder(ladder.early_stopping.eta), curves
+    return ladder.fidelity, ladder.fidelity.rungs(ladder.early_stopping.eta), curves
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +138,10 @@ class Balance:
 
 def levels_of(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:
     """Return the fidelity at which to evaluate each of some new unit points (n, d) first."""
-    assert problem.ladder is not None
+    assert problem.multi_fidelity is not None
     balance = Balance.of(problem, data, memory)
     if balance is None:
-        return [problem.ladder.fidelity.low] * len(points)
+        return [problem.multi_fidelity.fidelity.low] * len(points)
     return balance.beginnings(points)[0]
 
 

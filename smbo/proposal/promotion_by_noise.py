@@ -96,9 +96,9 @@ class Doubt:
 
 def levels_of_outputs(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:
     """Return the fidelity at which to evaluate each of some new unit points (n, d) first."""
-    assert problem.ladder is not None
+    assert problem.multi_fidelity is not None
     doubt = Doubt.of(problem, data, memory)
-    return [problem.ladder.fidelity.low] * len(points) if doubt is None else doubt.beginnings(points)
+    return [problem.multi_fidelity.fidelity.low] * len(points) if doubt is None else doubt.beginnings(points)
 
 
 def continued_run(

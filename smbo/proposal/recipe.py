@@ -56,6 +56,9 @@ class Recipe:
 
     Raises:
         RecipeError: an unknown design, or parts that do not fit their roles.
+
+    >>> Recipe(design="lhs", n_initial=8).surrogate is None
+    True
     """
 
     surrogate: Surrogate | None = None

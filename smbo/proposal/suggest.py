@@ -110,7 +110,7 @@ def first_levels(
         start: its place in that proposal.
     """
     if problem.fidelity is not None and isinstance(problem.early_stopping, ByModel) and _LEVELS in memory:
-        return [problem.fidelity.as_told(level) for level in memory[_LEVELS][start : start + n]]
+        return [problem.fidelity.as_number(level) for level in memory[_LEVELS][start : start + n]]
     return [problem.first_fidelity(first_number + index) for index in range(n)]
 
 

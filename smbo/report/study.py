@@ -86,7 +86,7 @@ def write_report(
         posterior: of the study's surrogate; without it there are no slices and no uncertainty of
             the parameters.
         checks: check evaluations by what they are of, "recommended" and the baseline's name.
-        figures: the objective's own, drawn already (``smbo.problem.Rated.draw``).
+        figures: the objective's own, drawn already (``smbo.problem.HasFigures.figures``).
         settings: what it takes to run the study again, shown as a table.
         written: when, as text for the reader.
         seed: of the draws behind the parameters' uncertainty.

@@ -23,7 +23,7 @@ from smbo.plots.tunes import (
     pulls_figure,
 )
 from smbo.problem import Figure, Problem
-from smbo.problem.observables import Chart, Plottable, plain_charts
+from smbo.problem.observables import ObservableAxes, Plottable, plain_axes
 from smbo.report.page import embedded, rendered
 from smbo.report.wording_tune import level_text, remarks_of, weights_text
 from smbo.training_data import Array
@@ -91,7 +91,9 @@ def tune_content(
     prediction bin by bin), and, where the objective knows the simulator's own form, the tune and its
     eigentunes in it.
     """
-    charts = objective.charts() if isinstance(objective, Plottable) else plain_charts(tune.statistic.counts)
+    charts = (
+        objective.observable_axes() if isinstance(objective, Plottable) else plain_axes(tune.statistic.counts)
+    )
     (folder / "figures").mkdir(exist_ok=True)
     reference = _reference(problem, tune, baseline)
     band = eigentune_band(problem.space, tune)
@@ -174,7 +176,7 @@ def tune_json(tune: Tune) -> str:
     return json.dumps(said, indent=1) + "\n"
 
 
-def bins_csv(tune: Tune, charts: Sequence[Chart], band: Band) -> str:
+def bins_csv(tune: Tune, charts: Sequence[ObservableAxes], band: Band) -> str:
     """Return data and prediction bin by bin, as CSV."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
@@ -215,7 +217,7 @@ def _settings(settings: TuneSettings) -> dict[str, Any]:
         "observables": None if settings.observables is None else list(settings.observables),
         "weights": None if settings.weights is None else dict(settings.weights),
         "theory": settings.theory,
-        "once": [list(group) for group in settings.once],
+        "same_measurement": [list(group) for group in settings.same_measurement],
         "level": settings.level,
     }
 
@@ -293,7 +295,7 @@ def _cards(folder: Path, tune: Tune, objective: object) -> list[str]:
         remarks = [title, level_text(tune)]
         if not suffix:
             remarks += [f"{p.name} = {p.value:.5g} +- {p.error:.2g}" for p in tune.parameters]
-        card = objective.card(point, remarks)
+        card = objective.run_card(point, remarks)
         if card is None:
             return []
         path = Path(card.name)
@@ -303,7 +305,7 @@ def _cards(folder: Path, tune: Tune, objective: object) -> list[str]:
 
 
 def _figures(
-    folder: Path, tune: Tune, charts: Sequence[Chart], band: Band, reference: Reference | None
+    folder: Path, tune: Tune, charts: Sequence[ObservableAxes], band: Band, reference: Reference | None
 ) -> list[Figure]:
     drawn: list[Figure] = []
 

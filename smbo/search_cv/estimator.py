@@ -63,6 +63,11 @@ class BayesSearchCV(BaseSearchCV):
         cv_results_, best_params_ and the others: as for RandomizedSearchCV.  With a resource a row
             is one evaluation of a candidate, ``candidate`` and ``n_resources`` say which, and the
             best is the best of those with all of it.
+
+    >>> from sklearn.linear_model import Ridge
+    >>> search = BayesSearchCV(Ridge(), {"alpha": Real(1e-3, 1e3, log=True)}, n_iter=3, cv=2, random_state=1)
+    >>> bool(search.fit(np.arange(20.0).reshape(10, 2), np.arange(10.0)).best_score_ > 0.5)
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

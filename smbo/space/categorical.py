@@ -1,4 +1,4 @@
-"""Dimensions without numbers: choices among objects, and constants."""
+"""Categorical dimensions (choices among objects, ordered or not) and constants."""
 
 from __future__ import annotations
 
@@ -24,9 +24,17 @@ class Categorical:
 
     Args:
         choices: at least one, no two the same.
-        ordered: neighbours in the list are alike ("low", "mid", "high").
+        ordered: neighbours in the list are similar ("low", "mid", "high").
         active_when: as for Real.
-        prior: how likely each choice is to be the best, a positive weight for each; None for no idea.
+        prior: probability of each choice to be the best, up to a factor: a positive weight for each; None
+            for equal weights.
+
+    Raises:
+        SpaceError: no choice, one that is given twice, or weights that do not fit.
+
+    >>> space = Space({"kernel": Categorical(["rbf", "linear"], prior=[3, 1])})
+    >>> space.from_unit(space.to_unit([{"kernel": "linear"}]))
+    [{'kernel': 'linear'}]
     """
 
     choices: tuple[Any, ...]
@@ -132,7 +140,11 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Constant:
-    """A value that is the same in every point."""
+    """A value that is the same in every point.
+
+    >>> Space({"x": (0.0, 1.0), "seed": Constant(3)}).check({"x": 0.5})
+    {'x': 0.5, 'seed': 3}
+    """
 
     value: Any
     active_when: ClassVar[None] = None

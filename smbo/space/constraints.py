@@ -1,4 +1,4 @@
-"""Conditions and known constraints of a space: formulas over its dimensions, or code."""
+"""Known constraints and conditions of a space: formulas over its dimensions, or callables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smbo.space.expressions import Expression
 from smbo.space.numeric import Dimension, Fixed
 
 Point: TypeAlias = dict[str, Any]
-Rule: TypeAlias = "Expression | Callable[[Point], bool]"
+Constraint: TypeAlias = "Expression | Callable[[Point], bool]"
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,13 @@ def conditions_of(dimensions: Mapping[str, Dimension | Fixed]) -> dict[str, Expr
     return conditions
 
 
-def rule_of(given: Any, dimensions: Mapping[str, Dimension | Fixed]) -> Rule:
+def parse_constraint(given: Any, dimensions: Mapping[str, Dimension | Fixed]) -> Constraint:
+    """Return a known constraint as a formula or a callable; SpaceError for anything else."""
     if isinstance(given, str):
         return _formula("constraint", given, dimensions)
     if not callable(given):
         raise SpaceError(f"a constraint is a formula or a callable, got {given!r}")
     return given
-
-
-def stored_rule(stored: Any) -> str | StoredCallable:
-    if isinstance(stored, str):
-        return stored
-    if isinstance(stored, Mapping) and isinstance(stored.get("callable"), str):
-        return StoredCallable(stored["callable"])
-    raise SpaceError(f"a stored constraint is a formula or {{'callable': name}}, got {stored!r}")
 
 
 def _formula(role: str, text: str, dimensions: Mapping[str, Dimension | Fixed]) -> Expression:
@@ -76,7 +69,8 @@ def _formula(role: str, text: str, dimensions: Mapping[str, Dimension | Fixed]) 
     return formula
 
 
-def rule_name(given: Any) -> str:
+def constraint_name(given: Any) -> str:
+    """Return how a constraint is stored: a formula as it is, a callable as "module:name"."""
     if isinstance(given, str):
         return given
     if isinstance(given, StoredCallable):
@@ -86,5 +80,6 @@ def rule_name(given: Any) -> str:
 
 
 def hint(name: object, dimensions: Mapping[str, Dimension | Fixed]) -> str:
+    """Return the end of a message about an unknown name: the closest known name, or all of them."""
     close = difflib.get_close_matches(str(name), dimensions, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(dimensions)}"

@@ -1,7 +1,7 @@
-"""Space-filling designs: endless sequences of unit points, each a function of (seed, index).
+"""Space-filling designs: Sobol, Halton, Latin hypercube and random points, each a function of (seed, index).
 
-That they can be read from any index is what lets a study carry on where it stopped: only the seed
-and the index are kept.  Rounding to a grid, constraints and duplicates are the caller's matter.
+Since a sequence can be read from any index, a study continues it with only its seed and an index
+stored.  Rounding to a grid, constraints and duplicates are the caller's matter.
 """
 
 from __future__ import annotations

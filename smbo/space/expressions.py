@@ -20,8 +20,8 @@ import numpy as np
 
 from smbo.errors import ExpressionError
 
-_LONGEST = 2000  # characters; formulas are written by hand
-_DEEPEST = 40  # nested nodes; far below the recursion limit of the walk
+_MAX_LENGTH = 2000  # characters; formulas are written by hand
+_MAX_DEPTH = 40  # nested nodes; far below the recursion limit of the walk
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
@@ -79,9 +79,9 @@ class Expression:
         """
         if not isinstance(text, str):
             raise ExpressionError(f"a formula is a text, got {text!r}")
-        if len(text) > _LONGEST:
+        if len(text) > _MAX_LENGTH:
             raise ExpressionError(
-                f"the formula {text[:40]!r}… has {len(text)} characters; at most {_LONGEST} are read"
+                f"the formula {text[:40]!r}… has {len(text)} characters; at most {_MAX_LENGTH} are read"
             )
         try:
             tree = ast.parse(text.strip(), mode="eval").body
@@ -146,8 +146,8 @@ class _Checker:
         self._text = text
 
     def check(self, node: ast.expr, depth: int) -> None:
-        if depth > _DEEPEST:
-            raise self._error(f"it is nested more than {_DEEPEST} deep")
+        if depth > _MAX_DEPTH:
+            raise self._error(f"it is nested more than {_MAX_DEPTH} deep")
         for child in self._children(node):
             self.check(child, depth + 1)
 

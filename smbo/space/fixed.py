@@ -1,7 +1,7 @@
-"""A part of a space: the points that have some values fixed, for one ask.
+"""Fixed values of an ask: the subspace of the points that have them (BoTorch's fixed features).
 
-The part has the axes of the whole, so that a surrogate of the whole is asked as it is; what is fixed
-has one place to snap to.
+The subspace has the axes of the whole space, so that a surrogate of the whole can be asked; a fixed
+dimension has a single position to snap to.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 
 from smbo.errors import AskError, PointError, SpaceError
 from smbo.space.categorical import Constant
-from smbo.space.constraints import Point, hint, rule_name
+from smbo.space.constraints import Point, constraint_name, hint
 from smbo.space.expressions import Expression
 from smbo.space.numeric import Fixed
 from smbo.space.space import Space
 from smbo.training_data import Array
 
-_SAME = 1e-9  # two snapped coordinates closer than this are the same
+_COORDINATE_TOLERANCE = 1e-9  # two snapped coordinates closer than this are the same
 
 
 def checked(space: Space, fixed: Mapping[str, Any] | None) -> Point:
@@ -47,7 +47,7 @@ def checked(space: Space, fixed: Mapping[str, Any] | None) -> Point:
 
 
 def _refuse_impossible(space: Space, fixed: Point) -> None:
-    """Refuse values that no allowed point has, naming the rule that is in the way where one is alone."""
+    """Refuse values that no allowed point has, naming the constraint where one alone excludes them."""
     known = {**_constants(space), **fixed}
     for name in fixed:
         for condition in _conditions_for(space, name):
@@ -58,15 +58,15 @@ def _refuse_impossible(space: Space, fixed: Point) -> None:
                 )
     for given in space.constraints:
         if isinstance(given, str):
-            rule = Expression.parse(given)
-            if rule.names <= known.keys() and not rule.evaluate(known):
+            formula = Expression.parse(given)
+            if formula.names <= known.keys() and not formula.evaluate(known):
                 raise AskError(
                     f"ask: fixed {fixed!r} violates the known constraint {given!r}; fix other values"
                 )
     try:
         subspace(space, fixed).sample_unit(1, np.random.default_rng(0))
     except SpaceError:
-        rules = [rule_name(given) for given in space.constraints]
+        rules = [constraint_name(given) for given in space.constraints]
         needed = [condition.text for name in fixed for condition in _conditions_for(space, name)]
         raise AskError(
             f"ask: no allowed point with fixed {fixed!r} was found, by the known constraints {rules} and the "
@@ -93,15 +93,15 @@ def subspace(space: Space, fixed: Point) -> Space:
 
 
 def rows_in(space: Space, rows: Array) -> Array:
-    """Return those of some evaluated unit points (m, d) that lie in a part of a space, (k, d)."""
+    """Return the rows of evaluated unit points (m, d) that lie in a subspace, (k, d)."""
     if len(rows) == 0 or not _fixed_in(space):
         return rows
-    is_within = (np.abs(space.snap(rows) - rows) < _SAME).all(axis=1)
+    is_within = (np.abs(space.snap(rows) - rows) < _COORDINATE_TOLERANCE).all(axis=1)
     return np.asarray(rows[is_within])
 
 
-def extent(space: Space) -> str:
-    """Return what to call a space or a part of it, in a sentence."""
+def describe(space: Space) -> str:
+    """Return how messages call a space or a subspace of it."""
     fixed = _fixed_in(space)
     return f"the space with fixed {fixed!r}" if fixed else "the space"
 

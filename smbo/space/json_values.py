@@ -1,4 +1,4 @@
-"""Categories and constants as JSON values, and back."""
+"""Categories, constants and points as JSON values, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dimensions of a space: what values one may take, and where they lie on the unit interval."""
+"""Numeric dimensions: real and whole numbers with bounds, grids and logarithmic scales."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 
 from smbo.errors import PointError, SpaceError
 from smbo.space.categorical import Categorical, Constant
-from smbo.space.priors import Belief, as_belief, check_within
+from smbo.space.priors import Prior, as_prior, check_within
 from smbo.space.scaling import Interval, Levels, LogLevels, within
 from smbo.training_data import Array, Axis
 
-_MOST_LEVELS = 2**48  # the middle of each is still exact to a quarter of a level in double precision
-_LARGEST_LOG_INTEGER = 2**40  # exp(log(n)) still rounds to n
-_SLACK = 1e-12  # of the range (of the bound, for a log): what a value may lose on its way through text
+_MAX_LEVELS = 2**48  # the middle of each is still exact to a quarter of a level in double precision
+_MAX_LOG_INTEGER = 2**40  # exp(log(n)) still rounds to n
+_ROUNDING = 1e-12  # of the range (of the bound, for a log): what a value may lose on its way through text
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,22 @@ class Real:
     """A real number in [low, high].
 
     Args:
-        low, high: bounds, both included.
-        log: spread evenly by logarithm (low > 0).
-        step: only low, low + step, low + 2 step, … high.
+        low, high: bounds in the user's units, both included.
+        log: logarithmic scale (low > 0): the unit interval is log(value), linearly.
+        step: grid spacing; values are low, low + step, low + 2 step, … high.
         active_when: formula over other dimensions; the dimension exists only where it holds.
-        prior: where the optimum is thought to lie: Normal(mean, std) or LogNormal(median, factor).
+        prior: distribution of the optimum: Normal(mean, std) or LogNormal(median, factor).
 
     A grid that is also logarithmic is placed by logarithm and shown to surrogates as a continuous
     axis, so that distance means the same as it does without the step.
+
+    Raises:
+        SpaceError: bounds, step or prior that make no sense.
+
+    >>> Space({"lr": Real(1e-4, 1e-2, log=True)}).to_unit([{"lr": 1e-3}]).round(6)
+    array([[0.5]])
+    >>> Real(0, 1, step=0.25).n_levels
+    5
     """
 
     low: float
@@ -41,7 +49,7 @@ class Real:
     log: bool = False
     step: float | None = None
     active_when: str | None = None
-    prior: Belief | None = None
+    prior: Prior | None = None
     _scale: Interval | Levels | LogLevels = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +62,7 @@ class Real:
             object.__setattr__(self, "step", step)
             scale = _grid(self, Decimal(repr(low)), Decimal(repr(high)), Decimal(repr(step)))
         object.__setattr__(self, "_scale", scale)
-        object.__setattr__(self, "prior", as_belief(self.prior))
+        object.__setattr__(self, "prior", as_prior(self.prior))
         check_within(self.prior, low, high)
 
     @property
@@ -138,6 +146,13 @@ class Integer:
 
     Without log, the values have equal shares of the unit interval.  With log they are placed by
     their logarithm, and surrogates see a continuous axis.
+
+    Raises:
+        SpaceError: bounds, step or prior that make no sense; log with high > 2**40.
+
+    >>> Space({"depth": Integer(1, 4)}).to_unit([{"depth": 1}, {"depth": 4}])
+    array([[0.125],
+           [0.875]])
     """
 
     low: int
@@ -145,7 +160,7 @@ class Integer:
     log: bool = False
     step: int | None = None
     active_when: str | None = None
-    prior: Belief | None = None
+    prior: Prior | None = None
     _scale: Levels | LogLevels = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -154,10 +169,10 @@ class Integer:
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
         object.__setattr__(self, "step", None if self.step is None else step)
-        if self.log and high > _LARGEST_LOG_INTEGER:
+        if self.log and high > _MAX_LOG_INTEGER:
             raise SpaceError(f"{self!r}: a logarithmic integer goes up to 2**40; use Real and round")
         object.__setattr__(self, "_scale", _grid(self, Decimal(low), Decimal(high), Decimal(step)))
-        object.__setattr__(self, "prior", as_belief(self.prior))
+        object.__setattr__(self, "prior", as_prior(self.prior))
         check_within(self.prior, low, high)
 
     @property
@@ -213,9 +228,9 @@ Dimension: TypeAlias = Real | Integer | Categorical | Constant
 
 @dataclass(frozen=True)
 class Fixed:
-    """A dimension that is held at one of its values, for one ask.
+    """A dimension that is fixed at one of its values, for one ask (BoTorch's fixed features).
 
-    Its axis stays, so that unit points and what was learned of them mean the same.
+    Its axis stays, so that unit points and surrogates of the whole space can be used as they are.
 
     Attributes:
         dimension: of the space.
@@ -225,7 +240,7 @@ class Fixed:
     dimension: Real | Integer | Categorical
     value: Any
     n_levels: ClassVar[int] = 1
-    prior: ClassVar[None] = None  # a belief is the same at all points that are left
+    prior: ClassVar[None] = None  # a prior's density is the same at all points of the subspace
 
     @property
     def active_when(self) -> str | None:
@@ -313,7 +328,7 @@ def _grid(dimension: Real | Integer, low: Decimal, high: Decimal, step: Decimal)
             f"step={dimension.step!r} does not lead from {low} to {high}; the last value would be {last}: "
             "make that the upper bound"
         )
-    if count > _MOST_LEVELS:
+    if count > _MAX_LEVELS:
         raise SpaceError(f"{count} values are too many for a grid; drop the step or use Real")
     return LogLevels(float(low), float(step), count) if dimension.log else Levels(count)
 
@@ -324,19 +339,19 @@ def _within(dimension: Real | Integer, name: str, value: Any) -> int | float:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PointError(f"{name}={value!r}: a number is needed")
-    below, above = _slack(dimension)
+    below, above = _tolerance(dimension)
     if not dimension.low - below <= value <= dimension.high + above:  # false for nan, too
         raise PointError(f"{name}={value!r} is outside [{dimension.low}, {dimension.high}]")
     return min(max(value, dimension.low), dimension.high)
 
 
-def _slack(dimension: Real | Integer) -> tuple[float, float]:
+def _tolerance(dimension: Real | Integer) -> tuple[float, float]:
     """Return by how much a value may miss each bound through rounding alone."""
     if isinstance(dimension, Integer):
         return 0.0, 0.0
     if dimension.log:
-        return _SLACK * dimension.low, _SLACK * dimension.high
-    return (_SLACK * (dimension.high - dimension.low),) * 2
+        return _ROUNDING * dimension.low, _ROUNDING * dimension.high
+    return (_ROUNDING * (dimension.high - dimension.low),) * 2
 
 
 def _options(dimension: Real | Integer) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Ways to write a dimension: shorthand in Python, and forms in YAML and JSON."""
+"""Parsing of dimensions: shorthand in Python ((0.0, 1.0), ["a", "b"]), and mappings in YAML and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What the user thinks of where the optimum lies: beliefs of a space's dimensions together."""
+"""The prior density of the optimum over a space (πBO): the product of the priors of its dimensions.
+
+Source: Hvarfner et al. (2022), "πBO: Augmenting Acquisition Functions with User Beliefs for Bayesian
+    Optimization".
+"""
 
 from __future__ import annotations
 
@@ -12,33 +16,33 @@ from smbo.space.scaling import Levels
 from smbo.space.space import Space
 from smbo.training_data import Array, TrainingData
 
-# The belief is mixed with this much of no belief at all, so that a wrong one holds the search off for
-# a while and not for good: a point that it rules out is judged e^-4.6 times as likely at most.
-_DOUBT = 0.01
-# Log densities that differ by less do not tell places where the optimum is thought to lie from others.
-_TELLING = 1.0
-_TINY = 1e-300
+# Weight of a uniform density that is mixed in, so that a wrong prior delays the search but cannot
+# exclude the optimum for ever: the density falls to e^-4.6 of the highest at the least.
+_UNIFORM_WEIGHT = 0.01
+# Log densities that differ by less do not tell probable points from improbable ones.
+_MIN_LOG_RANGE = 1.0
+_MIN_SHARE = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
 class PriorDensity:
-    """The user's beliefs over a space, each for itself.
+    """The product of independent priors, with a uniform density mixed in.
 
     Attributes:
-        space: with the beliefs in its dimensions.
+        space: with the priors in its dimensions.
     """
 
     space: Space
 
     @classmethod
     def of(cls, space: Space) -> PriorDensity | None:
-        """Return the beliefs of a space, None where it has none."""
+        """Return the prior density of a space, None where no dimension has a prior."""
         return cls(space) if any(each.prior is not None for each in space.dimensions.values()) else None
 
     def log_density(self, points: Array) -> tuple[Array, Array]:
         """Return the log density at snapped unit points (m, d) over the highest, (m,), and its gradient.
 
-        An inactive dimension says nothing.
+        An inactive dimension adds nothing.
         """
         total, gradient = np.zeros(len(points)), np.zeros(points.shape)
         active = self.space.active(points)
@@ -60,28 +64,28 @@ class PriorDensity:
             total += np.where(active[:, column], said, 0.0)
             gradient[:, column] = np.where(active[:, column], slope, 0.0)
         share = np.exp(total)
-        mixed = share + _DOUBT
-        return np.log(mixed / (1.0 + _DOUBT)), (share / mixed)[:, None] * gradient
+        mixed = share + _UNIFORM_WEIGHT
+        return np.log(mixed / (1.0 + _UNIFORM_WEIGHT)), (share / mixed)[:, None] * gradient
 
     def is_supported(self, data: TrainingData, n: int) -> bool:
-        """Return whether the lowest of the first n values is where the optimum was thought to lie.
+        """Return whether the lowest of the first n values is at a point of high prior density.
 
-        That is at one of the likelier half of their points, where these are not all as likely.
+        That is at one of the denser half of their points, where the densities differ at all.
         """
         values = np.where(data.feasible, data.values, np.inf)[:n]
         if len(values) < n or not np.isfinite(values).any():
             return False
         said, _ = self.log_density(data.points[:n])
-        return bool(np.ptp(said) >= _TELLING and said[np.argmin(values)] >= np.median(said))
+        return bool(np.ptp(said) >= _MIN_LOG_RANGE and said[np.argmin(values)] >= np.median(said))
 
     def design(self, rows: Array, start: int) -> Array:
-        """Return rows ``start``, … of a design (m, d) with every second one drawn from the beliefs.
+        """Return rows ``start``, … of a design (m, d) with every second one mapped to the prior.
 
-        The very first is where the optimum is thought to lie.
+        The very first is the mode of the prior.
         """
         rows = rows.copy()
         mine = np.arange(start, start + len(rows)) % 2 == 0
-        shares = np.clip(rows[mine], _TINY, 1.0)
+        shares = np.clip(rows[mine], _MIN_SHARE, 1.0)
         first = int(start == 0)
         shares[:first] = 0.5
         for column, axis in enumerate(self.space.axes):

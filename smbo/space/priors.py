@@ -1,4 +1,4 @@
-"""Where a user thinks that the optimum lies: beliefs about single dimensions, in their own units."""
+"""Priors: the distribution of the optimum in one dimension, in the dimension's own units."""
 
 from __future__ import annotations
 
@@ -13,13 +13,24 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from smbo.errors import SpaceError
 from smbo.training_data import Array
 
-# Standard deviations from the range at which a belief is no belief about it.
-_FARTHEST = 10.0
+# Standard deviations from the range from which on a prior is taken for a mistake in the units.
+_MAX_DEVIATIONS = 10.0
 
 
 @dataclass(frozen=True)
 class Normal:
-    """The optimum lies around ``mean``, give or take ``std``, in the dimension's own units."""
+    """A normal prior of the optimum, truncated to the dimension's range.
+
+    Args:
+        mean, std: in the dimension's own units; std > 0.
+
+    Raises:
+        SpaceError: a figure that is not finite or out of range.
+
+    >>> log_density, slope = Normal(0.4, 0.1).log_density(np.array([0.4, 0.5]))
+    >>> log_density.round(3)
+    array([-0. , -0.5])
+    """
 
     mean: float
     std: float
@@ -30,7 +41,7 @@ class Normal:
 
     @property
     def centre(self) -> float:
-        """Where the optimum most likely lies."""
+        """Mode of the density."""
         return self.mean
 
     def log_density(self, values: Array) -> tuple[Array, Array]:
@@ -39,7 +50,7 @@ class Normal:
         return -0.5 * z**2, -z / self.std
 
     def quantiles(self, shares: Array, low: float, high: float) -> Array:
-        """Return the values below which these shares of the belief within [low, high] lie."""
+        """Return quantiles of the prior truncated to [low, high], in the shape of ``shares``."""
         return np.clip(
             self.mean
             + self.std * _truncated((low - self.mean) / self.std, (high - self.mean) / self.std, shares),
@@ -48,13 +59,24 @@ class Normal:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the belief as JSON values."""
+        """Return the prior as JSON values."""
         return {"normal": [self.mean, self.std]}
 
 
 @dataclass(frozen=True)
 class LogNormal:
-    """The optimum lies around ``median``, up or down by ``factor``: LogNormal(1e-3, 3) is 3.3e-4 to 3e-3."""
+    """A normal prior of the optimum's logarithm: LogNormal(1e-3, 3) has one deviation at 3.3e-4 and 3e-3.
+
+    Args:
+        median: > 0, in the dimension's own units.
+        factor: > 1; one standard deviation is this factor up or down.
+
+    Raises:
+        SpaceError: a figure that is not finite or out of range.
+
+    >>> LogNormal(1e-3, 3).quantiles(np.array([0.5]), 1e-5, 1e-1).round(6)
+    array([0.001])
+    """
 
     median: float
     factor: float
@@ -65,7 +87,7 @@ class LogNormal:
 
     @property
     def centre(self) -> float:
-        """Where the optimum most likely lies, on the logarithmic scale."""
+        """Mode of the density of log(value)."""
         return self.median
 
     def log_density(self, values: Array) -> tuple[Array, Array]:
@@ -76,21 +98,21 @@ class LogNormal:
         return -0.5 * z**2, -z / (width * positive)
 
     def quantiles(self, shares: Array, low: float, high: float) -> Array:
-        """Return the values below which these shares of the belief within [low, high] lie."""
+        """Return quantiles of the prior truncated to [low, high], in the shape of ``shares``."""
         width, middle = math.log(self.factor), math.log(self.median)
         ends = [(math.log(max(end, 1e-300)) - middle) / width for end in (low, high)]
         return np.clip(np.exp(middle + width * _truncated(ends[0], ends[1], shares)), low, high)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the belief as JSON values."""
+        """Return the prior as JSON values."""
         return {"lognormal": [self.median, self.factor]}
 
 
-Belief: TypeAlias = Normal | LogNormal
+Prior: TypeAlias = Normal | LogNormal
 
 
-def as_belief(given: Any) -> Belief | None:
-    """Return what a user wrote for a belief about a number: one, or {"normal": [mean, std]}.
+def as_prior(given: Any) -> Prior | None:
+    """Return what a user wrote for the prior of a number: a prior, or {"normal": [mean, std]}.
 
     Raises:
         SpaceError: it is neither.
@@ -110,25 +132,25 @@ def as_belief(given: Any) -> Belief | None:
 _KINDS: Mapping[str, type[Normal] | type[LogNormal]] = {"normal": Normal, "lognormal": LogNormal}
 
 
-def check_within(prior: Belief | None, low: float, high: float) -> None:
-    """Refuse a belief that leaves no room for any value of [low, high].
+def check_within(prior: Prior | None, low: float, high: float) -> None:
+    """Refuse a prior with next to no mass in [low, high].
 
     Raises:
-        SpaceError: it is next to impossible that the optimum lies there: a mistake in the units, most likely.
+        SpaceError: the range is too many standard deviations away: a mistake in the units, most likely.
     """
     if prior is None:
         return
     nearest = min(max(prior.centre, low), high)
     log_density, _ = prior.log_density(np.array([nearest]))
-    if log_density[0] < -0.5 * _FARTHEST**2:
+    if log_density[0] < -0.5 * _MAX_DEVIATIONS**2:
         raise SpaceError(
-            f"prior: {prior} is more than {_FARTHEST:g} standard deviations from all of [{low:g}, {high:g}]; "
-            "give it in the units of the range, or leave it out"
+            f"prior: {prior} is more than {_MAX_DEVIATIONS:g} standard deviations from all of "
+            f"[{low:g}, {high:g}]; give it in the units of the range, or leave it out"
         )
 
 
 def as_weights(given: Any, n: int) -> tuple[float, ...] | None:
-    """Return how likely each of n choices holds the optimum, as given; None for nothing said.
+    """Return the prior weights of n choices, as given; None for no prior.
 
     Raises:
         SpaceError: not one positive number for each.
@@ -142,15 +164,15 @@ def as_weights(given: Any, n: int) -> tuple[float, ...] | None:
     return tuple(float(weight) for weight in weights)
 
 
-def _check(belief: Any, name: str, low: float) -> None:
-    value = getattr(belief, name)
+def _check(prior: Any, name: str, low: float) -> None:
+    value = getattr(prior, name)
     if isinstance(value, np.generic):
         value = value.item()
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (is_number and low < value < math.inf):
         needed = "a finite number" if low == -math.inf else f"a finite number above {low:g}"
-        raise SpaceError(f"prior: {name}={value!r} of {type(belief).__name__}; {needed} is needed")
-    object.__setattr__(belief, name, float(value))
+        raise SpaceError(f"prior: {name}={value!r} of {type(prior).__name__}; {needed} is needed")
+    object.__setattr__(prior, name, float(value))
 
 
 def _truncated(low: float, high: float, shares: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Scales between user units, level indices and the unit interval, a column at a time.
+"""Linear, logarithmic and grid scales between the user's units and the unit interval, a column at a time.
 
 Inverse transforms clip in the target's own units, so rounding never carries a value out of bounds.
 """

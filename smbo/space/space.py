@@ -1,4 +1,4 @@
-"""The space: named dimensions, when they are active, what is allowed, and the way to the unit cube.
+"""The search space: named dimensions, conditions, known constraints, and the map to the unit cube.
 
     {"lr": Real(1e-5, 1e-1, log=True), "depth": (1, 8), "act": ["relu", "tanh"], "seed": 3}
 
@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from smbo.errors import PointError, SpaceError
 from smbo.space.categorical import Categorical, Constant
-from smbo.space.constraints import Point, Rule, StoredCallable, conditions_of, hint, rule_name, rule_of
+from smbo.space.constraints import (
+    Constraint,
+    Point,
+    StoredCallable,
+    conditions_of,
+    constraint_name,
+    hint,
+    parse_constraint,
+)
 from smbo.space.expressions import Expression
 from smbo.space.json_values import from_plain, to_plain
 from smbo.space.numeric import Dimension, Integer, Real
@@ -32,9 +40,9 @@ __all__ = ["Categorical", "Constant", "Dimension", "Integer", "Point", "Real", "
 Columns: TypeAlias = dict[str, NDArray[Any]]
 Mask: TypeAlias = NDArray[np.bool_]
 
-_LARGEST_GRID = 100_000  # points that are worth listing to count or to search them
-_MOST_TRIES = 2**18  # random points drawn before constraints are taken to exclude everything
-_MOST_TRIES_CALLABLE = 2**14  # the same where each costs a call of Python code
+_MAX_GRID = 100_000  # points of a finite space that are listed to count or to search them
+_MAX_TRIES = 2**18  # random points drawn before the known constraints are taken to exclude all
+_MAX_TRIES_CALLABLE = 2**14  # the same where each costs a call of Python code
 _INACTIVE = 0.5
 
 
@@ -51,13 +59,23 @@ class Space:
 
     Raises:
         SpaceError: no dimension, a bad one, or a condition or constraint that does not fit them.
+
+    >>> space = Space(
+    ...     {"lr": Real(1e-5, 1e-1, log=True), "depth": (1, 8), "act": ["relu", "tanh"]},
+    ...     constraints=["depth <= 4 or lr < 1e-2"],
+    ... )
+    >>> units = space.to_unit([{"lr": 1e-3, "depth": 3, "act": "tanh"}])
+    >>> units.round(4)
+    array([[0.5   , 0.3125, 0.75  ]])
+    >>> space.contains({"lr": 0.05, "depth": 8, "act": "relu"})
+    False
     """
 
     dimensions: Mapping[str, Any]
     constraints: Sequence[str | Callable[[Point], bool]] = ()
     axes: tuple[Axis, ...] = field(init=False, repr=False, compare=False)
     _conditions: dict[str, Expression] = field(init=False, repr=False, compare=False)
-    _rules: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
+    _known: tuple[Constraint, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.dimensions, Space):
@@ -76,7 +94,7 @@ class Space:
         set_once(self, "constraints", tuple(self.constraints))
         set_once(self, "axes", tuple(axis for axis in axes if axis is not None))
         set_once(self, "_conditions", conditions_of(dimensions))
-        set_once(self, "_rules", tuple(rule_of(given, dimensions) for given in self.constraints))
+        set_once(self, "_known", tuple(parse_constraint(given, dimensions) for given in self.constraints))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,7 +109,7 @@ class Space:
         allowed or not.
         """
         combinations = self._n_combinations()
-        if combinations is None or combinations > _LARGEST_GRID:
+        if combinations is None or combinations > _MAX_GRID:
             return combinations
         grid = self.grid()
         return None if grid is None else len(grid)
@@ -158,14 +176,14 @@ class Space:
         """Return whether the known constraints hold at snapped rows, shape (n,)."""
         units = self._rows(units)
         allowed = np.ones(len(units), dtype=bool)
-        if not self._rules:
+        if not self._known:
             return allowed
-        formulas = [rule for rule in self._rules if isinstance(rule, Expression)]
+        formulas = [rule for rule in self._known if isinstance(rule, Expression)]
         activity = self._activity(units)
         for formula in formulas:
             applies = allowed & _all_active(formula.names, activity, len(units))
             allowed[applies] = self._holds(formula, units[applies])
-        callables = [rule for rule in self._rules if not isinstance(rule, Expression)]
+        callables = [rule for rule in self._known if not isinstance(rule, Expression)]
         if callables and allowed.any():
             rows = np.flatnonzero(allowed)
             points = self.from_unit(units[rows])
@@ -193,9 +211,9 @@ class Space:
         found = [np.empty((0, len(self.axes)))]
         n_found = n_tried = 0
         limit = (
-            _MOST_TRIES if all(isinstance(rule, Expression) for rule in self._rules) else _MOST_TRIES_CALLABLE
+            _MAX_TRIES if all(isinstance(rule, Expression) for rule in self._known) else _MAX_TRIES_CALLABLE
         )
-        batch = n if not self._rules else max(2 * n, 64)
+        batch = n if not self._known else max(2 * n, 64)
         while n_found < n:
             rows = self.snap(rng.random((batch, len(self.axes))))
             rows = rows[self.allowed(rows)]
@@ -214,7 +232,7 @@ class Space:
     def grid(self) -> Array | None:
         """Return every distinct allowed unit point, None if there are more than 100 000 or no end."""
         combinations = self._n_combinations()
-        if combinations is None or combinations > _LARGEST_GRID:
+        if combinations is None or combinations > _MAX_GRID:
             return None
         levels = []
         for axis in self.axes:
@@ -262,10 +280,12 @@ class Space:
             else:
                 raise PointError(f"{name} is missing; give a value for it")
         known = {name: known[name] for name in self.dimensions if name in known}
-        for rule, given in zip(self._rules, self.constraints):
+        for rule, given in zip(self._known, self.constraints):
             applies = not isinstance(rule, Expression) or rule.names <= known.keys()
             if applies and not (rule.evaluate(known) if isinstance(rule, Expression) else _call(rule, known)):
-                raise PointError(f"the point {known!r} violates the known constraint {rule_name(given)!r}")
+                raise PointError(
+                    f"the point {known!r} violates the known constraint {constraint_name(given)!r}"
+                )
         return known
 
     # ----------------------------------------------------------------------------------- storing
@@ -276,7 +296,8 @@ class Space:
         A callable is stored by its name only, as {"callable": "module:name"}.
         """
         constraints = [
-            given if isinstance(given, str) else {"callable": rule_name(given)} for given in self.constraints
+            given if isinstance(given, str) else {"callable": constraint_name(given)}
+            for given in self.constraints
         ]
         forms = [[name, dimension.to_form()] for name, dimension in self.dimensions.items()]
         return {"dimensions": forms, "constraints": constraints}
@@ -382,7 +403,7 @@ class Space:
     def _sample_grid(self, n: int, rng: np.random.Generator, n_tried: int) -> Array:
         grid = self.grid()
         if grid is None or len(grid) == 0:
-            rules = [rule_name(given) for given in self.constraints]
+            rules = [constraint_name(given) for given in self.constraints]
             raise SpaceError(
                 f"none of {n_tried} random points meets the constraints {rules}; "
                 "loosen them, or solve an equation for one of its dimensions and leave that out"
@@ -398,5 +419,5 @@ def _all_active(names: Iterable[str], activity: Mapping[str, Mask], n: int) -> M
     return active
 
 
-def _call(rule: Callable[[Point], bool], point: Point) -> bool:
-    return bool(rule(dict(point)))
+def _call(constraint: Callable[[Point], bool], point: Point) -> bool:
+    return bool(constraint(dict(point)))

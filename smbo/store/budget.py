@@ -23,6 +23,9 @@ class Budget:
         fidelity: in units of the problem's fidelity; a trial counts with what it has come to, since it
             goes on from there.  Of this and of the cost, what is under way when the limit
             is reached goes beyond it.
+
+    >>> Budget(trials=50, time_seconds=3600)
+    Budget(trials=50, time_seconds=3600, failures=None, cost=None, fidelity=None)
     """
 
     trials: int | None = None

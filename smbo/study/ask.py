@@ -76,7 +76,7 @@ class Asker:
         """
         wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting)
         for proposal in range(_RACES + 1):
-            if self._problem.ladder is not None and takes_waiting:
+            if self._problem.multi_fidelity is not None and takes_waiting:
                 self.promote_waiting(n, fixed=wanted.fixed)
             if key is not None:
                 given = self._problem.space.point_to_json(wanted.fixed)
@@ -131,7 +131,7 @@ class Asker:
             is_closing: no new trials are to come; see ``Study.promote``.
             fixed: values of the new point that could be evaluated instead.
         """
-        if self._problem.ladder is None:
+        if self._problem.multi_fidelity is None:
             self.log.read()
             return self.log.n_waiting
         while True:
@@ -164,7 +164,7 @@ class Asker:
         Args:
             is_closing, fixed: as for ``promote_waiting``.
         """
-        if self._problem.ladder is None:
+        if self._problem.multi_fidelity is None:
             return None
         return self._promotion(*self.log.last_read(), is_closing, fixed)
 
@@ -238,7 +238,7 @@ class Asker:
         found = []
         for trial in trials:
             level = trial.fidelity
-            told = level if fidelity is None or level is None else fidelity.as_told(level)
+            told = level if fidelity is None or level is None else fidelity.as_number(level)
             found.append(replace(trial, params=self.decode(dict(trial.params)), fidelity=told))
         return found
 

@@ -370,7 +370,7 @@ class StudySource:
         if self._counts.misfits_in_a_row >= _MOST_MISFITS_IN_A_ROW and not self._has_results():
             return StopReason.MISFIT
         if self._n_trials is not None and len(self._started) >= self._n_trials:
-            if self._study.problem.ladder is not None:
+            if self._study.problem.multi_fidelity is not None:
                 return None if self._has_old() else StopReason.N_TRIALS
             # what this call has started it also runs again
             return StopReason.N_TRIALS if self._study.waiting.isdisjoint(self._started) else None
@@ -413,7 +413,7 @@ class StudySource:
 
     def _may_climb(self) -> bool:
         """Return whether trials may go on to a higher fidelity, which takes time but no trial."""
-        if self._study.problem.ladder is None:
+        if self._study.problem.multi_fidelity is None:
             return False
         return exhausted(replace(self._study.budget, trials=None), self._study.spent) is None
 

@@ -52,6 +52,13 @@ class Study:
 
     Made by ``Study.open`` and ``Study.load``.  Any number of processes may work on one study;
     each sees what the others told.  Trials asked for by hand do not expire.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with Study.open(f"sqlite:///{folder}/runs.db", "toy", {"x": (0.0, 1.0)}, seed=1) as study:
+    ...         trial = study.ask()
+    ...         study.tell(trial, (trial.params["x"] - 0.3) ** 2).state.value
+    'complete'
     """
 
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:

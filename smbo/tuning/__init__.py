@@ -1,9 +1,9 @@
-"""The result of tuning a simulator on its bins: parameters with errors, eigentunes, what was described."""
+"""Tuning of a simulator to binned data: best parameters, covariance, eigentunes, fit of each observable."""
 
-from smbo.tuning.against_slopes import SlopeCheck, against_slopes
 from smbo.tuning.automatic import AutomaticWeights, automatic_weights
 from smbo.tuning.bins import BinModel
 from smbo.tuning.fit import fit_tune, refit, tune_of
+from smbo.tuning.slope_check import SlopeCheck, check_slopes
 from smbo.tuning.statistic import Statistic, TuneSettings
 from smbo.tuning.tune import Eigentune, ObservableFit, Tune, TunedParameter
 
@@ -17,8 +17,8 @@ __all__ = [
     "Tune",
     "TuneSettings",
     "TunedParameter",
-    "against_slopes",
     "automatic_weights",
+    "check_slopes",
     "fit_tune",
     "refit",
     "tune_of",

@@ -1,11 +1,11 @@
-"""Weights that nobody chose by hand: observables that the generator cannot describe pull less.
+"""Automatic weights of observables in a tune: robust reweighting, and a bilevel search.
 
 An observable that no setting describes pulls the parameters to where they compensate for what the model
-lacks.  Tuners have always weighed such data down by judgement; here two rules do.
+lacks.  Usually such data are given less weight by judgement; here one of two rules does.
 
-"robust": an observable whose mean squared pull s exceeds one gets the weight 1/s, again and again until
-nothing changes.  That is to say that its errors are underestimated by its own scale factor √s, as the
-Particle Data Group would have it for each measurement; the fit minimises Σ n log s over those above one.
+"robust": an observable whose mean squared pull s exceeds one gets the weight 1/s, iterated to convergence.
+That is to say that its errors are underestimated by its own scale factor √s, as the Particle Data Group
+does for each measurement; the fit minimises Σ n log s over those above one.
 
 "bilevel": weights such that the tune they lead to has the lowest portfolio score, mean plus standard
 deviation of s over the observables.  It trades a little of what is described well for the worst.
@@ -34,15 +34,15 @@ from smbo.tuning.tune import Tune
 
 Method = Literal["robust", "bilevel"]
 
-_MOST_ROUNDS = 40
-_SETTLED = 1e-3  # of the largest change of a weight
-_LEAST_WEIGHT = 1e-3
-_N_TRIED = 120  # sets of weights in the outer search, each with a fit
+_MAX_ROUNDS = 40
+_WEIGHT_TOLERANCE = 1e-3  # of the largest change of a weight
+_MIN_WEIGHT = 1e-3
+_N_TRIALS = 120  # sets of weights in the outer search, each with a fit
 
 
 @dataclass(frozen=True, eq=False)
 class AutomaticWeights:
-    """Weights that a rule found, and what they change.
+    """Weights of observables that a rule found, with the tunes by these and by equal weights.
 
     Attributes:
         method: the rule.
@@ -80,7 +80,7 @@ def automatic_weights(
     if len(first) < 2:
         raise ProblemError("tune: automatic weights need two observables or more")
     count = [1]
-    # what stands for another measurement stays left out by itself, and is named as such
+    # repeated measurements stay left out by the settings, which name them so
     silent = {each.name for each in equal.observables if not each.weight} - set(equal.statistic.left_out)
 
     def tuned(weights: Mapping[str, float]) -> Tune:
@@ -102,13 +102,13 @@ def _robust(
     equal: Tune, first: Mapping[str, float], tuned: Callable[[Mapping[str, float]], Tune]
 ) -> dict[str, float]:
     weights, tune = dict(first), equal
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         squares = squares_of(tune)
-        wanted = {name: first[name] * max(_LEAST_WEIGHT, 1.0 / max(squares[name], 1.0)) for name in first}
+        wanted = {name: first[name] * max(_MIN_WEIGHT, 1.0 / max(squares[name], 1.0)) for name in first}
         change = max(abs(wanted[name] - weights[name]) / first[name] for name in first)
         # half of the way: two observables that pull against each other would swap their weights for ever
         weights = {name: float(np.sqrt(weights[name] * wanted[name])) for name in first}
-        if change < _SETTLED:
+        if change < _WEIGHT_TOLERANCE:
             break
         tune = tuned(weights)
     return weights
@@ -121,8 +121,8 @@ def _bilevel(
     rng = np.random.default_rng(len(first))
     names = list(first)
     best, lowest, step = np.zeros(len(names)), _portfolio(equal, names), 1.0
-    for _ in range(_N_TRIED):
-        tried = np.clip(best + step * rng.standard_normal(len(names)), np.log(_LEAST_WEIGHT), 0.0)
+    for _ in range(_N_TRIALS):
+        tried = np.clip(best + step * rng.standard_normal(len(names)), np.log(_MIN_WEIGHT), 0.0)
         tried -= tried.max()  # only ratios of weights matter to where the minimum is
         score = _portfolio(tuned(_weighed(names, first, tried)), names)
         # the one-fifth rule: Rechenberg (1973), "Evolutionsstrategie"

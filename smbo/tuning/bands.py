@@ -1,4 +1,4 @@
-"""What a tune and its eigentunes predict: the bins with their bands, without a new evaluation."""
+"""Predictions of a tune and its eigentunes: the bins with their uncertainty bands, from the model alone."""
 
 from __future__ import annotations
 

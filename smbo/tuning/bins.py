@@ -1,11 +1,11 @@
-"""What the evaluations of a study say of every bin, wherever a generator's settings are put.
+"""Surrogate of all bins of a vector output: PCA with Gaussian processes, and a linear regression in each bin.
 
-The same model as ``multi_output.composite`` makes for the search, with three differences.  It knows all
-bins, those of no weight too, so that weights may be changed and observables be predicted that were not
-tuned to.  It gives the bins themselves, not only the distance to the data.  And what is left beside the
-principal components is not taken for noise: a parameter that moves a few bins a little, below the noise
-of all the others, makes no component, and yet is what those bins are measured for.  So each bin has a
-plane of its own through what is left.
+The same model as ``multi_output.composite`` has in the search, with three differences.  It is fitted to all
+bins, those of no weight too, so that weights can be changed and observables outside the tune be predicted.
+It predicts the bins themselves, not only the distance to the data.  And the residuals of the principal
+components are not taken for noise alone: a parameter that moves a few bins a little, below the noise of all
+the others, makes no component, although those bins were measured for it.  So the residuals of each bin are
+regressed on the parameters.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from smbo.surrogates.multi_output.composite import CompositeGP
 from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
 from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior, covariance
 from smbo.training_data import Array, TrainingData, VectorOutputs
-from smbo.tuning.planes import Planes
-from smbo.tuning.slopes import Slopes
+from smbo.tuning.bin_regressions import BinRegressions
+from smbo.tuning.jacobian import Jacobian
 
-# Below this many evaluations a plane through them is not determined in most spaces.
-LEAST_EVALUATIONS = 4
+# Below this many evaluations a linear regression is not determined in most spaces.
+MIN_EVALUATIONS = 4
 _STEP = 1e-4  # of the central differences in unit coordinates: errors of 1e-8 of the curvature
-_MOST_COMPONENTS = 40
+_MAX_COMPONENTS = 40
 
 
 @dataclass(frozen=True, eq=False)
 class BinModel:
     """Means and errors of k bins at any point.
 
-    bins = origin + directions coordinates: the coordinates are the means of c processes and, behind
-    them, the D features of a point, on which what is left depends in planes.
+    bins = origin + directions coordinates: the coordinates are the means of c Gaussian processes followed
+    by the D features of a point, on which the residuals are regressed.
 
     Attributes:
         posterior: of the processes.
-        planes: through what the processes leave.
+        regressions: of the residuals of the processes.
         origin: shape (k,).
         directions: shape (k, c + D).
-        n_evaluations: behind it.
+        n_evaluations: that the model was fitted to.
     """
 
     posterior: CompositePosterior
-    planes: Planes
+    regressions: BinRegressions
     origin: Array
     directions: Array
     n_evaluations: int
@@ -65,28 +65,28 @@ class BinModel:
                 "a tune needs bins and data: Problem(..., loss=ChiSquare(data, errors)), or an objective "
                 "that has one"
             )
-        if len(data) < LEAST_EVALUATIONS:
+        if len(data) < MIN_EVALUATIONS:
             raise ProblemError(
-                f"a tune needs {LEAST_EVALUATIONS} complete evaluations or more; there are {len(data)}"
+                f"a tune needs {MIN_EVALUATIONS} complete evaluations or more; there are {len(data)}"
             )
         known = replace(vectors, loss=_of_all_bins(vectors))
-        n_components = min(_MOST_COMPONENTS, 12 + len(data.axes))
+        n_components = min(_MAX_COMPONENTS, 12 + len(data.axes))
         posterior = CompositeGP(n_components).fit(replace(data, outputs=known))
         centre, directions = posterior.basis.centre, posterior.basis.loadings
         components, _ = posterior.basis.components(known)
         losses = known.loss.of(known.values)
-        planes = Planes.of(
+        regressions = BinRegressions.of(
             posterior.encoder.encode(data.points),
             known.values - centre - components @ directions.T,
             known.variances,
-            # far from the data a bin may bend in ways that do not matter here
+            # far from the data a bin may be nonlinear in ways that do not matter to the tune
             1.0 / np.maximum(losses, np.median(losses)),
         )
         return cls(
             posterior,
-            planes,
-            centre + planes.heights,
-            np.hstack([directions, planes.slopes]),
+            regressions,
+            centre + regressions.heights,
+            np.hstack([directions, regressions.slopes]),
             len(data),
         )
 
@@ -105,35 +105,35 @@ class BinModel:
         shape = (len(points), len(pairs))
         means = np.array([mean for mean, _ in pairs]).T.reshape(shape)
         variances = np.array([variance for _, variance in pairs]).T.reshape(shape)
-        return np.hstack([means, features - self.planes.centre]), variances
+        return np.hstack([means, features - self.regressions.centre]), variances
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and variance of the bins, without an evaluation's noise, each (m, k)."""
         coordinates, variances = self.coordinates(points)
         mean = self.origin + coordinates @ self.directions.T
         own = self.directions[:, : self.n_processes]
-        return mean, variances @ (own**2).T + self.planes.spread(self.posterior.encoder.encode(points))
+        return mean, variances @ (own**2).T + self.regressions.spread(self.posterior.encoder.encode(points))
 
     def errors(self, point: Array) -> Array:
         """Return F (k, n): the bins at a unit point (d,) err by F Fᵀ.
 
-        What all of them learn of is the same n evaluations: components and planes err together as these
-        scatter together.
+        All are fitted to the same n evaluations, so that the errors of components and regressions are
+        correlated as the residuals are.
         """
         _, variances = self.coordinates(point[None])
         own = self.directions[:, : self.n_processes] * np.sqrt(variances[0])
         shared = np.array([_residuals(each) for each in self.posterior.components])
-        planes = self.planes.errors(self.posterior.encoder.encode(point[None])[0])
-        return np.asarray(own @ shared.reshape(self.n_processes, self.n_evaluations) + planes)
+        regressions = self.regressions.errors(self.posterior.encoder.encode(point[None])[0])
+        return np.asarray(own @ shared.reshape(self.n_processes, self.n_evaluations) + regressions)
 
     def summed_spread(self, points: Array, variances: Array, metric: Array) -> Array:
         """Return Σ metric variance of the bins at unit points (m, d), given ``coordinates``', (m,)."""
         strength = metric @ self.directions[:, : self.n_processes] ** 2
-        own = self.planes.summed_spread(self.posterior.encoder.encode(points), metric)
+        own = self.regressions.summed_spread(self.posterior.encoder.encode(points), metric)
         return np.asarray(variances @ strength + own)
 
-    def slopes(self, point: Array, columns: Array) -> Slopes:
-        """Return the slopes of the bins by p unit coordinates at a point (d,), and their noise."""
+    def jacobian(self, point: Array, columns: Array) -> Jacobian:
+        """Return the Jacobian of the bins by p unit coordinates at a point (d,), and its noise."""
         steps = np.zeros((len(columns), len(point)))
         steps[np.arange(len(columns)), columns] = _STEP
         up, down = (self.posterior.encoder.encode(points) for points in (point + steps, point - steps))
@@ -142,15 +142,15 @@ class BinModel:
         upper, lower = self.coordinates(point + steps)[0], self.coordinates(point - steps)[0]
         slopes = (upper - lower).T / (2.0 * _STEP)
         jacobian = self.directions @ slopes
-        doubts = [_slope_doubt(each, up, down) for each in self.posterior.components]
-        return Slopes(
+        slope_covariances = [_slope_covariance(each, up, down) for each in self.posterior.components]
+        return Jacobian(
             jacobian,
-            jacobian + (self.planes.plain - self.planes.slopes) @ turned.T,
+            jacobian + (self.regressions.least_squares - self.regressions.slopes) @ turned.T,
             self.directions[:, :c],
-            np.array(doubts).reshape(c, len(columns), len(columns)),
-            self.planes.wander,
-            self.planes.freedom,
-            self.planes.plain_doubt(turned),
+            np.array(slope_covariances).reshape(c, len(columns), len(columns)),
+            self.regressions.noise_root,
+            self.regressions.degrees_of_freedom,
+            self.regressions.least_squares_covariance(turned),
         )
 
     def draws(self, point: Array, n: int, rng: np.random.Generator) -> Array:
@@ -166,7 +166,7 @@ def _residuals(process: QuadraticTrendPosterior) -> Array:
     return np.asarray(off / max(float(np.sqrt(off @ off)), 1e-300))
 
 
-def _slope_doubt(process: QuadraticTrendPosterior, up: Array, down: Array) -> Array:
+def _slope_covariance(process: QuadraticTrendPosterior, up: Array, down: Array) -> Array:
     """Return the covariance of a process' slopes from features ``down`` to ``up``, (p, D) each, (p, p)."""
 
     def between(left: Array, right: Array) -> Array:

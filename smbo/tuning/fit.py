@@ -1,6 +1,6 @@
-"""The tune of a study: best parameters, their covariance, eigentunes, and what each observable says.
+"""Fit of a tune: the parameters of lowest χ², their sandwich covariance, eigentunes, and each observable.
 
-All of it follows from the stored evaluations.  The parameters minimise the expected χ² of the bins
+All of it is computed from the stored evaluations.  The parameters minimise the expected χ² of the bins
 under the model of them.  Their covariance is that of this estimator, linearised (a "sandwich": White
 1980, "A Heteroskedasticity-Consistent Covariance Matrix Estimator"), with H = Jᵀ M J, J the slopes
 of the bins and M = w / (s² + (t d)² + e²):
@@ -8,8 +8,8 @@ of the bins and M = w / (s² + (t d)² + e²):
     covariance = level · H⁻¹ Jᵀ M diag(s² + (t d)²) M J H⁻¹  +  H⁻¹ Jᵀ M E M J H⁻¹
 
 s are the data's errors, t d the theory uncertainty, and E the covariance of the model's own errors e, which
-come from the simulation's statistics and from how densely it was run; what errs in J adds to it.  Of J
-only counts what noise does not make (``slopes``).  With all weights 1 the first term is
+come from the simulation's statistics and from how densely it was run; the noise of J adds to it.  Only the
+significant part of J counts (``jacobian``).  With all weights 1 the first term is
 what Δχ² = level gives.  Where the data say nothing, H is singular; there the range counts as what is
 known: a flat distribution over it has the variance of its width²/12.
 """
@@ -34,11 +34,11 @@ from smbo.tuning.statistic import Statistic, TuneSettings
 from smbo.tuning.tune import Eigentune, ObservableFit, Tune, TunedParameter
 
 # A flat distribution over a range has this standard deviation, as a fraction of it.
-_FLAT = 12.0**-0.5
-# Two standard deviations to each side cover the range: the data have not narrowed it.
-UNCONSTRAINED = 0.25
-BOUND = 0.01  # of a range: a parameter so near its end is on it
-_N_PASSES = 3  # the weights depend on the model's errors at the minimum; they settle at once
+_UNIFORM_STD = 12.0**-0.5
+# Unit of the range: from this on two standard deviations to each side cover it, and it is unconstrained.
+MAX_CONSTRAINED_STD = 0.25
+BOUND_TOLERANCE = 0.01  # of a range: a value so near an end of it counts as on the bound
+_N_PASSES = 3  # the weights depend on the model's errors at the minimum; they converge within these
 
 
 def tune_of(problem: Problem, trials: Iterable[Trial], settings: TuneSettings | None = None) -> Tune:
@@ -97,8 +97,8 @@ def _tune(
     columns = fitted_columns(problem, unit)
     mean, variance = (each[0] for each in model.moments(unit[None]))
     metric = metric_of(statistic, variance)
-    slopes = model.slopes(unit, columns)
-    jacobian = slopes.significant(metric)
+    estimated = model.jacobian(unit, columns)
+    jacobian = estimated.significant(metric)
     response, ndf = _response(jacobian, metric, statistic)
     chi2 = float(metric @ (mean - statistic.data) ** 2)
     level = _level(settings.level, chi2, ndf)
@@ -107,10 +107,12 @@ def _tune(
         "theory": level * (response * statistic.theory**2) @ response.T,
         "simulation": _simulation(response, model, unit),
     }
-    parts["simulation"] += _of_slopes(jacobian, metric, slopes.doubt_along(metric * (mean - statistic.data)))
-    parts["range"] = _of_range(jacobian, metric)
+    parts["simulation"] += _slope_error_covariance(
+        jacobian, metric, estimated.covariance_along(metric * (mean - statistic.data))
+    )
+    parts["range"] = _range_covariance(jacobian, metric)
     total = parts["data"] + parts["theory"] + parts["simulation"] + parts["range"]
-    narrowed = _widened(unit[columns], total)
+    narrowed = _widen_unconstrained(unit[columns], total)
     scale = _scale(problem, unit, columns)
     params = problem.space.from_unit(problem.space.snap(unit[None]))[0]
     return Tune(
@@ -138,7 +140,7 @@ def _tune(
 
 def _precision(jacobian: Array, metric: Array) -> Array:
     """Return H with what the range itself says, (p, p)."""
-    return (jacobian.T * metric) @ jacobian + np.eye(jacobian.shape[1]) / _FLAT**2
+    return (jacobian.T * metric) @ jacobian + np.eye(jacobian.shape[1]) / _UNIFORM_STD**2
 
 
 def _response(jacobian: Array, metric: Array, statistic: Statistic) -> tuple[Array, float]:
@@ -149,20 +151,20 @@ def _response(jacobian: Array, metric: Array, statistic: Statistic) -> tuple[Arr
     return response, max(float(statistic.weights @ (1.0 - leverage)), 1e-9)
 
 
-def _of_range(jacobian: Array, metric: Array) -> Array:
+def _range_covariance(jacobian: Array, metric: Array) -> Array:
     """Return what is left of the ranges' own variance, (p, p): nothing where the data say much."""
     inverse = linalg.inverse(linalg.cholesky(_precision(jacobian, metric)))
-    return inverse @ inverse / _FLAT**2
+    return inverse @ inverse / _UNIFORM_STD**2
 
 
-def _widened(coordinates: Array, covariance: Array) -> Array:
+def _widen_unconstrained(coordinates: Array, covariance: Array) -> Array:
     """Return the covariance (p, p), two deviations of what is not constrained reaching to both ends.
 
     Its value is anywhere, at an end as likely as not; so would be an error that is counted from there.
     """
     widths = np.sqrt(np.diagonal(covariance))
     reach = np.maximum(coordinates, 1.0 - coordinates)
-    wanted = np.where(widths < UNCONSTRAINED, widths, np.maximum(widths, 0.5 * reach))
+    wanted = np.where(widths < MAX_CONSTRAINED_STD, widths, np.maximum(widths, 0.5 * reach))
     return np.asarray(covariance * np.outer(wanted / widths, wanted / widths))
 
 
@@ -172,17 +174,17 @@ def _simulation(response: Array, model: BinModel, unit: Array) -> Array:
     return np.asarray(along @ along.T)
 
 
-def _of_slopes(jacobian: Array, metric: Array, doubt: Array) -> Array:
-    """Return the covariance that comes of slopes that err, by ``doubt`` along the residuals, (p, p).
+def _slope_error_covariance(jacobian: Array, metric: Array, noise: Array) -> Array:
+    """Return the covariance due to the noise of the Jacobian along the residuals, (p, p).
 
-    Only where the data say anything: a direction without significant slopes has none that err.
+    Directions without significant slopes are left out.
     """
     information = (jacobian.T * metric) @ jacobian
     values, axes = np.linalg.eigh(information)
     there = axes[:, values > 1e-6 * max(float(values.max(initial=0.0)), 1e-300)]
     told = there @ there.T
     inverse = linalg.inverse(linalg.cholesky(_precision(jacobian, metric)))
-    return np.asarray(inverse @ told @ doubt @ told @ inverse)
+    return np.asarray(inverse @ told @ noise @ told @ inverse)
 
 
 def _level(level: Any, chi2: float, ndf: float) -> float:
@@ -220,7 +222,13 @@ def _parameters(
         ends = np.tile(unit, (2, 1))
         ends[:, column] = (0.0, 1.0)
         low, high = (float(point[name]) for point in problem.space.from_unit(ends))
-        bound = "lower" if unit[column] <= BOUND else "upper" if unit[column] >= 1.0 - BOUND else None
+        bound = (
+            "lower"
+            if unit[column] <= BOUND_TOLERANCE
+            else "upper"
+            if unit[column] >= 1.0 - BOUND_TOLERANCE
+            else None
+        )
         found.append(
             TunedParameter(
                 name=name,
@@ -230,7 +238,7 @@ def _parameters(
                 low=low,
                 high=high,
                 bound=bound,
-                is_constrained=width < UNCONSTRAINED,
+                is_constrained=width < MAX_CONSTRAINED_STD,
             )
         )
     return tuple(found)

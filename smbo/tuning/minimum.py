@@ -1,4 +1,4 @@
-"""Where the expected χ² is lowest."""
+"""Minimisation of the expected χ² over the continuous parameters (L-BFGS-B from several starts)."""
 
 from __future__ import annotations
 

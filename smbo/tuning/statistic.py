@@ -1,4 +1,4 @@
-"""What a tune's errors are counted in: a χ² over chosen bins, each measurement used once."""
+"""The χ² statistic of a tune: chosen bins, weights, theory uncertainty; each measurement is used once."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ Level = float | Literal["pdg", "residuals"]
 
 @dataclass(frozen=True)
 class TuneSettings:
-    """How the parameters of a tune and their errors are found.
+    """Settings of a tune: observables, weights, theory uncertainty, and the Δχ² of one standard deviation.
 
     The parameters minimise χ² = Σ w (y - d)² / (s² + (t d)²) over the bins of the chosen observables: a
     sum, not the mean of means that a study may have searched with, since only a sum has a Δχ².
 
+    >>> TuneSettings(weights={"thrust": 2.0}, level=1.0).level
+    1.0
+
     Args:
-        observables: names; None takes all that have weight, less what ``once`` leaves out.
+        observables: names; None takes all that have weight, less what ``same_measurement`` leaves out.
         weights: w by observable; None takes 1 for each.
         theory: t; None takes the study's.
-        once: groups of names that are the same measurement in other words (a spectrum in x and in
-            log x): of each group only the first that is there counts.
+        same_measurement: groups of names that are one measurement in different variables (a spectrum in x
+            and in log x): of each group only the first with weight counts.
         level: what Δχ² stands for one standard deviation.  "pdg": max(1, χ²/ndf), the scale factor
             of the Particle Data Group, for tunes are over-constrained and no generator fits all data
             within their errors.  "residuals": χ²/ndf, below 1 too: the residuals say how large the
@@ -41,7 +44,7 @@ class TuneSettings:
     observables: Sequence[str] | None = None
     weights: Mapping[str, float] | None = None
     theory: float | None = None
-    once: Sequence[Sequence[str]] = ()
+    same_measurement: Sequence[Sequence[str]] = ()
     level: Level = "pdg"
 
     def __post_init__(self) -> None:
@@ -95,7 +98,7 @@ class Statistic:
             if isinstance(weight, bool) or not 0.0 <= weight < np.inf:
                 raise ProblemError(f"tune: the weight of {name} is {weight!r}; give a number, 0 or more")
             by_name[name] = float(weight)
-        left_out = _repeated(by_name, settings.once) if settings.observables is None else ()
+        left_out = _repeated(by_name, settings.same_measurement) if settings.observables is None else ()
         by_name |= dict.fromkeys(left_out, 0.0)
         weights = np.concatenate([np.full(n, by_name[name]) for name, n in counts.items()])
         if loss.counts:  # bins that the study leaves out of an observable that it uses
@@ -143,9 +146,9 @@ def _within_observables(loss: ChiSquare, counts: Mapping[str, int]) -> Array:
     return np.asarray(kept)
 
 
-def _repeated(weights: Mapping[str, float], once: Sequence[Sequence[str]]) -> tuple[str, ...]:
+def _repeated(weights: Mapping[str, float], groups: Sequence[Sequence[str]]) -> tuple[str, ...]:
     found: list[str] = []
-    for group in once:
+    for group in groups:
         there = [name for name in group if weights.get(name)]
         found += there[1:]
     return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""What a tune is: best parameters, how well they are known, and what of the data they describe."""
+"""The result of a tune: best parameters, their covariance, eigentunes, and the fit of each observable."""
 
 from __future__ import annotations
 
@@ -81,7 +81,19 @@ class ObservableFit:
 
 @dataclass(frozen=True, eq=False)
 class Tune:
-    """Best parameters of a generator, how well they are known, and what they describe.
+    """Best parameters of a simulator, their covariance, and the fit of each observable.
+
+    >>> rng = np.random.default_rng(0)
+    >>> def bins(x):
+    ...     return np.array([1.0 + x, 2.0 - x, x])
+    >>> loss = smbo.problem.ChiSquare(bins(0.4), errors=np.full(3, 0.05))
+    >>> optimizer = Optimizer(Problem({"x": (0.0, 1.0)}, loss=loss), seed=1)
+    >>> for trial in optimizer.ask(5):
+    ...     noisy = bins(trial.params["x"]) + 0.01 * rng.standard_normal(3)
+    ...     _ = optimizer.tell(trial, outputs=noisy, covariance=np.full(3, 1e-4))
+    >>> tune = optimizer.tune()
+    >>> abs(tune.params["x"] - 0.4) < 3 * tune.errors["x"]
+    True
 
     Attributes:
         params: the best point, whole, in the user's units.

@@ -1,7 +1,7 @@
 """Regret under outcome constraints, beside other optimizers.
 
-    python tests/benchmarks/bench_constraints.py run --peer smbo --problems all --seeds 0-9 --out FILE
-    python tests/benchmarks/bench_constraints.py report FILE...
+    python tests/benchmarks/bench_constraints.py run --peer smbo --problems all --seeds 0-9 [--rows FILE]
+    python tests/benchmarks/bench_constraints.py report [--rows FILE]
 
 Peers run in environments of their own (PYTHONPATH=.): optuna_gp (GPSampler with constraints_func), botorch
 (constrained qLogNoisyExpectedImprovement), hebo and smac (the value plus a penalty), random.  The regret
@@ -14,7 +14,6 @@ import os
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import argparse
-import json
 import sys
 import time
 import warnings
@@ -22,7 +21,9 @@ from pathlib import Path
 
 import numpy as np
 from constrained import PROBLEMS
+from kept_rows import append_row, read_rows
 
+ROWS = Path(__file__).parent / "constraints/rows.jsonl.gz"
 CHECKPOINTS, BUDGET = (30, 60, 100), 100
 FLOOR, NOTHING = 1e-3, 2.0
 
@@ -265,8 +266,7 @@ def regrets(row):
     return np.array([found[n - 1] if n <= len(found) else np.nan for n in CHECKPOINTS])
 
 
-def report(files):
-    rows = [json.loads(line) for file in files for line in Path(file).read_text().splitlines()]
+def report(rows):
     order = [*PEERS, "smbo_before"]  # rows of an earlier smbo, renamed
     known = sorted({row["peer"] for row in rows}, key=order.index)
     found = {}  # (problem, peer) -> geometric mean by checkpoint
@@ -311,27 +311,22 @@ def _ranks(found, known):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=["run", "report"])
-    parser.add_argument("files", nargs="*")
     parser.add_argument("--peer", choices=PEERS, default="smbo")
     parser.add_argument("--problems", default="all")
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--budget", type=int, default=BUDGET)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--rows", type=Path, default=ROWS)
     options = parser.parse_args()
     if options.what == "report":
-        return report(options.files)
-    done = set()
-    if options.out.exists():
-        rows = [json.loads(line) for line in options.out.read_text().splitlines()]
-        done = {(row["peer"], row["problem"], row["seed"]) for row in rows}
+        return report(read_rows(options.rows))
+    done = {(row["peer"], row["problem"], row["seed"]) for row in read_rows(options.rows)}
     first, _, last = options.seeds.partition("-")
     for seed in range(int(first), int(last or first) + 1):
         for name in list(PROBLEMS) if options.problems == "all" else options.problems.split(","):
             if (options.peer, name, seed) in done:
                 continue
             row = run(options.peer, PROBLEMS[name], seed, options.budget)
-            with options.out.open("a") as stream:
-                stream.write(json.dumps(row) + "\n")
+            append_row(options.rows, row)
             print(name, seed, regrets(row), row["cpu"], file=sys.stderr, flush=True)
     return None
 

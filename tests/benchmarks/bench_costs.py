@@ -1,7 +1,7 @@
 """Costs that vary by a factor of 100: improvement per cost beside plain improvement.
 
     python tests/benchmarks/bench_costs.py [--problems NAMES] [--costs NAMES] [--seeds 10] [--trials 40]
-        [--append FILE] [--never-refine]
+        [--rows FILE] [--never-refine]
 
 Both searches propose one point at a time and are told the exact value and its cost.  Plain improvement
 (recipe "gp") ends after ``--trials`` evaluations; improvement per cost has reached it at the cost at
@@ -10,14 +10,14 @@ plain improvement has spent, is at most 1/2.
 
 The cost is 100 to the power of an axis (rising, falling), of a bump (the dearest in the middle), of
 a wave along a diagonal, of the geometric mean of all axes (product) or of their mean.  Choices are made on
-``TUNING`` with the costs rising, bump and product; the rest is to judge by.  ``--append`` keeps a row
-of each comparison: the share of plain improvement's cost, null where it was not reached within all of it.
+``TUNING`` with the costs rising, bump and product; the rest is to judge by.  ``--rows`` keeps a row
+of each comparison (those measured are in costs/rows.jsonl.gz): the share of plain improvement's cost,
+null where it was not reached within all of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +26,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from kept_rows import append_row
 
 from smbo import Optimizer, Real
 from smbo.acquisition import ExpectedImprovementPerCost
@@ -172,11 +173,10 @@ def compare(
 
 
 def keep(file: Path, about: Mapping[str, object], rows: Mapping[int, tuple[float, int]]) -> None:
-    """Append what each seed came to."""
-    with file.open("a") as out:
-        for seed, (share, n) in rows.items():
-            kept = round(share, 4) if math.isfinite(share) else None
-            out.write(json.dumps({**about, "seed": seed, "share": kept, "n": n}) + "\n")
+    """Append the result of each seed."""
+    for seed, (share, n) in rows.items():
+        kept = round(share, 4) if math.isfinite(share) else None
+        append_row(file, {**about, "seed": seed, "share": kept, "n": n})
 
 
 def main() -> None:
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--cooled-to", type=float, help="budget of the exponent, in plain improvement's cost")
     parser.add_argument("--never-refine", action="store_true")
-    parser.add_argument("--append", type=Path, help="file of rows, JSON lines")
+    parser.add_argument("--rows", type=Path, help="file that a row of each comparison is appended to")
     given = parser.parse_args()
     for problem in given.problems:
         for cost in given.costs:
@@ -199,10 +199,10 @@ def main() -> None:
                 compare(problem, cost, seed, given.trials, given.cooled_to, not given.never_refine)
                 for seed in seeds
             ]
-            if given.append:
+            if given.rows:
                 name = "never refined" if given.never_refine else "cost"
                 about = {"recipe": name, "problem": problem, "cost": cost, "trials": given.trials}
-                keep(given.append, about, dict(zip(seeds, rows)))
+                keep(given.rows, about, dict(zip(seeds, rows)))
             reached = median(share for share, _ in rows)
             shares = " ".join(f"{share:.2f}" for share, _ in rows)
             verdict = "reached" if reached <= _SHARE else "MISSED"

@@ -1,7 +1,7 @@
 """Regret and failures where a part of the space fails, beside the same problem without failures.
 
     python tests/benchmarks/bench_failures.py [--seeds 0-5] [--recipe auto] [--problems branin ackley5]
-        [--shapes part ball side choice chance] [--append FILE]
+        [--shapes part ball side choice chance] [--rows FILE]
 
 With a file, rows of JSON are added to it, and what is there is not run again.  Shapes:
 
@@ -22,11 +22,11 @@ import os
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import argparse
-import json
 from pathlib import Path
 
 import constrained
 import numpy as np
+from kept_rows import append_row, read_rows
 
 from smbo import Optimizer
 
@@ -157,8 +157,7 @@ def regrets(name, recipe, seed, fails, has_choice):
 
 def rows_of(options, seeds):
     """Return {(problem, shape, seed): row}, run where it is not in the file."""
-    is_there = options.append is not None and options.append.exists()
-    stored = [json.loads(line) for line in options.append.read_text().splitlines()] if is_there else []
+    stored = read_rows(options.rows) if options.rows else []
     known = {(row["problem"], row["shape"], row["seed"], row["recipe"]): row for row in stored}
     rows = {}
     for name in options.problems:
@@ -172,9 +171,8 @@ def rows_of(options, seeds):
                     lowest, failed = regrets(name, options.recipe, seed, fails, "choice" in shape)
                     row = dict(zip(("problem", "shape", "seed", "recipe"), key, strict=True))
                     known[key] = {**row, "failed": failed, "lowest": lowest}
-                    if options.append is not None:
-                        with options.append.open("a") as stream:
-                            stream.write(json.dumps(known[key]) + "\n")
+                    if options.rows:
+                        append_row(options.rows, known[key])
                 rows[name, shape, seed] = known[key]
     return rows
 
@@ -218,7 +216,7 @@ def main():
     parser.add_argument("--recipe", default="auto")
     parser.add_argument("--problems", nargs="*", default=list(PROBLEMS))
     parser.add_argument("--shapes", nargs="*", default=["part"], choices=list(SHAPES))
-    parser.add_argument("--append", type=Path)
+    parser.add_argument("--rows", type=Path, help="file of rows: what is there is not run again")
     options = parser.parse_args()
     first, _, last = options.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)

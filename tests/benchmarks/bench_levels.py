@@ -1,13 +1,14 @@
-"""Level sets: how close the contour is after so many evaluations, beside a Latin hypercube
+"""Level sets: how close the contour is after so many evaluations, beside a Latin hypercube.
 
     python tests/benchmarks/bench_levels.py [--problems branin-80 …|chosen|held-out] [--seeds 0-9]
-        [--only levels lhs both] [--append results.jsonl]
-    python tests/benchmarks/bench_levels.py --table results.jsonl
+        [--only levels lhs both] [--rows FILE]
+    python tests/benchmarks/bench_levels.py --table [--rows FILE]
 
-Every run is a line of JSON: Hausdorff distance to a dense grid's contour (two dimensions; in widths of
-the box) and the share of wrongly classified places, after each of so many evaluations.  Bars: median
-distance 2 % after 40 evaluations in 2-D; median error 2 % after 150 in 4-D; half of the evaluations that a
-Latin hypercube needs for the same; two functions that share points reach 2 % after 1.4 x as many as one.
+Every run is a row of levels/rows.jsonl.gz: Hausdorff distance to a dense grid's contour (two dimensions;
+in widths of the box) and the share of wrongly classified places, after each of so many evaluations.
+Bars: median distance 2 % after 40 evaluations in 2-D; median error 2 % after 150 in 4-D; half of the
+evaluations that a Latin hypercube needs for the same; two functions that share points reach 2 % after
+1.4 x as many as one.
 """
 
 import os
@@ -15,7 +16,6 @@ import os
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import argparse
-import json
 import sys
 import time
 from collections import defaultdict
@@ -27,6 +27,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
 sys.path.insert(0, str(Path(__file__).parent))
+from kept_rows import append_row, read_rows
 from levels.problems import CASES, CHOSEN_ON, HELD_OUT
 
 from smbo import LevelSet, Optimizer, Problem, Real
@@ -151,11 +152,10 @@ def first_below(curves, key, target):
     return later[0] if later else None
 
 
-def table(path):
+def table(rows):
     runs = defaultdict(dict)
     seconds = defaultdict(list)
-    for line in Path(path).read_text().splitlines():
-        run = json.loads(line)
+    for run in rows:
         runs[run["problem"], run["way"]][run["seed"]] = run["scores"]
         seconds[run["problem"], run["way"]].append(run["ask_seconds"])
     for problem, case in CASES.items():
@@ -182,19 +182,16 @@ def main():
     parser.add_argument("--problems", nargs="+", default=["chosen"])
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--only", nargs="+", default=["levels", "lhs"])
-    parser.add_argument("--append", default="levels.jsonl")
-    parser.add_argument("--table")
+    parser.add_argument("--rows", type=Path, default=Path(__file__).parent / "levels/rows.jsonl.gz")
+    parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     if given.table:
-        table(given.table)
+        table(read_rows(given.rows))
         return
     groups = {"chosen": list(CHOSEN_ON), "held-out": list(HELD_OUT)}
     problems = [name for each in given.problems for name in groups.get(each, [each])]
     first, _, last = given.seeds.partition("-")
-    done = set()
-    if Path(given.append).exists():
-        lines = map(json.loads, Path(given.append).read_text().splitlines())
-        done = {(run["problem"], run["seed"], run["way"]) for run in lines}
+    done = {(run["problem"], run["seed"], run["way"]) for run in read_rows(given.rows)}
     for seed in range(int(first), int(last or first) + 1):
         for problem in problems:
             for way in given.only:
@@ -202,9 +199,7 @@ def main():
                     way in ("both", "second") and len(CASES[problem].functions) < 2
                 ):
                     continue
-                run = measure(problem, seed, way)
-                with Path(given.append).open("a") as out:
-                    out.write(json.dumps(run) + "\n")
+                append_row(given.rows, measure(problem, seed, way))
 
 
 if __name__ == "__main__":

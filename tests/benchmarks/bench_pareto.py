@@ -5,7 +5,7 @@
     python tests/benchmarks/bench_pareto.py front        # hypervolumes of the whole fronts
     python tests/benchmarks/bench_pareto.py ask --peer botorch     # seconds of one ask after 100 evaluations
 
-Rows of JSON, one for each run, lie in ``pareto/results``; runs that are there are skipped.
+The rows, one for each run, are kept in ``pareto/rows.jsonl.gz``; runs that are there are skipped.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve().parent / "pareto"
 sys.path.insert(0, str(HERE))
 
 import problems
+from kept_rows import append_row, read_rows
 from peers import PEERS, versions
 
 CHECKPOINTS = (50, 100)
@@ -98,34 +99,27 @@ def selected(choice: str) -> list[str]:
     return [name for word in choice.split(",") for name in halves.get(word, (word,))]
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
-    """Return all rows."""
-    files = sorted(folder.glob("*.jsonl"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
-
-
 def run_all(arguments: argparse.Namespace) -> None:
     """Run what is asked for and not there yet."""
     first, _, last = arguments.seeds.partition("-")
-    out = arguments.results / f"{arguments.label or arguments.peer}.jsonl"
-    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
-    done = {(row["problem"], row["seed"], row["budget"]) for row in rows}
+    label = arguments.label or arguments.peer
+    rows = read_rows(arguments.rows)
+    done = {(row["problem"], row["seed"], row["budget"]) for row in rows if row["peer"] == label}
     for seed in range(int(first), int(last or first) + 1):
         for name in selected(arguments.problems):
             if (name, seed, arguments.budget) in done:
                 continue
-            partial = arguments.results / f"{arguments.peer}-{name}-{seed}-{arguments.budget}.partial"
+            partial = arguments.rows.parent / f"{arguments.peer}-{name}-{seed}-{arguments.budget}.partial"
             row = run(arguments.peer, problems.make(name, seed), seed, arguments.budget, partial)
-            row["peer"] = arguments.label or arguments.peer
-            with out.open("a") as stream:
-                stream.write(json.dumps(row) + "\n")
+            row["peer"] = label
+            append_row(arguments.rows, row)
             partial.unlink(missing_ok=True)
-            print(f"{row['peer']} {name} seed {seed}: {sum(row['cpu']):.1f} s", file=sys.stderr, flush=True)
+            print(f"{label} {name} seed {seed}: {sum(row['cpu']):.1f} s", file=sys.stderr, flush=True)
 
 
 def table(arguments: argparse.Namespace) -> None:
     """Print, by problem, the geometric mean of each peer's gap, and its rank and ratio over all."""
-    rows = read(arguments.results)
+    rows = read_rows(arguments.rows)
     peers = sorted({row["peer"] for row in rows if not arguments.peers or row["peer"] in arguments.peers})
     for n in CHECKPOINTS:
         print(f"\nshare of the hypervolume that is missing after {n} evaluations (runs)")
@@ -202,7 +196,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--budget", type=int, default=100)
     parser.add_argument("--batches", type=int, default=800, help="of 20,000 evaluations, for a front")
-    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--rows", type=Path, default=HERE / "rows.jsonl.gz")
     arguments = parser.parse_args()
     {"run": run_all, "table": table, "ask": ask_seconds, "front": front}[arguments.do](arguments)
 

@@ -1,7 +1,7 @@
 """What a belief about the optimum's place is worth, and what a wrong one costs.
 
     python tests/benchmarks/bench_prior.py [--seeds 0-9] [--problems branin hartmann6 …|chosen|held-out]
-        [--append prior.jsonl]
+        [--rows FILE]
 
 Good: Normal(optimum + N(0, 0.05), 0.1) of each unit coordinate.  Wrong: the same around the corner that is
 farthest from the optimum.  Targets are the median regrets of searches without any, after 20, 40 and 60

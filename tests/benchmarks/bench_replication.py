@@ -16,13 +16,13 @@ import os
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import argparse
-import json
 import zlib
 from pathlib import Path
 
 import numpy as np
 from bench_failures import PROBLEMS as SHARED
 from bench_prior import PROBLEMS as PRIOR
+from kept_rows import append_row, read_rows
 
 from smbo import Categorical, Integer, Optimizer, Real, Recipe
 from smbo.proposal.auto import Auto
@@ -125,13 +125,11 @@ def main():
     parser.add_argument("--half", choices=list(PROBLEMS), default="development")
     parser.add_argument("--problems", nargs="*")
     parser.add_argument("--arms", nargs="*", default=["never", "1"], help="'never', or a margin")
-    parser.add_argument("--out", type=Path, help="rows are appended, and those in it are not run again")
+    parser.add_argument("--rows", type=Path, help="file of rows: what is there is not run again")
     options = parser.parse_args()
     first, _, last = options.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
-    rows = []
-    if options.out and options.out.exists():
-        rows = [json.loads(line) for line in options.out.read_text().splitlines()]
+    rows = read_rows(options.rows) if options.rows else []
     known = {(row["problem"], row["noise"], row["arm"], row["seed"]) for row in rows}
     problems = PROBLEMS[options.half]
     for seed in seeds:
@@ -143,9 +141,8 @@ def main():
                     regrets, share = run(problems[name], name, noise, arm, seed)
                     row = {"problem": name, "noise": noise, "arm": arm, "seed": seed}
                     rows.append({**row, "regret": [round(r, 5) for r in regrets], "repeats": round(share, 3)})
-                    if options.out:
-                        with options.out.open("a") as stream:
-                            stream.write(json.dumps(rows[-1]) + "\n")
+                    if options.rows:
+                        append_row(options.rows, rows[-1])
     report([row for row in rows if row["problem"] in problems and row["seed"] in seeds], options.arms)
 
 

@@ -1,13 +1,14 @@
 """Large clusters: how busy the workers are kept, and how soon a good point is found.
 
-    python tests/benchmarks/bench_scale.py --simulated [--workers 1000] [--seeds 1 2 3] [--keep FILE]
-    python tests/benchmarks/bench_scale.py --picture FILE.svg --keep FILE
+    python tests/benchmarks/bench_scale.py --simulated [--workers 1000] [--seeds 1 2 3] [--rows FILE]
+    python tests/benchmarks/bench_scale.py --picture FILE.svg [--workers 100] [--rows FILE]
     python tests/benchmarks/bench_scale.py --threads [--workers 200] [--trials 1000]
 
 ``--simulated``: virtual workers and a virtual clock (see scale_simulation.py), the real study, loop
 and recipe.  Three ways on the same durations and fates: as smbo runs, in synchronous batches, and
 at random.  ``--threads``: as many threads of one real Dask worker process, evaluations that sleep.
-``--keep`` adds the best value over time of each run to a file, of which ``--picture`` makes a figure.
+``--rows`` adds the best value over time of each run to a file; ``--picture`` makes a figure of it, or of the
+kept runs in scale/rows.jsonl.gz.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from kept_rows import append_row, read_rows
 from scale_simulation import SLEPT, Account, Durations, SimulatedExecutor, Sleeper, VirtualClock, hartmann6
 
 from smbo import Budget, Problem, Real, Study
@@ -117,8 +119,7 @@ def main_simulated(
             found.append(said)
             if kept is not None:
                 row = {"way": way.name, "workers": n_workers, "seed": seed, "hours": said.hours}
-                with kept.open("a") as file:
-                    file.write(json.dumps({**row, "best": said.best_over_time}) + "\n")
+                append_row(kept, {**row, "best": said.best_over_time})
             print(
                 f"| {way.name} | {seed} | {n_workers} | {sum(said.counts.values())} "
                 f"| {said.account.utilisation:.1%} | {said.best:.4f} | {said.hours_to_goal:.2f} "
@@ -134,14 +135,13 @@ def main_simulated(
         )
 
 
-def draw(kept: Path, picture: Path) -> None:
-    """Draw the best value over time of the runs in a file, a line for each."""
+def draw(rows: list[dict[str, Any]], picture: Path) -> None:
+    """Draw the best value over time of each run, a line for each."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    rows = [json.loads(line) for line in kept.read_text().splitlines()]
     figure, axes = pyplot.subplots(figsize=(7.0, 4.0), layout="constrained")
     for way, colour in zip(WAYS, ("C0", "C1", "C7")):
         mine = [row for row in rows if row["way"] == way.name]
@@ -204,16 +204,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--ways", nargs="+", default=[way.name for way in WAYS])
     parser.add_argument("--seconds", type=float, default=10.0, help="median evaluation with --threads")
-    parser.add_argument("--keep", type=Path, help="a file of JSON lines, which is added to")
+    parser.add_argument("--rows", type=Path, help="file that a row of each run is appended to")
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     if given.picture:
-        draw(given.keep, given.picture)
+        rows = read_rows(given.rows or Path(__file__).parent / "scale/rows.jsonl.gz")
+        draw([row for row in rows if row["workers"] == (given.workers or 100)], given.picture)
         return
     if given.threads:
         main_threads(given.workers or 200, given.trials or 1000, given.seconds)
     if given.simulated or not given.threads:
-        main_simulated(given.workers or 1000, given.trials or 3000, given.seeds, given.ways, given.keep)
+        main_simulated(given.workers or 1000, given.trials or 3000, given.seeds, given.ways, given.rows)
 
 
 if __name__ == "__main__":

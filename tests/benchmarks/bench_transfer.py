@@ -1,7 +1,7 @@
 """What 50 points of an earlier study are worth, and what they cost where they tell nothing.
 
     python tests/benchmarks/bench_transfer.py [--seeds 0-9] [--problems branin hartmann6 …|chosen|held-out]
-        [--append transfer.jsonl]
+        [--rows FILE]
 
 Related: the function moved by N(0, 0.03) along each axis, times 3, plus 20.  Unrelated: a smooth random
 function.  Targets are the median regrets of searches without any, after 10, 20, 30 and 40 evaluations; bars

@@ -9,12 +9,12 @@ import os
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 from bench_failures import PROBLEMS as SHARED
 from constrained import hartmann6
+from kept_rows import append_row, read_rows
 
 FLOOR = 1e-4  # of the regret, over the spread of random values
 _H6 = np.array([0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573])
@@ -105,15 +105,14 @@ def compare(doc, ways, run, targets_after):
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--problems", nargs="*", default=["chosen"], help="names, 'chosen' or 'held-out'")
-    parser.add_argument("--append", type=Path, help="lines of JSON: what is there is not run again")
+    parser.add_argument("--rows", type=Path, help="file of rows: what is there is not run again")
     options = parser.parse_args()
     first, _, last = options.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
     names = [name for each in options.problems for name in GROUPS.get(each, (each,))]
     known = {}
-    if options.append and options.append.exists():
-        for row in map(json.loads, options.append.read_text().splitlines()):
-            known[row["problem"], row["seed"], row["way"]] = row["regret"]
+    for row in read_rows(options.rows) if options.rows else []:
+        known[row["problem"], row["seed"], row["way"]] = row["regret"]
     plain = next(iter(ways))
     header = [f"{plain} after {k}" for k in targets_after] + [
         f"{way}, to the same" for way in ways if way != plain
@@ -128,10 +127,9 @@ def compare(doc, ways, run, targets_after):
                 if (name, seed, way) not in known:
                     curve = [float(f"{r:.4g}") for r in run(name, seed, way, n)]
                     known[name, seed, way] = curve
-                    if options.append:
-                        with options.append.open("a") as stream:
-                            row = {"problem": name, "seed": seed, "way": way, "regret": curve}
-                            stream.write(json.dumps(row) + "\n")
+                    if options.rows:
+                        row = {"problem": name, "seed": seed, "way": way, "regret": curve}
+                        append_row(options.rows, row)
                 curves[way].append(known[name, seed, way])
         at = [float(np.median([curve[k - 1] for curve in curves[plain]])) for k in targets_after]
         cells = [f"{target:.2g}" for target in at]

@@ -114,16 +114,16 @@ KINDS: dict[str, tuple[str, str | None]] = {
 
 # The product with a part taken out: code that runs in the process that starts programs.
 MUTANTS = {
-    "no-subreaper": "w.adopt_orphans = lambda: None",
+    "no-subreaper": "w.become_subreaper = lambda: None",
     "killpg": (
-        "exec('''def sweep(seconds):\\n"
+        "exec('''def kill_descendants(seconds):\\n"
         "    import os, signal\\n"
         "    for pid in children(os.getpid()):\\n"
         "        try: os.killpg(pid, signal.SIGKILL)\\n"
         "        except ProcessLookupError: pass\\n"
         "    return {}, []''', w.__dict__)"
     ),
-    "no-watch": "w.Supervisor._look = lambda self, logs: None",
+    "no-watch": "w.Supervisor._check_limits = lambda self, logs: None",
 }
 
 
@@ -137,10 +137,10 @@ class Account:
 
 
 def take_out(mutant: str) -> None:
-    """Have programs started by a warden of which a part was taken out."""
+    """Have programs started by a fork server of which a part was taken out."""
     code = f"import smbo_objectives.supervisor as w; {MUTANTS[mutant]}; main()"
     programs._START = programs._START.removesuffix("main()") + code
-    programs._warden = None
+    programs._fork_server = None
 
 
 def one_run(

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from smbo.problem import Context, EvaluationFailed, Pruned
+from smbo.problem import Context, Pruned
 from smbo_objectives.command import Command
-from smbo_objectives.progress import Follower
 
 TRAIN = """
 import json, os, signal, sys, time
@@ -145,39 +144,3 @@ def test_a_checkpoint_reaches_the_program_by_argument_and_environment(make_conte
         said = json.loads((context.folder / "told.json").read_text())
         name = "" if checkpoint is None else str(checkpoint)
         assert said == [name or None, [f"--from={name}"]]
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["half", "[1, 2]", '{"step": 1}', '{"step": 1, "value": "2"}', '{"step": 1, "step": 2, "value": 1}'],
-)
-def test_a_line_that_is_no_report_fails_the_evaluation(tmp_path, line, seen):
-    (tmp_path / "progress.jsonl").write_text(line + "\n")
-    follower = Follower(tmp_path / "progress.jsonl", lambda *pair: seen.append(pair))
-    with pytest.raises(EvaluationFailed) as caught:
-        follower.look()
-    assert caught.value.reason == "bad-output"
-    assert seen == []
-
-
-def test_a_line_being_written_is_left_until_it_is_whole_or_all_is_over(tmp_path, seen):
-    path = tmp_path / "progress.jsonl"
-    follower = Follower(path, lambda *pair: seen.append(pair))
-    follower.look()
-    path.write_text('{"step": 1, "value": 2}\n{"step": 2,')
-    follower.look()
-    follower.look()
-    assert seen == [(1.0, 2.0)]
-    path.write_text('{"step": 1, "value": 2}\n{"step": 2, "value": 3}')
-    follower.look()
-    assert seen == [(1.0, 2.0)]
-    follower.look(is_over=True)
-    assert seen == [(1.0, 2.0), (2.0, 3.0)]
-
-
-def test_reports_are_not_followed_through_a_link(tmp_path, seen):
-    (tmp_path / "secret").write_text('{"step": 1, "value": 2}\n')
-    (tmp_path / "progress.jsonl").symlink_to(tmp_path / "secret")
-    with pytest.raises(EvaluationFailed, match="cannot be read"):
-        Follower(tmp_path / "progress.jsonl", lambda *pair: seen.append(pair)).look()
-    assert seen == []

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from smbo.problem import Context, ObjectiveError, Rated
+from smbo.problem import Confirmable, Context, ObjectiveError
 from smbo_objectives.higgsml_cuts import HiggsMLCuts, significance
 from smbo_objectives.higgsml_cuts.events import Cut, load
 from smbo_objectives.higgsml_cuts.objective import FIGURES_OF_MERIT, MASS_WINDOW
@@ -132,8 +132,8 @@ def test_small_signals_tend_to_s_over_the_total_uncertainty():
 
 def test_the_figures_are_drawn_with_the_recommended_cuts(tmp_path):
     objective = HiggsMLCuts()
-    assert isinstance(objective, Rated)
-    figures = objective.draw(tmp_path, {"recommended": [(GOOD, evaluate(objective, GOOD))]})
+    assert isinstance(objective, Confirmable)
+    figures = objective.figures(tmp_path, {"recommended": [(GOOD, evaluate(objective, GOOD))]})
     for figure in figures:
         for suffix in (".png", ".pdf"):
             assert figure.stem.with_suffix(suffix).stat().st_size > 10_000
@@ -143,4 +143,4 @@ def test_the_figures_are_drawn_with_the_recommended_cuts(tmp_path):
 def test_the_figures_can_be_drawn_where_nothing_is_left(tmp_path):
     objective = HiggsMLCuts()
     empty = {**TIGHT, "ratio_max": 0.5, "mmc_lo": 124.9, "mmc_hi": 125.1}
-    assert len(objective.draw(tmp_path, {"recommended": [(empty, evaluate(objective, empty))]})) == 2
+    assert len(objective.figures(tmp_path, {"recommended": [(empty, evaluate(objective, empty))]})) == 2

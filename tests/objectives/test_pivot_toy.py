@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from smbo.problem import Context, EvaluationFailed, ObjectiveError, Rated
+from smbo.problem import Confirmable, Context, EvaluationFailed, ObjectiveError
 from smbo_objectives.pivot_toy import PivotToy, networks, toy, training
 from smbo_objectives.pivot_toy.objective import PAPER_POINT, SCHEDULES
 from smbo_objectives.pivot_toy.training import Schedule
@@ -169,7 +169,7 @@ def test_the_stream_of_batches_passes_over_every_row_once_before_any_twice():
 def test_the_baseline_lies_in_the_space_of_each_schedule():
     for schedule in ("paper", "quick"):
         objective = PivotToy(schedule=schedule)
-        assert isinstance(objective, Rated)
+        assert isinstance(objective, Confirmable)
         assert objective.problem.space.contains(objective.confirmation().baseline)
     assert PivotToy().confirmation().baseline == PAPER_POINT
 
@@ -208,13 +208,13 @@ def test_the_adversary_makes_the_scores_forget_z_in_the_quick_schedule():
 
 
 def test_the_figure_is_drawn(tiny, tmp_path):
-    (figure,) = tiny.draw(tmp_path, {"recommended": [(POINT, None)]})
+    (figure,) = tiny.figures(tmp_path, {"recommended": [(POINT, None)]})
     assert figure.stem.with_suffix(".png").stat().st_size > 10_000
     assert figure.stem.with_suffix(".pdf").stat().st_size > 5_000
 
 
 def test_a_training_that_was_put_down_goes_on_as_if_it_had_not_been(tiny, tmp_path, monkeypatch):
-    tiny = PivotToy(schedule="quick", device="cpu", climb=True)
+    tiny = PivotToy(schedule="quick", device="cpu", iterations_as_fidelity=True)
     point = {name: value for name, value in POINT.items() if name != "iterations"}
     (first := tmp_path / "first").mkdir()
     (second := tmp_path / "second").mkdir()
@@ -232,9 +232,9 @@ def test_a_training_that_was_put_down_goes_on_as_if_it_had_not_been(tiny, tmp_pa
 
 
 def test_with_climb_the_turns_are_the_fidelity_and_no_parameter():
-    toy = PivotToy(schedule="quick", climb=True)
+    toy = PivotToy(schedule="quick", iterations_as_fidelity=True)
     assert toy.problem.fidelity.name == "iterations"
     assert "iterations" not in toy.problem.space.names
     assert toy.confirmation().fidelity == toy.problem.fidelity.high
-    with pytest.raises(ObjectiveError, match="climb"):
-        PivotToy(climb=1)
+    with pytest.raises(ObjectiveError, match="iterations_as_fidelity"):
+        PivotToy(iterations_as_fidelity=1)

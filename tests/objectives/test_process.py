@@ -15,8 +15,7 @@ import psutil
 import pytest
 
 from smbo_objectives import process
-from smbo_objectives.process import Bounds, run
-from smbo_objectives.process_tree import descendants
+from smbo_objectives.process import ProcessLimits, run
 
 # What is below tries to outlive its run: each case leaves its pids in a file, one a line.
 NOTE = """
@@ -50,14 +49,14 @@ while not os.path.exists("pids"):
 MANY = "for _ in range(20):" + DAEMON.rstrip().replace("\n", "\n    ") + "\n"
 
 
-def execute(folder: Path, code: str, on_look=process.nothing, **bounds: object) -> process.Ended:
+def execute(folder: Path, code: str, on_poll=process.do_nothing, **limits: object) -> process.ProcessResult:
     return run(
         [sys.executable, "-c", NOTE + code],
         env=dict(os.environ),
         cwd=folder,
         logs=folder,
-        bounds=Bounds(grace_seconds=0.3, **bounds),  # type: ignore[arg-type]
-        on_look=on_look,
+        limits=ProcessLimits(grace_seconds=0.3, **limits),  # type: ignore[arg-type]
+        on_poll=on_poll,
     )
 
 
@@ -151,14 +150,14 @@ def test_a_look_that_raises_ends_the_program_before_it_goes_on(tmp_path):
             raise LookupError("pruned")
 
     with pytest.raises(LookupError, match="pruned"):
-        execute(tmp_path, SAVE_ON_SIGTERM, on_look=look)
+        execute(tmp_path, SAVE_ON_SIGTERM, on_poll=look)
     assert (tmp_path / "saved").exists()
     assert living(noted(tmp_path)) == []
 
 
 def test_a_program_outlives_the_thread_that_started_it_only_by_its_own_will(tmp_path):
     # the kernel's signal at a parent's death hangs on the thread that forked: ours must not come
-    seen: list[process.Ended] = []
+    seen: list[process.ProcessResult] = []
     for _ in range(2):
         thread = threading.Thread(target=lambda: seen.append(execute(tmp_path, "time.sleep(0.3)")))
         thread.start()
@@ -169,12 +168,12 @@ def test_a_program_outlives_the_thread_that_started_it_only_by_its_own_will(tmp_
 def test_a_program_whose_supervisor_is_killed_is_ended_and_the_next_one_runs(tmp_path):
     def look() -> None:
         if (tmp_path / "pids").exists():
-            supervisors = psutil.Process(warden().pid).children()
+            supervisors = psutil.Process(fork_server().pid).children()
             for each in supervisors:
                 each.kill()
 
     with pytest.raises(OSError, match="was killed"):
-        execute(tmp_path, DAEMON + "note()\ntime.sleep(1000)", on_look=look)
+        execute(tmp_path, DAEMON + "note()\ntime.sleep(1000)", on_poll=look)
     until = time.monotonic() + 10
     while living(noted(tmp_path)) and time.monotonic() < until:
         time.sleep(0.05)
@@ -187,13 +186,13 @@ def test_a_batch_systems_sigterm_to_all_leaves_the_program_time_to_save_its_stat
         if (tmp_path / "pids").exists() and not is_told:
             is_told.append(True)
             # all of them: one that has reported on an earlier run may not have been reaped yet
-            for each in psutil.Process(warden().pid).children():
+            for each in psutil.Process(fork_server().pid).children():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     each.terminate()
-            warden().terminate()
+            fork_server().terminate()
 
     is_told: list[bool] = []
-    ended = execute(tmp_path, SAVE_ON_SIGTERM, on_look=look, timeout_seconds=60.0)
+    ended = execute(tmp_path, SAVE_ON_SIGTERM, on_poll=look, timeout_seconds=60.0)
     assert ended.ended_by == "asked"
     assert (tmp_path / "saved").exists()
 
@@ -203,41 +202,20 @@ def test_a_program_finds_signals_as_they_should_be(tmp_path):
     assert execute(tmp_path, code).stdout_tail == b"[True, True, True]\n"
 
 
-def test_a_new_warden_comes_for_one_that_was_killed(tmp_path):
+def test_a_new_fork_server_replaces_one_that_was_killed(tmp_path):
     execute(tmp_path, "print(1)")
-    warden().kill()
-    warden().wait()
+    fork_server().kill()
+    fork_server().wait()
     assert execute(tmp_path, "print(1)").stdout_tail == b"1\n"
 
 
-def warden() -> subprocess.Popen[bytes]:
-    assert process._warden is not None
-    return process._warden._process
+def fork_server() -> subprocess.Popen[bytes]:
+    assert process._fork_server is not None
+    return process._fork_server._process
 
 
 def test_a_program_that_cannot_be_started_is_an_error_of_the_system(tmp_path):
     (tmp_path / "program").write_text("no interpreter")
     (tmp_path / "program").chmod(0o755)
     with pytest.raises(OSError, match="Exec format"):
-        run([str(tmp_path / "program")], env={}, cwd=tmp_path, logs=tmp_path, bounds=Bounds())
-
-
-def test_descendants_are_found_with_and_without_the_kernels_lists(monkeypatch):
-    with subprocess.Popen([sys.executable, "-c", "import os, time; os.fork(); time.sleep(100)"]) as child:
-        until = time.monotonic() + 10
-        while len(descendants(child.pid)) < 1 and time.monotonic() < until:
-            time.sleep(0.01)
-        below = descendants(child.pid)
-        assert len(below) == 1
-        real = open
-
-        def refuse(path, *rest, **more):
-            if str(path).endswith("/children"):
-                raise FileNotFoundError(path)
-            return real(path, *rest, **more)
-
-        monkeypatch.setattr("builtins.open", refuse)
-        assert descendants(child.pid) == below
-        monkeypatch.undo()
-        for pid in (*below, child.pid):
-            os.kill(pid, signal.SIGKILL)
+        run([str(tmp_path / "program")], env={}, cwd=tmp_path, logs=tmp_path, limits=ProcessLimits())

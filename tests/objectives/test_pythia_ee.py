@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from smbo.problem import Context, EvaluationFailed, ObjectiveError, Rated
+from smbo.problem import Confirmable, Context, EvaluationFailed, ObjectiveError
 from smbo_objectives.pythia_ee import PythiaEE
 from smbo_objectives.pythia_ee.generator import Generator, pythia_seed
 from smbo_objectives.pythia_ee.histograms import Histograms
@@ -105,7 +105,7 @@ def test_seeds_stay_within_what_pythia_takes():
 def test_the_objective_pickles_and_is_rated(objective):
     copy = pickle.loads(pickle.dumps(objective))
     assert copy.problem.to_json() == objective.problem.to_json()
-    assert isinstance(objective, Rated)
+    assert isinstance(objective, Confirmable)
 
 
 @pytest.mark.pythia

@@ -39,7 +39,7 @@ def test_every_family_gets_a_page_as_png_and_pdf_and_the_means_get_theirs(object
         "recommended": [({}, outcome(objective, 1.02)), ({}, outcome(objective, 1.04))],
         "Monash 2013": [({}, outcome(objective, 0.9))],
     }
-    figures = objective.draw(tmp_path, results)
+    figures = objective.figures(tmp_path, results)
     assert [figure.title for figure in figures] == [
         "Event shapes, ALEPH 1996",
         "Charged particles, ALEPH 1996",
@@ -71,11 +71,11 @@ def test_repeated_evaluations_are_averaged_and_the_recommended_tune_is_drawn_las
 def test_results_of_another_job_are_refused(objective, tmp_path):
     for other in (Outcome(1.0), Outcome(1.0, outputs=np.ones(3), outputs_variance=np.ones(3))):
         with pytest.raises(ObjectiveError, match="this same job"):
-            objective.draw(tmp_path, {"recommended": [({}, other)]})
+            objective.figures(tmp_path, {"recommended": [({}, other)]})
 
 
 def test_without_any_results_the_data_are_drawn_alone(tmp_path):
-    (figure,) = PythiaEE(observables=["sphericity"]).draw(tmp_path, {"recommended": []})
+    (figure,) = PythiaEE(observables=["sphericity"]).figures(tmp_path, {"recommended": []})
     assert figure.stem.with_suffix(".png").exists()
 
 

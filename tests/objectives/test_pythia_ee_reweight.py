@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smbo.problem import Context, ObjectiveError, Reweighted
+from smbo.problem import Context, ObjectiveError, Reweightable
 from smbo_objectives.pythia_ee import PythiaEE
 from smbo_objectives.pythia_ee.spaces import SPACES, default_point
 
@@ -58,7 +58,7 @@ def test_a_step_back_undoes_a_step_forth(objective, name, step):
 
 
 def test_near_points_change_one_parameter_each_and_stay_within_pythias_ranges(objective):
-    assert isinstance(objective, Reweighted)
+    assert isinstance(objective, Reweightable)
     at = {**MONASH, "aLund": 2.0}
     found = objective.near(at)
     assert sorted(found) == ["aLund", "bLund", "probQQtoQ", "probStoUD", "sigma"]  # no alphaSvalue

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smbo.problem import Context, ObjectiveError, Plottable, Rated
+from smbo.problem import Confirmable, Context, ObjectiveError, Plottable
 from smbo_objectives.pythia_pp import PythiaPP
 from smbo_objectives.pythia_pp.events import Events
 from smbo_objectives.pythia_pp.histograms import Histograms
@@ -88,10 +88,10 @@ def test_the_space_is_conditional_and_grows_with_a_second_energy():
 def test_it_says_how_it_is_shown_what_counts_once_and_how_pythia_reads_it():
     objective = PythiaPP(observables=["nch_7tev_pt500_n1", "nch_7tev_pt500_n6", "eta_7tev_pt500_n1"])
     assert isinstance(objective, Plottable)
-    assert isinstance(objective, Rated)
-    assert [chart.name for chart in objective.charts()] == list(objective.problem.loss.counts)
-    assert objective.once() == [["nch_7tev_pt500_n1", "nch_7tev_pt500_n6"]]
-    text = objective.card(objective.default_point(), ["a tune"]).text
+    assert isinstance(objective, Confirmable)
+    assert [chart.name for chart in objective.observable_axes()] == list(objective.problem.loss.counts)
+    assert objective.same_measurement() == [["nch_7tev_pt500_n1", "nch_7tev_pt500_n6"]]
+    text = objective.run_card(objective.default_point(), ["a tune"]).text
     assert text.startswith("! a tune\n")
     assert "MultipartonInteractions:bProfile" in text
     assert text.splitlines()[1].split(" = ") == ["MultipartonInteractions:pT0Ref     ", "2.28"]

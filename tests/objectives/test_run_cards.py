@@ -6,12 +6,12 @@ import pytest
 
 from smbo.problem import Context, ObjectiveError
 from smbo_objectives.command import Command
-from smbo_objectives.run_cards import Cards
+from smbo_objectives.run_cards import RunCards
 
 
 def test_placeholders_are_filled_and_doubled_braces_are_themselves(tmp_path):
     (tmp_path / "run.card.in").write_text("alpha = {alpha}\nmode = {mode}\njson = {{alpha}} {}\n")
-    Cards({"run.card": "run.card.in"}, tmp_path).write(tmp_path, {"alpha": 0.1 + 0.2, "mode": "{alpha}"})
+    RunCards({"run.card": "run.card.in"}, tmp_path).write(tmp_path, {"alpha": 0.1 + 0.2, "mode": "{alpha}"})
     filled = (tmp_path / "run.card").read_text()
     # every digit arrives, and a value is not filled in turn
     assert filled == "alpha = 0.30000000000000004\nmode = {alpha}\njson = {alpha} {}\n"
@@ -49,4 +49,4 @@ def test_a_placeholder_that_the_point_lacks_or_that_is_ambiguous_is_an_error_of_
 def test_cards_that_make_no_sense_are_refused(tmp_path, cards, said):
     (tmp_path / "card.in").write_text("")
     with pytest.raises(ObjectiveError, match=said):
-        Cards(cards, tmp_path)
+        RunCards(cards, tmp_path)

@@ -1,4 +1,4 @@
-"""Figures of a cut scan: what is cut away, and what each cut buys.  Needs matplotlib."""
+"""Figures of a cut scan: distributions with the cuts, and the cut flow.  Needs matplotlib."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objective ``higgsml-cuts``: seven cuts, one figure of merit, a minimum of background events."""
+"""The objective ``higgsml-cuts``: seven cuts that maximise a figure of merit of the selected events."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class HiggsMLCuts:
         """One evaluation each of the recommended cuts and of the best mass window alone."""
         return Confirmation(baseline=MASS_WINDOW, baseline_name="mass window", repeats=1)
 
-    def draw(
+    def figures(
         self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
     ) -> list[Figure]:
         """Draw the six distributions with the recommended cuts, and the cut flow."""

@@ -1,4 +1,4 @@
-"""A training that was put down, as a file: to be taken up where it was left, to the last bit."""
+"""Checkpoint of a training as a file; the resumed training is the uninterrupted one, bit for bit."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _N_ARRAYS = 6  # weights and biases of three layers
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that a training needs to go on, beside its settings, its schedule and its seed.
+    """State that a training resumes from, beside its settings, its schedule and its seed.
 
     Attributes:
         pretrained, f, r: classifier before the turns, classifier and adversary now.
         random_state: of the generator that orders the batches; plain JSON values.
-        rows_left: of the present pass over the sample.
+        rows_left: of the current epoch.
         history: rows (iteration, L_f, L_r, ks), shape (n, 4).
     """
 

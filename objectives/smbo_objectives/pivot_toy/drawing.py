@@ -1,4 +1,4 @@
-"""The figure of a training: what z did to the scores before the adversary, and does after."""
+"""Figure of a training: distributions of the scores at three values of z, before and after the adversary."""
 
 from __future__ import annotations
 

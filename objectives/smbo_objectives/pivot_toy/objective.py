@@ -1,4 +1,4 @@
-"""The objective ``pivot-toy``: how to train a classifier that ignores z, and still classifies."""
+"""The objective ``pivot-toy``: settings of a classifier trained against an adversary (arXiv:1611.01046)."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def _space(most_r_steps: int, most_iterations: int) -> Space:
 
 SPACES = {"paper": _space(600, 400), "quick": _space(150, 150)}
 
-# With the iterations as the fidelity: the fewest that tell one point from another, and all.
+# With the iterations as the fidelity: the fewest that tell one point from another, and the paper's.
 FIDELITIES = {
     "paper": Fidelity(14, 400, name="iterations"),
     "quick": Fidelity(6, 150, name="iterations"),
 }
 
-# What the paper did: one epoch of the adversary (75,000 / 128 steps) after each step of the classifier.
+# The paper's settings: one epoch of the adversary (75,000 / 128 steps) after each step of the classifier.
 PAPER_POINT = {
     "lam": 50.0,
     "lr_f": 0.01,
@@ -104,8 +104,8 @@ class PivotToy:
             (L_f 0.45, ks 0.27) is worth 1.5.
         device: "auto" takes a GPU where torch sees one; or any name that torch knows.
         n_threads: that torch may use.  More than one does not pay for networks of this size.
-        climb: take the number of turns for the fidelity rather than for a parameter: what is tuned then
-            is how good a training of the full length is, and bad ones are given up early.
+        iterations_as_fidelity: make the number of turns the fidelity rather than a parameter: the value is
+            then that of a training of the full length, and early stopping may end bad ones sooner.
         confirmation_repeats: trainings of the recommended settings, and as many of the paper's, that
             check a finished study.
 
@@ -121,7 +121,7 @@ class PivotToy:
         penalty: float | None = 5.0,
         device: str = "auto",
         n_threads: int = 1,
-        climb: bool = False,
+        iterations_as_fidelity: bool = False,
         confirmation_repeats: int = 3,
     ) -> None:
         if schedule not in SCHEDULES:
@@ -143,20 +143,22 @@ class PivotToy:
             )
         if not isinstance(device, str) or not device:
             raise ObjectiveError(f"pivot-toy: device={device!r}; write auto, cpu, cuda, …")
-        if not isinstance(climb, bool):
-            raise ObjectiveError(f"pivot-toy: climb={climb!r}; write true or false")
+        if not isinstance(iterations_as_fidelity, bool):
+            raise ObjectiveError(
+                f"pivot-toy: iterations_as_fidelity={iterations_as_fidelity!r}; write true or false"
+            )
         self.schedule_name = schedule
         self.ks_target = float(ks_target)
         self.penalty = penalty
         self.device = device
         self.n_threads = n_threads
         self.confirmation_repeats = confirmation_repeats
-        self.climb = climb
+        self.iterations_as_fidelity = iterations_as_fidelity
         self.problem = self._problem()
 
     def _problem(self) -> Problem:
         space, fidelity = SPACES[self.schedule_name], None
-        if self.climb:
+        if self.iterations_as_fidelity:
             fidelity = FIDELITIES[self.schedule_name]
             space = Space({name: each for name, each in space.dimensions.items() if name != fidelity.name})
         if self.penalty is None:
@@ -203,7 +205,7 @@ class PivotToy:
         return metrics
 
     def confirmation(self) -> Confirmation:
-        """Train the recommended settings anew, and the paper's as far as the space goes."""
+        """Return how to check a recommendation: beside the paper's settings, clipped to the space."""
         known = self.problem.space.dimensions
         baseline = {
             name: min(value, getattr(known[name], "high", value))
@@ -218,7 +220,7 @@ class PivotToy:
             repeats=self.confirmation_repeats,
         )
 
-    def draw(
+    def figures(
         self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
     ) -> list[Figure]:
         """Train the recommended settings once more, and draw the scores at three values of z."""

@@ -1,4 +1,4 @@
-"""Training against an adversary: classifier first, then adversary, then both by turns."""
+"""Adversarial training (arXiv:1611.01046): pretrain classifier and adversary, then both in turns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tensors: TypeAlias = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a training does around the tuned settings.
+    """Fixed settings of a training, beside the tuned ones.
 
     Attributes:
         n_train, n_validation: samples.
@@ -43,7 +43,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is tuned; see ``objective.SPACES``."""
+    """The tuned settings; see ``objective.SPACES``."""
 
     lam: float
     lr_f: float
@@ -89,7 +89,7 @@ def choose_device(device: str) -> str:
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Hold torch to n threads inside, for which the networks are small."""
+    """Limit torch to n threads inside: networks of this size gain nothing from more."""
     import torch
 
     before = torch.get_num_threads()
@@ -112,9 +112,9 @@ def train(
     """Return the training of one seed: the same seed, device and torch give the same numbers.
 
     Args:
-        start: where an earlier training with these settings, but fewer iterations, ended; what comes
-            is the same to the last bit as if it had never been put down.
-        keep: called at the end with where this one is.
+        start: checkpoint of a training with these settings, but fewer iterations; the result is bit for bit
+            that of an uninterrupted training.
+        keep: called at the end with the checkpoint.
     """
     import torch
 
@@ -122,23 +122,23 @@ def train(
     # no graph is recorded except where step_pivot asks for one
     with torch.no_grad():
         sample = _on_device(toy.draw(schedule.n_train, rng), device)
-        ruler = _Ruler(schedule, rng, device)
+        validation = _Validation(schedule, rng, device)
         stream = _Stream(sample, schedule.batch, rng)
         if start is None:
             f = networks.classifier(settings.width_f, rng, device)
             r = networks.adversary(settings.width_r, rng, device)
             _pretrain(f, r, sample, schedule, rng)
-            training = Training([parameter.clone() for parameter in f], f, [ruler.measure(0, f, r)])
+            training = Training([parameter.clone() for parameter in f], f, [validation.measure(0, f, r)])
         else:
             f, r = start.f, start.r
             training = Training(start.pretrained, f, [_measured(row) for row in start.history])
-            stream.go_on(start)
+            stream.restore(start)
         done = training.history[-1].iteration
         every = max(1, settings.iterations // schedule.n_reports)
         for iteration in range(done + 1, settings.iterations + 1):
             _turn(f, r, stream, settings)
             if iteration % every == 0 or iteration == settings.iterations:
-                measured = ruler.measure(iteration, f, r)
+                measured = validation.measure(iteration, f, r)
                 training.history.append(measured)
                 report(measured)
         if keep is not None:
@@ -168,13 +168,13 @@ def _turn(f: Parameters, r: Parameters, stream: _Stream, settings: Settings) -> 
     """Take one step of f against r, then r_steps of r after it."""
     networks.step_pivot(f, r, stream.take(1), settings.lam, settings.lr_f)
     x, _, z = stream.take(settings.r_steps)
-    # f stands still while r follows, so all of its scores are computed at once
+    # f is fixed while r is trained, so all of its scores are computed at once
     for ss, zs in zip(networks.score(f, x).split(stream.size), z.split(stream.size), strict=True):
         networks.step_adversary(r, ss, zs, settings.lr_r)
 
 
 class _Stream:
-    """Batches without end: each pass over the sample in a new random order."""
+    """Endless batches: each epoch goes over the sample in a new random order."""
 
     def __init__(self, sample: Tensors, size: int, rng: np.random.Generator) -> None:
         self.size = size
@@ -184,16 +184,16 @@ class _Stream:
 
     @property
     def random_state(self) -> dict[str, Any]:
-        """Where the random numbers are."""
+        """State of the random-number generator, plain JSON values."""
         return dict(self._rng.bit_generator.state)
 
     @property
     def rows_left(self) -> NDArray[np.int64]:
-        """Rows of the present pass that were not taken yet."""
+        """Rows of the current epoch that were not taken yet."""
         return self._left
 
-    def go_on(self, start: Checkpoint) -> None:
-        """Go on where another stream of the same sample was."""
+    def restore(self, start: Checkpoint) -> None:
+        """Continue as the stream of an interrupted training on the same sample."""
         self._rng.bit_generator.state = start.random_state
         self._left = start.rows_left
 
@@ -215,8 +215,8 @@ def _epochs(
         yield from zip(*(column[order].split(size) for column in columns), strict=True)
 
 
-class _Ruler:
-    """What measures a training: a validation sample and the points at z = ±1."""
+class _Validation:
+    """Samples that a training is measured on: a validation sample, and points at z = ±1."""
 
     def __init__(self, schedule: Schedule, rng: np.random.Generator, device: str) -> None:
         self._x, self._y, self._z = _on_device(toy.draw(schedule.n_validation, rng), device)
@@ -224,7 +224,7 @@ class _Ruler:
         self._above = _on_device(toy.draw(schedule.n_ks, rng, z=1.0), device)[0]
 
     def measure(self, iteration: int, f: Parameters, r: Parameters) -> Measured:
-        """Return the losses and the distance now."""
+        """Return losses and distance after an iteration."""
         return Measured(
             iteration=iteration,
             loss_f=float(networks.classifier_loss(f, self._x, self._y)),

@@ -1,4 +1,4 @@
-"""How the observables are shown, which of them are one measurement, and a tune as Pythia reads it."""
+"""Charts of the observables, groups of equivalent observables, and a tune as Pythia's command file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from smbo.problem import Card, Chart
+from smbo.problem import ObservableAxes, RunCard
 from smbo_objectives.pythia_ee.hadron_symbols import SYMBOLS
 from smbo_objectives.pythia_ee.quantities import QUANTITIES
 from smbo_objectives.pythia_ee.spaces import PARAMETERS
@@ -14,7 +14,7 @@ from smbo_objectives.pythia_ee.tables import PDG_MEANS, Observable
 
 __all__ = ["card", "charts", "density_label", "once", "source_name"]
 
-# The same particles on another axis, or their number and its mean: each would count twice.
+# Observables of the same particles on another axis, or a number and its mean: each would count twice.
 _TWINS = (
     ("x_p_charged", "xi_p_charged"),
     ("charged_multiplicity", "mean_charged_multiplicity"),
@@ -29,7 +29,7 @@ _TWINS = (
 )
 
 
-def charts(observables: Sequence[Observable], names: Sequence[str]) -> list[Chart]:
+def charts(observables: Sequence[Observable], names: Sequence[str]) -> list[ObservableAxes]:
     """Return a chart for each observable, under the name that it was asked for by."""
     return [_chart(observable, name) for observable, name in zip(observables, names, strict=True)]
 
@@ -42,12 +42,12 @@ def once(observables: Sequence[Observable], names: Sequence[str]) -> list[list[s
     return [group for group in groups if len(group) > 1]
 
 
-def card(params: Mapping[str, Any], remarks: Sequence[str]) -> Card:
+def card(params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard:
     """Return the settings as a command file, which ``Pythia::readFile`` takes."""
     lines = [f"! {line}".rstrip() for remark in remarks for line in remark.splitlines() or [""]]
     width = max((len(PARAMETERS[name].setting) for name in params), default=0)
     lines += [f"{PARAMETERS[name].setting:<{width}} = {value!r}" for name, value in params.items()]
-    return Card("tune.cmnd", "\n".join(lines) + "\n")
+    return RunCard("tune.cmnd", "\n".join(lines) + "\n")
 
 
 def density_label(label: str) -> str:
@@ -63,10 +63,10 @@ def source_name(observable: Observable) -> str:
     return f"{experiment.upper()} {year.replace('_', ' ')}".strip()
 
 
-def _chart(observable: Observable, name: str) -> Chart:
+def _chart(observable: Observable, name: str) -> ObservableAxes:
     if observable.name == PDG_MEANS:
         bins = tuple(SYMBOLS.get(hadron, hadron) for hadron in observable.hadron_names)
-        return Chart(
+        return ObservableAxes(
             name,
             observable.low,
             observable.high,
@@ -77,7 +77,7 @@ def _chart(observable: Observable, name: str) -> Chart:
         )
     quantity = QUANTITIES[observable.name]
     if quantity.kind == "mean":
-        return Chart(
+        return ObservableAxes(
             name,
             observable.low,
             observable.high,
@@ -85,7 +85,7 @@ def _chart(observable: Observable, name: str) -> Chart:
             y_label="mean number per event",
             bins=(quantity.label,) * observable.n_bins,
         )
-    return Chart(
+    return ObservableAxes(
         name,
         observable.low,
         observable.high,

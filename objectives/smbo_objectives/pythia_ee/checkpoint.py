@@ -1,4 +1,4 @@
-"""A run that was put down, as a folder: taken up with more events it is what one run of all would be."""
+"""Checkpoint of a run as a folder; resumed with more events it gives the result of one run, bit for bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUMS, _RANDOM = "histograms.npz", "random_state"
 
 
 def save(folder: Path, histograms: Histograms, generator: Generator) -> None:
-    """Write histograms, random numbers and the count of failed events; all of them or none."""
+    """Write histograms, the state of the random numbers and the count of failed events; all or none."""
     generator.save(folder / _RANDOM)
     part = folder / f".{_SUMS}.part"
     with open(part, "wb") as file:
@@ -25,11 +25,11 @@ def save(folder: Path, histograms: Histograms, generator: Generator) -> None:
         np.savez_compressed(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(folder / _SUMS)  # the last file to come: without it there is no checkpoint
+    part.replace(folder / _SUMS)  # written last: without this file there is no checkpoint
 
 
 def load(folder: Path | None, histograms: Histograms, generator: Generator) -> None:
-    """Take up what a folder holds, nothing where it holds no checkpoint.
+    """Restore the checkpoint of a folder; do nothing where it has none.
 
     Raises:
         ObjectiveError: it is of other observables or of more events, or cannot be read.

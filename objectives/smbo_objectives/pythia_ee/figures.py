@@ -1,4 +1,4 @@
-"""Figures of data and tunes: one panel an observable with its ratio, and the pulls of the means."""
+"""Figures of data and tunes: a panel with the ratio for each observable; pulls of mean multiplicities."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Generator:
             raise EvaluationFailed(f"init: Pythia does not start with {dict(params)}")
 
     def save(self, path: Path) -> None:
-        """Write where the random numbers stand; ``load`` in a new run of this point goes on from there.
+        """Write the state of the random numbers; ``load`` it in a new run of this point to continue.
 
         Raises:
             ObjectiveError: the file cannot be written.
@@ -87,7 +87,7 @@ class Generator:
             )
 
     def load(self, path: Path) -> None:
-        """Go on with the random numbers that ``save`` wrote.
+        """Restore the state of the random numbers that ``save`` wrote.
 
         Raises:
             ObjectiveError: the file cannot be read.

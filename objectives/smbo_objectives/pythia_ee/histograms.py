@@ -1,7 +1,7 @@
-"""Sums over events for each bin of each observable, kept apart for the sub-batches of a run.
+"""Histograms of the observables with jackknife blocks.
 
-The sums are kept in grains of few events, of which the sub-batches of a run of any length are made: so a
-run can go on to more events and come to what one run of all of them comes to.
+Sums are kept for small groups of consecutive events ("grains"), of which the ten blocks of a run of any
+length are made: so a run that is resumed with more events gives the blocks of one run of all of them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 
 N_BLOCKS = 10  # sub-batches for the jackknife
 _GRAIN = 50  # events, doubled until a run has no more than so many grains
-_MOST_GRAINS = 800
-_MOST_COMMON = 0.95  # of a bin's variance that it may share with others
+_MAX_GRAINS = 800
+_MAX_COMMON = 0.95  # of a bin's variance that it may share with others
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class _Sums:
 
 
 class Histograms:
-    """What the events of one run have been filled into.
+    """Histograms of one run, filled batch by batch.
 
     An event belongs to a grain, and so to one of ten blocks, by its place in the run, whatever
     batch it came with.
@@ -84,7 +84,7 @@ class Histograms:
         }
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Take up what a shorter run was filled with.
+        """Restore the state of a shorter run.
 
         Raises:
             ObjectiveError: it is of other observables, or of more events than this run is to have.
@@ -159,10 +159,10 @@ class Histograms:
         return found
 
     def noise_together(self, most: int) -> tuple[Array, Array]:
-        """Return v (k,) and F (k, r), r ≤ most: the bins of all observables err by diag(v) + F Fᵀ.
+        """Return v (k,) and F (k, r), r ≤ most: the noise of all bins has covariance diag(v) + F Fᵀ.
 
-        Bins that see the same events err together; how, is read off the grains of the run.  Of few grains
-        noise itself makes directions: those that it can make are left out, the others shrunk to what they are
+        Bins filled with the same events have correlated noise, which is estimated from the grains of the run.
+        With few grains, noise alone makes directions: those that it can make are left out, the others shrunk
         (Donoho, Gavish & Johnstone 2018, "Optimal shrinkage of eigenvalues in the spiked covariance
         model").  The variance of each bin stays what it is without them.
         """
@@ -187,8 +187,8 @@ class Histograms:
                 found.append(np.sqrt((true - 1.0) * along) * axis)
         factors = np.array(found).reshape(len(found), len(size)).T
         taken = (factors**2).sum(axis=1)
-        # no bin is all common: what would be is made smaller
-        factors = factors * np.minimum(1.0, np.sqrt(_MOST_COMMON / np.maximum(taken, _MOST_COMMON)))[:, None]
+        # some noise of a bin stays its own: larger common shares are scaled down
+        factors = factors * np.minimum(1.0, np.sqrt(_MAX_COMMON / np.maximum(taken, _MAX_COMMON)))[:, None]
         left = 1.0 - (factors**2).sum(axis=1)
         return variances * left, size[:, None] * factors
 
@@ -203,7 +203,7 @@ def _grain_of(n_events: int) -> int:
     if n_events < N_BLOCKS * _GRAIN:
         return max(1, min(10, n_events // N_BLOCKS))  # a short run still has ten blocks
     grain = _GRAIN
-    while n_events > grain * _MOST_GRAINS:
+    while n_events > grain * _MAX_GRAINS:
         grain *= 2
     return grain
 

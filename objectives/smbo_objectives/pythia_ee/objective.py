@@ -1,4 +1,4 @@
-"""The objective ``pythia-ee``: how well a setting of Pythia 8 describes what LEP measured."""
+"""The objective ``pythia-ee``: chi-square of Pythia 8 against measurements of e+e- -> Z -> hadrons at LEP."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from smbo.problem import (
-    Card,
-    Chart,
     ChiSquare,
     Confirmation,
     Context,
     Figure,
     ObjectiveError,
+    ObservableAxes,
     Outcome,
     Problem,
+    RunCard,
 )
 from smbo_objectives.pythia_ee import checkpoint
 from smbo_objectives.pythia_ee.charts import card, charts, once
@@ -36,7 +36,7 @@ from smbo_objectives.pythia_ee.value import Loss
 
 __all__ = ["PythiaEE"]
 
-_BATCH_SIZE = 2_000  # events; larger ones spill the caches, smaller ones pay NumPy's overheads
+_BATCH_SIZE = 2_000  # events; larger batches exceed the caches, smaller ones pay NumPy's overheads
 _BASELINE_NAME = "Monash 2013"
 
 
@@ -52,8 +52,8 @@ class PythiaEE:
         hadrons: rows of the PDG table that make up "pdg_means".
         weights: {observable as named in ``observables``: weight}; 1 for those left out.
         theory_uncertainty: relative, added in quadrature in each bin.
-        common_noise: at most so many directions in which bins of the same events are said to err
-            together, beside the variance of each bin.
+        common_noise: at most so many directions of correlated noise between bins of the same events,
+            reported beside the variance of each bin.
         confirmation_events, confirmation_repeats: how a recommendation is checked.
 
     Raises:
@@ -95,8 +95,8 @@ class PythiaEE:
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Generate events at a point and compare them with the data.
 
-        With a fidelity (events) it leaves a checkpoint, from which more events go on: 5,000 and then
-        15,000 are the 20,000 of one run, to the last bit.
+        With a fidelity (events) it writes a checkpoint, from which a run with more events resumes: 5,000 and
+        then 15,000 are the 20,000 of one run, bit for bit.
 
         Returns:
             The value F (``value.Loss``) with its standard error; metrics ``chi2_<observable>`` (mean
@@ -120,7 +120,7 @@ class PythiaEE:
         return self._outcome(histograms, generator.n_failed)
 
     def near(self, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return a point near by for each parameter that events can be reweighted to (see ``Reweighted``)."""
+        """Return a nearby point for each parameter that can be reweighted (see ``Reweightable``)."""
         return near(params)
 
     def neighbours(
@@ -130,7 +130,7 @@ class PythiaEE:
         context: Context,
         min_effective: float = 0.5,
     ) -> list[Neighbour]:
-        """Return what the events at one point say of neighbouring ones, reweighted; see ``reweight``."""
+        """Return the bins at neighbouring points, by reweighting the events of one (see ``reweight``)."""
         n_events = self.events if context.fidelity is None else _events("fidelity", context.fidelity)
         return neighbours(self.observables, params, points, n_events, context.seed, min_effective)
 
@@ -143,23 +143,23 @@ class PythiaEE:
             repeats=self.confirmation_repeats,
         )
 
-    def draw(
+    def figures(
         self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
     ) -> list[Figure]:
-        """Draw data, default and recommended tune for every observable (see ``Rated``)."""
+        """Draw data, default and recommended tune for every observable (see ``HasFigures``)."""
         from smbo_objectives.pythia_ee.figures import draw
 
         return draw(folder, self.observables, results, self._loss.theory_uncertainty)
 
-    def charts(self) -> list[Chart]:
+    def observable_axes(self) -> list[ObservableAxes]:
         """Return how the observables are shown (see ``Plottable``)."""
         return charts(self.observables, self._names)
 
-    def once(self) -> list[list[str]]:
+    def same_measurement(self) -> list[list[str]]:
         """Return which of the observables are the same measurement."""
         return once(self.observables, self._names)
 
-    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card:
+    def run_card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard:
         """Return a point as a command file of Pythia."""
         return card(params, remarks)
 

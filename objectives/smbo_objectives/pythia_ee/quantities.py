@@ -1,6 +1,6 @@
-"""What each observable is filled with.
+"""Definitions of the observables: the quantity that fills each histogram.
 
-The names are those of the data tables.  All of it is of charged final-state particles, but for the
+Names are those of the data tables.  All quantities are of charged final-state particles, except for the
 spectra of identified hadrons.  Definitions as in the measurements cited in data/README.md.
 """
 

@@ -1,19 +1,20 @@
-"""Bins at neighbouring points from the events of one run, as far as these weigh enough.
+"""Predict the bins at neighbouring points by reweighting the events of one run.
 
-Pythia can say how much likelier each string break of an event would be at other settings of the fragmentation
+Pythia gives, for each string break of an event, the likelihood ratio of other settings of the fragmentation
 (Bierlich et al. 2023, "Reweighting Monte Carlo predictions and automated fragmentation variations in Pythia
-8", arXiv:2308.13459).  Few settings can, and not far: the weights of an event multiply up, and soon a few
-events count for all.  Its manual calls this experimental and does not check that the events cover the
-neighbour.  So what comes is refused below an effective share of the events.
+8", arXiv:2308.13459).  Few settings have such weights, and over short distances only: the weights of an event
+multiply up, and soon a few events carry the whole sum.  Its manual calls this experimental and does not check
+that the events cover the neighbour.  So a neighbour with too small an effective share of the events is
+refused.
 
-Right weights have mean one.  Those of diquarks have not: a diquark that a popcorn meson leaves behind is
+Correct weights have mean one.  Those of diquarks have not: a diquark that a popcorn meson leaves behind is
 weighed as if it were a new one (Pythia 8.317), so that with probQQtoQ protons move by a third too much and
 the charged multiplicity not at all.  By how much the mean is off, in units of the weights' deviation, is
-about the share of what they say that is wrong; a neighbour with too much of it is refused too.
+about the share of the predicted change that is wrong; a neighbour with too large an imbalance is refused too.
 
 The bins of a neighbour are made of the same events as those of the run itself: their noise is nearly the
-same, and they are no new training data.  What they tell is the change between the two, whose noise is
-far smaller than that of two runs.  A study is not fed with them.
+same, and they are no new training data.  Their information is the change between the two, whose noise is
+far smaller than that of two runs.  A study is not fed with them (docs/notes/tune.md says why).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ REWEIGHTED: Mapping[str, str] = {
     "probSQtoQQ": "x",
     "probQQ1toQQ0": "y",
 }
-# Steps that cost about two per cent of the effective events at the default tune.
+# Steps that lose about two per cent of the effective events at the default tune.
 STEPS: Mapping[str, float] = {
     "aLund": 0.04,
     "bLund": 0.03,
@@ -62,21 +63,21 @@ STEPS: Mapping[str, float] = {
     "probQQ1toQQ0": 0.003,
 }
 _BATCH_SIZE = 2_000
-_MOST_IMBALANCE = 0.15  # of the weights' deviation, beside three standard errors
+_MAX_IMBALANCE = 0.15  # of the weights' deviation, beside three standard errors
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbour:
-    """What the events of one run say of another point.
+    """Prediction of the bins at another point from the events of one run.
 
     Attributes:
         params: of that point.
-        effective: share of the events that effectively count there, (Σw)² / (n Σw²).
+        effective: effective share of the events there, (Σw)² / (n Σw²).
         imbalance: by how much the mean weight is off one, in standard deviations of a weight.
         outputs, variances: of all bins, shape (k,); None where refused.
         changes, change_variances: from the bins of the same events as they are, shape (k,); None where
             refused.
-        reason: why it is refused, None where it is not.
+        reason: of the refusal, None where it is accepted.
     """
 
     params: Mapping[str, float]
@@ -108,12 +109,12 @@ def neighbours(
     seed: int,
     min_effective: float = 0.5,
 ) -> list[Neighbour]:
-    """Return what n events at a point say of neighbouring points.
+    """Return the predictions of n events at a point for neighbouring points.
 
     Args:
         params: where the events are generated.
-        points: that differ from it in what can be reweighted (``REWEIGHTED``) only.
-        min_effective: share of the events that must effectively count; below, a neighbour is refused.
+        points: that differ from it in parameters of ``REWEIGHTED`` only.
+        min_effective: least effective share of the events; below, a neighbour is refused.
 
     Raises:
         ObjectiveError: a point that differs in another parameter or in none, no points, a share that is none.
@@ -133,26 +134,26 @@ def neighbours(
         weights.append(sample.weights)
         for observable, each in zip(observables, sums, strict=True):
             each.fill(observable, sample)
-    spread = [_Spread.of(column) for column in np.concatenate(weights).T]
+    statistics = [_WeightStatistics.of(column) for column in np.concatenate(weights).T]
     predictions = [each.prediction(observable) for observable, each in zip(observables, sums, strict=True)]
     # (outputs, variances, changes, their variances), each (g, k)
     parts = [np.concatenate(each, axis=1) for each in zip(*predictions)]
     return [
-        _told({**params, **point}, each, [part[row] for part in parts], min_effective)
-        for row, (point, each) in enumerate(zip(points, spread, strict=True))
+        _neighbour({**params, **point}, each, [part[row] for part in parts], min_effective)
+        for row, (point, each) in enumerate(zip(points, statistics, strict=True))
     ]
 
 
 @dataclass(frozen=True)
-class _Spread:
-    """How unequal weights are: see ``Neighbour``; doubt: standard error of the imbalance."""
+class _WeightStatistics:
+    """Effective share and imbalance of weights (see ``Neighbour``), and the standard error of the latter."""
 
     effective: float
     imbalance: float
-    doubt: float
+    imbalance_sem: float
 
     @classmethod
-    def of(cls, weights: Array) -> _Spread:
+    def of(cls, weights: Array) -> _WeightStatistics:
         n, mean, deviation = len(weights), float(weights.mean()), float(weights.std())
         effective = float(weights.sum() ** 2 / (n * max(float(weights @ weights), 1e-300)))
         if deviation < 1e-6:  # rounding: the weights are one
@@ -160,32 +161,34 @@ class _Spread:
         return cls(effective, (mean - 1.0) / deviation, n**-0.5)
 
     def refusal(self, least: float) -> str | None:
-        """Return why what has such weights is refused, None where it is not."""
+        """Return why a neighbour with these weights is refused, None where it is not."""
         if self.effective < least:
             return (
                 f"{self.effective:.0%} of the events effectively count, fewer than {least:.0%}: "
                 "run it, or come nearer"
             )
-        if abs(self.imbalance) > _MOST_IMBALANCE + 3.0 * self.doubt:
+        if abs(self.imbalance) > _MAX_IMBALANCE + 3.0 * self.imbalance_sem:
             return (
                 f"the mean weight is off one by {abs(self.imbalance):.0%} of the weights' deviation, more "
-                f"than {_MOST_IMBALANCE:.0%}: Pythia's weights are wrong here; run it"
+                f"than {_MAX_IMBALANCE:.0%}: Pythia's weights are wrong here; run it"
             )
         return None
 
 
-def _told(params: Mapping[str, float], spread: _Spread, bins: Sequence[Array], least: float) -> Neighbour:
-    reason = spread.refusal(least)
+def _neighbour(
+    params: Mapping[str, float], statistics: _WeightStatistics, bins: Sequence[Array], least: float
+) -> Neighbour:
+    reason = statistics.refusal(least)
     if reason is not None:
-        return Neighbour(params, spread.effective, spread.imbalance, reason=reason)
+        return Neighbour(params, statistics.effective, statistics.imbalance, reason=reason)
     outputs, variances, changes, change_variances = bins
     return Neighbour(
-        params, spread.effective, spread.imbalance, outputs, variances, changes, change_variances
+        params, statistics.effective, statistics.imbalance, outputs, variances, changes, change_variances
     )
 
 
 def _changed(params: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a point changes."""
+    """Return the parameters that differ between two points, with their new values."""
     changed = {
         name: float(value)
         for name, value in point.items()
@@ -267,7 +270,7 @@ class _Sums:
 def _entries(
     observable: Observable, sample: Sample
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, NDArray[np.bool_]]:
-    """Return event, bin and amount of what a batch fills, each (m,), and which of its events count, (n,)."""
+    """Return event, bin and amount of each entry of a batch, (m,), and which of its events count, (n,)."""
     every = np.ones(sample.n_events, dtype=np.bool_)
     if observable.hadrons:
         counts = sample.hadron_counts(observable.hadrons)

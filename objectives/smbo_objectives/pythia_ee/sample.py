@@ -1,4 +1,8 @@
-"""A batch of events as flat arrays, and what can be computed from it; nothing is computed twice."""
+"""A batch of events as flat arrays, with event shapes computed on first use and cached.
+
+Event shapes: sphericity (Bjorken & Brodsky 1970), thrust (Farhi 1977; Brandt et al. 1964), hemisphere masses
+and broadenings (Catani et al. 1992), Durham jet resolution (Catani et al. 1991).  Momenta in GeV.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ Index = NDArray[np.int64]
 BEAM_ENERGY_GEV = 45.6
 
 # Charged particles that do not decay within a metre; the weakly decaying hyperons do in Pythia's
-# default, and are listed for the case that somebody makes them stable.
+# default, and are listed for settings that make them stable.
 _CHARGED_STABLE = (11, 13, 211, 321, 2212, 3112, 3222, 3312, 3334)
 _OUTGOING = 23  # Pythia's status of what leaves the hardest process, negative once it went on
 _LARGEST_ID = 10_000  # of the particles looked up in tables; larger ids are excited or exotic states

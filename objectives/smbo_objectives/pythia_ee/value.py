@@ -1,4 +1,4 @@
-"""From predicted and measured bins to the one number that is minimised."""
+"""The value F: weighted mean chi-square of predicted against measured bins, with a jackknife error."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""How the minimum-bias observables are shown."""
+"""Charts of the minimum-bias observables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from smbo.problem import Chart
+from smbo.problem import ObservableAxes
 from smbo_objectives.pythia_pp.tables import Observable
 
 __all__ = ["chart"]
@@ -23,12 +23,12 @@ _AXES: Mapping[str, tuple[str, str, bool, bool]] = {
 }
 
 
-def chart(observable: Observable) -> Chart:
+def chart(observable: Observable) -> ObservableAxes:
     """Return the chart of an observable."""
     x_label, y_label, log_x, log_y = _AXES[observable.kind]
     experiment, _, year = observable.source.partition("_")
     energy = observable.phase.energy_gev / 1000.0
-    return Chart(
+    return ObservableAxes(
         observable.name,
         observable.data.low,
         observable.data.high,

@@ -28,7 +28,7 @@ class _Sums:
 
 
 class Histograms:
-    """What the events of one run have been filled into."""
+    """Histograms of one run, filled batch by batch."""
 
     def __init__(self, observables: Sequence[Observable]) -> None:
         self._observables = list(observables)

@@ -1,23 +1,21 @@
-"""The objective ``pythia-pp``: how well a setting of Pythia 8 describes soft pp collisions at the LHC."""
+"""The objective ``pythia-pp``: chi-square of Pythia 8 against soft pp collisions measured by ATLAS."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from smbo.problem import (
-    Card,
-    Chart,
     ChiSquare,
     Confirmation,
     Context,
-    Figure,
     ObjectiveError,
+    ObservableAxes,
     Outcome,
     Problem,
+    RunCard,
 )
 from smbo_objectives.pythia_pp.charts import chart
 from smbo_objectives.pythia_pp.events import events_of
@@ -93,7 +91,7 @@ class PythiaPP:
         predictions = histograms.predictions()
         outputs = np.concatenate([each.values for each in predictions])
         variances = np.concatenate([each.variances for each in predictions])
-        value, sem = self._loss.told(outputs, variances)
+        value, sem = self._loss.measured(outputs, variances)
         terms = (outputs - self._loss.data) ** 2 / (self._loss.floor + variances)
         stops = np.cumsum([len(each.data.low) for each in self.observables])[:-1]
         metrics = {
@@ -109,24 +107,16 @@ class PythiaPP:
             self.default_point(), "Monash 2013", float(self.confirmation_events), self.confirmation_repeats
         )
 
-    def draw(
-        self,
-        folder: Path,  # noqa: ARG002 - see ``Rated``
-        results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]],  # noqa: ARG002
-    ) -> list[Figure]:
-        """Return no figures: the tune's own show all observables."""
-        return []
-
     def default_point(self) -> dict[str, Any]:
         """Return the default tune, Monash 2013, as a point of the space."""
         point = {name: DEFAULTS[name] for name in self.problem.space.names}
         return {name: value for name, value in point.items() if not name.startswith("core")}
 
-    def charts(self) -> list[Chart]:
+    def observable_axes(self) -> list[ObservableAxes]:
         """Return how the observables are shown (see ``Plottable``)."""
         return [chart(each) for each in self.observables]
 
-    def once(self) -> list[list[str]]:
+    def same_measurement(self) -> list[list[str]]:
         """Return which observables are the same measurement: one of them has the events of the other."""
         groups: dict[tuple[Any, ...], list[str]] = {}
         for each in self.observables:
@@ -134,12 +124,12 @@ class PythiaPP:
             groups.setdefault(key, []).append(each.name)
         return [names for names in groups.values() if len(names) > 1]
 
-    def card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> Card:
+    def run_card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard:
         """Return a point as a command file of Pythia."""
         lines = [f"! {line}".rstrip() for remark in remarks for line in remark.splitlines() or [""]]
         width = max(len(SETTINGS[name]) for name in params)
         lines += [f"{SETTINGS[name]:<{width}} = {value!r}" for name, value in params.items()]
-        return Card("tune.cmnd", "\n".join(lines) + "\n")
+        return RunCard("tune.cmnd", "\n".join(lines) + "\n")
 
 
 def _strings(name: str, values: Sequence[str]) -> list[str]:

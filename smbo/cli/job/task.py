@@ -24,7 +24,7 @@ from smbo.errors import (
     RecipeError,
     SpaceError,
 )
-from smbo.problem import Loss, Objective, Problem
+from smbo.problem import HasLoss, HasProblem, Loss, Objective, Problem
 from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
@@ -152,7 +152,7 @@ def _problem(
     job: JobFile, document: Document, objective: Objective, kind: str, sources: Sequence[TransferSource]
 ) -> Problem:
     """Return the problem: each part as the job says, else as the objective's own problem does."""
-    own: Problem | None = getattr(objective, "problem", None)
+    own = objective.problem if isinstance(objective, HasProblem) else None
     space, measured = _space_and_outcome_constraints(job, document, kind, own)
     fidelity = None if job.fidelity is None else job.fidelity.fidelity()
     try:
@@ -226,8 +226,7 @@ def _key_named(error: Exception, document: Document) -> str | None:
 
 def _own_loss(objective: Objective) -> Loss | None:
     """Return the loss of an objective that knows no space but compares bins with data, None without one."""
-    loss = getattr(objective, "loss", None)
-    return loss if isinstance(loss, Loss) else None
+    return objective.loss if isinstance(objective, HasLoss) and isinstance(objective.loss, Loss) else None
 
 
 def _try_first(

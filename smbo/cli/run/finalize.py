@@ -15,7 +15,7 @@ from smbo.cli.run.context import RunContext
 from smbo.cli.run.report import Confirmed, is_reported, write_run_report
 from smbo.cli.summary import StudySummary
 from smbo.errors import StoreError
-from smbo.problem import Rated
+from smbo.problem import Confirmable
 from smbo.report.wording import explanation, headline
 from smbo.space.json_values import to_plain
 from smbo.study.evaluator import Evaluator, outcome_from_json, payload_of
@@ -30,7 +30,7 @@ _MAX_NAME = 90
 def n_confirmation_runs(context: RunContext) -> int:
     """Return how many confirmation runs come after the study's own evaluations."""
     objective = context.task.objective
-    if context.job.report_folder is None or not isinstance(objective, Rated):
+    if context.job.report_folder is None or not isinstance(objective, Confirmable):
         return 0
     confirmation = objective.confirmation()
     return confirmation.repeats * (1 if confirmation.baseline is None else 2)
@@ -63,7 +63,7 @@ def _confirm_and_report(context: RunContext, summary: StudySummary, confirm: boo
         raise StoreError(f"{folder}: the report's folder cannot be made: {error.strerror}") from None
     confirmed: Confirmed | None = None
     is_single = context.study.problem.multi_objective is None
-    if is_single and confirm and summary.recommendation and isinstance(context.task.objective, Rated):
+    if is_single and confirm and summary.recommendation and isinstance(context.task.objective, Confirmable):
         queue = _confirmation_queue(context, summary.recommendation.params, folder / FILE)
         if not _run_confirmation(context, queue):
             click.echo("stopped before the recommended point was checked; the same command goes on from here")
@@ -76,14 +76,14 @@ def _confirm_and_report(context: RunContext, summary: StudySummary, confirm: boo
 
 
 def _confirmation_queue(context: RunContext, recommended: Mapping[str, Any], path: Path) -> ConfirmationQueue:
-    assert isinstance(context.task.objective, Rated)
+    assert isinstance(context.task.objective, Confirmable)
     study, job = context.study, context.job
     seeds = [trial.seed for trial in study.trials]
 
     def payload(each: ConfirmationRun) -> dict[str, Any]:
         point = {name: to_plain(value) for name, value in each.params.items()}
         own = study.problem.fidelity
-        level = own.as_told(own.high) if each.fidelity is None and own is not None else each.fidelity
+        level = own.as_number(own.high) if each.fidelity is None and own is not None else each.fidelity
         return payload_of(point, each.seed, level)
 
     return ConfirmationQueue(

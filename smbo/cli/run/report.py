@@ -14,11 +14,11 @@ from smbo.cli.job.fixed import fixed_text
 from smbo.cli.job.level_set import contour_of_study
 from smbo.cli.run.context import RunContext
 from smbo.cli.summary import StudySummary, pareto_of, rungs_text, total_cost
-from smbo.cli.tune import once_of
+from smbo.cli.tune import same_measurement_of
 from smbo.errors import SmboError
 from smbo.history import table as results
 from smbo.history.encode import encode
-from smbo.problem import ChiSquare, Figure, Outcome, Rated
+from smbo.problem import ChiSquare, Figure, HasFigures, Outcome
 from smbo.proposal.recommend import feasibility_of, posterior_of
 from smbo.proposal.transfer import with_transfer
 from smbo.store.budget import exhausted
@@ -82,7 +82,7 @@ def _tune(context: RunContext) -> Tune | None:
     if not isinstance(context.study.problem.loss, ChiSquare):
         return None
     try:
-        return context.study.tune(TuneSettings(once=once_of(context.task.objective)))
+        return context.study.tune(TuneSettings(same_measurement=same_measurement_of(context.task.objective)))
     except SmboError as error:  # too few evaluations, or no output has an error
         click.echo(f"no tune: {error}", err=True)
         return None
@@ -103,14 +103,13 @@ def _posterior_and_feasibility(context: RunContext) -> tuple[Posterior | None, D
 
 def _own_figures(context: RunContext, folder: Path, confirmed: Confirmed | None) -> list[Figure]:
     """Return the figures that the objective itself draws of the confirmed points."""
-    if confirmed is None:
-        return []
     objective = context.task.objective
-    assert isinstance(objective, Rated)
+    if confirmed is None or not isinstance(objective, HasFigures):
+        return []
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)
     try:
-        return objective.draw(figures, confirmed)
+        return objective.figures(figures, confirmed)
     except Exception as error:  # somebody else's drawing may fail in any way; the rest of the report stands
         click.echo(f"the objective's own figures cannot be drawn: {type(error).__name__}: {error}", err=True)
         return []

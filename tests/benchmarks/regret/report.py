@@ -1,6 +1,6 @@
 """Print the tables of the regret benchmark.
 
-    python tests/benchmarks/regret/report.py --results FOLDER --problems held-out --budgets 30,100
+    python tests/benchmarks/regret/report.py --problems held-out --budgets 30,100
 
 Normalised simple regret after N evaluations is (best found - optimum) / (reference - optimum), the
 reference being the median over random searches of N evaluations on the same instance: 1 is no
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import problems
-from run import selected
+from run import ROWS, read_rows, selected
 
 FLOOR = 1e-3
 _POOL, _POOL_OF_TASKS = 2000, 150  # random values of an instance; a task costs 10 to 60 ms each
@@ -138,26 +138,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--results", type=Path, required=True, help="folder of .jsonl files")
+    parser.add_argument("--rows", type=Path, nargs="+", default=[ROWS])
     parser.add_argument("--problems", default="held-out")
     parser.add_argument("--budgets", default="30,100")
     parser.add_argument("--against", default="smbo")
     parser.add_argument(
-        "--cache", type=Path, help="folder for random search's values; beside the results by default"
+        "--cache", type=Path, default=ROWS.parent / "reference", help="random search's values"
     )
     parser.add_argument("--per-problem", type=int, help="also print geometric means by problem after so many")
     arguments = parser.parse_args()
-    rows = [
-        json.loads(line)
-        for path in sorted(arguments.results.glob("*.jsonl"))
-        for line in path.read_text().splitlines()
-    ]
+    rows = read_rows(*arguments.rows)
     names = selected(arguments.problems)
-    cache = arguments.cache or arguments.results / "reference"
     for budget in map(int, arguments.budgets.split(",")):
-        table(rows, names, budget, cache, arguments.against)
+        table(rows, names, budget, arguments.cache, arguments.against)
     if arguments.per_problem:
-        result = scores([row for row in rows if row["problem"] in names], arguments.per_problem, cache)
+        result = scores(
+            [row for row in rows if row["problem"] in names], arguments.per_problem, arguments.cache
+        )
         peers = sorted({peer for peer, _, _ in result})
         print(f"\n| problem, {arguments.per_problem} evaluations | " + " | ".join(peers) + " |")
         print("|---" * (len(peers) + 1) + "|")

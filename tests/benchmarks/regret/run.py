@@ -1,6 +1,6 @@
-"""Run one optimizer over problems and seeds; a row of JSON for each run, done ones are skipped.
+"""Run one optimizer over problems and seeds; a row for each run, done ones are skipped.
 
-    python tests/benchmarks/regret/run.py --peer smbo --problems held-out --seeds 0-9 --budget 100 --out FILE
+    python tests/benchmarks/regret/run.py --peer smbo --problems held-out --seeds 0-9 --budget 100
 
 ``--problems`` takes names, "tuning", "held-out" (all groups but "large", which is for 300
 evaluations), and these with a group, as in "held-out/noisy".
@@ -15,16 +15,19 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import argparse
 import heapq
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
 import numpy as np
 import problems
+from kept_rows import append_row, read_rows
 from peers import PEERS, versions
 
+ROWS = Path(__file__).resolve().parent / "rows.jsonl.gz"
 CHECKPOINTS = (20, 30, 50, 100, 200, 300)  # where noisy runs are asked for their recommendation
 
 
@@ -99,20 +102,17 @@ def main() -> None:
     parser.add_argument("--problems", required=True)
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--budget", type=int, default=100)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rows", type=Path, default=ROWS)
     arguments = parser.parse_args()
     first, _, last = arguments.seeds.partition("-")
-    done = set()
-    if arguments.out.exists():
-        rows = [json.loads(line) for line in arguments.out.read_text().splitlines()]
-        done = {(row["peer"], row["problem"], row["seed"], row["budget"]) for row in rows}
+    rows = read_rows(arguments.rows)
+    done = {(row["peer"], row["problem"], row["seed"], row["budget"]) for row in rows}
     for seed in range(int(first), int(last or first) + 1):
         for name in selected(arguments.problems):
             if (arguments.peer, name, seed, arguments.budget) in done:
                 continue
             row = run(arguments.peer, problems.make(name, seed), seed, arguments.budget)
-            with arguments.out.open("a") as stream:
-                stream.write(json.dumps(row) + "\n")
+            append_row(arguments.rows, row)
             print(
                 f"{arguments.peer} {name} seed {seed}: best {min(row['values']):.6g}",
                 file=sys.stderr,

@@ -102,7 +102,7 @@ def refitted(space: str, seed: int, cache: Path) -> dict[str, Any] | None:
 
 def fitted(problem: Problem, trials: Iterable[Trial]) -> dict[str, Any]:
     """Return best parameters and their errors, as a tune reports them."""
-    tune = fit_tune(problem, encode(problem, trials), TuneSettings(once=SAME, level="residuals"))
+    tune = fit_tune(problem, encode(problem, trials), TuneSettings(same_measurement=SAME, level="residuals"))
     return {
         "best": {each.name: each.value for each in tune.parameters},
         "errors": tune.errors,

@@ -14,14 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
 import numpy as np
+from kept_rows import append_row, read_rows
 
 from smbo.problem import Context, Outcome
 from smbo.proposal.suggest import trial_seed
 from smbo_objectives.pythia_ee import PythiaEE
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
+ROWS = HERE / "rows.jsonl.gz"  # of all tables, each row with the name of its table
 CACHE = HERE / "cache"  # outputs of long runs: made again from their seeds where they are missing
 # Studies have seeds from 0 up; what checks their recommendations draws from elsewhere.
 _CHECKS = 10**6
@@ -85,19 +88,15 @@ def cached(
     return found
 
 
-def rows(name: str) -> list[dict[str, Any]]:
-    """Return the kept rows of a file of results."""
-    path = RESULTS / f"{name}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+def rows(table: str) -> list[dict[str, Any]]:
+    """Return the kept rows of a table."""
+    return [row for row in read_rows(ROWS) if row.pop("table") == table]
 
 
-def keep(name: str, row: Mapping[str, Any]) -> None:
-    """Append a row to a file of results and print it."""
-    RESULTS.mkdir(exist_ok=True)
-    line = json.dumps(rounded(row))
-    with (RESULTS / f"{name}.jsonl").open("a") as file:
-        file.write(line + "\n")
-    print(name, line[:240], flush=True)
+def keep(table: str, row: Mapping[str, Any]) -> None:
+    """Append a row to a table and print it."""
+    append_row(ROWS, {"table": table, **rounded(row)})
+    print(table, json.dumps(rounded(row))[:240], flush=True)
 
 
 def rounded(value: Any) -> Any:

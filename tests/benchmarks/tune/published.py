@@ -78,7 +78,7 @@ def main() -> None:
             outcome = evaluated(objective, point, fresh_seed(2, number), CHECK_EVENTS)
             assert outcome.outputs is not None
             assert outcome.outputs_variance is not None
-            value, _ = problem.loss.told(outcome.outputs, outcome.outputs_variance)
+            value, _ = problem.loss.measured(outcome.outputs, outcome.outputs_variance)
             keep("published_checks", {"of": of, "number": number, "value": value})
             done.append(value)
         print("{}: {:.1f} ± {:.1f}".format(of, *mean_and_error(done)), flush=True)

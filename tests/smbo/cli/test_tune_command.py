@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from smbo.cli import main
-from smbo.problem import Card, Chart, ChiSquare, Problem
+from smbo.problem import ChiSquare, ObservableAxes, Problem, RunCard
 from smbo.report.tune import Baseline, write_tune
 from smbo.space import Real, Space
 from smbo.space.designs import design_rows
@@ -97,10 +97,10 @@ def test_a_study_of_single_values_has_no_tune_and_says_so(tmp_path, monkeypatch)
 class Drawn:
     """An objective that says how its observables look."""
 
-    def charts(self):
+    def observable_axes(self):
         edges = np.linspace(0.0, 2.0, 11)
         return [
-            Chart(
+            ObservableAxes(
                 "falling",
                 edges[:-1],
                 edges[1:],
@@ -109,14 +109,14 @@ class Drawn:
                 r"$1/N\ \mathrm{d}n/\mathrm{d}x$",
                 log_y=True,
             ),
-            Chart("rising", edges[:-1], edges[1:], "toy 2020", bins=tuple("abcdefghij")),
+            ObservableAxes("rising", edges[:-1], edges[1:], "toy 2020", bins=tuple("abcdefghij")),
         ]
 
-    def once(self):
+    def same_measurement(self):
         return []
 
-    def card(self, params, remarks):
-        return Card("tune.dat", "".join(f"# {r}\n" for r in remarks) + f"slope {params['slope']}\n")
+    def run_card(self, params, remarks):
+        return RunCard("tune.dat", "".join(f"# {r}\n" for r in remarks) + f"slope {params['slope']}\n")
 
 
 def test_the_page_holds_the_figures_and_the_files_that_others_go_on_with(stored):

@@ -12,7 +12,7 @@ from smbo.cli import main
 from smbo.cli.tune_slopes import slopes_beside
 from smbo.errors import ProblemError
 from smbo.optimizer import Optimizer
-from smbo.problem import ChiSquare, Problem, Reweighted
+from smbo.problem import ChiSquare, Problem, Reweightable
 from smbo.report.wording_tune import slope_lines
 from smbo.space import Real, Space
 from smbo.space.designs import design_rows
@@ -67,7 +67,7 @@ def tune():
 
 def test_the_slopes_are_compared_and_what_is_refused_is_said(tune):
     simulator = Simulator()
-    assert isinstance(simulator, Reweighted)
+    assert isinstance(simulator, Reweightable)
     found = slopes_beside(simulator, SPACE, tune, 3, 1001)
     assert [each.name for each in found] == ["slope", "height"]
     assert found[0].ratio == pytest.approx(1.0, abs=0.05)

@@ -7,28 +7,14 @@ from collections import Counter
 import pytest
 
 from smbo.errors import ProblemError
-from smbo.fidelity import Asha, Fidelity, Hyperband, Standing, last_promotion, promotion
+from smbo.fidelity import Asha, Fidelity, Hyperband, RungResults, last_promotion, promotion
 
 EPOCHS = Fidelity(1, 27, name="epochs")
 
 
 def paused(number, **values):
     by_level = {float(name.removeprefix("at")): value for name, value in values.items()}
-    return Standing(number, by_level, is_paused=True)
-
-
-def test_rungs_are_eta_apart_and_end_at_the_highest():
-    assert Fidelity(3, 81).ladder(3) == (3, 9, 27, 81)
-    assert Fidelity(1, 16).ladder(4) == (1, 4, 16)
-    assert Fidelity(0.5, 2.0, integer=False).ladder(2) == (0.5, 1.0, 2.0)
-
-
-def test_no_rung_is_just_below_the_highest():
-    assert Fidelity(10, 100).ladder(3) == (10, 30, 100)  # 90 would cost nine tenths of the whole
-
-
-def test_rungs_of_a_whole_number_are_whole_numbers():
-    assert Fidelity(1, 10).ladder(1.5) == (1, 2, 3, 5, 8, 10)
+    return RungResults(number, by_level, is_paused=True)
 
 
 def test_two_of_three_do_not_make_a_third_that_may_go_on():
@@ -48,7 +34,7 @@ def test_nobody_waits_for_a_rung_to_fill():
 
 def test_who_has_gone_on_keeps_its_place_in_the_rung():
     rung = [paused(n, at1=float(n)) for n in range(1, 6)]
-    gone = Standing(0, {1.0: 0.0}, is_paused=False)
+    gone = RungResults(0, {1.0: 0.0}, is_paused=False)
     assert promotion(Asha(3), EPOCHS, [gone, *rung]).number == 1  # two of six may go on
     assert promotion(Asha(3), EPOCHS, [gone, *rung[:-1]]) is None  # and one of five has
 
@@ -61,7 +47,7 @@ def test_the_highest_rung_decides_first():
 
 
 def test_a_failed_trial_counts_in_its_rung_and_never_goes_on():
-    rung = [Standing(n, {1.0: math.inf}, is_paused=False) for n in range(5)]
+    rung = [RungResults(n, {1.0: math.inf}, is_paused=False) for n in range(5)]
     assert promotion(Asha(3), EPOCHS, [*rung, paused(5, at1=7.0)]).number == 5
     assert promotion(Asha(3), EPOCHS, [paused(n, at1=math.inf) for n in range(6)]) is None
 
@@ -77,7 +63,7 @@ def test_a_search_that_ends_takes_its_best_trial_to_the_highest_fidelity():
     decision = last_promotion(Asha(3), EPOCHS, two)
     assert (decision.number, decision.next_fidelity) == (1, 3)
     assert last_promotion(Asha(3), EPOCHS, [paused(0, at1=0.3), paused(1, at1=0.2, at3=0.4)]).number == 1
-    done = Standing(2, {1.0: 0.1, 27.0: 0.1}, is_paused=False)
+    done = RungResults(2, {1.0: 0.1, 27.0: 0.1}, is_paused=False)
     assert last_promotion(Asha(3), EPOCHS, [*two[:1], done]) is None
 
 
@@ -115,30 +101,15 @@ def test_whoever_goes_on_is_among_the_best_of_its_rung_and_a_few_reach_the_top(e
             n_trials += 1
         before = standings[number].values if number in standings else {}
         is_top = level == EPOCHS.high
-        standings[number] = Standing(number, {**before, level: rng.random()}, is_paused=not is_top)
-    low, *_, high = EPOCHS.ladder(eta)
+        standings[number] = RungResults(number, {**before, level: rng.random()}, is_paused=not is_top)
+    low, *_, high = EPOCHS.rungs(eta)
     sizes = [sum(level in each.values for each in standings.values()) for level in (low, high)]
     assert 0 < sizes[1] < n_trials / eta
     # a trial that has gone on is no more among the best now and then, and another goes on in its place
-    assert sizes[1] < 3 * sizes[0] / eta ** (len(EPOCHS.ladder(eta)) - 1) or stopping is Hyperband
+    assert sizes[1] < 3 * sizes[0] / eta ** (len(EPOCHS.rungs(eta)) - 1) or stopping is Hyperband
 
 
 @pytest.mark.parametrize("eta", [1, 0.5, math.nan, True, "3"])
 def test_a_ratio_that_does_not_halve_is_refused(eta):
     with pytest.raises(ProblemError, match="eta"):
         Asha(eta)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [
-        (0, 1, "0 < low"),
-        (2, 2, "0 < low"),
-        (1.5, 3, "integer=False"),
-        (True, 3, "low"),
-        (1, math.inf, "high"),
-    ],
-)
-def test_bounds_of_a_fidelity_that_make_no_sense_are_refused(low, high, said):
-    with pytest.raises(ProblemError, match=said):
-        Fidelity(low, high)

@@ -59,7 +59,7 @@ def test_robust_weights_are_the_inverse_squares_of_the_pulls_that_they_lead_to()
 
 
 def test_bilevel_weights_lower_the_score_that_they_are_chosen_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(automatic, "_N_TRIED", 25)
+    monkeypatch.setattr(automatic, "_N_TRIALS", 25)
     problem, data = with_a_broken_observable(2)
     found = automatic_weights(problem, data, method="bilevel")
 
@@ -75,7 +75,7 @@ def test_bilevel_weights_lower_the_score_that_they_are_chosen_by(monkeypatch: py
 
 def test_weights_of_ones_own_stay_and_what_is_left_out_stays_out() -> None:
     problem, data = with_a_broken_observable(3)
-    settings = TuneSettings(weights={"peak": 0.5}, once=[("falling", "broken")])
+    settings = TuneSettings(weights={"peak": 0.5}, same_measurement=[("falling", "broken")])
     found = automatic_weights(problem, data, settings)
     assert set(found.weights) == {"falling", "peak"}
     assert found.weights["peak"] <= 0.5

@@ -148,7 +148,7 @@ def test_a_measurement_in_two_guises_counts_once() -> None:
     )
     twin, known = Problem(SPACE, loss=twice), replace(data, outputs=more)
     both = fit_tune(twin, known, TuneSettings(level=1.0))
-    once = fit_tune(twin, known, TuneSettings(level=1.0, once=[("falling", "falling_again")]))
+    once = fit_tune(twin, known, TuneSettings(level=1.0, same_measurement=[("falling", "falling_again")]))
     alone = fit_tune(problem, data, TuneSettings(level=1.0))
     assert once.statistic.left_out == ("falling_again",)
     assert once.errors["slope"] == pytest.approx(alone.errors["slope"], rel=0.1)

@@ -20,9 +20,6 @@ class Parabola:
 
     def confirmation(self):
         return Confirmation(baseline={"x": 1.0}, baseline_name="default", repeats=2)
-
-    def draw(self, folder, checks):
-        return []
 """
 
 

@@ -1,0 +1,137 @@
+"""Which kinds of problem go together: the one table that ``Problem`` asks and docs/compatibility.md prints.
+
+What the table does not refuse is supported; which recipes serve it is decided by ``check_recipe`` of
+``smbo.proposal.compatibility``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import combinations
+from typing import NamedTuple
+
+from smbo.errors import ProblemError
+
+# Kinds by the name that docs and messages have for them, and how each is written.
+KINDS: Mapping[str, str] = {
+    "known constraints": "Space(..., constraints=[...])",
+    "conditional dimensions": "active_when=...",
+    "prior": "prior=...",
+    "maximisation": "maximize=True, or 'max' in objectives",
+    "named objective": "objectives={name: direction}",
+    "several objectives": "objectives={name: direction, ...}",
+    "outcome constraints": "Problem(..., constraints=[...])",
+    "vector outputs": "loss=...",
+    "level set": "level_set=...",
+    "fidelity": "fidelity=...",
+    "asha": "early_stopping='asha'",
+    "hyperband": "early_stopping='hyperband'",
+    "model": "early_stopping='model'",
+    "median": "early_stopping='median'",
+    "plateau": "termination={'plateau': ...}",
+    "left": "termination={'left': ...}",
+    "transfer": "transfer=[...]",
+    "points to try first": "try_first=[...]",
+    "replication": "recipe={'auto': {'replication': True}}",
+    "costs": "Outcome(cost=...)",
+    "failures": "EvaluationFailed, NaN",
+    "fixed values": "ask(fixed={...})",
+}
+
+# Kinds of which a problem has one at most, since one argument says which.
+ALTERNATIVES = (("asha", "hyperband", "model", "median"), ("named objective", "several objectives"))
+
+
+class Refusal(NamedTuple):
+    """Why two kinds do not go together, and what to write instead.
+
+    Attributes:
+        reason: names the arguments; {objectives} stands for the names of the several objectives.
+        unless: a third kind with which they do go together, None where there is none.
+    """
+
+    reason: str
+    unless: str | None = None
+
+
+_NO_OPTIMUM = "a level_set has nothing to optimise; leave {} out"
+_ONE_VALUE = Refusal(
+    "early_stopping and fidelity compare trials by one value, and there are several objectives: "
+    "{objectives}; leave both out, or optimise one objective with constraints on the others"
+)
+_ONE_FIDELITY = Refusal("a level_set is sought at one fidelity; leave fidelity and early_stopping out")
+_TOLERANCE = Refusal(
+    "termination is about the best value; a level_set has LevelSet(tolerance=...) instead, such as 0.01"
+)
+
+
+def _transfer(other: str) -> Refusal:
+    return Refusal(
+        f"transfer takes the values of one objective, and the problem has {other}; leave transfer out"
+    )
+
+
+# In this order: the first that applies is the message.
+REFUSED: Mapping[tuple[str, str], Refusal] = {
+    ("vector outputs", "maximisation"): Refusal("a loss is minimised; leave maximize and 'max' out"),
+    ("level set", "maximisation"): Refusal(_NO_OPTIMUM.format("maximize and 'max'")),
+    ("level set", "named objective"): Refusal(_NO_OPTIMUM.format("objectives")),
+    ("level set", "several objectives"): Refusal(_NO_OPTIMUM.format("objectives")),
+    ("level set", "vector outputs"): Refusal(_NO_OPTIMUM.format("loss")),
+    ("level set", "prior"): Refusal(
+        "a level_set has no optimum that a prior could be about; leave prior out of the space"
+    ),
+    **{("level set", each): _ONE_FIDELITY for each in ("fidelity", *ALTERNATIVES[0])},
+    ("level set", "plateau"): _TOLERANCE,
+    ("level set", "left"): _TOLERANCE,
+    ("level set", "transfer"): _transfer("a level_set"),
+    ("several objectives", "vector outputs"): Refusal(
+        "a loss on vector outputs is one objective, and there are several objectives: {objectives}; "
+        "leave one of the two out"
+    ),
+    **{("several objectives", each): _ONE_VALUE for each in ("fidelity", *ALTERNATIVES[0])},
+    ("several objectives", "left"): Refusal(
+        "termination: left bounds one value; with several objectives use plateau, which counts evaluations "
+        "that gained no hypervolume"
+    ),
+    ("several objectives", "transfer"): _transfer("several objectives"),
+    ("outcome constraints", "left"): Refusal(
+        "termination: left does not know of constraints on metrics; use plateau beside them"
+    ),
+    ("vector outputs", "transfer"): _transfer("vector outputs (loss)"),
+    ("vector outputs", "model"): Refusal(
+        "early_stopping='model' beside a loss goes by the noise of outputs, which falls as one over the "
+        "fidelity where that counts events: say Fidelity(..., averages=True) if it does, "
+        "early_stopping='asha' if not",
+        unless="averages",
+    ),
+}
+
+
+def refuse_incompatible(kinds: Collection[str], objectives: Collection[str] = ()) -> None:
+    """Let the kinds of a problem through that go together.
+
+    Args:
+        kinds: of ``KINDS``, and "averages" where the fidelity averages.
+        objectives: names of the objectives, for messages.
+
+    Raises:
+        ProblemError: with the reason of the first pair that does not.
+    """
+    for pair, refusal in REFUSED.items():
+        if set(pair) <= set(kinds) and refusal.unless not in kinds:
+            raise ProblemError(refusal.reason.format(objectives=", ".join(objectives)))
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Return every pair of kinds that a problem can have both of, in the order of ``KINDS``."""
+    return [
+        pair
+        for pair in combinations(KINDS, 2)
+        if not any(set(pair) <= set(alternatives) for alternatives in ALTERNATIVES)
+    ]
+
+
+def refusal(one: str, other: str) -> Refusal | None:
+    """Return why two kinds do not go together, in either order; None where they do."""
+    return REFUSED.get((one, other)) or REFUSED.get((other, one))
