@@ -86,7 +86,7 @@ def _may_be_promoted(study: Study) -> bool:
     is_closing = exhausted(budget, study.spent) is not None
     if exhausted(replace(budget, trials=None), study.spent) is not None:
         return False
-    return study.next_promotion(is_closing=is_closing) is not None
+    return study._driver.next_promotion(is_closing=is_closing) is not None
 
 
 def summary_lines(study: Study, summary: StudySummary) -> list[str]:

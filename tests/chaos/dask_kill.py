@@ -111,7 +111,7 @@ class Siege:
         state = read_state(Path(self.task.cluster))
         if state is None:
             return 0
-        pids = [state.keeper.pid]
+        pids = [state.manager.pid]
         if kind == "worker":
             with contextlib.suppress(psutil.Error):
                 pids = [child.pid for child in psutil.Process(pids[0]).children()]

@@ -112,7 +112,7 @@ def log_of(folder: Path, recipe: str, seed: int, trials: int) -> list[Any]:
         log: list[Any] = [
             (trial.number, trial.params, trial.seed, str(trial.state), trial.value) for trial in study.trials
         ]
-        return [*log, study.store.study("s").memory]
+        return [*log, study._driver.store.study("s").memory]
 
 
 def one_study(

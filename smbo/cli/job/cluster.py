@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from smbo.cli.job.section import Duration, Section, Size
-from smbo_scheduler.clusters.specs import BatchPlan, Entrance, LocalPlan, Plan, SshPlan
+from smbo_scheduler.clusters.specs import BatchSpec, ClusterSpec, LocalSpec, SchedulerOptions, SshSpec
 
 _BATCH_LEASE_SECONDS = 300.0  # batch nodes are suspended, and their disks hang, for minutes
 _LEASE_SECONDS = 60.0
@@ -46,9 +46,9 @@ class LocalSection(Section):
             )
         return threads
 
-    def plan(self) -> LocalPlan:
-        """Return the plan of the workers."""
-        return LocalPlan(self.resources)
+    def spec(self) -> LocalSpec:
+        """Return the specification of the workers."""
+        return LocalSpec(self.resources)
 
 
 class EntranceSection(Section):
@@ -69,9 +69,9 @@ class EntranceSection(Section):
         return self
 
     @property
-    def entrance(self) -> Entrance:
+    def entrance(self) -> SchedulerOptions:
         """Where the scheduler listens."""
-        return Entrance(self.host, self.interface, self.port or 0)
+        return SchedulerOptions(self.host, self.interface, self.port or 0)
 
 
 class AdaptiveSection(Section):
@@ -139,7 +139,7 @@ class BatchSection(EntranceSection):
         return {
             "cores": self.cores,
             "memory_bytes": self.memory,
-            "entrance": self.entrance,
+            "scheduler": self.entrance,
             "workers_per_job": self.workers_per_job,
             "walltime_seconds": self.walltime,
             "lifetime_seconds": lifetime,
@@ -168,9 +168,9 @@ class SlurmSection(BatchSection):
                 raise ValueError(f'{line!r} is no option of sbatch; write one such as "--qos=long"')
         return directives
 
-    def plan(self, evaluation_seconds: float | None = None) -> BatchPlan:
-        """Return the plan of the workers; evaluations take at most so long, if that is known."""
-        return BatchPlan(
+    def spec(self, evaluation_seconds: float | None = None) -> BatchSpec:
+        """Return the specification of the workers; evaluations take at most so long, if that is known."""
+        return BatchSpec(
             "slurm",
             queue=self.partition,
             directives=tuple(self.directives),
@@ -193,9 +193,9 @@ class HTCondorSection(BatchSection):
                 raise ValueError(f"{key!r} cannot be written as `key = value` on one line")
         return directives
 
-    def plan(self, evaluation_seconds: float | None = None) -> BatchPlan:
-        """Return the plan of the workers; evaluations take at most so long, if that is known."""
-        return BatchPlan(
+    def spec(self, evaluation_seconds: float | None = None) -> BatchSpec:
+        """Return the specification of the workers; evaluations take at most so long, if that is known."""
+        return BatchSpec(
             "htcondor",
             disk_bytes=self.disk,
             queue=self.flavour,
@@ -221,9 +221,9 @@ class SshSection(EntranceSection):
             raise ValueError("a host is named twice; workers_per_host says how many evaluations each runs")
         return hosts
 
-    def plan(self) -> SshPlan:
-        """Return the plan of the workers."""
-        return SshPlan(
+    def spec(self) -> SshSpec:
+        """Return the specification of the workers."""
+        return SshSpec(
             tuple(self.hosts),
             self.entrance,
             workers_per_host=self.workers_per_host,
@@ -300,17 +300,17 @@ class ClusterSection(Section):
         """Default of the key `lease`: how long workers of this cluster may miss their heartbeats."""
         return _LEASE_SECONDS if self.batch is None else _BATCH_LEASE_SECONDS
 
-    def plan(self, evaluation_seconds: float | None = None) -> Plan | None:
-        """Return the plan of a cluster that smbo starts; None for another.
+    def spec(self, evaluation_seconds: float | None = None) -> ClusterSpec | None:
+        """Return the specification of a cluster that smbo starts; None for another.
 
         Raises:
             ValueError: the times do not fit together.
         """
         if self.batch is not None:
-            return self.batch.plan(evaluation_seconds)
+            return self.batch.spec(evaluation_seconds)
         if self.ssh is not None:
-            return self.ssh.plan()
-        return None if self.local is None else self.local.plan()
+            return self.ssh.spec()
+        return None if self.local is None else self.local.spec()
 
     def workers_of_use(self, n_evaluations: int | None) -> int:
         """Return how many workers so many evaluations can use."""

@@ -22,7 +22,7 @@ def keep_job(study: Study, job: Mapping[str, Any], folder: Path) -> None:
         kept["store"] = masked(kept["store"])
     payload = {"job": kept, "folder": str(folder.resolve())}
     if _latest(study) != payload:
-        study.store.add_event(study.id, _KIND, payload)
+        study._driver.store.add_event(study._driver.id, _KIND, payload)
 
 
 def stored_job(study: Study) -> tuple[dict[str, Any], Path]:
@@ -47,7 +47,7 @@ def fixed_before(study: Study) -> dict[str, Any] | None:
 
 
 def _latest(study: Study) -> dict[str, Any] | None:
-    found = study.store.events(study.id, kind=_KIND)
+    found = study._driver.store.events(study._driver.id, kind=_KIND)
     if not found:
         return None
     payload = dict(json.loads(found[-1].payload))

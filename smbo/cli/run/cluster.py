@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smbo.cli.job.cluster import ClusterSection
 from smbo.cli.job.schema import JobFile
 from smbo.errors import StoreError
-from smbo.study.run import ExecutorFactory
+from smbo.study.run import ExecutorFactory, installed_executor
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors.serial import SerialExecutor
 from smbo_scheduler.jobs import Executor, Target
@@ -19,7 +19,7 @@ from smbo_scheduler.outbox.spool import Spool
 if TYPE_CHECKING:
     from distributed import Client, Security
 
-    from smbo_scheduler.clusters.cluster import KeptCluster
+    from smbo_scheduler.clusters.cluster import ManagedCluster
 
 
 class RunCluster:
@@ -46,12 +46,12 @@ class RunCluster:
     ) -> None:
         self._cluster, self._resources = cluster, dict(resources)
         try:
-            self._plan = cluster.plan(evaluation_seconds)
+            self._spec = cluster.spec(evaluation_seconds)
         except ValueError as error:
             raise ClusterError(f"cluster: {error}") from None
         self._folder: Path | None = None
         self._client: Client | None = None
-        self._kept: KeptCluster | None = None
+        self._managed: ManagedCluster | None = None
         self._n_workers: int | None = None
         self._is_left = False
 
@@ -68,10 +68,10 @@ class RunCluster:
         """
         if self._cluster.is_external:
             self._connected()
-        elif self._plan is not None:
+        elif self._spec is not None:
             from smbo_scheduler.clusters.cluster import check_installed
 
-            check_installed(self._plan, insecure=self._cluster.insecure)
+            check_installed(self._spec, insecure=self._cluster.insecure)
         elif self._cluster.executor is not None:
             self._factory(self._cluster.executor)
 
@@ -93,14 +93,14 @@ class RunCluster:
             spool,
             resources=self._resources,
             reconnect=self._connect,
-            is_lost=lambda client: self._kept is not None and self._kept.is_lost(client),
+            is_lost=lambda client: self._managed is not None and self._managed.is_lost(client),
         )
 
     def scale_to(self, n_evaluations: int) -> None:
         """Keep no more workers than the evaluations that are left, those that run included, can use."""
         self._n_workers = self._cluster.workers_of_use(n_evaluations)
-        if self._kept is not None:
-            self._kept.want(self._n_workers)
+        if self._managed is not None:
+            self._managed.scale(self._n_workers)
 
     def check_workers(self) -> None:
         """Check that workers live or may still start.
@@ -108,8 +108,8 @@ class RunCluster:
         Raises:
             ClusterError: none will, and why.
         """
-        if self._kept is not None:
-            self._kept.check()
+        if self._managed is not None:
+            self._managed.check()
 
     def leave_running(self) -> None:
         """Let a cluster that smbo started live on after the block: another driver uses or will use it."""
@@ -125,19 +125,17 @@ class RunCluster:
             self._client.close(timeout=5)
         if self._is_left or self._folder is None:
             return
-        if self._kept is None and self._plan is not None and self._folder.is_dir():
-            from smbo_scheduler.clusters.cluster import KeptCluster
+        if self._managed is None and self._spec is not None and self._folder.is_dir():
+            from smbo_scheduler.clusters.cluster import ManagedCluster
 
             # left by a driver that was killed after the last evaluation; nobody needs it now
-            self._kept = KeptCluster(self._folder, adopted=True)
-        if self._kept is not None:
-            self._kept.stop()
+            self._managed = ManagedCluster(self._folder, adopted=True)
+        if self._managed is not None:
+            self._managed.stop()
 
     @staticmethod
     def _factory(executor: Mapping[str, Mapping[str, Any]]) -> ExecutorFactory:
         """Return what makes the installed executor of {name: settings}."""
-        from smbo.study.run import installed_executor
-
         ((name, settings),) = executor.items()
         try:
             return installed_executor(name, settings)
@@ -162,12 +160,14 @@ class RunCluster:
             return clusters.connect_by_file(
                 cluster.scheduler_file, security=self._security(), allow_plain=cluster.insecure
             )
-        assert self._plan is not None
+        assert self._spec is not None
         assert self._folder is not None, "keep_files_in comes first"
-        if self._kept is None:
+        if self._managed is None:
             n_workers = self._n_workers or max(1, cluster.workers_of_use(None))
-            self._kept = clusters.start_kept(self._folder, self._plan, n_workers, insecure=cluster.insecure)
-        return self._kept.connect()
+            self._managed = clusters.start_cluster(
+                self._folder, self._spec, n_workers, insecure=cluster.insecure
+            )
+        return self._managed.connect()
 
     def _security(self) -> Security | None:
         """Return the certificates for somebody else's cluster; None leaves them to Dask's configuration."""
@@ -192,7 +192,7 @@ def cluster_script(job: JobFile) -> str:
 
     folder = Path(job.spool or "SPOOL").absolute() / "STUDY" / f"cluster-{_kind(job.cluster)}"
     try:
-        return job_script(batch.plan(job.limits.time), folder)
+        return job_script(batch.spec(job.limits.time), folder)
     except ValueError as error:
         raise ClusterError(f"cluster: {error}") from None
 

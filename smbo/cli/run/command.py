@@ -59,7 +59,7 @@ def resume_command(ctx: click.Context, /, study: str, store: str | None, **optio
     """Resume a stored study by its name, with the job of its last run."""
     with load(study, store) as found:
         kept, folder = stored_job(found)
-        kept = {**kept, "store": found.store.url, "study": found.name}
+        kept = {**kept, "store": found._driver.store.url, "study": found.name}
     document = _with_options(Document(f"study {kept['study']}", kept), options)
     ctx.exit(run_job(check_jobfile(document), document, folder))
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from smbo.problem import Confirmation
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Limits
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Limits
 
 RECOMMENDED = "recommended"
 FILE = "confirmation.json"
@@ -135,13 +135,13 @@ class ConfirmationQueue:
         self._running.pop(number, None)
         if not self._is_mine(outcome) or number in self._entries:
             return
-        if outcome.ending is Ending.CANCELLED:
+        if outcome.status is JobStatus.CANCELLED:
             return
-        if outcome.ending is Ending.LOST and self._n_lost.get(number, 0) < _MAX_LOST:
+        if outcome.status is JobStatus.LOST and self._n_lost.get(number, 0) < _MAX_LOST:
             self._n_lost[number] = self._n_lost.get(number, 0) + 1
             return
         result = None if outcome.result is None else dict(outcome.result)
-        reason = outcome.reason or (None if result is not None else str(outcome.ending))
+        reason = outcome.reason or (None if result is not None else str(outcome.status))
         self._entries[number] = {**asdict(self._runs[number]), "result": result, "reason": reason}
         self._save()
 
@@ -153,7 +153,7 @@ class ConfirmationQueue:
         """Return whether every run is done or running."""
         return all(i in self._entries or i in self._running for i in range(len(self._runs)))
 
-    def prepare(self) -> bool:
+    def prefetch(self) -> bool:
         """Return False: the runs are known from the start."""
         return False
 

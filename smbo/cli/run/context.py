@@ -25,7 +25,7 @@ class RunContext:
     @property
     def spool_folder(self) -> Path:
         """Where results wait to be recorded; workers reach it under the same path."""
-        beside_the_store = self.study.spool_folder
+        beside_the_store = self.study._driver.spool_folder
         if self.job.spool is None:
             return beside_the_store
         return Path(self.job.spool).absolute() / beside_the_store.name

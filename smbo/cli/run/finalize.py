@@ -47,7 +47,7 @@ def finalize(context: RunContext, summary: StudySummary, *, confirm: bool) -> bo
     Returns:
         False if the confirmation runs were interrupted; the next run continues them.
     """
-    with lock.finishing(context.study.spool_folder) as is_ours:
+    with lock.finishing(context.study._driver.spool_folder) as is_ours:
         if not is_ours:
             click.echo("another driver checks the recommended point and writes the report")
             return True

@@ -56,10 +56,10 @@ def drivers_of(study: Study) -> list[str]:
     here = socket.gethostname()
     elsewhere = [
         f"process {driver.pid} on {driver.host} (if it lives)"
-        for driver in study.store.drivers(study.id)
+        for driver in study._driver.store.drivers(study._driver.id)
         if driver.ended is None and driver.host != here
     ]
-    return [*drivers(study.spool_folder), *elsewhere]
+    return [*drivers(study._driver.spool_folder), *elsewhere]
 
 
 @contextlib.contextmanager

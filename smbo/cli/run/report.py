@@ -91,7 +91,7 @@ def _tune(context: RunContext) -> Tune | None:
 def _posterior_and_feasibility(context: RunContext) -> tuple[Posterior | None, Drawn | None]:
     """Return the posterior of the value and draws of the feasibility; None where too little is known."""
     study = context.study
-    memory = study.store.study(study.name).memory
+    memory = study._driver.store.study(study.name).memory
     try:
         data = encode(study.problem, study.trials, is_in_full=True)
         posterior = posterior_of(with_transfer(study.problem, study.recipe), data, memory)

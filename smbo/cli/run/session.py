@@ -55,7 +55,7 @@ def run_job(job: JobFile, document: Document, folder: Path) -> int:
             job.store_url, job.study, task.problem, recipe=job.recipe, seed=job.seed, budget=budget
         ) as study:
             try:
-                with lock.driving(study.spool_folder), StopOnSignals(_announce_stop) as signals:
+                with lock.driving(study._driver.spool_folder), StopOnSignals(_announce_stop) as signals:
                     for text in fixed_lines(job.fixed, fixed_before(study)):
                         click.echo(text)
                     keep_job(study, job.model_dump(mode="json", exclude_none=True), folder)
@@ -63,7 +63,7 @@ def run_job(job: JobFile, document: Document, folder: Path) -> int:
                     cluster.keep_files_in(context.spool_folder)
                     return _run(context)
             finally:
-                if lock.drivers(study.spool_folder):
+                if lock.drivers(study._driver.spool_folder):
                     cluster.leave_running()  # other drivers use it: the last one stops it
 
 

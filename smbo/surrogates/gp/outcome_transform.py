@@ -18,8 +18,8 @@ from smbo.training_data import Array
 
 # Nodes and weights for expectations under N(0, 1); sixteen are exact for polynomials up to x³¹ and
 # give a lognormal's mean to 1e-8 up to a deviation of two.
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
 # A standardised value cannot be further out than this on the bent scale before exp() runs away.
 _FARTHEST = 200.0
 # Shares of the way from the lowest value to the median: one decade of it apart, they cover tails of
@@ -117,18 +117,18 @@ class OutcomeTransform:
         if self.is_affine:
             return self.shift + self.size * mean, self.size * std
         value, _ = self._unbent(mean, std)
-        expected = value @ _WEIGHTS
-        variance = ((value - expected[:, None]) ** 2) @ _WEIGHTS
+        expected = value @ WEIGHTS
+        variance = ((value - expected[:, None]) ** 2) @ WEIGHTS
         return self.shift + self.size * expected, self.size * np.sqrt(variance)
 
     def _moments_and_slopes(self, mean: Array, std: Array) -> tuple[Array, Array, Array, Array]:
         """Return the moments, each (m,), and their slopes by (mean, std), each (m, 2), of bent values."""
         value, slope = self._unbent(mean, std)
-        expected = value @ _WEIGHTS
+        expected = value @ WEIGHTS
         off = value - expected[:, None]
-        deviation = np.sqrt((off**2) @ _WEIGHTS)
-        by_mean = np.stack([slope @ _WEIGHTS, (slope * _NODES) @ _WEIGHTS], axis=1)
-        by_std = np.stack([(off * slope) @ _WEIGHTS, (off * slope * _NODES) @ _WEIGHTS], axis=1)
+        deviation = np.sqrt((off**2) @ WEIGHTS)
+        by_mean = np.stack([slope @ WEIGHTS, (slope * NODES) @ WEIGHTS], axis=1)
+        by_std = np.stack([(off * slope) @ WEIGHTS, (off * slope * NODES) @ WEIGHTS], axis=1)
         by_std /= np.maximum(deviation, 1e-300)[:, None]
         return (
             self.shift + self.size * expected,
@@ -159,7 +159,7 @@ class OutcomeTransform:
 
     def _unbent(self, mean: Array, std: Array) -> tuple[Array, Array]:
         """Return standardised values at the nodes and their slopes by the latent, each (m, nodes)."""
-        latent = mean[:, None] + std[:, None] * _NODES
+        latent = mean[:, None] + std[:, None] * NODES
         bent = self.centre + self.width * latent
         inside = np.abs(bent) < _FARTHEST
         standardised = _unbend(np.clip(bent, -_FARTHEST, _FARTHEST), self.power)

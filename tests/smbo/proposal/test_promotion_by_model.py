@@ -68,7 +68,7 @@ def test_a_study_killed_between_asks_goes_on_as_if_it_had_not_been(tmp_path):
             fleeting.tell(other, loss(other))
     with Study.open(url, "weighed", PROBLEM, seed=3) as study:
         assert any(trial.rungs and len(trial.rungs) > 1 for trial in study.trials)
-        found = replay(study.store, "weighed", study.problem, study.recipe)
+        found = replay(study._driver.store, "weighed", study.problem, study.recipe)
         assert found.difference is None
         assert found.n_trials == len(study.trials)
 

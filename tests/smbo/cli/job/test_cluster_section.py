@@ -33,13 +33,13 @@ def test_no_more_workers_are_wanted_than_there_are_evaluations_left(read, left, 
 
 def test_a_job_ends_its_life_early_enough_for_one_more_evaluation(read):
     job = read(BASE + "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 2h}}\n")
-    assert job.cluster.plan().lifetime_seconds == 0.9 * 7200
-    assert job.cluster.plan(evaluation_seconds=1800.0).lifetime_seconds == 7200 - 1800 - 60
+    assert job.cluster.spec().lifetime_seconds == 0.9 * 7200
+    assert job.cluster.spec(evaluation_seconds=1800.0).lifetime_seconds == 7200 - 1800 - 60
 
 
 def test_the_queue_is_looked_at_as_often_as_the_job_says(read):
     job = read(BASE + "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 2h, poll: 5min}}\n")
-    assert job.cluster.plan().poll_seconds == 300.0
+    assert job.cluster.spec().poll_seconds == 300.0
 
 
 @pytest.mark.parametrize(

@@ -25,19 +25,19 @@ def test_the_latest_job_is_returned_with_its_folder(study, tmp_path):
 def test_the_same_job_is_kept_once(study, tmp_path):
     for _ in range(3):
         keep_job(study, {"study": "a"}, tmp_path)
-    assert len(study.store.events(study.id, kind="job")) == 1
+    assert len(study._driver.store.events(study._driver.id, kind="job")) == 1
 
 
 def test_a_password_is_not_written_down(study, tmp_path):
     keep_job(study, {"study": "a", "store": "postgresql://me:secret@host/db"}, tmp_path)
-    (event,) = study.store.events(study.id, kind="job")
+    (event,) = study._driver.store.events(study._driver.id, kind="job")
     assert "secret" not in event.payload
     assert "host/db" in json.loads(event.payload)["job"]["store"]
 
 
 def test_keys_of_an_older_job_have_their_names_of_today(study):
-    study.store.add_event(
-        study.id, "job", {"job": {"stopping": "asha", "enough": {"left": 1.0}}, "folder": "/"}
+    study._driver.store.add_event(
+        study._driver.id, "job", {"job": {"stopping": "asha", "enough": {"left": 1.0}}, "folder": "/"}
     )
     job, _ = stored_job(study)
     assert job == {"early_stopping": "asha", "termination": {"left": 1.0}}

@@ -6,7 +6,7 @@ import pytest
 
 from smbo.cli.run.confirmation import ConfirmationQueue, confirmation_runs
 from smbo.problem import Confirmation
-from smbo_scheduler.jobs import Ending, JobOutcome
+from smbo_scheduler.jobs import JobOutcome, JobStatus
 
 CONFIRMATION = Confirmation(baseline={"x": 0.0}, baseline_name="default", fidelity=9.0, repeats=3)
 
@@ -26,7 +26,7 @@ def queue(tmp_path, runs):
 
 
 def done(job, value=1.0):
-    return JobOutcome(job, Ending.OK, result={"value": value})
+    return JobOutcome(job, JobStatus.OK, result={"value": value})
 
 
 def test_both_points_are_checked_in_turn_with_seeds_of_their_own(runs):
@@ -62,7 +62,7 @@ def test_a_killed_confirmation_goes_on_where_it_was(queue):
     (left,) = second.orphans()
     assert left.number == 3
     assert [job.number for job in second.next_jobs(9)] == [4, 5]
-    second.record(JobOutcome(left, Ending.LOST, reason="lost"))
+    second.record(JobOutcome(left, JobStatus.LOST, reason="lost"))
     assert [job.number for job in second.next_jobs(9)] == [3]
     assert [r["value"] for _, r in second.results()["recommended"]] == [0, 2]
 
@@ -94,10 +94,10 @@ def test_an_outcome_of_an_earlier_plan_is_not_taken_for_one_of_this(queue):
 def test_a_lost_check_is_done_again_and_a_failed_one_is_not(queue):
     source = queue()
     (job,) = source.next_jobs(1)
-    source.record(JobOutcome(job, Ending.LOST, reason="lost"))
+    source.record(JobOutcome(job, JobStatus.LOST, reason="lost"))
     (again,) = source.next_jobs(1)
     assert (again.number, again.token) == (0, job.token + 1)
-    source.record(JobOutcome(again, Ending.ERROR, reason="objective-error"))
+    source.record(JobOutcome(again, JobStatus.ERROR, reason="objective-error"))
     assert source.next_jobs(1)[0].number == 1
     assert source.failures() == ["objective-error"]
     assert source.results() == {}

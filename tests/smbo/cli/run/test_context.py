@@ -12,5 +12,6 @@ from smbo.cli.run.context import RunContext
     ("spool", "expected"), [(None, "/store/toy-spool"), ("/shared", "/shared/toy-spool")]
 )
 def test_results_wait_beside_the_store_or_in_the_folder_of_the_job(spool, expected):
-    job, study = SimpleNamespace(spool=spool), SimpleNamespace(spool_folder=Path("/store/toy-spool"))
+    driver = SimpleNamespace(spool_folder=Path("/store/toy-spool"))
+    job, study = SimpleNamespace(spool=spool), SimpleNamespace(_driver=driver)
     assert RunContext(job, None, study, None, None).spool_folder == Path(expected)
