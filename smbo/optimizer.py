@@ -8,17 +8,14 @@ opt.tell(trial, objective(**trial.params))
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self, TypeAlias, overload
+from typing import Any, Self, overload
 
 import numpy as np
 
-from smbo.analysis.contours import Contour, contour_of
-from smbo.analysis.explain import Explanation, explained
-from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
+from smbo.analysis.view import Snapshot, View
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
-from smbo.history import table as results
 from smbo.history.encode import encode
+from smbo.history.events import Asked, Event, Promoted, Reported, Told
 from smbo.history.promotion import ends_early, promoted
 from smbo.history.record import record_result
 from smbo.problem import Problem, Returned
@@ -27,48 +24,12 @@ from smbo.proposal.presets import preset
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.request import ProposalRequest
 from smbo.proposal.suggest import first_levels, next_promotion, proposal_rng, suggest, trial_seed
-from smbo.proposal.termination import ended
 from smbo.space import Space
 from smbo.space.fixed import checked
-from smbo.trial import Recommendation, Trial, TrialState
-from smbo.tuning import Tune, TuneSettings, tune_of
+from smbo.trial import Trial, TrialState
 
 
-@dataclass(frozen=True)
-class Asked:
-    """An ask, as the log keeps it: how many points at once, and what was fixed of them."""
-
-    n: int
-    fixed: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Promoted:
-    """A call of ``promote``, as the log keeps it: which trial went on."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Reported:
-    """An intermediate value, as the log keeps it."""
-
-    number: int
-    step: float
-    value: float
-
-
-@dataclass(frozen=True)
-class Told:
-    """A tell, as the log keeps it: the trial with its result."""
-
-    trial: Trial
-
-
-Event: TypeAlias = Asked | Promoted | Reported | Told
-
-
-class Optimizer:
+class Optimizer(View):
     """Ask for points and tell results, in memory.
 
     Args:
@@ -105,36 +66,18 @@ class Optimizer:
         self._log: list[Event] = []
         self._reports: dict[int, dict[float, float]] = {}
 
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.problem, self.recipe, self.seed, self._trials, self._memory)
+
     @property
     def space(self) -> Space:
         """The space of the problem."""
         return self.problem.space
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
-        """All trials by number."""
-        return tuple(self._trials)
-
-    def table(self) -> dict[str, list[Any]]:
-        """Return all trials as columns of equal length; see ``smbo.history.table.columns``."""
-        return results.columns(self.problem, self._trials)
-
-    def to_pandas(self) -> Any:
-        """Return the table as a pandas.DataFrame; ImportError without pandas."""
-        return results.to_pandas(self.problem, self._trials)
-
-    @property
     def log(self) -> tuple[Event, ...]:
         """Every ask and tell, in order; ``replay`` makes the same optimizer of it."""
         return tuple(self._log)
-
-    @property
-    def best(self) -> Trial | None:
-        """The feasible trial with the best told value, None as long as there is none.
-
-        Of several objectives the knee of the Pareto set as told.
-        """
-        return best_of(self.problem, self._trials)
 
     @overload
     def ask(self, n: None = None, *, fixed: Mapping[str, Any] | None = None) -> Trial: ...
@@ -266,54 +209,6 @@ class Optimizer:
         self._log.append(Reported(known.number, float(step), float(value)))
         by_step = {number: sorted(each.items()) for number, each in self._reports.items()}
         return ends_early(self.problem, known.number, by_step, self._trials)
-
-    def recommend(self) -> Recommendation:
-        """Return the point that the posterior takes for the best, with its mean and deviation.
-
-        Raises:
-            TellError: no feasible evaluation is complete.
-        """
-        return recommended(self.problem, self.recipe, self.seed, self._trials, self._memory)
-
-    def pareto(self) -> ParetoSet:
-        """Return what is known of several objectives: the Pareto set as seen and by the posterior.
-
-        Raises:
-            ProblemError: the problem has one objective.
-            TellError: no feasible evaluation is complete.
-        """
-        return pareto_set(self.problem, self.recipe, self._trials, self._memory)
-
-    def contour(self) -> Contour:
-        """Return where the functions of a level set cross their levels, and how well that is known.
-
-        Raises:
-            ProblemError: the problem has no level set.
-            TellError: fewer than two evaluations are complete.
-        """
-        return contour_of(self.problem, self.recipe, self._trials, self._memory)
-
-    def tune(self, settings: TuneSettings | None = None) -> Tune:
-        """Return best parameters with errors, eigentunes and pulls, where outputs are compared with data.
-
-        A function of the trials alone: with other weights or observables in ``settings``, the
-        optimum moves without a new evaluation.
-
-        Raises:
-            ProblemError: the problem has no ``ChiSquare``, too few evaluations, or the settings do not fit.
-        """
-        return tune_of(self.problem, self._trials, settings)
-
-    def termination(self) -> str | None:
-        """Return why the search is over by the problem's own rule, in words; None while it is not."""
-        return ended(self.problem, self.recipe, self._trials, self._memory)
-
-    def explain(self) -> Explanation:
-        """Return why the recipe proposes what it does; print it to read it.
-
-        Nothing changes by it: the proposal that it times is thrown away.
-        """
-        return explained(self.problem, self.recipe, self.seed, self._trials, self._memory)
 
     @classmethod
     def replay(

@@ -1,4 +1,4 @@
-"""One call at a time in a process beside this one, while this one goes on with its work."""
+"""A background process that runs one call at a time while this process continues its work."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 import cloudpickle
 
 from smbo_scheduler.errors import SchedulerError
-from smbo_scheduler.framing import Frames
+from smbo_scheduler.framing import FramedConnection
 
 
-class Aside:
-    """A process that calls one function, again and again, with what it is asked.
+class BackgroundProcess:
+    """A child process with one function, which it calls with one request after the other.
 
-    It ends with this process.  The function keeps its state between calls.
+    It exits when this process does.  The function keeps its state between calls.
 
     Args:
         make: returns the function; called once, in the process.  It must pickle.
@@ -40,8 +40,8 @@ class Aside:
                 start_new_session=True,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)},
             )
-        self._frames = Frames(ours)
-        self._frames.send(pickled)
+        self._connection = FramedConnection(ours)
+        self._connection.send(pickled)
         self._is_busy = False
 
     @property
@@ -58,7 +58,7 @@ class Aside:
         assert not self._is_busy, "one call at a time"
         self._is_busy = True
         try:
-            self._frames.send(cloudpickle.dumps(request))
+            self._connection.send(cloudpickle.dumps(request))
         except OSError as error:
             raise self._gone() from error
 
@@ -70,7 +70,7 @@ class Aside:
             Whatever the call raised.
         """
         try:
-            message = self._frames.receive(1e-6)
+            message = self._connection.receive(1e-6)
         except (EOFError, OSError) as error:
             raise self._gone() from error
         if message is None:
@@ -83,10 +83,10 @@ class Aside:
         return (value,)
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
-        self._frames.close()
+        self._connection.close()
 
     def _gone(self) -> SchedulerError:
         self._is_busy = False

@@ -14,19 +14,19 @@ from typing import Any
 import cloudpickle
 
 from smbo_scheduler.errors import SchedulerError
-from smbo_scheduler.framing import Frames
+from smbo_scheduler.framing import FramedConnection
 
 
 def main() -> None:
     """Make the function that the parent names, then answer its calls until it is gone."""
     end = int(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    frames = Frames(socket.socket(fileno=end))
+    connection = FramedConnection(socket.socket(fileno=end))
     os.set_inheritable(end, False)
     function: Any = None
     with contextlib.suppress(EOFError, OSError):
-        pickled = frames.receive()
-        while (message := frames.receive()) is not None:
+        pickled = connection.receive()
+        while (message := connection.receive()) is not None:
             value, error = None, None
             try:
                 # written by our own parent, over a socket that nobody else has
@@ -35,17 +35,17 @@ def main() -> None:
                 value = function(pickle.loads(message))
             except Exception as exception:
                 error = exception
-            frames.send(_answer(value, error))
+            connection.send(_answer(value, error))
 
 
 def _answer(value: Any, error: Exception | None) -> bytes:
-    """Return an answer as bytes; what does not pickle becomes its story."""
+    """Return an answer as bytes; what does not pickle becomes a SchedulerError."""
     try:
         answer: bytes = cloudpickle.dumps((value, error))
         pickle.loads(answer)  # an exception may pickle and not come back
     except Exception:
-        story = "".join(traceback.format_exception(error)) if error else f"{type(value)} does not pickle"
-        answer = cloudpickle.dumps((None, SchedulerError(story)))
+        text = "".join(traceback.format_exception(error)) if error else f"{type(value)} does not pickle"
+        answer = cloudpickle.dumps((None, SchedulerError(text)))
     return answer
 
 

@@ -1,4 +1,4 @@
-"""Messages over a socket: a length, then that many bytes."""
+"""Message framing over a stream socket: a length, then that many bytes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _LENGTH = struct.Struct("!Q")
 _CHUNK = 1 << 20
 
 
-class Frames:
-    """One end of a connection; a message that has come in part stays until it is whole."""
+class FramedConnection:
+    """One end of a connection; a message received in part is buffered until it is whole."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection

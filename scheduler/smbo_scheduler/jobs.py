@@ -1,4 +1,4 @@
-"""What is run, and what became of it.  Plain values that travel between processes."""
+"""Jobs and their outcomes, plain values that travel between processes; protocols of executors and sources."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one execution may use, None meaning no limit, and how long it may live.
+    """Limits on one execution; None means no limit.
 
     Attributes:
-        time_seconds, memory_bytes: what it is ended for.
-        survive: whether it goes on when its worker, the scheduler or the driver dies.
+        time_seconds, memory_bytes: beyond which it is killed.
+        survive: whether it continues when its worker, the scheduler or the driver dies.
     """
 
     time_seconds: float | None = None
@@ -35,7 +35,7 @@ class Job:
         payload: what the target is called with; plain JSON values.
         limits: what the execution may use.
         resources: Dask worker resources that it occupies, such as {"GPU": 1}.
-        keeps_folder: whether what it leaves in its folder is kept, for a later job to go on from.
+        keeps_folder: whether its folder is kept, as the checkpoint of a later job.
     """
 
     study: str
@@ -51,32 +51,32 @@ class Job:
         return f"{self.study}-{self.number}-{self.token}"
 
 
-class Ending(StrEnum):
+class JobStatus(StrEnum):
     """How an execution ended."""
 
     OK = "ok"  # the target returned
     ERROR = "error"  # the target raised
     TIMEOUT = "timeout"  # it was ended at its time limit
     MEMORY = "memory"  # it was ended at its memory limit
-    LOST = "lost"  # its process, worker or host went away: nobody's fault
+    LOST = "lost"  # its process, worker or host went away, through no fault of the target
     CANCELLED = "cancelled"  # it was asked to end
 
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """What became of a job.
+    """How a job ended, with its result or error.
 
     Attributes:
-        job: which one.
-        ending: how it ended.
+        job: the execution.
+        status: how it ended.
         result: what the target returned (plain JSON values) if it did.
-        reason, error: for every other ending: a word, and the full story (traceback, stderr).
+        reason, error: for every other status: a word, and the text (traceback, stderr).
         started, ended: wall-clock times, seconds since the epoch; None if it never started.
         host, pid: where it ran.
     """
 
     job: Job
-    ending: Ending
+    status: JobStatus
     result: Mapping[str, Any] | None = None
     reason: str | None = None
     error: str | None = None
@@ -86,8 +86,8 @@ class JobOutcome:
     pid: int | None = None
 
 
-class Bench(Protocol):
-    """What the runner lays out for one execution, on the worker."""
+class JobContext(Protocol):
+    """What a target is given for one execution, on the worker, beside its payload."""
 
     @property
     def folder(self) -> Path:
@@ -95,7 +95,7 @@ class Bench(Protocol):
         ...
 
     def report(self, step: float, value: float) -> None:
-        """Note an intermediate value."""
+        """Report an intermediate value."""
         ...
 
     def is_asked_to_stop(self) -> bool:
@@ -105,15 +105,11 @@ class Bench(Protocol):
 
 # Called on the worker with the job's payload.  It returns plain JSON values, or raises; an
 # exception's attribute ``reason`` (a word), where it has one, becomes the outcome's.
-Target: TypeAlias = Callable[[Mapping[str, Any], Bench], Mapping[str, Any]]
+Target: TypeAlias = Callable[[Mapping[str, Any], JobContext], Mapping[str, Any]]
 
 
-class Executor(Protocol):
-    """Where jobs run."""
-
-    def capacity(self) -> int:
-        """Return how many jobs can run at once now (all slots, busy ones included)."""
-        ...
+class JobQueue(Protocol):
+    """Start jobs, and hear how they ended."""
 
     def submit(self, job: Job) -> None:
         """Start a job; never more of them than there are free slots."""
@@ -122,6 +118,31 @@ class Executor(Protocol):
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
         """Return the outcomes that are new, as soon as there is one or the time is over."""
         ...
+
+    def cancel(self, job: Job) -> None:
+        """Ask a job to end; its outcome still comes through ``poll``."""
+        ...
+
+
+class Capacity(Protocol):
+    """How many jobs can run, and what stands in their way."""
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether jobs run outside this process, so that it has time for other work meanwhile."""
+        ...
+
+    def capacity(self) -> int:
+        """Return how many jobs can run at once now (all slots, busy ones included)."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Return in words what keeps jobs from running or outcomes from being kept, None if nothing does."""
+        ...
+
+
+class Recovery(Protocol):
+    """Jobs that outlive a driver, and outcomes that are kept until they are recorded."""
 
     def adopt(self, jobs: Sequence[Job]) -> None:
         """Take over jobs that an earlier driver started and did not see the end of.
@@ -135,42 +156,51 @@ class Executor(Protocol):
         """Hear that an outcome is recorded for good: what was kept of it may go."""
         ...
 
-    def cancel(self, job: Job) -> None:
-        """Ask a job to end; its outcome still comes through ``poll``."""
-        ...
+
+@runtime_checkable
+class Executor(JobQueue, Capacity, Recovery, Protocol):
+    """Where jobs run."""
 
     def close(self) -> None:
         """Let go of everything; jobs that still run are ended where this executor owns them."""
         ...
 
 
-class Source(Protocol):
-    """Where jobs come from, and where their outcomes go."""
+class JobSupply(Protocol):
+    """Where jobs come from."""
 
     def next_jobs(self, n: int) -> Sequence[Job]:
         """Return at most n jobs to start now; none when nothing can start at present."""
         ...
 
-    def record(self, outcome: JobOutcome) -> None:
-        """Take an outcome down: for good, once the block of ``together`` around it has ended well."""
-        ...
-
-    def together(self) -> AbstractContextManager[None]:
-        """Return a block whose outcomes are taken down at its end, all or none."""
-        ...
-
-    def orphans(self) -> Sequence[Job]:
-        """Return jobs whose driver is gone, to be taken over; asked for again and again."""
-        ...
-
-    def prepare(self) -> bool:
-        """Think ahead where that pays; called often, whether a slot is free or not.
+    def prefetch(self) -> bool:
+        """Prepare later jobs where that pays; called often, whether a slot is free or not.
 
         Returns:
-            Whether a job is being thought out, so that it pays to ask for it again soon.
+            Whether a job is being prepared, so that it pays to ask for it again soon.
         """
         ...
 
     def is_finished(self) -> bool:
         """Return whether no further job will come (those in flight may still be running)."""
+        ...
+
+
+class OutcomeLog(Protocol):
+    """Where outcomes are recorded."""
+
+    def record(self, outcome: JobOutcome) -> None:
+        """Record an outcome: for good, once the block of ``together`` around it has ended well."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a block whose outcomes are recorded at its end, all or none."""
+        ...
+
+
+class Source(JobSupply, OutcomeLog, Protocol):
+    """A supply of jobs that records their outcomes, and knows the jobs of drivers that are gone."""
+
+    def orphans(self) -> Sequence[Job]:
+        """Return jobs whose driver is gone, to be taken over; asked for again and again."""
         ...

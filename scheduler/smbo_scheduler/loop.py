@@ -1,4 +1,4 @@
-"""The one loop: jobs from a source to an executor, outcomes back, one thread, no barriers."""
+"""The scheduler loop: jobs from a source to an executor, outcomes back; one thread, no barriers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from smbo_scheduler.errors import Unavailable
-from smbo_scheduler.jobs import Ending, Executor, Job, JobOutcome, Source
-from smbo_scheduler.outbox.disk_full import is_no_room
+from smbo_scheduler.jobs import Executor, Job, JobOutcome, JobStatus, Source
+from smbo_scheduler.outbox.disk_full import is_disk_full
 
-_SOON_SECONDS = 0.01  # between looks for a job that is being thought out while a slot is free
+_SOON_SECONDS = 0.01  # between looks for a job that is being prepared while a slot is free
 
 
 class Stop(IntEnum):
@@ -40,7 +40,7 @@ class Progress:
     Attributes:
         capacity: slots that there are now.
         running: jobs in flight, in the order in which they were started.
-        endings: how many executions ended in which way during this run.
+        n_by_status: how many executions ended with each status during this run.
         stop: what the run was asked for so far.
         seconds: since the run began.
         message: what the run waits for, if it cannot go on by itself.
@@ -49,7 +49,7 @@ class Progress:
 
     capacity: int
     running: tuple[Job, ...]
-    endings: dict[Ending, int]
+    n_by_status: dict[JobStatus, int]
     stop: Stop
     seconds: float
     message: str | None = None
@@ -58,29 +58,25 @@ class Progress:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run came to."""
+    """How a run ended."""
 
     end: RunEnd
-    endings: dict[Ending, int]
+    n_by_status: dict[JobStatus, int]
     seconds: float
 
 
-def never() -> Stop:
-    """Return GO: nobody asks for a stop."""
+def never_stop() -> Stop:
+    """Return GO: no stop is asked for."""
     return Stop.GO
 
 
-def no_trouble() -> None:
-    """Return None: nothing is known to be in the way."""
-
-
-def none_spare(_n_slots: int) -> int:
-    """Return 0: no job is sent before there is a slot for it."""
+def no_spare(_n_slots: int) -> int:
+    """Return 0: no more jobs are in flight than there are slots."""
     return 0
 
 
-def tell_nobody(_progress: Progress) -> None:
-    """Drop a progress report."""
+def ignore_progress(_progress: Progress) -> None:
+    """Ignore a progress report."""
 
 
 def run(
@@ -88,11 +84,10 @@ def run(
     executor: Executor,
     *,
     clock: Callable[[], float] = time.monotonic,
-    stop: Callable[[], Stop] = never,
-    on_progress: Callable[[Progress], None] = tell_nobody,
+    stop: Callable[[], Stop] = never_stop,
+    on_progress: Callable[[Progress], None] = ignore_progress,
     poll_seconds: float = 0.5,
-    trouble: Callable[[], str | None] = no_trouble,
-    spare: Callable[[int], int] = none_spare,
+    spare: Callable[[int], int] = no_spare,
 ) -> Summary:
     """Run jobs until the source is finished or a stop is asked for.
 
@@ -100,22 +95,21 @@ def run(
     for).  Each outcome is recorded with the source,
     and the executor is told so, as soon as it is there, and a new job takes the slot.  Jobs whose
     driver is gone are taken over, whenever the source comes to know of them.  While the source is
-    unavailable, or a disk is full, the run says so in its progress and goes on trying.
+    unavailable, or a disk is full, the run says so in its progress and tries again.
 
     Args:
         source, executor: where jobs come from and where they run.
         clock: monotonic seconds.
-        stop: asked again and again; see ``Stop``.
+        stop: called again and again; see ``Stop``.
         on_progress: called when something changed.
-        poll_seconds: longest wait before ``stop`` is asked again.
-        trouble: asked again and again what stands in the way of those who evaluate, in words.
+        poll_seconds: longest wait before ``stop`` is called again.
         spare: how many jobs to send beyond so many slots, so that a worker need not wait for its
             next one.
 
     Raises:
         Whatever the source raises but Unavailable.  The executor is left open.
     """
-    return _Run(source, executor, clock, stop, on_progress, poll_seconds, trouble, spare).run()
+    return _Run(source, executor, clock, stop, on_progress, poll_seconds, spare).run()
 
 
 class _Run:
@@ -129,7 +123,6 @@ class _Run:
         stop: Callable[[], Stop],
         on_progress: Callable[[Progress], None],
         poll_seconds: float,
-        ask_trouble: Callable[[], str | None],
         spare: Callable[[int], int],
     ) -> None:
         self._source = source
@@ -138,7 +131,6 @@ class _Run:
         self._ask_stop = stop
         self._on_progress = on_progress
         self._poll_seconds = poll_seconds
-        self._ask_trouble = ask_trouble
         self._spare = spare
         self._places = 0  # slots, and those to spare
         self._began = clock()
@@ -146,7 +138,7 @@ class _Run:
         self._unrecorded: deque[JobOutcome] = deque()
         self._trouble: str | None = None
         self._cancelled: set[str] = set()
-        self._endings: dict[Ending, int] = {}
+        self._n_by_status: dict[JobStatus, int] = {}
         self._stop = Stop.GO
         self._capacity = 0
         self._is_preparing = False
@@ -155,27 +147,27 @@ class _Run:
     def run(self) -> Summary:
         while (end := self._step()) is None:
             pass
-        return Summary(end, dict(self._endings), self._clock() - self._began)
+        return Summary(end, dict(self._n_by_status), self._clock() - self._began)
 
     def _step(self) -> RunEnd | None:
         """Record what came, start what can start, wait once; return why the run is over, if it is."""
         self._stop = max(self._stop, self._ask_stop())
         if self._stop is Stop.EXIT:
             return RunEnd.LEFT
-        end = self._unless_in_trouble(self._advance)
+        end = self._unless_unavailable(self._advance)
         if end is not None:
             return end
         self._report()
-        self._unrecorded += self._executor.poll(self._patience_seconds())
-        self._unless_in_trouble(self._record_all)
+        self._unrecorded += self._executor.poll(self._poll_seconds_now())
+        self._unless_unavailable(self._record_all)
         return None
 
-    def _unless_in_trouble(self, do: Callable[[], RunEnd | None]) -> RunEnd | None:
+    def _unless_unavailable(self, do: Callable[[], RunEnd | None]) -> RunEnd | None:
         """Do a part of a step; where it must wait, note why, and leave the rest for the next step."""
         try:
             end = do()
         except (Unavailable, OSError) as error:
-            if not isinstance(error, Unavailable) and not is_no_room(error):
+            if not isinstance(error, Unavailable) and not is_disk_full(error):
                 raise
             self._trouble = str(error)
             return None
@@ -201,7 +193,7 @@ class _Run:
         if self._stop is Stop.GO:
             self._adopt(self._source.orphans())
             self._start_jobs()
-            self._is_preparing = self._source.prepare()
+            self._is_preparing = self._source.prefetch()
         if not self._flight:
             if self._stop is not Stop.GO:
                 return RunEnd.CANCELLED if self._cancelled else RunEnd.DRAINED
@@ -209,7 +201,7 @@ class _Run:
                 return RunEnd.FINISHED
         return None
 
-    def _patience_seconds(self) -> float:
+    def _poll_seconds_now(self) -> float:
         """Return how long to wait for an outcome: not long while a free slot waits for a job."""
         is_soon = self._is_preparing and self._places > len(self._flight)
         return min(self._poll_seconds, _SOON_SECONDS) if is_soon else self._poll_seconds
@@ -224,7 +216,7 @@ class _Run:
         self._capacity = self._executor.capacity()
         self._places = self._capacity + self._spare(self._capacity)
         free = self._places - len(self._flight)
-        # the source gives fewer where each is thought out: the first free slot should not have to
+        # the source gives fewer where proposing takes long: the first free slot should not have to
         # wait for the last one's job
         while free > 0 and not self._source.is_finished():
             jobs = self._source.next_jobs(free)
@@ -245,13 +237,13 @@ class _Run:
     def _settle(self, outcome: JobOutcome) -> None:
         self._executor.settle(outcome)
         self._flight.pop(outcome.job.key, None)
-        self._endings[outcome.ending] = self._endings.get(outcome.ending, 0) + 1
+        self._n_by_status[outcome.status] = self._n_by_status.get(outcome.status, 0) + 1
         self._report(outcome)
 
     def _report(self, latest: JobOutcome | None = None) -> None:
         """Say where the run stands, unless nothing has changed since it was last said."""
         message = self._message()
-        state = (self._capacity, tuple(self._flight), tuple(self._endings.items()), self._stop, message)
+        state = (self._capacity, tuple(self._flight), tuple(self._n_by_status.items()), self._stop, message)
         if latest is None and state == self._told:
             return
         self._told = state
@@ -259,7 +251,7 @@ class _Run:
             Progress(
                 capacity=self._capacity,
                 running=tuple(self._flight.values()),
-                endings=dict(self._endings),
+                n_by_status=dict(self._n_by_status),
                 stop=self._stop,
                 seconds=self._clock() - self._began,
                 message=message,
@@ -268,7 +260,7 @@ class _Run:
         )
 
     def _message(self) -> str | None:
-        trouble = self._trouble or self._ask_trouble()
+        trouble = self._trouble or self._executor.trouble()
         if trouble is not None:
             return trouble
         if self._stop is Stop.DRAIN:

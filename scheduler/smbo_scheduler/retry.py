@@ -1,4 +1,4 @@
-"""What to do about an execution that did not end well: a decision, taken from values."""
+"""Retry policy: whether a trial whose execution failed is run again.  Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from smbo_scheduler.jobs import Ending, JobOutcome
+from smbo_scheduler.jobs import JobOutcome, JobStatus
 
 
 class Decision(StrEnum):
-    """What becomes of the trial."""
+    """Whether the trial is run again."""
 
     RETRY = "retry"  # run it again: it may have been chance; this counts against the retries
     FAIL = "fail"  # it failed, for good
-    REQUEUE = "requeue"  # run it again: it was nobody's fault
+    REQUEUE = "requeue"  # run it again: its process went away or was cancelled
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class RetryPolicy:
 
 
 def decide(
-    outcome: JobOutcome, earlier: Sequence[Ending] = (), policy: RetryPolicy | None = None
+    outcome: JobOutcome, earlier: Sequence[JobStatus] = (), policy: RetryPolicy | None = None
 ) -> Decision:
-    """Return what becomes of a trial whose latest execution ended in ``outcome``.
+    """Return whether a trial is run again whose latest execution ended in ``outcome``.
 
     Args:
         outcome: of the latest execution; not OK.
@@ -48,19 +48,19 @@ def decide(
         ValueError: the outcome is OK: there is nothing to decide.
     """
     policy = policy or RetryPolicy()
-    match outcome.ending:
-        case Ending.OK:
+    match outcome.status:
+        case JobStatus.OK:
             raise ValueError(f"{outcome.job.key} ended well; it needs no decision")
-        case Ending.CANCELLED:
+        case JobStatus.CANCELLED:
             return Decision.REQUEUE
-        case Ending.LOST:
-            return Decision.REQUEUE if _count(earlier, Ending.LOST) < policy.losses else Decision.FAIL
-        case Ending.TIMEOUT | Ending.MEMORY:
-            spent = _count(earlier, Ending.TIMEOUT, Ending.MEMORY)
+        case JobStatus.LOST:
+            return Decision.REQUEUE if _count(earlier, JobStatus.LOST) < policy.losses else Decision.FAIL
+        case JobStatus.TIMEOUT | JobStatus.MEMORY:
+            spent = _count(earlier, JobStatus.TIMEOUT, JobStatus.MEMORY)
             return Decision.RETRY if spent < policy.retries_at_limits else Decision.FAIL
-        case Ending.ERROR:
-            return Decision.RETRY if _count(earlier, Ending.ERROR) < policy.retries else Decision.FAIL
+        case JobStatus.ERROR:
+            return Decision.RETRY if _count(earlier, JobStatus.ERROR) < policy.retries else Decision.FAIL
 
 
-def _count(endings: Sequence[Ending], *kinds: Ending) -> int:
-    return sum(ending in kinds for ending in endings)
+def _count(statuses: Sequence[JobStatus], *kinds: JobStatus) -> int:
+    return sum(status in kinds for status in statuses)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as values: once to drain, twice to cancel, three times to leave."""
+"""SIGINT and SIGTERM as values of ``Stop``: once to drain, twice to cancel, three times to leave."""
 
 from __future__ import annotations
 

@@ -204,22 +204,28 @@ def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory
         ProblemError: the problem has no level set.
         TellError: fewer than two evaluations are complete.
     """
-    level_set = problem.level_set
-    if level_set is None:
+    posterior = level_set_posterior_of(problem, recipe, trials, memory)
+    # the same points each time, so that the estimate changes with the training data and nothing else
+    survey = survey_of(problem.space, _N_SURVEY, np.random.default_rng(0))
+    assert problem.level_set is not None
+    n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
+    return Contour(problem.level_set, problem.space, posterior, survey, posterior.above(survey), n_complete)
+
+
+def level_set_posterior_of(
+    problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory
+) -> LevelSetPosterior:
+    """Return the posterior of the functions of the level set; see ``contour_of``."""
+    if problem.level_set is None:
         raise ProblemError("no level is sought; say Problem(space, level_set=LevelSet(0.05, of=[names]))")
     data = encode(problem, trials)
     if len(data) < 2:
         raise TellError(f"a contour needs two complete evaluations; there are {len(data)}")
     if chosen(recipe, data, memory).recipe.surrogate is None:
-        posterior = Subset(LevelGP(), n_rows=1500).fit(data)
-    else:
-        found = posterior_of(recipe, data, memory)
-        assert found is not None, "two evaluations are enough for a posterior"
-        posterior = found
-    of_levels = level_posterior(posterior)
-    # the same points each time, so that the estimate changes with the training data and nothing else
-    survey = survey_of(problem.space, _N_SURVEY, np.random.default_rng(0))
-    return Contour(level_set, problem.space, of_levels, survey, of_levels.above(survey), len(data))
+        return level_posterior(Subset(LevelGP(), n_rows=1500).fit(data))
+    posterior = posterior_of(recipe, data, memory)
+    assert posterior is not None, "two evaluations are enough for a posterior"
+    return level_posterior(posterior)
 
 
 def enough(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> str | None:

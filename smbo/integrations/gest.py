@@ -27,12 +27,12 @@ from smbo.errors import SmboError
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.space import Categorical, Real
+from smbo.space import Categorical, Real, Space
 
 __all__ = ["SmboGenerator"]
 
 
-class SmboGenerator(Generator):  # type: ignore[misc]
+class SmboGenerator(Generator):
     """Suggest points of a VOCS, and learn from what is ingested; a result that is not finite is a failure.
 
     Args:
@@ -116,9 +116,9 @@ def _problem(vocs: VOCS) -> Problem:
         else:
             relation = ">" if isinstance(each, GreaterThanConstraint) else "<"
             constraints.append(f"{name} {relation} {each.value!r}")
-    return Problem(space, objectives=objectives, constraints=constraints)
+    return Problem(Space(space), objectives=objectives, constraints=constraints)
 
 
-def _ordered(values: set[Any]) -> list[Any]:
+def _ordered(values: set[Any]) -> tuple[Any, ...]:
     """Return the values of a set in an order that does not change from run to run."""
-    return sorted(values, key=lambda value: (type(value).__name__, value))
+    return tuple(sorted(values, key=lambda value: (type(value).__name__, value)))

@@ -35,7 +35,7 @@ from smbo.trial import Trial, TrialState
 __all__ = ["SmboSampler"]
 
 
-class SmboSampler(BaseSampler):  # type: ignore[misc]
+class SmboSampler(BaseSampler):
     """Propose the parameters that all trials of a study share; others are drawn at random.
 
     Completed trials are training data, failed ones mark where evaluations fail, and running ones, of

@@ -21,6 +21,8 @@ UNNAMED = "value"
 _MIN_RATIO = 1e-6
 # Where nothing can be excluded CLs is 1 up to rounding: clipped, the distance from 1 is not modelled.
 _MIN_P, _MAX_P = 1e-300, 0.99
+# exp() of it, and its products with values, are floats
+_MAX_EXPONENT = 300.0
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,16 @@ def scaled(values: Array, variances: Array, level: float, scale: str) -> tuple[A
     held = np.clip(values, _MIN_P, _MAX_P)
     depth = -np.log(held)
     return -np.log(depth / -np.log(level)), (np.minimum(np.sqrt(variances) / held, 1.0) / depth) ** 2
+
+
+def unscaled(above: Array, level: float, scale: str) -> Array:
+    """Return the values that ``scaled`` was given, of what lies above the level, same shape."""
+    if scale == "linear":
+        return above + level
+    above = np.clip(above, -_MAX_EXPONENT, _MAX_EXPONENT)
+    if scale == "log":
+        return np.asarray(level * np.exp(above))
+    return np.asarray(np.exp(np.log(level) * np.exp(-above)))
 
 
 @dataclass(frozen=True)

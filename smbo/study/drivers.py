@@ -1,4 +1,4 @@
-"""The drivers that work on one study: who is there, who is gone, and what the gone left open."""
+"""Drivers of one study: registration, heartbeats, and the open attempts of those that are dead."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _OWNER = "run "
 
 # Drivers that run in this very process, in several threads perhaps: the process's life says
 # nothing about which of them still run.
-_here: set[str] = set()
+_drivers_here: set[str] = set()
 
 
 def owner_text(process: ProcessName, driver: str | None = None) -> str:
-    """Return how an attempt names the driver that started it."""
+    """Return the ``owner`` of an attempt: the process and the driver that started it."""
     return _OWNER + json.dumps({**asdict(process), "driver": driver})
 
 
 class Drivers:
-    """One driver's place among those that work on a study.
+    """The registration of one driver among those that work on a study.
 
     A driver on this machine is gone when its process is, or when it has left in good order; one
     elsewhere, or one that is held by a signal, when its beat was watched standing still for the
@@ -62,18 +62,18 @@ class Drivers:
 
     def join(self) -> None:
         """Register; before the first trial is asked for."""
-        _here.add(self.id)
+        _drivers_here.add(self.id)
         self._store.register_driver(self._study, self.id, socket.gethostname(), os.getpid(), 0)
         self._next_beat = self._clock() + self.beat_seconds
 
     def leave(self) -> None:
-        """Say that this driver is gone: what it left open is there for others at once."""
-        _here.discard(self.id)
-        with contextlib.suppress(StoreUnavailable):  # then they find out by the lease
+        """Deregister: others take over at once what this driver left open."""
+        _drivers_here.discard(self.id)
+        with contextlib.suppress(StoreUnavailable):  # then its lease expires
             self._store.end_driver(self._study, self.id)
 
     def beat(self, n_slots: int) -> None:
-        """Show that this driver is at work, if that is due; call it often."""
+        """Send a heartbeat if one is due; call it often."""
         if self._clock() >= self._next_beat:
             self._next_beat = self._clock() + self.beat_seconds
             self._store.beat_driver(self._study, self.id, n_slots)
@@ -81,7 +81,7 @@ class Drivers:
     def left_open(self) -> tuple[list[AttemptRecord], list[AttemptRecord]]:
         """Return the open attempts of other drivers: of those that are gone, and of the living.
 
-        Ask often: who is elsewhere is gone only once its beat was watched for the lease.
+        Call it often: a driver elsewhere is gone only once its heartbeat was watched for the lease.
         """
         self._drivers = {driver.id: driver for driver in self._store.drivers(self._study)}
         gone: list[AttemptRecord] = []
@@ -98,7 +98,7 @@ class Drivers:
         if record is not None and record.ended is not None:
             return True
         if process == this_process():
-            return driver not in _here
+            return driver not in _drivers_here
         if process.is_here and not process.is_alive:
             return True
         if process.is_here and not process.is_stopped:

@@ -1,8 +1,8 @@
-"""Proposals thought out in a process beside the driver, which goes on to serve leases and outcomes.
+"""Compute proposals in a background process, so that the driver keeps serving heartbeats and results.
 
-While all slots are busy, the next points are prepared from what is known by then, so that a slot
+While all slots are busy, the next points are proposed from the trials told so far, so that a slot
 that becomes free need not wait for a model to be fitted.  The price is that a point may not know
-of the evaluations that ended meanwhile; so no more is prepared than the slots will soon need.
+of the evaluations that ended meanwhile; so no more are proposed than the slots will soon need.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from smbo.store.store import SqlStore
 from smbo.study.provenance import JsonPoint, Proposed, propose_trials
 from smbo.trial import Trial
 
-# A slot may idle this part of its time: where thinking takes less, a point is better thought out
+# A slot may idle this share of its time: where proposing takes less, a point is better proposed
 # when the slot is free and all results are known.
-_IDLE_PART = 0.01
+_IDLE_SHARE = 0.01
 
-_MEMORY = 0.3  # weight of the latest duration in a running mean
+_LATEST_WEIGHT = 0.3  # weight of the latest duration in a running mean
 
 
-def n_ahead(n_slots: int, thinking_seconds: float | None, evaluation_seconds: float | None) -> int:
+def n_prefetched(n_slots: int, proposing_seconds: float | None, evaluation_seconds: float | None) -> int:
     """Return how many proposals to have ready while all slots are busy.
 
-    None where there is one slot (each point then knows all results before it), or where thinking
-    takes next to no time beside an evaluation; else as many as slots become free while one call
-    thinks, and one more.
+    None where there is one slot (each point then knows all results before it), or where proposing
+    takes next to no time beside an evaluation; else as many as slots become free during one call,
+    and one more.
 
     Args:
-        thinking_seconds: of one call; None if not known yet.
+        proposing_seconds: of one call; None if not known yet.
         evaluation_seconds: the mean; None if not known yet.
     """
-    if n_slots < 2 or thinking_seconds is None or evaluation_seconds is None:
+    if n_slots < 2 or proposing_seconds is None or evaluation_seconds is None:
         return 0
-    if thinking_seconds <= _IDLE_PART * evaluation_seconds:
+    if proposing_seconds <= _IDLE_SHARE * evaluation_seconds:
         return 0
     if evaluation_seconds <= 0:
         return n_slots
-    return min(n_slots, 1 + math.ceil(n_slots * thinking_seconds / evaluation_seconds))
+    return min(n_slots, 1 + math.ceil(n_slots * proposing_seconds / evaluation_seconds))
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked of the thinker: n points, after those that are proposed already.
+class PrefetchRequest:
+    """A request for n points, after those that are proposed already.
 
     Attributes:
         n: how many.
@@ -64,8 +64,8 @@ class Request:
 
 
 @dataclass(frozen=True)
-class ThinkerMaker:
-    """Makes a thinker wherever it is sent.  It pickles if the problem does.
+class ProposerFactory:
+    """Makes a ``Proposer`` in the process that it is sent to.  It pickles if the problem does.
 
     Attributes:
         url: of the store.
@@ -79,12 +79,12 @@ class ThinkerMaker:
     recipe: Recipe
     fixed: Point = field(default_factory=dict)
 
-    def __call__(self) -> Callable[[Request], Proposed]:
-        return Thinker(SqlStore(self.url, create=False), self.name, self.problem, self.recipe, self.fixed)
+    def __call__(self) -> Callable[[PrefetchRequest], Proposed]:
+        return Proposer(SqlStore(self.url, create=False), self.name, self.problem, self.recipe, self.fixed)
 
 
-class Thinker:
-    """Reads a study's log, as far as it has come, and proposes."""
+class Proposer:
+    """Reads what is new in a study's log, and proposes."""
 
     def __init__(
         self, store: SqlStore, name: str, problem: Problem, recipe: Recipe, fixed: Point | None = None
@@ -94,7 +94,7 @@ class Thinker:
         self._trials: dict[int, Trial] = {}
         self._cursor = 0
 
-    def __call__(self, request: Request) -> Proposed:
+    def __call__(self, request: PrefetchRequest) -> Proposed:
         record, changed = self._store.changes(self._name, self._cursor)
         self._cursor = record.last_seq
         for trial in changed:
@@ -116,8 +116,8 @@ class Thinker:
         )
 
 
-class Aside(Protocol):
-    """A function that is called elsewhere (``smbo_scheduler.background.Aside`` is one)."""
+class Background(Protocol):
+    """A function that another process runs (``smbo_scheduler.background.BackgroundProcess`` is one)."""
 
     @property
     def is_busy(self) -> bool: ...
@@ -138,28 +138,28 @@ class _Batch:
         return self.proposed.points[self.n_used :]
 
 
-class Ahead:
-    """The proposals that are ready, and the one that is being thought out.
+class Prefetch:
+    """The proposals that are ready, and the one that is being computed.
 
     Args:
-        aside: calls a ``Thinker``.
+        background: calls a ``Proposer``.
         clock: monotonic seconds.
     """
 
-    def __init__(self, aside: Aside, clock: Callable[[], float]) -> None:
-        self._aside = aside
+    def __init__(self, background: Background, clock: Callable[[], float]) -> None:
+        self._background = background
         self._clock = clock
         self._batches: list[_Batch] = []
         self._asked_for = 0
         self._asked_at = 0.0
-        self._thinking_seconds: float | None = None
+        self._proposing_seconds: float | None = None
         self._is_valid = True
         self._is_space_small = False
 
     @property
-    def is_thinking(self) -> bool:
-        """Whether points are on their way."""
-        return self._aside.is_busy
+    def is_busy(self) -> bool:
+        """Whether points are being proposed."""
+        return self._background.is_busy
 
     @property
     def n_ready(self) -> int:
@@ -168,30 +168,30 @@ class Ahead:
 
     def n_wanted(self, n_slots: int, evaluation_seconds: float | None) -> int:
         """Return how many points to have ready while all slots are busy."""
-        return n_ahead(n_slots, self._thinking_seconds, evaluation_seconds)
+        return n_prefetched(n_slots, self._proposing_seconds, evaluation_seconds)
 
-    def think(self, n: int) -> None:
-        """Have points thought out, so that n are ready, unless some are being thought out."""
+    def start(self, n: int) -> None:
+        """Start to propose what is missing of n points, unless a proposal is being computed."""
         ready = self._left()
         n_missing = n - len(ready)
-        if n_missing <= 0 or self._aside.is_busy:
+        if n_missing <= 0 or self._background.is_busy:
             return
         n_missing = 1 if self._is_space_small else n_missing
         memory = dict(self._batches[-1].proposed.memory) if self._batches else None
         self._asked_for, self._asked_at, self._is_valid = n_missing, self._clock(), True
-        self._aside.call(Request(n_missing, ready, memory))
+        self._background.call(PrefetchRequest(n_missing, ready, memory))
 
-    def look(self) -> None:
-        """Take what has been thought out.
+    def collect(self) -> None:
+        """Take the proposal that has been computed, if it is ready.
 
         Raises:
             SpaceExhausted: nothing more can be proposed, and nothing is ready.
             Whatever else proposing raised.
         """
-        if not self._aside.is_busy:
+        if not self._background.is_busy:
             return
         try:
-            answer = self._aside.answer()
+            answer = self._background.answer()
         except SpaceExhausted:
             # one by one, the last few points may yet be had
             if self._asked_for == 1 and not self._batches:
@@ -200,7 +200,7 @@ class Ahead:
             return
         if answer is None:
             return
-        self._thinking_seconds = running_mean(self._thinking_seconds, self._clock() - self._asked_at)
+        self._proposing_seconds = running_mean(self._proposing_seconds, self._clock() - self._asked_at)
         if self._is_valid:
             self._batches.append(_Batch(answer[0]))
 
@@ -211,30 +211,30 @@ class Ahead:
         batch = self._batches[0]
         return batch.proposed, batch.n_used, min(batch.n_used + n, len(batch.proposed.points))
 
-    def use(self, stop: int) -> None:
-        """Hear that the points that ``first`` gave are asked for."""
+    def mark_used(self, stop: int) -> None:
+        """Drop the points of ``first``, up to ``stop``, that have become trials."""
         self._batches[0].n_used = stop
         if not self._batches[0].left:
             del self._batches[0]
 
     def drop(self) -> None:
-        """Drop what is ready, and what is on its way: others have asked for the same points."""
+        """Drop the points that are ready, or being computed: others have asked for the same ones."""
         self._batches.clear()
         self._is_valid = False
 
     def close(self) -> None:
         """End the process."""
-        self._aside.close()
+        self._background.close()
 
     def _left(self) -> tuple[JsonPoint, ...]:
         return tuple(point for batch in self._batches for point in batch.left)
 
 
 def running_mean(before: float | None, latest: float) -> float:
-    """Return a mean that forgets: of durations, the latest of which say most."""
-    return latest if before is None else (1 - _MEMORY) * before + _MEMORY * latest
+    """Return an exponentially weighted mean of durations."""
+    return latest if before is None else (1 - _LATEST_WEIGHT) * before + _LATEST_WEIGHT * latest
 
 
-def thinks_long(recipe: Recipe) -> bool:
-    """Return whether proposing takes long enough to be worth a process: whether a model is fitted."""
+def fits_a_model(recipe: Recipe) -> bool:
+    """Return whether a recipe fits a model, which takes long enough to be worth a process."""
     return recipe.rule is not None or recipe.surrogate is not None

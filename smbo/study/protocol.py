@@ -1,4 +1,4 @@
-"""What a run needs of a study, and why it starts no more trials."""
+"""The study as a run sees it (``Runnable``), and the reasons for which a run starts no more trials."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class StopReason(StrEnum):
     TIMEOUT = "timeout"  # this call's time is over
     STOPPED = "stopped"  # Study.stop() was called, or the run was interrupted
     SPACE = "space"  # a finite space has no point left
-    ENOUGH = "enough"  # what was to be learned is known; ``Study.termination`` says what
-    MISFIT = "misfit"  # no result so far is one that the problem can use
-    LOST = "lost"  # one evaluation after the other took its process along
+    ENOUGH = "enough"  # the termination rule is met; ``Study.termination`` says how
+    MISFIT = "misfit"  # no result so far has what the problem needs
+    LOST = "lost"  # one evaluation after the other killed its process
 
 
 class Runnable(Protocol):

@@ -10,7 +10,7 @@ from smbo.history.record import record_result
 from smbo.problem import Problem
 from smbo.study.evaluator import outcome_from_json
 from smbo.trial import Trial, TrialState
-from smbo_scheduler.jobs import Ending, JobOutcome
+from smbo_scheduler.jobs import JobOutcome, JobStatus
 
 BAD_OUTPUT = "bad-output"
 
@@ -49,7 +49,7 @@ def _measured(outcome: JobOutcome) -> dict[str, Any]:
 
 def failed(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
     """Return a trial whose evaluation failed for good."""
-    reason = outcome.ending.value if outcome.ending is not Ending.ERROR else outcome.reason
+    reason = outcome.status.value if outcome.status is not JobStatus.ERROR else outcome.reason
     return record_result(
         problem, trial, status="failed", reason=reason or "objective-error", error=outcome.error
     )

@@ -1,36 +1,36 @@
-"""Running a study: an objective, somewhere to evaluate it, and one loop."""
+"""Run a study: evaluate its trials on an executor until its budget, or that of the run, is used up."""
 
 from __future__ import annotations
 
 import contextlib
-import math
+import functools
+import inspect
 import pickle
-import time
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
 from smbo.errors import StoreError, StoreUnavailable
-from smbo.space import Point
-from smbo.space.fixed import checked
 from smbo.study.drivers import Drivers
 from smbo.study.evaluator import AnyObjective, Evaluator
 from smbo.study.job_source import StudySource
-from smbo.study.prefetch import Ahead, ThinkerMaker, thinks_long
+from smbo.study.prefetch import Prefetch, ProposerFactory, fits_a_model
 from smbo.study.protocol import Runnable, StopReason
+from smbo.study.run_settings import RunSettings
 from smbo.study.store_outbox import StoreOutbox
-from smbo_scheduler.background import Aside
+from smbo_scheduler.background import BackgroundProcess
 from smbo_scheduler.executors import SerialExecutor
-from smbo_scheduler.jobs import Ending, Executor, Limits, Target
-from smbo_scheduler.loop import Progress, RunEnd, Stop, never, none_spare, run, tell_nobody
-from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS
+from smbo_scheduler.jobs import Executor, JobStatus, Target
+from smbo_scheduler.loop import RunEnd, no_spare, run
 from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.outbox.spool import Spool
-from smbo_scheduler.retry import RetryPolicy
 
 # Makes an executor for a target, with the outbox through which its results come.
 ExecutorFactory: TypeAlias = Callable[[Target, Any], Executor]
+
+ENTRY_POINTS = "smbo.executors"  # the group in which packages name their executors
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class RunReport:
 
     Attributes:
         end: how the loop ended.
-        why: no more trials were started.
-        endings: how many executions ended in which way.
+        why: the reason for which no more trials were started.
+        n_by_status: how many executions ended with each status.
         seconds: wall time.
     """
 
     end: RunEnd
     why: StopReason
-    endings: Mapping[Ending, int]
+    n_by_status: Mapping[JobStatus, int]
     seconds: float
 
 
@@ -54,108 +54,95 @@ def run_study(
     study: Runnable,
     objective: AnyObjective,
     executor: Executor | ExecutorFactory | Any = None,
-    *,
-    n_trials: int | None = None,
-    timeout_seconds: float | None = None,
-    limits: Limits | None = None,
-    resources: Mapping[str, float] | None = None,
-    retries: RetryPolicy | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    stop: Callable[[], Stop] | None = None,
-    spool: str | Path | None = None,
-    outbox: str = "spool",
-    lease_seconds: float = DEFAULT_LEASE_SECONDS,
-    ahead: bool | None = None,
-    fixed: Mapping[str, Any] | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    settings: RunSettings | None = None,
 ) -> RunReport:
     """Evaluate a study's trials; see ``Study.run``."""
-    if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 1):
-        raise StoreError(f"run: n_trials={n_trials!r}; give a whole number of 1 or more, or None")
-    if timeout_seconds is not None and not timeout_seconds > 0:
-        raise StoreError(f"run: timeout_seconds={timeout_seconds!r}; give a positive number, or None")
-    if not 0 < lease_seconds < math.inf:
-        raise StoreError(f"run: lease_seconds={lease_seconds!r}; give a positive number")
-    settings = checked(study.problem.space, fixed)
+    settings = settings or RunSettings()
     target = Evaluator(objective)
-    keeper = _outbox(study, outbox, spool, lease_seconds)
-    place, is_ours = _executor(executor, target, keeper, resources)
+    outbox = _outbox(study, settings)
+    place, is_ours = _executor(executor, target, outbox, settings.resources)
     study.set_going()
-    crew = Drivers(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
-    thinker = _ahead(study, place, ahead, settings, clock)
-    source = StudySource(
-        study,
-        n_trials=n_trials,
-        timeout_seconds=timeout_seconds,
-        limits=limits,
-        resources=resources,
-        retries=retries,
-        crew=crew,
-        outbox=keeper,
-        ahead=thinker,
-        fixed=settings,
-        clock=clock,
-    )
+    drivers = Drivers(study.store, study.id, lease_seconds=settings.lease_seconds, clock=settings.clock)
+    prefetch = _prefetch(study, place, settings)
+    source = StudySource(study, settings, drivers=drivers, outbox=outbox, prefetch=prefetch)
     try:
-        crew.join()
+        drivers.join()
         summary = run(
             source,
             place,
-            clock=clock,
-            stop=stop or never,
-            on_progress=on_progress or tell_nobody,
-            trouble=lambda: _trouble(place, keeper),
-            spare=source.n_spare if getattr(place, "runs_elsewhere", False) else none_spare,
+            clock=settings.clock,
+            stop=settings.stop,
+            on_progress=settings.on_progress,
+            spare=source.n_spare if place.runs_elsewhere else no_spare,
         )
     finally:
         # on a full disk: a few seconds less on the study's account
         with contextlib.suppress(StoreUnavailable):
             source.add_time()
-        if thinker is not None:
-            thinker.close()
+        if prefetch is not None:
+            prefetch.close()
         if is_ours:
             place.close()
-        # when nothing of ours can start any more: what is open is now anybody's
-        crew.leave()
-        if isinstance(keeper, StoreOutbox):
-            keeper.close()
-    why = source.why() if summary.end is RunEnd.FINISHED else StopReason.STOPPED
-    return RunReport(summary.end, why or StopReason.STOPPED, summary.endings, summary.seconds)
+        # after nothing of this run can start any more: other drivers take over what is open
+        drivers.leave()
+        if isinstance(outbox, StoreOutbox):
+            outbox.close()
+    why = source.stop_reason() if summary.end is RunEnd.FINISHED else StopReason.STOPPED
+    return RunReport(summary.end, why or StopReason.STOPPED, summary.n_by_status, summary.seconds)
 
 
-def _ahead(
-    study: Runnable, place: Executor, wanted: bool | None, fixed: Point, clock: Callable[[], float]
-) -> Ahead | None:
-    """Return who thinks ahead, where that pays: where a model is fitted and several slots wait for it."""
-    if wanted is None:
-        wanted = getattr(place, "runs_elsewhere", False)
-    if not wanted or not thinks_long(study.recipe):
-        return None
-    maker = ThinkerMaker(study.store.url, study.name, study.problem, study.recipe, fixed)
+def installed_executor(name: str, settings: Mapping[str, Any] | None = None) -> ExecutorFactory:
+    """Return the factory of an executor that an installed package names.
+
+    The package has, in the entry-point group ``smbo.executors``, a function or class
+    ``make(target, outbox, **settings)`` that returns a ``smbo_scheduler.jobs.Executor``.  It calls
+    ``target`` through ``smbo_scheduler.worker.runner.run_job``, which leaves each outcome in ``outbox``.
+
+    Args:
+        name: of the entry point.
+        settings: keyword arguments for ``make``; plain JSON values.
+
+    Raises:
+        StoreError: no executor of that name is installed, it cannot be imported, or it does not take
+            the settings.
+    """
+    installed = {each.name: each for each in entry_points(group=ENTRY_POINTS)}
+    if name not in installed:
+        names = ", ".join(sorted(installed)) or "none"
+        raise StoreError(f"no executor {name!r}; installed: {names}")
     try:
-        return Ahead(Aside(maker), clock)
+        make = installed[name].load()
+        inspect.signature(make).bind(None, None, **(settings or {}))
+    except (ImportError, AttributeError, TypeError) as error:
+        raise StoreError(f"executor {name!r} cannot be used: {error}") from error
+    return functools.partial(make, **(settings or {}))
+
+
+def _prefetch(study: Runnable, place: Executor, settings: RunSettings) -> Prefetch | None:
+    """Return the proposals made beforehand; None where no model is fitted, or no slot waits for it."""
+    wanted = place.runs_elsewhere if settings.prefetch is None else settings.prefetch
+    if not wanted or not fits_a_model(study.recipe):
+        return None
+    factory = ProposerFactory(study.store.url, study.name, study.problem, study.recipe, settings.fixed)
+    try:
+        return Prefetch(BackgroundProcess(factory), settings.clock)
     except (pickle.PicklingError, TypeError, AttributeError):
-        return None  # a problem that cannot travel is thought about here, while the loop waits
+        return None  # a problem that does not pickle is proposed for here, while the loop waits
 
 
-def _outbox(study: Runnable, kind: str, spool: str | Path | None, lease_seconds: float) -> Outbox:
+def _outbox(study: Runnable, settings: RunSettings) -> Outbox:
     """Return where evaluations leave their outcomes: a folder, or the store itself."""
-    if kind == "spool":
-        return Spool(study.spool_folder if spool is None else spool, lease_seconds=lease_seconds)
-    if kind != "store":
-        raise StoreError(f"run: outbox={kind!r}; give 'spool' or 'store'")
+    if settings.outbox == "spool":
+        folder = study.spool_folder if settings.spool is None else settings.spool
+        return Spool(folder, lease_seconds=settings.lease_seconds)
+    if settings.outbox != "store":
+        raise StoreError(f"run: outbox={settings.outbox!r}; give 'spool' or 'store'")
     if study.store.url.startswith("sqlite"):
         raise StoreError(
             "run: outbox='store' is for PostgreSQL, which workers on other hosts can reach; "
             "with SQLite leave it out, and results go through the spool"
         )
-    return StoreOutbox(study.store.url, study.id, lease_seconds=lease_seconds)
-
-
-def _trouble(place: Executor, keeper: Outbox) -> str | None:
-    """Return what stands in the way of those who evaluate, in words."""
-    shortage: Callable[[], str | None] | None = getattr(place, "shortage", None)
-    return keeper.trouble() or (shortage() if shortage is not None else None)
+    return StoreOutbox(study.store.url, study.id, lease_seconds=settings.lease_seconds)
 
 
 def _executor(
@@ -164,15 +151,23 @@ def _executor(
     """Return where to run, and whether it is ours to close."""
     if given is None:
         return SerialExecutor(target, spool), True
-    if hasattr(given, "scheduler_info"):  # a Dask client, known without importing Dask
+    if isinstance(given, str):
+        return installed_executor(given)(target, spool), True
+    if _is_dask_client(given):
         from smbo_scheduler.executors import DaskExecutor
 
         return DaskExecutor(given, target, spool, resources=resources), True
-    if hasattr(given, "submit") and hasattr(given, "poll"):
+    if isinstance(given, Executor):
         return given, False
     if callable(given):
         return given(target, spool), True
     raise StoreError(
-        f"run: executor={given!r}; give None, a Dask client, an Executor, or a function "
-        "(target, spool) -> Executor"
+        f"run: executor={given!r}; give None, a Dask client, an Executor, the name of an installed one, "
+        "or a function (target, outbox) -> Executor"
     )
+
+
+def _is_dask_client(given: Any) -> bool:
+    """Return whether this is a Dask client, without importing Dask for anything else."""
+    distributed = sys.modules.get("distributed")
+    return distributed is not None and isinstance(given, distributed.Client)

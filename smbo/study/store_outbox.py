@@ -1,8 +1,8 @@
-"""An outbox in the study's store: for workers that reach the database and share no folder with the driver.
+"""An outbox in the study's store, for workers that reach the database and share no folder with the driver.
 
-Claims and beats are columns of the attempt, outcomes are events of the change feed.  Whoever runs
-an evaluation is judged by its beat alone, also on this machine.  Intermediate values travel with the
-beats, and with the outcome.
+Claims and heartbeats are columns of the attempt, outcomes are events of the change feed.  Whether an
+evaluation is alive is judged by its heartbeat alone, also on this machine.  Intermediate values are
+sent with the heartbeats, and with the outcome.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Any
 from smbo.store.records import AttemptOutcome, AttemptRecord, Place
 from smbo.store.store import SqlStore
 from smbo_scheduler.jobs import Job, JobOutcome
-from smbo_scheduler.outbox import json_values as plain
+from smbo_scheduler.outbox import json_values
 from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Heartbeats
 from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
 
-_OUTCOME, _CANCEL, _REPORTED, _ENOUGH = "outcome", "cancel", "reported", "enough"
-_REVOKED = "revoked"  # the back end's key of an attempt that nobody may run
-_LOOK_SECONDS = 1.0  # between looks for a wish to end
+_OUTCOME, _CANCEL, _REPORTED, _STOP = "outcome", "cancel", "reported", "enough"
+_REVOKED = "revoked"  # the back end's key of an attempt that no process may run
+_LOOK_SECONDS = 1.0  # between looks for a request to end
 
 
 class StoreOutbox:
@@ -66,7 +66,7 @@ class StoreOutbox:
         self.__init__(**state)  # type: ignore[misc]
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the connection to the store."""
         self._store.close()
 
     def claim(self, job: Job) -> bool:
@@ -80,9 +80,9 @@ class StoreOutbox:
         return folder
 
     def beat(self, job: Job, count: int) -> None:
-        """Show that a claimed job is being worked on; hand on what it has reported."""
+        """Show that a claimed job is being worked on; send what it has reported."""
         del count  # the store counts
-        self._hand_on(job)
+        self._send_reports(job)
         self._store.beat_attempts(self._study, {job.token: None})
 
     def is_asked_to_end(self, job: Job) -> bool:
@@ -96,21 +96,21 @@ class StoreOutbox:
         """Keep an outcome; a second one of the same attempt does nothing."""
         if self.read(outcome.job) is None:
             self._store.add_event(
-                self._study, _OUTCOME, {"outcome": plain.dumps(plain.outcome_to_plain(outcome))}
+                self._study, _OUTCOME, {"outcome": json_values.dumps(json_values.outcome_to_json(outcome))}
             )
 
     def abandon(self, job: Job) -> None:
         """Do nothing: the beat has stopped."""
 
     def claim_of(self, job: Job) -> Claim | None:
-        """Return who claimed a job, None if nobody did."""
+        """Return the claim on a job, None if there is none."""
         attempt = self._attempt(job)
         if attempt is None or attempt.claimed is None:
             return None
         return Claim(job.key, None, revoked=attempt.job == _REVOKED)
 
     def revoke(self, job: Job) -> bool:
-        """Take care that nobody will ever run a job; return False if somebody has claimed it."""
+        """Claim a job so that no process will ever run it; return False if it is claimed already."""
         return self._store.claim(self._study, job.number, job.token, job=_REVOKED)
 
     def is_alive(self, claim: Claim) -> bool:
@@ -120,7 +120,7 @@ class StoreOutbox:
         return bool(found) and not claim.revoked and not self._beats.is_still(claim.key, found[0].beat)
 
     def ask_to_end(self, job: Job) -> None:
-        """Ask whoever runs a job to end it."""
+        """Ask the process that runs a job to end it."""
         self._store.add_event(self._study, _CANCEL, {"token": job.token})
 
     def reports(self, job: Job, start: int) -> tuple[list[tuple[float, float]], int]:
@@ -130,8 +130,8 @@ class StoreOutbox:
         return found[start:], len(found)
 
     def ask_to_stop(self, job: Job) -> None:
-        """Tell whoever runs a job that what it has reported is enough; it hears with its next beat."""
-        self._store.add_event(self._study, _ENOUGH, {"token": job.token})
+        """Tell the process that runs a job that its reports are enough; with its next heartbeat it knows."""
+        self._store.add_event(self._study, _STOP, {"token": job.token})
 
     def read(self, job: Job) -> JobOutcome | None:
         """Return a job's outcome, None if there is none yet."""
@@ -158,8 +158,8 @@ class StoreOutbox:
         attempts = self._store.attempts(self._study, number=job.number)
         return next((each for each in attempts if each.token == job.token), None)
 
-    def _hand_on(self, job: Job) -> None:
-        """Put new lines of a job's file of reports into the change feed; pass on a wish to stop."""
+    def _send_reports(self, job: Job) -> None:
+        """Put new lines of a job's file of reports into the change feed; pass on a request to stop."""
         folder = self._folders.get(job.token)
         if folder is None:
             return
@@ -168,10 +168,12 @@ class StoreOutbox:
             (folder / STOP_FILE).touch(mode=0o600)
         known = len(self._reports.get(job.token, []))
         with contextlib.suppress(FileNotFoundError):
-            new = [plain.loads(line) for line in (folder / REPORTS_FILE).read_bytes().splitlines()[known:]]
+            new = [
+                json_values.loads(line) for line in (folder / REPORTS_FILE).read_bytes().splitlines()[known:]
+            ]
             if new:
                 pairs = [[each["step"], each["value"]] for each in new]
-                values = plain.dumps({"values": pairs})
+                values = json_values.dumps({"values": pairs})
                 self._store.add_event(self._study, _REPORTED, {"token": job.token, "text": values})
 
     def _look(self) -> None:
@@ -180,13 +182,15 @@ class StoreOutbox:
             self._cursor = event.seq
             if event.kind == _OUTCOME:
                 text = json.loads(event.payload)["outcome"]
-                outcome = plain.outcome_from_plain(plain.loads(text))
+                outcome = json_values.outcome_from_json(json_values.loads(text))
                 self._outcomes.setdefault(outcome.job.token, outcome)
             elif event.kind == _CANCEL:
                 self._cancelled.add(int(json.loads(event.payload)["token"]))
-            elif event.kind == _ENOUGH:
+            elif event.kind == _STOP:
                 self._stopped.add(int(json.loads(event.payload)["token"]))
             elif event.kind == _REPORTED:
                 said = json.loads(event.payload)
-                found = [(float(step), float(value)) for step, value in plain.loads(said["text"])["values"]]
+                found = [
+                    (float(step), float(value)) for step, value in json_values.loads(said["text"])["values"]
+                ]
                 self._reports.setdefault(int(said["token"]), []).extend(found)

@@ -7,32 +7,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from smbo.analysis.contours import Contour, contour_of, enough
-from smbo.analysis.explain import Explanation, explained
-from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
+from smbo.analysis.view import Snapshot, View
 from smbo.errors import StoreError, UnknownTrial
-from smbo.fidelity import Promotion
-from smbo.history import table as results
-from smbo.history.promotion import Reports, ends_early
+from smbo.history.promotion import ends_early
 from smbo.history.record import record_result
 from smbo.optimizer import checked_count, checked_seed
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.termination import ended
-from smbo.space import Point, Space
+from smbo.space import Space
 from smbo.space.fixed import checked
 from smbo.store.ask import check_key
 from smbo.store.budget import Budget, Spent
-from smbo.store.connect import spool_folder
-from smbo.store.records import Place, Result, StudyRecord
+from smbo.store.records import Result, StudyRecord
 from smbo.store.store import SqlStore
-from smbo.study.ask import Asker
+from smbo.study.driver_study import DriverStudy
 from smbo.study.load import problem_from_json, refuse_mismatch
-from smbo.study.provenance import Proposed
-from smbo.trial import Recommendation, Trial, TrialState
-from smbo.tuning import Tune, TuneSettings, tune_of
+from smbo.trial import Trial
 
 if TYPE_CHECKING:
     from smbo.study.evaluator import AnyObjective
@@ -47,7 +39,7 @@ __all__ = ["Budget", "Study"]
 MOST_AT_ONCE = 1024
 
 
-class Study:
+class Study(View):
     """A problem, a recipe, a seed, a budget, and the durable log of its trials.
 
     Made by ``Study.open`` and ``Study.load``.  Any number of processes may work on one study;
@@ -62,13 +54,13 @@ class Study:
     """
 
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
-        self._store = store
-        self._record = record
-        self._asker = Asker(store, record, problem, recipe)
-        self._log = self._asker.log
-        self._enough: tuple[int, str | None] | None = None  # as of so many complete trials
+        # all that changes the study; for ``smbo.study`` and ``smbo.cli``, not for users
+        self._driver = DriverStudy(store, problem, recipe, record)
         self.problem = problem
         self.recipe = recipe
+
+    def _snapshot(self) -> Snapshot:
+        return self._driver._snapshot()
 
     @classmethod
     def open(
@@ -179,20 +171,10 @@ class Study:
         """
         count = 1 if n is None else checked_count(n, MOST_AT_ONCE)
         settings = checked(self.problem.space, fixed)
-        trials = self._asker.ask_for(
+        trials = self._driver.ask_for(
             "hand", count, key=check_key(key), fixed=settings, takes_waiting=not settings
         )
         return trials[0] if n is None else trials
-
-    def ask_for(
-        self, owner: str, n: int, *, key: str | None = None, fixed: Point | None = None
-    ) -> list[Trial]:
-        """Return n running trials that ``owner`` (a word, then details) evaluates.
-
-        Args:
-            fixed: values that the new ones among them are to have, as of ``fixing.checked``.
-        """
-        return self._asker.ask_for(owner, n, key=key, fixed=fixed)
 
     def promote(self) -> Trial | None:
         """Return the next trial that goes on to a higher fidelity, running; None if none is to.
@@ -201,21 +183,10 @@ class Study:
         nothing is under way, the best trial goes on although its rung is not full, so that one
         at least is evaluated at the highest fidelity.
         """
-        if self.promote_waiting(1, is_closing=True) == 0:
+        if self._driver.promote_waiting(1, is_closing=True) == 0:
             return None
-        (trial,) = self.ask_for("hand", 1)
+        (trial,) = self._driver.ask_for("hand", 1)
         return trial
-
-    def promote_waiting(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
-        """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
-
-        Each decision is a transaction of its own, with what it rests on in the change feed.
-
-        Args:
-            is_closing: no new trials are to come; see ``promote``.
-            fixed: values of the new point that could be evaluated instead.
-        """
-        return self._asker.promote_waiting(most, is_closing=is_closing, fixed=fixed)
 
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
         """Write an intermediate value of a running trial down; return whether it may end early now.
@@ -228,34 +199,9 @@ class Study:
         known = self._find(trial)
         if known.token is None:
             raise UnknownTrial(f"trial {known.number} was told, not asked for; it has nothing to report")
-        self._store.report(self.id, known.number, known.token, step, value)
-        return ends_early(self.problem, known.number, self.reports(), self.trials)
-
-    def reports(self) -> Mapping[int, Reports]:
-        """Return all intermediate values: (step, value) pairs in the order of steps, by trial number.
-
-        Where several attempts reported at a step, the latest counts.
-        """
-        return self._log.reports()
-
-    def next_promotion(self, *, is_closing: bool = False, fixed: Point | None = None) -> Promotion | None:
-        """Return who would go on to a higher fidelity now, None if nobody deserves it.
-
-        Args:
-            is_closing, fixed: as for ``promote_waiting``.
-        """
-        return self._asker.next_promotion(is_closing=is_closing, fixed=fixed)
-
-    def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
-        """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
-
-        Under whatever numbers are next; waiting trials come first, by ``ask_for``.
-
-        Raises:
-            StaleProposal: somebody else asked for one of these points, or trials are waiting.
-            BudgetExhausted: the study may not have so many more.
-        """
-        return self._asker.ask_proposed(owner, proposed, start, stop)
+        driver = self._driver
+        driver.store.report(driver.id, known.number, known.token, step, value)
+        return ends_early(self.problem, known.number, driver.reports(), driver.trials)
 
     def tell(
         self,
@@ -291,7 +237,7 @@ class Study:
             PointError: a point of one's own is not in the space.
             TellError: the result will not do.
         """
-        known = self._find(trial)
+        known, driver = self._find(trial), self._driver
         told = record_result(
             self.problem,
             known,
@@ -305,10 +251,10 @@ class Study:
             covariance=covariance,
         )
         if not isinstance(trial, Mapping):
-            return self.record(told)
+            return driver.record(told)
         params = self.problem.space.point_to_json(told.params)
-        recorded = self._store.add(self.id, params, Result.of(told), self._asker.seed_of)
-        return self._asker.decoded([recorded])[0]
+        recorded = driver.store.add(driver.id, params, Result.of(told), driver.seed_of)
+        return driver.decoded([recorded])[0]
 
     def add_many(self, points: Iterable[Mapping[str, Any]], results: Iterable[Returned | None]) -> int:
         """Record results at points of one's own, such as those of an earlier campaign.
@@ -328,12 +274,8 @@ class Study:
         """
         from smbo.study.bulk_import import add_many
 
-        return add_many(self._store, self.id, self.problem, self._asker.seed_of, points, results)
-
-    def record(self, told: Trial, place: Place | None = None) -> Trial:
-        """Record a finished trial under its token; ``tell`` for those who have judged already."""
-        recorded = self._store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
-        return self._asker.decoded([recorded])[0]
+        driver = self._driver
+        return add_many(driver.store, driver.id, self.problem, driver.seed_of, points, results)
 
     def _find(self, given: Trial | int | Mapping[str, Any]) -> Trial:
         """Return the trial that is meant, or a new one for a point of one's own."""
@@ -342,7 +284,7 @@ class Study:
         number = given.number if isinstance(given, Trial) else given
         if isinstance(number, bool) or not isinstance(number, int):
             raise UnknownTrial(f"{given!r} is neither a trial, nor its number, nor a point")
-        known = self._log.point_of(number)
+        known = self._driver.log.point_of(number)
         if not isinstance(given, Trial):
             return known
         if given.params != known.params:
@@ -357,45 +299,27 @@ class Study:
     @property
     def name(self) -> str:
         """The study's name."""
-        return self._record.name
+        return self._driver.name
 
     @property
     def seed(self) -> int:
         """The study's seed."""
-        return self._record.seed
+        return self._driver.seed
 
     @property
     def budget(self) -> Budget:
         """What the study may spend, as it stands now."""
-        return Budget.from_json(self._log.read().budget)
+        return self._driver.budget
 
     @property
     def spent(self) -> Spent:
         """What the study has used of its budget."""
-        return self._store.spent(self._record.id)
+        return self._driver.spent
 
     @property
     def is_stopped(self) -> bool:
         """Whether somebody asked for an end."""
-        return self._log.read().is_stopped
-
-    @property
-    def waiting(self) -> frozenset[int]:
-        """Numbers of the trials that wait to be run, again or for the first time."""
-        return self._log.waiting()
-
-    @property
-    def trials(self) -> tuple[Trial, ...]:
-        """All trials by number, those of other processes included."""
-        return tuple(self._log.with_trials()[1])
-
-    def table(self) -> dict[str, list[Any]]:
-        """Return all trials as columns of equal length; see ``smbo.history.table.columns``."""
-        return results.columns(self.problem, self.trials)
-
-    def to_pandas(self) -> Any:
-        """Return the table as a pandas.DataFrame; ImportError without pandas."""
-        return results.to_pandas(self.problem, self.trials)
+        return self._driver.is_stopped
 
     def trial(self, number: int) -> Trial:
         """Return one trial as it stands now.
@@ -403,65 +327,7 @@ class Study:
         Raises:
             UnknownTrial: it was never asked for.
         """
-        return self._log.trial(number)
-
-    @property
-    def best(self) -> Trial | None:
-        """The trial with the best told value that meets the constraints, None if there is none.
-
-        Of several objectives the knee of the Pareto set as told.
-        """
-        return best_of(self.problem, self.trials)
-
-    def recommend(self) -> Recommendation:
-        """Return the point that the posterior takes for the best."""
-        record, trials = self._log.with_trials()
-        return recommended(self.problem, self.recipe, record.seed, trials, record.memory)
-
-    def contour(self) -> Contour:
-        """Return where the functions of a level set cross their levels, and how well that is known.
-
-        Raises:
-            ProblemError: the problem has no level set.
-            TellError: fewer than two evaluations are complete.
-        """
-        record, trials = self._log.with_trials()
-        return contour_of(self.problem, self.recipe, trials, record.memory)
-
-    def pareto(self) -> ParetoSet:
-        """Return what is known of several objectives: the Pareto set as seen and by the posterior.
-
-        Raises:
-            ProblemError: the problem has one objective.
-            TellError: no feasible evaluation is complete.
-        """
-        record, trials = self._log.with_trials()
-        return pareto_set(self.problem, self.recipe, trials, record.memory)
-
-    def tune(self, settings: TuneSettings | None = None) -> Tune:
-        """Return best parameters with errors, eigentunes and pulls; see ``Optimizer.tune``."""
-        return tune_of(self.problem, self.trials, settings)
-
-    def termination(self) -> str | None:
-        """Return why a run needs no more evaluations although the budget has some, in words; else None.
-
-        A function of the log, so that it is known wherever the study is: its rule says so
-        (``Problem(enough=…)``), or the tolerance of a level set is met.  ``ask`` goes on all the same.
-        """
-        level_set = self.problem.level_set
-        if self.problem.termination is None and (level_set is None or level_set.tolerance is None):
-            return None
-        record, trials = self._log.with_trials()
-        n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-        if self._enough is None or self._enough[0] != n_complete:
-            decide = ended if level_set is None else enough
-            self._enough = n_complete, decide(self.problem, self.recipe, trials, record.memory)
-        return self._enough[1]
-
-    def explain(self) -> Explanation:
-        """Return why the recipe proposes what it does; print it to read it."""
-        record, trials = self._log.with_trials()
-        return explained(self.problem, self.recipe, record.seed, trials, record.memory)
+        return self._driver.trial(number)
 
     # --- running
 
@@ -491,8 +357,8 @@ class Study:
         Args:
             objective: a function of (params) or (params, context), an Objective, or an
                 ObjectiveSpec.  What it raises is a failure of that trial.
-            executor: None for this process, a Dask client, an Executor (which has its target), or
-                a function (target, spool) -> Executor.
+            executor: None for this process, a Dask client, an Executor (which has its target), the name
+                of an installed one, or a function (target, outbox) -> Executor.
             n_trials: how many trials this call may start, besides the study's budget.
             timeout_seconds: start no more after this; what runs then is waited for.
             limits, resources: of each evaluation.
@@ -519,11 +385,9 @@ class Study:
             AskError: no point has the fixed values.
         """
         from smbo.study.run import run_study
+        from smbo.study.run_settings import RunSettings
 
-        return run_study(
-            self,
-            objective,
-            executor,
+        settings = RunSettings.of(
             n_trials=n_trials,
             timeout_seconds=timeout_seconds,
             limits=limits,
@@ -534,9 +398,10 @@ class Study:
             spool=spool,
             outbox=outbox,
             lease_seconds=lease_seconds,
-            ahead=ahead,
-            fixed=fixed,
+            prefetch=ahead,
+            fixed=checked(self.problem.space, fixed),
         )
+        return run_study(self._driver, objective, executor, settings)
 
     def replay(self) -> Replayed:
         """Make every proposal again from what was known at the time, and compare; see ``Replayed``.
@@ -546,36 +411,15 @@ class Study:
         """
         from smbo.study.replay import replay
 
-        return replay(self._store, self.name, self.problem, self.recipe)
+        return replay(self._driver.store, self.name, self.problem, self.recipe)
 
     def stop(self) -> None:
         """Ask whoever runs this study, in any process, to start nothing more."""
-        self._store.set_stopped(self.id, True)
-
-    def set_going(self) -> None:
-        """Take ``stop`` back; a run does so when it begins."""
-        if self.is_stopped:
-            self._store.set_stopped(self.id, False)
-
-    @property
-    def store(self) -> SqlStore:
-        """Where it is kept."""
-        return self._store
-
-    @property
-    def id(self) -> int:
-        """Its key in the store."""
-        return self._record.id
-
-    @property
-    def spool_folder(self) -> Path:
-        """Where results wait to be recorded unless ``run`` is told otherwise: beside the store."""
-        # the uid: claims of a study that was deleted must not block a new one of its name
-        return spool_folder(self._store.url) / f"{self.name}-{self._record.uid}"
+        self._driver.store.set_stopped(self._driver.id, True)
 
     def close(self) -> None:
         """Let go of the store; what was told stays."""
-        self._store.close()
+        self._driver.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -586,4 +430,4 @@ class Study:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Study({self.name!r} in {self._store.shown}, recipe={self.recipe!r}, seed={self.seed})"
+        return f"Study({self.name!r} in {self._driver.store.shown}, recipe={self.recipe!r}, seed={self.seed})"

@@ -92,6 +92,10 @@ class LevelSetPosterior(Posterior, Protocol):
     """A posterior of the functions of a level set, each a Gaussian process on its latent scale."""
 
     @property
+    def names(self) -> Sequence[str]:
+        """Of the functions, k of them."""
+
+    @property
     def processes(self) -> Sequence[CorrelatedProcess]:
         """The posterior of each function, k of them."""
 
@@ -101,6 +105,9 @@ class LevelSetPosterior(Posterior, Protocol):
 
     def offsets(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of function minus level at unit points (m, d), each (k, m)."""
+
+    def value_moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the functions at unit points (m, d), each (k, m)."""
 
     def above(self, points: Array) -> Array:
         """Return the probability that each function is above its level at unit points (m, d), (k, m)."""

@@ -92,7 +92,7 @@ def study_rate(client: Client, folder: Path, n_tasks: int) -> float:
         began = time.perf_counter()
         report = study.run(nothing, client)
         seconds = time.perf_counter() - began
-        assert sum(report.endings.values()) == n_tasks, report
+        assert sum(report.n_by_status.values()) == n_tasks, report
         return n_tasks / seconds
 
 
@@ -117,7 +117,9 @@ def busy(n_trials: int, n_slots: int, seconds: float, *, ahead: bool | None) -> 
         url = f"sqlite:///{name}/busy.db"
         with Study.open(url, "busy", SPACE, seed=1, budget=Budget(trials=n_trials)) as study:
             study.run(Sleep(seconds), client, ahead=ahead)
-            attempts = [each for each in study.store.attempts(study.id) if each.started and each.ended]
+            attempts = [
+                each for each in study._driver.store.attempts(study._driver.id) if each.started and each.ended
+            ]
     spans = sorted((each.started, each.ended) for each in attempts if each.started and each.ended)
     parts = 5
     edges = [spans[i * (len(spans) - n_slots) // parts][0] for i in range(parts + 1)]

@@ -19,7 +19,7 @@ import time
 import numpy as np
 
 from smbo import Optimizer, Space
-from smbo.optimizer import Told
+from smbo.history.events import Told
 from smbo.trial import Trial, TrialState
 
 

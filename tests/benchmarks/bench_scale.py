@@ -31,6 +31,7 @@ from scale_simulation import SLEPT, Account, Durations, SimulatedExecutor, Sleep
 
 from smbo import Budget, Problem, Real, Study
 from smbo.study.run import run_study
+from smbo.study.run_settings import RunSettings
 from smbo.trial import TrialState
 
 SPACE = {f"x{i}": Real(0.0, 1.0) for i in range(6)}
@@ -85,7 +86,7 @@ def simulate(way: Way, n_workers: int, n_trials: int, seed: int, durations: Dura
         ) as study,
     ):
         began = clock()
-        run_study(study, hartmann6, executor, on_progress=note, clock=clock)
+        run_study(study._driver, hartmann6, executor, RunSettings(on_progress=note, clock=clock))
         trials = study.trials
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     good = [times[trial.number] - began for trial in done if trial.value <= GOAL]

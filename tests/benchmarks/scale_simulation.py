@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from smbo.problem import Context
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
 
 
 class VirtualClock:
@@ -54,15 +54,15 @@ class Durations:
     failed_share: float = 0.02
     lost_share: float = 0.02
 
-    def draw(self, rng: np.random.Generator) -> tuple[float, Ending]:
+    def draw(self, rng: np.random.Generator) -> tuple[float, JobStatus]:
         """Return how long an execution takes, and how it ends."""
         seconds = self.median_seconds * float(np.exp(self.sigma * rng.standard_normal()))
         if rng.random() < self.straggler_share:
             seconds *= 2.0 * (1.0 + float(rng.pareto(self.straggler_power)))
         fate = rng.random()
         if fate < self.lost_share:
-            return seconds * rng.random(), Ending.LOST
-        return seconds, Ending.ERROR if fate < self.lost_share + self.failed_share else Ending.OK
+            return seconds * rng.random(), JobStatus.LOST
+        return seconds, JobStatus.ERROR if fate < self.lost_share + self.failed_share else JobStatus.OK
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,11 @@ class SimulatedExecutor:
         self._busy: list[tuple[float, float]] = []
         self._dead: list[tuple[float, float]] = []
 
+    runs_elsewhere = False
+
+    def trouble(self) -> None:
+        return None
+
     def capacity(self) -> int:
         return self._n_workers - self._n_dead
 
@@ -149,7 +154,7 @@ class SimulatedExecutor:
         now = self._clock()
         if attempt == 0:
             self._last_submit = now
-        known = now + seconds + (self._lease_seconds if ending is Ending.LOST else 0.0)
+        known = now + seconds + (self._lease_seconds if ending is JobStatus.LOST else 0.0)
         self._busy.append((now, now + seconds))
         self._n_running += 1
         outcome = JobOutcome(job, ending, started=now, ended=now + seconds)
@@ -174,16 +179,16 @@ class SimulatedExecutor:
         return ready
 
     def _finished(self, outcome: JobOutcome) -> JobOutcome:
-        if outcome.ending is Ending.OK:
+        if outcome.status is JobStatus.OK:
             result = self._target(outcome.job.payload, _Bench())
-            return JobOutcome(outcome.job, Ending.OK, result=result, started=outcome.started)
-        if outcome.ending is Ending.LOST:
+            return JobOutcome(outcome.job, JobStatus.OK, result=result, started=outcome.started)
+        if outcome.status is JobStatus.LOST:
             self._n_dead += 1
             at = self._clock() + self._repair_seconds
             assert outcome.ended is not None
             self._dead.append((outcome.ended, at))
             heapq.heappush(self._events, _Event(at, next(self._order), None))
-        return JobOutcome(outcome.job, outcome.ending, reason=outcome.ending.value, error="simulated")
+        return JobOutcome(outcome.job, outcome.status, reason=outcome.status.value, error="simulated")
 
     def adopt(self, jobs: Sequence[Job]) -> None:
         assert not jobs

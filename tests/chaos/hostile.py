@@ -172,7 +172,7 @@ def one_run(
     if outcome is None:
         return 0.0, [*faults, "no outcome"]
     if outcome.reason != reason:
-        faults.append(f"recorded {outcome.ending}, {outcome.reason}; {reason} was right: {outcome.error}")
+        faults.append(f"recorded {outcome.status}, {outcome.reason}; {reason} was right: {outcome.error}")
     seconds = (outcome.ended or 0.0) - (outcome.started or 0.0)
     if seconds > TIMEOUT_SECONDS + GRACE_SECONDS + slack_seconds:
         faults.append(f"ended after {seconds:.2f} s")

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-import smbo.study.ask as asking_module
+import smbo.study.driver_study as asking_module
 from smbo import Budget, Study
 from smbo.study.provenance import propose_from
 from smbo_scheduler.retry import RetryPolicy
@@ -112,7 +112,7 @@ def log_of(folder: Path, recipe: str, seed: int, trials: int) -> list[Any]:
         log: list[Any] = [
             (trial.number, trial.params, trial.seed, str(trial.state), trial.value) for trial in study.trials
         ]
-        return [*log, study.store.study("s").memory]
+        return [*log, study._driver.store.study("s").memory]
 
 
 def one_study(

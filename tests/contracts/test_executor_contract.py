@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 
 import pytest
 
+import smbo_scheduler
 from smbo_scheduler.executors import SerialExecutor
-from smbo_scheduler.jobs import Ending, Job
+from smbo_scheduler.jobs import Job, JobStatus
 from smbo_scheduler.loop import RunEnd, run
 from smbo_scheduler.outbox.spool import Spool
 
 
-def target(payload, bench):
+def target(payload, context):
     """Do as the payload says."""
     what = payload["do"]
     if what == "square":
@@ -33,9 +35,9 @@ def target(payload, bench):
     if what == "number":
         return 1.0
     if what == "folder":
-        (bench.folder / "scratch").write_text("x")
-        bench.report(1, 0.5)
-        return {"files": sorted(path.name for path in bench.folder.iterdir())}
+        (context.folder / "scratch").write_text("x")
+        context.report(1, 0.5)
+        return {"files": sorted(path.name for path in context.folder.iterdir())}
     raise AssertionError(what)
 
 
@@ -70,7 +72,15 @@ def dask(spool):
     return executor
 
 
-EXECUTORS = [serial, process, dask]
+def of_the_readme(spool):
+    """The example that says how to add one."""
+    text = (Path(smbo_scheduler.__file__).parents[1] / "README.md").read_text()
+    names = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], names)
+    return names["OneAtATime"](target, spool)
+
+
+EXECUTORS = [serial, process, dask, of_the_readme]
 
 
 @pytest.fixture
@@ -112,7 +122,7 @@ def test_there_is_room_for_a_job(executor):
 def test_a_result_comes_back_with_where_and_when(executor):
     before = time.time()
     outcome = one(executor, job(0, x=3))
-    assert outcome.ending is Ending.OK
+    assert outcome.status is JobStatus.OK
     assert outcome.result == {"value": 9}
     assert outcome.reason is None
     assert before <= outcome.started <= outcome.ended <= time.time()
@@ -136,7 +146,7 @@ def test_an_infinite_result_is_a_result(executor):
 )
 def test_what_a_target_does_wrong_is_told_and_the_next_job_runs(executor, do, reason, story):
     outcome = one(executor, job(0, do))
-    assert outcome.ending is Ending.ERROR
+    assert outcome.status is JobStatus.ERROR
     assert outcome.reason == reason
     assert story in outcome.error
     assert outcome.result is None
@@ -164,7 +174,7 @@ def test_a_token_is_executed_once(executor, spool):
     outcome = one(executor, job(0, x=3))
     executor.settle(outcome)
     again = one(executor, job(0, x=3))
-    assert again.ending is Ending.LOST
+    assert again.status is JobStatus.LOST
 
 
 def test_an_adopted_job_that_had_finished_gives_its_outcome(executor, spool):
@@ -181,7 +191,7 @@ def test_an_adopted_job_that_nobody_runs_is_lost_and_can_never_run(executor, spo
     given = job(0, x=3)
     executor.adopt([given])
     (outcome,) = outcomes_of(executor, 1)
-    assert outcome.ending is Ending.LOST
+    assert outcome.status is JobStatus.LOST
     assert not spool.claim(given)
 
 
@@ -206,7 +216,7 @@ def test_the_loop_runs_any_number_of_jobs(executor):
         def orphans(self):
             return []
 
-        def prepare(self):
+        def prefetch(self):
             return False
 
         together = contextlib.nullcontext

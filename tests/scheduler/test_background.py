@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from smbo_scheduler.background import Aside
+from smbo_scheduler.background import BackgroundProcess
 from smbo_scheduler.errors import SchedulerError
 
 
@@ -28,50 +28,50 @@ class Counter:
 
 
 @pytest.fixture
-def aside():
-    aside = Aside(Counter)
-    yield aside
-    aside.close()
+def background():
+    background = BackgroundProcess(Counter)
+    yield background
+    background.close()
 
 
-def answer_of(aside, request, seconds=60.0):
-    aside.call(request)
+def answer_of(background, request, seconds=60.0):
+    background.call(request)
     until = time.monotonic() + seconds
-    while (answer := aside.answer()) is None:
+    while (answer := background.answer()) is None:
         assert time.monotonic() < until
         time.sleep(0.01)
     return answer[0]
 
 
-def test_a_call_runs_elsewhere_keeps_its_state_and_does_not_block(aside):
-    aside.call({"x": 1.5})
-    assert aside.is_busy
+def test_a_call_runs_elsewhere_keeps_its_state_and_does_not_block(background):
+    background.call({"x": 1.5})
+    assert background.is_busy
     until = time.monotonic() + 60
-    while (first := aside.answer()) is None:
+    while (first := background.answer()) is None:
         assert time.monotonic() < until
         time.sleep(0.01)
-    assert not aside.is_busy
-    second = answer_of(aside, None)
+    assert not background.is_busy
+    second = answer_of(background, None)
     assert (first[0][0], first[0][2], second[0]) == (1, {"x": 1.5}, 2)
     assert first[0][1] == second[1] != os.getpid()
 
 
-def test_what_a_call_raises_is_raised_here_and_the_next_call_runs(aside):
+def test_what_a_call_raises_is_raised_here_and_the_next_call_runs(background):
     with pytest.raises(KeyError, match="no such luck"):
-        answer_of(aside, "fail")
-    assert answer_of(aside, "again")[0] == 2
+        answer_of(background, "fail")
+    assert answer_of(background, "again")[0] == 2
 
 
-def test_a_process_that_is_gone_is_an_error(aside):
+def test_a_process_that_is_gone_is_an_error(background):
     with pytest.raises(SchedulerError, match="ended with 3"):
-        answer_of(aside, "die")
+        answer_of(background, "die")
 
 
 def test_closing_ends_a_process_whatever_it_does():
-    aside = Aside(Counter)
-    pid = aside._process.pid
+    background = BackgroundProcess(Counter)
+    pid = background._process.pid
     os.kill(pid, signal.SIGSTOP)
-    aside.close()
+    background.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
@@ -79,4 +79,4 @@ def test_closing_ends_a_process_whatever_it_does():
 def test_what_does_not_pickle_is_refused_at_once():
     lock = time.monotonic, (each for each in ())
     with pytest.raises(TypeError, match="generator"):
-        Aside(lambda: lock)
+        BackgroundProcess(lambda: lock)

@@ -9,7 +9,7 @@ from collections import deque
 import pytest
 
 from smbo_scheduler.errors import Unavailable
-from smbo_scheduler.jobs import Ending, Job, JobOutcome
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus
 from smbo_scheduler.loop import RunEnd, Stop, run
 
 
@@ -32,6 +32,11 @@ class ScriptedExecutor:
         self.submitted, self.settled, self.cancelled, self.adopted = [], [], [], []
         self.most_running = 0
 
+    runs_elsewhere = False
+
+    def trouble(self):
+        return None
+
     def capacity(self):
         return self.capacities.popleft() if len(self.capacities) > 1 else self.capacities[0]
 
@@ -46,8 +51,8 @@ class ScriptedExecutor:
         return [self.end(number) for number in numbers]
 
     def end(self, number):
-        ending = Ending.CANCELLED if number in self.cancelled else Ending.OK
-        return JobOutcome(self.running.pop(number), ending, {} if ending is Ending.OK else None)
+        ending = JobStatus.CANCELLED if number in self.cancelled else JobStatus.OK
+        return JobOutcome(self.running.pop(number), ending, {} if ending is JobStatus.OK else None)
 
     def adopt(self, jobs):
         self.adopted += [job.number for job in jobs]
@@ -85,7 +90,7 @@ class CountingSource:
     def orphans(self):
         return []
 
-    def prepare(self):
+    def prefetch(self):
         return False
 
     together = contextlib.nullcontext
@@ -113,7 +118,7 @@ def test_every_job_is_run_and_recorded_once(clock):
     assert sorted(source.recorded) == list(range(7))
     assert executor.settled == source.recorded
     assert summary.end is RunEnd.FINISHED
-    assert summary.endings == {Ending.OK: 7}
+    assert summary.n_by_status == {JobStatus.OK: 7}
 
 
 def test_no_more_jobs_are_in_flight_than_there_are_slots(clock):
@@ -157,7 +162,7 @@ def test_asked_twice_it_cancels_what_runs_once_and_records_it(clock):
     summary = run(source, executor, clock=clock, stop=stop_after([1, 2]))
     assert summary.end is RunEnd.CANCELLED
     assert executor.cancelled == [0, 1]
-    assert summary.endings == {Ending.CANCELLED: 2}
+    assert summary.n_by_status == {JobStatus.CANCELLED: 2}
     assert sorted(source.recorded) == [0, 1]
 
 
@@ -196,14 +201,14 @@ def test_jobs_whose_driver_dies_later_are_taken_over_too_and_each_once(clock):
 
 
 def test_while_a_job_is_thought_out_the_loop_looks_again_soon_and_only_then(clock):
-    class Thinker(CountingSource):
+    class Proposer(CountingSource):
         def next_jobs(self, n):
             return super().next_jobs(n) if clock.now >= 0.05 else []
 
-        def prepare(self):
+        def prefetch(self):
             return clock.now < 0.05
 
-    source = Thinker(1)
+    source = Proposer(1)
     run(source, ScriptedExecutor(clock, script=[[]] * 5), clock=clock)
     assert source.recorded == [0]
     assert 0.5 < clock.now < 0.6  # five short looks, then one wait for the job
@@ -227,7 +232,7 @@ def test_a_late_outcome_of_a_job_not_in_flight_is_recorded_too(clock):
     class Late(ScriptedExecutor):
         def poll(self, timeout_seconds):
             outcomes = super().poll(timeout_seconds)
-            return [*outcomes, JobOutcome(Job("tune", 50, 50, {}), Ending.OK, {})] if outcomes else []
+            return [*outcomes, JobOutcome(Job("tune", 50, 50, {}), JobStatus.OK, {})] if outcomes else []
 
     source = CountingSource(1)
     run(source, Late(clock), clock=clock)
@@ -303,14 +308,9 @@ def test_other_errors_of_the_disk_end_the_run(clock):
 
 
 def test_what_stands_in_the_way_of_the_workers_is_said(clock):
-    seen = []
-    run(
-        CountingSource(2),
-        ScriptedExecutor(clock),
-        clock=clock,
-        on_progress=seen.append,
-        trouble=lambda: "no space left on the disk of spool",
-    )
+    seen, executor = [], ScriptedExecutor(clock)
+    executor.trouble = lambda: "no space left on the disk of spool"
+    run(CountingSource(2), executor, clock=clock, on_progress=seen.append)
     assert {progress.message for progress in seen} == {"no space left on the disk of spool"}
 
 

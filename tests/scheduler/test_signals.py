@@ -64,11 +64,11 @@ executor = ProcessExecutor(patient, 2, spool) if {processes} else SerialExecutor
 with StopOnSignals(lambda level: print(level.name, flush=True)) as stop:
     summary = run(Endless({seconds}), executor, stop=stop, poll_seconds=0.1)
 executor.close()
-print(summary.end, sorted(summary.endings.items()), flush=True)
+print(summary.end, sorted(summary.n_by_status.items()), flush=True)
 """
 
 
-def patient(payload, bench):
+def patient(payload, context):
     time.sleep(payload["seconds"])
     return {}
 
@@ -95,7 +95,7 @@ class Endless:
     def orphans(self):
         return []
 
-    def prepare(self):
+    def prefetch(self):
         return False
 
     together = contextlib.nullcontext
@@ -132,4 +132,4 @@ def test_one_ctrl_c_waits_for_what_runs(spool, processes):
 
 def test_a_second_ctrl_c_ends_what_runs(spool):
     said = drive(spool, 1000, True, [Stop.DRAIN, Stop.CANCEL])
-    assert said == "cancelled [(<Ending.CANCELLED: 'cancelled'>, 2)]\n"
+    assert said == "cancelled [(<JobStatus.CANCELLED: 'cancelled'>, 2)]\n"

@@ -1,1 +1,1 @@
-"""Clusters: started by us on this machine, in batch jobs or by ssh, or handed in from outside."""
+"""Dask clusters: managed (on this machine, in batch jobs, by ssh) or external."""

@@ -1,4 +1,4 @@
-"""Jobs of a batch system: what is submitted, and what its queue says.  dask-jobqueue knows the dialects."""
+"""Batch jobs of SLURM and HTCondor: scripts by dask-jobqueue, and the state of the queue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smbo_scheduler.clusters.specs import BatchPlan
+from smbo_scheduler.clusters.specs import BatchSpec
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.outbox.processes import module_path
 
@@ -37,7 +37,7 @@ class Queued:
 
 
 def check_batch() -> None:
-    """Take care that jobs can be written.
+    """Check that jobs can be written.
 
     Raises:
         ClusterError: with what to install.
@@ -48,86 +48,86 @@ def check_batch() -> None:
         )
 
 
-def make_job(plan: BatchPlan, folder: Path, name: str, address: str, job_name: str = "smbo") -> Any:
+def make_job(spec: BatchSpec, folder: Path, name: str, address: str, job_name: str = "smbo") -> Any:
     """Return one of dask-jobqueue's jobs, not submitted yet.
 
     Args:
-        plan: what it is like.
+        spec: resources and directives of the job.
         folder: the cluster's, on a disk that the job reaches.
         name: unique among the jobs of the cluster.
         address: of the scheduler, for people who read the script.
         job_name: under which users find it in the queue.
 
     Raises:
-        ClusterError: dask-jobqueue is missing, or refuses the plan.
+        ClusterError: dask-jobqueue is missing, or refuses the spec.
     """
     check_batch()
     from dask_jobqueue.htcondor import HTCondorJob
     from dask_jobqueue.slurm import SLURMJob
 
-    python = f"exec {shlex.quote(plan.python or sys.executable)} -P"
+    python = f"exec {shlex.quote(spec.python or sys.executable)} -P"
     common: dict[str, Any] = {
         "scheduler": address,
         "name": name,
-        "cores": plan.cores,
+        "cores": spec.cores,
         "processes": 1,
-        "memory": plan.memory_bytes,
+        "memory": spec.memory_bytes,
         "python": python,
         "worker_command": "smbo_scheduler.clusters.host_agent",
-        "worker_extra_args": _host_words(plan, folder),
-        "death_timeout": plan.death_timeout_seconds,
-        "job_script_prologue": [*_environment(plan), *plan.prologue],
+        "worker_extra_args": _agent_arguments(spec, folder),
+        "death_timeout": spec.death_timeout_seconds,
+        "job_script_prologue": [*_environment(spec), *spec.prologue],
         "log_directory": str(folder / "logs"),
         "job_name": job_name,
     }
     try:
-        if plan.system == "slurm":
+        if spec.system == "slurm":
             return SLURMJob(
                 **common,
-                queue=plan.queue,
-                account=plan.account,
-                walltime=None if plan.walltime_seconds is None else slurm_time(plan.walltime_seconds),
-                job_extra_directives=list(plan.directives),
+                queue=spec.queue,
+                account=spec.account,
+                walltime=None if spec.walltime_seconds is None else slurm_time(spec.walltime_seconds),
+                job_extra_directives=list(spec.directives),
             )
-        return HTCondorJob(**common, disk=plan.disk_bytes, job_extra_directives=_condor_directives(plan))
+        return HTCondorJob(**common, disk=spec.disk_bytes, job_extra_directives=_condor_directives(spec))
     except (ValueError, TypeError) as error:
         raise ClusterError(f"dask-jobqueue refuses the job: {error}") from error
 
 
-def job_script(plan: BatchPlan, folder: Path) -> str:
+def job_script(spec: BatchSpec, folder: Path) -> str:
     """Return what would be submitted, for a person to check.
 
     Raises:
         ClusterError: as for ``make_job``.
     """
     with tempfile.TemporaryDirectory() as scratch:  # making a job makes the folder of its logs
-        script = str(make_job(plan, Path(scratch), "smbo-0", "tls://SCHEDULER:PORT").job_script())
+        script = str(make_job(spec, Path(scratch), "smbo-0", "tls://SCHEDULER:PORT").job_script())
         return script.replace(shlex.quote(scratch), shlex.quote(str(folder))).replace(scratch, str(folder))
 
 
-async def queue_of(plan: BatchPlan) -> dict[str, Queued]:
+async def queue_of(spec: BatchSpec) -> dict[str, Queued]:
     """Return this user's jobs by id.
 
     Raises:
         ClusterError: the queue does not answer.
     """
-    words = list(_QUEUE[plan.system])
-    if plan.system == "slurm":
+    words = list(_QUEUE[spec.system])
+    if spec.system == "slurm":
         words.append(getpass.getuser())
     found = {}
     for line in (await _call(words)).splitlines():
         job_id, _, rest = line.strip().partition(" ")
         state, _, reason = rest.partition(" ")
-        is_condor = plan.system == "htcondor"
+        is_condor = spec.system == "htcondor"
         if job_id and not (is_condor and state in _OVER):
             is_held = is_condor and state == _HELD
             found[job_id] = Queued(job_id, held=reason or "no reason given" if is_held else None)
     return found
 
 
-async def cancel(plan: BatchPlan, job_ids: list[str]) -> None:
+async def cancel(spec: BatchSpec, job_ids: list[str]) -> None:
     """Take jobs out of the queue, or end them; those that are gone are no fault."""
-    command = "scancel" if plan.system == "slurm" else "condor_rm"
+    command = "scancel" if spec.system == "slurm" else "condor_rm"
     if job_ids:
         try:
             await _call([command, *job_ids])
@@ -143,35 +143,35 @@ def slurm_time(seconds: float) -> str:
     return f"{days}-{hours:02}:{minutes:02}:{rest:02}" if days else f"{hours:02}:{minutes:02}:{rest:02}"
 
 
-def _host_words(plan: BatchPlan, folder: Path) -> list[str]:
-    """Return the words of ``clusters.host_agent``'s command line that dask-jobqueue does not know."""
-    words = ["--folder", shlex.quote(str(folder)), "--workers", str(plan.workers_per_job)]
-    if plan.lifetime_seconds is not None:
-        words += ["--lifetime", f"{plan.lifetime_seconds:g}", "--stagger", f"{plan.stagger_seconds:g}"]
-    for name, amount in plan.resources.items():
+def _agent_arguments(spec: BatchSpec, folder: Path) -> list[str]:
+    """Return the options of ``clusters.host_agent`` that dask-jobqueue does not know."""
+    words = ["--folder", shlex.quote(str(folder)), "--workers", str(spec.workers_per_job)]
+    if spec.lifetime_seconds is not None:
+        words += ["--lifetime", f"{spec.lifetime_seconds:g}", "--stagger", f"{spec.stagger_seconds:g}"]
+    for name, amount in spec.resources.items():
         words += ["--resource", shlex.quote(f"{name}={amount:g}")]
     return words
 
 
-def _environment(plan: BatchPlan) -> list[str]:
+def _environment(spec: BatchSpec) -> list[str]:
     """Return shell commands that let a job find the same modules as this process, on as many threads."""
-    threads = max(1, plan.cores // plan.workers_per_job)
+    threads = max(1, spec.cores // spec.workers_per_job)
     return [
         *(f"export {name}=${{{name}:-{threads}}}" for name in _THREADS),
         f"export PYTHONPATH={shlex.quote(module_path())}",
     ]
 
 
-def _condor_directives(plan: BatchPlan) -> dict[str, str]:
+def _condor_directives(spec: BatchSpec) -> dict[str, str]:
     lines: dict[str, str] = {}
-    if plan.walltime_seconds is not None:
+    if spec.walltime_seconds is not None:
         # an attribute that CERN's and other pools end jobs by; elsewhere it says what was meant
-        lines["+MaxRuntime"] = str(int(plan.walltime_seconds))
-    if plan.queue is not None:
-        lines["+JobFlavour"] = f'"{plan.queue}"'
-    if plan.account is not None:
-        lines["accounting_group"] = plan.account
-    for line in plan.directives:
+        lines["+MaxRuntime"] = str(int(spec.walltime_seconds))
+    if spec.queue is not None:
+        lines["+JobFlavour"] = f'"{spec.queue}"'
+    if spec.account is not None:
+        lines["accounting_group"] = spec.account
+    for line in spec.directives:
         key, _, value = line.partition("=")
         lines[key.strip()] = value.strip()
     return lines

@@ -1,4 +1,4 @@
-"""Workers in jobs of a batch system: as many as are wanted, queued or running."""
+"""Workers in jobs of a batch system; jobs are submitted and cancelled to match the number wanted."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smbo_scheduler.clusters.batch_jobs import cancel, make_job, queue_of
-from smbo_scheduler.clusters.specs import BatchPlan
-from smbo_scheduler.clusters.state import forget_trouble, read_jobs, write_jobs, write_trouble
+from smbo_scheduler.clusters.specs import BatchSpec
+from smbo_scheduler.clusters.state import clear_trouble, read_jobs, write_jobs, write_trouble
 from smbo_scheduler.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -25,22 +25,22 @@ _MOST_FAILURES = 3  # jobs in a row that end without ever having a worker: the n
 
 @dataclass
 class _Job:
-    """A job of ours; ``has_worked`` once one of its workers was there."""
+    """A submitted job; ``has_worked`` once one of its workers has connected."""
 
     job_id: str
     submitted: float = field(default_factory=time.monotonic)
     has_worked: bool = False
 
 
-class BatchFleet:
+class BatchWorkers:
     """The jobs of one cluster, by name.
 
-    Their ids are kept in the folder: a keeper that follows one that was killed counts them, and
+    Their ids are kept in the folder: a manager that follows one that was killed counts them, and
     their workers find it through the folder.
     """
 
-    def __init__(self, folder: Path, plan: BatchPlan) -> None:
-        self._folder, self._plan = folder, plan
+    def __init__(self, folder: Path, spec: BatchSpec) -> None:
+        self._folder, self._spec = folder, spec
         self._jobs = {name: _Job(job_id) for name, job_id in read_jobs(folder).items()}
         self._next_look = 0.0
         self._next_submit = 0.0
@@ -49,32 +49,32 @@ class BatchFleet:
     def prepare(self, n_workers: int) -> None:
         """Do nothing: a job may start within the second, and needs a scheduler then."""
 
-    def change(self, plan: BatchPlan) -> None:
-        """Submit jobs by another plan from now on; what was wrong may have been put right."""
-        self._plan = plan
+    def update(self, spec: BatchSpec) -> None:
+        """Submit jobs by another spec from now on; what was wrong may have been put right."""
+        self._spec = spec
         self._failures = 0
         self._next_submit = 0.0
-        forget_trouble(self._folder)
+        clear_trouble(self._folder)
 
-    async def keep(self, scheduler: Scheduler, n_workers: int) -> None:
-        """Have jobs for this many workers: submit what is missing, give up what is too many."""
+    async def maintain(self, scheduler: Scheduler, n_workers: int) -> None:
+        """Have jobs for this many workers: submit missing ones, cancel those beyond."""
         self._note_workers(scheduler)
         if time.monotonic() >= self._next_look:
             await self._look(scheduler)
-            self._next_look = time.monotonic() + self._plan.poll_seconds
-        n_jobs = math.ceil(n_workers / self._plan.workers_per_job)
+            self._next_look = time.monotonic() + self._spec.poll_seconds
+        n_jobs = math.ceil(n_workers / self._spec.workers_per_job)
         if len(self._jobs) > n_jobs:
-            await self._give_up(scheduler, len(self._jobs) - n_jobs)
+            await self._cancel_idle(scheduler, len(self._jobs) - n_jobs)
         elif len(self._jobs) < n_jobs and time.monotonic() >= self._next_submit:
             await self._submit(scheduler, min(n_jobs - len(self._jobs), _MOST_AT_A_TIME))
 
-    async def renew(self, scheduler: Scheduler, *, is_shared: bool) -> None:
-        """Have the workers load today's code when they have finished what they run; keep the jobs."""
+    async def restart(self, scheduler: Scheduler, *, is_shared: bool) -> None:
+        """Restart the workers, with the present code, after what they run; keep the jobs."""
         addresses = [worker.address for worker in scheduler.workers.values()]
         if addresses and not is_shared:
             await scheduler.retire_workers(workers=addresses, close_workers=True, remove=True)
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """Take all jobs out of the queue, and end those that run."""
         await self._cancel(list(self._jobs))
 
@@ -83,25 +83,25 @@ class BatchFleet:
             if name in self._jobs and not self._jobs[name].has_worked:
                 self._jobs[name].has_worked = True
                 self._failures = 0
-                forget_trouble(self._folder)
+                clear_trouble(self._folder)
 
     async def _look(self, scheduler: Scheduler) -> None:
-        """Forget the jobs that the queue no longer has, and say so if none of them ever worked."""
+        """Forget jobs that left the queue, and report those that never had a worker."""
         if not self._jobs:
             return
         try:
-            queue = await queue_of(self._plan)
+            queue = await queue_of(self._spec)
         except ClusterError as error:
             print(error, flush=True)  # the batch system is being restarted, say; its jobs live on
             return
         here = {_job_of(worker) for worker in scheduler.workers.values()}
         for name, job in list(self._jobs.items()):
             entry = queue.get(job.job_id)
-            is_fresh = time.monotonic() - job.submitted < min(_SETTLE_SECONDS, self._plan.poll_seconds)
+            is_fresh = time.monotonic() - job.submitted < min(_SETTLE_SECONDS, self._spec.poll_seconds)
             if name in here or is_fresh or (entry is not None and entry.held is None):
                 continue
             if entry is not None:
-                await cancel(self._plan, [job.job_id])
+                await cancel(self._spec, [job.job_id])
             del self._jobs[name]
             self._note_end(job, None if entry is None else entry.held)
         write_jobs(self._folder, {name: job.job_id for name, job in self._jobs.items()})
@@ -115,16 +115,16 @@ class BatchFleet:
         elif self._failures >= _MOST_FAILURES:
             self._say(
                 f"{self._failures} batch jobs, the last of them {job.job_id}, ended before a worker of theirs"
-                f" was heard of; their logs are in {self._folder / 'logs'}{_last_words(self._folder)}"
+                f" was heard of; their logs are in {self._folder / 'logs'}{_log_tail(self._folder)}"
             )
 
     async def _submit(self, scheduler: Scheduler, n_jobs: int) -> None:
         if self._failures >= _MOST_FAILURES:
-            return  # until a driver comes with a new plan, or a worker after all
+            return  # until a driver comes with a new spec, or a worker after all
         for _ in range(n_jobs):
             name = f"smbo-{uuid.uuid4().hex[:8]}"
             try:
-                job = make_job(self._plan, self._folder, name, scheduler.address)
+                job = make_job(self._spec, self._folder, name, scheduler.address)
                 await job.start()
             except (ClusterError, RuntimeError, OSError, ValueError) as error:
                 self._next_submit = time.monotonic() + _REFUSED_SECONDS
@@ -135,8 +135,8 @@ class BatchFleet:
             self._jobs[name] = _Job(str(job.job_id))
             write_jobs(self._folder, {name: job.job_id for name, job in self._jobs.items()})
 
-    async def _give_up(self, scheduler: Scheduler, n_jobs: int) -> None:
-        """Take jobs away that nobody will miss: those that wait, latest first, then those that idle."""
+    async def _cancel_idle(self, scheduler: Scheduler, n_jobs: int) -> None:
+        """Cancel jobs that run nothing: queued ones first, latest first, then idle ones."""
         workers: dict[str, list[Any]] = {}
         for worker in scheduler.workers.values():
             workers.setdefault(_job_of(worker), []).append(worker)
@@ -153,7 +153,7 @@ class BatchFleet:
         await self._cancel(chosen)
 
     async def _cancel(self, names: list[str]) -> None:
-        await cancel(self._plan, [self._jobs[name].job_id for name in names])
+        await cancel(self._spec, [self._jobs[name].job_id for name in names])
         for name in names:
             del self._jobs[name]
         write_jobs(self._folder, {name: job.job_id for name, job in self._jobs.items()})
@@ -172,7 +172,7 @@ def _is_busy(worker: Any) -> bool:
     return bool(worker.processing) or worker.metrics.get("jobs", 0) > 0
 
 
-def _last_words(folder: Path) -> str:
+def _log_tail(folder: Path) -> str:
     """Return the end of the log that was written last."""
     try:
         logs = [path for path in (folder / "logs").iterdir() if path.stat().st_size]

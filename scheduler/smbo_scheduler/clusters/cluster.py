@@ -1,7 +1,7 @@
-"""Clusters of our own: kept by a process of their own, so that they outlive the driver.
+"""Managed Dask clusters, which outlive the driver that starts them.
 
-A driver starts one or adopts the one that an earlier driver left.  Everything about it – where its
-scheduler listens, its certificates, its logs – is in one folder, for the owner's eyes alone.
+A driver starts one, or adopts the one that an earlier driver left.  Its address, certificates and
+logs are in one folder that only its owner can enter.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from typing import TYPE_CHECKING
 
 from smbo_scheduler.clusters.batch_jobs import check_batch
 from smbo_scheduler.clusters.specs import (
-    BatchPlan,
-    LocalPlan,
-    Plan,
-    SshPlan,
-    entrance_of,
-    plan_from_plain,
-    plan_to_plain,
-    workers_at_once,
+    BatchSpec,
+    ClusterSpec,
+    LocalSpec,
+    SshSpec,
+    n_workers_of,
+    scheduler_options_of,
+    spec_from_json,
+    spec_to_json,
 )
 from smbo_scheduler.clusters.ssh_workers import check_ssh
 from smbo_scheduler.clusters.state import (
     ClusterState,
     Wanted,
     check_cryptography,
-    forget_trouble,
+    clear_trouble,
     make_state_folder,
-    read_place,
+    read_last_state,
     read_state,
     read_trouble,
     read_wanted,
@@ -56,11 +56,11 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
-class KeptCluster:
-    """A cluster that outlives the driver; make it with ``start_kept``.
+class ManagedCluster:
+    """A cluster that outlives the driver; make it with ``start_cluster``.
 
     Attributes:
-        folder: where its keeper, its workers and its drivers find each other, and its logs.
+        folder: where its manager, its workers and its drivers find each other, and its logs.
         adopted: whether it was there already, left by an earlier driver.
         start_seconds: how long to wait for its scheduler.
     """
@@ -82,7 +82,7 @@ class KeptCluster:
         from distributed import Client
 
         state = self._wait()
-        quiet(self.folder / "driver.log")
+        log_to_file(self.folder / "driver.log")
         try:
             return Client(
                 state.address,
@@ -95,10 +95,10 @@ class KeptCluster:
 
     def is_lost(self, client: Client) -> bool:
         """Return whether the scheduler that a client looks for is gone, and waiting for it idle."""
-        place = read_place(self.folder)
-        if place is None or place.address != getattr(client.scheduler, "address", None):
+        state = read_last_state(self.folder)
+        if state is None or state.address != getattr(client.scheduler, "address", None):
             return True
-        return place.keeper.is_here and not place.keeper.is_alive
+        return state.manager.is_here and not state.manager.is_alive
 
     def stop(self) -> None:
         """End the cluster and what it runs."""
@@ -106,41 +106,41 @@ class KeptCluster:
         if state is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            os.kill(state.keeper.pid, signal.SIGTERM)
+            os.kill(state.manager.pid, signal.SIGTERM)
         until = time.monotonic() + (_STOP_SECONDS if self._is_here() else _STOP_AWAY_SECONDS)
-        while state.keeper.is_alive and time.monotonic() < until:
+        while state.manager.is_alive and time.monotonic() < until:
             _reap()
             time.sleep(_LOOK_SECONDS)
-        if state.keeper.is_alive:
-            os.kill(state.keeper.pid, signal.SIGKILL)
+        if state.manager.is_alive:
+            os.kill(state.manager.pid, signal.SIGKILL)
         _reap()
 
-    def want(self, n_workers: int) -> None:
-        """Say how many workers are of use now; a cluster of fixed hosts has what it has."""
+    def scale(self, n_workers: int) -> None:
+        """Ask for so many workers, as ``Cluster.scale`` of Dask; fixed hosts stay as they are."""
         wanted = read_wanted(self.folder)
         if wanted is not None and wanted.workers != n_workers:
             write_wanted(self.folder, replace(wanted, workers=n_workers))
 
     def check(self) -> None:
-        """Take care that workers may still come.
+        """Check that workers may still start.
 
         Raises:
             ClusterError: none will, and why.
         """
         trouble = read_trouble(self.folder)
         if trouble is not None:
-            raise ClusterError(f"no worker comes: {trouble}")
+            raise ClusterError(f"no worker starts: {trouble}")
 
     def _is_here(self) -> bool:
         wanted = read_wanted(self.folder)
-        return wanted is None or isinstance(plan_from_plain(wanted.plan), LocalPlan)
+        return wanted is None or isinstance(spec_from_json(wanted.spec), LocalSpec)
 
     def _wait(self) -> ClusterState:
-        """Return where the cluster is, once it is; start a keeper if there is none at work."""
+        """Return the state of the cluster once it is up; start a manager if none runs."""
         until = time.monotonic() + self.start_seconds
-        log, has_started = self.folder / "keeper.log", False
+        log, has_started = self.folder / "manager.log", False
         while (state := read_state(self.folder)) is None:
-            if _start_keeper(self.folder):
+            if _start_manager(self.folder):
                 if has_started:
                     raise ClusterError(f"the cluster did not start:\n{_tail(log)}")
                 has_started = True
@@ -155,27 +155,27 @@ class KeptCluster:
 
 def start_local(
     folder: str | Path, n_workers: int, *, idle_seconds: float = 600.0, insecure: bool = False
-) -> KeptCluster:
-    """Start a cluster of processes on this machine: ``start_kept`` with a ``LocalPlan``."""
-    return start_kept(folder, LocalPlan(), n_workers, idle_seconds=idle_seconds, insecure=insecure)
+) -> ManagedCluster:
+    """Start a cluster of processes on this machine: ``start_cluster`` with a ``LocalSpec``."""
+    return start_cluster(folder, LocalSpec(), n_workers, idle_seconds=idle_seconds, insecure=insecure)
 
 
-def start_kept(
+def start_cluster(
     folder: str | Path,
-    plan: Plan,
+    spec: ClusterSpec,
     n_workers: int,
     *,
     idle_seconds: float = 600.0,
     insecure: bool = False,
-) -> KeptCluster:
-    """Start a cluster by a plan, or adopt the one that lives in ``folder``.
+) -> ManagedCluster:
+    """Start a cluster by a spec, or adopt the one that lives in ``folder``.
 
     It returns at once; ``connect`` waits.  Evaluations that an earlier driver started go on, and
     leave their outcomes in the spool; new ones run on workers that load today's code.
 
     Args:
         folder: for this cluster alone; workers on other machines need to reach it under this path.
-        plan: where the workers come from.
+        spec: where the workers come from.
         n_workers: one evaluation runs on each at a time.
         idle_seconds: without a driver and a running evaluation, after which it ends by itself, and
             takes its jobs out of the queue.
@@ -189,56 +189,58 @@ def start_kept(
         raise ClusterError(f"workers is {n_workers}; a cluster needs at least one")
     if not idle_seconds > 0:
         raise ClusterError(f"idle_seconds is {idle_seconds}; it must be positive")
-    check_installed(plan, insecure=insecure)
+    check_installed(spec, insecure=insecure)
     folder = Path(folder).absolute()
     make_state_folder(folder)
     (folder / "logs").mkdir(mode=0o700, exist_ok=True)
-    _check_alike(folder, plan, insecure)
+    _check_same_scheduler(folder, spec, insecure)
     wanted = Wanted(
-        workers_at_once(plan, n_workers), idle_seconds, uuid.uuid4().hex, plan_to_plain(plan), insecure
+        n_workers_of(spec, n_workers), idle_seconds, uuid.uuid4().hex, spec_to_json(spec), insecure
     )
-    forget_trouble(folder)
+    clear_trouble(folder)
     write_wanted(folder, wanted)
-    return KeptCluster(folder, adopted=not _start_keeper(folder))
+    return ManagedCluster(folder, adopted=not _start_manager(folder))
 
 
-def check_installed(plan: Plan, *, insecure: bool = False) -> None:
-    """Take care that a plan can be carried out with what is installed.
+def check_installed(spec: ClusterSpec, *, insecure: bool = False) -> None:
+    """Check that a cluster of this spec can be started with what is installed.
 
     Raises:
         ClusterError: with what to install.
     """
     if not insecure:
         check_cryptography()
-    if isinstance(plan, BatchPlan):
+    if isinstance(spec, BatchSpec):
         check_batch()
-    if isinstance(plan, SshPlan):
+    if isinstance(spec, SshSpec):
         check_ssh()
 
 
-def _check_alike(folder: Path, plan: Plan, insecure: bool) -> None:
-    """Refuse to adopt a cluster whose scheduler would have to be another one."""
+def _check_same_scheduler(folder: Path, spec: ClusterSpec, insecure: bool) -> None:
+    """Refuse to adopt a cluster whose scheduler listens elsewhere or is encrypted otherwise."""
     state, earlier = read_state(folder), read_wanted(folder)
     if state is None or earlier is None:
         return
-    before = plan_from_plain(earlier.plan)
-    alike = type(before) is type(plan) and entrance_of(before) == entrance_of(plan)
+    before = spec_from_json(earlier.spec)
+    alike = type(before) is type(spec) and scheduler_options_of(before) == scheduler_options_of(spec)
     if not alike or earlier.insecure != insecure:
         raise ClusterError(
             f"the cluster of an earlier run still listens at {state.address}, with another host, port or "
             f"encryption than is asked for now; it ends by itself {earlier.idle_seconds:g} s after its last "
-            f"evaluation, or with `kill {state.keeper.pid}`"
+            f"evaluation, or with `kill {state.manager.pid}`"
         )
 
 
 def _elsewhere(folder: Path) -> str:
-    place = read_place(folder)
-    if place is None or place.keeper.is_here:
+    state = read_last_state(folder)
+    if state is None or state.manager.is_here:
         return ""
-    return f"; its keeper is process {place.keeper.pid} on {place.keeper.host}: run this there, or end that"
+    return (
+        f"; its manager is process {state.manager.pid} on {state.manager.host}: run this there, or end that"
+    )
 
 
-def quiet(log: Path) -> None:
+def log_to_file(log: Path) -> None:
     """Send what Dask logs in this process to a file instead of the terminal."""
     import distributed  # noqa: F401  its import sets up the handlers that are replaced here
 
@@ -258,20 +260,20 @@ def _is_dasks(name: str) -> bool:
     return name.startswith("distributed.")
 
 
-def _start_keeper(folder: Path) -> bool:
-    """Start a keeper in a session of its own; return False if the folder has one already."""
+def _start_manager(folder: Path) -> bool:
+    """Start a manager in a session of its own; return False if the folder has one already."""
     with _lock(folder) as lock:
         if lock is None:
             return False
         (folder / "cluster.json").unlink(missing_ok=True)
         path = [os.path.abspath(entry) for entry in sys.path]
         environment = {**dict.fromkeys(_THREADS, "1"), **os.environ, "PYTHONPATH": os.pathsep.join(path)}
-        log = os.open(folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        log = os.open(folder / "manager.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        # the lock goes with it: it is the keeper's from its first moment, until it is gone
+        # the lock goes with it: it is the manager's from its first moment, until it is gone
         actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in ((nothing, 0), (log, 1), (log, 2), (lock, 3))]
         try:
-            # not subprocess: it would complain that the keeper outlives the object that started it
+            # not subprocess: it would complain that the manager outlives the object that started it
             pid = os.posix_spawn(
                 sys.executable,
                 [sys.executable, "-P", "-m", "smbo_scheduler.clusters.manager", str(folder)],
@@ -286,13 +288,13 @@ def _start_keeper(folder: Path) -> bool:
     return True
 
 
-_started: list[int] = []  # our children, to be let go of when they have ended
+_started: list[int] = []  # pids of our children, to be reaped when they have exited
 
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[int | None]:
     """Hold the lock of a folder and give its descriptor, or None if somebody has it."""
-    # far from 3, which it becomes in the keeper: a descriptor put on itself would stay closed there
+    # far from 3, which it becomes in the manager: a descriptor put on itself would stay closed there
     with open(folder / "lock", "ab") as file:
         descriptor = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 10)
     try:
@@ -304,12 +306,12 @@ def _lock(folder: Path) -> Iterator[int | None]:
     try:
         yield descriptor
     finally:
-        # closing, not unlocking: the keeper shares the lock
+        # closing, not unlocking: the manager shares the lock
         os.close(descriptor)
 
 
 def _reap() -> None:
-    """Let go of the keepers that we started and that have ended."""
+    """Reap the managers that this process started and that have exited."""
     for pid in list(_started):
         with contextlib.suppress(ChildProcessError):
             if os.waitpid(pid, os.WNOHANG)[0] == 0:

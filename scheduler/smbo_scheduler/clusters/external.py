@@ -1,4 +1,4 @@
-"""Clusters that somebody else started: reached, and never stopped.
+"""External clusters: Dask schedulers that somebody else started; connected to, never stopped.
 
 A plain ``tcp://`` address beyond this machine is refused unless asked for: whoever reaches such a
 scheduler can run anything as its owner.
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from smbo_scheduler.clusters.cluster import KeptCluster, start_kept, start_local
+from smbo_scheduler.clusters.cluster import ManagedCluster, start_cluster, start_local
 from smbo_scheduler.errors import ClusterError
 
 if TYPE_CHECKING:
     from distributed import Client, Security
 
-__all__ = ["KeptCluster", "check_address", "connect", "connect_by_file", "start_kept", "start_local"]
+__all__ = ["ManagedCluster", "check_address", "connect", "connect_by_file", "start_cluster", "start_local"]
 
 
 def connect(
@@ -38,7 +38,7 @@ def connect(
         timeout_seconds: how long to try.
 
     Raises:
-        ClusterError: refused, or nobody answers.
+        ClusterError: refused, or no scheduler answers.
     """
     from distributed import Client
 

@@ -1,8 +1,8 @@
-"""Looks after the workers of one batch job, or of one host: ``python -m smbo_scheduler.clusters.host_agent``.
+"""Supervisor of the workers of one host or batch job: ``python -m smbo_scheduler.clusters.host_agent``.
 
 A worker that dies – a crash in compiled code, too much memory – is replaced, so that one bad
 evaluation does not cost the place that was waited for in the queue.  At the end of its lifetime,
-on SIGTERM, or when whoever holds its standard input goes away, workers finish what they run and
+on SIGTERM, or when its standard input closes, workers finish what they run and
 take nothing new.
 
 Dask is not imported here: the workers load it, and this process should cost a job next to nothing.
@@ -31,7 +31,7 @@ _RESTART_SECONDS = 1.0  # a worker that dies at once must not spin
 _NO_SCHEDULER = 3  # smbo_scheduler.clusters.worker's exit code
 
 
-class Host:
+class HostAgent:
     """The workers of one host, by place.
 
     Args:
@@ -40,7 +40,7 @@ class Host:
         n_workers: how many.
         lifetime_seconds: after which no more evaluations are taken; None: never.
         death_timeout_seconds, resources: of each worker.
-        holder: descriptor whose end means that nobody is there any more; None: nobody holds it.
+        holder: descriptor at whose end of file the workers are to end; None if there is none.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Host:
         self._is_ending = False
 
     def run(self) -> int:
-        """Look after the workers until all have ended for good; return the exit code."""
+        """Supervise the workers until all have exited for good; return the exit code."""
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "_is_ending", True))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         is_told, next_look = False, 0.0
@@ -74,19 +74,19 @@ class Host:
                 self._is_ending = True
             if self._is_ending and not is_told:
                 is_told = True
-                self._tell_to_end()
+                self._terminate()
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + _LOOK_OVER_SECONDS
                 if (self._folder / "over").exists():
                     self._kill()
                     return 0
-            self._keep()
+            self._maintain()
             if not self._workers and (self._is_ending or len(self._given_up) == self._n_workers):
                 return _NO_SCHEDULER if self._given_up else 0
             time.sleep(_LOOK_SECONDS)
 
-    def _keep(self) -> None:
-        """Let go of workers that ended, and start those that are missing unless it is too late."""
+    def _maintain(self) -> None:
+        """Reap workers that exited, and replace them unless the agent is ending."""
         for place, worker in list(self._workers.items()):
             code = worker.poll()
             if code is not None:
@@ -108,7 +108,7 @@ class Host:
         words += ["--resources", json.dumps(self._resources)]
         return subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
 
-    def _tell_to_end(self) -> None:
+    def _terminate(self) -> None:
         for worker in self._workers.values():
             with contextlib.suppress(ProcessLookupError):
                 worker.terminate()
@@ -123,17 +123,17 @@ class Host:
         return self._until is not None and time.monotonic() >= self._until
 
     def _is_left(self) -> bool:
-        """Return whether whoever held the other end of our standard input is gone."""
+        """Return whether the other end of standard input has been closed."""
         if self._holder is None or not select.select([self._holder], [], [], 0)[0]:
             return False
         return not os.read(self._holder, 4096)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the host that the command line describes.
+    """Run the agent that the command line describes.
 
     The scheduler's address and what else dask-jobqueue writes there is for people who read the
-    job script: the folder says it too, and goes on saying it when the scheduler is a new one.
+    job script: the folder has it too, also after the scheduler was replaced.
     """
     parser = argparse.ArgumentParser(prog="python -m smbo_scheduler.clusters.host_agent")
     parser.add_argument("address", nargs="?")
@@ -151,7 +151,7 @@ def main(words: Sequence[str] | None = None) -> int:
     lifetime = given.lifetime
     if lifetime is not None:
         lifetime = max(1.0, lifetime - random.uniform(0.0, given.stagger))
-    return Host(
+    return HostAgent(
         given.folder,
         given.name,
         given.workers,

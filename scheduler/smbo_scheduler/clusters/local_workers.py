@@ -1,4 +1,4 @@
-"""Workers on this machine, as processes of the keeper."""
+"""Workers on this machine: child processes of the manager."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smbo_scheduler.clusters.specs import LocalPlan
+from smbo_scheduler.clusters.specs import LocalSpec
 from smbo_scheduler.outbox.processes import kill_group
 
 if TYPE_CHECKING:
@@ -20,43 +20,43 @@ _RESTART_SECONDS = 1.0  # between two starts in one place: a worker that dies at
 _MOST_WORKERS = 1024
 
 
-class LocalFleet:
+class LocalWorkers:
     """The worker processes, by place; the latest generation only."""
 
-    def __init__(self, folder: Path, plan: LocalPlan) -> None:
+    def __init__(self, folder: Path, spec: LocalSpec) -> None:
         self._folder = folder
-        self._plan = plan
+        self._spec = spec
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._retired: list[subprocess.Popen[bytes]] = []
         self._started: dict[int, float] = {}
 
     def prepare(self, n_workers: int) -> None:
         """Start the workers before there is a scheduler: they need as long as it does to load."""
-        self._keep(n_workers)
+        self._maintain(n_workers)
 
-    def change(self, plan: LocalPlan) -> None:
-        """Start workers by another plan from now on."""
-        self._plan = plan
+    def update(self, spec: LocalSpec) -> None:
+        """Start workers by another spec from now on."""
+        self._spec = spec
 
-    async def keep(self, scheduler: Scheduler, n_workers: int) -> None:
-        """Have this many workers: start what is missing or has died, give up what is too many."""
+    async def maintain(self, scheduler: Scheduler, n_workers: int) -> None:
+        """Have this many workers: start missing ones, replace dead ones, retire those beyond."""
         await self._retire(scheduler, n_workers)
-        self._keep(n_workers)
+        self._maintain(n_workers)
 
-    async def renew(self, scheduler: Scheduler, *, is_shared: bool) -> None:
-        """Replace the workers, unless other drivers share them; each finishes what it runs."""
+    async def restart(self, scheduler: Scheduler, *, is_shared: bool) -> None:
+        """Replace the workers, unless other drivers use them; each finishes its evaluation."""
         if not is_shared:
             await self._retire(scheduler, 0)
 
-    async def end(self) -> None:
-        """End all of them at once, and what they started."""
+    async def close(self) -> None:
+        """Kill all workers and their descendants."""
         processes = [*self._processes.values(), *self._retired]
         for process in processes:
             kill_group(process.pid)
         for process in processes:
             process.wait()
 
-    def _keep(self, n_workers: int) -> None:
+    def _maintain(self, n_workers: int) -> None:
         self._retired = [process for process in self._retired if process.poll() is None]
         for place in range(min(n_workers, _MOST_WORKERS)):
             process = self._processes.get(place)
@@ -66,7 +66,7 @@ class LocalFleet:
                 self._started[place] = time.monotonic()
 
     async def _retire(self, scheduler: Scheduler, first: int) -> None:
-        """Count the workers from place ``first`` on as gone; each ends when its evaluation is done."""
+        """Retire the workers from place ``first`` on; each exits when its evaluation is done."""
         places = [place for place in self._processes if place >= first]
         gone = [self._processes.pop(place) for place in places]
         for place in places:
@@ -79,7 +79,7 @@ class LocalFleet:
 
     def _start(self, place: int) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-P", "-m", "smbo_scheduler.clusters.worker", str(self._folder)]
-        words += ["--parent", str(os.getpid()), "--resources", json.dumps(dict(self._plan.resources))]
+        words += ["--parent", str(os.getpid()), "--resources", json.dumps(dict(self._spec.resources))]
         with open(self._folder / f"worker-{place}.log", "ab") as log:
             return subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -1,7 +1,7 @@
-"""The process that keeps a cluster of ours: ``python -m smbo_scheduler.clusters.manager FOLDER``.
+"""The cluster manager, a daemon: ``python -m smbo_scheduler.clusters.manager FOLDER``.
 
-It runs Dask's scheduler, has workers started, has new ones started for those that die, and ends
-itself when no driver has been there for a while.  It lives in a session of its own, so that neither
+It runs Dask's scheduler, starts workers, replaces those that die, and exits when no driver has been
+connected for a while.  It lives in a session of its own, so that neither
 Ctrl-C in the driver's terminal nor the driver's death reaches an evaluation.
 """
 
@@ -20,15 +20,22 @@ from typing import Any, Protocol
 import dask
 from distributed import Scheduler
 
-from smbo_scheduler.clusters.local_workers import LocalFleet
-from smbo_scheduler.clusters.specs import BatchPlan, LocalPlan, Plan, SshPlan, entrance_of, plan_from_plain
+from smbo_scheduler.clusters.local_workers import LocalWorkers
+from smbo_scheduler.clusters.specs import (
+    BatchSpec,
+    ClusterSpec,
+    LocalSpec,
+    SshSpec,
+    scheduler_options_of,
+    spec_from_json,
+)
 from smbo_scheduler.clusters.state import (
     ClusterState,
     Wanted,
     make_certificate,
+    mark_over,
     read_wanted,
     remove_certificate,
-    say_over,
     security_of,
     write_state,
 )
@@ -39,79 +46,79 @@ from smbo_scheduler.outbox.processes import this_process
 _LOOK_SECONDS = 0.2
 
 
-class Fleet(Protocol):
-    """The workers of a cluster: where they come from is its own business."""
+class Workers(Protocol):
+    """The workers of a cluster, wherever they are started."""
 
     def prepare(self, n_workers: int) -> None:
         """Do what can be done before there is a scheduler."""
         ...
 
-    def change(self, plan: Any) -> None:
-        """Go by another plan of the same kind from now on."""
+    def update(self, spec: Any) -> None:
+        """Start workers by another spec of the same kind from now on."""
         ...
 
-    async def keep(self, scheduler: Scheduler, n_workers: int, /) -> None:
-        """Have this many workers; called again and again."""
+    async def maintain(self, scheduler: Scheduler, n_workers: int, /) -> None:
+        """Start or retire workers until there are so many; called again and again."""
         ...
 
-    async def renew(self, scheduler: Scheduler, *, is_shared: bool) -> None:
-        """Have workers that load today's code, unless other drivers share those there are."""
+    async def restart(self, scheduler: Scheduler, *, is_shared: bool) -> None:
+        """Replace the workers by ones that load the present code, unless other drivers use them."""
         ...
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """End all workers at once."""
         ...
 
 
-def fleet_of(folder: Path, plan: Plan) -> Fleet:
-    """Return the fleet that a plan asks for."""
-    match plan:
-        case LocalPlan():
-            return LocalFleet(folder, plan)
-        case BatchPlan():
-            from smbo_scheduler.clusters.batch_workers import BatchFleet
+def workers_of(folder: Path, spec: ClusterSpec) -> Workers:
+    """Return the workers that a spec asks for."""
+    match spec:
+        case LocalSpec():
+            return LocalWorkers(folder, spec)
+        case BatchSpec():
+            from smbo_scheduler.clusters.batch_workers import BatchWorkers
 
-            return BatchFleet(folder, plan)
-        case SshPlan():
-            from smbo_scheduler.clusters.ssh_workers import SshFleet
+            return BatchWorkers(folder, spec)
+        case SshSpec():
+            from smbo_scheduler.clusters.ssh_workers import SshWorkers
 
-            return SshFleet(folder, plan)
+            return SshWorkers(folder, spec)
 
 
-async def keep(folder: Path) -> None:
-    """Keep a cluster in a folder until it is told to end or nobody wants it."""
+async def manage(folder: Path) -> None:
+    """Run a folder's cluster until SIGTERM, or until no driver has used it for its idle time."""
     wanted = read_wanted(folder)
     if wanted is None:
-        raise SystemExit(f"{folder}/wanted.json does not say what to do")
+        raise SystemExit(f"{folder}/wanted.json is missing or not whole")
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    plan = plan_from_plain(wanted.plan)
+    spec = spec_from_json(wanted.spec)
     (folder / "over").unlink(missing_ok=True)
-    fleet = fleet_of(folder, plan)
-    fleet.prepare(wanted.workers)
+    workers = workers_of(folder, spec)
+    workers.prepare(wanted.workers)
     try:
         remove_certificate(folder) if wanted.insecure else make_certificate(folder)
-        async with _scheduler(folder, plan) as scheduler:
+        async with _scheduler(folder, spec) as scheduler:
             write_state(folder, ClusterState(this_process(), scheduler.address))
-            await _serve(folder, scheduler, fleet, wanted, over)
+            await _serve(folder, scheduler, workers, wanted, over)
             # before the scheduler closes, which would let the workers finish what they run
             (folder / "cluster.json").unlink(missing_ok=True)
-            say_over(folder)
-            await fleet.end()
+            mark_over(folder)
+            await workers.close()
     finally:
         (folder / "cluster.json").unlink(missing_ok=True)
-        say_over(folder)
-        await fleet.end()
+        mark_over(folder)
+        await workers.close()
         shutil.rmtree(folder / "dask", ignore_errors=True)
 
 
-def _scheduler(folder: Path, plan: Plan) -> Scheduler:
-    entrance = entrance_of(plan)
+def _scheduler(folder: Path, spec: ClusterSpec) -> Scheduler:
+    options = scheduler_options_of(spec)
     security = security_of(folder)
-    host = {"interface": entrance.interface} if entrance.interface else {"host": entrance.host or _own_host()}
+    host = {"interface": options.interface} if options.interface else {"host": options.host or _own_host()}
     return Scheduler(
         **host,
-        port=entrance.port,
+        port=options.port,
         protocol="tls" if security else "tcp",
         security=security,
         dashboard=False,
@@ -126,26 +133,26 @@ def _own_host() -> str:
 
 
 async def _serve(
-    folder: Path, scheduler: Scheduler, fleet: Fleet, wanted: Wanted, over: asyncio.Event
+    folder: Path, scheduler: Scheduler, workers: Workers, wanted: Wanted, over: asyncio.Event
 ) -> None:
-    """Look after the workers until ``over`` is set or nobody has been there for long enough."""
-    wanted_by_somebody = time.monotonic()
+    """Maintain the workers until ``over`` is set, or no driver has been connected for the idle time."""
+    last_used = time.monotonic()
     while not over.is_set():
         now = time.monotonic()
         latest = read_wanted(folder) or wanted
         if latest.generation != wanted.generation:
-            fleet.change(plan_from_plain(latest.plan))
+            workers.update(spec_from_json(latest.spec))
             # other drivers' workers are left as they are; this one's client is not connected yet
-            await fleet.renew(scheduler, is_shared=_has_driver(scheduler))
-            wanted_by_somebody = now
+            await workers.restart(scheduler, is_shared=_has_driver(scheduler))
+            last_used = now
         wanted = latest
         try:
-            await fleet.keep(scheduler, wanted.workers)
+            await workers.maintain(scheduler, wanted.workers)
         except ClusterError as error:
             print(error, flush=True)
         if _has_driver(scheduler) or _is_at_work(scheduler):
-            wanted_by_somebody = now
-        if now - wanted_by_somebody > wanted.idle_seconds:
+            last_used = now
+        if now - last_used > wanted.idle_seconds:
             print(f"no driver for {wanted.idle_seconds} s: ending", flush=True)
             return
         with contextlib.suppress(TimeoutError):
@@ -161,7 +168,7 @@ def _is_at_work(scheduler: Scheduler) -> bool:
 
 
 def main() -> None:
-    """Run the keeper of the folder named on the command line.
+    """Run the manager of the folder named on the command line.
 
     Whoever starts it holds the folder's lock and hands it on as descriptor 3, which stays open
     here, and in no worker, until the end.
@@ -170,7 +177,7 @@ def main() -> None:
     os.set_inheritable(3, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with dask.config.set(CONFIG):
-        asyncio.run(keep(folder))
+        asyncio.run(manage(folder))
 
 
 if __name__ == "__main__":

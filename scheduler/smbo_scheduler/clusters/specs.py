@@ -1,4 +1,4 @@
-"""Plans: where the workers of a cluster of ours come from.  Frozen, and plain JSON when written down."""
+"""Specs of managed clusters: where the scheduler listens and how workers are started; JSON when stored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from smbo_scheduler.errors import ClusterError
 
 
 @dataclass(frozen=True)
-class Entrance:
-    """Where the scheduler listens, for workers on other machines.
+class SchedulerOptions:
+    """Address at which the scheduler listens, for workers on other machines.
 
     Attributes:
         host: name or address; None takes this machine's first one.
@@ -25,19 +25,19 @@ class Entrance:
 
 
 @dataclass(frozen=True)
-class LocalPlan:
+class LocalSpec:
     """Workers on this machine."""
 
     resources: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class BatchPlan:
+class BatchSpec:
     """Workers in jobs of a batch system.
 
     Attributes:
         system: which one.
-        entrance: where they find the scheduler.
+        scheduler: where it listens.
         workers_per_job: evaluations that run at once in one job.
         cores, memory_bytes, disk_bytes: of one job.
         walltime_seconds: after which the batch system ends a job; None leaves it to the queue.
@@ -57,7 +57,7 @@ class BatchPlan:
     system: Literal["slurm", "htcondor"]
     cores: int
     memory_bytes: int
-    entrance: Entrance = Entrance()
+    scheduler: SchedulerOptions = SchedulerOptions()
     workers_per_job: int = 1
     disk_bytes: int = 10**9
     walltime_seconds: float | None = None
@@ -74,20 +74,20 @@ class BatchPlan:
 
 
 @dataclass(frozen=True)
-class SshPlan:
+class SshSpec:
     """Workers on hosts reached by ssh.
 
     Attributes:
         hosts: names, each of which stands for ``workers_per_host`` workers.
-        entrance: where they find the scheduler.
+        scheduler: where it listens.
         user, port: to log in as, and where; None and 22 are ssh's own.
         key: file of the private key; None asks the agent and the usual places.
         known_hosts: file of the hosts' keys; None is the user's own.  They are always checked.
-        death_timeout_seconds, prologue, python, resources: as in ``BatchPlan``.
+        death_timeout_seconds, prologue, python, resources: as in ``BatchSpec``.
     """
 
     hosts: tuple[str, ...]
-    entrance: Entrance = Entrance()
+    scheduler: SchedulerOptions = SchedulerOptions()
     workers_per_host: int = 1
     user: str | None = None
     port: int = 22
@@ -99,18 +99,18 @@ class SshPlan:
     resources: Mapping[str, float] = field(default_factory=dict)
 
 
-Plan: TypeAlias = LocalPlan | BatchPlan | SshPlan
-_KINDS: dict[str, type[Any]] = {"local": LocalPlan, "batch": BatchPlan, "ssh": SshPlan}
+ClusterSpec: TypeAlias = LocalSpec | BatchSpec | SshSpec
+_KINDS: dict[str, type[Any]] = {"local": LocalSpec, "batch": BatchSpec, "ssh": SshSpec}
 
 
-def plan_to_plain(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain JSON values."""
-    (kind,) = (word for word, made in _KINDS.items() if isinstance(plan, made))
-    return {"kind": kind, **asdict(plan)}
+def spec_to_json(spec: ClusterSpec) -> dict[str, Any]:
+    """Return a spec as JSON values."""
+    (kind,) = (word for word, made in _KINDS.items() if isinstance(spec, made))
+    return {"kind": kind, **asdict(spec)}
 
 
-def plan_from_plain(data: Mapping[str, Any]) -> Plan:
-    """Return the plan that ``plan_to_plain`` wrote; nothing at all is a plain local one.
+def spec_from_json(data: Mapping[str, Any]) -> ClusterSpec:
+    """Return the spec that ``spec_to_json`` wrote; an empty one is local, without resources.
 
     Raises:
         ClusterError: it is none.
@@ -120,19 +120,19 @@ def plan_from_plain(data: Mapping[str, Any]) -> Plan:
     }
     try:
         made = _KINDS[settings.pop("kind", "local")]
-        if "entrance" in settings:
-            settings["entrance"] = Entrance(**settings["entrance"])
-        plan: Plan = made(**settings)
-        return plan
+        if "scheduler" in settings:
+            settings["scheduler"] = SchedulerOptions(**settings["scheduler"])
+        spec: ClusterSpec = made(**settings)
+        return spec
     except (KeyError, TypeError) as error:
-        raise ClusterError(f"{dict(data)!r} is no plan of a cluster: {error}") from None
+        raise ClusterError(f"{dict(data)!r} is no cluster spec: {error}") from None
 
 
-def entrance_of(plan: Plan) -> Entrance:
-    """Return where a plan's scheduler listens: for a local one, here and nowhere else."""
-    return Entrance(host="127.0.0.1") if isinstance(plan, LocalPlan) else plan.entrance
+def scheduler_options_of(spec: ClusterSpec) -> SchedulerOptions:
+    """Return where the scheduler of a spec listens; that of a local one on the loopback interface alone."""
+    return SchedulerOptions(host="127.0.0.1") if isinstance(spec, LocalSpec) else spec.scheduler
 
 
-def workers_at_once(plan: Plan, wanted: int) -> int:
-    """Return how many workers a plan comes to when ``wanted`` are asked for."""
-    return len(plan.hosts) * plan.workers_per_host if isinstance(plan, SshPlan) else wanted
+def n_workers_of(spec: ClusterSpec, wanted: int) -> int:
+    """Return how many workers there will be when ``wanted`` are asked for: fixed hosts ignore it."""
+    return len(spec.hosts) * spec.workers_per_host if isinstance(spec, SshSpec) else wanted

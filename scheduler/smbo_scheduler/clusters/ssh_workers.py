@@ -1,4 +1,4 @@
-"""Workers on hosts that are reached by ssh."""
+"""Workers on hosts reached by ssh: one connection and one host agent each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smbo_scheduler.clusters.specs import SshPlan
-from smbo_scheduler.clusters.state import forget_trouble, write_trouble
+from smbo_scheduler.clusters.specs import SshSpec
+from smbo_scheduler.clusters.state import clear_trouble, write_trouble
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.outbox.processes import module_path
 
@@ -26,7 +26,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def check_ssh() -> None:
-    """Take care that connections can be made.
+    """Check that connections can be made.
 
     Raises:
         ClusterError: with what to install.
@@ -35,11 +35,11 @@ def check_ssh() -> None:
         raise ClusterError("a cluster by ssh needs the package asyncssh: pip install 'smbo[ssh]'")
 
 
-class SshFleet:
+class SshWorkers:
     """One connection and one ``clusters.host_agent`` a host, each started again when it ends."""
 
-    def __init__(self, folder: Path, plan: SshPlan) -> None:
-        self._folder, self._plan = folder, plan
+    def __init__(self, folder: Path, spec: SshSpec) -> None:
+        self._folder, self._spec = folder, spec
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._next_try: dict[str, float] = {}
         self._faults: dict[str, str] = {}
@@ -47,37 +47,37 @@ class SshFleet:
     def prepare(self, n_workers: int) -> None:
         """Do nothing: a host needs a scheduler."""
 
-    def change(self, plan: SshPlan) -> None:
-        """Start hosts by another plan from now on."""
-        self._plan = plan
+    def update(self, spec: SshSpec) -> None:
+        """Start hosts by another spec from now on."""
+        self._spec = spec
         self._next_try.clear()
         self._faults.clear()
-        forget_trouble(self._folder)
+        clear_trouble(self._folder)
 
-    async def keep(self, scheduler: Scheduler, _n_workers: int) -> None:
-        """Have a connection to each host of the plan; give up those to others."""
+    async def maintain(self, scheduler: Scheduler, _n_workers: int) -> None:
+        """Have a connection to each host of the spec; close those to others."""
         here = {str(worker.name).rpartition(".")[0] for worker in scheduler.workers.values()}
         for host in here & set(self._faults):
             del self._faults[host]
-            forget_trouble(self._folder)
+            clear_trouble(self._folder)
         for host, task in list(self._tasks.items()):
             if task.done():
                 del self._tasks[host]
                 self._note_end(host, task)
-            elif host not in self._plan.hosts:
+            elif host not in self._spec.hosts:
                 task.cancel()
-        for host in self._plan.hosts:
+        for host in self._spec.hosts:
             if host not in self._tasks and time.monotonic() >= self._next_try.get(host, -1e9):
                 self._tasks[host] = asyncio.create_task(self._work_on(host, scheduler.address))
 
-    async def renew(self, scheduler: Scheduler, *, is_shared: bool) -> None:
-        """Have the workers load today's code when they have finished what they run."""
+    async def restart(self, scheduler: Scheduler, *, is_shared: bool) -> None:
+        """Restart the workers, with the present code, once each is done with its evaluation."""
         addresses = [worker.address for worker in scheduler.workers.values()]
         if addresses and not is_shared:
             await scheduler.retire_workers(workers=addresses, close_workers=True, remove=True)
 
-    async def end(self) -> None:
-        """Let go of all hosts; what runs there ends, for the folder says that it is over."""
+    async def close(self) -> None:
+        """Close all connections; workers there end, for the folder says that the cluster is over."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -90,21 +90,21 @@ class SshFleet:
         """
         import asyncssh
 
-        options: dict[str, Any] = {"port": self._plan.port, "keepalive_interval": _KEEPALIVE_SECONDS}
-        if self._plan.user is not None:
-            options["username"] = self._plan.user
-        if self._plan.key is not None:
-            options["client_keys"] = [self._plan.key]
-        if self._plan.known_hosts is not None:
+        options: dict[str, Any] = {"port": self._spec.port, "keepalive_interval": _KEEPALIVE_SECONDS}
+        if self._spec.user is not None:
+            options["username"] = self._spec.user
+        if self._spec.key is not None:
+            options["client_keys"] = [self._spec.key]
+        if self._spec.known_hosts is not None:
             # left out, asyncssh reads the user's own file; None would switch the check off
-            options["known_hosts"] = self._plan.known_hosts
+            options["known_hosts"] = self._spec.known_hosts
         log = self._folder / f"host-{_file_name(host)}.log"
         try:
             async with asyncssh.connect(host, connect_timeout=_CONNECT_SECONDS, **options) as connection:
                 print(f"{host}: connected", flush=True)
                 # its standard input stays open for as long as this connection: its end ends the host
                 process = await connection.create_process(
-                    command(self._plan, self._folder, host, address), stdout=log, stderr=asyncssh.STDOUT
+                    command(self._spec, self._folder, host, address), stdout=log, stderr=asyncssh.STDOUT
                 )
                 ended = await process.wait()
         except (OSError, asyncssh.Error, TimeoutError) as error:
@@ -118,27 +118,27 @@ class SshFleet:
             return
         print(f"{host}: {error}", flush=True)
         self._faults[host] = f"{host}: {error}"
-        if set(self._faults) >= set(self._plan.hosts):
-            write_trouble(self._folder, "no host gives a worker.  " + "; ".join(self._faults.values()))
+        if set(self._faults) >= set(self._spec.hosts):
+            write_trouble(self._folder, "no host starts a worker.  " + "; ".join(self._faults.values()))
 
 
-def command(plan: SshPlan, folder: Path, host: str, address: str) -> str:
+def command(spec: SshSpec, folder: Path, host: str, address: str) -> str:
     """Return the shell command that runs a host's workers."""
     environment = {**dict.fromkeys(_THREADS, "1"), "PYTHONPATH": module_path()}
     words = [
-        plan.python or sys.executable,
+        spec.python or sys.executable,
         "-P",
         "-m",
         "smbo_scheduler.clusters.host_agent",
         address,
         "--held",
     ]
-    words += ["--folder", str(folder), "--name", host, "--workers", str(plan.workers_per_host)]
-    words += ["--death-timeout", f"{plan.death_timeout_seconds:g}"]
-    for name, amount in plan.resources.items():
+    words += ["--folder", str(folder), "--name", host, "--workers", str(spec.workers_per_host)]
+    words += ["--death-timeout", f"{spec.death_timeout_seconds:g}"]
+    for name, amount in spec.resources.items():
         words += ["--resource", f"{name}={amount:g}"]
     settings = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    return "; ".join([*settings, *plan.prologue, "exec " + shlex.join(words)])
+    return "; ".join([*settings, *spec.prologue, "exec " + shlex.join(words)])
 
 
 def _file_name(host: str) -> str:

@@ -1,11 +1,11 @@
-"""The folder through which a cluster's keeper, its workers and its drivers find each other.
+"""The folder through which a cluster's manager, its workers and its drivers find each other.
 
-cluster.json    who keeps the cluster, and where its scheduler listens
-wanted.json     what the latest driver asked for
+cluster.json    the manager's process, and the address of its scheduler
+wanted.json     the workers that the latest driver asked for
 jobs.json       batch jobs that are in the queue or run
-trouble.json    why no worker comes, in words for the user
-over            the cluster was ended on purpose: what still runs is not wanted any more
-lock            held by the keeper for as long as it lives
+trouble.json    why no worker starts, in words for the user
+over            the cluster was ended on purpose: nobody waits for what still runs
+lock            held by the manager for as long as it lives
 cert.pem, key.pem, *.log
 """
 
@@ -26,28 +26,28 @@ from smbo_scheduler.outbox.processes import ProcessName
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the latest driver asked for.
+    """The workers and the lifetime that the latest driver asked for.
 
     Attributes:
         workers: how many.
         idle_seconds: without a driver and without a running job, after which the cluster ends.
         generation: a new one asks for fresh workers, which load today's code.
-        plan: where its workers come from, as ``clusters.specs`` writes it; empty: this machine.
+        spec: where its workers come from, as ``clusters.specs`` writes it; empty: this machine.
         insecure: whether the connections are plain, for everybody on the network to use.
     """
 
     workers: int
     idle_seconds: float
     generation: str
-    plan: Mapping[str, Any] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
     insecure: bool = False
 
 
 @dataclass(frozen=True)
 class ClusterState:
-    """Who keeps a cluster, and where its scheduler listens."""
+    """The process that manages a cluster, and the address of its scheduler."""
 
-    keeper: ProcessName
+    manager: ProcessName
     address: str
 
 
@@ -68,7 +68,7 @@ def make_state_folder(folder: Path) -> None:
 
 
 def write_wanted(folder: Path, wanted: Wanted) -> None:
-    """Leave what a driver wants where the keeper looks."""
+    """Write what a driver asks of the manager."""
     _write(folder / "wanted.json", asdict(wanted))
 
 
@@ -82,18 +82,18 @@ def read_wanted(folder: Path) -> Wanted | None:
 
 
 def write_state(folder: Path, state: ClusterState) -> None:
-    """Leave word of a cluster where drivers look."""
-    _write(folder / "cluster.json", asdict(state))
+    """Write a cluster's manager and address for drivers to find."""
+    _write(folder / "cluster.json", {"keeper": asdict(state.manager), "address": state.address})
 
 
 def read_state(folder: Path) -> ClusterState | None:
-    """Return the cluster that lives in a folder, None if there is none (any more)."""
-    state = read_place(folder)
-    return state if state and state.keeper.is_here and state.keeper.is_alive else None
+    """Return the live cluster of a folder on this machine, None if there is none."""
+    state = read_last_state(folder)
+    return state if state and state.manager.is_here and state.manager.is_alive else None
 
 
-def read_place(folder: Path) -> ClusterState | None:
-    """Return the cluster that a folder names, on this machine or another, alive or not."""
+def read_last_state(folder: Path) -> ClusterState | None:
+    """Return the latest cluster of a folder, on this machine or another, alive or not."""
     data = _read(folder / "cluster.json")
     try:
         return None if data is None else ClusterState(ProcessName(**data["keeper"]), str(data["address"]))
@@ -112,23 +112,23 @@ def read_jobs(folder: Path) -> dict[str, str]:
 
 
 def write_trouble(folder: Path, text: str) -> None:
-    """Say why no worker comes."""
+    """Write why no worker starts."""
     _write(folder / "trouble.json", {"text": text})
 
 
 def read_trouble(folder: Path) -> str | None:
-    """Return why no worker comes, None if nothing is known to be wrong."""
+    """Return why no worker starts, None if nothing is known to be wrong."""
     data = _read(folder / "trouble.json")
     return None if data is None else str(data.get("text"))
 
 
-def forget_trouble(folder: Path) -> None:
-    """Begin anew: what was wrong may have been put right."""
+def clear_trouble(folder: Path) -> None:
+    """Forget why no worker started: the cause may be gone."""
     (folder / "trouble.json").unlink(missing_ok=True)
 
 
-def say_over(folder: Path) -> None:
-    """Leave word, for workers on other machines, that nobody waits for what they still run."""
+def mark_over(folder: Path) -> None:
+    """Tell workers on other machines that nobody waits for what they still run."""
     (folder / "over").touch(mode=0o600)
 
 
@@ -172,13 +172,8 @@ def remove_certificate(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def has_certificate(folder: Path) -> bool:
-    """Return whether there is a certificate with its key."""
-    return (folder / "cert.pem").exists() and (folder / "key.pem").exists()
-
-
 def check_cryptography() -> None:
-    """Take care that certificates can be made.
+    """Check that certificates can be made.
 
     Raises:
         ClusterError: with what to install, and the choice that there is.

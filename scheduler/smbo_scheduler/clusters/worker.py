@@ -1,4 +1,4 @@
-"""One worker of a cluster of ours: ``python -m smbo_scheduler.clusters.worker FOLDER``.
+"""One Dask worker of a managed cluster: ``python -m smbo_scheduler.clusters.worker FOLDER``.
 
 It runs one evaluation at a time.  When its scheduler goes away it finishes what it runs, which
 leaves the outcome in the spool, and then ends; so it does when it is sent SIGTERM.
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import dask
 from distributed import Worker
 
-from smbo_scheduler.clusters.state import is_over, read_place, read_state, security_of
+from smbo_scheduler.clusters.state import is_over, read_last_state, read_state, security_of
 from smbo_scheduler.worker.runner import running_jobs
 
 NO_SCHEDULER = 3  # exit code: none was found in time
@@ -33,7 +33,7 @@ CONFIG: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,  # a token runs once; trying again is the source's business
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.worker-ttl": None,  # an objective in C may hold the interpreter for minutes
-    "distributed.scheduler.http.routes": [],  # these pages ask nobody who they are
+    "distributed.scheduler.http.routes": [],  # these pages have no authentication
     "distributed.worker.http.routes": [],
     "distributed.admin.tick.limit": "1h",  # the same objective would fill the log with warnings
 }
@@ -45,12 +45,12 @@ _CONNECT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Options:
-    """What a worker is told.
+    """The command line of a worker.
 
     Attributes:
         folder: the cluster's.
         parent: pid of the process that started it, without which it ends.
-        name: Dask's name for it.
+        name: of the Dask worker.
         is_away: whether its scheduler is on another machine, so that looking after that process
             says nothing.
         death_timeout_seconds: how long to look for a scheduler.
@@ -91,7 +91,7 @@ async def work(options: Options) -> int:
 
 
 async def _join_while_wanted(options: Options, address: str, stopping: asyncio.Event) -> Worker | None:
-    """Return a worker that a scheduler knows, None if nobody is left to work for meanwhile.
+    """Return a worker that a scheduler knows, None if its parent or cluster ends meanwhile.
 
     Raises:
         OSError, TimeoutError, RuntimeError, ValueError: it cannot be reached.
@@ -142,17 +142,17 @@ async def _serve(worker: Worker, stopping: asyncio.Event) -> None:
 
 
 async def _find_scheduler(options: Options, until: float, stopping: asyncio.Event) -> str | None:
-    """Return where the cluster's scheduler listens; None if there is none, or nobody to work for."""
+    """Return where the cluster's scheduler listens; None if there is none, or the cluster is over."""
     while os.getppid() == options.parent and not stopping.is_set():
         if options.is_away:
             if is_over(options.folder) or time.monotonic() > until:
                 return None
-            place = read_place(options.folder)
+            state = read_last_state(options.folder)
         else:
-            place = read_state(options.folder)
-            place = place if place is not None and place.keeper.pid == options.parent else None
-        if place is not None:
-            return place.address
+            state = read_state(options.folder)
+            state = state if state is not None and state.manager.pid == options.parent else None
+        if state is not None:
+            return state.address
         await asyncio.sleep(_LOOK_AWAY_SECONDS if options.is_away else _LOOK_SECONDS)
     return None
 

@@ -1,9 +1,9 @@
-"""Jobs on a Dask cluster.
+"""Jobs on the workers of a Dask cluster.
 
 Dask promises to run a task at least once while its scheduler and client live, and nothing more:
 it drops finished results when either dies, and calls a task dead whose worker still computes.
-So a future is only a wake-up here.  What counts is the spool: who claimed a job, whether that
-process is at work, and what it left.
+So a future is only a wake-up here.  What counts is the outbox: which process claimed a job, whether it
+is alive, and the outcome that it left.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from typing import Any, ClassVar
 from distributed import Client, Future, KilledWorker
 from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError
+from distributed.deploy import Cluster
 
 from smbo_scheduler.errors import ClusterError
-from smbo_scheduler.executors.liveness import lost, verdict
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
+from smbo_scheduler.executors.liveness import final_outcome, lost
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
 from smbo_scheduler.outbox.outbox import Outbox
-from smbo_scheduler.worker.runner import Isolation, Receipt, Runner, packed
+from smbo_scheduler.worker.runner import Isolation, Runner, RunStatus, pickled
 
 _CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
 _SCAN_SECONDS = 0.5  # between looks at what no future tells of
@@ -45,13 +46,13 @@ class _Flight:
 
     Attributes:
         future: None once there is nothing more to hear from it.
-        why: what is known of its loss, if it is lost.
+        loss: what is known of its loss, if it is lost.
         said_done: when its runner said that the outcome is kept.
     """
 
     job: Job
     future: Future | None
-    why: str | None = None
+    loss: str | None = None
     said_done: float | None = None
 
 
@@ -74,7 +75,7 @@ class DaskExecutor:
         clock: monotonic seconds.
     """
 
-    runs_elsewhere: ClassVar[bool] = True  # so that there is time to think in while jobs run
+    runs_elsewhere: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class DaskExecutor:
             raise ClusterError("the Dask client is asynchronous; give one made with asynchronous=False")
         self._client = client
         self._own_client: Client | None = None
-        self._runner = packed(Runner(target, spool, isolation, beat_seconds))
+        self._runner = pickled(Runner(target, spool, isolation, beat_seconds))
         self._spool = spool
         self._resources = dict(resources or {})
         self._reconnect = reconnect
@@ -112,7 +113,7 @@ class DaskExecutor:
         """Return how many jobs the workers there now can run at once; 0 while there is no scheduler.
 
         Raises:
-            ClusterError: the client is closed, nothing runs and nobody said how to reconnect.
+            ClusterError: the client is closed, nothing runs, and there is no ``reconnect``.
         """
         status = self._client.status
         if status == "closed" or (status != "running" and self._reconnect and self._is_lost(self._client)):
@@ -142,9 +143,9 @@ class DaskExecutor:
         self._shortage = None if n_slots or not workers else shortage_text(workers, self._resources)
         return n_slots
 
-    def shortage(self) -> str | None:
-        """Return what no worker has of the resources that a job needs, in words; None if some can run one."""
-        return self._shortage
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept, or which resources no worker has; else None."""
+        return self._spool.trouble() or self._shortage
 
     def _startable(self, n_slots: int) -> int:
         """Return how many jobs may be submitted, so that a cluster that grows with its tasks does grow.
@@ -152,10 +153,11 @@ class DaskExecutor:
         Without resources Dask keeps what cannot start in its own queue, where no worker's death
         touches it.  With resources it gives all of it to the workers at once, so only one waits.
         """
-        adaptive = getattr(getattr(self._client, "cluster", None), "_adaptive", None)
-        most = getattr(adaptive, "maximum", 0)
-        if not most:
+        cluster = self._client.cluster  # None where only a scheduler's address is known
+        adaptive = cluster._adaptive if isinstance(cluster, Cluster) else None
+        if adaptive is None or not adaptive.maximum:
             return n_slots
+        most = adaptive.maximum
         if self._resources:
             return max(n_slots, int(min(most, n_slots + 1)))
         return max(n_slots, int(min(most, _MOST_QUEUED)))
@@ -184,7 +186,7 @@ class DaskExecutor:
             )
         except (OSError, RuntimeError) as error:
             # the client closed this moment; whether the job arrived, its claim tells
-            flight.why = f"it could not be sent: {error}"
+            flight.loss = f"it could not be sent: {error}"
             return
         flight.future.add_done_callback(lambda future: self._woken.put((job.key, future)))
 
@@ -228,12 +230,12 @@ class DaskExecutor:
         if self._spool.revoke(job):
             if flight.future is not None:
                 flight.future.cancel()
-            self._deliver(JobOutcome(job, Ending.CANCELLED, reason="cancelled"))
+            self._deliver(JobOutcome(job, JobStatus.CANCELLED, reason="cancelled"))
         else:
             self._spool.ask_to_end(job)
 
     def close(self) -> None:
-        """Take back what has not started; what runs goes on, and leaves its outcome in the spool."""
+        """Revoke what has not started; what runs continues, and leaves its outcome in the outbox."""
         for flight in self._flights.values():
             if flight.future is not None and self._spool.revoke(flight.job):
                 with contextlib.suppress(OSError, RuntimeError):
@@ -251,13 +253,13 @@ class DaskExecutor:
     def _wait(self, seconds: float) -> None:
         """Handle the futures that are done, waiting at most this long for the first."""
         try:
-            self._hear(*self._woken.get(timeout=seconds) if seconds > 0 else self._woken.get_nowait())
+            self._note_done(*self._woken.get(timeout=seconds) if seconds > 0 else self._woken.get_nowait())
             while True:
-                self._hear(*self._woken.get_nowait())
+                self._note_done(*self._woken.get_nowait())
         except queue.Empty:
             return
 
-    def _hear(self, key: str, future: Future) -> None:
+    def _note_done(self, key: str, future: Future) -> None:
         """Take note that a future is done."""
         flight = self._flights.get(key)
         if flight is None or flight.future is not future:
@@ -266,10 +268,10 @@ class DaskExecutor:
         if (outcome := self._spool.read(flight.job)) is not None:
             self._deliver(outcome)
             return
-        flight.why = self._why(flight, future)
-        self._judge(flight)
+        flight.loss = self._loss(flight, future)
+        self._check(flight)
 
-    def _why(self, flight: _Flight, future: Future) -> str:
+    def _loss(self, flight: _Flight, future: Future) -> str:
         """Return why a future ended without an outcome in the spool."""
         job = flight.job
         try:
@@ -283,7 +285,7 @@ class DaskExecutor:
                     f" there in the same versions as here.  Dask says: {_chain(error)}"
                 ) from error
             return f"the worker could not keep the outcome: {_chain(error)}"
-        if receipt == Receipt.CLAIMED_ALREADY:
+        if receipt == RunStatus.CLAIMED_ALREADY:
             return "its token was used before"
         flight.said_done = self._clock()
         return "its outcome is not there"
@@ -294,12 +296,12 @@ class DaskExecutor:
         The spool may hold other drivers' outcomes too, which are theirs to record.
         """
         for flight in list(self._flights.values()):
-            # a job that Dask still holds and nobody has claimed may yet start
+            # a job that Dask still holds and no process has claimed may yet start
             if flight.future is None or self._spool.claim_of(flight.job) is not None:
-                self._judge(flight)
+                self._check(flight)
 
-    def _judge(self, flight: _Flight) -> None:
-        outcome = verdict(flight.job, self._spool, why=flight.why)
+    def _check(self, flight: _Flight) -> None:
+        outcome = final_outcome(flight.job, self._spool, reason=flight.loss)
         if outcome is None and flight.said_done is not None:
             seconds = self._clock() - flight.said_done
             if seconds > _UNSEEN_SECONDS:  # its process lives on, with other jobs, and would be waited for

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar
 
 from smbo_scheduler.errors import SchedulerError
-from smbo_scheduler.executors.liveness import lost, verdict
+from smbo_scheduler.executors.liveness import final_outcome, lost
 from smbo_scheduler.jobs import Job, JobOutcome, Target
 from smbo_scheduler.outbox.outbox import Claim, Outbox
 from smbo_scheduler.outbox.processes import this_process
@@ -31,7 +31,7 @@ class ProcessExecutor:
         spool: where outcomes are kept until they are recorded; a temporary folder if None.
     """
 
-    runs_elsewhere: ClassVar[bool] = True  # so that there is time to think in while jobs run
+    runs_elsewhere: ClassVar[bool] = True
 
     def __init__(self, target: Target, n_workers: int, spool: Outbox | None = None) -> None:
         if n_workers < 1:
@@ -52,6 +52,10 @@ class ProcessExecutor:
     def capacity(self) -> int:
         """Return the number of children."""
         return self._n_workers
+
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept at present, None if they can."""
+        return self._spool.trouble()
 
     def submit(self, job: Job) -> None:
         """Start a job in a child."""
@@ -114,7 +118,7 @@ class ProcessExecutor:
     def _look_at_adopted(self) -> list[JobOutcome]:
         outcomes = []
         for job in list(self._adopted.values()):
-            outcome = verdict(job, self._spool, self._is_alive)
+            outcome = final_outcome(job, self._spool, self._is_alive)
             if outcome is not None:
                 del self._adopted[job.key]
                 outcomes.append(outcome)

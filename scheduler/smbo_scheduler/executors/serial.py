@@ -1,4 +1,4 @@
-"""One job at a time, in this very process."""
+"""One job at a time, in this process."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
-from smbo_scheduler.executors.liveness import verdict
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
+from smbo_scheduler.executors.liveness import final_outcome
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
 from smbo_scheduler.outbox.outbox import Claim, Outbox
 from smbo_scheduler.outbox.processes import this_process
 from smbo_scheduler.outbox.spool import Spool
@@ -24,6 +25,8 @@ class SerialExecutor:
         isolation: as for ``Runner``.
         sleep: how to wait when there is nothing to run.
     """
+
+    runs_elsewhere: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -47,18 +50,22 @@ class SerialExecutor:
         """Return 1."""
         return 1
 
+    def trouble(self) -> str | None:
+        """Return in words why outcomes cannot be kept at present, None if they can."""
+        return self._spool.trouble()
+
     def submit(self, job: Job) -> None:
         """Put a job where the next ``poll`` runs it."""
         self._waiting.append(job)
 
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
-        """Run what was submitted; it takes as long as it takes."""
+        """Run one submitted job to its end, however long that takes, and return what is over."""
         if self._waiting:
             job = self._waiting.popleft()
             run_job(self._target, job, self._spool, self._isolation)
             self._adopted[job.key] = job
         for job in list(self._adopted.values()):
-            outcome = verdict(job, self._spool, self._is_alive)
+            outcome = final_outcome(job, self._spool, self._is_alive)
             if outcome is not None:
                 del self._adopted[job.key]
                 self._ready.append(outcome)
@@ -80,7 +87,7 @@ class SerialExecutor:
         """Take a job back if it has not started; one that runs ends by itself."""
         if job in self._waiting:
             self._waiting.remove(job)
-            self._ready.append(JobOutcome(job, Ending.CANCELLED, reason="cancelled"))
+            self._ready.append(JobOutcome(job, JobStatus.CANCELLED, reason="cancelled"))
 
     def close(self) -> None:
         """End the child process, if there is one, and drop the temporary spool."""

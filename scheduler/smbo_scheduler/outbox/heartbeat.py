@@ -1,4 +1,4 @@
-"""Who still lives, by beats: counters that must be seen to stand still before they mean a death."""
+"""Leases by heartbeats: a process is dead once its counter was watched standing still for the lease."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 DEFAULT_LEASE_SECONDS = 60.0
 
-# A beat comes so many times in a lease: two may be late, or fail, and nobody is taken for dead.
+# Heartbeats in a lease: two may be late, or fail, before a process is taken for dead.
 BEATS_PER_LEASE = 4
 
 
 @dataclass
 class _Seen:
-    """A beat as it was last seen: since when it is the same, and when it was last looked at."""
+    """A counter as last seen: since when it is the same, and when it was last looked at."""
 
     beat: bytes | int
     since: float
@@ -22,10 +22,10 @@ class _Seen:
 
 
 class Heartbeats:
-    """Beats as this process has itself watched them, by its own clock.
+    """Heartbeats as this process has itself watched them, by its own clock.
 
-    What other hosts' clocks say plays no part, and neither does time in which nobody looked: who
-    was stopped for an hour, or suspended together with those that it watches, starts anew.
+    What other hosts' clocks say plays no part, and neither does time in which nobody looked: a
+    process that was stopped for an hour, or suspended with those that it watches, starts anew.
 
     Args:
         lease_seconds: for how long a beat may stand still.

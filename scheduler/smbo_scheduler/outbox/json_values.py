@@ -1,4 +1,4 @@
-"""Plain values as JSON text and back, infinities included; jobs and outcomes among them.
+"""JSON text of plain values, infinities included, and of jobs and outcomes.
 
 JSON has no NaN and no infinities, and a measurement can be either.  They are written as
 ``{"$float": "nan"}``; a dictionary of the user's that has a key with a leading ``$`` is wrapped
@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Limits
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Limits
 
 _DEEPEST = 100  # levels; a deeper value is a mistake (a list that contains itself, say)
 
@@ -38,7 +38,7 @@ def loads(text: str | bytes) -> Any:
         raise ValueError("the text is nested too deeply") from None
 
 
-def job_to_plain(job: Job) -> dict[str, Any]:
+def job_to_json(job: Job) -> dict[str, Any]:
     """Return a job as plain values."""
     return {
         "study": job.study,
@@ -53,8 +53,8 @@ def job_to_plain(job: Job) -> dict[str, Any]:
     }
 
 
-def job_from_plain(data: Mapping[str, Any]) -> Job:
-    """Return the job that ``job_to_plain`` wrote."""
+def job_from_json(data: Mapping[str, Any]) -> Job:
+    """Return the job that ``job_to_json`` wrote."""
     return Job(
         study=str(data["study"]),
         number=int(data["number"]),
@@ -66,11 +66,11 @@ def job_from_plain(data: Mapping[str, Any]) -> Job:
     )
 
 
-def outcome_to_plain(outcome: JobOutcome) -> dict[str, Any]:
+def outcome_to_json(outcome: JobOutcome) -> dict[str, Any]:
     """Return an outcome as plain values."""
     return {
-        "job": job_to_plain(outcome.job),
-        "ending": outcome.ending.value,
+        "job": job_to_json(outcome.job),
+        "ending": outcome.status.value,
         "result": None if outcome.result is None else dict(outcome.result),
         "reason": outcome.reason,
         "error": outcome.error,
@@ -81,14 +81,14 @@ def outcome_to_plain(outcome: JobOutcome) -> dict[str, Any]:
     }
 
 
-def outcome_from_plain(data: Mapping[str, Any]) -> JobOutcome:
-    """Return the outcome that ``outcome_to_plain`` wrote."""
+def outcome_from_json(data: Mapping[str, Any]) -> JobOutcome:
+    """Return the outcome that ``outcome_to_json`` wrote."""
     result = data["result"]
     if result is not None and not isinstance(result, dict):
         raise ValueError(f"a result is a JSON object; got {type(result).__name__}")
     return JobOutcome(
-        job=job_from_plain(data["job"]),
-        ending=Ending(data["ending"]),
+        job=job_from_json(data["job"]),
+        status=JobStatus(data["ending"]),
         result=result,
         reason=data["reason"],
         error=data["error"],

@@ -1,7 +1,6 @@
-"""Where the two sides of an execution meet: who runs it, whether it lives, what came of it.
+"""Outbox: where a worker claims jobs, sends heartbeats and leaves outcomes, and the driver reads them.
 
-The worker claims its job there, beats, and leaves the outcome; the driver looks.  ``Spool`` is one
-on a shared folder; whoever uses the scheduler may hand in another.
+``Spool`` is one in a shared folder; the user of the scheduler may hand in another.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox.processes import ProcessName
 
 REPORTS_FILE = "reports.jsonl"
-STOP_FILE = "stop"  # there once the execution need not go on: a wish, for those who look
+STOP_FILE = "stop"  # exists once the execution need not continue: a request, for targets that look
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Who runs what.
+    """Which process runs a job.
 
     Attributes:
         key: of the job.
         owner: the process that runs it; None if that is not known (a claim that was cut short).
-        revoked: whether it was claimed only so that nobody runs it.
+        revoked: whether it was claimed only so that no process runs it.
     """
 
     key: str
@@ -33,15 +32,12 @@ class Claim:
     revoked: bool = False
 
 
-class Outbox(Protocol):
-    """Claims, beats and outcomes, kept for good.  It pickles: a worker gets a copy.
-
-    The first six are called where a job runs, the others where it is driven.
-    """
+class WorkerOutbox(Protocol):
+    """The worker's side: claim a job, show that it is alive, leave its outcome.  It pickles."""
 
     @property
     def lease_seconds(self) -> float:
-        """How long a beat may stand still before its execution counts as dead."""
+        """How long a heartbeat may stand still before its execution counts as dead."""
         ...
 
     def claim(self, job: Job) -> bool:
@@ -73,29 +69,41 @@ class Outbox(Protocol):
         """Give a claimed job up without an outcome."""
         ...
 
+
+class Claims(Protocol):
+    """The driver's side of claims: which process runs a job, and whether it is alive."""
+
     def claim_of(self, job: Job) -> Claim | None:
-        """Return who claimed a job, None if nobody did."""
+        """Return the claim on a job, None if there is none."""
         ...
 
     def revoke(self, job: Job) -> bool:
-        """Take care that nobody will ever run a job; return False if somebody has claimed it."""
+        """Claim a job so that no process will ever run it; return False if it is claimed already."""
         ...
 
     def is_alive(self, claim: Claim) -> bool:
         """Return whether a claim's owner is still at work, as far as can be seen from here."""
         ...
 
-    def ask_to_end(self, job: Job) -> None:
-        """Ask whoever runs a job to end it."""
-        ...
+
+class Reports(Protocol):
+    """The driver's side of a running job: its intermediate values, and requests to end it."""
 
     def reports(self, job: Job, start: int) -> tuple[list[tuple[float, float]], int]:
         """Return the intermediate values (step, value) of a job from ``start`` on, and the next start."""
         ...
 
     def ask_to_stop(self, job: Job) -> None:
-        """Tell whoever runs a job that it need not go on: what it has reported is enough."""
+        """Tell the process that runs a job that its reports are enough and it need not continue."""
         ...
+
+    def ask_to_end(self, job: Job) -> None:
+        """Ask the process that runs a job to end it."""
+        ...
+
+
+class Outcomes(Protocol):
+    """The driver's side of outcomes: read them, and discard each once it is recorded."""
 
     def read(self, job: Job) -> JobOutcome | None:
         """Return a job's outcome, None if there is none yet."""
@@ -105,10 +113,14 @@ class Outbox(Protocol):
         """Return the outcomes that were not discarded yet."""
         ...
 
+    def discard(self, outcome: JobOutcome) -> None:
+        """Drop an outcome that is recorded; the claim stays."""
+        ...
+
     def trouble(self) -> str | None:
         """Return in words why outcomes cannot be kept at present, None if they can."""
         ...
 
-    def discard(self, outcome: JobOutcome) -> None:
-        """Drop an outcome that is recorded; the claim stays."""
-        ...
+
+class Outbox(WorkerOutbox, Claims, Reports, Outcomes, Protocol):
+    """Claims, heartbeats and outcomes, kept for good; both sides of it."""

@@ -1,4 +1,4 @@
-"""Which process is which: pids are used again, so a pid alone names nobody."""
+"""Names of processes that stay unique when the kernel uses a pid again."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The spool: a folder through which results outlive everything but the disk.
+"""The spool, an outbox in a folder: outcomes there survive the death of every process, and a power cut.
 
-    outcomes/KEY.json   what became of an execution; written whole or not at all
-    claims/KEY.json     who runs it; whoever creates the file may, nobody else ever
-    beats/KEY           a counter that moves while it runs
-    cancels/KEY         it is asked to end
+    outcomes/KEY.json   the outcome of an execution; written whole or not at all
+    claims/KEY.json     the process that runs it; only the one that creates the file may
+    beats/KEY           its heartbeat, a counter that moves while it runs
+    cancels/KEY         a request to end it
     attempts/KEY/       the execution's own folder, and KEY.log with what it printed in a child process
 
 KEY is study-number-token.  Many processes, on many hosts, may use one spool at a time.
@@ -24,8 +24,8 @@ from typing import Any
 
 from smbo_scheduler.errors import SpoolError
 from smbo_scheduler.jobs import Job, JobOutcome
-from smbo_scheduler.outbox import json_values as plain
-from smbo_scheduler.outbox.disk_full import full_disk, insist
+from smbo_scheduler.outbox import json_values
+from smbo_scheduler.outbox.disk_full import disk_full_message, retry_while_full
 from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Heartbeats
 from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
 from smbo_scheduler.outbox.processes import ProcessName, this_process
@@ -43,7 +43,7 @@ class Spool:
     """A spool folder; made, for the owner's eyes alone, if it is not there.
 
     Args:
-        folder: on a disk that everybody who runs its jobs can reach.
+        folder: on a disk that all workers can reach.
         lease_seconds: how long a beat may stand still before its execution counts as dead.  On
             this machine we look at the process itself: one that is gone is dead at once, and one
             that computes is alive, even where C code holds the interpreter and no beat gets
@@ -81,11 +81,11 @@ class Spool:
         return self._claim(job, revoked=False)
 
     def revoke(self, job: Job) -> bool:
-        """Take care that nobody will ever run a job; return False if somebody has claimed it."""
+        """Claim a job so that no process will ever run it; return False if it is claimed already."""
         return self._claim(job, revoked=True)
 
     def claim_of(self, job: Job) -> Claim | None:
-        """Return who claimed a job, None if nobody did."""
+        """Return the claim on a job, None if there is none."""
         key = _key(job)
         try:
             return _read_claim(key, self.folder / "claims" / f"{key}.json")
@@ -135,7 +135,7 @@ class Spool:
         (self.folder / "beats" / _key(job)).unlink(missing_ok=True)
 
     def ask_to_end(self, job: Job) -> None:
-        """Ask whoever runs a job to end it."""
+        """Ask the process that runs a job to end it."""
         (self.folder / "cancels" / _key(job)).touch(mode=0o600)
 
     def is_asked_to_end(self, job: Job) -> bool:
@@ -160,7 +160,7 @@ class Spool:
         return found, start + len(whole)
 
     def ask_to_stop(self, job: Job) -> None:
-        """Tell whoever runs a job that it need not go on: what it has reported is enough."""
+        """Tell the process that runs a job that its reports are enough and it need not continue."""
         with contextlib.suppress(FileNotFoundError):  # it has not begun, or is over
             (self.folder / "attempts" / _key(job) / STOP_FILE).touch(mode=0o600)
 
@@ -179,7 +179,7 @@ class Spool:
             OSError: the disk will not have it.
         """
         key = _key(outcome.job)
-        data = plain.dumps(plain.outcome_to_plain(outcome)).encode()
+        data = json_values.dumps(json_values.outcome_to_json(outcome)).encode()
         if len(data) > LARGEST_OUTCOME_BYTES:
             raise SpoolError(f"{key}: the result takes {len(data)} bytes, at most {LARGEST_OUTCOME_BYTES} do")
         _write_durably(self.folder / "outcomes" / f"{key}.json", data)
@@ -209,11 +209,11 @@ class Spool:
 
     def trouble(self) -> str | None:
         """Return in words why outcomes cannot be kept at present, None if they can."""
-        return full_disk(self.folder)
+        return disk_full_message(self.folder)
 
     def _claim(self, job: Job, *, revoked: bool) -> bool:
         key = _key(job)
-        data = plain.dumps({"owner": asdict(this_process()), "revoked": revoked}).encode()
+        data = json_values.dumps({"owner": asdict(this_process()), "revoked": revoked}).encode()
         try:
             # Not synced: after a power cut nobody runs what is claimed here, and whoever still runs it
             # elsewhere is at worst joined by a second attempt, whose result is a duplicate.
@@ -223,13 +223,13 @@ class Spool:
         except FileExistsError:
             return False
         if not revoked:
-            # taken: a claim without a beat would be given up by all who look
-            insist(lambda: self.beat(job, 0))
+            # taken: a claim without a beat would be taken for dead by all drivers
+            retry_while_full(lambda: self.beat(job, 0))
         return True
 
     def _read_outcome(self, path: Path) -> JobOutcome | None:
         try:
-            outcome = plain.outcome_from_plain(plain.loads(_read_bounded(path)))
+            outcome = json_values.outcome_from_json(json_values.loads(_read_bounded(path)))
             return outcome if _key(outcome.job) == path.stem else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, SpoolError):
             return None
@@ -238,7 +238,7 @@ class Spool:
 def _report(line: bytes) -> tuple[float, float] | None:
     """Return a line of a file of reports; None if it is none: others may write there too."""
     try:
-        data = plain.loads(line)
+        data = json_values.loads(line)
         return float(data["step"]), float(data["value"])
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
@@ -257,7 +257,7 @@ def _key(job: Job) -> str:
 def _read_claim(key: str, path: Path) -> Claim:
     """Return the claim in a file; FileNotFoundError if there is none."""
     try:
-        data = plain.loads(_read_bounded(path))
+        data = json_values.loads(_read_bounded(path))
         return Claim(key, ProcessName(**data["owner"]), bool(data["revoked"]))
     except FileNotFoundError:
         raise

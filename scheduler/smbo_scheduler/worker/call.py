@@ -1,4 +1,4 @@
-"""Call a target once and say how it ended."""
+"""Call a target once, and turn what it returns or raises into an outcome."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
-from smbo_scheduler.outbox import json_values as plain
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
+from smbo_scheduler.outbox import json_values
 from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE
 
-LONGEST_STORY = 20_000  # characters of a traceback that are kept, counted from its end
+MAX_ERROR_LENGTH = 20_000  # characters of a traceback that are kept, counted from its end
 
 _LONGEST_REASON = 100
 
 
 def output_file(folder: Path) -> Path:
-    """Return where what an execution prints goes: beside its folder, which is the target's alone."""
+    """Return the file for an execution's output: beside its folder, which is the target's alone."""
     return folder.with_name(f"{folder.name}.log")
 
 
 @dataclass(frozen=True)
-class FolderBench:
-    """What the runner lays out: a fresh folder; reports are lines of a file in it."""
+class FolderContext:
+    """A job context whose reports are lines of a file in the execution's folder."""
 
     folder: Path
 
     def report(self, step: float, value: float) -> None:
         """Note an intermediate value."""
-        line = plain.dumps({"step": float(step), "value": float(value)})
+        line = json_values.dumps({"step": float(step), "value": float(value)})
         with open(self.folder / REPORTS_FILE, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -40,27 +40,27 @@ class FolderBench:
         return (self.folder / STOP_FILE).exists()
 
 
-def execute(target: Target, job: Job, folder: Path) -> JobOutcome:
-    """Call the target with the job's payload and return what became of it.
+def call_target(target: Target, job: Job, folder: Path) -> JobOutcome:
+    """Call the target with the job's payload and return the outcome.
 
     Raises nothing but KeyboardInterrupt: an objective that fails is data.
     """
     started = time.time()
     result, reason, error = None, None, None
     try:
-        returned = target(job.payload, FolderBench(folder))
+        returned = target(job.payload, FolderContext(folder))
         result = _checked(returned)
-        ending = Ending.OK
+        status = JobStatus.OK
     except KeyboardInterrupt:
         raise
     except MemoryError:
-        ending, reason, error = Ending.MEMORY, "memory", _story()
+        status, reason, error = JobStatus.MEMORY, "memory", _traceback_text()
     # SystemExit too: an objective that calls sys.exit() must not take its worker along
     except BaseException as exception:
-        ending, reason, error = Ending.ERROR, reason_of(exception), _story()
+        status, reason, error = JobStatus.ERROR, reason_of(exception), _traceback_text()
     return JobOutcome(
         job=job,
-        ending=ending,
+        status=status,
         result=result,
         reason=reason,
         error=error,
@@ -71,8 +71,8 @@ def execute(target: Target, job: Job, folder: Path) -> JobOutcome:
     )
 
 
-class BadOutput(TypeError):
-    """A target returned what cannot be sent back."""
+class InvalidResult(TypeError):
+    """A target returned something else than a dictionary of JSON values."""
 
     reason = "bad-output"
 
@@ -86,14 +86,14 @@ def reason_of(exception: BaseException) -> str:
 
 
 def _checked(returned: object) -> dict[str, object]:
-    """Return a target's result as it will look after its journey."""
+    """Return a target's result as it is once stored and read again."""
     if not isinstance(returned, dict):
-        raise BadOutput(f"the target returned a {type(returned).__name__}; a dictionary is needed")
+        raise InvalidResult(f"the target returned a {type(returned).__name__}; a dictionary is needed")
     try:
-        return plain.loads(plain.dumps(returned))
+        return json_values.loads(json_values.dumps(returned))
     except TypeError as error:
-        raise BadOutput(str(error)) from None
+        raise InvalidResult(str(error)) from None
 
 
-def _story() -> str:
-    return traceback.format_exc()[-LONGEST_STORY:]
+def _traceback_text() -> str:
+    return traceback.format_exc()[-MAX_ERROR_LENGTH:]

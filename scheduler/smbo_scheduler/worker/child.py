@@ -1,4 +1,4 @@
-"""Run a target in a child process, which can be ended whatever it does.
+"""Run a target in a child process, which can be killed whatever it does.
 
 Children stay warm: one that has done its job waits for the next with the target loaded.  Each
 lives in a session of its own and ends, with all that it started, when this process does.
@@ -23,25 +23,25 @@ from pathlib import Path
 import cloudpickle
 import psutil
 
-from smbo_scheduler.framing import Frames
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
-from smbo_scheduler.outbox import json_values as plain
+from smbo_scheduler.framing import FramedConnection
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
+from smbo_scheduler.outbox import json_values
 from smbo_scheduler.outbox.processes import kill_group
-from smbo_scheduler.worker.call import LONGEST_STORY, output_file
+from smbo_scheduler.worker.call import MAX_ERROR_LENGTH, output_file
 
-_LOOK_SECONDS = 0.1  # between looks at limits and wishes while a job runs
+_LOOK_SECONDS = 0.1  # between checks of limits and of requests to end while a job runs
 _LOAD_SECONDS = 120.0  # for a child to import what the target needs
 _OUTPUT_TAIL_BYTES = 4000
-_SWEEP_SECONDS = 15.0  # for a child's guard to end what is below it
+_SWEEP_SECONDS = 15.0  # for a child's supervisor to kill its descendants
 
 
 @dataclass(frozen=True)
 class _End:
-    """How a job ended that did not return."""
+    """How a job ended that returned no result."""
 
-    ending: Ending
+    status: JobStatus
     reason: str
-    story: str
+    text: str
 
 
 class Child:
@@ -65,12 +65,12 @@ class Child:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)},
             )
         os.close(lifeline_theirs)
-        self._frames = Frames(ours)
+        self._connection = FramedConnection(ours)
         self._pickled: bytes | None = pickled
 
     @property
     def pid(self) -> int:
-        """Of the child's guard, which stands for it."""
+        """Of the child's supervisor, its parent."""
         return self._process.pid
 
     def run(self, job: Job, folder: Path, is_asked_to_end: Callable[[], bool]) -> JobOutcome:
@@ -81,12 +81,12 @@ class Child:
         if isinstance(end, JobOutcome):
             return end
         printed = _tail(output)
-        error = f"{end.story}\nThe end of what it printed:\n{printed}" if printed else end.story
+        error = f"{end.text}\nThe end of what it printed:\n{printed}" if printed else end.text
         return JobOutcome(
             job=job,
-            ending=end.ending,
+            status=end.status,
             reason=end.reason,
-            error=error[-LONGEST_STORY:],
+            error=error[-MAX_ERROR_LENGTH:],
             started=started,
             ended=time.time(),
             host=socket.gethostname(),
@@ -100,14 +100,14 @@ class Child:
     def kill(self) -> None:
         """End the child and everything that it started, in sessions of their own or not."""
         with contextlib.suppress(OSError):
-            os.close(self._lifeline)  # its guard sees to it
+            os.close(self._lifeline)  # its supervisor sees it close
         self._lifeline = -1
         try:
             self._process.wait(_SWEEP_SECONDS)
         except subprocess.TimeoutExpired:
             kill_group(self.pid)
             self._process.wait()
-        self._frames.close()
+        self._connection.close()
 
     def _load(self) -> _End | None:
         """Have the target loaded if it is not yet; return what went wrong, if something did."""
@@ -115,43 +115,43 @@ class Child:
             return None
         pickled, self._pickled = self._pickled, None
         try:
-            self._frames.send(pickled)
-            answer = self._frames.receive(_LOAD_SECONDS)
+            self._connection.send(pickled)
+            answer = self._connection.receive(_LOAD_SECONDS)
         except (EOFError, OSError):
             how = self._how_it_ended()
-            return _End(Ending.ERROR, "cannot-load", f"the child process ended while loading: {how}")
+            return _End(JobStatus.ERROR, "cannot-load", f"the child process ended while loading: {how}")
         if answer == b"":
             return None
         self.kill()
         if answer is None:
-            return _End(Ending.ERROR, "cannot-load", f"the target did not load within {_LOAD_SECONDS} s")
-        return _End(Ending.ERROR, "cannot-load", answer.decode(errors="replace"))
+            return _End(JobStatus.ERROR, "cannot-load", f"the target did not load within {_LOAD_SECONDS} s")
+        return _End(JobStatus.ERROR, "cannot-load", answer.decode(errors="replace"))
 
     def _run(self, job: Job, folder: Path, is_asked_to_end: Callable[[], bool]) -> _End | JobOutcome:
         began = time.monotonic()
         seconds, most_bytes = job.limits.time_seconds, job.limits.memory_bytes
-        message = {"job": plain.job_to_plain(job), "folder": str(folder)}
+        message = {"job": json_values.job_to_json(job), "folder": str(folder)}
         try:
-            self._frames.send(plain.dumps(message).encode())
+            self._connection.send(json_values.dumps(message).encode())
             while True:
                 left = _LOOK_SECONDS if seconds is None else began + seconds - time.monotonic()
-                answer = self._frames.receive(min(_LOOK_SECONDS, max(left, 0.001)))
+                answer = self._connection.receive(min(_LOOK_SECONDS, max(left, 0.001)))
                 if answer is not None:
-                    return plain.outcome_from_plain(plain.loads(answer))
+                    return json_values.outcome_from_json(json_values.loads(answer))
                 end = None
                 if left <= 0:
-                    end = _End(Ending.TIMEOUT, "timeout", f"not done after {seconds} s")
+                    end = _End(JobStatus.TIMEOUT, "timeout", f"not done after {seconds} s")
                 elif most_bytes is not None and (used := _memory_of(self.pid)) > most_bytes:
-                    story = f"{used} bytes of memory in use, at most {most_bytes} allowed"
-                    end = _End(Ending.MEMORY, "memory", story)
+                    text = f"{used} bytes of memory in use, at most {most_bytes} allowed"
+                    end = _End(JobStatus.MEMORY, "memory", text)
                 elif is_asked_to_end():
-                    end = _End(Ending.CANCELLED, "cancelled", "it was asked to end")
+                    end = _End(JobStatus.CANCELLED, "cancelled", "it was asked to end")
                 if end is not None:
                     self.kill()
                     return end
         except (EOFError, OSError):
             how = self._how_it_ended()
-            return _End(Ending.ERROR, how, f"the process that ran it ended by itself: {how}")
+            return _End(JobStatus.ERROR, how, f"the process that ran it ended by itself: {how}")
 
     def _how_it_ended(self) -> str:
         """Return in a word how the child ended by itself, and clear up after it."""
@@ -169,15 +169,13 @@ _idle: list[Child] = []
 _idle_lock = threading.Lock()
 
 
-def execute_in_child(
-    target: Target, job: Job, folder: Path, is_asked_to_end: Callable[[], bool]
-) -> JobOutcome:
+def call_in_child(target: Target, job: Job, folder: Path, is_asked_to_end: Callable[[], bool]) -> JobOutcome:
     """Run a job in a child process, within its limits, and return how it ended.
 
     Args:
         target: pickles (by value where it is of ``__main__``).
-        job, folder: as for ``execute``.
-        is_asked_to_end: asked every now and then; True ends the job.
+        job, folder: as for ``call_target``.
+        is_asked_to_end: called every ``_LOOK_SECONDS``; True ends the job.
     """
     pickled = cloudpickle.dumps(target)
     child = _take(hashlib.sha256(pickled).digest()) or Child(pickled)

@@ -16,38 +16,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from smbo_scheduler.framing import Frames
-from smbo_scheduler.outbox import json_values as plain
-from smbo_scheduler.outbox.disk_full import is_no_room
-from smbo_scheduler.worker.call import LONGEST_STORY, execute, output_file
-from smbo_scheduler.worker.supervisor import continue_under_guard
+from smbo_scheduler.framing import FramedConnection
+from smbo_scheduler.outbox import json_values
+from smbo_scheduler.outbox.disk_full import is_disk_full
+from smbo_scheduler.worker.call import MAX_ERROR_LENGTH, call_target, output_file
+from smbo_scheduler.worker.supervisor import fork_under_supervisor
 
 
 def main() -> None:
     """Load the target that the parent sends, then run its jobs until it is gone."""
     end, lifeline = int(sys.argv[1]), int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    continue_under_guard(lifeline, end)
-    _forgive_full_disks()
+    fork_under_supervisor(lifeline, end)
+    _ignore_full_disks()
     os.set_inheritable(end, False)
-    frames = Frames(socket.socket(fileno=end))
+    connection = FramedConnection(socket.socket(fileno=end))
     try:
         # written by our own parent, over a socket that nobody else has
-        target = pickle.loads(frames.receive() or b"")
+        target = pickle.loads(connection.receive() or b"")
     except BaseException:
-        frames.send(traceback.format_exc()[-LONGEST_STORY:].encode())
+        connection.send(traceback.format_exc()[-MAX_ERROR_LENGTH:].encode())
         return
-    frames.send(b"")
+    connection.send(b"")
     with contextlib.suppress(EOFError):
-        while (message := frames.receive()) is not None:
-            frames.send(_run(target, plain.loads(message)))
+        while (message := connection.receive()) is not None:
+            connection.send(_run(target, json_values.loads(message)))
 
 
 def _run(target: Any, message: dict[str, Any]) -> bytes:
-    job, folder = plain.job_from_plain(message["job"]), Path(message["folder"])
+    job, folder = json_values.job_from_json(message["job"]), Path(message["folder"])
     with _output_to(output_file(folder)), _address_space(job.limits.memory_bytes):
-        outcome = execute(target, job, folder)
-    return plain.dumps(plain.outcome_to_plain(outcome)).encode()
+        outcome = call_target(target, job, folder)
+    return json_values.dumps(json_values.outcome_to_json(outcome)).encode()
 
 
 @contextlib.contextmanager
@@ -56,7 +56,7 @@ def _output_to(path: Path) -> Iterator[None]:
     try:
         _point_output_at(path, os.O_CREAT | os.O_APPEND)
     except OSError as error:
-        if not is_no_room(error):
+        if not is_disk_full(error):
             raise
         _point_output_at(Path(os.devnull))
     faulthandler.enable()
@@ -75,7 +75,7 @@ def _point_output_at(path: Path, flags: int = 0) -> None:
     os.close(descriptor)
 
 
-class _Forgiving(io.FileIO):
+class _OutputFile(io.FileIO):
     """Where print() writes: what finds no room on the disk is dropped.
 
     A measurement must not fail because its remarks could not be kept.
@@ -85,14 +85,14 @@ class _Forgiving(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            if not is_no_room(error):
+            if not is_disk_full(error):
                 raise
             return len(data)
 
 
-def _forgive_full_disks() -> None:
+def _ignore_full_disks() -> None:
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        raw = _Forgiving(descriptor, "wb", closefd=False)
+        raw = _OutputFile(descriptor, "wb", closefd=False)
         buffered = io.BufferedWriter(raw)
         old = getattr(sys, name)
         new = io.TextIOWrapper(buffered, old.encoding, old.errors, line_buffering=name == "stderr")

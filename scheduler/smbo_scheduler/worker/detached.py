@@ -1,8 +1,8 @@
-"""Executions that outlive whoever started them: ``python -m smbo_scheduler.worker.detached``.
+"""Executions that outlive the process that started them: ``python -m smbo_scheduler.worker.detached``.
 
 For evaluations of hours.  A process in a session of its own claims the job, beats, holds it to its
-limits and leaves the outcome in the outbox; who started it only waits.  When the worker, the
-scheduler or the driver dies, the evaluation goes on, and the next driver finds it by its claim and
+limits and leaves the outcome in the outbox; its parent only waits.  When the worker, the
+scheduler or the driver dies, the evaluation continues, and the next driver finds it by its claim and
 its beat.  A batch system that ends all processes of a job ends this one too.
 """
 
@@ -22,7 +22,7 @@ import cloudpickle
 from smbo_scheduler.errors import SchedulerError
 from smbo_scheduler.jobs import Job
 from smbo_scheduler.outbox.outbox import Outbox
-from smbo_scheduler.worker.gpus import hold_devices
+from smbo_scheduler.worker.gpus import hold_gpus
 
 _CLAIMED_ALREADY = 3  # exit code; 1 and 2 are Python's own
 _TAIL_BYTES = 2000
@@ -32,7 +32,7 @@ def run_detached(work: Callable[[], bool], job: Job, outbox: Outbox) -> bool:
     """Run a job in a process that outlives this one, and wait for its end.
 
     Args:
-        work: claims the job and runs it; returns False if somebody had claimed it.  It pickles.
+        work: claims the job and runs it; returns False if it had been claimed.  It pickles.
         job, outbox: which job, and where it is claimed.
 
     Returns:
@@ -72,7 +72,7 @@ def main() -> None:
     order: tuple[Callable[[], bool], Job, Outbox] = pickle.load(sys.stdin.buffer)
     work, job, outbox = order
     # before the claim: what waits for a device has not begun, and its time does not run
-    with hold_devices(job.resources, is_wanted=lambda: outbox.claim_of(job) is None) as are_held:
+    with hold_gpus(job.resources, is_wanted=lambda: outbox.claim_of(job) is None) as are_held:
         has_run = are_held and work()
     sys.exit(0 if has_run else _CLAIMED_ALREADY)
 

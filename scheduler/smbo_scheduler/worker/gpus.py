@@ -1,4 +1,4 @@
-"""GPUs of this machine, one evaluation each: locks that survive neither their holder nor a reboot.
+"""Locks on the GPUs of this machine, so that each runs one evaluation; released when the holder exits.
 
 Dask counts a worker's GPUs; an evaluation that outlived its worker is on none of its lists.  So
 each takes a lock on a file per GPU, and the next attempt waits for the survivor.
@@ -24,7 +24,7 @@ _WAIT_SECONDS = (0.2, 1.0)  # between tries, at random: two that hold half of wh
 
 
 @contextlib.contextmanager
-def hold_devices(
+def hold_gpus(
     resources: Mapping[str, float],
     is_wanted: Callable[[], bool] = lambda: True,
     folder: Path | None = None,
@@ -36,8 +36,8 @@ def hold_devices(
 
     Args:
         resources: such as {"GPU": 1}.
-        is_wanted: asked while waiting; False ends the wait.
-        folder: where the locks are, the same for all who are to keep out of each other's way.
+        is_wanted: called while waiting; False ends the wait.
+        folder: where the locks are, the same for all processes that share the GPUs.
 
     Yields:
         Whether they are held; False if they are no longer wanted.
@@ -46,7 +46,7 @@ def hold_devices(
     if needed == 0:
         yield True
         return
-    known = devices()
+    known = visible_gpus()
     names = known or [str(number) for number in range(needed)]
     held = _wait(folder or _folder(), names, min(needed, len(names)), is_wanted)
     if held is None:
@@ -65,8 +65,8 @@ def hold_devices(
             os.environ[_VISIBLE] = before
 
 
-def devices() -> list[str]:
-    """Return the GPUs that this process may use, by the names CUDA gives them; none if nobody says."""
+def visible_gpus() -> list[str]:
+    """Return CUDA's names of the GPUs that this process may use; empty if none is known."""
     visible = os.environ.get(_VISIBLE)
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip()]
@@ -92,7 +92,7 @@ def _wait(
 
 
 def _lock(path: Path) -> int | None:
-    """Return a descriptor that holds the lock of a file, None if somebody else does."""
+    """Return a descriptor that holds the lock of a file, None if another process does."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,5 +113,5 @@ def _folder() -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-        raise SchedulerError(f"{folder} is somebody else's; the locks of the GPUs cannot be kept there")
+        raise SchedulerError(f"{folder} belongs to another user; the locks of the GPUs cannot be kept there")
     return folder

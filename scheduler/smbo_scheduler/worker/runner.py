@@ -1,4 +1,4 @@
-"""The worker's side of one execution: claim, run, keep the result, and only then return."""
+"""The worker's side of one execution: claim the job, run it, store the outcome, and only then return."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from typing import Any, Literal, TypeAlias
 import cloudpickle
 
 from smbo_scheduler.errors import SpoolError
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Target
-from smbo_scheduler.outbox.disk_full import insist
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
+from smbo_scheduler.outbox.disk_full import retry_while_full
 from smbo_scheduler.outbox.heartbeat import BEATS_PER_LEASE
 from smbo_scheduler.outbox.outbox import Outbox
-from smbo_scheduler.worker.call import execute
+from smbo_scheduler.worker.call import call_target
 
 Isolation: TypeAlias = Literal["auto", "thread", "process"]
 
 
-class Receipt(StrEnum):
-    """What a runner hands back; the outcome itself is in the outbox."""
+class RunStatus(StrEnum):
+    """What a runner returns; the outcome itself is in the outbox."""
 
     DONE = "done"
     CLAIMED_ALREADY = "claimed already"
@@ -51,29 +51,29 @@ class Runner:
     beat_seconds: float | None = None
 
     def __call__(self, job: Job) -> str:
-        """Run a job, unless somebody has claimed it; return a Receipt's value."""
+        """Run a job, unless it is claimed already; return the value of a RunStatus."""
         return run_job(self.target, job, self.outbox, self.isolation, self.beat_seconds).value
 
 
 @dataclass(frozen=True)
-class Packed:
-    """A runner as bytes: packed once, sent with every job, unpacked once in each process."""
+class PickledRunner:
+    """A runner as bytes: pickled once, sent with every job, loaded once in each process."""
 
     pickled: bytes
 
     def __call__(self, job: Job) -> str:
         """Run a job as the runner does."""
-        return _unpacked(self.pickled)(job)
+        return _loaded(self.pickled)(job)
 
 
-def packed(runner: Runner) -> Packed:
-    """Return a runner that is quick to send."""
-    return Packed(cloudpickle.dumps(runner))
+def pickled(runner: Runner) -> PickledRunner:
+    """Return a runner that is pickled once for all jobs."""
+    return PickledRunner(cloudpickle.dumps(runner))
 
 
 @lru_cache(maxsize=4)
-def _unpacked(pickled: bytes) -> Runner:
-    # packed by a driver that may run anything here, by the same way
+def _loaded(pickled: bytes) -> Runner:
+    # pickled by a driver that may run anything here, by the same way
     runner: Runner = _where_dask_loads(partial(pickle.loads, pickled))
     return runner
 
@@ -109,7 +109,7 @@ def run_job(
     outbox: Outbox,
     isolation: Isolation = "auto",
     beat_seconds: float | None = None,
-) -> Receipt:
+) -> RunStatus:
     """Run a job, here or where it outlives this process, and make its outcome durable.
 
     Raises:
@@ -122,7 +122,7 @@ def run_job(
         work = partial(_runs_here, target, job, outbox, "process" if isolation == "auto" else isolation)
         with _counted(job):
             has_run = run_detached(partial(work, beat_seconds), job, outbox)
-        return Receipt.DONE if has_run else Receipt.CLAIMED_ALREADY
+        return RunStatus.DONE if has_run else RunStatus.CLAIMED_ALREADY
     return run_here(target, job, outbox, isolation, beat_seconds)
 
 
@@ -132,7 +132,7 @@ def run_here(
     outbox: Outbox,
     isolation: Isolation = "auto",
     beat_seconds: float | None = None,
-) -> Receipt:
+) -> RunStatus:
     """Claim a job, run it, and make its outcome durable.
 
     Where the outbox has no room, before or after, this waits until it has.
@@ -140,23 +140,23 @@ def run_here(
     Raises:
         OSError: the outbox will not take the outcome for another reason.
     """
-    if not insist(lambda: outbox.claim(job)):
-        return Receipt.CLAIMED_ALREADY
+    if not retry_while_full(lambda: outbox.claim(job)):
+        return RunStatus.CLAIMED_ALREADY
     try:
         with _counted(job), _beating(job, outbox, beat_seconds or outbox.lease_seconds / BEATS_PER_LEASE):
             outcome = _run(target, job, outbox, isolation)
-            insist(lambda: _write(outbox, outcome))
+            retry_while_full(lambda: _write(outbox, outcome))
     except BaseException:
         # or this process, which lives on, would be taken to be at work on it for ever
         outbox.abandon(job)
         raise
-    return Receipt.DONE
+    return RunStatus.DONE
 
 
 def _runs_here(
     target: Target, job: Job, outbox: Outbox, isolation: Isolation, beat_seconds: float | None
 ) -> bool:
-    return run_here(target, job, outbox, isolation, beat_seconds) is Receipt.DONE
+    return run_here(target, job, outbox, isolation, beat_seconds) is RunStatus.DONE
 
 
 def _write(outbox: Outbox, outcome: JobOutcome) -> None:
@@ -164,25 +164,25 @@ def _write(outbox: Outbox, outcome: JobOutcome) -> None:
         outbox.write(outcome)
     except SpoolError as error:
         outbox.write(
-            replace(outcome, ending=Ending.ERROR, result=None, reason="bad-output", error=str(error))
+            replace(outcome, status=JobStatus.ERROR, result=None, reason="bad-output", error=str(error))
         )
 
 
 def _run(target: Target, job: Job, outbox: Outbox, isolation: Isolation) -> JobOutcome:
-    folder = insist(lambda: outbox.attempt_folder(job))
+    folder = retry_while_full(lambda: outbox.attempt_folder(job))
     limited = job.limits.time_seconds is not None or job.limits.memory_bytes is not None
     if isolation == "process" or (isolation == "auto" and limited):
-        from smbo_scheduler.worker.child import execute_in_child
+        from smbo_scheduler.worker.child import call_in_child
 
-        return execute_in_child(target, job, folder, lambda: outbox.is_asked_to_end(job))
-    return execute(target, job, folder)
+        return call_in_child(target, job, folder, lambda: outbox.is_asked_to_end(job))
+    return call_target(target, job, folder)
 
 
 _running: set[str] = set()
 
 
 def running_jobs() -> int:
-    """Return how many jobs this process is at work on."""
+    """Return how many jobs this process runs."""
     return len(_running)
 
 

@@ -1,7 +1,7 @@
-"""The process above a child: it lives to see the child's end, and then ends all that is left below.
+"""Supervisor of a child process: waits for its exit, then kills every descendant that is left.
 
 It has one thread and runs no code of anybody else's, so what kills or blocks the child does not
-keep it from its work; and the kernel kills the child if the guard itself is killed.
+keep it from its work; and the kernel kills the child if the supervisor itself is killed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 _SWEEP_SECONDS = 10.0
 
 
-def continue_under_guard(lifeline: int, *descriptors: int) -> None:
-    """Fork, and return in the new process; this one stays as its guard and never returns.
+def fork_under_supervisor(lifeline: int, *descriptors: int) -> None:
+    """Fork, and return in the new process; this one stays as its supervisor and never returns.
 
-    The guard ends with the exit code, or by the signal, with which the new process ended; before,
+    The supervisor exits with the exit code, or by the signal, with which the new process ended; before,
     it ends everything that this left behind.  When the other end of the lifeline closes, it ends
     the new process too.
 
@@ -34,22 +34,22 @@ def continue_under_guard(lifeline: int, *descriptors: int) -> None:
         descriptors: of the new process alone.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    guard = os.getpid()
+    supervisor = os.getpid()
     pid = os.fork()
     if pid:
         for descriptor in descriptors:
             os.close(descriptor)
-        _guard(pid, lifeline)
+        _supervise(pid, lifeline)
     os.close(lifeline)
-    # of the thread that forked: the guard has but one
+    # of the thread that forked: the supervisor has but one
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != guard:
+    if os.getppid() != supervisor:
         os._exit(1)
     # so that what it leaves behind is found below it while it lives
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def _guard(pid: int, lifeline: int) -> None:
+def _supervise(pid: int, lifeline: int) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # sent to the group: the child ends, and then this
     wake, waker = os.pipe()
@@ -66,11 +66,11 @@ def _guard(pid: int, lifeline: int) -> None:
             break
         os.read(wake, 4096)
     _sweep(statuses)
-    _end_as(os.waitstatus_to_exitcode(statuses.get(pid, 0)))
+    _exit_as(os.waitstatus_to_exitcode(statuses.get(pid, 0)))
 
 
 def _sweep(statuses: dict[int, int]) -> None:
-    """End all that is below this process."""
+    """Kill all descendants of this process."""
     until = time.monotonic() + _SWEEP_SECONDS
     while _reap(statuses) and time.monotonic() < until:
         living = [each for each in psutil.Process().children(recursive=True) if _is_running(each)]
@@ -84,7 +84,7 @@ def _sweep(statuses: dict[int, int]) -> None:
 
 
 def _reap(statuses: dict[int, int]) -> bool:
-    """Let go of the children that have ended; return whether there are more."""
+    """Reap the children that have exited; return whether there are more."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -95,7 +95,7 @@ def _reap(statuses: dict[int, int]) -> bool:
         statuses[pid] = status
 
 
-def _end_as(code: int) -> None:
+def _exit_as(code: int) -> None:
     if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         with contextlib.suppress(OSError):

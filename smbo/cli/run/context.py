@@ -1,4 +1,4 @@
-"""What one run is about: the values that its steps share."""
+"""The context of one run: the values that its steps share."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from smbo_scheduler.signals import StopOnSignals
 
 @dataclass(frozen=True, eq=False)
 class RunContext:
-    """A job, what it names, the study it belongs to, where it runs, and who may interrupt it."""
+    """A job file, its task, the study, the cluster that evaluates, and the signals that stop the run."""
 
     job: JobFile
     task: Task
     study: Study
-    workplace: RunCluster
+    cluster: RunCluster
     signals: StopOnSignals
 
     @property
     def spool_folder(self) -> Path:
         """Where results wait to be recorded; workers reach it under the same path."""
-        beside_the_store = self.study.spool_folder
+        beside_the_store = self.study._driver.spool_folder
         if self.job.spool is None:
             return beside_the_store
         return Path(self.job.spool).absolute() / beside_the_store.name

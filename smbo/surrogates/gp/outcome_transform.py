@@ -23,8 +23,8 @@ from smbo.training_data import Array
 
 # Gauss-Hermite nodes and weights for expectations under N(0, 1); sixteen are exact for polynomials up to
 # x³¹ and give a lognormal's mean to 1e-8 up to a standard deviation of two.
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
 # Transformed values are clipped to this magnitude before the inverse, whose exp() would overflow.
 _MAX_TRANSFORMED = 200.0
 # Anchors that are tried, see ``PowerTransform``: a decade apart, for values that span several decades above
@@ -122,18 +122,18 @@ class OutcomeTransform:
         if self.is_affine:
             return self.shift + self.size * mean, self.size * std
         value, _ = self._unbent(mean, std)
-        expected = value @ _WEIGHTS
-        variance = ((value - expected[:, None]) ** 2) @ _WEIGHTS
+        expected = value @ WEIGHTS
+        variance = ((value - expected[:, None]) ** 2) @ WEIGHTS
         return self.shift + self.size * expected, self.size * np.sqrt(variance)
 
     def _moments_and_slopes(self, mean: Array, std: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and std of values, each (m,), and their slopes by latent (mean, std), each (m, 2)."""
         value, slope = self._unbent(mean, std)
-        expected = value @ _WEIGHTS
+        expected = value @ WEIGHTS
         off = value - expected[:, None]
-        deviation = np.sqrt((off**2) @ _WEIGHTS)
-        by_mean = np.stack([slope @ _WEIGHTS, (slope * _NODES) @ _WEIGHTS], axis=1)
-        by_std = np.stack([(off * slope) @ _WEIGHTS, (off * slope * _NODES) @ _WEIGHTS], axis=1)
+        deviation = np.sqrt((off**2) @ WEIGHTS)
+        by_mean = np.stack([slope @ WEIGHTS, (slope * NODES) @ WEIGHTS], axis=1)
+        by_std = np.stack([(off * slope) @ WEIGHTS, (off * slope * NODES) @ WEIGHTS], axis=1)
         by_std /= np.maximum(deviation, 1e-300)[:, None]
         return (
             self.shift + self.size * expected,
@@ -164,7 +164,7 @@ class OutcomeTransform:
 
     def _unbent(self, mean: Array, std: Array) -> tuple[Array, Array]:
         """Return standardised values at the nodes and their slopes by the latent value, each (m, nodes)."""
-        latent = mean[:, None] + std[:, None] * _NODES
+        latent = mean[:, None] + std[:, None] * NODES
         bent = self.centre + self.width * latent
         inside = np.abs(bent) < _MAX_TRANSFORMED
         standardised = _unbend(np.clip(bent, -_MAX_TRANSFORMED, _MAX_TRANSFORMED), self.power)

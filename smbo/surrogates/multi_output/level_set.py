@@ -14,11 +14,12 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr
 
 from smbo.errors import RecipeError
-from smbo.problem.level_set import LevelSet, NearestLevel, scaled
+from smbo.problem.level_set import LevelSet, NearestLevel, scaled, unscaled
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import KernelSelection
 from smbo.surrogates.gp.marginal_likelihood import Priors
+from smbo.surrogates.gp.outcome_transform import NODES, WEIGHTS, OutcomeTransform
 from smbo.surrogates.gp.trend_selection import TrendSelection
 from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
 from smbo.training_data import Array, Target, TrainingData
@@ -32,6 +33,31 @@ _LOW_P_VALUE = 0.05
 _LOW_NOISE_PRIORS = Priors(log_noise=(float(np.log(1e-5)), 3.5))
 
 
+@dataclass(frozen=True)
+class ValueScale:
+    """The map from a function's latent scale to its values.
+
+    Attributes:
+        level: of the function.
+        scale: scale of the values, one of ``SCALES``.
+        transform: from that scale to the latent one.
+    """
+
+    level: float
+    scale: str
+    transform: OutcomeTransform
+
+    def moments(self, mean: Array, std: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation of a value whose latent is N(mean, std²), each (m,)."""
+        if self.scale == "linear":
+            above, std = self.transform.moments(mean, std)
+            return above + self.level, std
+        above = self.transform.from_latent(mean[:, None] + std[:, None] * NODES)
+        values = unscaled(above, self.level, self.scale)
+        expected = values @ WEIGHTS
+        return expected, np.sqrt(((values - expected[:, None]) ** 2) @ WEIGHTS)
+
+
 @dataclass(frozen=True, eq=False)
 class LevelPosterior:
     """The posterior of the functions of a level set.
@@ -40,11 +66,13 @@ class LevelPosterior:
         names: of the functions, k of them.
         processes: the posterior of each function, on its latent scale.
         levels: on the same scales, (k,).
+        scales: the map from each latent scale to the function's values.
     """
 
     names: tuple[str, ...]
     processes: tuple[GPPosterior | UniversalKrigingPosterior, ...]
     levels: Array
+    scales: tuple[ValueScale, ...]
 
     def offsets(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of function minus level at unit points (m, d), each (k, m).
@@ -54,6 +82,13 @@ class LevelPosterior:
         pairs = [process.moments(points) for process in self.processes]
         mean = np.array([mean for mean, _ in pairs]) - self.levels[:, None]
         return mean, np.array([std for _, std in pairs])
+
+    def value_moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the functions at unit points (m, d), each (k, m)."""
+        pairs = [
+            scale.moments(*process.moments(points)) for process, scale in zip(self.processes, self.scales)
+        ]
+        return np.array([mean for mean, _ in pairs]), np.array([std for _, std in pairs])
 
     def above(self, points: Array) -> Array:
         """Return the probability that each function is above its level at unit points (m, d), (k, m)."""
@@ -124,8 +159,12 @@ class LevelGP:
         fitted = [_fitted(each, data, level_set, k) for k, each in enumerate(self.learned)]
         return LevelPosterior(
             level_set.names,
-            tuple(process for process, _ in fitted),
-            np.array([level for _, level in fitted]),
+            tuple(process for process, _, _ in fitted),
+            np.array([level for _, level, _ in fitted]),
+            tuple(
+                ValueScale(level, learned.scale, transform)
+                for level, learned, (_, _, transform) in zip(level_set.levels, self.learned, fitted)
+            ),
         )
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[LevelGP, Memory]:
@@ -161,7 +200,7 @@ class LevelGP:
             level = level_set.levels[k]
             lowest = float(data.outputs.values[:, k].min()) / level if level > 0.0 else 1.0
             scores = {
-                scale: _side_log_probability(*_fitted(each, data, level_set, k)) - _price(scale, lowest)
+                scale: _side_log_probability(*_fitted(each, data, level_set, k)[:2]) - _price(scale, lowest)
                 for scale, (each, _) in found.items()
             }
             chosen = max(scores, key=lambda scale: scores[scale])
@@ -173,12 +212,12 @@ class LevelGP:
 
 def _fitted(
     learned: Learned, data: TrainingData, level_set: LevelSet, k: int
-) -> tuple[GPPosterior | UniversalKrigingPosterior, float]:
-    """Return the posterior of function k on its latent scale, and its level on that scale."""
+) -> tuple[GPPosterior | UniversalKrigingPosterior, float, OutcomeTransform]:
+    """Return the posterior of function k on its latent scale, its level there, and the transform."""
     fitted = learned.process.fit(_of_one(data, level_set, k, learned.scale))
     # the training data of a function are its values minus the level; ``latent`` would keep the units of an
     # affine scale
-    return fitted.standardized, float(fitted.scale.to_latent(np.zeros(1))[0])
+    return fitted.standardized, float(fitted.scale.to_latent(np.zeros(1))[0]), fitted.scale
 
 
 def _price(scale: str, lowest: float) -> float:

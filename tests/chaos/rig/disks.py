@@ -84,7 +84,7 @@ def pretend() -> None:
         return connection
 
     Database._connection = on_a_small_disk
-    temporary, full_disk_of = spool._temporary, disk_full.full_disk
+    temporary, full_disk_of = spool._temporary, disk_full.disk_full_message
 
     def in_a_small_spool(folder, data, **options):
         if (controls / "spool").exists():
@@ -98,4 +98,4 @@ def pretend() -> None:
             else full_disk_of(folder)
         )
 
-    spool._temporary, spool.full_disk = in_a_small_spool, seen
+    spool._temporary, spool.disk_full_message = in_a_small_spool, seen

@@ -75,11 +75,11 @@ def _place(task: Task):
 
 def _on_dask(cluster: str, target, spool):
     from smbo_scheduler.clusters import external as clusters
-    from smbo_scheduler.clusters.cluster import KeptCluster
+    from smbo_scheduler.clusters.cluster import ManagedCluster
     from smbo_scheduler.executors.dask import DaskExecutor
 
     if "://" not in cluster:
-        kept = KeptCluster(Path(cluster), adopted=True)
+        kept = ManagedCluster(Path(cluster), adopted=True)
         return DaskExecutor(kept.connect(), target, spool, reconnect=kept.connect, is_lost=kept.is_lost)
 
     def connect():

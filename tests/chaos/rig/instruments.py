@@ -14,7 +14,7 @@ import signal
 from rig import clocks, disks, ledger, mutants
 from smbo.store.store import SqlStore
 from smbo.trial import TrialState
-from smbo_scheduler.jobs import Ending
+from smbo_scheduler.jobs import JobStatus
 from smbo_scheduler.outbox import processes
 from smbo_scheduler.outbox.spool import Spool
 
@@ -59,7 +59,7 @@ def _noting_kept(write):
     @functools.wraps(write)
     def noting(self, outcome):
         write(self, outcome)
-        if outcome.ending is Ending.OK:
+        if outcome.status is JobStatus.OK:
             ledger.note("kept", outcome.job.number, outcome.job.token)
 
     return noting

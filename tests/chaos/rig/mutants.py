@@ -96,14 +96,14 @@ def impatient() -> None:
     """Give an outcome up that finds no room in the spool."""
     from smbo_scheduler.worker import runner
 
-    swap(runner, "insist", lambda do: do())
+    swap(runner, "retry_while_full", lambda do: do())
 
 
 def no_waiting() -> None:
     """End the run when the store is full."""
     from smbo_scheduler.loop import _Run
 
-    swap(_Run, "_unless_in_trouble", lambda self, do: do())
+    swap(_Run, "_unless_unavailable", lambda self, do: do())
 
 
 def refuse_late() -> None:
@@ -140,7 +140,7 @@ def any_claim() -> None:
 
 def wall_clock() -> None:
     """Judge beats by the wall clock, and look at them often enough to catch them standing still."""
-    from smbo.study import job_source
+    from smbo.study import takeover
     from smbo_scheduler.executors import process
     from smbo_scheduler.outbox.heartbeat import Heartbeats
 
@@ -156,7 +156,7 @@ def wall_clock() -> None:
         return time.time() - moved[1]
 
     swap(Heartbeats, "still_for", by_wall_clock)
-    swap(job_source, "_LOOK_SECONDS", 0.05)
+    swap(takeover, "_LOOK_SECONDS", 0.05)
     swap(process, "_SCAN_SECONDS", 0.05)
     swap(process.ProcessExecutor, "poll", briefly)
 

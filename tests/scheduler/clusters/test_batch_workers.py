@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 
 from smbo_scheduler.clusters import external as clusters
-from smbo_scheduler.clusters.batch_jobs import job_script, slurm_time
-from smbo_scheduler.clusters.specs import BatchPlan, Entrance
+from smbo_scheduler.clusters.specs import BatchSpec, SchedulerOptions
 from smbo_scheduler.clusters.state import read_jobs, read_state
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors import DaskExecutor
-from smbo_scheduler.jobs import Ending, Job
+from smbo_scheduler.jobs import Job, JobStatus
 
 pytest.importorskip("dask_jobqueue")
 
-HERE = Entrance(host="127.0.0.1")
+HERE = SchedulerOptions(host="127.0.0.1")
 
 
 def wait_until(what, seconds=90.0):
@@ -29,7 +28,7 @@ def wait_until(what, seconds=90.0):
         time.sleep(0.05)
 
 
-def target(payload, bench):
+def target(payload, context):
     """Say who runs it, and go on until the file ``until`` is there."""
     if "until" in payload:
         Path(payload["until"] + f".{os.getpid()}").touch()
@@ -38,16 +37,16 @@ def target(payload, bench):
     return {"pid": os.getpid()}
 
 
-def plan(system="slurm", **settings):
-    common = {"entrance": HERE, "poll_seconds": 0.3, "death_timeout_seconds": 20.0}
-    return BatchPlan(system, **{"cores": 1, "memory_bytes": 10**9, **common, **settings})
+def spec(system="slurm", **settings):
+    common = {"scheduler": HERE, "poll_seconds": 0.3, "death_timeout_seconds": 20.0}
+    return BatchSpec(system, **{"cores": 1, "memory_bytes": 10**9, **common, **settings})
 
 
 @pytest.fixture
 def folder(tmp_path, batch_system):
     folder = tmp_path / "cluster"
     yield folder
-    clusters.KeptCluster(folder, adopted=True).stop()
+    clusters.ManagedCluster(folder, adopted=True).stop()
 
 
 def n_workers(client):
@@ -55,11 +54,11 @@ def n_workers(client):
 
 
 @pytest.mark.dask
-def test_a_killed_worker_costs_neither_its_job_nor_the_keepers_death_the_queue(
+def test_a_killed_worker_costs_neither_its_job_nor_the_managers_death_the_queue(
     folder, spool, batch_system, tmp_path
 ):
-    # a worker that comes back too early tries the dead keeper's address for 20 s before it looks again
-    cluster = clusters.start_kept(folder, plan(death_timeout_seconds=60.0), 1)
+    # a worker that comes back too early tries the dead manager's address for 20 s before it looks again
+    cluster = clusters.start_cluster(folder, spec(death_timeout_seconds=60.0), 1)
     gate = str(tmp_path / "gate")
     with cluster.connect(timeout_seconds=2) as client:
         executor = DaskExecutor(client, target, spool, reconnect=cluster.connect, beat_seconds=1.0)
@@ -72,16 +71,16 @@ def test_a_killed_worker_costs_neither_its_job_nor_the_keepers_death_the_queue(
         os.kill(victim, signal.SIGKILL)
         outcomes = []
         wait_until(lambda: outcomes.extend(executor.poll(0.1)) or outcomes)
-        assert outcomes[0].ending is Ending.LOST
+        assert outcomes[0].status is JobStatus.LOST
         wait_until(lambda: executor.capacity() == 1 or executor.poll(0.1))
-        # the keeper goes, with its scheduler, while an evaluation runs; its end is not lost
+        # the manager goes, with its scheduler, while an evaluation runs; its end is not lost
         executor.submit(Job("a", 1, 1, {"until": gate}))
         wait_until(lambda: len(list(tmp_path.glob("gate.*"))) == 2)
-        os.kill(read_state(folder).keeper.pid, signal.SIGKILL)
+        os.kill(read_state(folder).manager.pid, signal.SIGKILL)
         Path(gate).touch()
         outcomes.clear()
         wait_until(lambda: outcomes.extend(executor.poll(0.1)) or outcomes)
-        assert outcomes[0].ending is Ending.OK
+        assert outcomes[0].status is JobStatus.OK
         wait_until(lambda: executor.capacity() == 1 or executor.poll(0.1))
         executor.close()
     assert len(batch_system.submitted) == 1
@@ -92,28 +91,28 @@ def test_a_killed_worker_costs_neither_its_job_nor_the_keepers_death_the_queue(
 
 @pytest.mark.dask
 def test_as_many_jobs_are_kept_as_are_wanted_and_those_that_wait_go_first(folder, batch_system):
-    cluster = clusters.start_kept(folder, plan("htcondor"), 1)
+    cluster = clusters.start_cluster(folder, spec("htcondor"), 1)
     with cluster.connect() as client:
         wait_until(lambda: n_workers(client) == 1)
         batch_system.close()
-        cluster.want(3)
+        cluster.scale(3)
         wait_until(lambda: len(batch_system.submitted) == 3)
-        cluster.want(1)
+        cluster.scale(1)
         wait_until(lambda: sorted(batch_system.cancelled) == [2, 3])
         # one that has worked and ends, at the end of its time say, is followed by another
         (running,) = batch_system.pids()
         os.kill(running, signal.SIGTERM)
         wait_until(lambda: len(batch_system.submitted) == 4)
         assert n_workers(client) == 0
-        cluster.want(0)
+        cluster.scale(0)
         wait_until(lambda: sorted(batch_system.cancelled) == [2, 3, 4])
         wait_until(lambda: read_jobs(folder) == {})
 
 
 @pytest.mark.dask
 def test_jobs_that_end_without_a_worker_are_reported_with_their_log(folder, batch_system):
-    broken = plan(prologue=("echo no such module >&2",), python="/bin/false")
-    cluster = clusters.start_kept(folder, broken, 1)
+    broken = spec(prologue=("echo no such module >&2",), python="/bin/false")
+    cluster = clusters.start_cluster(folder, broken, 1)
     cluster.connect().close()
     wait_until(lambda: (folder / "trouble.json").exists())
     with pytest.raises(ClusterError, match=r"3 batch jobs.*ended before.*no such module"):
@@ -124,46 +123,8 @@ def test_jobs_that_end_without_a_worker_are_reported_with_their_log(folder, batc
 @pytest.mark.dask
 def test_a_refused_job_is_reported_in_the_batch_systems_words(folder, batch_system):
     (batch_system.books / "refuse").touch()
-    cluster = clusters.start_kept(folder, plan(), 1)
+    cluster = clusters.start_cluster(folder, spec(), 1)
     cluster.connect().close()
     wait_until(lambda: (folder / "trouble.json").exists())
     with pytest.raises(ClusterError, match="Invalid account"):
         cluster.check()
-
-
-def test_a_slurm_script_says_what_was_asked_for(tmp_path):
-    asked = plan(
-        cores=8, memory_bytes=16 * 10**9, walltime_seconds=4 * 3600, lifetime_seconds=3600.0,
-        workers_per_job=4, queue="main", account="higgs", directives=("--qos=long",),
-        prologue=("module load python",), resources={"GPU": 1},
-    )  # fmt: skip
-    script = job_script(asked, tmp_path / "a folder")
-    for line in (
-        "#SBATCH -p main",
-        "#SBATCH -A higgs",
-        "#SBATCH --cpus-per-task=8",
-        "#SBATCH --mem=15G",
-        "#SBATCH -t 04:00:00",
-        "#SBATCH --qos=long",
-        "module load python",
-        "export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}",
-    ):
-        assert line in script.splitlines()
-    command = script.splitlines()[-1]
-    assert f"--folder '{tmp_path}/a folder' --workers 4 --lifetime 3600" in command
-    assert "--resource GPU=1" in command
-    assert not (tmp_path / "a folder").exists()
-
-
-def test_a_condor_script_says_what_was_asked_for(tmp_path):
-    asked = plan("htcondor", walltime_seconds=7200, queue="longlunch", directives=("requirements = x == 1",))
-    lines = job_script(asked, tmp_path).splitlines()
-    for line in ("requirements = x == 1", "+MaxRuntime = 7200", '+JobFlavour = "longlunch"'):
-        assert line in lines
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(59.9, "00:00:59"), (4 * 3600, "04:00:00"), (90000, "1-01:00:00")]
-)
-def test_times_are_written_as_slurm_reads_them(seconds, text):
-    assert slurm_time(seconds) == text

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from smbo_scheduler.clusters.host_agent import Host
+from smbo_scheduler.clusters.host_agent import HostAgent
 
 STAYS = """trap 'sleep 0.3; echo finished >> {log}; exit 0' TERM
 echo started >> {log}
@@ -29,8 +29,8 @@ def make_host(tmp_path, monkeypatch):
             words = ["/bin/sh", "-c", script.format(log=log)]
             return subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
 
-        monkeypatch.setattr(Host, "_start", start)
-        return Host(tmp_path, "h", n_workers, **settings)
+        monkeypatch.setattr(HostAgent, "_start", start)
+        return HostAgent(tmp_path, "h", n_workers, **settings)
 
     return make
 

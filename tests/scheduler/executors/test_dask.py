@@ -14,13 +14,13 @@ from smbo_scheduler.clusters import external as clusters
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors import DaskExecutor
 from smbo_scheduler.executors.dask import slots
-from smbo_scheduler.jobs import Ending
+from smbo_scheduler.jobs import JobStatus
 from smbo_scheduler.outbox.spool import Spool
 from smbo_scheduler.worker.child import close_children
 from smbo_scheduler.worker.runner import run_job
 
 
-def target(payload, bench):
+def target(payload, context):
     time.sleep(payload.get("seconds", 0))
     return {}
 
@@ -96,14 +96,14 @@ def test_a_cluster_that_grows_with_its_tasks_grows_to_its_maximum(spool, make_jo
         while len(client.nthreads()) < 2:
             assert time.monotonic() < until
             time.sleep(0.02)
-        assert {outcome.ending for outcome in poll_until(executor)} == {Ending.OK}
+        assert {outcome.status for outcome in poll_until(executor)} == {JobStatus.OK}
     close_children()
 
 
 def test_a_job_with_resources_runs(client, spool, make_job):
     executor = DaskExecutor(client, target, spool, resources={"GPU": 1})
     executor.submit(make_job())
-    assert [outcome.ending for outcome in poll_until(executor)] == [Ending.OK]
+    assert [outcome.status for outcome in poll_until(executor)] == [JobStatus.OK]
 
 
 def test_a_running_job_in_a_child_can_be_cancelled(client, spool, make_job):
@@ -114,7 +114,7 @@ def test_a_running_job_in_a_child_can_be_cancelled(client, spool, make_job):
         assert executor.poll(0.05) == []
     executor.cancel(job)
     (outcome,) = poll_until(executor)
-    assert outcome.ending is Ending.CANCELLED
+    assert outcome.status is JobStatus.CANCELLED
 
 
 def test_a_job_that_has_not_started_is_cancelled_at_once_and_never_runs(client, spool, make_job):
@@ -123,7 +123,7 @@ def test_a_job_that_has_not_started_is_cancelled_at_once_and_never_runs(client, 
     executor.submit(job)  # no worker has a TPU
     executor.cancel(job)
     (outcome,) = poll_until(executor)
-    assert outcome.ending is Ending.CANCELLED
+    assert outcome.status is JobStatus.CANCELLED
     assert not spool.claim(job)
 
 
@@ -217,13 +217,13 @@ def test_a_closed_client_is_replaced_with_growing_patience(cluster, spool, make_
 def test_a_resource_that_no_worker_has_is_named_with_what_they_have(client, spool):
     executor = DaskExecutor(client, target, spool, resources={"GPU": 2})
     assert executor.capacity() == 0
-    assert executor.shortage() == (
+    assert executor.trouble() == (
         "waiting for a worker that has GPU=2, as each evaluation needs; the one worker there is has at most "
         "GPU=1 each: start workers with more (dask worker --resources), or ask for less (resources)"
     )
     enough = DaskExecutor(client, target, spool, resources={"GPU": 1})
     assert enough.capacity() == 1
-    assert enough.shortage() is None
+    assert enough.trouble() is None
 
 
 def test_a_scheduler_known_to_be_gone_is_not_waited_for(cluster, client, spool, make_job):
@@ -234,7 +234,7 @@ def test_a_scheduler_known_to_be_gone_is_not_waited_for(cluster, client, spool, 
         return made[0]
 
     class Searching:
-        asynchronous, status = False, "connecting"
+        asynchronous, status, cluster = False, "connecting", None
 
         def submit(self, *_, **__):
             return Pending()
@@ -252,7 +252,7 @@ def test_a_scheduler_known_to_be_gone_is_not_waited_for(cluster, client, spool, 
     gone[0] = True
     assert executor.capacity() == 2
     [outcome] = poll_until(executor)
-    assert (outcome.job, outcome.ending) == (job, Ending.LOST)
+    assert (outcome.job, outcome.status) == (job, JobStatus.LOST)
     assert spool.claim_of(job).revoked
     executor.close()
 
@@ -276,7 +276,7 @@ def test_an_outcome_that_was_said_to_be_kept_and_is_not_to_be_seen_is_lost_after
     assert executor.poll(0.0) == []
     now[0] = 100.0
     [outcome] = executor.poll(0.0)
-    assert outcome.ending is Ending.LOST
+    assert outcome.status is JobStatus.LOST
     assert "said to be kept, and is not to be seen 100 s later" in outcome.error
     executor.close()
 
@@ -285,7 +285,7 @@ def test_an_outcome_that_was_said_to_be_kept_and_is_not_to_be_seen_is_lost_after
 def test_a_target_that_the_workers_do_not_have_is_explained(tmp_path, spool, make_job, monkeypatch):
     cluster = clusters.start_local(tmp_path / "cluster", 1)
     # from here on, a path that the workers do not have
-    (tmp_path / "only_here.py").write_text("def target(payload, bench):\n    return {}\n")
+    (tmp_path / "only_here.py").write_text("def target(payload, context):\n    return {}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     import only_here
 
@@ -302,7 +302,7 @@ def test_a_target_that_the_workers_do_not_have_is_explained(tmp_path, spool, mak
 
 def test_a_scheduler_that_dies_while_it_is_asked_has_no_slots_and_ends_no_run(spool):
     class Dying:
-        asynchronous, status = False, "running"
+        asynchronous, status, cluster = False, "running", None
         deaths = 1
 
         def nthreads(self):

@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from smbo_scheduler.jobs import Ending
-from smbo_scheduler.outbox.disk_full import full_disk, insist
-from smbo_scheduler.worker.runner import Receipt, run_job
+from smbo_scheduler.jobs import JobStatus
+from smbo_scheduler.outbox.disk_full import disk_full_message, retry_while_full
+from smbo_scheduler.worker.runner import RunStatus, run_job
 
 
 class FullFor:
@@ -28,19 +28,19 @@ class FullFor:
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_what_finds_no_room_is_tried_again_after_a_wait(number):
     waits = []
-    assert insist(FullFor(3, number), waits.append) == "done"
+    assert retry_while_full(FullFor(3, number), waits.append) == "done"
     assert len(waits) == 3
     assert min(waits) > 0
 
 
 def test_other_errors_are_not_waited_out():
     with pytest.raises(PermissionError):
-        insist(FullFor(1, errno.EACCES), lambda _seconds: pytest.fail("waited"))
+        retry_while_full(FullFor(1, errno.EACCES), lambda _seconds: pytest.fail("waited"))
 
 
 def test_a_disk_with_room_is_no_trouble(tmp_path):
-    assert full_disk(tmp_path) is None
-    assert full_disk(tmp_path / "not there") is None
+    assert disk_full_message(tmp_path) is None
+    assert disk_full_message(tmp_path / "not there") is None
 
 
 @pytest.mark.parametrize("full", ["claim", "attempt_folder", "beat", "write"])
@@ -52,16 +52,16 @@ def test_a_result_outlasts_a_full_disk_wherever_it_strikes(spool, make_job, monk
         return real(*args)
 
     monkeypatch.setattr(spool, full, sometimes_full)
-    monkeypatch.setattr(insist, "__defaults__", (lambda _seconds: None,))
+    monkeypatch.setattr(retry_while_full, "__defaults__", (lambda _seconds: None,))
 
-    def target(payload, bench):
+    def target(payload, context):
         runs.append(payload)
         return {"value": 1.5}
 
     job = make_job()
-    assert run_job(target, job, spool) is Receipt.DONE
+    assert run_job(target, job, spool) is RunStatus.DONE
     outcome = spool.read(job)
-    assert (outcome.ending, outcome.result) == (Ending.OK, {"value": 1.5})
+    assert (outcome.status, outcome.result) == (JobStatus.OK, {"value": 1.5})
     assert len(runs) == 1
     assert trouble.times == 0
 

@@ -14,13 +14,13 @@ from dataclasses import replace
 import pytest
 
 from smbo_scheduler.errors import SpoolError
-from smbo_scheduler.jobs import Ending, Job, JobOutcome
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus
 from smbo_scheduler.outbox.processes import this_process
 from smbo_scheduler.outbox.spool import Claim, Spool
 
 
 def outcome_of(job, **changes):
-    return replace(JobOutcome(job, Ending.OK, {"value": 1.5}), **changes)
+    return replace(JobOutcome(job, JobStatus.OK, {"value": 1.5}), **changes)
 
 
 def test_an_outcome_stays_until_it_is_discarded(spool, make_job):
@@ -213,7 +213,7 @@ def test_an_attempt_folder_goes_when_all_went_well_and_stays_for_a_look_when_not
     good, bad = make_job(), make_job()
     folders = [spool.attempt_folder(job) for job in (good, bad)]
     spool.discard(outcome_of(good))
-    spool.discard(outcome_of(bad, ending=Ending.ERROR, result=None))
+    spool.discard(outcome_of(bad, status=JobStatus.ERROR, result=None))
     assert [folder.exists() for folder in folders] == [False, True]
 
 

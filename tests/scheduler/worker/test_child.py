@@ -15,14 +15,14 @@ import cloudpickle
 import psutil
 import pytest
 
-from smbo_scheduler.jobs import Ending
+from smbo_scheduler.jobs import JobStatus
 from smbo_scheduler.worker.child import Child, close_children
-from smbo_scheduler.worker.runner import Receipt, Runner, run_job
+from smbo_scheduler.worker.runner import Runner, RunStatus, run_job
 
 FOREVER = [sys.executable, "-c", "import time; time.sleep(1000)"]
 
 
-def target(payload, bench):
+def target(payload, context):
     """Do as the payload says."""
     match payload.get("do", "pid"):
         case "pid":
@@ -89,7 +89,7 @@ def _no_child_left():
 @pytest.fixture
 def outcome_of(spool):
     def run(job, isolation="auto"):
-        assert run_job(target, job, spool, isolation) is Receipt.DONE
+        assert run_job(target, job, spool, isolation) is RunStatus.DONE
         return spool.read(job)
 
     return run
@@ -117,7 +117,7 @@ def test_a_child_stays_for_the_next_job(outcome_of, make_job):
 def test_a_hanging_job_is_ended_at_its_time_limit(outcome_of, make_job):
     began = time.monotonic()
     outcome = outcome_of(make_job(do="sleep", time_seconds=0.3))
-    assert outcome.ending is Ending.TIMEOUT
+    assert outcome.status is JobStatus.TIMEOUT
     assert "0.3 s" in outcome.error
     assert time.monotonic() - began < 5
     assert are_gone([outcome.pid])
@@ -126,7 +126,7 @@ def test_a_hanging_job_is_ended_at_its_time_limit(outcome_of, make_job):
 def test_everything_that_a_hanging_job_started_is_ended_with_it(outcome_of, make_job, tmp_path):
     notes = tmp_path / "pids"
     outcome = outcome_of(make_job(do="family", notes=str(notes), time_seconds=1.0))
-    assert outcome.ending is Ending.TIMEOUT
+    assert outcome.status is JobStatus.TIMEOUT
     pids = [int(pid) for pid in notes.read_text().split()]
     assert len(pids) == 4
     assert are_gone(pids)
@@ -134,7 +134,7 @@ def test_everything_that_a_hanging_job_started_is_ended_with_it(outcome_of, make
 
 def test_a_family_that_forks_on_and_on_is_ended_with_its_child(outcome_of, make_job):
     before = set(psutil.pids())
-    assert outcome_of(make_job(do="comet"), "process").ending is Ending.OK
+    assert outcome_of(make_job(do="comet"), "process").status is JobStatus.OK
     close_children()
     ours = [pid for pid in set(psutil.pids()) - before if is_ours(pid)]
     assert are_gone(ours)
@@ -150,9 +150,9 @@ def is_ours(pid):
 @pytest.mark.parametrize(("do", "reason"), [("segfault", "SIGSEGV"), ("exit", "exit 7")])
 def test_a_crash_is_told_by_its_signal_or_exit_code_and_the_next_job_runs(outcome_of, make_job, do, reason):
     outcome = outcome_of(make_job(do=do), "process")
-    assert outcome.ending is Ending.ERROR
+    assert outcome.status is JobStatus.ERROR
     assert outcome.reason == reason
-    assert outcome_of(make_job(), "process").ending is Ending.OK
+    assert outcome_of(make_job(), "process").status is JobStatus.OK
 
 
 def test_a_crash_comes_with_what_was_printed_before_it(outcome_of, make_job):
@@ -166,12 +166,12 @@ def test_a_measurement_does_not_fail_because_its_remarks_find_no_room(outcome_of
 
 def test_one_array_beyond_the_memory_limit_is_a_memory_ending(outcome_of, make_job):
     outcome = outcome_of(make_job(do="array", bytes=2**30, memory_bytes=200 * 2**20))
-    assert outcome.ending is Ending.MEMORY
+    assert outcome.status is JobStatus.MEMORY
 
 
 def test_memory_that_grows_beyond_the_limit_is_a_memory_ending(outcome_of, make_job):
     outcome = outcome_of(make_job(do="creep", memory_bytes=100 * 2**20, time_seconds=30))
-    assert outcome.ending is Ending.MEMORY
+    assert outcome.status is JobStatus.MEMORY
 
 
 def test_a_job_within_its_memory_limit_is_left_alone(outcome_of, make_job):
@@ -183,11 +183,11 @@ def test_a_job_that_is_asked_to_end_is_cancelled(spool, make_job):
     job = make_job(do="sleep")
     spool.ask_to_end(job)
     run_job(target, job, spool, "process")
-    assert spool.read(job).ending is Ending.CANCELLED
+    assert spool.read(job).status is JobStatus.CANCELLED
 
 
 def test_a_target_that_cannot_be_loaded_is_told(spool, make_job, tmp_path, monkeypatch):
-    (tmp_path / "gone_later.py").write_text("def target(payload, bench):\n    return {}\n")
+    (tmp_path / "gone_later.py").write_text("def target(payload, context):\n    return {}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     import gone_later
 
@@ -256,6 +256,6 @@ def test_a_runner_travels(spool, make_job):
 
     job = make_job()
     runner = pickle.loads(pickle.dumps(Runner(target, spool)))
-    assert runner(job) == Receipt.DONE
-    assert runner(job) == Receipt.CLAIMED_ALREADY
+    assert runner(job) == RunStatus.DONE
+    assert runner(job) == RunStatus.CLAIMED_ALREADY
     assert spool.read(job).result == {"pid": os.getpid()}

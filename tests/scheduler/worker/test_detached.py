@@ -13,22 +13,22 @@ import pytest
 
 from smbo_scheduler.errors import SchedulerError
 from smbo_scheduler.executors import SerialExecutor
-from smbo_scheduler.jobs import Ending, Limits
-from smbo_scheduler.worker.runner import Receipt, run_job
+from smbo_scheduler.jobs import JobStatus, Limits
+from smbo_scheduler.worker.runner import RunStatus, run_job
 
 WORKER = """
 import sys
 sys.path[:0] = [{here!r}]
 from test_detached import target
-from smbo_scheduler.outbox import json_values as plain
+from smbo_scheduler.outbox import json_values
 from smbo_scheduler.worker.runner import run_job
 from smbo_scheduler.outbox.spool import Spool
 
-run_job(target, plain.job_from_plain(plain.loads({job!r})), Spool({spool!r}), beat_seconds=0.1)
+run_job(target, json_values.job_from_json(json_values.loads({job!r})), Spool({spool!r}), beat_seconds=0.1)
 """
 
 
-def target(payload, bench):
+def target(payload, context):
     """Note the start, wait for as long as the payload says, and tell who it was."""
     with open(payload["notes"], "a") as notes:
         notes.write("started\n")
@@ -53,19 +53,21 @@ def until(is_so, seconds=30.0):
 
 
 def start_worker(job, spool):
-    from smbo_scheduler.outbox import json_values as plain
+    from smbo_scheduler.outbox import json_values
 
     code = WORKER.format(
-        here=os.path.dirname(__file__), job=plain.dumps(plain.job_to_plain(job)), spool=str(spool.folder)
+        here=os.path.dirname(__file__),
+        job=json_values.dumps(json_values.job_to_json(job)),
+        spool=str(spool.folder),
     )
     return subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
 
 
 def test_it_runs_in_a_process_that_is_neither_this_one_nor_its_child(spool, make_survivor):
     job = make_survivor()
-    assert run_job(target, job, spool) is Receipt.DONE
+    assert run_job(target, job, spool) is RunStatus.DONE
     outcome = spool.read(job)
-    assert outcome.ending is Ending.OK
+    assert outcome.status is JobStatus.OK
     assert outcome.result["pid"] != os.getpid()
     assert spool.claim_of(job).owner.pid not in (os.getpid(), outcome.result["pid"])
 
@@ -84,7 +86,7 @@ def test_it_goes_on_when_its_worker_is_killed_and_the_next_driver_takes_it_over(
     executor.adopt([job])
     outcomes = []
     assert until(lambda: outcomes.extend(executor.poll(0.1)) or outcomes)
-    assert [outcome.ending for outcome in outcomes] == [Ending.OK]
+    assert [outcome.status for outcome in outcomes] == [JobStatus.OK]
     assert (tmp_path / "notes").read_text() == "started\n"
 
 
@@ -102,19 +104,19 @@ def test_it_can_be_ended_from_outside(spool, make_survivor, tmp_path):
         assert until((tmp_path / "notes").exists)
         spool.ask_to_end(job)
         assert until(lambda: spool.read(job) is not None)
-    assert spool.read(job).ending is Ending.CANCELLED
+    assert spool.read(job).status is JobStatus.CANCELLED
 
 
 def test_it_is_held_to_its_time(spool, make_survivor):
     job = make_survivor(seconds=1000.0, time_seconds=0.3)
-    assert run_job(target, job, spool) is Receipt.DONE
-    assert spool.read(job).ending is Ending.TIMEOUT
+    assert run_job(target, job, spool) is RunStatus.DONE
+    assert spool.read(job).status is JobStatus.TIMEOUT
 
 
 def test_a_job_that_was_claimed_is_not_run_again(spool, make_survivor, tmp_path):
     job = make_survivor()
     spool.revoke(job)
-    assert run_job(target, job, spool) is Receipt.CLAIMED_ALREADY
+    assert run_job(target, job, spool) is RunStatus.CLAIMED_ALREADY
     assert not (tmp_path / "notes").exists()
 
 
@@ -126,7 +128,7 @@ def test_two_that_start_at_once_run_once(spool, make_survivor, tmp_path):
 
 
 def test_a_process_that_cannot_start_its_work_is_told_with_what_it_printed(spool, make_survivor, tmp_path):
-    (tmp_path / "vanishing.py").write_text("def target(payload, bench):\n    return {}\n")
+    (tmp_path / "vanishing.py").write_text("def target(payload, context):\n    return {}\n")
     sys.path.insert(0, str(tmp_path))
     try:
         import vanishing
@@ -145,7 +147,7 @@ def test_the_next_attempt_waits_for_the_survivor_on_its_gpu(spool, make_survivor
     with start_worker(first, spool) as worker:
         assert until(lambda: spool.claim_of(first) is not None)
         os.killpg(worker.pid, signal.SIGKILL)
-    assert run_job(target, second, spool) is Receipt.DONE
+    assert run_job(target, second, spool) is RunStatus.DONE
     outcomes = [spool.read(first), spool.read(second)]
     assert outcomes[1].started >= outcomes[0].ended
     assert outcomes[1].result["devices"] == f"test-{os.getpid()}"

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from smbo_scheduler.worker.gpus import devices, hold_devices
+from smbo_scheduler.worker.gpus import hold_gpus, visible_gpus
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +20,10 @@ def held():
 
 
 def test_each_holder_gets_gpus_of_its_own_and_sees_no_others(tmp_path):
-    with hold_devices({"GPU": 1}, folder=tmp_path):
+    with hold_gpus({"GPU": 1}, folder=tmp_path):
         assert held() == "GPU-a"
     assert held() == "GPU-a, GPU-b"
-    with hold_devices({"GPU": 2}, folder=tmp_path):
+    with hold_gpus({"GPU": 2}, folder=tmp_path):
         assert held() == "GPU-a,GPU-b"
 
 
@@ -31,10 +31,10 @@ def test_a_third_waits_until_one_of_two_lets_go(tmp_path, monkeypatch):
     got = threading.Event()
 
     def third():
-        with hold_devices({"GPU": 1}, folder=tmp_path):
+        with hold_gpus({"GPU": 1}, folder=tmp_path):
             got.set()
 
-    with hold_devices({"GPU": 2}, folder=tmp_path):
+    with hold_gpus({"GPU": 2}, folder=tmp_path):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
         thread = threading.Thread(target=third)
         thread.start()
@@ -45,15 +45,15 @@ def test_a_third_waits_until_one_of_two_lets_go(tmp_path, monkeypatch):
 
 def test_a_wait_ends_when_the_job_is_no_longer_wanted(tmp_path):
     wishes = iter([True, False])
-    with hold_devices({"GPU": 2}, folder=tmp_path) as first:
+    with hold_gpus({"GPU": 2}, folder=tmp_path) as first:
         os.environ["CUDA_VISIBLE_DEVICES"] = "GPU-a"
-        with hold_devices({"GPU": 1}, is_wanted=lambda: next(wishes), folder=tmp_path) as second:
+        with hold_gpus({"GPU": 1}, is_wanted=lambda: next(wishes), folder=tmp_path) as second:
             assert (first, second) == (True, False)
 
 
 @pytest.mark.parametrize("resources", [{}, {"GPU": 0.5}, {"memory": 3}])
 def test_nothing_is_held_where_no_whole_gpu_is_asked_for(tmp_path, resources):
-    with hold_devices(resources, folder=tmp_path) as are_held:
+    with hold_gpus(resources, folder=tmp_path) as are_held:
         assert are_held
     assert list(tmp_path.iterdir()) == []
 
@@ -63,9 +63,9 @@ def test_where_nobody_names_the_gpus_they_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "smbo_scheduler.worker.gpus.os.listdir", lambda _: ["null", "nvidia1", "nvidia0", "nvidiactl"]
     )
-    assert devices() == ["0", "1"]
+    assert visible_gpus() == ["0", "1"]
     monkeypatch.setattr("smbo_scheduler.worker.gpus.os.listdir", lambda _: ["null"])
-    with hold_devices({"GPU": 1}, folder=tmp_path) as are_held:
+    with hold_gpus({"GPU": 1}, folder=tmp_path) as are_held:
         assert are_held
         assert "CUDA_VISIBLE_DEVICES" not in os.environ
     monkeypatch.undo()

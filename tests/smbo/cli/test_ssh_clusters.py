@@ -91,7 +91,7 @@ def test_a_host_whose_key_is_not_the_known_one_is_refused(folder, server):
     (server.folder / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {stranger}")
     ran = folder.smbo("run", folder.job(server.cluster("127.0.0.1")))
     assert ran.exit_code == 2, ran.output
-    assert "no host gives a worker" in ran.output
+    assert "no host starts a worker" in ran.output
     assert "not trusted" in ran.output
 
 

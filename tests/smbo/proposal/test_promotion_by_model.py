@@ -68,7 +68,7 @@ def test_a_study_killed_between_asks_goes_on_as_if_it_had_not_been(tmp_path):
             fleeting.tell(other, loss(other))
     with Study.open(url, "weighed", PROBLEM, seed=3) as study:
         assert any(trial.rungs and len(trial.rungs) > 1 for trial in study.trials)
-        found = replay(study.store, "weighed", study.problem, study.recipe)
+        found = replay(study._driver.store, "weighed", study.problem, study.recipe)
         assert found.difference is None
         assert found.n_trials == len(study.trials)
 
@@ -113,6 +113,6 @@ def test_where_fidelity_averages_a_low_one_is_noisier():
 def test_a_model_is_refused_where_the_noise_of_outputs_does_not_fall_with_the_fidelity():
     with pytest.raises(ProblemError, match="averages=True"):
         Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9), early_stopping="model")
-    assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).ladder is not None
+    assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).multi_fidelity is not None
     with pytest.raises(ProblemError, match="eta"):
         ByModel(eta=1)

@@ -6,7 +6,7 @@ from smbo import Budget, Problem, Real, Study
 from smbo.errors import BudgetExhausted, StoreError, StudyMismatch
 from smbo.fidelity import Fidelity
 from smbo.store.budget import Spent, exhausted
-from smbo.study.job_source import StopReason
+from smbo.study.protocol import StopReason
 
 SPACE = {"x": Real(0, 1)}
 CLIMBING = Problem(SPACE, fidelity=Fidelity(1, 9, name="epochs"))
@@ -53,7 +53,7 @@ def test_nobody_is_promoted_on_credit(url):
             study.tell(study.ask(), value)
         assert study.promote() is None
         with pytest.raises(BudgetExhausted, match="3 of 3 units"):  # nor by one who decided before
-            study.store.promote(study.id, 1, 3.0, 1)
+            study._driver.store.promote(study._driver.id, 1, 3.0, 1)
 
 
 def test_a_run_ends_with_the_fidelity_that_it_may_use(url):

@@ -168,10 +168,10 @@ def test_passwords_are_shown_in_no_message_and_kept_nowhere(postgres_url, tmp_pa
         assert "geheim" not in repr(study)
         assert "geheim" not in str(spool_folder(with_password))
         keep_job(study, {"study": "s", "store": with_password}, tmp_path)
-        assert "geheim" not in repr(study.store.events(study.id, kind="job"))
+        assert "geheim" not in repr(study._driver.store.events(study._driver.id, kind="job"))
         assert stored_job(study)[0]["store"].count("***") == 1
         with pytest.raises(StoreError) as caught:
-            study.store.study("other")
+            study._driver.store.study("other")
         assert "geheim" not in str(caught.value)
 
 

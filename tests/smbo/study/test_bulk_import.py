@@ -41,8 +41,8 @@ def test_many_at_once_are_the_same_as_one_by_one(tmp_path, monkeypatch):
         assert table(many) == table(one)
         assert [trial.seed for trial in many.trials] == [trial.seed for trial in one.trials]
         assert many.ask().params == one.ask().params
-        kinds = [(event.seq, event.kind) for event in many.store.events(many.id)]
-        assert kinds == [(event.seq, event.kind) for event in one.store.events(one.id)]
+        kinds = [(event.seq, event.kind) for event in many._driver.store.events(many._driver.id)]
+        assert kinds == [(event.seq, event.kind) for event in one._driver.store.events(one._driver.id)]
 
 
 PLAIN = {"x": Real(0.0, 1.0), "n": Integer(1, 9), "y": Real(0.0, 1.0)}

@@ -17,9 +17,10 @@ from smbo.study.drivers import Drivers, owner_text
 from smbo.study.job_source import StudySource
 from smbo.study.prefetch import running_mean
 from smbo.study.protocol import StopReason
+from smbo.study.run_settings import RunSettings
 from smbo.trial import TrialState
 from smbo_scheduler.errors import Unavailable
-from smbo_scheduler.jobs import Ending, JobOutcome
+from smbo_scheduler.jobs import JobOutcome, JobStatus
 from smbo_scheduler.outbox.processes import this_process
 from smbo_scheduler.outbox.spool import Spool
 from smbo_scheduler.retry import RetryPolicy
@@ -48,20 +49,21 @@ def study(tmp_path):
         yield study
 
 
-def crew_of(study, clock, lease_seconds=60.0):
-    crew = Drivers(study.store, study.id, lease_seconds=lease_seconds, clock=clock)
-    crew.join()
-    return crew
+def drivers_of(study, clock, lease_seconds=60.0):
+    drivers = Drivers(study._driver.store, study._driver.id, lease_seconds=lease_seconds, clock=clock)
+    drivers.join()
+    return drivers
 
 
 def source_of(study, clock, **more):
-    spool = Spool(study.spool_folder, clock=clock)
-    return StudySource(study, crew=crew_of(study, clock), outbox=spool, clock=clock, **more)
+    spool = Spool(study._driver.spool_folder, clock=clock)
+    settings = RunSettings(clock=clock, **more)
+    return StudySource(study._driver, settings, drivers=drivers_of(study, clock), outbox=spool)
 
 
 def elsewhere(study, name="far"):
     """Register a driver on another machine, and return what its attempts say of it."""
-    study.store.register_driver(study.id, name, "far.example", 1, 4)
+    study._driver.store.register_driver(study._driver.id, name, "far.example", 1, 4)
     return owner_text(replace(this_process(), machine="another"), name)
 
 
@@ -71,56 +73,56 @@ def numbers(attempts):
 
 def test_trials_asked_for_by_hand_are_nobodys(study, clock):
     study.ask()
-    assert crew_of(study, clock).left_open() == ([], [])
+    assert drivers_of(study, clock).left_open() == ([], [])
 
 
 def test_a_driver_elsewhere_is_gone_once_its_beat_was_watched_standing_still_for_the_lease(study, clock):
-    study.ask_for(elsewhere(study), 1)
-    crew = crew_of(study, clock)
+    study._driver.ask_for(elsewhere(study), 1)
+    drivers = drivers_of(study, clock)
     for _ in range(60):
-        gone, living = crew.left_open()
+        gone, living = drivers.left_open()
         assert (numbers(gone), numbers(living)) == ([], [0])
         clock.now += 1.0
-    assert numbers(crew.left_open()[0]) == [0]
+    assert numbers(drivers.left_open()[0]) == [0]
 
 
 def test_a_driver_elsewhere_that_beats_is_never_gone(study, clock):
-    study.ask_for(elsewhere(study), 1)
-    crew = crew_of(study, clock)
+    study._driver.ask_for(elsewhere(study), 1)
+    drivers = drivers_of(study, clock)
     for _ in range(20):
-        assert numbers(crew.left_open()[1]) == [0]
-        study.store.beat_driver(study.id, "far")
+        assert numbers(drivers.left_open()[1]) == [0]
+        study._driver.store.beat_driver(study._driver.id, "far")
         clock.now += 15.0
 
 
 def test_what_a_driver_left_open_in_good_order_is_there_for_others_at_once(study, clock):
-    first, second = crew_of(study, clock), crew_of(study, clock)
-    study.ask_for(first.owner, 1)
+    first, second = drivers_of(study, clock), drivers_of(study, clock)
+    study._driver.ask_for(first.owner, 1)
     assert numbers(second.left_open()[1]) == [0]
     first.leave()
     assert numbers(second.left_open()[0]) == [0]
 
 
 def test_two_drivers_of_one_process_do_not_take_each_other_for_dead(study, clock):
-    first, second = crew_of(study, clock), crew_of(study, clock)
-    study.ask_for(first.owner, 1)
-    study.ask_for(second.owner, 1)
+    first, second = drivers_of(study, clock), drivers_of(study, clock)
+    study._driver.ask_for(first.owner, 1)
+    study._driver.ask_for(second.owner, 1)
     assert numbers(first.left_open()[1]) == [1]
     assert numbers(second.left_open()[1]) == [0]
 
 
 def test_a_driver_beats_four_times_in_a_lease(study, clock):
-    crew = crew_of(study, clock, lease_seconds=8.0)
+    drivers = drivers_of(study, clock, lease_seconds=8.0)
     for _ in range(80):
         clock.now += 0.1
-        crew.beat(3)
-    (record,) = study.store.drivers(study.id)
+        drivers.beat(3)
+    (record,) = study._driver.store.drivers(study._driver.id)
     assert (record.beat, record.capacity) in [(3, 3), (4, 3)]
 
 
 def test_a_driver_that_dies_while_another_runs_is_taken_over_and_once(study, clock):
     source = source_of(study, clock)
-    (theirs,) = study.ask_for(elsewhere(study), 1)
+    (theirs,) = study._driver.ask_for(elsewhere(study), 1)
     adopted = []
     for _ in range(70):
         adopted += source.orphans()
@@ -131,10 +133,10 @@ def test_a_driver_that_dies_while_another_runs_is_taken_over_and_once(study, clo
 def test_an_outcome_that_comes_after_its_trial_was_given_up_is_recorded(study, clock):
     source = source_of(study, clock, retries=RetryPolicy(losses=0))
     (job,) = source.next_jobs(1)
-    spool = Spool(study.spool_folder)
-    source.record(JobOutcome(job, Ending.LOST, reason="lost"))
+    spool = Spool(study._driver.spool_folder)
+    source.record(JobOutcome(job, JobStatus.LOST, reason="lost"))
     assert study.trials[0].state is TrialState.FAILED
-    run_job(lambda payload, bench: RESULT, job, spool)
+    run_job(lambda payload, context: RESULT, job, spool)
     clock.now += 2.0
     source.orphans()
     assert (study.trials[0].state, study.trials[0].value) == (TrialState.COMPLETE, 1.0)
@@ -144,8 +146,8 @@ def test_an_outcome_that_comes_after_its_trial_was_given_up_is_recorded(study, c
 def test_an_outcome_that_another_living_driver_waits_for_is_left_to_it(study, clock):
     source, other = source_of(study, clock), source_of(study, clock)
     (job,) = other.next_jobs(1)
-    spool = Spool(study.spool_folder)
-    run_job(lambda payload, bench: RESULT, job, spool)
+    spool = Spool(study._driver.spool_folder)
+    run_job(lambda payload, context: RESULT, job, spool)
     clock.now += 2.0
     assert source.orphans() == []
     assert [outcome.job for outcome in spool.pending()] == [job]
@@ -154,13 +156,13 @@ def test_an_outcome_that_another_living_driver_waits_for_is_left_to_it(study, cl
 def test_a_duplicate_is_kept_with_its_attempt_and_counts_nothing(study, clock):
     source = source_of(study, clock)
     (first,) = source.next_jobs(1)
-    source.record(JobOutcome(first, Ending.LOST, reason="lost"))
+    source.record(JobOutcome(first, JobStatus.LOST, reason="lost"))
     (second,) = source.next_jobs(1)
     assert (second.number, second.token != first.token) == (first.number, True)
-    source.record(JobOutcome(first, Ending.OK, {**RESULT, "value": 2.0}))
-    source.record(JobOutcome(second, Ending.OK, {**RESULT, "value": 3.0}))
+    source.record(JobOutcome(first, JobStatus.OK, {**RESULT, "value": 2.0}))
+    source.record(JobOutcome(second, JobStatus.OK, {**RESULT, "value": 3.0}))
     assert study.trials[0].value == 2.0
-    outcomes = [attempt.outcome.value for attempt in study.store.attempts(study.id)]
+    outcomes = [attempt.outcome.value for attempt in study._driver.store.attempts(study._driver.id)]
     assert outcomes[0] == "late"
     assert outcomes[1] in ("duplicate", "cancelled")
 
@@ -169,12 +171,12 @@ def test_a_driver_waits_at_the_end_of_the_budget_for_the_trials_of_others(study,
     source, other = source_of(study, clock), source_of(study, clock)
     jobs = [*other.next_jobs(3), *source.next_jobs(3)]
     for job in jobs[1:]:
-        (other if job in jobs[:3] else source).record(JobOutcome(job, Ending.OK, RESULT))
+        (other if job in jobs[:3] else source).record(JobOutcome(job, JobStatus.OK, RESULT))
     assert not source.is_finished()
     assert source.next_jobs(1) == ()
-    other.record(JobOutcome(jobs[0], Ending.OK, RESULT))
+    other.record(JobOutcome(jobs[0], JobStatus.OK, RESULT))
     assert source.is_finished()
-    assert source.why() is StopReason.BUDGET
+    assert source.stop_reason() is StopReason.BUDGET
 
 
 def test_drivers_that_ask_at_once_never_overshoot_the_budget(study, clock):
@@ -215,15 +217,15 @@ def test_runs_in_several_threads_share_a_study_and_evaluate_each_trial_once(tmp_
         assert [trial.number for trial in study.trials] == list(range(60))
         assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
         assert Counter(evaluated) == Counter(trial.seed for trial in study.trials)
-        assert len(study.store.attempts(study.id)) == 60
-        assert all(driver.ended for driver in study.store.drivers(study.id))
+        assert len(study._driver.store.attempts(study._driver.id)) == 60
+        assert all(driver.ended for driver in study._driver.store.drivers(study._driver.id))
 
 
 def test_a_few_more_jobs_than_slots_are_sent_while_evaluations_are_short(study, clock):
     def after(seconds, **more):
         source = source_of(study, clock, **more)
         (job,) = source.next_jobs(1)
-        source.record(JobOutcome(job, Ending.OK, RESULT, started=0.0, ended=seconds))
+        source.record(JobOutcome(job, JobStatus.OK, RESULT, started=0.0, ended=seconds))
         return source
 
     assert source_of(study, clock).n_spare(8) == 0  # nothing is known yet
@@ -235,7 +237,7 @@ def test_a_few_more_jobs_than_slots_are_sent_while_evaluations_are_short(study, 
 def test_what_is_written_together_counts_as_a_whole_or_not_at_all(study, clock):
     source = source_of(study, clock)
     jobs = source.next_jobs(2)
-    outcomes = [JobOutcome(job, Ending.OK, RESULT) for job in jobs]
+    outcomes = [JobOutcome(job, JobStatus.OK, RESULT) for job in jobs]
 
     def half():
         with source.together():
@@ -255,10 +257,10 @@ def test_what_is_not_committed_is_not_counted_and_what_is_repeated_is_counted_on
     source = source_of(study, clock)
     jobs = source.next_jobs(2)
     outcomes = [
-        JobOutcome(job, Ending.OK, RESULT, started=10.0, ended=10.0 + seconds)
+        JobOutcome(job, JobStatus.OK, RESULT, started=10.0, ended=10.0 + seconds)
         for job, seconds in zip(jobs, (2.0, 4.0))
     ]
-    together = study.store.together
+    together = study._driver.store.together
 
     @contextlib.contextmanager
     def interrupted():
@@ -272,13 +274,13 @@ def test_what_is_not_committed_is_not_counted_and_what_is_repeated_is_counted_on
                 source.record(outcome)
 
     clock.now += 60.0
-    before = (source._counts, set(source._flying), study.spent)
-    monkeypatch.setattr(study.store, "together", interrupted)
+    before = (source._times, set(source._in_flight), study.spent)
+    monkeypatch.setattr(study._driver.store, "together", interrupted)
     with pytest.raises(Unavailable, match="full"):
         record_all()
-    assert (source._counts, source._flying, study.spent) == before
-    monkeypatch.setattr(study.store, "together", together)
+    assert (source._times, source._in_flight, study.spent) == before
+    monkeypatch.setattr(study._driver.store, "together", together)
     record_all()
-    assert source._counts.evaluation_seconds == pytest.approx(running_mean(2.0, 4.0))
-    assert source._flying == set()
+    assert source._times.evaluation_seconds == pytest.approx(running_mean(2.0, 4.0))
+    assert source._in_flight == set()
     assert study.spent.seconds == 60.0

@@ -12,9 +12,9 @@ from sqlalchemy import create_engine
 from smbo.cli import main
 from smbo.store.budget import Budget
 from smbo.study import Study
-from smbo.study.prefetch import Thinker, n_ahead
 from smbo.study.run import run_study
-from smbo_scheduler.jobs import Ending, JobOutcome
+from smbo.study.run_settings import RunSettings
+from smbo_scheduler.jobs import JobOutcome, JobStatus
 
 SPACE = {"x": (0.0, 1.0), "n": (1, 9), "kind": ["a", "b"]}
 
@@ -28,6 +28,11 @@ class Shuffling:
 
     def __init__(self, slots, seed):
         self.slots, self.rng, self.running = slots, random.Random(seed), []
+
+    runs_elsewhere = False
+
+    def trouble(self):
+        return None
 
     def capacity(self):
         return self.slots
@@ -56,19 +61,19 @@ class Shuffling:
     def end(self, job):
         dice = self.rng.random()
         if dice < 0.1:
-            return JobOutcome(job, Ending.LOST, reason="lost")
+            return JobOutcome(job, JobStatus.LOST, reason="lost")
         if dice < 0.2:
-            return JobOutcome(job, Ending.ERROR, reason="objective-error", error="story")
+            return JobOutcome(job, JobStatus.ERROR, reason="objective-error", error="story")
         result = {"value": value_of(job.payload["params"]), "sem": None, "cost": None, "metrics": {}}
         result |= {"outputs": None, "outputs_variance": None}
-        return JobOutcome(job, Ending.OK, result=result, started=0.0, ended=1e-9)
+        return JobOutcome(job, JobStatus.OK, result=result, started=0.0, ended=1e-9)
 
 
 class AtOnce:
-    """An ``Aside`` without a process: thinks when it is called, and answers at the second look."""
+    """A background process that is none: proposes when called, and answers at the second look."""
 
-    def __init__(self, thinker):
-        self.thinker, self.answers, self.is_busy, self.looks = thinker, [], False, 0
+    def __init__(self, proposer):
+        self.proposer, self.answers, self.is_busy, self.looks = proposer, [], False, 0
 
     def call(self, request):
         self.request, self.is_busy, self.looks = request, True, 0
@@ -78,7 +83,7 @@ class AtOnce:
         if self.looks < 2:
             return None
         self.is_busy = False
-        return (self.thinker(self.request),)
+        return (self.proposer(self.request),)
 
     def close(self):
         pass
@@ -92,9 +97,9 @@ def url(tmp_path):
 def parallel_run(url, monkeypatch, *, trials, slots=4, seed=1, recipe="gp"):
     """Run a study on several slots, with points thought out ahead."""
     with Study.open(url, "s", SPACE, recipe=recipe, seed=seed, budget=Budget(trials=trials)) as study:
-        monkeypatch.setattr("smbo.study.run.Aside", lambda maker: AtOnce(maker()))
-        monkeypatch.setattr("smbo.study.prefetch._IDLE_PART", -1.0)  # ahead whatever it takes
-        run_study(study, value_of, Shuffling(slots, seed), ahead=True)
+        monkeypatch.setattr("smbo.study.run.BackgroundProcess", lambda maker: AtOnce(maker()))
+        monkeypatch.setattr("smbo.study.prefetch._IDLE_SHARE", -1.0)  # ahead whatever it takes
+        run_study(study._driver, value_of, Shuffling(slots, seed), RunSettings(prefetch=True))
         return study.replay()
 
 
@@ -119,7 +124,9 @@ def test_a_parallel_study_that_thought_ahead_comes_out_the_same(url, monkeypatch
     assert replayed.n_trials >= 24  # those that were lost for good come on top
     assert replayed.n_unknown == 0
     with Study.load(url, "s") as study:
-        origins = [json.loads(e.payload) for e in study.store.events(study.id) if e.kind == "asked"]
+        origins = [
+            json.loads(e.payload) for e in study._driver.store.events(study._driver.id) if e.kind == "asked"
+        ]
     if recipe != "random":
         assert any(origin.get("beside") for origin in origins), "nothing was ever thought out ahead"
 
@@ -133,7 +140,7 @@ def change(url, statement):
 
 def origin_of(url, number):
     with Study.load(url, "s") as study:
-        events = study.store.events(study.id)
+        events = study._driver.store.events(study._driver.id)
         (event,) = [event for event in events if event.kind == "asked" and event.number == number]
         return event.seq, json.loads(event.payload)
 
@@ -181,31 +188,3 @@ def test_a_study_comes_out_the_same_from_the_command_line(url):
         0,
         "s: 3 trials of 3 proposals come out the same\n",
     )
-
-
-def test_the_thinker_leaves_out_what_was_asked_for_since(url):
-    with Study.open(url, "s", {"x": (0.0, 1.0)}, recipe="sobol", seed=1) as study:
-        thinker = Thinker(study.store, "s", study.problem, study.recipe)
-        from smbo.study.prefetch import Request
-
-        first = thinker(Request(2))
-        study.ask_proposed("run {}", first, 0, 1)
-        second = thinker(Request(1, first.points, dict(first.memory)))
-        assert second.beside == first.points[1:]
-        assert second.first_number == 2
-
-
-@pytest.mark.parametrize(
-    ("slots", "thinking", "evaluation", "expected"),
-    [
-        (1, 5.0, 1.0, 0),  # serial: each point knows all before it
-        (8, 0.5, 3600.0, 0),  # thinking takes no time beside the evaluation
-        (8, None, 1.0, 0),
-        (8, 0.1, 1.0, 2),
-        (8, 0.5, 1.0, 5),
-        (8, 60.0, 1.0, 8),  # never more than slots
-        (8, 0.1, 0.0, 8),
-    ],
-)
-def test_so_much_is_thought_ahead_as_slots_become_free_while_thinking(slots, thinking, evaluation, expected):
-    assert n_ahead(slots, thinking, evaluation) == expected

@@ -16,8 +16,10 @@ from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study.drivers import owner_text
 from smbo.study.protocol import StopReason
+from smbo.study.run import installed_executor, run_study
+from smbo.study.run_settings import RunSettings
 from smbo.trial import TrialState
-from smbo_scheduler.jobs import Ending, Job, JobOutcome, Limits
+from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Limits
 from smbo_scheduler.loop import RunEnd, Stop
 from smbo_scheduler.outbox.processes import ProcessName, process_name, this_process
 from smbo_scheduler.outbox.spool import Spool
@@ -56,6 +58,11 @@ class ScriptedExecutor:
         self.adopted: list[Job] = []
         self.ready: list[JobOutcome] = []
 
+    runs_elsewhere = False
+
+    def trouble(self):
+        return None
+
     def capacity(self):
         return self.slots
 
@@ -72,7 +79,7 @@ class ScriptedExecutor:
 
     def cancel(self, job):
         self.waiting.remove(job)
-        self.ready.append(JobOutcome(job, Ending.CANCELLED, reason="cancelled"))
+        self.ready.append(JobOutcome(job, JobStatus.CANCELLED, reason="cancelled"))
 
     def close(self):
         pass
@@ -83,8 +90,8 @@ class ScriptedExecutor:
         word = next(self.script, None)
         if word is None or not self.waiting:
             return []
-        job, ending = self.waiting.popleft(), Ending(word)
-        if ending is not Ending.OK:
+        job, ending = self.waiting.popleft(), JobStatus(word)
+        if ending is not JobStatus.OK:
             return [JobOutcome(job, ending, reason=ending.value, error="story")]
         result = {
             "value": 1.0,
@@ -104,14 +111,14 @@ def states(study):
 def test_a_run_ends_when_the_budget_is_used_up_and_says_why(url):
     with opened(url, budget=Budget(trials=7)) as study:
         report = study.run(parabola)
-        assert (report.end, report.why, report.endings) == (
+        assert (report.end, report.why, report.n_by_status) == (
             RunEnd.FINISHED,
             StopReason.BUDGET,
-            {Ending.OK: 7},
+            {JobStatus.OK: 7},
         )
         assert [trial.value for trial in study.trials] == [parabola(trial.params) for trial in study.trials]
         assert study.spent.seconds > 0
-        assert study.run(parabola).endings == {}
+        assert study.run(parabola).n_by_status == {}
 
 
 def test_a_run_proposes_what_ask_and_tell_by_hand_do(url, tmp_path):
@@ -251,23 +258,20 @@ def test_n_trials_and_timeout_seconds_limit_one_call(url):
     with opened(url, budget=Budget(trials=50)) as study:
         assert study.run(parabola, n_trials=3).why is StopReason.N_TRIALS
         assert len(study.trials) == 3
-        from smbo.study.run import run_study
-
-        report = run_study(study, parabola, timeout_seconds=40, clock=lambda: float(next(now)))
+        settings = RunSettings(timeout_seconds=40, clock=lambda: float(next(now)))
+        report = run_study(study._driver, parabola, settings=settings)
         assert report.why is StopReason.TIMEOUT
         assert 3 < len(study.trials) < 50
         assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
 
 
 def test_a_budget_of_time_counts_all_runs_together(url):
-    from smbo.study.run import run_study
-
     now = itertools.count()
     with opened(url, budget=Budget(time_seconds=60.0)) as study:
-        report = run_study(study, parabola, clock=lambda: float(next(now)))
+        report = run_study(study._driver, parabola, settings=RunSettings(clock=lambda: float(next(now))))
         assert report.why is StopReason.BUDGET
         assert 0 < len(study.trials) < 60
-        assert study.run(parabola).endings == {}
+        assert study.run(parabola).n_by_status == {}
 
 
 def test_a_finite_space_that_is_used_up_ends_the_run(url):
@@ -306,8 +310,8 @@ def test_trials_of_a_dead_driver_are_watched_and_those_of_a_living_one_are_left_
     parent = process_name(os.getppid())
     with opened(url, budget=Budget(trials=4)) as study:
         by_hand = study.ask()
-        (orphan,) = study.ask_for(owner_text(dead), 1)
-        (others,) = study.ask_for(owner_text(parent), 1)
+        (orphan,) = study._driver.ask_for(owner_text(dead), 1)
+        (others,) = study._driver.ask_for(owner_text(parent), 1)
         executor = ScriptedExecutor(["lost", "ok", "ok"])
         study.run(parabola, executor, n_trials=2)
         assert [(job.number, job.token) for job in executor.adopted] == [(orphan.number, orphan.token)]
@@ -320,8 +324,8 @@ def test_a_result_that_finished_while_no_driver_was_there_is_recorded_and_not_ru
     here = this_process()
     dead = ProcessName(here.host, here.machine, here.pid, here.started - 1)
     with opened(url, budget=Budget(trials=1)) as study:
-        (trial,) = study.ask_for(owner_text(dead), 1)
-        spool = Spool(study.spool_folder)
+        (trial,) = study._driver.ask_for(owner_text(dead), 1)
+        spool = Spool(study._driver.spool_folder)
         job = Job("s", trial.number, trial.token, {"params": {}})
         result = {
             "value": 42.0,
@@ -331,19 +335,19 @@ def test_a_result_that_finished_while_no_driver_was_there_is_recorded_and_not_ru
             "outputs": None,
             "outputs_variance": None,
         }
-        spool.write(JobOutcome(job, Ending.OK, result=result))
+        spool.write(JobOutcome(job, JobStatus.OK, result=result))
 
         def never(params):
             raise AssertionError("it had finished")
 
-        assert study.run(never).endings == {}
+        assert study.run(never).n_by_status == {}
         assert study.trials[0].value == 42.0
         assert spool.pending() == []
 
 
 def test_wrong_arguments_are_refused_before_anything_is_stored(url):
     with opened(url) as study:
-        before = study.store.study("s")
+        before = study._driver.store.study("s")
         for error, arguments in [
             (ObjectiveError, {"objective": 3}),
             (ObjectiveError, {"objective": lambda: 1.0}),
@@ -354,7 +358,7 @@ def test_wrong_arguments_are_refused_before_anything_is_stored(url):
         ]:
             with pytest.raises(error):
                 study.run(**arguments)
-        assert study.store.study("s") == before
+        assert study._driver.store.study("s") == before
 
 
 def test_constraints_decide_feasibility_in_a_run(url):
@@ -370,7 +374,7 @@ def test_an_evaluation_that_takes_too_long_is_ended_in_a_child_process(url):
     with opened(url) as study:
         report = study.run(sleeps, n_trials=1, limits=Limits(time_seconds=0.5))
         close_children()
-        assert report.endings == {Ending.TIMEOUT: 1}
+        assert report.n_by_status == {JobStatus.TIMEOUT: 1}
         assert states(study) == [("failed", "timeout")]
 
 
@@ -385,7 +389,7 @@ def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
 
     def set_room(study, pages):
         # of the connection that is used next
-        study.store._database.read(lambda at: at.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))
+        study._driver.store._database.read(lambda at: at.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))
 
     messages = []
 
@@ -398,7 +402,7 @@ def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
     with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", 1, Budget(trials=40)) as study:
         study.run(objective, on_progress=hear)
         # the attempts, whose number shows whether anything was evaluated twice
-        assert len(study.store.attempts(study.id)) == 40
+        assert len(study._driver.store.attempts(study._driver.id)) == 40
         assert [trial.value for trial in study.trials] == values
     assert any(message and f"{tmp_path}/runs.db" in message for message in messages)
 
@@ -406,9 +410,43 @@ def test_a_run_waits_out_a_full_store_and_loses_nothing(tmp_path):
 def test_a_full_store_says_so_by_its_name_and_that_it_may_pass(tmp_path):
     url = f"sqlite:///{tmp_path}/runs.db"
     with Study.open(url, "s", {"x": (0.0, 1.0)}, "random", 1) as study:
-        study.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1"))
+        study._driver.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1"))
         with pytest.raises(StoreUnavailable, match=r"runs\.db.*full"):
             study.ask(500)
         asked = len(study.trials)
-        study.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1000000"))
+        study._driver.store._database.read(lambda at: at.exec_driver_sql("PRAGMA max_page_count = 1000000"))
         assert study.ask().number == asked
+
+
+@pytest.fixture
+def halves(tmp_path, monkeypatch):
+    """Have a package installed, of one file and what names its executor."""
+    (tmp_path / "half_executor.py").write_text(
+        "from smbo_scheduler.executors import SerialExecutor\n"
+        "def make(target, outbox, *, divisor=2):\n"
+        "    def halved(payload, context):\n"
+        "        result = target(payload, context)\n"
+        "        return {**result, 'value': result['value'] / divisor}\n"
+        "    return SerialExecutor(halved, outbox)\n"
+    )
+    info = tmp_path / "half_executor-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: half-executor\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[smbo.executors]\nhalf = half_executor:make\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("halves")
+def test_an_installed_executor_is_known_by_its_name_and_takes_settings(url):
+    with opened(url) as study:
+        study.run(lambda params: 8.0, "half", n_trials=1)
+        study.run(lambda params: 8.0, installed_executor("half", {"divisor": 4}), n_trials=1)
+        assert [trial.value for trial in study.trials] == [4.0, 2.0]
+
+
+@pytest.mark.usefixtures("halves")
+def test_an_unknown_executor_or_setting_is_refused_with_what_there_is(url):
+    with opened(url) as study, pytest.raises(StoreError, match=r"no executor 'halve'; installed: .*half"):
+        study.run(parabola, "halve")
+    with pytest.raises(StoreError, match=r"executor 'half' cannot be used: .*'factor'"):
+        installed_executor("half", {"factor": 3})

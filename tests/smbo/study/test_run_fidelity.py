@@ -68,7 +68,7 @@ def test_a_run_ends_when_all_trials_are_used_up_and_nobody_deserves_to_go_on(url
         states = Counter(trial.state for trial in study.trials)
         assert set(states) == {TrialState.PAUSED, TrialState.COMPLETE}
         assert len(study.trials) == 9
-        assert study.next_promotion(is_closing=True) is None
+        assert study._driver.next_promotion(is_closing=True) is None
         # each level was reached from the one below, and no epoch was run twice
         assert {(done, level) for _, done, level, _ in entries(log)} == {(0, 1), (1, 3), (3, 9)}
         complete = study.best
@@ -87,7 +87,7 @@ def test_even_two_trials_give_one_in_full(url, log):
 def test_what_a_paused_trial_left_is_kept_and_what_nobody_needs_is_not(url, log):
     with open_study(url) as study:
         study.run(climbing)
-        kept = {path for path in (study.spool_folder / "attempts").iterdir() if path.is_dir()}
+        kept = {path for path in (study._driver.spool_folder / "attempts").iterdir() if path.is_dir()}
         wanted = {Path(t.checkpoint) for t in study.trials if t.state is TrialState.PAUSED}
         assert kept == wanted
         n_before = len(entries(log))
@@ -99,7 +99,7 @@ def test_what_a_paused_trial_left_is_kept_and_what_nobody_needs_is_not(url, log)
 
 def test_a_checkpoint_outlives_a_commit_that_fails(url, log, monkeypatch):
     with open_study(url) as study:
-        together, failed = study.store.together, []
+        together, failed = study._driver.store.together, []
 
         @contextmanager
         def at_first_in_vain():
@@ -112,10 +112,10 @@ def test_a_checkpoint_outlives_a_commit_that_fails(url, log, monkeypatch):
                     failed.append(needed)
                     raise StoreUnavailable("the disk is full")
 
-        monkeypatch.setattr(study.store, "together", at_first_in_vain)
+        monkeypatch.setattr(study._driver.store, "together", at_first_in_vain)
         study.run(climbing)
         assert failed
-        kept = {path for path in (study.spool_folder / "attempts").iterdir() if path.is_dir()}
+        kept = {path for path in (study._driver.spool_folder / "attempts").iterdir() if path.is_dir()}
         assert kept == {Path(t.checkpoint) for t in study.trials if t.state is TrialState.PAUSED}
 
 
@@ -191,9 +191,11 @@ def test_median_stopping_ends_a_bad_trial_and_keeps_its_last_value(url):
         pruned = [trial for trial in study.trials if trial.state is TrialState.PRUNED]
         assert pruned
         assert all(trial.params["x"] > 0.5 and trial.value > trial.params["x"] for trial in pruned)
-        decided = [event for event in study.store.events(study.id) if event.kind == "ends early"]
+        decided = [
+            event for event in study._driver.store.events(study._driver.id) if event.kind == "ends early"
+        ]
         assert {json.loads(event.payload)["number"] for event in decided} >= {t.number for t in pruned}
-        reports = study.reports()
+        reports = study._driver.reports()
         assert all(len(reports[trial.number]) < 39 for trial in pruned)
         assert all(len(reports[t.number]) == 39 for t in study.trials if t.state is TrialState.COMPLETE)
 
@@ -217,7 +219,7 @@ def test_a_replay_of_a_study_that_climbs_comes_to_the_same_points(url, log):
     with Study.open(url, "climb", problem, seed=1, budget=Budget(trials=22)) as study:
         study.run(climbing_by_luck)
         assert sum(any(rung.fidelity == 2 for rung in trial.rungs) for trial in study.trials) >= 8
-        found = replay(study.store, "climb", study.problem, study.recipe)
+        found = replay(study._driver.store, "climb", study.problem, study.recipe)
         assert found.difference is None
         assert found.n_trials == 22
 

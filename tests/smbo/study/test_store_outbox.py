@@ -12,15 +12,16 @@ from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study.drivers import Drivers
 from smbo.study.job_source import StudySource
+from smbo.study.run_settings import RunSettings
 from smbo.study.store_outbox import StoreOutbox
 from smbo.trial import TrialState
 from smbo_scheduler.executors import SerialExecutor
-from smbo_scheduler.executors.liveness import verdict
-from smbo_scheduler.jobs import Ending, JobOutcome
+from smbo_scheduler.executors.liveness import final_outcome
+from smbo_scheduler.jobs import JobOutcome, JobStatus
 from smbo_scheduler.loop import RunEnd, run
 from smbo_scheduler.outbox.outbox import STOP_FILE
-from smbo_scheduler.worker.call import FolderBench
-from smbo_scheduler.worker.runner import Receipt, run_job
+from smbo_scheduler.worker.call import FolderContext
+from smbo_scheduler.worker.runner import RunStatus, run_job
 
 RESULT = {"value": 1.0, "sem": None, "cost": None, "metrics": {}, "outputs": None, "outputs_variance": None}
 
@@ -41,7 +42,7 @@ def make(study):
     made = []
 
     def make(**more):
-        made.append(StoreOutbox(study.store.url, study.id, **more))
+        made.append(StoreOutbox(study._driver.store.url, study._driver.id, **more))
         return made[-1]
 
     def copy(outbox):
@@ -60,12 +61,12 @@ def outbox(make):
 
 
 def source_of(study, outbox):
-    crew = Drivers(study.store, study.id)
-    crew.join()
-    return StudySource(study, crew=crew, outbox=outbox)
+    drivers = Drivers(study._driver.store, study._driver.id)
+    drivers.join()
+    return StudySource(study._driver, RunSettings(), drivers=drivers, outbox=outbox)
 
 
-def target(payload, bench):
+def target(payload, context):
     return RESULT
 
 
@@ -79,10 +80,10 @@ def test_a_study_runs_through_it(study, outbox):
 
 def test_a_token_is_executed_once_and_its_outcome_kept_once(study, outbox, make):
     (job,) = source_of(study, outbox).next_jobs(1)
-    assert run_job(target, job, outbox) is Receipt.DONE
+    assert run_job(target, job, outbox) is RunStatus.DONE
     elsewhere = make.copy(outbox)
-    assert run_job(target, job, elsewhere) is Receipt.CLAIMED_ALREADY
-    elsewhere.write(JobOutcome(job, Ending.OK, {**RESULT, "value": 2.0}))
+    assert run_job(target, job, elsewhere) is RunStatus.CLAIMED_ALREADY
+    elsewhere.write(JobOutcome(job, JobStatus.OK, {**RESULT, "value": 2.0}))
     assert [outcome.result["value"] for outcome in elsewhere.pending()] == [1.0]
 
 
@@ -90,7 +91,7 @@ def test_an_outcome_is_there_for_the_driver_that_comes_after_a_dead_one(study, o
     (job,) = source_of(study, outbox).next_jobs(1)
     run_job(target, job, outbox)
     later = make()
-    outcome = verdict(job, later)
+    outcome = final_outcome(job, later)
     assert outcome.result == RESULT
     source_of(study, later).record(outcome)
     assert study.trials[0].value == 1.0
@@ -99,7 +100,7 @@ def test_an_outcome_is_there_for_the_driver_that_comes_after_a_dead_one(study, o
 
 def test_a_job_that_nobody_claimed_is_taken_back_for_good(study, outbox):
     (job,) = source_of(study, outbox).next_jobs(1)
-    assert verdict(job, outbox).ending is Ending.LOST
+    assert final_outcome(job, outbox).status is JobStatus.LOST
     assert not outbox.claim(job)
     assert outbox.claim_of(job).revoked
 
@@ -131,20 +132,20 @@ def test_what_is_reported_and_a_wish_to_stop_travel_with_the_beats(study, outbox
     (job,) = source_of(study, outbox).next_jobs(1)
     worker = make.copy(outbox)
     worker.claim(job)
-    bench = FolderBench(worker.attempt_folder(job))
-    bench.report(1, 0.5)
+    context = FolderContext(worker.attempt_folder(job))
+    context.report(1, 0.5)
     worker.beat(job, 1)
     assert outbox.reports(job, 0) == ([(1.0, 0.5)], 1)
     outbox.ask_to_stop(job)
-    bench.report(2, float("inf"))
+    context.report(2, float("inf"))
     worker.beat(job, 2)
     worker.beat(job, 3)
     assert outbox.reports(job, 1) == ([(2.0, float("inf"))], 2)
-    assert (bench.folder / STOP_FILE).exists()
+    assert (context.folder / STOP_FILE).exists()
 
 
 def test_it_is_refused_where_workers_elsewhere_cannot_reach_the_store(study):
-    if study.store.url.startswith("sqlite"):
+    if study._driver.store.url.startswith("sqlite"):
         with pytest.raises(StoreError, match="for PostgreSQL"):
             study.run(lambda params: 1.0, outbox="store")
     with pytest.raises(StoreError, match="'spool' or 'store'"):

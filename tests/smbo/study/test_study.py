@@ -50,7 +50,7 @@ def study(url):
 
 def content(study):
     """Return all that is stored of a study, for comparison."""
-    return study.store.study(study.name), [
+    return study._driver.store.study(study.name), [
         (trial.number, trial.state, trial.value, trial.token) for trial in study.trials
     ]
 
@@ -284,14 +284,14 @@ def test_only_what_has_changed_is_read(study, monkeypatch):
         study.tell(trial, 1.0)
     assert len(study.trials) == 30
     read = []
-    original = study.store.changes
+    original = study._driver.store.changes
 
     def counting(name, cursor, *more):
         record, changed = original(name, cursor, *more)
         read.append(len(changed))
         return record, changed
 
-    monkeypatch.setattr(study.store, "changes", counting)
+    monkeypatch.setattr(study._driver.store, "changes", counting)
     study.tell(study.ask(), 2.0)
     study.ask()
     assert sum(read) <= 3
@@ -389,5 +389,5 @@ def test_processes_that_share_a_study_leave_no_gap_and_do_not_overshoot_the_budg
         assert [trial.number for trial in trials] == list(range(101))
         assert {trial.state for trial in trials} == {TrialState.COMPLETE}
         assert len({trial.params["x"] for trial in trials}) == 101
-        seqs = [event.seq for event in study.store.events(study.id)]
+        seqs = [event.seq for event in study._driver.store.events(study._driver.id)]
         assert seqs == list(range(1, len(seqs) + 1))

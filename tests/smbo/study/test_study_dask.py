@@ -17,7 +17,7 @@ from smbo.study.protocol import StopReason
 from smbo_scheduler.clusters.external import start_local
 from smbo_scheduler.clusters.state import read_state
 from smbo_scheduler.executors import DaskExecutor
-from smbo_scheduler.jobs import Ending
+from smbo_scheduler.jobs import JobStatus
 from smbo_scheduler.retry import RetryPolicy
 
 
@@ -40,7 +40,7 @@ def test_a_dask_client_runs_a_study_on_its_workers(tmp_path):
         Study.open(url, "s", {"x": (0.0, 1.0)}, recipe="random", seed=1, budget=budget) as study,
     ):
         report = study.run(parabola, client)
-        assert (report.why, report.endings) == (StopReason.BUDGET, {Ending.OK: 6})
+        assert (report.why, report.n_by_status) == (StopReason.BUDGET, {JobStatus.OK: 6})
         assert [trial.value for trial in study.trials] == [parabola(trial.params) for trial in study.trials]
         assert client.status == "running", "a client that is not ours was closed"
 
@@ -67,7 +67,7 @@ def test_a_run_says_at_once_which_resource_no_worker_has_and_goes_on_when_one_co
             "options": {**cluster.new_spec["options"], "resources": {"TPU": 1}},
         }
         report = study.run(parabola, client, resources={"TPU": 1}, on_progress=on_progress)
-        assert report.endings == {Ending.OK: 2}
+        assert report.n_by_status == {JobStatus.OK: 2}
     assert "TPU=1" in messages[0]
     assert messages[-1] is None
 
@@ -95,7 +95,7 @@ def test_a_scheduler_that_is_killed_and_comes_back_loses_nothing_and_repeats_not
     def on_progress(progress):
         # in the middle of evaluations: two are under way as soon as two have ended
         if not killed and notes.exists() and len(notes.read_text().split()) >= 2:
-            killed.append(read_state(folder).keeper)
+            killed.append(read_state(folder).manager)
             os.kill(killed[0].pid, signal.SIGKILL)
 
     def place(target, spool):
@@ -109,7 +109,7 @@ def test_a_scheduler_that_is_killed_and_comes_back_loses_nothing_and_repeats_not
                 Noting(str(notes)), place, on_progress=on_progress, retries=RetryPolicy(losses=10)
             )
             assert report.why is StopReason.BUDGET
-            assert read_state(folder).keeper != killed[0]
+            assert read_state(folder).manager != killed[0]
             assert [trial.value for trial in study.trials] == [parabola(each.params) for each in study.trials]
             evaluated = Counter(float(line) for line in Path(notes).read_text().split())
             assert evaluated == Counter(trial.params["x"] for trial in study.trials)

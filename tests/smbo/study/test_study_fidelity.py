@@ -30,7 +30,7 @@ def study(url):
 
 
 def promotions(study):
-    return [event for event in study.store.events(study.id) if event.kind == "promoted"]
+    return [event for event in study._driver.store.events(study._driver.id) if event.kind == "promoted"]
 
 
 def test_a_study_asks_for_what_an_optimizer_asks_for(study):
@@ -60,7 +60,7 @@ def test_a_promotion_keeps_the_number_and_gets_a_new_token(study):
 def test_each_decision_is_an_event_with_what_it_rests_on(study):
     for trial, value in zip(study.ask(3), (0.3, 0.2, 0.4), strict=True):
         study.tell(trial, value)
-    known = study.store.study("climb").last_seq
+    known = study._driver.store.study("climb").last_seq
     study.ask()
     (event,) = promotions(study)
     why = json.loads(event.payload)
@@ -104,12 +104,12 @@ def test_the_result_of_a_rung_counts_once_whoever_brings_it(study):
 def test_of_two_drivers_that_saw_the_same_only_one_decides(study, url):
     for trial, value in zip(study.ask(3), (0.3, 0.2, 0.4), strict=True):
         study.tell(trial, value)
-    seen = study.store.study("climb").last_seq
+    seen = study._driver.store.study("climb").last_seq
     with Study.load(url, "climb") as other:
-        assert other.promote_waiting(1) == 1
+        assert other._driver.promote_waiting(1) == 1
     with pytest.raises(StaleProposal, match="trial 1 was promoted"):
-        study.store.promote(study.id, 0, 3.0, 1, watermark=seen)
-    assert study.promote_waiting(1) == 1
+        study._driver.store.promote(study._driver.id, 0, 3.0, 1, watermark=seen)
+    assert study._driver.promote_waiting(1) == 1
     assert len(promotions(study)) == 1
 
 

@@ -88,19 +88,19 @@ def test_trials_that_wait_are_passed_by_and_keep_for_the_next_ask(url):
     study = Study.open(url, "cuts", problem, seed=3)
     for trial in study.ask(9):
         study.tell(trial, trial.params["x"])
-    assert study.promote_waiting(2) > 0  # promoted, and waiting for somebody
-    waiting = study.waiting
+    assert study._driver.promote_waiting(2) > 0  # promoted, and waiting for somebody
+    waiting = study._driver.waiting
     new = study.ask(3, fixed={"y": 0.5})
     assert all(trial.params["y"] == 0.5 and trial.fidelity == 1 for trial in new)
-    assert study.waiting == waiting
+    assert study._driver.waiting == waiting
     assert study.ask().number in waiting
 
 
 @pytest.mark.parametrize("ahead", [False, True])
 def test_the_new_trials_of_a_run_have_what_it_fixes_and_those_that_wait_keep_their_values(url, ahead):
     study = begun(url)
-    (left,) = study.ask_for("hand", 1)
-    study.store.requeue(study.id, left.number, left.token, AttemptOutcome("lost"), Place())
+    (left,) = study._driver.ask_for("hand", 1)
+    study._driver.store.requeue(study._driver.id, left.number, left.token, AttemptOutcome("lost"), Place())
     study.run(value_of, n_trials=4, fixed=FIXED, ahead=ahead)
     assert study.trial(left.number).params == left.params
     assert study.trial(left.number).state is TrialState.COMPLETE
@@ -112,11 +112,11 @@ def test_the_new_trials_of_a_run_have_what_it_fixes_and_those_that_wait_keep_the
 
 def test_a_run_that_another_driver_robs_of_waiting_trials_asks_for_none_without_the_fixed_values(url):
     study, other = begun(url), Study.load(url, "cuts")
-    (left,) = study.ask_for("hand", 1)
-    study.store.requeue(study.id, left.number, left.token, AttemptOutcome("lost"), Place())
-    assert study.promote_waiting(1) == 1  # it sees that one waits
+    (left,) = study._driver.ask_for("hand", 1)
+    study._driver.store.requeue(study._driver.id, left.number, left.token, AttemptOutcome("lost"), Place())
+    assert study._driver.promote_waiting(1) == 1  # it sees that one waits
     assert other.ask().number == left.number
-    (trial,) = study.ask_for("hand", 1, fixed=FIXED)
+    (trial,) = study._driver.ask_for("hand", 1, fixed=FIXED)
     assert (trial.params["y"], trial.params["kind"]) == (0.1, ("a", 1))
 
 

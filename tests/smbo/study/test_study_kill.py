@@ -103,8 +103,8 @@ def test_a_killed_and_resumed_run_equals_the_undisturbed_one(tmp_path, recipe, t
     assert {state for _, state, *_ in expected} == {TrialState.COMPLETE}
 
     with Study.load(f"sqlite:///{tmp_path}/rough/runs.db", "s") as study:
-        attempts = study.store.attempts(study.id)
-        events = [event.seq for event in study.store.events(study.id)]
+        attempts = study._driver.store.attempts(study._driver.id)
+        events = [event.seq for event in study._driver.store.events(study._driver.id)]
     assert len({attempt.token for attempt in attempts}) == len(attempts)
     assert all(attempt.outcome is not None for attempt in attempts)
     assert events == list(range(1, len(events) + 1))

@@ -98,8 +98,8 @@ def test_points_to_try_first_that_have_the_fixed_values_come_first_and_the_other
 def test_a_trial_that_was_lost_keeps_its_values_when_another_run_fixes_others(toy):
     toy.job(*LINES)
     with Study.open("sqlite:///toy.db", "toy", problem_of(toy), "sobol", seed=1) as study:
-        (left,) = study.ask_for("run 0123456789abcdef process 999999 on nowhere", 1)
-        study.store.requeue(study.id, left.number, left.token, _lost(), _nowhere())
+        (left,) = study._driver.ask_for("run 0123456789abcdef process 999999 on nowhere", 1)
+        study._driver.store.requeue(study._driver.id, left.number, left.token, _lost(), _nowhere())
     ran(toy, "run", "job.yaml", "--fix", "y=0.5")
     found = points(toy)
     assert found[0] == dict(left.params)
@@ -129,7 +129,7 @@ def _nowhere():
 
 
 @pytest.mark.parametrize("stopping", ["asha", "model"])
-def test_trials_climb_whatever_is_fixed_meanwhile(toy, stopping):
+def test_trials_are_promoted_whatever_is_fixed_meanwhile(toy, stopping):
     lines = [line for line in LINES if not line.startswith(("objective", "budget"))]
     more = ("fidelity: {low: 1, high: 3}", f"early_stopping: {stopping}", "recipe: auto")
     toy.job(*lines, *more, "objective: {python: fixed_toy:by_epochs}", "budget: {trials: 5}")

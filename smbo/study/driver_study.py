@@ -1,4 +1,8 @@
-"""How trials of a durable study are asked for, and asked for again when others were faster."""
+"""The drivers' side of a durable study: ask for trials, promote them, record results.
+
+A user's side is ``smbo.study.study.Study``, which holds one of these.  A proposal that another process
+overtook is made again.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,22 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from smbo.analysis.view import Snapshot, View
 from smbo.errors import BudgetExhausted
 from smbo.fidelity import Promotion
+from smbo.history.promotion import Reports
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.suggest import first_levels, next_promotion, trial_seed
 from smbo.space import Integer, Point, Real
 from smbo.store import budget as budgets
 from smbo.store.ask import Asking
-from smbo.store.budget import Budget
-from smbo.store.records import StaleProposal, StudyRecord
+from smbo.store.budget import Budget, Spent
+from smbo.store.connect import spool_folder
+from smbo.store.records import Place, Result, StaleProposal, StudyRecord
 from smbo.store.store import SqlStore
 from smbo.study.provenance import Proposed, propose_from
 from smbo.study.trial_log import Look, StudyLog
@@ -43,8 +51,8 @@ class _Wanted:
     takes_waiting: bool
 
 
-class Asker:
-    """Asks for trials of one study.
+class DriverStudy(View):
+    """A study as its drivers see it; what a run, the CLI and ``Study`` itself are built on.
 
     Args:
         store: of the study.
@@ -52,12 +60,67 @@ class Asker:
         problem, recipe: of the study.
     """
 
-    def __init__(self, store: SqlStore, record: StudyRecord, problem: Problem, recipe: Recipe) -> None:
-        self._store, self._problem, self._recipe = store, problem, recipe
-        self._id, self._name, self._seed = record.id, record.name, record.seed
+    def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
+        self.store, self.problem, self.recipe = store, problem, recipe
+        self.id, self.name, self.seed, self._uid = record.id, record.name, record.seed, record.uid
         kinds = problem.space.dimensions.values()
         self._is_numeric = all(isinstance(each, Real | Integer) for each in kinds)
         self.log = StudyLog(store, record, problem, self.decode)
+
+    def _snapshot(self) -> Snapshot:
+        record, trials = self.log.with_trials()
+        return Snapshot(self.problem, self.recipe, self.seed, trials, record.memory)
+
+    @property
+    def budget(self) -> Budget:
+        """What the study may spend, as it stands now."""
+        return Budget.from_json(self.log.read().budget)
+
+    @property
+    def spent(self) -> Spent:
+        """What the study has used of its budget."""
+        return self.store.spent(self.id)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody asked for an end."""
+        return self.log.read().is_stopped
+
+    def set_going(self) -> None:
+        """Take ``Study.stop`` back; a run does so when it begins."""
+        if self.is_stopped:
+            self.store.set_stopped(self.id, False)
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where results wait to be recorded unless ``Study.run`` is told otherwise: beside the store."""
+        # the uid: claims of a study that was deleted must not block a new one of its name
+        return spool_folder(self.store.url) / f"{self.name}-{self._uid}"
+
+    @property
+    def waiting(self) -> frozenset[int]:
+        """Numbers of the trials that wait to be run, again or for the first time."""
+        return self.log.waiting()
+
+    def trial(self, number: int) -> Trial:
+        """Return one trial as it stands now.
+
+        Raises:
+            UnknownTrial: it was never asked for.
+        """
+        return self.log.trial(number)
+
+    def reports(self) -> Mapping[int, Reports]:
+        """Return all intermediate values: (step, value) pairs in the order of steps, by trial number.
+
+        Where several attempts reported at a step, the latest counts.
+        """
+        return self.log.reports()
+
+    def record(self, told: Trial, place: Place | None = None) -> Trial:
+        """Record a trial that ``record_result`` has finished, under its token."""
+        recorded = self.store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
+        return self.decoded([recorded])[0]
 
     def ask_for(
         self,
@@ -76,18 +139,18 @@ class Asker:
         """
         wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting)
         for proposal in range(_RACES + 1):
-            if self._problem.multi_fidelity is not None and takes_waiting:
+            if self.problem.multi_fidelity is not None and takes_waiting:
                 self.promote_waiting(n, fixed=wanted.fixed)
             if key is not None:
-                given = self._problem.space.point_to_json(wanted.fixed)
-                earlier = self._store.asked_before(self._id, key, n, given)
+                given = self.problem.space.point_to_json(wanted.fixed)
+                earlier = self.store.asked_before(self.id, key, n, given)
                 if earlier:
                     return self.decoded(earlier)
             if proposal == _RACES:
                 break
             with suppress(StaleProposal):
                 return self._ask_now(wanted, is_final=proposal > 0)
-        with self._store.alone(self._id):
+        with self.store.alone(self.id):
             return self._ask_now(wanted, is_final=True)
 
     def _ask_now(self, wanted: _Wanted, *, is_final: bool) -> list[Trial]:
@@ -105,7 +168,7 @@ class Asker:
             BudgetExhausted: the study may not have so many more.
         """
         levels = first_levels(
-            self._problem, proposed.memory, proposed.first_number + start, start, stop - start
+            self.problem, proposed.memory, proposed.first_number + start, start, stop - start
         )
         request = Asking(
             n=stop - start,
@@ -118,7 +181,7 @@ class Asker:
             is_final=True,
             origins=proposed.origins(start, stop, is_whole=start == 0),
             fidelities=levels,
-            rungs=[self._problem.rung_of(level) for level in levels],
+            rungs=[self.problem.rung_of(level) for level in levels],
         )
         return self._asked(request)
 
@@ -131,7 +194,7 @@ class Asker:
             is_closing: no new trials are to come; see ``Study.promote``.
             fixed: values of the new point that could be evaluated instead.
         """
-        if self._problem.multi_fidelity is None:
+        if self.problem.multi_fidelity is None:
             self.log.read()
             return self.log.n_waiting
         while True:
@@ -140,7 +203,7 @@ class Asker:
             decision = self._promotion(record, trials, is_closing, fixed) if waiting < most else None
             if decision is None:
                 return waiting
-            rung = self._problem.rung_of(decision.next_fidelity)
+            rung = self.problem.rung_of(decision.next_fidelity)
             why = {
                 "from": decision.fidelity,
                 "rank": decision.rank,
@@ -149,8 +212,8 @@ class Asker:
             }
             assert rung is not None
             with suppress(StaleProposal, BudgetExhausted):  # another driver was faster; decide anew
-                self._store.promote(
-                    self._id,
+                self.store.promote(
+                    self.id,
                     decision.number,
                     decision.next_fidelity,
                     rung,
@@ -164,7 +227,7 @@ class Asker:
         Args:
             is_closing, fixed: as for ``promote_waiting``.
         """
-        if self._problem.multi_fidelity is None:
+        if self.problem.multi_fidelity is None:
             return None
         return self._promotion(*self.log.last_read(), is_closing, fixed)
 
@@ -176,12 +239,12 @@ class Asker:
         budget = Budget.from_json(record.budget)
         if budget.needs_sums:
             affordable = Budget(cost=budget.cost, fidelity=budget.fidelity)
-            if budgets.exhausted(affordable, self._store.spent(self._id)) is not None:
+            if budgets.exhausted(affordable, self.store.spent(self.id)) is not None:
                 return None
         return next_promotion(
-            self._problem,
-            self._recipe,
-            self._seed,
+            self.problem,
+            self.recipe,
+            self.seed,
             trials,
             record.memory,
             is_closing=is_closing,
@@ -194,14 +257,14 @@ class Asker:
         n_new = max(0, wanted.n - look.n_waiting) if wanted.takes_waiting else wanted.n
         proposed = None
         if n_new:
-            # judged for good inside the transaction; here it saves a proposal that nobody could use
+            # the transaction checks it again; here it saves a proposal that nobody could use
             budget = Budget.from_json(record.budget)
             if budget != Budget():
-                budgets.check_budget(self._name, budget, record.spent, n_new)
+                budgets.check_budget(self.name, budget, record.spent, n_new)
             assert look.data is not None
-            proposed = propose_from(self._problem, self._recipe, record, look.data, n_new, fixed=fixed)
+            proposed = propose_from(self.problem, self.recipe, record, look.data, n_new, fixed=fixed)
         memory = proposed.memory if proposed else record.memory
-        levels = first_levels(self._problem, memory, record.next_number, 0, n_new)
+        levels = first_levels(self.problem, memory, record.next_number, 0, n_new)
         return Asking(
             n=wanted.n,
             points=proposed.points if proposed else (),
@@ -212,15 +275,15 @@ class Asker:
             owner=wanted.owner,
             key=wanted.key,
             is_final=is_final,
-            fixed=self._problem.space.point_to_json(fixed),
+            fixed=self.problem.space.point_to_json(fixed),
             takes_waiting=wanted.takes_waiting,
             origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
             fidelities=levels,
-            rungs=[self._problem.rung_of(level) for level in levels],
+            rungs=[self.problem.rung_of(level) for level in levels],
         )
 
     def _asked(self, request: Asking) -> list[Trial]:
-        trials = self.decoded(self._store.ask(self._id, request))
+        trials = self.decoded(self.store.ask(self.id, request))
         self.log.note(trials)
         return trials
 
@@ -228,11 +291,11 @@ class Asker:
 
     def seed_of(self, number: int) -> int:
         """Return the seed of a trial's own random numbers."""
-        return trial_seed(self._seed, number)
+        return trial_seed(self.seed, number)
 
     def decoded(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return trials of the store with the space's own objects for their categories."""
-        fidelity = self._problem.fidelity
+        fidelity = self.problem.fidelity
         if self._is_numeric and fidelity is None:
             return list(trials)
         found = []
@@ -244,4 +307,4 @@ class Asker:
 
     def decode(self, params: dict[str, Any]) -> Mapping[str, Any]:
         """Return a point of JSON values that the store holds; numbers are what they were."""
-        return params if self._is_numeric else self._problem.space.point_from_json(params)
+        return params if self._is_numeric else self.problem.space.point_from_json(params)

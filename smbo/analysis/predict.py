@@ -1,0 +1,98 @@
+"""The posterior's mean and standard deviation at points of the user's choice, in the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from smbo.analysis.contours import level_set_posterior_of
+from smbo.errors import ProblemError, TellError
+from smbo.history.encode import encode
+from smbo.problem import Problem
+from smbo.proposal.model_data import with_constraints
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.recommend import posterior_of
+from smbo.proposal.transfer import with_transfer
+from smbo.surrogates.base import Memory, MultiObjectivePosterior, Posterior
+from smbo.training_data import Array
+from smbo.trial import Trial
+
+# One point, several, or a pandas.DataFrame with a column for each parameter.
+Points: TypeAlias = Mapping[str, Any] | Iterable[Mapping[str, Any]] | Any
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The posterior of noise-free values at m points, in the user's signs and units.
+
+    Attributes:
+        means, stds: by name, each of shape (m,): of the one value ("value" where the problem does not name
+            it; of vector outputs the loss), of each objective, or of each function of a level set.
+    """
+
+    means: Mapping[str, Array]
+    stds: Mapping[str, Array]
+
+    @property
+    def mean(self) -> Array:
+        """Mean of the one value, shape (m,); ProblemError where there are several."""
+        return self._only(self.means)
+
+    @property
+    def std(self) -> Array:
+        """Standard deviation of the one value, shape (m,); ProblemError where there are several."""
+        return self._only(self.stds)
+
+    def _only(self, found: Mapping[str, Array]) -> Array:
+        if len(found) > 1:
+            raise ProblemError(f"several values are predicted; take means[name] and stds[name] of {[*found]}")
+        return next(iter(found.values()))
+
+
+def predict(
+    problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory: Memory, points: Points
+) -> Prediction:
+    """Return what the recipe's surrogate predicts at points; see ``View.predict``."""
+    trials = list(trials)
+    units = problem.space.to_unit([problem.space.check(point) for point in _as_points(points)])
+    if problem.level_set is not None:
+        functions = level_set_posterior_of(problem, recipe, trials, memory)
+        return _by_name(functions.names, *functions.value_moments(units))
+    # what was evaluated below the highest fidelity says nothing here, as in a recommendation
+    data = encode(problem, trials, is_in_full=True)
+    if problem.multi_objective is not None:
+        data = with_constraints(data, memory)
+    posterior = posterior_of(with_transfer(problem, recipe), data, memory)
+    if posterior is None:
+        raise TellError(
+            f"no prediction: the recipe fits no surrogate to {len(data)} complete evaluations; "
+            "two are needed, and a recipe with a surrogate, such as 'gp'"
+        )
+    return _prediction(problem, posterior, units)
+
+
+def _prediction(problem: Problem, posterior: Posterior, units: Array) -> Prediction:
+    goals = problem.multi_objective
+    if goals is None:
+        mean, std = posterior.moments(units)
+        return _by_name([problem.value_name], problem.sign * mean[None], std[None])
+    if not isinstance(posterior, MultiObjectivePosterior):
+        raise ProblemError("this recipe's surrogate models no objective on its own; use recipe='gp'")
+    means, stds = posterior.all_moments(units)
+    return _by_name(goals.names, (goals.signs * means).T, stds.T)
+
+
+def _by_name(names: Sequence[str], means: Array, stds: Array) -> Prediction:
+    return Prediction(dict(zip(names, np.asarray(means))), dict(zip(names, np.asarray(stds))))
+
+
+def _as_points(points: Points) -> Iterable[Mapping[str, Any]]:
+    if isinstance(points, Mapping):
+        return [points]
+    if hasattr(points, "to_dict"):  # a pandas.DataFrame, known without importing pandas
+        records: Iterable[Mapping[str, Any]] = points.to_dict("records")
+        return records
+    return points

@@ -1,0 +1,162 @@
+"""The read-only answers of ``Optimizer`` and ``Study``: results, predictions, Pareto set, termination."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from smbo.analysis.contours import Contour, contour_of, enough
+from smbo.analysis.explain import Explanation, explained
+from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
+from smbo.analysis.predict import Points, Prediction, predict
+from smbo.history import table
+from smbo.problem import Problem
+from smbo.proposal.recipe import Recipe
+from smbo.proposal.termination import ended
+from smbo.surrogates.base import Memory
+from smbo.trial import Recommendation, Trial, TrialState
+from smbo.tuning import Tune, TuneSettings, tune_of
+
+
+class Snapshot(NamedTuple):
+    """All that the answers follow from, as of one moment."""
+
+    problem: Problem
+    recipe: Recipe
+    seed: int
+    trials: Sequence[Trial]
+    memory: Memory
+
+
+class View(ABC):
+    """What can be asked of a log of trials without changing it.
+
+    A base class and not functions, so that each answer, with its docstring, stands here once and is a
+    method of ``Optimizer`` and ``Study`` all the same.
+    """
+
+    problem: Problem
+    recipe: Recipe
+
+    # termination as of so many complete trials: drivers ask at every turn of their loop
+    _termination_known: tuple[int, str | None] | None = None
+
+    @abstractmethod
+    def _snapshot(self) -> Snapshot:
+        """Return the trials, by number, and what else the answers follow from."""
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials by number; of a study those of other processes too."""
+        return tuple(self._snapshot().trials)
+
+    @property
+    def best(self) -> Trial | None:
+        """The feasible trial with the best told value, None as long as there is none.
+
+        Of several objectives the knee of the Pareto set as told.
+        """
+        now = self._snapshot()
+        return best_of(now.problem, now.trials)
+
+    def table(self) -> dict[str, list[Any]]:
+        """Return all trials as columns of equal length; see ``smbo.history.table.columns``."""
+        now = self._snapshot()
+        return table.columns(now.problem, now.trials)
+
+    def to_pandas(self) -> Any:
+        """Return the table as a pandas.DataFrame; ImportError without pandas."""
+        now = self._snapshot()
+        return table.to_pandas(now.problem, now.trials)
+
+    def recommend(self) -> Recommendation:
+        """Return the point that the posterior takes for the best, with its mean and standard deviation.
+
+        Raises:
+            TellError: no feasible evaluation is complete.
+            ProblemError: the problem is a level set, which has no best point.
+        """
+        return recommended(*self._snapshot())
+
+    def predict(self, points: Points) -> Prediction:
+        """Return mean and standard deviation of the function anywhere, in the user's sign and units.
+
+        Without the noise of an evaluation.  Of several objectives, or the functions of a level set, by
+        name; of vector outputs, of the loss; where there are fidelities, at the highest.
+
+        Args:
+            points: one point ({name: value}), m of them, or a pandas.DataFrame with a column per parameter.
+
+        Raises:
+            PointError: a point is not in the space.
+            TellError: fewer than two evaluations are complete, or the recipe has no surrogate.
+            ProblemError: the recipe's surrogate does not model each objective.
+
+        >>> from smbo import Optimizer
+        >>> optimizer = Optimizer({"x": (0.0, 1.0)}, recipe="gp", seed=1)
+        >>> for x in (0.0, 0.25, 0.5, 0.75, 1.0):
+        ...     trial = optimizer.tell({"x": x}, 100.0 * (x - 0.3) ** 2, sem=0.0)
+        >>> prediction = optimizer.predict([{"x": 0.25}, {"x": 0.4}])
+        >>> prediction.mean.shape, prediction.std.shape
+        ((2,), (2,))
+        >>> abs(prediction.mean[0] - 0.25) < 0.01
+        True
+        """
+        problem, recipe, _, trials, memory = self._snapshot()
+        return predict(problem, recipe, trials, memory, points)
+
+    def pareto(self) -> ParetoSet:
+        """Return what is known of several objectives: the Pareto set as told and by the posterior.
+
+        Raises:
+            ProblemError: the problem has one objective.
+            TellError: no feasible evaluation is complete.
+        """
+        problem, recipe, _, trials, memory = self._snapshot()
+        return pareto_set(problem, recipe, trials, memory)
+
+    def contour(self) -> Contour:
+        """Return where the functions of a level set cross their levels, and how well that is known.
+
+        Raises:
+            ProblemError: the problem has no level set.
+            TellError: fewer than two evaluations are complete.
+        """
+        problem, recipe, _, trials, memory = self._snapshot()
+        return contour_of(problem, recipe, trials, memory)
+
+    def tune(self, settings: TuneSettings | None = None) -> Tune:
+        """Return best parameters with errors, eigentunes and pulls, where outputs are compared with data.
+
+        A function of the trials alone: with other weights or observables in ``settings``, the
+        optimum moves without a new evaluation.
+
+        Raises:
+            ProblemError: the problem has no ``ChiSquare``, too few evaluations, or the settings do not fit.
+        """
+        now = self._snapshot()
+        return tune_of(now.problem, now.trials, settings)
+
+    def termination(self) -> str | None:
+        """Return why no more evaluations are needed, in words; None while they are, or without a rule.
+
+        The rule is ``Problem(termination=…)``, or the tolerance of a level set.  A function of the log, so
+        that every process that knows the study gives the same answer; ``ask`` still gives trials.
+        """
+        level_set = self.problem.level_set
+        if self.problem.termination is None and (level_set is None or level_set.tolerance is None):
+            return None  # without reading the log
+        problem, recipe, _, trials, memory = self._snapshot()
+        n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
+        if self._termination_known is None or self._termination_known[0] != n_complete:
+            decide = ended if level_set is None else enough
+            self._termination_known = n_complete, decide(problem, recipe, trials, memory)
+        return self._termination_known[1]
+
+    def explain(self) -> Explanation:
+        """Return why the recipe proposes what it does; print it to read it.
+
+        Nothing changes by it: the proposal whose time it measures is thrown away.
+        """
+        return explained(*self._snapshot())

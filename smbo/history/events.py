@@ -1,0 +1,51 @@
+"""What happens to a log of trials, as values: asked, promoted, reported, told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from smbo.trial import Trial
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call of ``ask``: for how many trials at once, and the values fixed for them."""
+
+    n: int
+    fixed: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """A call of ``promote``: the number of the trial that runs on at a higher fidelity."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Reported:
+    """An intermediate value of a running trial."""
+
+    number: int
+    step: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """A finished trial with its result."""
+
+    trial: Trial
+
+
+Event: TypeAlias = Asked | Promoted | Reported | Told
+
+
+class Tracker(Protocol):
+    """What follows a log as it grows: a progress bar, an experiment tracker."""
+
+    def on_event(self, event: Event) -> None:
+        """Take note of an event that has been recorded."""
+        ...

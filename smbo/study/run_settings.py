@@ -1,0 +1,60 @@
+"""Settings of one run of a study, checked once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from smbo.errors import StoreError
+from smbo.space import Point
+from smbo_scheduler.jobs import Limits
+from smbo_scheduler.loop import Progress, Stop, ignore_progress, never_stop
+from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS
+from smbo_scheduler.retry import RetryPolicy
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The arguments of ``Study.run`` besides the objective and the executor, which documents them.
+
+    Attributes:
+        prefetch: the argument ``ahead``.
+        fixed: as of ``smbo.space.fixed.checked``.
+        clock: monotonic seconds.
+
+    Raises:
+        StoreError: a number that makes no sense.
+    """
+
+    n_trials: int | None = None
+    timeout_seconds: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    resources: Mapping[str, float] = field(default_factory=dict)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    on_progress: Callable[[Progress], None] = ignore_progress
+    stop: Callable[[], Stop] = never_stop
+    spool: str | Path | None = None
+    outbox: str = "spool"
+    lease_seconds: float = DEFAULT_LEASE_SECONDS
+    prefetch: bool | None = None
+    fixed: Point = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        n = self.n_trials
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+            raise StoreError(f"run: n_trials={n!r}; give a whole number of 1 or more, or None")
+        seconds = self.timeout_seconds
+        if seconds is not None and not seconds > 0:
+            raise StoreError(f"run: timeout_seconds={seconds!r}; give a positive number, or None")
+        if not 0 < self.lease_seconds < math.inf:
+            raise StoreError(f"run: lease_seconds={self.lease_seconds!r}; give a positive number")
+
+    @classmethod
+    def of(cls, **given: Any) -> RunSettings:
+        """Return settings in which None stands for the default."""
+        return cls(**{name: value for name, value in given.items() if value is not None})
