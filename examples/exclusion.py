@@ -1,8 +1,8 @@
 """A counting experiment: CLs, expected and observed, of a particle that decays to a lighter one.
 
 The heavy particle (mass m1) is produced in pairs and decays to a lighter one (mass m2) that is not seen.
-How many events pass the selection falls with m1, since fewer are made, and towards m1 = m2, since
-what is seen then has little energy.  A point is excluded where CLs < 0.05.
+The number of events that pass the selection falls with m1, since fewer are produced, and towards
+m1 = m2, since the visible decay products then have little energy.  A point is excluded where CLs < 0.05.
 
 Formulas: Cowan, Cranmer, Gross & Vitells (2011), "Asymptotic formulae for likelihood-based tests of
 new physics", for a counting experiment with a known background.
@@ -14,7 +14,7 @@ LUMINOSITY = 140.0  # 1/fb
 
 
 def evaluate(params):
-    """Return CLs at masses in GeV, as expected without a signal and as observed."""
+    """Return the expected CLs (without a signal) and the observed one, at masses in GeV."""
     m1, m2 = params["m1"], params["m2"]
     signal = LUMINOSITY * cross_section(m1) * efficiency(m1, m2)
     background = 8.0 + 120.0 * math.exp(-(m1 - m2) / 250.0)
@@ -24,12 +24,12 @@ def evaluate(params):
 
 
 def cross_section(m1):
-    """Return the cross-section in fb: a falling power with a bend, such as parton densities make."""
+    """Return the cross-section in fb: a power law with the exponential fall of parton densities."""
     return 1800.0 * (m1 / 300.0) ** -6.0 * math.exp(-m1 / 1500.0)
 
 
 def efficiency(m1, m2):
-    """Return the share of events that pass: none where m2 leaves no energy for what is seen."""
+    """Return the share of events that pass the selection: none where m2 leaves no visible energy."""
     softness = (m1 - m2 - 150.0) / 70.0
     return 0.25 / (1.0 + math.exp(-softness)) * (1.0 - math.exp(-m1 / 400.0))
 
@@ -51,10 +51,10 @@ def test_statistic(observed, signal, background):
     total = signal + background
     if observed >= total:
         return 0.0
-    fidelity_gap = total - observed
-    return 2.0 * (fidelity_gap + (observed * math.log(observed / total) if observed > 0.0 else 0.0))
+    deficit = total - observed
+    return 2.0 * (deficit + (observed * math.log(observed / total) if observed > 0.0 else 0.0))
 
 
 def tail(z):
-    """Return the chance of a normal number above z."""
+    """Return the probability that a standard normal variable exceeds z."""
     return 0.5 * math.erfc(z / math.sqrt(2.0))

@@ -1,9 +1,9 @@
-"""ASHA with a model choosing the points: tune a neural network's training, few epochs first.
+"""ASHA with points proposed by a model: tune a neural network's training, few epochs first.
 
     python examples/mlp_asha.py [N_TRIALS]
 
-The study is durable, so that a killed run goes on where it was: the store and the checkpoints of the
-paused trainings lie beside it.  On a cluster, hand a Dask client to ``study.run``.
+The study is durable, so that a killed run can be resumed: the store and the checkpoints of the
+paused trainings lie in one folder.  On a cluster, hand a Dask client to ``study.run``.
 """
 
 import pickle
@@ -29,7 +29,7 @@ PROBLEM = Problem(
 
 
 def train(params, context):
-    """Return the validation loss after ``context.fidelity`` epochs, going on from an earlier training."""
+    """Return the validation loss after ``context.fidelity`` epochs, continuing from a checkpoint."""
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X / 16, y, train_size=300, random_state=0)
     model, done = None, 0
@@ -56,7 +56,7 @@ def main(n_trials=40, url=None):
             study.run(train)
             epochs = sum(trial.fidelity for trial in study.trials)
             n_full = sum(trial.fidelity == 81 for trial in study.trials)
-            print(f"{n_trials} trials took {epochs} epochs, {n_full} of them went all the way")
+            print(f"{n_trials} trials took {epochs} epochs, {n_full} of them with all 81 each")
             print(f"loss {study.best.value:.4f} with {dict(study.best.params)}")
             return study.trials
 

@@ -1,4 +1,4 @@
-"""A made-up cost over numbers, a choice, and a parameter that only one of the choices has."""
+"""A made-up cost over numbers, a choice, and a parameter that is active for one choice only."""
 
 import math
 

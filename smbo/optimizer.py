@@ -9,6 +9,7 @@ import numpy as np
 
 from smbo.analysis.view import Snapshot, View
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
+from smbo.history.encode import encode
 from smbo.history.events import Asked, Event, Promoted, Reported, Told
 from smbo.history.promotion import ends_early, promoted
 from smbo.history.record import ToldResult, record_result
@@ -16,7 +17,8 @@ from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import first_levels, next_promotion, suggest, trial_seed
+from smbo.proposal.request import ProposalRequest
+from smbo.proposal.suggest import first_levels, next_promotion, proposal_rng, suggest, trial_seed
 from smbo.space import Space
 from smbo.space.fixed import checked
 from smbo.trial import Trial, TrialState
@@ -131,9 +133,9 @@ class Optimizer(View):
     def _propose(self, count: int, fixed: Mapping[str, Any]) -> list[Trial]:
         """Return new trials at points of the recipe's choice."""
         first = len(self._trials)
-        points, self._memory = suggest(
-            self.problem, self.recipe, self.seed, self._trials, self._memory, first, count, dict(fixed)
-        )
+        data, rng = encode(self.problem, self._trials), proposal_rng(self.seed, first)
+        request = ProposalRequest(self.problem, self.recipe, data, count, rng, self._memory, dict(fixed))
+        points, self._memory = suggest(request)
         levels = first_levels(self.problem, self._memory, first, 0, count)
         trials = [
             Trial(number, point, trial_seed(self.seed, number), fidelity=level)

@@ -1,15 +1,44 @@
-"""What the surrogate is told: arrays over the unit cube, minimised, in the order of trial numbers."""
+"""Training data of a surrogate: arrays over the unit cube, minimised, in the order of trial numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
+
+
+class Target(Enum):
+    """What a problem asks for, a surrogate models and an acquisition looks for, in words."""
+
+    VALUE = "one objective"
+    OBJECTIVES = "several objectives"
+    OUTPUTS = "vector outputs"
+    LEVEL_SET = "a level set"
+    FIDELITIES = "several fidelities"
+
+
+ONE_VALUE = frozenset({Target.VALUE})
+
+
+@runtime_checkable
+class Serves(Protocol):
+    """A surrogate or an acquisition that says what it is for."""
+
+    @property
+    def serves(self) -> frozenset[Target]:
+        """The targets; a wrapper says what its part says."""
+        ...
+
+
+def served_by(part: object) -> frozenset[Target]:
+    """Return what a surrogate or an acquisition is for: one value where it does not say."""
+    return part.serves if isinstance(part, Serves) else ONE_VALUE
 
 
 @dataclass(frozen=True)
@@ -124,12 +153,12 @@ class OutcomeConstraintValues:
 
 @dataclass(frozen=True, eq=False)
 class FidelityResults:
-    """What trials came to at each fidelity: one row per trial and fidelity, by number, then fidelity.
+    """The result of each trial at each fidelity: one row per trial and fidelity, by number, then fidelity.
 
     Attributes:
         numbers: of the trials, shape (N,).
         points: unit points, shape (N, d).
-        shortfalls: how far below the highest fidelity a row is, shape (N,): 0 there, 1 at the
+        fidelity_gaps: how far below the highest fidelity a row is, shape (N,): 0 there, 1 at the
             lowest, in the logarithm of the fidelity.
         values: shape (N,), finite, lower is better.
         variances: of each value's error, shape (N,); NaN where not given.
@@ -219,11 +248,11 @@ class TrainingData:
         feasible: whether the outcome constraints hold, shape (n,).
         failed: unit points of evaluations that failed, shape (n_failed, d).
         pending: unit points being evaluated now, shape (n_pending, d).
-        vectors: where the problem has vector outputs; the values are then their losses.
-        slacks: where the problem has outcome constraints that are comparisons of numbers.
-        several: where the problem has several objectives; the values are then those of the first.
-        curves: where trials climb a ladder of fidelities; the values are then as at one of them.
-        repeats: where rows stand for several evaluations (see ``history.replicates``); the values are then
+        outputs: where the problem has vector outputs; the values are then their losses.
+        outcome_constraints: where the problem has any that are comparisons of numbers.
+        objective_values: where the problem has several objectives; the values are then those of the first.
+        fidelities: where trials are promoted to higher fidelities; the values are then as at one of them.
+        replicates: where rows stand for several evaluations (see ``history.replicates``); the values are then
             their means, and the variances those of the means where errors are known.
     """
 
@@ -286,6 +315,14 @@ class TrainingData:
     def n_told(self) -> int:
         """How many evaluations the rows stand for."""
         return len(self) if self.replicates is None else len(self.replicates.values)
+
+    def with_pending(self, points: Array) -> TrainingData:
+        """Return the same with more pending unit points, (m, d)."""
+        return replace(self, pending=np.concatenate([self.pending, points]))
+
+    def without_pending(self) -> TrainingData:
+        """Return the same without pending points."""
+        return replace(self, pending=self.pending[:0])
 
     def rows(self, chosen: NDArray[np.intp]) -> TrainingData:
         """Return these evaluations only, by row; what failed and what is pending stays."""

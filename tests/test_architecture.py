@@ -157,6 +157,66 @@ def circle(imports: Imports) -> list[str] | None:
     return None
 
 
+# the parts of a recipe: what they can do they say themselves (`serves`, and the abilities in their base)
+PARTS = ("smbo.surrogates", "smbo.acquisition")
+
+
+def concrete_parts(modules: Mapping[str, Path]) -> dict[str, str]:
+    """Return the classes below ``PARTS`` that are no protocols, and the folder in which each is at home."""
+    return {
+        node.name: name.rpartition(".")[0]
+        for name, path in modules.items()
+        if _within(name, PARTS)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and "Protocol" not in map(_last_name, node.bases)
+    }
+
+
+def questions_of_type(name: str, path: Path, parts: Mapping[str, str]) -> list[str]:
+    """Return one line for each place where a module asks whether something is of a concrete part's class."""
+    tree = ast.parse(path.read_text())
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    imported = {
+        alias.asname: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    asked: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _last_name(node.func) in ("isinstance", "issubclass"):
+            asked += node.args[1:]
+        elif isinstance(node, ast.MatchClass):
+            asked.append(node.cls)
+        elif isinstance(node, ast.Compare) and _last_name(getattr(node.left, "func", node.left)) == "type":
+            asked += node.comparators
+    names = [
+        _last_name(each)
+        for expression in asked
+        for each in ast.walk(expression)
+        if isinstance(each, ast.Name | ast.Attribute)
+    ]
+    found = [imported.get(each, each) for each in names]
+    return [
+        f"{name} asks for the type {each}: let the part say what it can do"
+        for each in found
+        if each in parts and each not in own and not _within(name, [parts[each]])
+    ]
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Subscript):
+        node = node.value
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def read_questions(root: Path) -> list[str]:
+    modules = modules_of(root, PACKAGES)
+    parts = concrete_parts(modules)
+    return [line for name, path in modules.items() for line in questions_of_type(name, path, parts)]
+
+
 def read_imports(root: Path) -> dict[str, frozenset[str]]:
     modules = modules_of(root, PACKAGES)
     return {name: imports_of(name, path, modules) for name, path in modules.items()}
@@ -188,6 +248,34 @@ def test_a_planted_circle_of_folders_on_one_floor_is_caught(tmp_path: Path) -> N
     assert complaints(imports) == []
     assert circle(imports) is None
     assert circle(between_rooms(imports)) == ["smbo.history", "smbo.surrogates", "smbo.history"]
+
+
+def test_nobody_asks_for_the_concrete_type_of_a_part_outside_its_folder() -> None:
+    assert {"GP", "GPPosterior", "Subset", "ThompsonSampling"} <= concrete_parts(
+        modules_of(ROOT, PACKAGES)
+    ).keys()
+    assert read_questions(ROOT) == []
+
+
+QUESTIONS = {
+    "plain": "from smbo.surrogates.gp import GP\nis_gp = isinstance(x, GP)",
+    "one of several": "from smbo.surrogates.gp import GP\nis_gp = isinstance(x, (int, GP | str))",
+    "through a module": "import smbo.surrogates.gp as gp\nis_gp = issubclass(x, gp.GP)",
+    "under another name": "from smbo.surrogates.gp import GP as Process\nis_gp = isinstance(x, Process)",
+    "by type": "from smbo.surrogates.gp import GP\nis_gp = type(x) is GP",
+    "by a pattern": "from smbo.surrogates.gp import GP\nmatch x:\n    case GP():\n        pass",
+}
+
+
+@pytest.mark.parametrize("text", QUESTIONS.values(), ids=QUESTIONS.keys())
+def test_a_planted_question_for_a_concrete_type_is_caught(tmp_path: Path, text: str) -> None:
+    plant(tmp_path, "smbo/surrogates/base.py", "from typing import Protocol\nclass Surrogate(Protocol): ...")
+    plant_more(tmp_path, "smbo/surrogates/gp/gp.py", "class GP: ...\nis_gp = isinstance(x, GP)")
+    plant_more(tmp_path, "smbo/space/space.py", "is_surrogate = isinstance(x, Surrogate)")
+    assert read_questions(tmp_path) == []
+    plant_more(tmp_path, "smbo/optimizer.py", text)
+    (found,) = read_questions(tmp_path)
+    assert found.startswith("smbo.optimizer asks for the type GP")
 
 
 def test_every_floor_is_named_once() -> None:
@@ -263,5 +351,6 @@ def test_a_planted_circle_is_caught(tmp_path: Path) -> None:
 
 
 def plant_more(root: Path, file: str, text: str) -> dict[str, frozenset[str]]:
+    (root / file).parent.mkdir(exist_ok=True)
     (root / file).write_text(text + "\n")
     return read_imports(root)

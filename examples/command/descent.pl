@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# A program that can be had cheaper: it goes as many steps as it is told, and on from where an earlier attempt ended.
+# A program with a fidelity: it takes as many steps as it is told, continuing from the checkpoint of an earlier attempt.
 #
 # It "trains" two weights in the valley of Rosenbrock by noisy gradient descent with momentum.  All that it is told
 # comes from the environment:

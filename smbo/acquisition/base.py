@@ -1,8 +1,9 @@
-"""The seam between a posterior and the search for the next point."""
+"""The seam between a posterior and the search for the next points: acquisitions, criteria, and ``Search``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from smbo.errors import RecipeError
 from smbo.space import Space
-from smbo.surrogates.base import Posterior
+from smbo.space.point_set import PointSet
+from smbo.surrogates.base import Memory, Posterior, Surrogate
 from smbo.training_data import Array, TrainingData
 
 
@@ -30,7 +32,6 @@ class Criterion(Protocol):
 
     def __call__(self, points: Array) -> Array:
         """Return the worth of unit points (m, d), shape (m,)."""
-        ...
 
 
 @runtime_checkable
@@ -39,7 +40,6 @@ class DifferentiableCriterion(Criterion, Protocol):
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return the worth of unit points (m, d), shape (m,), and its gradient, (m, d)."""
-        ...
 
 
 @runtime_checkable
@@ -48,7 +48,6 @@ class Batched(DifferentiableCriterion, Protocol):
 
     def of_rows(self, rows: NDArray[np.intp]) -> Batched:
         """Return those criteria alone."""
-        ...
 
 
 @runtime_checkable
@@ -57,7 +56,6 @@ class Batchable(DifferentiableCriterion, Protocol):
 
     def batched(self, criteria: Sequence[Criterion]) -> Batched:
         """Return the criteria of a batch's points, in the order in which these joined it, as one."""
-        ...
 
 
 @runtime_checkable
@@ -69,7 +67,61 @@ class Acquisition(Protocol):
 
         ``data.pending`` holds every point whose fantasy the posterior is given.
         """
-        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What is known where new points are looked for.
+
+    Attributes:
+        surrogate: with its hyperparameters fixed.
+        posterior: given the data and that failed points promise nothing; the fantasies at pending points
+            are not in it yet, see ``fantasies.with_fantasies``.
+        space: of the points, or the part of it that is asked for.
+        data: that the surrogate was fitted to, with pending points.
+        taken: the points that may not be proposed again.
+        n: how many points are looked for.
+        rng: random numbers of this proposal.
+        memory: of the previous proposal.
+    """
+
+    surrogate: Surrogate
+    posterior: Posterior
+    space: Space
+    data: TrainingData
+    taken: PointSet
+    n: int
+    rng: np.random.Generator
+    memory: Memory
+
+
+@runtime_checkable
+class SelectsPoints(Acquisition, Protocol):
+    """An acquisition that chooses points its own way, such as by draws, or from a portfolio."""
+
+    def select(self, search: Search) -> tuple[Array, Memory]:
+        """Return ``search.n`` new unit points, (n, d), and what is added to the memory.
+
+        Raises:
+            SpaceExhausted: no n new points were found.
+        """
+
+
+@runtime_checkable
+class FantasyFree(Acquisition, Protocol):
+    """An acquisition whose points differ by themselves, so that pending points need no fantasies."""
+
+    @property
+    def needs_fantasies(self) -> bool:
+        """Whether pending points need them all the same."""
+
+
+@runtime_checkable
+class PosteriorAware(Acquisition, Protocol):
+    """An acquisition that gives way to another one where a posterior lacks what it needs."""
+
+    def for_posterior(self, posterior: Posterior) -> Acquisition:
+        """Return the acquisition to use with a posterior."""
 
 
 @runtime_checkable
@@ -78,7 +130,6 @@ class SpaceAware(Protocol):
 
     def with_space(self, space: Space, rng: np.random.Generator) -> Acquisition:
         """Return the same acquisition for a space."""
-        ...
 
 
 @runtime_checkable
@@ -87,4 +138,3 @@ class Seeded(Acquisition, Protocol):
 
     def seeded(self, seed: int) -> Acquisition:
         """Return the same acquisition with other draws."""
-        ...

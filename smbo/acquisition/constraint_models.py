@@ -1,4 +1,4 @@
-"""What is believed of the outcome constraints: a Gaussian process over the slack of each."""
+"""Models of the outcome constraints: a Gaussian process over the slack of each."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from smbo.training_data import Array, OutcomeConstraintValues, TrainingData
 
 # A slack is modelled by its logarithm on either side of zero where one is so much larger than most:
 # the boundary is what matters, and one far away would set the scale of all.
-_FAR = 8.0
+_FAR_RATIO = 8.0
 # Share of learned noise in a slack's variance from which a told sign may be luck, and evaluations
 # from which that is believed.
-_NOISY, _FEWEST_NOISY = 0.05, 20
+_LEAST_NOISE_SHARE, _FEWEST_NOISY = 0.05, 20
 # Slacks of engineering problems are powers and quotients of the axes: bending these tells the sides of a
 # boundary from half as many evaluations.  Not the kernel by density: of slacks that go in steps, as counts
 # behind a cut do, a smooth process got more sides wrong than a Matérn kernel, likelier though it was.
-_PROCESS = GP(bend_values=False, warp_axes=True)
+_SLACK_GP = GP(bend_values=False, warp_axes=True)
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
-class SlackBelief:
+class SlackModel:
     """A process over one constraint's slack.
 
     Attributes:
@@ -39,8 +39,8 @@ class SlackBelief:
     process: GPPosterior
 
     @classmethod
-    def of(cls, data: TrainingData, column: int) -> SlackBelief | None:
-        """Return the belief about a constraint, given the pending points' expected slacks too.
+    def of(cls, data: TrainingData, column: int) -> SlackModel | None:
+        """Return the posterior about a constraint, given the pending points' expected slacks too.
 
         None where no slack is known.  Where nothing feasible is known, what is under way is taken
         for infeasible: where to look for the first feasible point should that be so.
@@ -88,7 +88,7 @@ def told_slack(data: TrainingData, column: int) -> TrainingData | None:
         return None
     values, variances = slacks[rows], data.outcome_constraints.variances[rows, column]
     reach = float(np.median(np.abs(values)))
-    if 0.0 < _FAR * reach < float(np.abs(values).max()):
+    if 0.0 < _FAR_RATIO * reach < float(np.abs(values).max()):
         variances = variances / (reach + np.abs(values)) ** 2
         values = np.sign(values) * np.log1p(np.abs(values) / reach)
     return TrainingData.of_values(data.axes, data.points[rows], values, variances)
@@ -111,7 +111,7 @@ def learned(data: TrainingData, memories: Sequence[Memory]) -> TrainingData:
     return replace(data, outcome_constraints=replace(slacks, learned=tuple(found)))
 
 
-def believed_feasible(data: TrainingData) -> NDArray[np.bool_]:
+def probably_feasible(data: TrainingData) -> NDArray[np.bool_]:
     """Return which evaluations count as feasible, (n,).
 
     As told, but where that may be luck: there, if it is more likely than not.
@@ -125,9 +125,9 @@ def believed_feasible(data: TrainingData) -> NDArray[np.bool_]:
     slacks = data.outcome_constraints
     assert slacks is not None
     feasible = slacks.is_explained.copy()
-    here = replace(data, pending=data.pending[:0])
+    here = data.without_pending()
     for column, values in enumerate(slacks.values.T):
-        belief = SlackBelief.of(here, column) if column in noisy else None
+        belief = SlackModel.of(here, column) if column in noisy else None
         if belief is None:
             feasible &= ~(values < 0.0)
         else:
@@ -148,9 +148,9 @@ def _is_noisy(slacks: OutcomeConstraintValues, column: int) -> bool:
     if len(given) < _FEWEST_NOISY or column >= len(slacks.learned):
         return False
     noise = learned_noise(slacks.learned[column])
-    return noise is not None and noise > _NOISY
+    return noise is not None and noise > _LEAST_NOISE_SHARE
 
 
 def _trained(told: TrainingData, slacks: OutcomeConstraintValues, column: int) -> tuple[GP, Memory]:
     memory = slacks.learned[column] if column < len(slacks.learned) else {}
-    return _PROCESS.train(told, memory)
+    return _SLACK_GP.train(told, memory)

@@ -1,4 +1,4 @@
-"""Improvement per cost: what an evaluation is expected to cost, learned, and held against what it promises.
+"""Expected improvement per cost: the cost is learned by a Gaussian process over its logarithm.
 
 Where the optimum is cheap the digits are what costs most, and where it is dear each evaluation there
 counts: so every second point refines the best one (see ``refinement``), per cost too.
@@ -24,22 +24,24 @@ from smbo.errors import RecipeError
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.marginal_likelihood import Priors
-from smbo.training_data import Array, Axis, TrainingData
+from smbo.training_data import Array, Axis, Target, TrainingData, served_by
 
 # Fewer known costs say nothing of how they vary.
-_FEWEST = 2
+_FEWEST_COSTS = 2
 # Costs are told as zero where they are below a clock's grain: they count as this part of the mean.
-_LEAST_PART = 1e-6
+_LEAST_COST_SHARE = 1e-6
 # Costs vary smoothly over all of the space: length scales of a value's process would take the first few
 # for chance.  They are measured, so there is little noise in them.
-_PROCESS = GP(bend_values=False, priors=Priors(log_length=(0.0, 0.7), log_noise=(math.log(1e-4), 2.0)))
+_COST_GP = GP(bend_values=False, priors=Priors(log_length=(0.0, 0.7), log_noise=(math.log(1e-4), 2.0)))
 # Each axis is worth so many evaluations of refinement without a gain, and then it has every eighth point.
-_PATIENCE, _SELDOM = 2, 4
+_EVALUATIONS_PER_AXIS, _SELDOM_FACTOR = 2, 4
 
 
 @dataclass(frozen=True)
 class ExpectedImprovementPerCost:
     """Another acquisition, a logarithm, less a multiple of the logarithm of the expected cost.
+
+    Example: ``Recipe(GP(), ExpectedImprovementPerCost(budget=100.0))``
 
     Attributes:
         acquisition: what an evaluation promises, such as LogExpectedImprovement().
@@ -63,6 +65,11 @@ class ExpectedImprovementPerCost:
         if self.budget is not None and not 0 < self.budget < math.inf:
             raise RecipeError(f"budget={self.budget!r}: a positive cost is needed, or None")
 
+    @property
+    def serves(self) -> frozenset[Target]:
+        """What the other acquisition is for."""
+        return served_by(self.acquisition)
+
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised: the other one's as long as few costs are known."""
         costs = log_costs(data)
@@ -78,9 +85,9 @@ class ExpectedImprovementPerCost:
     def _is_to_refine(self, data: TrainingData) -> bool:
         if self.refine_every is None:
             return False
-        is_done = n_without_digit(data) > _PATIENCE * (len(data.axes) + 1)
+        is_done = n_without_digit(data) > _EVALUATIONS_PER_AXIS * (len(data.axes) + 1)
         n_asked = len(data) + len(data.failed) + len(data.pending)
-        return n_asked % (self.refine_every * (_SELDOM if is_done else 1)) == 0
+        return n_asked % (self.refine_every * (_SELDOM_FACTOR if is_done else 1)) == 0
 
     def exponent(self, data: TrainingData) -> float:
         """Return the power of the cost that a promise is divided by, from 0 to 1."""
@@ -95,7 +102,7 @@ class ExpectedImprovementPerCost:
 def log_costs(data: TrainingData) -> GPPosterior | None:
     """Return a process over the logarithm of the cost, None where too little is known of it."""
     known = np.isfinite(data.costs)
-    if known.sum() < _FEWEST or not data.axes or data.costs[known].max() <= 0.0:
+    if known.sum() < _FEWEST_COSTS or not data.axes or data.costs[known].max() <= 0.0:
         return None
     points, costs = np.ascontiguousarray(data.points[known]), data.costs[known]
     return _learned(data.axes, points.tobytes(), costs.tobytes())
@@ -114,9 +121,9 @@ def log_expected(costs: GPPosterior, points: Array) -> Array:
 def _learned(axes: tuple[Axis, ...], points: bytes, costs: bytes) -> GPPosterior:
     """Return the process; kept, since each point of a batch asks for the same."""
     told = np.frombuffer(costs)
-    logs = np.log(np.maximum(told, _LEAST_PART * told.mean()))
+    logs = np.log(np.maximum(told, _LEAST_COST_SHARE * told.mean()))
     data = TrainingData.of_values(axes, np.frombuffer(points).reshape(len(told), len(axes)), logs)
-    return _PROCESS.fit(data)
+    return _COST_GP.fit(data)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,10 @@
-"""Acquisitions of one value: improvement on the incumbent, and confidence bounds."""
+"""Expected improvement, probability of improvement and the lower confidence bound, for one value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,14 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.feasibility import Feasibility
-from smbo.surrogates.base import DifferentiablePosterior, Posterior, QuickMeans, WarpedPosterior
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.base import (
+    DifferentiablePosterior,
+    Posterior,
+    QuickMeans,
+    StackablePosterior,
+    WarpedPosterior,
+)
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
@@ -25,6 +31,8 @@ Score = Callable[[Array, Array, float | Array], tuple[Array, Array, Array]]
 class LogExpectedImprovement:
     """Logarithm of the expected improvement: the same optimum, and slopes where it underflows.
 
+    Example: ``Recipe(GP(), LogExpectedImprovement(margin=0.1))``
+
     Attributes:
         margin: improvement counts from so far below the incumbent, in standard deviations of the
             posterior means of the evaluated points.  Above 0 it looks past small gains nearby.
@@ -34,19 +42,25 @@ class LogExpectedImprovement:
     """
 
     margin: float = 0.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
-        target = incumbent(belief, data)
+        latent = normal(posterior)
+        target = incumbent(latent, data)
         if self.margin:
-            target -= self.margin * _spread(belief, data)
-        return _criterion(belief, target, _log_expected_improvement, Feasibility.of(data))
+            target -= self.margin * _spread(latent, data)
+        return _criterion(latent, target, _log_expected_improvement, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
 class ExpectedImprovement:
-    """Expected improvement on the incumbent."""
+    """Expected improvement on the incumbent.
+
+    Example: ``Recipe(GP(), ExpectedImprovement())``
+    """
+
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -57,24 +71,31 @@ class ExpectedImprovement:
 class ProbabilityOfImprovement:
     """Logarithm of the probability to improve on the incumbent by a margin.
 
+    Example: ``Recipe(GP(), ProbabilityOfImprovement())``
+
     Attributes:
         margin: in standard deviations of the posterior means of the evaluated points.
     """
 
     margin: float = 0.01
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
-        target = incumbent(belief, data) - self.margin * _spread(belief, data)
-        return _criterion(belief, target, _log_probability, Feasibility.of(data))
+        latent = normal(posterior)
+        target = incumbent(latent, data) - self.margin * _spread(latent, data)
+        return _criterion(latent, target, _log_probability, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
 class LowerConfidenceBound:
-    """Optimism: minus (mean - weight * std)."""
+    """Optimism: minus (mean - weight * std).
+
+    Example: ``Recipe(GP(), LowerConfidenceBound(weight=3.0))``
+    """
 
     weight: float = 2.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -83,14 +104,14 @@ class LowerConfidenceBound:
             return self.weight * std - mean, -np.ones_like(mean), np.full_like(std, self.weight)
 
         # a bound is in units of the values, so a logarithm must be brought to them
-        belief = normal(posterior)
-        return _criterion(belief, 0.0, score, Feasibility.of(data), _spread(belief, data))
+        latent = normal(posterior)
+        return _criterion(latent, 0.0, score, Feasibility.of(data), _spread(latent, data))
 
 
 def normal(posterior: Posterior) -> Posterior:
-    """Return the belief on the scale of the values on which it is normal.
+    """Return the posterior on the scale of the values on which it is normal.
 
-    Improvement is judged there: on the scale of the values themselves a skewed belief's
+    Improvement is judged there: on the scale of the values themselves a skewed posterior's
     deviation is all in its far, bad tail, and says nothing of the chance to improve.
     """
     return posterior.latent if isinstance(posterior, WarpedPosterior) else posterior
@@ -207,15 +228,15 @@ class _DifferentiableScored(_Scored):
 
 
 @dataclass(frozen=True, eq=False)
-class _OfProcess(_DifferentiableScored):
-    """... of a Gaussian process, whose fantasies stack."""
+class _Stackable(_DifferentiableScored):
+    """... of a posterior whose fantasies are its last rows."""
 
-    posterior: GPPosterior
+    posterior: StackablePosterior
 
     def batched(self, criteria: Sequence[Criterion]) -> _BatchedScores:
         """Return the criteria of a batch's points, in the order in which these joined it, as one."""
-        mine = [one for one in criteria if isinstance(one, _OfProcess)]
-        n_known = np.array([len(one.posterior.values) for one in mine])
+        mine = [one for one in criteria if isinstance(one, _Stackable)]
+        n_known = np.array([one.posterior.n_rows for one in mine])
         return _BatchedScores(mine[-1], n_known, np.array([one.best for one in mine]))
 
 
@@ -231,7 +252,7 @@ class _BatchedScores:
         best: incumbent of each, (k,).
     """
 
-    last: _OfProcess
+    last: _Stackable
     n_known: NDArray[np.intp]
     best: Array
 
@@ -280,8 +301,8 @@ def _criterion(
     feasibility: Feasibility | None,
     weight: float = 1.0,
 ) -> Criterion:
-    if isinstance(posterior, GPPosterior):
-        return _OfProcess(posterior, best, score, feasibility, weight)
+    if isinstance(posterior, StackablePosterior):
+        return _Stackable(posterior, best, score, feasibility, weight)
     if isinstance(posterior, DifferentiablePosterior):
         return _DifferentiableScored(posterior, best, score, feasibility, weight)
     return _Scored(posterior, best, score, feasibility, weight)

@@ -1,4 +1,4 @@
-"""Where evaluations fail or violate a constraint: learned, so that proposals keep away.
+"""The probability that an evaluation succeeds and meets the outcome constraints.
 
 Constraints that are comparisons of numbers have a process over each slack; everything else that went
 wrong is learned from labels.
@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
 from smbo.acquisition.base import Criterion
-from smbo.acquisition.constraint_models import SlackBelief
+from smbo.acquisition.constraint_models import SlackModel
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.gp import GP, GPPosterior
-from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters, Priors
 from smbo.training_data import Array, TrainingData
 
@@ -26,9 +25,9 @@ from smbo.training_data import Array, TrainingData
 _AMPLITUDE, _NOISE = 1.0, 0.1
 # The probability counts squared: in the worst run of bench_failures 13 % of evaluations 31 to 100 fail,
 # and not 21 %.
-_CAUTION = 2.0
+_EXPONENT = 2.0
 # An evaluation fails by chance (a node, a licence) as often as this, where nothing is known of it.
-_CHANCE = 0.05
+_CHANCE_OF_FAILURE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +38,17 @@ class Feasibility:
         parts: what must go well, each for itself.
     """
 
-    parts: tuple[Labels | SlackBelief, ...]
+    parts: tuple[Labels | SlackModel, ...]
 
     @classmethod
     def of(cls, data: TrainingData) -> Feasibility | None:
         """Return what the training data says, None where everything went well."""
-        parts: list[Labels | SlackBelief] = []
+        parts: list[Labels | SlackModel] = []
         labels = Labels.of(data)
         if labels is not None:
             parts.append(labels)
         if data.outcome_constraints is not None:
-            beliefs = (SlackBelief.of(data, column) for column in range(len(data.outcome_constraints.names)))
+            beliefs = (SlackModel.of(data, column) for column in range(len(data.outcome_constraints.names)))
             parts += [belief for belief in beliefs if belief is not None]
         return cls(tuple(parts)) if parts else None
 
@@ -130,7 +129,7 @@ class Labels:
     def log_probability(self, points: Array) -> Array:
         """Return the log probability at unit points (m, d), times the caution, shape (m,)."""
         mean, std = self.labels.moments(points)
-        return np.asarray(_CAUTION * log_ndtr((mean - 0.5) / self._width(std)))
+        return np.asarray(_EXPONENT * log_ndtr((mean - 0.5) / self._width(std)))
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return ``log_probability``, (m,), and its gradient, (m, d)."""
@@ -140,7 +139,7 @@ class Labels:
         log_p = log_ndtr(z)
         hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2.0 * np.pi) - log_p)
         z_slope = (mean_slope - (z * std / width)[:, None] * std_slope) / width[:, None]
-        return np.asarray(_CAUTION * log_p), np.asarray(_CAUTION * hazard[:, None] * z_slope)
+        return np.asarray(_EXPONENT * log_p), np.asarray(_EXPONENT * hazard[:, None] * z_slope)
 
     @staticmethod
     def _width(std: Array) -> Array:
@@ -160,10 +159,10 @@ def without_chance(data: TrainingData) -> TrainingData:
     found = Labels.of(data)
     assert found is not None, "there are failures"
     labels = found.labels
-    means, variances = left_out_moments(labels, first=len(data))
+    means, variances = labels.left_out_moments(first=len(data))
     means, stds = labels.scale.shift + labels.scale.size * means, labels.scale.size * np.sqrt(variances)
     fails_there = ndtr((0.5 - means) / Labels._width(stds))
-    is_chance = fails_there < _CHANCE * (1.0 - fails_there)
+    is_chance = fails_there < _CHANCE_OF_FAILURE * (1.0 - fails_there)
     return replace(data, failed=data.failed[~is_chance]) if is_chance.any() else data
 
 

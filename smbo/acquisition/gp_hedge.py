@@ -1,4 +1,4 @@
-"""Several acquisitions at once: those whose points turned out well get more of the turns."""
+"""GP-Hedge: a portfolio of acquisitions, of which those whose points turned out well are used more often."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from smbo.acquisition.base import Acquisition, Criterion
+from smbo.acquisition.base import Acquisition, Criterion, Search
+from smbo.acquisition.batch import select
 from smbo.acquisition.expected_improvement import (
     LogExpectedImprovement,
     LowerConfidenceBound,
     ProbabilityOfImprovement,
     normal,
 )
+from smbo.acquisition.fantasies import pending_posterior
 from smbo.errors import RecipeError
-from smbo.surrogates.base import Posterior
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.base import Memory, Posterior
+from smbo.training_data import Array, Target, TrainingData, served_by
 
 
 def _members() -> tuple[Acquisition, ...]:
@@ -28,6 +30,8 @@ def _members() -> tuple[Acquisition, ...]:
 @dataclass(frozen=True)
 class GPHedge:
     """GP-Hedge: each member nominates a point, and one is drawn by what members have gained.
+
+    Example: ``Recipe(GP(), GPHedge((LogExpectedImprovement(), LowerConfidenceBound())))``
 
     A member gains minus the posterior mean of its nominee, once the next posterior is known,
     nominated or taken alike.
@@ -51,6 +55,11 @@ class GPHedge:
         if not self.rate > 0:
             raise RecipeError(f"rate={self.rate!r}: a number above 0 is needed")
 
+    @property
+    def serves(self) -> frozenset[Target]:
+        """What all of the members are for."""
+        return frozenset.intersection(*(served_by(member) for member in self.members))
+
     def seeded(self, seed: int) -> GPHedge:
         """Return the same portfolio with another draw."""
         return replace(self, seed=seed)
@@ -60,6 +69,26 @@ class GPHedge:
         rng = np.random.default_rng([self.seed, len(data.pending)])
         return self.members[int(rng.integers(len(self.members)))].build(posterior, data)
 
+    def select(self, search: Search) -> tuple[Array, Memory]:
+        """Return n points, each nominated by a member drawn by its gains, and gains and nominees."""
+        gains = self.gains(pending_posterior(search), search.data, search.memory.get("portfolio"))
+        shares = self.shares(gains)
+        nominees: list[Array] = []
+        found: list[Array] = []
+        n, search = search.n, replace(search, n=1)
+        for _ in range(n):
+            turn = int(search.rng.choice(len(shares), p=shares))
+            if not nominees:
+                nominees = [select(search, member)[0] for member in self.members]
+                point = nominees[turn]
+            else:
+                point = select(search, self.members[turn])[0]
+            found.append(point)
+            taken = search.taken.with_points(point[None])
+            search = replace(search, data=search.data.with_pending(point[None]), taken=taken)
+        remembered = {"gains": gains.tolist(), "nominees": [nominee.tolist() for nominee in nominees]}
+        return np.stack(found), {"portfolio": remembered}
+
     def gains(self, posterior: Posterior, data: TrainingData, carried: Mapping[str, Any] | None) -> Array:
         """Return what each member has gained, (k,), by a posterior that knows more than the last.
 
@@ -68,9 +97,9 @@ class GPHedge:
         """
         if carried is None or len(carried["gains"]) != len(self.members):
             return np.zeros(len(self.members))
-        belief = normal(posterior)
-        told, _ = belief.moments(data.points)
-        mean, _ = belief.moments(np.array(carried["nominees"], dtype=np.float64))
+        latent = normal(posterior)
+        told, _ = latent.moments(data.points)
+        mean, _ = latent.moments(np.array(carried["nominees"], dtype=np.float64))
         spread = float(told.std()) or 1.0
         return np.asarray(np.array(carried["gains"]) - (mean - told.mean()) / spread)
 

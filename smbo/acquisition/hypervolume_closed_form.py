@@ -1,4 +1,4 @@
-"""Expected hypervolume improvement over independent normal beliefs, in closed form and as a logarithm.
+"""Expected hypervolume improvement over independent normal posteriors, in closed form and as a logarithm.
 
 What a vector y adds to a front is, over the disjoint boxes [l, u) that the front leaves free, the sum of
 Π_j (u_j - max(l_j, y_j))₊.  For independent y_j the expectation of each factor is a difference of expected
@@ -58,7 +58,7 @@ class Sides:
 
 
 def log_expected_volume(sides: Sides, means: Array, stds: Array) -> Array:
-    """Return the log expected hypervolume improvement of normal beliefs, (n,); finite in any tail.
+    """Return the log expected hypervolume improvement of normal posteriors, (n,); finite in any tail.
 
     Args:
         means, stds: shape (n, m).

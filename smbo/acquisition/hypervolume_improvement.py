@@ -1,15 +1,16 @@
-"""What an evaluation is expected to add to the volume that a Pareto front dominates."""
+"""Expected hypervolume improvement: the volume that an evaluation is expected to add below a Pareto front."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from smbo.acquisition.base import Criterion, check_draws
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.gp_coordinates import covariance_with_rows, encoded, pulled_back
 from smbo.acquisition.hypervolume_closed_form import (
     Sides,
     log_expected_volume,
@@ -20,29 +21,30 @@ from smbo.errors import RecipeError
 from smbo.problem.hypervolume import free_boxes, nondominated, reference_by_rule, scaled_to_front
 from smbo.space.designs import design_rows
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp.gp import GPPosterior
+from smbo.surrogates.base import DifferentiablePosterior, ExactProcess, LatentObjectives, Posterior
 from smbo.surrogates.gp.kernels import squared_distances
-from smbo.surrogates.multi_output.model_list import ModelListPosterior
-from smbo.training_data import Array, Axis, TrainingData
+from smbo.training_data import Array, Axis, Target, TrainingData
 
 # Points at which the extent of the front is looked for, beside the evaluated ones.
 _N_EVERYWHERE = 512
 # An end of the front is where an objective is best and the others are not given away for nothing.
 _SHARE_OF_OTHERS = 0.02
-_VARIANCE_FLOOR = 1e-12  # of the amplitude: what rounding leaves of a variance of zero
 
 
 @dataclass(frozen=True)
 class LogExpectedHypervolumeImprovement:
     """Logarithm of the hypervolume that an evaluation is expected to add to the front.
 
+    Example: ``Recipe(ModelListGP(), LogExpectedHypervolumeImprovement())``
+
     The front is that of the posterior means at evaluated feasible points and at pending ones, on the
-    scales on which the beliefs are normal; in closed form.
+    scales on which the posteriors are normal; in closed form.
 
     Source: Emmerich, Yang, Deutz, Wang & Fonseca (2016), "A Multicriteria Generalization of Bayesian
         Global Optimization"; see ``smbo.acquisition.hypervolume_closed_form``.
     """
+
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised.
@@ -50,7 +52,7 @@ class LogExpectedHypervolumeImprovement:
         Raises:
             RecipeError: the posterior is not one of several objectives.
         """
-        belief = of_several(posterior)
+        belief = latent_objectives(posterior)
         points = data.points[data.feasible]
         known = belief.latent_means(np.concatenate([points, data.pending]))
         reference = reference_of(belief, data, known)
@@ -61,6 +63,8 @@ class LogExpectedHypervolumeImprovement:
 @dataclass(frozen=True)
 class NoisyLogExpectedHypervolumeImprovement:
     """... where the front itself is uncertain, because evaluations are noisy.
+
+    Example: ``Recipe(ModelListGP(), NoisyLogExpectedHypervolumeImprovement())``
 
     The objectives at evaluated and pending points are drawn from the posterior; each draw has its
     own front and, being free of noise, its own processes.
@@ -75,6 +79,7 @@ class NoisyLogExpectedHypervolumeImprovement:
 
     seed: int = 0
     n_draws: int = 8
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
 
     def __post_init__(self) -> None:
         check_draws(self.n_draws)
@@ -89,7 +94,7 @@ class NoisyLogExpectedHypervolumeImprovement:
         Raises:
             RecipeError: the posterior is not one of several objectives.
         """
-        belief = of_several(posterior)
+        belief = latent_objectives(posterior)
         rng = np.random.default_rng([self.seed, len(data.pending)])
         draws = [_mirrored_draws(part, self.n_draws, rng) for part in belief.latents]
         values = np.stack([each.values for each in draws], axis=2)  # (rows, draws, objectives)
@@ -104,8 +109,13 @@ class NoisyLogExpectedHypervolumeImprovement:
         return NoisyVolumeImprovement(belief.latents, draws, sides, Feasibility.of(data))
 
 
-def of_several(posterior: Posterior) -> ModelListPosterior:
-    if not isinstance(posterior, ModelListPosterior):
+def latent_objectives(posterior: Posterior) -> LatentObjectives:
+    """Return a posterior as one of several objectives.
+
+    Raises:
+        RecipeError: the posterior is another one.
+    """
+    if not isinstance(posterior, LatentObjectives):
         raise RecipeError(
             f"hypervolume improvement is of several objectives, and {type(posterior).__name__} is not; "
             "use ModelListGP with it"
@@ -113,7 +123,7 @@ def of_several(posterior: Posterior) -> ModelListPosterior:
     return posterior
 
 
-def reference_of(belief: ModelListPosterior, data: TrainingData, known: Array) -> Array:
+def reference_of(belief: LatentObjectives, data: TrainingData, known: Array) -> Array:
     """Return the reference point on the latent scales: the user's, or by rule, (m,).
 
     The rule: a tenth of the front's range beyond its worst values, the front being as wide as the
@@ -135,7 +145,7 @@ def reference_of(belief: ModelListPosterior, data: TrainingData, known: Array) -
     return np.where(np.isnan(given), by_rule, belief.to_latent(np.where(np.isnan(given), 0.0, given)))
 
 
-def _standardised(parts: Sequence[GPPosterior], values: Array) -> Array:
+def _standardised(parts: Sequence[ExactProcess], values: Array) -> Array:
     """Return a value of each objective on the scale on which its process holds values and draws, (m,)."""
     return np.array([part.scale.to_latent(values[j : j + 1])[0] for j, part in enumerate(parts)])
 
@@ -162,29 +172,24 @@ class VolumeImprovement:
     """The criterion: see LogExpectedHypervolumeImprovement.
 
     Attributes:
-        parts: latent beliefs, one for each objective.
+        parts: latent posteriors, one for each objective.
         sides: of the boxes that the front leaves free.
         feasibility: of evaluations, None where all went well.
     """
 
-    parts: tuple[GPPosterior, ...]
+    parts: tuple[ExactProcess, ...]
     sides: Sides
     feasibility: Feasibility | None
 
     def __call__(self, points: Array) -> Array:
-        moments = [part.moments(points) for part in self.parts]
-        means, stds = (np.stack(each, axis=1) for each in zip(*moments))
-        worth = log_expected_volume(self.sides, means, stds)
+        worth = log_expected_volume(self.sides, *stacked_moments(self.parts, points))
         if self.feasibility is None:
             return worth
         return worth + self.feasibility.log_probability(points)
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return the criterion (m,) and its gradient (m, d)."""
-        moments = [part.moments_and_gradients(points) for part in self.parts]
-        means, stds, mean_slopes, std_slopes = (np.stack(each, axis=1) for each in zip(*moments))
-        worth, by_mean, by_std = log_expected_volume_and_slopes(self.sides, means, stds)
-        slope = np.einsum("nm,nmd->nd", by_mean, mean_slopes) + np.einsum("nm,nmd->nd", by_std, std_slopes)
+        worth, slope = chained(self.parts, points, partial(log_expected_volume_and_slopes, self.sides))
         return with_feasibility(self.feasibility, points, worth, slope)
 
 
@@ -193,13 +198,13 @@ class NoisyVolumeImprovement:
     """The criterion: see NoisyLogExpectedHypervolumeImprovement.
 
     Attributes:
-        parts: latent beliefs, one for each objective, whose rows are all points known of.
+        parts: latent posteriors, one for each objective, whose rows are all points known of.
         draws: of each objective at these rows.
         sides: of the boxes that the front of each draw leaves free.
         feasibility: of evaluations, None where all went well.
     """
 
-    parts: tuple[GPPosterior, ...]
+    parts: tuple[ExactProcess, ...]
     draws: Sequence[Draws]
     sides: Sequence[Sides]
     feasibility: Feasibility | None
@@ -252,8 +257,8 @@ class _Slopes:
     beta: Array
 
     @classmethod
-    def of(cls, part: GPPosterior, draw: Draws, points: Array) -> _Slopes:
-        scaled = encoded(part, points)
+    def of(cls, part: ExactProcess, draw: Draws, points: Array) -> _Slopes:
+        scaled = part.encode(points)
         profile, slopes = part.kernel.profile_and_slope(squared_distances(scaled, part.scaled))
         cross = part.amplitude * profile
         half = linalg.solve_lower(draw.factor, cross.T)
@@ -261,17 +266,17 @@ class _Slopes:
         return cls(part.mean + cross @ draw.weights, _std(part, half), scaled, slopes, beta)
 
     def pulled_back(
-        self, part: GPPosterior, draw: Draws, points: Array, by_means: Array, by_std: Array
+        self, part: ExactProcess, draw: Draws, points: Array, by_means: Array, by_std: Array
     ) -> Array:
         """Return slopes by unit points (m, d) of those by means (m, k) and deviations (m,)."""
         # d mean / d cross = weights and d std / d cross = -beta / std, of each row
         by_cross = by_means @ draw.weights.T - (by_std / self.std)[:, None] * self.beta
         pairs = 2.0 * part.amplitude * self.slopes * by_cross
         by_scaled = self.scaled * pairs.sum(axis=1)[:, None] - pairs @ part.scaled
-        return pulled_back(part, points, by_scaled)
+        return part.pulled_back(points, by_scaled)
 
 
-def _mirrored_draws(part: GPPosterior, n_draws: int, rng: np.random.Generator) -> Draws:
+def _mirrored_draws(part: ExactProcess, n_draws: int, rng: np.random.Generator) -> Draws:
     half = rng.standard_normal((len(part.values), n_draws // 2))
     errors = rng.standard_normal(half.shape)
     return draws_at_rows(
@@ -279,15 +284,15 @@ def _mirrored_draws(part: GPPosterior, n_draws: int, rng: np.random.Generator) -
     )
 
 
-def _moments(part: GPPosterior, draw: Draws, points: Array) -> tuple[Array, Array]:
+def _moments(part: ExactProcess, draw: Draws, points: Array) -> tuple[Array, Array]:
     """Return the mean of each draw, (m, k), and the deviation of all, (m,)."""
-    cross = covariance_with_rows(part, encoded(part, points))
+    cross = part.cross_covariance(part.encode(points))
     return part.mean + cross @ draw.weights, _std(part, linalg.solve_lower(draw.factor, cross.T))
 
 
-def _std(part: GPPosterior, half: Array) -> Array:
+def _std(part: ExactProcess, half: Array) -> Array:
     variance = part.amplitude - np.einsum("ij,ij->j", half, half)
-    return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * part.amplitude))
+    return np.sqrt(np.maximum(variance, linalg.VARIANCE_FLOOR * part.amplitude))
 
 
 def _log_means(logs: Array) -> tuple[Array, Array]:
@@ -298,9 +303,35 @@ def _log_means(logs: Array) -> tuple[Array, Array]:
     return top[:, 0] + np.log(total / logs.shape[1]), weights / total[:, None]
 
 
+def stacked_moments(parts: Sequence[Posterior], points: Array) -> tuple[Array, Array]:
+    """Return means and standard deviations of each part at unit points (n, d), each (n, m)."""
+    means, stds = zip(*(part.moments(points) for part in parts))
+    return np.stack(means, axis=1), np.stack(stds, axis=1)
+
+
+def chained(
+    parts: Sequence[DifferentiablePosterior],
+    points: Array,
+    worth: Callable[[Array, Array], tuple[Array, Array, Array]],
+) -> tuple[Array, Array]:
+    """Return a function of means and deviations (n, m) at unit points, (n,), and its gradient, (n, d).
+
+    Args:
+        parts: posteriors, one for each objective.
+        points: unit points, (n, d).
+        worth: the function, (n,), with its slopes by means and by deviations, each (n, m).
+    """
+    moments = [part.moments_and_gradients(points) for part in parts]
+    means, stds, mean_slopes, std_slopes = (np.stack(each, axis=1) for each in zip(*moments))
+    value, by_mean, by_std = worth(means, stds)
+    slope = np.einsum("nm,nmd->nd", by_mean, mean_slopes) + np.einsum("nm,nmd->nd", by_std, std_slopes)
+    return value, slope
+
+
 def with_feasibility(
     feasibility: Feasibility | None, points: Array, worth: Array, slope: Array
 ) -> tuple[Array, Array]:
+    """Return worth (n,) and gradient (n, d) with those of the log probability of feasibility added."""
     if feasibility is None:
         return worth, slope
     log_p, log_p_slope = feasibility.with_gradient(points)

@@ -1,6 +1,6 @@
-"""Where the next evaluation tells most about where a function crosses its level.
+"""Acquisitions for level sets: reduce the volume that is expected to be misclassified (SUR), and straddle.
 
-After an evaluation at x the belief at a place u is N(m', s'²), with s' known beforehand and m' not.  What
+After an evaluation at x the posterior at a place u is N(m', s'²), with s' known beforehand and m' not.  What
 counts is how likely u is put on the wrong side of the contour: p (1 - p) with p = P(f(u) > level).
 Averaged over what the evaluation may give, and summed over the space, that is what is left to
 know; the next point is the one that is expected to leave the least.
@@ -15,6 +15,7 @@ identifying function threshold boundaries" (straddle).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,8 @@ from smbo.acquisition.feasibility import Feasibility
 from smbo.errors import RecipeError
 from smbo.space import Space
 from smbo.space.designs import design_rows
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.multi_output.level_set import LevelPosterior
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.base import LevelSetPosterior, Posterior
+from smbo.training_data import Array, Target, TrainingData
 
 # Φ(z) (1 - Φ(z)) = exp(-2 z² / π) / 4 to fourth order in z, and within 0.011 everywhere.  Unlike the
 # product itself its mean over a normal z has a closed form without bivariate probabilities.
@@ -37,6 +37,8 @@ _FEWEST_ALLOWED = 256
 @dataclass(frozen=True)
 class Misclassification:
     """Reduces the volume that is expected to be put on the wrong side of the contours.
+
+    Example: ``Recipe(LevelGP(), Misclassification())``
 
     Attributes:
         n_survey: places of the space that are looked at, a power of two.
@@ -49,6 +51,7 @@ class Misclassification:
     n_survey: int = 2048
     n_places: int = 256
     close: float = 0.007
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def with_space(self, space: Space, rng: np.random.Generator) -> SurveyedMisclassification:
         """Return the same for a space, at places of it."""
@@ -56,7 +59,7 @@ class Misclassification:
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         del posterior, data
-        raise RecipeError("Misclassification needs to know the space: call over(space, rng) first")
+        raise RecipeError("Misclassification needs to know the space: call with_space(space, rng) first")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,7 @@ class SurveyedMisclassification:
 
     settings: Misclassification
     places: Array
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the expected reduction as a function of the next point."""
@@ -72,7 +76,7 @@ class SurveyedMisclassification:
         chosen, weights = self._most_telling(belief)
         return ExpectedReduction.of(belief, self.places[chosen], weights, Feasibility.of(data))
 
-    def _most_telling(self, belief: LevelPosterior) -> tuple[NDArray[np.intp], Array]:
+    def _most_telling(self, belief: LevelSetPosterior) -> tuple[NDArray[np.intp], Array]:
         """Return rows of the places drawn by how unsure they are, (r,), and their weights, (r,).
 
         Unsure by more than ``close``, to first order in the slope.  Systematic resampling: the mean over
@@ -103,7 +107,7 @@ class ExpectedReduction:
         mean, std: of each function minus its level at the places, (k, r).
     """
 
-    belief: LevelPosterior
+    belief: LevelSetPosterior
     places: Array
     weights: Array
     feasibility: Feasibility | None
@@ -112,7 +116,7 @@ class ExpectedReduction:
 
     @classmethod
     def of(
-        cls, belief: LevelPosterior, places: Array, weights: Array, feasibility: Feasibility | None
+        cls, belief: LevelSetPosterior, places: Array, weights: Array, feasibility: Feasibility | None
     ) -> ExpectedReduction:
         return cls(belief, places, weights, feasibility, *belief.offsets(places))
 
@@ -131,9 +135,13 @@ class ExpectedReduction:
 
 @dataclass(frozen=True)
 class Straddle:
-    """Looks where a level is within reach: 1.96 standard deviations minus the distance to it."""
+    """Looks where a level is within reach: 1.96 standard deviations minus the distance to it.
+
+    Example: ``Recipe(LevelGP(), Straddle())``
+    """
 
     width: float = 1.96
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         belief = level_posterior(posterior)
@@ -151,7 +159,7 @@ class Straddle:
         return criterion
 
 
-def _steep_offsets(belief: LevelPosterior, points: Array) -> tuple[Array, Array, Array]:
+def _steep_offsets(belief: LevelSetPosterior, points: Array) -> tuple[Array, Array, Array]:
     """Return mean and deviation of function minus level at unit points (m, d), and steepness, each (k, m)."""
     found = [process.moments_and_gradients(points)[:3] for process in belief.processes]
     mean = np.array([mean for mean, _, _ in found]) - belief.levels[:, None]
@@ -182,13 +190,13 @@ def survey_of(space: Space, n: int, rng: np.random.Generator) -> Array:
     return allowed if len(allowed) >= min(n, _FEWEST_ALLOWED) else space.sample_unit(n, rng)
 
 
-def level_posterior(posterior: Posterior) -> LevelPosterior:
+def level_posterior(posterior: Posterior) -> LevelSetPosterior:
     """Return a posterior as one of levels.
 
     Raises:
         RecipeError: it is another.
     """
-    if not isinstance(posterior, LevelPosterior):
+    if not isinstance(posterior, LevelSetPosterior):
         raise RecipeError(
             f"a level is sought by a surrogate of levels; use LevelGP(), not {type(posterior).__name__}"
         )

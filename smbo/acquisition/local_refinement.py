@@ -1,4 +1,4 @@
-"""The last digits: improvement by a small process of its own around the best evaluation.
+"""Local refinement: expected improvement by a Gaussian process of the evaluations nearest to the best one.
 
 A process of the whole space knows values to a part of their spread, and near the optimum they differ by less:
 improvement by it goes on around the optimum without end.  A quadratic is settled by as many values as it
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.expected_improvement import LogExpectedImprovement, normal
 from smbo.acquisition.feasibility import Feasibility
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.base import LearnedProcess, Posterior
+from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.kernels import SquaredExponential
 from smbo.surrogates.gp.marginal_likelihood import Priors
 from smbo.training_data import Array, Axis, TrainingData
@@ -29,21 +29,21 @@ from smbo.training_data import Array, Axis, TrainingData
 Columns: TypeAlias = NDArray[np.intp]
 
 # More than a quadratic takes: before, a process of the whole space does as well.
-_N_MORE = 4
+_N_BEYOND_QUADRATIC = 4
 # Noise, in parts of the values' variance, beyond which the best is the luckiest and has no digits.
-_QUIET = 1e-3
+_MOST_NOISE_SHARE = 1e-3
 # Evaluated points so near to each other have the same value, or nearly: there is nothing to learn.
 _LEAST_RADIUS, _LEAST_SPREAD = 1e-5, 1e-9
 # Of the box of the nearest points that part, around the best, is searched: a corner of a box that few
 # points are in promises much and holds nothing, and the box must shrink.
-_SEARCHED = 0.5
+_SEARCHED_SHARE = 0.5
 # Length scales in that box are about its edge, and values there are smooth and exact.
 _PRIORS = Priors(log_length=(0.3, 0.7), log_amplitude=(1.0, 2.0), log_noise=(-16.0, 1.0))
-_PROCESS = GP(kernel=SquaredExponential(), bend_values=False, priors=_PRIORS)
+_LOCAL_GP = GP(kernel=SquaredExponential(), bend_values=False, priors=_PRIORS)
 # What is beyond the box loses as much: the logarithm of an improvement falls by tens within it.
 _STEEPNESS = 50.0
 # Gains below this part of the values' spread are none.
-_GAIN = 1e-6
+_LEAST_GAIN = 1e-6
 
 
 def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
@@ -54,17 +54,17 @@ def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
     not continuous stay as they are; the box is as large as the nearest (d + 1) (d + 2) / 2 points
     need, so that it shrinks as they come closer.
     """
-    belief = normal(posterior)
+    latent = normal(posterior)
     smooth = np.flatnonzero([axis.kind == "continuous" for axis in data.axes])
-    if not isinstance(belief, GPPosterior) or data.outputs is not None or belief.noise > _QUIET:
+    if not isinstance(latent, LearnedProcess) or data.outputs is not None or latent.noise > _MOST_NOISE_SHARE:
         return None
     n_wanted = (len(smooth) + 1) * (len(smooth) + 2) // 2
     rows = _like_best(data, smooth)
-    if not len(smooth) or len(rows) < n_wanted + _N_MORE:
+    if not len(smooth) or len(rows) < n_wanted + _N_BEYOND_QUADRATIC:
         return None
     best = data.points[rows[np.argmin(data.values[rows])]]
     away = np.abs(data.points[rows][:, smooth] - best[smooth])
-    lengths = belief.features.per_axis(belief.lengths, len(data.axes))[smooth]
+    lengths = latent.axis_lengths[smooth]
     nearest = np.argsort(((away / lengths) ** 2).sum(axis=1), kind="stable")[: n_wanted + 1]
     radius = np.maximum(away[nearest].max(axis=0), _LEAST_RADIUS)
     inside = rows[(away <= radius * (1 + 1e-9)).all(axis=1)]
@@ -77,7 +77,7 @@ def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
 def n_without_digit(data: TrainingData) -> int:
     """Return how many evaluations have been made since the last that gained a digit, by trial number."""
     feasible = data.values[data.feasible]
-    return data.n_since_gain(_GAIN * float(feasible.std())) if len(feasible) else 0
+    return data.n_since_gain(_LEAST_GAIN * float(feasible.std())) if len(feasible) else 0
 
 
 def _like_best(data: TrainingData, smooth: Columns) -> NDArray[np.intp]:
@@ -121,7 +121,7 @@ def _within(box: _Box, data: TrainingData, rows: NDArray[np.intp]) -> Differenti
     local = TrainingData.of_values(
         axes, box.coordinates(data.points[rows]), data.values[rows], data.variances[rows]
     )
-    posterior = _PROCESS.fit(local)
+    posterior = _LOCAL_GP.fit(local)
     pending = box.coordinates(data.pending)
     is_near = ((pending >= 0.0) & (pending <= 1.0)).all(axis=1) & ~box.elsewhere(data.pending).any(axis=1)
     if is_near.any():
@@ -145,7 +145,7 @@ class _Refined:
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         where = self.box.coordinates(points)
-        inside = np.clip(where, 0.5 - 0.5 * _SEARCHED, 0.5 + 0.5 * _SEARCHED)
+        inside = np.clip(where, 0.5 - 0.5 * _SEARCHED_SHARE, 0.5 + 0.5 * _SEARCHED_SHARE)
         beyond, elsewhere = where - inside, self.box.elsewhere(points)
         worth, to_where = self.criterion.with_gradient(inside)
         worth = worth - _STEEPNESS * ((beyond**2).sum(axis=1) + 100.0 * (elsewhere**2).sum(axis=1))

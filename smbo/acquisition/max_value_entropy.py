@@ -1,8 +1,9 @@
-"""Max-value entropy search: evaluate where most is learned about how low the function goes."""
+"""Max-value entropy search: evaluate where most is learned about the function's lowest value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import brentq
@@ -13,7 +14,7 @@ from smbo.acquisition.expected_improvement import incumbent, normal
 from smbo.acquisition.feasibility import Feasibility
 from smbo.errors import RecipeError
 from smbo.surrogates.base import DifferentiablePosterior, Posterior
-from smbo.training_data import Array, Axis, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Axis, Target, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 # Below this the terms of the gain cancel; three terms of its series are then good to 2e-8.
@@ -23,6 +24,8 @@ _FAR = -50.0
 @dataclass(frozen=True)
 class MaxValueEntropySearch:
     """Logarithm of the information that an evaluation gives about the lowest value.
+
+    Example: ``Recipe(GP(), MaxValueEntropySearch())``
 
     Source: Wang & Jegelka (2017), "Max-value Entropy Search for Efficient Bayesian Optimization",
         eq. 6 and sec. 3.1 (the lowest value's distribution by a Gumbel distribution), turned over
@@ -37,6 +40,7 @@ class MaxValueEntropySearch:
     seed: int = 0
     n_minima: int = 10
     n_places: int = 1000
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def __post_init__(self) -> None:
         if self.n_minima < 1 or self.n_places < 1:
@@ -48,19 +52,19 @@ class MaxValueEntropySearch:
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = normal(posterior)
+        latent = normal(posterior)
         rng = np.random.default_rng([self.seed, len(data.pending)])
         places = np.concatenate([data.points, _places(data.axes, self.n_places, rng)])
-        mean, std = belief.moments(places)
+        mean, std = latent.moments(places)
         floor = 1e-9 * max(float(mean.std()), 1e-300)
         minima = sampled_minima(mean, np.maximum(std, floor), rng.random(self.n_minima))
         # the lowest value is no higher than that of the best point known
-        best = incumbent(belief, data)
+        best = incumbent(latent, data)
         minima = np.minimum(minima, best - 1e-3 * float(np.median(std)) - floor)
         feasibility = Feasibility.of(data)
-        if isinstance(belief, DifferentiablePosterior):
-            return _DifferentiableGain(belief, minima, feasibility)
-        return _Gain(belief, minima, feasibility)
+        if isinstance(latent, DifferentiablePosterior):
+            return _DifferentiableGain(latent, minima, feasibility)
+        return _Gain(latent, minima, feasibility)
 
 
 def _places(axes: tuple[Axis, ...], n: int, rng: np.random.Generator) -> Array:

@@ -1,33 +1,32 @@
-"""Expected improvement where the incumbent itself is uncertain, because evaluations are noisy."""
+"""Noisy expected improvement: the incumbent itself is uncertain, because evaluations are noisy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from smbo.acquisition.base import Criterion, check_draws
-from smbo.acquisition.expected_improvement import log_expected_improvement, normal
+from smbo.acquisition.base import Acquisition, Criterion, check_draws
+from smbo.acquisition.expected_improvement import LogExpectedImprovement, log_expected_improvement, normal
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.gp_coordinates import covariance_with_rows, encoded, pulled_back
 from smbo.errors import RecipeError
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp.gp import GPPosterior
+from smbo.surrogates.base import ExactProcess, Posterior, ResidualPosterior
 from smbo.surrogates.gp.kernels import squared_distances
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
-_VARIANCE_FLOOR = 1e-12  # of the amplitude: what rounding leaves of a variance of zero
 
 
 @dataclass(frozen=True)
 class NoisyLogExpectedImprovement:
     """Logarithm of the improvement expected over what the function may be at the known points.
+
+    Example: ``Recipe(GP(), NoisyLogExpectedImprovement())``
 
     The function's values at evaluated and pending points are drawn from the posterior; each draw
     has its own incumbent and, being free of noise, its own process.  All share one factor.
@@ -42,6 +41,7 @@ class NoisyLogExpectedImprovement:
 
     seed: int = 0
     n_draws: int = 16
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def __post_init__(self) -> None:
         check_draws(self.n_draws)
@@ -50,6 +50,10 @@ class NoisyLogExpectedImprovement:
         """Return the same acquisition with other draws."""
         return replace(self, seed=seed)
 
+    def for_posterior(self, posterior: Posterior) -> Acquisition:
+        """Return this acquisition; around a trend, whose process cannot be drawn alone, the noiseless one."""
+        return LogExpectedImprovement() if isinstance(posterior, ResidualPosterior) else self
+
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised.
 
@@ -57,7 +61,7 @@ class NoisyLogExpectedImprovement:
             RecipeError: the posterior is not that of a Gaussian process.
         """
         belief = normal(posterior)
-        if not isinstance(belief, GPPosterior):
+        if not isinstance(belief, ExactProcess):
             raise RecipeError(
                 f"noisy expected improvement draws from a Gaussian process, and {type(belief).__name__} is "
                 "none; use LogExpectedImprovement with this surrogate"
@@ -87,9 +91,9 @@ class Draws(NamedTuple):
     values: Array
 
 
-def draws_at_rows(posterior: GPPosterior, normals: Array, errors: Array) -> Draws:
+def draws_at_rows(posterior: ExactProcess, normals: Array, errors: Array) -> Draws:
     """Return draws made of standard normal numbers, each (n, k)."""
-    covariance = covariance_with_rows(posterior, posterior.scaled)
+    covariance = posterior.cross_covariance(posterior.scaled)
     factor = linalg.cholesky(covariance)
     noise = np.einsum("ij,ij->i", posterior.factor, posterior.factor) - posterior.amplitude
     prior = factor @ normals
@@ -112,7 +116,7 @@ class NoisyImprovement:
         feasibility: of evaluations, None where all went well.
     """
 
-    posterior: GPPosterior
+    posterior: ExactProcess
     factor: Array
     weights: Array
     incumbents: Array
@@ -120,7 +124,7 @@ class NoisyImprovement:
 
     @classmethod
     def of(
-        cls, posterior: GPPosterior, data: TrainingData, normals: Array, errors: Array
+        cls, posterior: ExactProcess, data: TrainingData, normals: Array, errors: Array
     ) -> NoisyImprovement:
         """Return the criterion of draws made of standard normal numbers, each (n, k)."""
         factor, weights, values = draws_at_rows(posterior, normals, errors)
@@ -132,7 +136,7 @@ class NoisyImprovement:
 
     def __call__(self, points: Array) -> Array:
         belief = self.posterior
-        cross = covariance_with_rows(belief, encoded(belief, points))
+        cross = belief.cross_covariance(belief.encode(points))
         half = linalg.solve_lower(self.factor, cross.T)
         logs, _ = self._logs(cross, self._std(half), self.draws)
         worth = _log_sums(logs) - np.log(logs.shape[1])
@@ -157,7 +161,7 @@ class NoisyImprovement:
     def judged(self, points: Array, draws: _Draws | _DrawsOfEach) -> tuple[Array, Array]:
         """Return the criterion (m,) and its gradient (m, d) by some draws: the same for all, or of each."""
         belief = self.posterior
-        scaled = encoded(belief, points)
+        scaled = belief.encode(points)
         profile, slope = belief.kernel.profile_and_slope(squared_distances(scaled, belief.scaled))
         cross = belief.amplitude * profile
         # of a prefix of the rows: a triangular solve's first entries do not depend on what follows
@@ -175,7 +179,7 @@ class NoisyImprovement:
         to_cross = draws.to_cross(to_means) - (to_std / std)[:, None] * beta
         pairs = 2.0 * belief.amplitude * slope * to_cross
         to_scaled = scaled * pairs.sum(axis=1)[:, None] - pairs @ belief.scaled
-        gradient = pulled_back(belief, points, to_scaled)
+        gradient = belief.pulled_back(points, to_scaled)
         worth = total - np.log(logs.shape[1])
         if self.feasibility is None:
             return np.asarray(worth), gradient
@@ -193,7 +197,7 @@ class NoisyImprovement:
     def _std(self, half: Array) -> Array:
         amplitude = self.posterior.amplitude
         variance = amplitude - np.einsum("ij,ij->j", half, half)
-        return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * amplitude))
+        return np.sqrt(np.maximum(variance, linalg.VARIANCE_FLOOR * amplitude))
 
 
 @dataclass(frozen=True, eq=False)

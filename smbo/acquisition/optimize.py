@@ -1,4 +1,4 @@
-"""Search for the point at which a criterion is highest, on the snapped and allowed mixed space."""
+"""Maximize a criterion over the snapped and allowed points of a mixed space."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from smbo.acquisition.gradient_ascent import ascend
 from smbo.errors import SpaceExhausted
 from smbo.space import Space
 from smbo.space.numeric import Fixed
+from smbo.space.point_set import PointSet
 from smbo.training_data import Array, Axis
 
 # Up to so many combinations of levels a finite space is searched whole; up to the second figure
 # it is listed when sampling finds nothing new.
-_WHOLE = 2_000
-_LISTED = 1_000_000
+_MOST_ENUMERATED = 2_000
+_MOST_LISTED = 1_000_000
 # A grid with more levels than this is climbed as if it were continuous, then snapped.
-_FINE = 12
+_MOST_DISCRETE_LEVELS = 12
 # Of what was tried, so many of the best are worth a look by a search that follows.
-_PROMISING = 64
-# Two snapped rows closer than this in every coordinate are the same point.
-_SAME = 1e-9
+_N_PROMISING = 64
 
 
 @dataclass(frozen=True)
@@ -53,37 +52,13 @@ class Effort:
         return cls(n_candidates=256, n_local=16) if n <= 1000 else cls(128, 8, 4, 20)
 
 
-@dataclass(frozen=True, eq=False)
-class Excluded:
-    """Points that may not be returned, as a set of rounded rows."""
-
-    rows: frozenset[bytes]
-
-    @classmethod
-    def of(cls, points: Array) -> Excluded:
-        return cls(frozenset(_keys(points)))
-
-    def with_points(self, points: Array) -> Excluded:
-        """Return these points and some more, (m, d)."""
-        return Excluded(self.rows.union(_keys(points)))
-
-    def hits(self, points: Array) -> NDArray[np.bool_]:
-        """Return which of some snapped points (m, d) are among them, (m,)."""
-        return np.array([key in self.rows for key in _keys(points)], dtype=np.bool_)
-
-
-def _keys(points: Array) -> list[bytes]:
-    rounded = np.ascontiguousarray(np.rint(points / _SAME)).astype(np.int64)
-    return [row.tobytes() for row in rounded]
-
-
 def maximize(
     criterion: Criterion,
     space: Space,
     rng: np.random.Generator,
     *,
     start_points: Array,
-    exclude: Array,
+    exclude: PointSet,
     effort: Effort | None = None,
 ) -> Array:
     """Return the unit point (d,) with the highest criterion that was found.
@@ -92,18 +67,20 @@ def maximize(
         criterion: what to maximise; gradients are used where it has them.
         space: the point is snapped to it and allowed by its constraints.
         start_points: places worth a closer look (the best evaluated points), (k, d).
-        exclude: points that must not be returned (evaluated, pending), (m, d).
+        exclude: points that must not be returned (evaluated, pending).
         effort: how hard to search.
 
     Raises:
         SpaceExhausted: every allowed point of a finite space is excluded.
     """
-    return search(criterion, space, rng, start_points=start_points, exclude=exclude, effort=effort).point
+    return find_maximum(
+        criterion, space, rng, start_points=start_points, exclude=exclude, effort=effort
+    ).point
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a search came to.
+    """What a search found.
 
     Attributes:
         point: the highest new one, (d,).
@@ -114,13 +91,13 @@ class Found:
     promising: Array
 
 
-def search(
+def find_maximum(
     criterion: Criterion,
     space: Space,
     rng: np.random.Generator,
     *,
     start_points: Array,
-    exclude: Array,
+    exclude: PointSet,
     effort: Effort | None = None,
     promising: Array | None = None,
 ) -> Found:
@@ -130,10 +107,9 @@ def search(
         promising: of an earlier search, tried too, (m, d).
     """
     effort = effort or Effort()
-    excluded = Excluded.of(exclude)
     n_grid = _grid_size(space)
-    if n_grid is not None and n_grid <= _WHOLE:
-        points = _remaining(space, excluded)
+    if n_grid is not None and n_grid <= _MOST_ENUMERATED:
+        points = _remaining(space, exclude)
         return Found(np.asarray(points[np.argmax(_finite(criterion(points)))]), points[:0])
 
     points = _candidates(space, rng, start_points, effort)
@@ -143,9 +119,9 @@ def search(
     chosen = _spread(points, scores, effort.n_starts)
     climbed, climbed_scores = _climb(criterion, space, points[chosen], scores[chosen], effort)
     points, scores = np.concatenate([climbed, points]), np.concatenate([climbed_scores, scores])
-    best = _best_new(points, scores, excluded)
-    if best is None and n_grid is not None and n_grid <= _LISTED:
-        points = _remaining(space, excluded)
+    best = _best_new(points, scores, exclude)
+    if best is None and n_grid is not None and n_grid <= _MOST_LISTED:
+        points = _remaining(space, exclude)
         scores = _finite(criterion(points))
         best = int(np.argmax(scores))
     if best is None:
@@ -153,11 +129,11 @@ def search(
             f"none of {len(points)} points tried is new; the {len(exclude)} evaluated and pending ones "
             "seem to be all that the space and its constraints allow"
         )
-    kept = np.argsort(-scores, kind="stable")[:_PROMISING]
+    kept = np.argsort(-scores, kind="stable")[:_N_PROMISING]
     return Found(np.asarray(points[best]), points[kept])
 
 
-def best_of(criterion: Criterion, points: Array, excluded: Excluded) -> Array | None:
+def best_of(criterion: Criterion, points: Array, excluded: PointSet) -> Array | None:
     """Return that of some points (m, d) with the highest criterion, (d,), None if all are excluded."""
     best = _best_new(points, _finite(criterion(points)), excluded) if len(points) else None
     return None if best is None else np.asarray(points[best])
@@ -172,7 +148,7 @@ def polish(criterion: DifferentiableCriterion, space: Space, points: Array, n_ca
     return np.asarray(space.snap(climbed))
 
 
-def _best_new(points: Array, scores: Array, excluded: Excluded) -> int | None:
+def _best_new(points: Array, scores: Array, excluded: PointSet) -> int | None:
     """Return the row of the best point that is not excluded, None if all are."""
     for row in np.argsort(-scores, kind="stable"):
         if not excluded.hits(points[row : row + 1])[0]:
@@ -200,7 +176,7 @@ def _is_fixed(space: Space, axis: Axis) -> bool:
     return isinstance(space.dimensions[axis.name], Fixed)
 
 
-def _remaining(space: Space, excluded: Excluded) -> Array:
+def _remaining(space: Space, excluded: PointSet) -> Array:
     """Return every allowed point of a finite space that is not excluded, (m, d)."""
     counts = [1 if _is_fixed(space, axis) else axis.levels or 1 for axis in space.axes]
     levels = [(np.arange(count) + 0.5) / count for count in counts]  # what is fixed snaps to its place
@@ -278,7 +254,7 @@ def _climb(
 
 
 def _is_smooth(axis: Axis) -> bool:
-    return axis.levels is None or (axis.kind == "ordered" and axis.levels > _FINE)
+    return axis.levels is None or (axis.kind == "ordered" and axis.levels > _MOST_DISCRETE_LEVELS)
 
 
 def _ascend_snapped(

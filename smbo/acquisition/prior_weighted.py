@@ -1,4 +1,4 @@
-"""An acquisition that is weighted by where the user thinks that the optimum lies."""
+"""πBO: an acquisition times the user's prior density of where the optimum lies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smbo.acquisition.expected_improvement import (
 )
 from smbo.acquisition.thompson_sampling import ThompsonSampling
 from smbo.surrogates.base import Posterior
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import Array, Target, TrainingData, served_by
 
 
 class LogDensity(Protocol):
@@ -30,20 +30,25 @@ class LogDensity(Protocol):
 class PriorWeighted:
     """Another acquisition times the density of the optimum's place to a power that fades.
 
-    The power is strength / n after n evaluations, so that any belief is overcome.
+    The power is strength / n after n evaluations, so that any prior is overcome.
 
     Source: Hvarfner et al. (2022), "piBO: Augmenting Acquisition Functions with User Beliefs for
         Bayesian Optimization", eq. 6.
 
     Attributes:
-        acquisition: without the user's belief.
-        belief: the user's.
+        acquisition: without the user's prior.
+        prior: the user's.
         strength: β of the source.
     """
 
     acquisition: Acquisition
-    belief: LogDensity
+    prior: LogDensity
     strength: float
+
+    @property
+    def serves(self) -> frozenset[Target]:
+        """What the other acquisition is for."""
+        return served_by(self.acquisition)
 
     def seeded(self, seed: int) -> PriorWeighted:
         """Return the same with other draws."""
@@ -62,18 +67,18 @@ class PriorWeighted:
             # these are in the units of the values, so the logarithm must be brought to them
             weight *= float(means(normal(posterior), data.points).std())
         if isinstance(criterion, DifferentiableCriterion):
-            return _DifferentiableWeighted(criterion, self.belief, weight)
-        return _Weighted(criterion, self.belief, weight)
+            return _DifferentiableWeighted(criterion, self.prior, weight)
+        return _Weighted(criterion, self.prior, weight)
 
 
 @dataclass(frozen=True, eq=False)
 class _Weighted:
     criterion: Criterion
-    belief: LogDensity
+    prior: LogDensity
     weight: float
 
     def __call__(self, points: Array) -> Array:
-        return self.criterion(points) + self.weight * self.belief.log_density(points)[0]
+        return self.criterion(points) + self.weight * self.prior.log_density(points)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,5 +87,5 @@ class _DifferentiableWeighted(_Weighted):
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         worth, slope = self.criterion.with_gradient(points)
-        said, said_slope = self.belief.log_density(points)
+        said, said_slope = self.prior.log_density(points)
         return worth + self.weight * said, slope + self.weight * said_slope

@@ -1,18 +1,23 @@
-"""Many objectives as one, with weights drawn anew for each point."""
+"""ParEGO: expected improvement of a Chebyshev scalarization with weights drawn anew for each point."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from smbo.acquisition.base import Criterion, check_draws
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.hypervolume_improvement import of_several, with_feasibility
+from smbo.acquisition.hypervolume_improvement import (
+    chained,
+    latent_objectives,
+    stacked_moments,
+    with_feasibility,
+)
 from smbo.problem.hypervolume import nondominated
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.base import DifferentiablePosterior, Posterior
+from smbo.training_data import Array, Target, TrainingData
 
 # Of the widths of the front: what rounds the corner of the largest objective, and of no improvement.
 _SMOOTH_LARGEST, _SMOOTH_GAIN = 0.02, 0.01
@@ -22,6 +27,8 @@ _SHARE_OF_SUM = 0.05  # Knowles's ρ
 @dataclass(frozen=True)
 class RandomScalarization:
     """Logarithm of the expected improvement of an augmented Chebyshev distance with random weights.
+
+    Example: ``Recipe(ModelListGP(), RandomScalarization())``
 
     Draws of the objectives at a point make a distance each; its improvement on the lowest distance of
     the posterior means is averaged, with rounded corners, so that it has slopes everywhere.
@@ -35,6 +42,7 @@ class RandomScalarization:
 
     seed: int = 0
     n_draws: int = 64
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
 
     def __post_init__(self) -> None:
         check_draws(self.n_draws)
@@ -49,11 +57,11 @@ class RandomScalarization:
         Raises:
             RecipeError: the posterior is not one of several objectives.
         """
-        belief = of_several(posterior)
+        belief = latent_objectives(posterior)
         assert data.objective_values is not None
         # another draw for each point of a batch
         rng = np.random.default_rng([self.seed, len(data.pending)])
-        weights = rng.dirichlet(np.ones(len(belief.parts))) * data.objective_values.weights
+        weights = rng.dirichlet(np.ones(len(belief.latents))) * data.objective_values.weights
         feasible = data.feasible if data.feasible.any() else np.ones_like(data.feasible)
         known = belief.latent_means(np.concatenate([data.points[feasible], data.pending]))
         front = known[nondominated(known)]
@@ -96,33 +104,28 @@ class ScalarizedImprovement:
     """The criterion: see RandomScalarization.
 
     Attributes:
-        parts: latent beliefs, one for each objective.
+        parts: latent posteriors, one for each objective.
         distance: that is to become small.
         lowest: of the means at known points.
         normals: standard normal numbers, (k, m).
         feasibility: of evaluations, None where all went well.
     """
 
-    parts: tuple[GPPosterior, ...]
+    parts: tuple[DifferentiablePosterior, ...]
     distance: Distance
     lowest: float
     normals: Array
     feasibility: Feasibility | None
 
     def __call__(self, points: Array) -> Array:
-        moments = [part.moments(points) for part in self.parts]
-        means, stds = (np.stack(each, axis=1) for each in zip(*moments))
-        worth = self._worth(means, stds)[0]
+        worth = self._worth(*stacked_moments(self.parts, points))[0]
         if self.feasibility is None:
             return worth
         return worth + self.feasibility.log_probability(points)
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return the criterion (m,) and its gradient (m, d)."""
-        moments = [part.moments_and_gradients(points) for part in self.parts]
-        means, stds, mean_slopes, std_slopes = (np.stack(each, axis=1) for each in zip(*moments))
-        worth, by_mean, by_std = self._worth(means, stds)
-        slope = np.einsum("nm,nmd->nd", by_mean, mean_slopes) + np.einsum("nm,nmd->nd", by_std, std_slopes)
+        worth, slope = chained(self.parts, points, self._worth)
         return with_feasibility(self.feasibility, points, worth, slope)
 
     def _worth(self, means: Array, stds: Array) -> tuple[Array, Array, Array]:

@@ -1,53 +1,43 @@
-"""Thompson sampling: minimise one function drawn from the posterior.
-
-A draw of a Gaussian process is a function that can be evaluated anywhere: a draw of the prior by
-random Fourier features, moved through the data by Matheron's rule (Wilson et al. 2020,
-"Efficiently Sampling Functions from Gaussian Process Posteriors", eq. 9-13).
-"""
+"""Thompson sampling: minimize one function drawn from the posterior (see ``surrogates.gp.pathwise``)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
-from smbo.acquisition.base import Criterion
-from smbo.acquisition.composite_sample import CompositeSample
+from smbo.acquisition.base import Criterion, Search
 from smbo.acquisition.expected_improvement import normal
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.fourier_features import FourierFeatures
-from smbo.acquisition.gp_coordinates import covariance_with_rows, encoded, pulled_back
+from smbo.acquisition.optimize import Effort, maximize
 from smbo.errors import RecipeError
-from smbo.surrogates import linalg
-from smbo.surrogates.base import DifferentiablePosterior, Posterior
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.surrogates.gp.kernels import Features, Matern52, squared_distances
+from smbo.surrogates.base import (
+    DifferentiablePosterior,
+    FunctionDraw,
+    Memory,
+    PathwisePosterior,
+    Posterior,
+)
+from smbo.surrogates.gp.fourier_features import FourierFeatures
+from smbo.surrogates.gp.kernels import Features, Matern52
 from smbo.surrogates.gp.marginal_likelihood import Priors
-from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # The covariance of a draw's prior part is off by about 1/√(frequencies).
 _N_FREQUENCIES = 512
-
-
-class Draw(Protocol):
-    """One function, the same wherever and whenever it is evaluated."""
-
-    def __call__(self, points: Array) -> Array:
-        """Return its values at unit points (m, d), shape (m,)."""
-        ...
-
-    def with_gradient(self, points: Array) -> tuple[Array, Array]:
-        """Return its values (m,) and slopes (m, d)."""
-        ...
+# Each draw is a criterion of its own, so that every point pays for a search.
+_PER_DRAW = Effort(n_candidates=256, n_local=16, n_starts=4, n_calls=20, n_rounds=1)
+# Evaluated points around which the search looks closer.
+_N_CENTRES = 4
 
 
 @dataclass(frozen=True)
 class ThompsonSampling:
     """Minus one function drawn from the posterior, plus the logarithm of feasibility.
+
+    Example: ``Recipe(GP(), ThompsonSampling())``
 
     Points chosen by different draws differ by themselves, so that pending points need no fantasies:
     with a thousand of them a proposal costs what it costs with none.
@@ -59,6 +49,8 @@ class ThompsonSampling:
 
     seed: int = 0
     n_frequencies: int = _N_FREQUENCIES
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    needs_fantasies: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.n_frequencies < 1:
@@ -70,77 +62,51 @@ class ThompsonSampling:
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
-        belief = posterior if isinstance(posterior, CompositePosterior) else normal(posterior)
-        if isinstance(belief, GPPosterior):
-            belief = replace(belief, scale=OutcomeTransform())  # a draw is in the process's own units
         rng = np.random.default_rng([self.seed, len(data.pending)])
-        function = draw(belief, data, rng, self.n_frequencies)
-        mean, _ = belief.moments(data.points)
-        return drawn_criterion(belief, function, Feasibility.of(data), float(mean.std()))
+        function = draw(posterior, data, rng, self.n_frequencies)
+        mean, _ = function.posterior.moments(data.points)
+        return drawn_criterion(function, Feasibility.of(data), float(mean.std()))
+
+    def select(self, search: Search) -> tuple[Array, Memory]:
+        """Return the minima of n functions drawn from the posterior, (n, d); nothing is remembered.
+
+        Draws differ by themselves: pending points are kept out, and cost nothing beyond that.
+        """
+        data, taken = search.data, search.taken
+        mean, _ = search.posterior.moments(data.points)
+        centres = data.points[np.argsort(mean, kind="stable")[:_N_CENTRES]]
+        found: list[Array] = []
+        for _ in range(search.n):
+            criterion = self.seeded(int(search.rng.integers(2**32))).build(search.posterior, data)
+            point = maximize(
+                criterion, search.space, search.rng, start_points=centres, exclude=taken, effort=_PER_DRAW
+            )
+            found.append(point)
+            taken = taken.with_points(point[None])
+        return np.stack(found), {}
 
 
-def draw(posterior: Posterior, data: TrainingData, rng: np.random.Generator, n_frequencies: int) -> Draw:
-    """Return a function drawn from a belief.
+def draw(
+    posterior: Posterior, data: TrainingData, rng: np.random.Generator, n_frequencies: int
+) -> FunctionDraw:
+    """Return a function drawn from a posterior.
 
-    Of a Gaussian process, and of those of vector outputs, it is a pathwise draw.  Of any other
-    posterior it is its mean plus its standard deviation times a smooth field of variance one: right at
-    every single point, while how points go together is the field's guess.
+    Of a posterior that can it is a pathwise draw.  Of any other one it is its mean plus its standard
+    deviation times a smooth field of variance one: right at every single point, while how points go
+    together is the field's guess.
     """
-    if isinstance(posterior, GPPosterior):
-        return GPDraw.of(posterior, rng, n_frequencies)
-    if isinstance(posterior, CompositePosterior):
-        return CompositeSample.of(posterior, rng, n_frequencies)
+    if isinstance(posterior, PathwisePosterior):
+        return posterior.function_draw(rng, n_frequencies)
     features = Features.of(data.axes)
     means, _ = Priors().moments(len(data.axes))
     lengths = np.exp(means[: len(data.axes)])[features.columns]
     field = FourierFeatures.of(Matern52(), 1.0, len(lengths), n_frequencies, rng)
-    return MarginalDraw(posterior, field, features, lengths)
-
-
-@dataclass(frozen=True, eq=False)
-class GPDraw:
-    """A draw of a Gaussian process given training data, on its latent scale.
-
-    Attributes:
-        posterior: of which it is a draw.
-        prior: a draw before the training data.
-        update: covariance⁻¹ (values - mean - prior - a draw of the noise), (n,).
-    """
-
-    posterior: GPPosterior
-    prior: FourierFeatures
-    update: Array
-
-    @classmethod
-    def of(cls, posterior: GPPosterior, rng: np.random.Generator, n_frequencies: int) -> GPDraw:
-        n_features = len(posterior.lengths)
-        waves = FourierFeatures.of(posterior.kernel, posterior.amplitude, n_features, n_frequencies, rng)
-        # the noise's variances are what the factor holds beside the amplitude
-        diagonal = np.einsum("ij,ij->i", posterior.factor, posterior.factor)
-        noise = np.sqrt(np.maximum(diagonal - posterior.amplitude, 0.0))
-        told = waves(posterior.scaled) + noise * rng.standard_normal(len(noise))
-        update = linalg.solve(posterior.factor, posterior.values - posterior.mean - told)
-        return cls(posterior, waves, update)
-
-    def __call__(self, points: Array) -> Array:
-        scaled = encoded(self.posterior, points)
-        cross = covariance_with_rows(self.posterior, scaled)
-        return np.asarray(self.posterior.mean + self.prior(scaled) + cross @ self.update)
-
-    def with_gradient(self, points: Array) -> tuple[Array, Array]:
-        belief = self.posterior
-        scaled = encoded(belief, points)
-        profile, slope = belief.kernel.profile_and_slope(squared_distances(scaled, belief.scaled))
-        values, to_scaled = self.prior.with_slope(scaled)
-        weights = 2.0 * belief.amplitude * slope * self.update
-        to_scaled += scaled * weights.sum(axis=1)[:, None] - weights @ belief.scaled
-        values += belief.mean + belief.amplitude * profile @ self.update
-        return values, pulled_back(belief, points, to_scaled)
+    return MarginalDraw(normal(posterior), field, features, lengths)
 
 
 @dataclass(frozen=True, eq=False)
 class MarginalDraw:
-    """mean + std × field: a draw whose every value has the belief's distribution.
+    """mean + std × field: a draw whose every value has the posterior's distribution.
 
     Attributes:
         posterior: of which it is a draw.
@@ -184,7 +150,7 @@ class _Drawn:
 
 @dataclass(frozen=True, eq=False)
 class _DifferentiableDrawn(_Drawn):
-    function: Draw
+    function: FunctionDraw
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         values, slope = self.function.with_gradient(points)
@@ -194,10 +160,8 @@ class _DifferentiableDrawn(_Drawn):
         return self.weight * log_p - values, self.weight * log_p_slope - slope
 
 
-def drawn_criterion(
-    posterior: Posterior, function: Draw, feasibility: Feasibility | None, weight: float
-) -> Criterion:
+def drawn_criterion(function: FunctionDraw, feasibility: Feasibility | None, weight: float) -> Criterion:
     """Return minus a draw plus a weight times log feasibility, with gradients where there are any."""
-    if isinstance(posterior, DifferentiablePosterior):
+    if isinstance(function.posterior, DifferentiablePosterior):
         return _DifferentiableDrawn(function, feasibility, weight)
     return _Drawn(function, feasibility, weight)

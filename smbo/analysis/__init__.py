@@ -1,1 +1,1 @@
-"""What a study or an optimizer says of itself: summary, Pareto set, contours, explanation."""
+"""Read-only results of a study or an optimizer: summary, Pareto set, contours, explanation."""

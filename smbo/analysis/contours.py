@@ -1,4 +1,4 @@
-"""Where the levels of functions are, and how well that is known."""
+"""Contours of level sets: probability of being above a level, points and lines on it, stopping rule."""
 
 from __future__ import annotations
 
@@ -18,40 +18,41 @@ from smbo.problem.level_set import LevelSet
 from smbo.proposal.recipe import Recipe, chosen
 from smbo.proposal.recommend import posterior_of
 from smbo.space import Space
-from smbo.surrogates import LevelGP, LevelPosterior, Memory, Subset
+from smbo.surrogates import LevelGP, Memory, Subset
+from smbo.surrogates.base import LevelSetPosterior
 from smbo.training_data import Array
 from smbo.trial import Trial, TrialState
 
-# Where the probability of being above is within these the contour may run: one standard deviation.
+# A contour's band: the probability of being above is within these, one standard deviation to either side.
 BAND = (0.16, 0.84)
 
-_N_PLACES = 4096
-_N_STEPS = 12  # of Newton's method onto the contour; four do it where the belief is smooth
-_LONGEST_STEP = 0.1  # of the cube: further off the slope says nothing
-# Before an end counts: so many evaluations per parameter, and so many that change nothing.
-_FEWEST_PER_AXIS, _N_HELD_BACK = 5, 3
-_ON_IT = 1e-6  # standard deviations of the function: rounding's size in its mean
+_N_SURVEY = 4096  # unit points over which probabilities are averaged
+_N_NEWTON = 12  # steps of Newton's method onto the contour; four suffice where the posterior is smooth
+_MAX_NEWTON_STEP = 0.1  # edges of the unit cube: further away the gradient says nothing
+# A tolerance counts from so many evaluations per parameter on, if it is met without the last few too.
+_MIN_EVALUATIONS_PER_AXIS, _N_HELD_BACK = 5, 3
+_CONTOUR_TOLERANCE = 1e-6  # prior standard deviations of the function: the rounding error of its mean
 
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """Where functions cross their levels, as the posterior has it.
+    """Where functions cross their levels, by the posterior.
 
     Made by ``Optimizer.contour`` and ``Study.contour``.
 
     Attributes:
-        level_set: what is sought.
-        space: in which.
-        belief: on the functions.
-        places: unit points spread evenly over the space, (m, d).
-        above: probability that each function is above its level there, (k, m).
-        n_evaluations: that it rests on.
+        level_set: functions and their levels, k of them.
+        space: of the points.
+        posterior: of the functions.
+        survey: unit points spread evenly over the space, (m, d).
+        above: probability that each function is above its level at these points, (k, m).
+        n_evaluations: number of complete evaluations that the posterior is fitted to.
     """
 
     level_set: LevelSet
     space: Space
-    belief: LevelPosterior
-    places: Array
+    posterior: LevelSetPosterior
+    survey: Array
     above: Array
     n_evaluations: int
 
@@ -62,18 +63,18 @@ class Contour:
 
     @cached_property
     def misclassified(self) -> dict[str, float]:
-        """Share of the space that is expected to be on the wrong side of each contour."""
+        """Expected share of the space on the wrong side of each contour, by function."""
         wrong = np.minimum(self.above, 1.0 - self.above).mean(axis=1)
         return dict(zip(self.names, wrong.tolist()))
 
     @cached_property
     def volume_above(self) -> dict[str, float]:
-        """Share of the space that is expected to be above each level."""
+        """Expected share of the space above each level, by function."""
         return dict(zip(self.names, self.above.mean(axis=1).tolist()))
 
     @cached_property
     def band(self) -> dict[str, float]:
-        """Share of the space in which each contour may run: probability of being above 16 to 84 %."""
+        """Share of the space where the probability of being above is 16 to 84 %, by function."""
         within = (self.above > BAND[0]) & (self.above < BAND[1])
         return dict(zip(self.names, within.mean(axis=1).tolist()))
 
@@ -83,22 +84,22 @@ class Contour:
         return is_done(self.level_set, self.misclassified)
 
     def probability(self, points: Iterable[Mapping[str, Any]]) -> dict[str, Array]:
-        """Return the probability that each function is above its level at points of one's own, (m,) each.
+        """Return each function's probability of being above its level at m points of the user, shape (m,).
 
         Raises:
             PointError: a point is not in the space.
         """
         units = self.space.to_unit([self.space.check(point) for point in points])
-        return dict(zip(self.names, self.belief.above(units)))
+        return dict(zip(self.names, self.posterior.above(units)))
 
     def points(self, name: str | None = None, n: int = 200) -> list[dict[str, Any]]:
-        """Return up to n points of a contour, in the user's units, and how well each is known.
+        """Return up to n points of a contour, in the user's units, with their standard deviations.
 
-        Each has, beside its parameters, the key "±": one standard deviation of the contour's place there,
-        as a share of the box.  None where the function is nowhere expected to cross its level.
+        Each has, beside its parameters, the key "±": one standard deviation of the contour's position there,
+        as a share of the unit cube's edge.  No points if the function is not expected to cross its level.
 
         Args:
-            name: of the function; may be left out where there is only one.
+            name: of the function; may be left out if there is only one.
         """
         units, widths = self._crossings(self._row(name), n)
         return [
@@ -111,9 +112,9 @@ class Contour:
         """Return a contour in two dimensions as lines, each a column of values by parameter.
 
         Args:
-            name: of the function; may be left out where there is only one.
-            probability: of being above, along the lines; 0.16 and 0.84 bound the band.
-            n: places of the grid along each axis.
+            name: of the function; may be left out if there is only one.
+            probability: of being above the level, along the lines; 0.16 and 0.84 bound the band.
+            n: grid points along each axis.
 
         Raises:
             ProblemError: there are not two continuous parameters.
@@ -134,10 +135,10 @@ class Contour:
         return columns
 
     def grid(self, name: str | None = None, n: int = 201) -> tuple[Array, Array]:
-        """Return unit coordinates (n,) and how far above its level the function is on their grid, (n, n).
+        """Return unit coordinates (n,) and the function's mean above its level on their grid, (n, n).
 
-        In standard deviations, on which scale it changes evenly from place to place; NaN at what a
-        constraint forbids.  Rows are of the second parameter, columns of the first.
+        In posterior standard deviations, which vary smoothly enough to interpolate; NaN where a known
+        constraint forbids the point.  Rows are of the second parameter, columns of the first.
 
         Raises:
             ProblemError: there are not two continuous parameters.
@@ -150,7 +151,7 @@ class Contour:
         ticks = np.linspace(0.0, 1.0, n)
         first, second = np.meshgrid(ticks, ticks)
         units = np.stack([first.ravel(), second.ravel()], axis=1)
-        mean, std = self.belief.offsets(units)
+        mean, std = self.posterior.offsets(units)
         above = (mean / std)[self._row(name)]
         above[~self.space.allowed(units)] = np.nan
         return ticks, above.reshape(n, n)
@@ -163,21 +164,25 @@ class Contour:
         return self.names.index(name)
 
     def _crossings(self, row: int, n: int) -> tuple[Array, Array]:
-        """Return up to n unit points of a contour, (m, d), and its deviation there, (m,)."""
-        process, level = self.belief.processes[row], float(self.belief.levels[row])
-        moves = np.array([axis.levels is None for axis in self.space.axes])
-        mean, _ = process.moments(self.places)
-        at = self.places[np.argsort(np.abs(mean - level), kind="stable")[:n]]
-        for _ in range(_N_STEPS):
+        """Return up to n unit points of a contour, (m, d), and its standard deviation there, (m,).
+
+        Newton's method along the gradient of the posterior mean, from the survey points nearest to the
+        level; the standard deviation of the position is that of the function over the gradient's norm.
+        """
+        process, level = self.posterior.processes[row], float(self.posterior.levels[row])
+        is_continuous = np.array([axis.levels is None for axis in self.space.axes])
+        mean, _ = process.moments(self.survey)
+        at = self.survey[np.argsort(np.abs(mean - level), kind="stable")[:n]]
+        for _ in range(_N_NEWTON):
             mean, _, slope, _ = process.moments_and_gradients(at)
-            slope = slope * moves
+            slope = slope * is_continuous
             step = (mean - level)[:, None] * slope / np.maximum((slope**2).sum(axis=1), 1e-300)[:, None]
             size = np.linalg.norm(step, axis=1, keepdims=True)
-            at = np.clip(at - step * np.minimum(1.0, _LONGEST_STEP / np.maximum(size, 1e-300)), 0.0, 1.0)
+            at = np.clip(at - step * np.minimum(1.0, _MAX_NEWTON_STEP / np.maximum(size, 1e-300)), 0.0, 1.0)
         mean, std, slope, _ = process.moments_and_gradients(at)
-        kept = np.abs(mean - level) < _ON_IT * np.sqrt(process.amplitude)
+        kept = np.abs(mean - level) < _CONTOUR_TOLERANCE * np.sqrt(process.amplitude)
         kept &= self.space.allowed(at)
-        steepness = np.linalg.norm(slope * moves, axis=1)[kept]
+        steepness = np.linalg.norm(slope * is_continuous, axis=1)[kept]
         return at[kept], np.minimum(std[kept] / np.maximum(steepness, 1e-300), 1.0)
 
     def __str__(self) -> str:
@@ -191,24 +196,26 @@ class Contour:
 
 
 def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> Contour:
-    """Return where the levels of a problem are, by the recipe's surrogate.
+    """Return the contours of a problem's level set, by the recipe's surrogate; deterministic.
 
-    Of a recipe without a surrogate, such as "sobol", a surrogate of its points; deterministic.
+    For a recipe without a surrogate, such as "sobol", a ``LevelGP`` is fitted to its points.
 
     Raises:
         ProblemError: the problem has no level set.
         TellError: fewer than two evaluations are complete.
     """
-    belief = level_belief(problem, recipe, trials, memory)
-    # the same places each time, so that the estimate changes with what is known and nothing else
-    places = survey_of(problem.space, _N_PLACES, np.random.default_rng(0))
+    posterior = level_set_posterior_of(problem, recipe, trials, memory)
+    # the same points each time, so that the estimate changes with the training data and nothing else
+    survey = survey_of(problem.space, _N_SURVEY, np.random.default_rng(0))
     assert problem.level_set is not None
     n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-    return Contour(problem.level_set, problem.space, belief, places, belief.above(places), n_complete)
+    return Contour(problem.level_set, problem.space, posterior, survey, posterior.above(survey), n_complete)
 
 
-def level_belief(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> LevelPosterior:
-    """Return the posterior of the functions whose levels are sought; see ``contour_of``."""
+def level_set_posterior_of(
+    problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory
+) -> LevelSetPosterior:
+    """Return the posterior of the functions of the level set; see ``contour_of``."""
     if problem.level_set is None:
         raise ProblemError("no level is sought; say Problem(space, level_set=LevelSet(0.05, of=[names]))")
     data = encode(problem, trials)
@@ -222,10 +229,10 @@ def level_belief(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memo
 
 
 def enough(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> str | None:
-    """Return why no more evaluations are needed, in words; None where they are, or no tolerance is given.
+    """Return a sentence if the level set's tolerance is met, so that the study may end; None otherwise.
 
-    The tolerance has to be met without the last few evaluations too: a process that has not seen much
-    yet may be sure of a contour that it has not found.
+    The tolerance has to be met without the last few evaluations too: a posterior of few evaluations may
+    be certain of a contour that it has not found.
     """
     level_set = problem.level_set
     if level_set is None or level_set.tolerance is None:
@@ -233,7 +240,7 @@ def enough(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Me
     complete = sorted(
         (trial for trial in trials if trial.state is TrialState.COMPLETE), key=lambda trial: trial.number
     )
-    if len(complete) < _FEWEST_PER_AXIS * max(2, len(problem.space.axes)) + _N_HELD_BACK:
+    if len(complete) < _MIN_EVALUATIONS_PER_AXIS * max(2, len(problem.space.axes)) + _N_HELD_BACK:
         return None
     contour = contour_of(problem, recipe, complete, memory)
     if not contour.is_done:
@@ -248,5 +255,5 @@ def enough(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Me
 
 
 def is_done(level_set: LevelSet, misclassified: Mapping[str, float]) -> bool:
-    """Return whether every contour is known as well as the level set asks; False if it asks for nothing."""
+    """Return whether every contour meets the tolerance of the level set; False without one."""
     return level_set.tolerance is not None and max(misclassified.values()) <= level_set.tolerance

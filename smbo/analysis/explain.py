@@ -1,4 +1,4 @@
-"""Why a recipe proposes what it proposes: what was chosen, what was learned, how well it predicts."""
+"""Explain a recipe: its choice, its learned hyperparameters, and its leave-one-out score."""
 
 from __future__ import annotations
 
@@ -14,19 +14,16 @@ from smbo.problem import Problem
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import model_of
+from smbo.proposal.request import ProposalRequest
 from smbo.proposal.suggest import proposal_rng
 from smbo.proposal.transfer import with_transfer
-from smbo.surrogates import Subset, Surrogate, linalg
-from smbo.surrogates.base import Memory
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.surrogates.gp.leave_one_out import left_out_moments
-from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
-from smbo.surrogates.multi_output.loss_moments import SquaredForm
+from smbo.surrogates.base import LearnedProcess, LeaveOneOutPosterior, Memory, Surrogate, learner_of
 from smbo.training_data import TrainingData
 from smbo.trial import Trial
 
-# A length scale of so many edges of the cube: the function is all but flat along that axis.
-_FLAT = 3.0
+# Length scales above this, in edges of the unit cube, are shown as "nearly flat": along the whole range a
+# squared exponential kernel then falls by 5 % only.
+_FLAT_LENGTH_SCALE = 3.0
 
 
 @dataclass(frozen=True)
@@ -34,11 +31,12 @@ class LeaveOneOut:
     """How well each value is predicted from all others, with the hyperparameters as they are.
 
     Attributes:
-        n: values predicted.
-        explained: share of the values' variance that the predictions explain, at most 1; below 0 they
-            are worse than the mean of the others.
-        log_density: mean log density of the values, above that of a normal distribution of theirs.
-        covered: share of the values inside their 95 % interval.
+        n: number of values predicted.
+        explained: share of the values' variance that the predictions explain, at most 1; below 0 the
+            predictions are worse than the mean of the other values.
+        log_density: mean predictive log density of the values, minus that of a normal distribution with
+            the values' own mean and variance.
+        covered: share of the values inside their 95 % predictive interval.
     """
 
     n: int
@@ -49,23 +47,23 @@ class LeaveOneOut:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a recipe makes of the training data.
+    """A recipe's choice, learned hyperparameters, predictive score and cost.
 
     Attributes:
-        choice: name of what the recipe's rule chose; "given" where it has none.
-        reason: why.
-        surrogate, acquisition: as they print.
-        n_complete, n_failed, n_pending: evaluations.
-        n_modelled: evaluations that the surrogate was given.
-        lengths: length scale by parameter, in widths of its range (on its own, perhaps logarithmic
-            scale), the shortest first: short ones matter most.
+        choice: name of the recipe that the rule chose; "given" for a recipe without a rule.
+        reason: of the choice, in words.
+        surrogate, acquisition: class names.
+        n_complete, n_failed, n_pending: numbers of evaluations.
+        n_modelled: number of evaluations that the surrogate was fitted to.
+        length_scales: by parameter, in widths of its range (on its own, perhaps logarithmic scale), the
+            shortest first: the function varies most along these.
         noise: standard deviation of an evaluation about the function, in the value's units.
-        amplitude: standard deviation of the function, likewise.
-        power: of Yeo & Johnson's transform of the values; 1 leaves them as they are.
-        bent: parameters whose axis is bent.
-        region: the trust region's edge, successes, failures and restarts; empty without one.
-        leave_one_out: predictive score; None where the surrogate has none.
-        seconds: that the parts of the next proposal take, by part.
+        amplitude: prior standard deviation of the function, in the value's units.
+        power: of the Yeo-Johnson transform of the values; 1 is the identity.
+        warped: parameters with input warping.
+        region: the trust region's edge length, successes, failures and restarts; empty without one.
+        leave_one_out: predictive score; None for surrogates other than Gaussian processes.
+        seconds: by part of the next proposal.
     """
 
     choice: str
@@ -76,11 +74,11 @@ class Explanation:
     n_failed: int
     n_pending: int
     n_modelled: int
-    lengths: Mapping[str, float]
+    length_scales: Mapping[str, float]
     noise: float | None
     amplitude: float | None
     power: float
-    bent: tuple[str, ...]
+    warped: tuple[str, ...]
     region: Mapping[str, float]
     leave_one_out: LeaveOneOut | None
     seconds: Mapping[str, float]
@@ -89,17 +87,17 @@ class Explanation:
         lines = [
             f"recipe: {self.choice}: {self.reason}",
             f"  surrogate {self.surrogate}, acquisition {self.acquisition}",
-            f"training data: {self.n_complete} complete, {self.n_failed} failed, {self.n_pending} under way; "
+            f"training data: {self.n_complete} complete, {self.n_failed} failed, {self.n_pending} pending; "
             f"{self.n_modelled} modelled",
         ]
-        if self.lengths:
-            lines.append("length scales (in widths of the range; short ones matter most):")
-            lines += [f"  {name}: {_length(length)}" for name, length in self.lengths.items()]
+        if self.length_scales:
+            lines.append("length scales (in widths of the range; the shortest matter most):")
+            lines += [f"  {name}: {_length_text(length)}" for name, length in self.length_scales.items()]
         if self.noise is not None and self.amplitude is not None:
             lines.append(f"noise {self.noise:.3g}, function {self.amplitude:.3g} (standard deviations)")
-            lines.append(f"values: {_transform(self.power)}")
-        if self.bent:
-            lines.append(f"bent axes: {', '.join(self.bent)}")
+            lines.append(f"values: {_transform_text(self.power)}")
+        if self.warped:
+            lines.append(f"warped parameters: {', '.join(self.warped)}")
         if self.region:
             lines.append("region: " + ", ".join(f"{name} {value:g}" for name, value in self.region.items()))
         lines.append(_score_text(self.leave_one_out))
@@ -109,23 +107,23 @@ class Explanation:
         return "\n".join(lines)
 
     def short(self) -> str:
-        """Return one line: what was chosen, what matters most, how well it predicts."""
+        """Return one line: the recipe chosen, the most relevant parameters, the leave-one-out score."""
         parts = [f"{self.choice} ({self.surrogate})"]
-        if self.lengths:
-            parts.append("matters most: " + ", ".join(list(self.lengths)[:3]))
+        if self.length_scales:
+            parts.append("matters most: " + ", ".join(list(self.length_scales)[:3]))
         parts.append(_score_text(self.leave_one_out))
         return "; ".join(parts)
 
 
-def _length(length: float) -> str:
-    return f"{length:.3g}" + (" (all but flat)" if length > _FLAT else "")
+def _length_text(length: float) -> str:
+    return f"{length:.3g}" + (" (nearly flat)" if length > _FLAT_LENGTH_SCALE else "")
 
 
-def _transform(power: float) -> str:
+def _transform_text(power: float) -> str:
     if power == 1.0:
-        return "as they are"
+        return "not transformed"
     tail = "upper" if power < 1.0 else "lower"
-    return f"bent with power {power:.2f}: their long {tail} tail is brought in"
+    return f"power transform with exponent {power:.2f}, which shortens their {tail} tail"
 
 
 def _score_text(score: LeaveOneOut | None) -> str:
@@ -145,71 +143,66 @@ def explanation(
     rng: np.random.Generator,
     clock: Callable[[], float],
 ) -> Explanation:
-    """Return what a recipe makes of the training data, and what its next proposal costs.
+    """Return the explanation of a recipe, and the time that its next proposal takes.
 
     Args:
         memory: of the last proposal.
-        rng: for the proposal that is timed; it is thrown away.
-        clock: seconds, such as time.perf_counter.
+        rng: for the proposal that is timed and then discarded.
+        clock: returns seconds, such as ``time.perf_counter``.
     """
     began = clock()
     model = model_of(recipe, data, memory)
     fitted = clock()
     posterior = model.posterior
     chosen = model.choice.recipe
-    process = posterior if isinstance(posterior, GPPosterior) else None
+    process = posterior if isinstance(posterior, LearnedProcess) else None
     size = _latent_unit(process, model.data) if process is not None else 0.0
-    score = None if process is None else leave_one_out(process)
-    if isinstance(posterior, CompositePosterior):
-        score = leave_one_out_of_components(posterior)
+    score = leave_one_out(posterior) if isinstance(posterior, LeaveOneOutPosterior) else None
     scored = clock()
-    propose(problem, recipe, data, memory, 1, rng)
+    propose(ProposalRequest(problem, recipe, data, 1, rng, memory))
     proposed = clock()
     return Explanation(
         choice=model.choice.name,
         reason=model.choice.reason,
-        surrogate=_name(chosen.surrogate),
+        surrogate=_class_name(chosen.surrogate),
         acquisition="none" if chosen.surrogate is None else type(chosen.acquisition).__name__,
         n_complete=len(data),
         n_failed=len(data.failed),
         n_pending=len(data.pending),
         n_modelled=0 if posterior is None else model.data.n_told,
-        lengths={} if process is None else _lengths(process, data),
-        noise=None if process is None else _width(process.noise) * size,
-        amplitude=None if process is None else _width(process.amplitude) * size,
+        length_scales={} if process is None else _length_scales(process, data),
+        noise=None if process is None else _deviation(process.noise) * size,
+        amplitude=None if process is None else _deviation(process.amplitude) * size,
         power=1.0 if process is None else process.scale.power,
-        bent=() if process is None else _bent(process, data),
+        warped=() if process is None else _warped(process, data),
         region=_region(memory) if chosen.region is not None else {},
         leave_one_out=score,
         seconds={"model": fitted - began, "score": scored - fitted, "whole proposal": proposed - scored},
     )
 
 
-def _latent_unit(process: GPPosterior, data: TrainingData) -> float:
-    """Return what a step of one on the latent scale is in the units of the values, at their median."""
+def _latent_unit(process: LearnedProcess, data: TrainingData) -> float:
+    """Return the size of one unit of the transformed scale in the values' units, at their median."""
     return 1.0 / float(process.scale.slopes(np.array([np.median(data.values)]))[0])
 
 
-def _name(surrogate: Surrogate | None) -> str:
+def _class_name(surrogate: Surrogate | None) -> str:
     if surrogate is None:
         return "none"
-    # of a surrogate at bounded cost, the one that learns
-    return type(surrogate.surrogate if isinstance(surrogate, Subset) else surrogate).__name__
+    # of a Subset, the surrogate that it fits
+    return type(learner_of(surrogate)).__name__
 
 
-def _width(variance: float) -> float:
+def _deviation(variance: float) -> float:
     return float(np.sqrt(variance))
 
 
-def _lengths(posterior: GPPosterior, data: TrainingData) -> dict[str, float]:
-    of_axes = {
-        axis.name: float(posterior.lengths[posterior.features.columns == column][0])
-        for column, axis in enumerate(data.axes)
-    }
+def _length_scales(posterior: LearnedProcess, data: TrainingData) -> dict[str, float]:
+    of_axes = dict(zip((axis.name for axis in data.axes), posterior.axis_lengths.tolist(), strict=True))
     return dict(sorted(of_axes.items(), key=lambda item: item[1]))
 
 
-def _bent(posterior: GPPosterior, data: TrainingData) -> tuple[str, ...]:
+def _warped(posterior: LearnedProcess, data: TrainingData) -> tuple[str, ...]:
     if posterior.warp is None:
         return ()
     strengths = np.maximum(np.abs(posterior.warp.log_a), np.abs(posterior.warp.log_b))
@@ -221,58 +214,32 @@ def _region(memory: Memory) -> dict[str, float]:
     return {name: stored[name] for name in ("length", "successes", "failures", "restarts") if name in stored}
 
 
-def leave_one_out(posterior: GPPosterior) -> LeaveOneOut | None:
-    """Return the predictive score of a Gaussian process, on its latent scale; None below three values.
+def leave_one_out(posterior: LeaveOneOutPosterior) -> LeaveOneOut | None:
+    """Return the leave-one-out score of a posterior, on its transformed scale; None for n < 3.
+
+    Of vector outputs each component of an evaluation, noise included, is predicted from all other
+    evaluations, and components are weighted by their effect on the loss.
 
     Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eq. 5.10-5.12.
     """
-    n = len(posterior.values)
-    if n < 3:
+    values, errors, variances, weights = posterior.left_out()
+    if values.size == 0 or values.shape[1] < 3 or not values.var(axis=1).any():
         return None
-    means, variances = left_out_moments(posterior)
-    off = posterior.values - means
-    spread = float(posterior.values.var())
-    if spread == 0.0:
-        return None
-    logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * off**2 / variances
-    # of a normal distribution with the values' own mean and variance
-    plain = -0.5 * np.log(2.0 * np.pi * spread) - 0.5
-    return LeaveOneOut(
-        n=n,
-        explained=float(1.0 - np.mean(off**2) / spread),
-        log_density=float(logs.mean() - plain),
-        covered=float((np.abs(off) <= 1.959964 * np.sqrt(variances)).mean()),
-    )
-
-
-def leave_one_out_of_components(posterior: CompositePosterior) -> LeaveOneOut | None:
-    """Return the predictive score of the components of vector outputs; None below three evaluations.
-
-    Each component of an evaluation, its noise included, is predicted from all other evaluations;
-    components count by what they do to the loss.
-    """
-    values = np.array([each.values for each in posterior.components])
-    if values.size == 0 or values.shape[1] < 3:
-        return None
-    precisions = [linalg.inverse(each.factor) for each in posterior.components]
-    variances = 1.0 / np.array([np.diagonal(each) for each in precisions])
-    off = np.array([each.alpha for each in posterior.components]) * variances
-    form = posterior.form
-    weights = np.diagonal(form.value.gram) if isinstance(form, SquaredForm) else np.ones(len(values))
     spreads = np.maximum(values.var(axis=1), 1e-300)
-    logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * off**2 / variances
+    logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * errors**2 / variances
+    # of a normal distribution with the values' own mean and variance
     plain = -0.5 * np.log(2.0 * np.pi * spreads) - 0.5
     return LeaveOneOut(
         n=values.shape[1],
-        explained=float(1.0 - (weights @ (off**2).mean(axis=1)) / max(float(weights @ spreads), 1e-300)),
+        explained=float(1.0 - (weights @ (errors**2).mean(axis=1)) / max(float(weights @ spreads), 1e-300)),
         log_density=float((logs.mean(axis=1) - plain).mean()),
-        covered=float((np.abs(off) <= 1.959964 * np.sqrt(variances)).mean()),
+        covered=float((np.abs(errors) <= 1.959964 * np.sqrt(variances)).mean()),
     )
 
 
 def explained(
     problem: Problem, recipe: Recipe, seed: int, trials: Sequence[Trial], memory: Memory
 ) -> Explanation:
-    """Return why the recipe proposes what it does, what it learned and how well it predicts."""
+    """Return the explanation of a recipe after these trials."""
     rng, recipe = proposal_rng(seed, len(trials)), with_transfer(problem, recipe)
     return explanation(problem, recipe, encode(problem, trials), memory, rng, time.perf_counter)

@@ -1,4 +1,4 @@
-"""What follows from the trials of several objectives: Pareto sets, hypervolumes, a knee to recommend."""
+"""Multi-objective results: Pareto set, hypervolume and the knee point that is recommended."""
 
 from __future__ import annotations
 
@@ -14,74 +14,76 @@ from smbo.history.table import best_trial
 from smbo.problem import Problem
 from smbo.problem.hypervolume import closest, history, hypervolume, knee, nondominated
 from smbo.problem.multi_objective import MultiObjective
+from smbo.proposal.model_data import with_constraints
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import (
     posterior_of,
     probability_feasible,
     recommendable,
     recommendation,
-    with_constraints,
 )
-from smbo.surrogates import Memory, ModelListPosterior
+from smbo.surrogates.base import Memory, MultiObjectivePosterior
 from smbo.training_data import Array
 from smbo.trial import Recommendation, Trial, TrialState
 
 
 @dataclass(frozen=True, eq=False)
 class ParetoSet:
-    """What is known of several objectives, in the user's signs and units.
+    """The Pareto set of a multi-objective study, in the user's signs and units.
 
     Attributes:
         directions: "min" or "max", by objective.
-        seen: trials that no other dominates, by the values told, the best in the first objective first.
-        believed: the evaluated points whose posterior means no other's dominate, in the same order, with
-            means and standard deviations by objective (deviations NaN where there is no posterior).
-        knee: which of ``believed`` is recommended.
-        reference: the corner that hypervolume is counted from, by objective.
-        numbers: of the complete feasible trials, ascending.
-        history: hypervolume of the values told up to each of them.
+        observed: trials whose observed values no other trial dominates, the best in the first objective
+            first.
+        predicted: evaluated points whose posterior means no other evaluated point dominates, in the same
+            order, with means and standard deviations by objective (standard deviations NaN where there is
+            no posterior).
+        knee: index into ``predicted`` of the recommended point.
+        reference: reference point of the hypervolume, by objective.
+        numbers: numbers of the complete feasible trials, ascending, n of them.
+        history: hypervolume of the observed values up to each of these trials, n of them.
     """
 
     directions: Mapping[str, str]
-    seen: tuple[Trial, ...]
-    believed: tuple[Recommendation, ...]
+    observed: tuple[Trial, ...]
+    predicted: tuple[Recommendation, ...]
     knee: int
     reference: Mapping[str, float]
     numbers: tuple[int, ...]
-    _values: Array  # told, minimised, of these trials (n, m)
+    _values: Array  # observed values of these trials, each objective minimised, (n, m)
 
     def __str__(self) -> str:
         corner = ", ".join(f"{name} {value:.4g}" for name, value in self.reference.items())
         said = ", ".join(f"{name} {mean:.6g}" for name, mean in self.recommended.means.items())
         return (
-            f"{len(self.seen)} trials by the values told, {len(self.believed)} by the posterior; "
+            f"{len(self.observed)} trials by the observed values, {len(self.predicted)} by the posterior; "
             f"hypervolume {self.hypervolume:.6g} from {corner}; "
             f"recommended is trial {self.recommended.number}: {said}"
         )
 
     @property
     def hypervolume(self) -> float:
-        """Volume between the values told and the reference."""
-        return hypervolume(self._values, self._corner)
+        """Volume that the observed values dominate, up to the reference point."""
+        return hypervolume(self._values, self._minimised_reference)
 
     @cached_property
     def history(self) -> tuple[float, ...]:
-        """Hypervolume of the values told up to each of ``numbers``."""
-        return history(self._values, self._corner)
+        """Hypervolume of the observed values up to each of ``numbers``."""
+        return history(self._values, self._minimised_reference)
 
     @property
     def recommended(self) -> Recommendation:
         """The knee of the set by the posterior."""
-        return self.believed[self.knee]
+        return self.predicted[self.knee]
 
     @property
-    def _corner(self) -> Array:
+    def _minimised_reference(self) -> Array:
         goals = MultiObjective(self.directions)
         return goals.signs * np.array([self.reference[name] for name in goals.names])
 
 
 def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory: Memory) -> ParetoSet:
-    """Return what is known of a problem with several objectives.
+    """Return the observed and the predicted Pareto set of a problem with several objectives.
 
     Raises:
         ProblemError: it has one objective.
@@ -95,14 +97,14 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
     if not done:
         raise TellError("no Pareto set yet: no evaluation is complete and feasible")
     values = _minimised(goals, done)
-    believed = _believed(problem, goals, recipe, memory, trials)
-    means = goals.signs * np.array([[each.means[name] for name in goals.names] for each in believed])
+    predicted = _predicted(problem, goals, recipe, memory, trials)
+    means = goals.signs * np.array([[each.means[name] for name in goals.names] for each in predicted])
     rows = np.flatnonzero(nondominated(values))
     corner = goals.corner(values)
     return ParetoSet(
         directions=dict(goals.directions),
-        seen=tuple(done[row] for row in rows[np.lexsort(values[rows].T[::-1])]),
-        believed=believed,
+        observed=tuple(done[row] for row in rows[np.lexsort(values[rows].T[::-1])]),
+        predicted=predicted,
         knee=_preferred(goals, means),
         reference=_by_name(goals, goals.signs * corner),
         numbers=tuple(trial.number for trial in done),
@@ -110,8 +112,8 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
     )
 
 
-def told_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
-    """Return the hypervolume of the values told, None while there is none or with one objective."""
+def observed_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
+    """Return the hypervolume of the observed values; None before a feasible one, and for one objective."""
     done = [] if problem.multi_objective is None else _done(trials)
     if problem.multi_objective is None or not done:
         return None
@@ -120,7 +122,7 @@ def told_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
 
 
 def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
-    """Return the trial with the best told value; of several objectives the knee of the values told."""
+    """Return the trial with the best observed value, or of several objectives the knee of the front."""
     if problem.multi_objective is None:
         return best_trial(problem, trials)
     done = _done(trials)
@@ -134,7 +136,7 @@ def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
 def recommended(
     problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
 ) -> Recommendation:
-    """Return the evaluated point to use: the best by the posterior, of several objectives its knee.
+    """Return the evaluated point with the best posterior mean; for several objectives, the knee of the front.
 
     Raises:
         TellError: no feasible evaluation is complete.
@@ -145,9 +147,9 @@ def recommended(
 
 
 def _preferred(goals: MultiObjective, front: Array) -> int:
-    """Return the row of a minimised front (n, m) to recommend: its knee, or the nearest under weights.
+    """Return the row of a minimised front (n, m) to recommend: the knee, or by the weights if given.
 
-    Rows within the user's reference come first.
+    Rows that dominate the user's reference point are preferred.
     """
     given = goals.minimised_reference
     inside = np.flatnonzero((front < np.where(np.isnan(given), np.inf, given)).all(axis=1))
@@ -156,20 +158,20 @@ def _preferred(goals: MultiObjective, front: Array) -> int:
     return int(rows[choose])
 
 
-def _believed(
+def _predicted(
     problem: Problem, goals: MultiObjective, recipe: Recipe, memory: Memory, trials: Iterable[Trial]
 ) -> tuple[Recommendation, ...]:
-    """Return the evaluated points whose posterior means are not dominated; without one, by the values."""
+    """Return the evaluated points with non-dominated posterior means (values where there is no posterior)."""
     known = {trial.number: trial for trial in trials}
     data = with_constraints(encode(problem, known.values()), memory)
     assert data.objective_values is not None
     feasible = recommendable(data)
-    if len(feasible) == 0:  # what was told feasible is not believed to be; there is nothing better
+    if len(feasible) == 0:  # nothing is feasible by the posterior: fall back on the observed feasibility
         feasible = np.flatnonzero(encode(problem, known.values()).feasible)
     points = data.points[feasible]
     means, stds = data.objective_values.values[feasible], np.sqrt(data.objective_values.variances[feasible])
     posterior = posterior_of(recipe, data, memory)
-    if isinstance(posterior, ModelListPosterior):
+    if isinstance(posterior, MultiObjectivePosterior):
         means, stds = posterior.all_moments(points)
     chances = probability_feasible(data, points)
     rows = np.flatnonzero(nondominated(means))

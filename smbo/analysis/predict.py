@@ -8,14 +8,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from smbo.analysis.contours import level_belief
+from smbo.analysis.contours import level_set_posterior_of
 from smbo.errors import ProblemError, TellError
 from smbo.history.encode import encode
 from smbo.problem import Problem
+from smbo.proposal.model_data import with_constraints
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.recommend import posterior_of, with_constraints
+from smbo.proposal.recommend import posterior_of
 from smbo.proposal.transfer import with_transfer
-from smbo.surrogates import Memory, ModelListPosterior, Posterior
+from smbo.surrogates.base import Memory, MultiObjectivePosterior, Posterior
 from smbo.training_data import Array
 from smbo.trial import Trial
 
@@ -58,9 +59,8 @@ def predict(
     trials = list(trials)
     units = problem.space.to_unit([problem.space.check(point) for point in _as_points(points)])
     if problem.level_set is not None:
-        belief = level_belief(problem, recipe, trials, memory)
-        means, stds = belief.value_moments(units)
-        return _by_name(belief.names, means, stds)
+        functions = level_set_posterior_of(problem, recipe, trials, memory)
+        return _by_name(functions.names, *functions.value_moments(units))
     # what was evaluated below the highest fidelity says nothing here, as in a recommendation
     data = encode(problem, trials, is_in_full=True)
     if problem.multi_objective is not None:
@@ -79,7 +79,7 @@ def _prediction(problem: Problem, posterior: Posterior, units: Array) -> Predict
     if goals is None:
         mean, std = posterior.moments(units)
         return _by_name([problem.value_name], problem.sign * mean[None], std[None])
-    if not isinstance(posterior, ModelListPosterior):
+    if not isinstance(posterior, MultiObjectivePosterior):
         raise ProblemError("this recipe's surrogate models no objective on its own; use recipe='gp'")
     means, stds = posterior.all_moments(units)
     return _by_name(goals.names, (goals.signs * means).T, stds.T)

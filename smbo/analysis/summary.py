@@ -1,4 +1,5 @@
-"""What a finished study says: pure functions from trials and posterior to arrays."""
+"""Summary of a study: convergence, slices of the posterior, uncertainty of the optimum, comparison of
+re-evaluated points, failures.  Pure functions from trials and posterior to arrays."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,13 @@ from scipy.special import ndtri, stdtrit
 from smbo.problem import Outcome, Problem
 from smbo.space import Space
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Posterior
+from smbo.surrogates.base import DrawnPosterior, JointPosterior, Posterior
 from smbo.training_data import Array, Axis
 from smbo.trial import Trial, TrialState
 
-# n draws of whether something holds at unit points (m, d), jointly, shape (m, n)
+# (unit points (m, d), n, generator) -> n joint draws of whether an evaluation there succeeds, shape (m, n)
 Drawn: TypeAlias = Callable[[Array, int, np.random.Generator], NDArray[np.bool_]]
-# check evaluations as (point, outcome) pairs by what they are of: "recommended" and a baseline's name
+# re-evaluations as (point, outcome) pairs, by "recommended" and the baseline's name
 Checks: TypeAlias = Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
 RECOMMENDED = "recommended"
 
@@ -34,7 +35,7 @@ class Convergence:
     """Values in the order of trial numbers, in the user's sign and units.
 
     Attributes:
-        numbers: of the complete trials, shape (n,).
+        numbers: numbers of the complete trials, shape (n,).
         values, sems: shape (n,); a sem is NaN where it was not given.
         feasible: shape (n,).
         best_so_far: lowest (or highest, as the problem wants) feasible value up to each trial,
@@ -51,7 +52,7 @@ class Convergence:
 
 
 def convergence(problem: Problem, trials: Sequence[Trial]) -> Convergence:
-    """Return how the study went, trial by trial."""
+    """Return values and best value so far in the order of trial numbers."""
     ordered = sorted(trials, key=lambda trial: trial.number)
     complete = [t for t in ordered if t.state is TrialState.COMPLETE and t.value is not None]
     values = np.array([t.value for t in complete], dtype=np.float64)
@@ -73,8 +74,8 @@ class Slice:
     """The posterior along one axis, all other coordinates held at one point.
 
     Attributes:
-        axis: which one.
-        positions: values of the dimension in the user's units, in ascending unit coordinate.
+        axis: the axis along which the posterior is shown.
+        positions: m values of the dimension in the user's units, in ascending unit coordinate.
         mean, std: the posterior there in the user's sign and units, shape (m,); NaN where a known
             constraint forbids the point.
     """
@@ -130,24 +131,6 @@ def _along(space: Space, center: Array, column: int, n: int) -> Array:
     return units[kept]
 
 
-@runtime_checkable
-class JointPosterior(Posterior, Protocol):
-    """A posterior that knows how its values at several points hang together."""
-
-    def joint(self, points: Array) -> tuple[Array, Array]:
-        """Return mean (m,) and covariance (m, m) of the values at unit points (m, d)."""
-        ...
-
-
-@runtime_checkable
-class DrawnPosterior(Posterior, Protocol):
-    """A posterior that draws whole functions, where it is not normal itself."""
-
-    def draws(self, points: Array, n: int, rng: np.random.Generator) -> Array:
-        """Return n draws of the values at unit points (m, d), shape (m, n)."""
-        ...
-
-
 def optimum_samples(
     space: Space,
     posterior: Posterior,
@@ -158,7 +141,7 @@ def optimum_samples(
     n_candidates: int = 800,
     well: Drawn | None = None,
 ) -> Array | None:
-    """Return where the minimum lies in functions drawn from the posterior, shape (n_samples, d).
+    """Return unit points at which functions drawn from the posterior are lowest, shape (n_samples, d).
 
     Each row is the unit point, among random candidates, at which one joint draw from the
     posterior is lowest.  Half of the candidates cover the space; the others lie around
@@ -166,8 +149,8 @@ def optimum_samples(
     space leave wide gaps where it matters.  None when the posterior has no joint covariance.
 
     Args:
-        well: where evaluations succeed and meet the constraints; each draw of the function has its
-            optimum where a draw of this holds, or at ``params`` where it holds nowhere.
+        well: draws of where evaluations succeed and meet the constraints; each draw of the function has
+            its optimum where the same draw of this is true, or at ``params`` where it is true nowhere.
     """
     if not isinstance(posterior, JointPosterior | DrawnPosterior):
         return None
@@ -202,10 +185,10 @@ class Parameter:
         low, high: the ends of the range in the user's units, or None for choices without order.
         position: where the value lies in the range, as unit coordinate; None where inactive or
             without order.
-        interval: the central 68 % of where the optimum may be, in the user's units; None if unknown.
+        interval: central 68 % of the optimum's distribution, in the user's units; None if unknown.
         interval_positions: the same as unit coordinates.
-        bound: "lower" or "upper" where the value ends on that bound, else None.
-        baseline: the value in the point that the recommended one is compared with, or None.
+        bound: "lower" or "upper" if the value lies on that bound, else None.
+        baseline: value at the point that the recommended one is compared with, or None.
     """
 
     name: str
@@ -228,8 +211,8 @@ def parameters(
     """Return every dimension of the space at a recommended point.
 
     Args:
-        optima: what ``optimum_samples`` returned.
-        baseline: the point to show beside it, where there is one.
+        optima: unit points from ``optimum_samples``, shape (n_samples, d).
+        baseline: point to compare with, in the user's units.
     """
     center = space.to_unit([params])[0]
     baseline = baseline or {}
@@ -275,9 +258,9 @@ def _decoder(space: Space, params: Mapping[str, Any], column: int, name: str) ->
 
 
 def _bound(space: Space, center: Array, column: int) -> str | None:
-    """Return on which bound of its range a coordinate ends, None if on neither."""
+    """Return "lower" or "upper" if a coordinate lies on that bound of its range, else None."""
     axis = space.axes[column]
-    # of two levels both are ends, and a choice between two says nothing about a range
+    # with two levels every value is on a bound, which says nothing about the range
     if axis.levels is not None and axis.levels <= 2:
         return None
     ends = np.tile(center, (2, 1))
@@ -293,8 +276,8 @@ def _bound(space: Space, center: Array, column: int) -> str | None:
 class Measured:
     """Repeated check evaluations of one point: mean and its standard error, over n of them.
 
-    The standard error is that of the spread between repeats; of a single evaluation it is the
-    one that came with it (NaN if none did).
+    The standard error is estimated from the spread of the repeats; of a single evaluation it is the
+    reported one (NaN if none was reported).
     """
 
     mean: float
@@ -315,17 +298,17 @@ def measured(problem: Problem, outcomes: Sequence[Outcome]) -> Measured | None:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Comparison:
     """Which of two points is better, judged by fresh evaluations of both.
 
     Attributes:
-        recommended, baseline: what was measured; baseline None where there is nothing to compare.
-        baseline_name: what the other point is called.
+        recommended, baseline: mean and standard error at each point; baseline None without one.
+        baseline_name: name of the baseline.
         gain: by how much the recommended point is better (negative: worse), in the value's units.
         standard_errors: gain over its standard error; NaN where that is unknown.
-        threshold: of |standard_errors|, from which on the difference counts: the two-sided 95 %
+        threshold: of |standard_errors|, from which on the difference is significant: the two-sided 95 %
             point of Student's t (Welch's degrees of freedom).
-        winner: "recommended", "baseline", or None where the difference does not count.
+        winner: "recommended", "baseline", or None where the difference is not significant.
     """
 
     recommended: Measured
@@ -337,8 +320,8 @@ class Verdict:
     winner: str | None = None
 
 
-def verdict(problem: Problem, checks: Checks | None) -> Verdict | None:
-    """Return the verdict of the check evaluations, None where the recommended point has none."""
+def compare_points(problem: Problem, checks: Checks | None) -> Comparison | None:
+    """Return which point the re-evaluations favour; None where the recommended point has none."""
     if not checks or RECOMMENDED not in checks:
         return None
     recommended = measured(problem, [outcome for _, outcome in checks[RECOMMENDED]])
@@ -347,20 +330,20 @@ def verdict(problem: Problem, checks: Checks | None) -> Verdict | None:
     name = next((key for key in checks if key != RECOMMENDED), None)
     baseline = measured(problem, [outcome for _, outcome in checks[name]]) if name is not None else None
     if baseline is None:
-        return Verdict(recommended, baseline_name=name)
+        return Comparison(recommended, baseline_name=name)
     gain = problem.sign * (baseline.mean - recommended.mean)
     error = math.hypot(recommended.sem, baseline.sem)
-    if not error > 0:  # unknown, or deterministic evaluations: then any difference counts
+    if not error > 0:  # unknown, or deterministic evaluations, of which any difference is significant
         winner = None
         if error == 0 and gain != 0:
             winner = RECOMMENDED if gain > 0 else "baseline"
-        return Verdict(recommended, baseline, name, gain, math.nan, math.nan, winner)
+        return Comparison(recommended, baseline, name, gain, math.nan, math.nan, winner)
     threshold = _welch_threshold(recommended, baseline)
     ratio = gain / error
     winner = None
     if abs(ratio) >= threshold:
         winner = RECOMMENDED if gain > 0 else "baseline"
-    return Verdict(recommended, baseline, name, gain, ratio, threshold, winner)
+    return Comparison(recommended, baseline, name, gain, ratio, threshold, winner)
 
 
 def _welch_threshold(a: Measured, b: Measured) -> float:
@@ -377,7 +360,7 @@ def _welch_threshold(a: Measured, b: Measured) -> float:
 
 @dataclass(frozen=True)
 class FailureKind:
-    """Failures of one reason: how many, which trials, and what the first one said."""
+    """Failures of one reason: trial numbers, and the error text of the first one."""
 
     reason: str
     numbers: tuple[int, ...]

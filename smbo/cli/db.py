@@ -1,4 +1,4 @@
-"""`smbo db`: look after a store."""
+"""`smbo db`: check, migrate or back up a store."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from smbo.store import maintenance as upkeep
-from smbo.store import schema
+from smbo.store import maintenance, schema
 from smbo.store.connect import is_sqlite
 from smbo.store.database import Database
 
@@ -24,10 +23,10 @@ def group() -> None:
 @group.command()
 @click.argument("url", callback=lambda _context, _parameter, value: _as_url(value))
 def check(url: str) -> None:
-    """Read the whole store and say what does not fit together; exit code 1 if anything does not."""
+    """Read the whole store and list what is inconsistent; exit code 1 if anything is."""
     with _opened(url) as database:
-        upkeep.refuse_other_version(database.read(schema.version_of))
-        faults = database.read(upkeep.faults)
+        maintenance.refuse_other_version(database.read(schema.version_of))
+        faults = database.read(maintenance.faults)
         shown = database.shown
     for fault in faults:
         click.echo(fault)
@@ -40,11 +39,11 @@ def check(url: str) -> None:
 @group.command()
 @click.argument("url", callback=lambda _context, _parameter, value: _as_url(value))
 def migrate(url: str) -> None:
-    """Bring an older store up to the present version, as opening it for work does too."""
+    """Migrate an older store to the present version, as opening it to write does too."""
     with _opened(url) as database:
         before = database.read(schema.version_of)
         if before is None:
-            upkeep.refuse_other_version(before)
+            maintenance.refuse_other_version(before)
         database.write(schema.prepare)
         shown = database.shown
     if before == schema.SCHEMA_VERSION:
@@ -60,7 +59,7 @@ def backup(url: str, target: Path) -> None:
     """Copy a SQLite store into the new file TARGET, also while it is being written to."""
     if not is_sqlite(url):
         raise click.UsageError("a store in PostgreSQL is backed up by PostgreSQL's own tools: pg_dump")
-    upkeep.back_up(url, target)
+    maintenance.back_up(url, target)
     click.echo(f"wrote {target}")
 
 

@@ -14,7 +14,7 @@ from smbo.history import table as results
 @click.command(name="export")
 @study_argument
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default=None, help="By default csv.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="A file, not the screen.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write to this file.")
 def command(study: str, store: str | None, form: str | None, output: Path | None) -> None:
     """Write all trials of a study as CSV or JSON (STUDY is its name or its job file)."""
     if form is None:

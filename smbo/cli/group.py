@@ -1,8 +1,8 @@
-"""The group of all commands, loaded one by one, and what every error becomes.
+"""The group of all commands, imported when called, and the exit code and message of every error.
 
 Exit codes: 0 done; 1 a fault of smbo itself; 2 wrong input (one message, no traceback); 3 stopped
-early and resumable; 4 the budget of failures is used up, or nothing but failures came; 5 a replay came
-out otherwise; 130 interrupted twice.
+early and resumable; 4 the budget of failures is used up, or every trial failed; 5 a replay proposed
+another point; 130 interrupted twice.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _COMMANDS = {
 
 
 class WrongInput(click.ClickException):
-    """What the user can mend, shown as one message."""
+    """An error in what the user gave, shown as one message."""
 
     exit_code = WRONG_INPUT
 

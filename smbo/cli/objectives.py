@@ -1,4 +1,4 @@
-"""`smbo objectives`: what can be evaluated here, and with which settings."""
+"""`smbo objectives`: the installed objectives and their settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smbo.study.evaluator import installed_objectives
 
 @click.command(name="objectives")
 def command() -> None:
-    """List the installed objectives, their settings and what they are."""
+    """List the installed objectives, each with its description and settings."""
     for name, entry_point in sorted(installed_objectives().items()):
         for text in _describe(name, entry_point):
             click.echo(text)

@@ -1,4 +1,4 @@
-"""`smbo replay`: make every proposal of a study again, and say whether it comes out the same."""
+"""`smbo replay`: compute every proposal of a study again and compare it with the stored one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smbo.cli.target import load, study_argument
 @study_argument
 @click.pass_context
 def command(ctx: click.Context, study: str, store: str | None) -> None:
-    """Propose all points of STUDY again from what was known at the time; exit code 5 if one differs.
+    """Propose all points of STUDY again from the data of their time; exit code 5 if one differs.
 
     The same build of numpy, scipy and BLAS is needed, with as many threads, for the last bit.
     """

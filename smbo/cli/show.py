@@ -42,12 +42,12 @@ _HIDDEN = ("seed",)
 )
 @click.option("--by", type=click.Choice(["value", "number"]), default="value", help="Order of the table.")
 @click.option("--metrics", is_flag=True, help="Show the columns of metrics too.")
-@click.option("--trial", type=click.IntRange(min=0), help="Show all that is known of this one instead.")
+@click.option("--trial", type=click.IntRange(min=0), help="Show all of this trial instead.")
 def command(study: str, store: str | None, rows: int, by: str, metrics: bool, trial: int | None) -> None:
     """Show the best trial, the recommended point and a table (STUDY is a name or a job file)."""
     with load(study, store) as found:
         if trial is not None:
-            click.echo("\n".join(_all_of(found, found.trial(trial))))
+            click.echo("\n".join(_details(found, found.trial(trial))))
             return
         for text in _best_and_recommended(found, study):
             click.echo(text)
@@ -57,7 +57,7 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
         shown = _ordered(found, trials, by)[:rows]
         if shown:
             click.echo()
-            # of a level set the functions are what counts, and they are metrics
+            # the functions of a level set are metrics
             click.echo(_table(found, shown, metrics or found.problem.level_set is not None))
         if len(trials) > len(shown):
             click.echo(
@@ -69,54 +69,55 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
             click.echo(f"finished: {why}")
 
 
-def _best_and_recommended(study: Study, named: str) -> list[str]:
+def _best_and_recommended(study: Study, target: str) -> list[str]:
     if study.problem.level_set is not None:
         return contour_lines(study) or ["too few trials are complete for a contour yet"]
     name = study.problem.value_name
-    best, said = study.best, recommendation_of(study)
+    best, found = study.best, recommendation_of(study)
     if best is None:
-        met = feasibility_line(study)
-        return ["no trial is complete and feasible yet" if met is None else met]
+        return [feasibility_line(study) or "no trial is complete and feasible yet"]
     if (pareto := pareto_of(study)) is not None:
         return _pareto_lines(study, pareto)
     sem = "" if best.sem is None else f" ± {best.sem:.2g}"
     lines = [f"best {name} seen: {best.value:.6g}{sem} (trial {best.number})", *_point(best.params)]
-    if said is not None:
-        text = f"{name} {recommended_text(said)} by the posterior ({said.place}){feasible_text(said)}"
+    if found is not None:
+        text = f"{name} {recommended_text(found)} by the posterior ({found.place}){feasible_text(found)}"
         lines.append(f"recommended: {text}")
-        lines += _point(said.params) if said.number != best.number else ["  the same point"]
-        explained = study.explain()
-        lines += [f"model: {explained.short()}", f"  {explained.reason}"] if explained.n_modelled else []
-        lines += _tuned(study, named)
+        lines += _point(found.params) if found.number != best.number else ["  the same point"]
+        lines += [*_model(study), *_tuned(study, target)]
     return lines
 
 
-def _tuned(study: Study, named: str) -> list[str]:
-    """Return what the outputs say of the parameters, nothing where they are not compared with data."""
+def _model(study: Study) -> list[str]:
+    """Return which model the proposals rest on, and why; none while there is none."""
+    explained = study.explain()
+    return [f"model: {explained.short()}", f"  {explained.reason}"] if explained.n_modelled else []
+
+
+def _tuned(study: Study, target: str) -> list[str]:
+    """Return the tune of a study whose outputs are compared with data; none for another."""
     if not isinstance(study.problem.loss, ChiSquare):
         return []
     try:
-        settings = TuneSettings(same_measurement=same_measurement_of(objective_of(study, named)))
-        return [*tune_lines(study.tune(settings)), f"  more of it: smbo tune {named}"]
+        settings = TuneSettings(same_measurement=same_measurement_of(objective_of(study, target)))
+        return [*tune_lines(study.tune(settings)), f"  more of it: smbo tune {target}"]
     except SmboError:  # too few evaluations for one
         return []
 
 
 def _pareto_lines(study: Study, found: ParetoSet) -> list[str]:
-    """Return the Pareto set by the posterior, its knee first, and what it rests on."""
-    said = found.recommended
+    """Return the Pareto set by the posterior, its recommended point first, and the model."""
+    best = found.recommended
     lines = [f"Pareto set: {pareto_text(found)}"]
-    why = f"{preference_text(study)}, by the posterior ({said.place})"
-    lines.append(f"recommended: {recommended_text(said)}, {why}{feasible_text(said)}")
-    lines += _point(said.params)
-    explained = study.explain()
-    lines += [f"model: {explained.short()}", f"  {explained.reason}"] if explained.n_modelled else []
-    return [*lines, "", "by the posterior none dominates another of:", *_pareto_table(found)]
+    why = f"{preference_text(study)}, by the posterior ({best.place})"
+    lines.append(f"recommended: {recommended_text(best)}, {why}{feasible_text(best)}")
+    lines += [*_point(best.params), *_model(study)]
+    return [*lines, "", "Pareto set by the posterior means:", *_pareto_table(found)]
 
 
 def _pareto_table(found: ParetoSet) -> list[str]:
     rows = [["trial", *(line_text(name, 40) for name in found.directions), *found.recommended.params]]
-    for each in found.believed:
+    for each in found.predicted:
         means = [f"{mean:.6g}" for mean in each.means.values()]
         rows.append(
             [
@@ -125,6 +126,10 @@ def _pareto_table(found: ParetoSet) -> list[str]:
                 *(value_text(each.params.get(name)) for name in rows[0][1 + len(means) :]),
             ]
         )
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows)]
     return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
@@ -134,12 +139,12 @@ def _point(params: Mapping[str, Any]) -> list[str]:
     return [f"  {name:<{width}}  {value_text(value)}" for name, value in params.items()]
 
 
-def _all_of(study: Study, trial: Trial) -> list[str]:
-    """Return one trial at length, what a failed evaluation said included."""
+def _details(study: Study, trial: Trial) -> list[str]:
+    """Return all of one trial, with the error of a failed evaluation."""
     (row,) = results.rows(study.problem, [trial])
     known = {name: value for name, value in row.items() if value is not None}
-    said = (trial.error or "").rstrip().splitlines()
-    return [*_point(known), *(f"  | {line_text(line, _LONGEST_LINE)}" for line in said)]
+    error = (trial.error or "").rstrip().splitlines()
+    return [*_point(known), *(f"  | {line_text(line, _LONGEST_LINE)}" for line in error)]
 
 
 def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
@@ -147,7 +152,7 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
         return sorted(trials, key=lambda trial: trial.number)
 
     pareto = pareto_of(study)
-    on_front = set() if pareto is None else {trial.number for trial in pareto.seen}
+    on_front = set() if pareto is None else {trial.number for trial in pareto.observed}
 
     def rank(trial: Trial) -> tuple[int, float, int]:
         if trial.value is None or trial.state not in (TrialState.COMPLETE, TrialState.PAUSED):
@@ -155,7 +160,7 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
         value = study.problem.sign * trial.value
         if trial.state is TrialState.COMPLETE and trial.number in on_front:
             return (-1, value, trial.number)
-        if trial.state is TrialState.PAUSED:  # values at other fidelities say little beside the others
+        if trial.state is TrialState.PAUSED:  # its value is one at another fidelity
             return (2, value, trial.number)
         return (int(trial.feasible is False), value, trial.number)
 
@@ -178,6 +183,4 @@ def _table(study: Study, trials: Sequence[Trial], metrics: bool) -> str:
         [name.removeprefix("params."), *(value_text(values[i]) for i in order)]
         for name, values in kept.items()
     ]
-    widths = [max(len(cell) for cell in column) for column in cells]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in zip(*cells)]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(_aligned(list(zip(*cells))))

@@ -1,4 +1,4 @@
-"""`smbo status`: where a study stands, in a few lines."""
+"""`smbo status`: state, budget and best values of a study, in a few lines or as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smbo.cli.job.level_set import contour_as_json, contour_lines
 from smbo.cli.job.quantities import duration_text
 from smbo.cli.run import lock
 from smbo.cli.summary import (
-    Standing,
+    StudySummary,
     feasibility_line,
     feasible_text,
     line_text,
@@ -20,7 +20,7 @@ from smbo.cli.summary import (
     pareto_text,
     recommended_text,
     rungs_text,
-    standing,
+    summarize,
     total_cost,
 )
 from smbo.cli.target import load, study_argument
@@ -31,22 +31,22 @@ from smbo.study import Study
 @study_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(study: str, store: str | None, as_json: bool) -> None:
-    """Say where a study stands (STUDY is its name or its job file)."""
+    """Show state, budget and best values of a study (STUDY is its name or its job file)."""
     with load(study, store) as found:
-        now = standing(found)
+        summary = summarize(found)
         drivers = lock.drivers_of(found)
         if as_json:
-            click.echo(json.dumps(_as_json(found, now, drivers), indent=1))
+            click.echo(json.dumps(_as_json(found, summary, drivers), indent=1))
         else:
-            click.echo("\n".join(_lines(found, now, drivers)))
+            click.echo("\n".join(_lines(found, summary, drivers)))
 
 
-def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
+def _lines(study: Study, summary: StudySummary, drivers: list[str]) -> list[str]:
     budget, spent = study.budget, study.spent
     name = study.problem.value_name
-    lines = [f"{study.name}: {now.word}" + (f" ({now.used_up})" if now.used_up else "")]
+    lines = [f"{study.name}: {summary.state}" + (f" ({summary.end_reason})" if summary.end_reason else "")]
     lines.append(f"  drivers      {'; '.join(drivers) or 'none is running'}")
-    counts = ", ".join(f"{n} {state}" for state, n in sorted(now.counts.items())) or "none yet"
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(summary.counts.items())) or "none yet"
     lines.append(f"  trials       {counts}; {spent.trials} of {budget.trials or 'any number'} asked for")
     if (rungs := rungs_text(study)) is not None:
         lines.append(f"  fidelity     {rungs}")
@@ -67,37 +67,36 @@ def _lines(study: Study, now: Standing, drivers: list[str]) -> list[str]:
     pareto = pareto_of(study)
     if pareto is not None:
         lines.append(f"  Pareto set   {pareto_text(pareto)}")
-    elif now.best is not None and study.problem.level_set is None:
-        lines.append(f"  {line_text(f'best {name}', 40):11s}  {now.best.value:.6g} (trial {now.best.number})")
-    if now.recommendation is not None:
-        said = now.recommendation
-        text = f"{recommended_text(said)} by the posterior ({said.place}){feasible_text(said)}"
+    elif (best := summary.best) is not None and study.problem.level_set is None:
+        lines.append(f"  {line_text(f'best {name}', 40):11s}  {best.value:.6g} (trial {best.number})")
+    if (found := summary.recommendation) is not None:
+        text = f"{recommended_text(found)} by the posterior ({found.place}){feasible_text(found)}"
         lines.append(f"  recommended  {text}")
     return lines
 
 
-def _as_json(study: Study, now: Standing, drivers: list[str]) -> dict[str, object]:
-    said, best = now.recommendation, now.best
+def _as_json(study: Study, summary: StudySummary, drivers: list[str]) -> dict[str, object]:
+    found, best = summary.recommendation, summary.best
     contour = contour_as_json(study)
     return {
         **({} if contour is None else {"contour": contour}),
         **({"feasible": n_feasible(study.trials)[0]} if study.problem.constraints else {}),
         "study": study.name,
-        "state": now.word,
-        "used_up": now.used_up,
+        "state": summary.state,
+        "used_up": summary.end_reason,
         "drivers": drivers,
-        "trials": now.counts,
+        "trials": summary.counts,
         "budget": study.budget.to_json(),
         "spent": _spent_as_json(study),
         "best": None if best is None else {"trial": best.number, "value": best.value},
         "recommended": None
-        if said is None
+        if found is None
         else {
-            "trial": said.number,
-            "mean": said.mean,
-            "std": None if said.std != said.std else said.std,
-            **({"means": dict(said.means)} if said.means else {}),
-            **({} if said.p_feasible is None else {"p_feasible": said.p_feasible}),
+            "trial": found.number,
+            "mean": found.mean,
+            "std": None if found.std != found.std else found.std,
+            **({"means": dict(found.means)} if found.means else {}),
+            **({} if found.p_feasible is None else {"p_feasible": found.p_feasible}),
         },
         **({} if (pareto := pareto_of(study)) is None else {"pareto": _pareto_as_json(pareto)}),
     }
@@ -113,8 +112,8 @@ def _spent_as_json(study: Study) -> dict[str, object]:
 
 def _pareto_as_json(found: ParetoSet) -> dict[str, object]:
     return {
-        "seen": [trial.number for trial in found.seen],
-        "believed": [each.number for each in found.believed],
+        "observed": [trial.number for trial in found.observed],
+        "predicted": [each.number for each in found.predicted],
         "hypervolume": found.hypervolume,
         "reference": dict(found.reference),
         "history": list(found.history),

@@ -1,4 +1,4 @@
-"""Where a study stands, as values: what `status`, `show` and the end of `run` have in common."""
+"""Summary of a study, as values and as text: what `status`, `show` and the end of `run` have in common."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from smbo.analysis.pareto import ParetoSet
+from smbo.cli.job.level_set import contour_lines
+from smbo.cli.job.quantities import duration_text
 from smbo.errors import SmboError
 from smbo.fidelity import early_stopping_to_json
 from smbo.report.wording import percent
@@ -21,24 +22,24 @@ _MOST_CAUSES = 3  # of failures in a summary; `smbo show` has them all
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a study stands.
+class StudySummary:
+    """State of a study, its best trial and its recommendation.
 
     Attributes:
-        counts: trials by state, the states that occur.
+        counts: number of trials by state, for the states that occur.
         best: the trial with the best told value.
-        recommendation: by the posterior.
-        used_up: which limit of the budget is reached, or why no more is needed, in words; None while there
-            is something left.
+        recommendation: the best point by the posterior mean.
+        end_reason: which limit of the budget is reached, or which rule terminated the study, in words; None
+            before.
         too_many_failures: whether that limit is the one on failures.
-        is_stopped: somebody asked for an end.
-        n_open: trials that run, wait to be run again, or may go on to a higher fidelity.
+        is_stopped: whether `smbo stop` asked for an end.
+        n_open: trials that run, wait to be run again, or may be promoted to a higher fidelity.
     """
 
     counts: dict[str, int]
     best: Trial | None
     recommendation: Recommendation | None
-    used_up: str | None
+    end_reason: str | None
     too_many_failures: bool
     is_stopped: bool
     n_open: int
@@ -46,7 +47,7 @@ class Standing:
     @property
     def is_finished(self) -> bool:
         """Whether nothing is left to do: the budget is used up and nothing is open."""
-        return self.used_up is not None and self.n_open == 0
+        return self.end_reason is not None and self.n_open == 0
 
     @property
     def nothing_succeeded(self) -> bool:
@@ -54,35 +55,33 @@ class Standing:
         return self.counts.get("failed", 0) > 0 and self.counts.get("complete", 0) == 0
 
     @property
-    def word(self) -> str:
-        """The state of the whole, in a word or two."""
+    def state(self) -> str:
+        """The state of the study, in a word or two."""
         if self.is_finished:
             return "given up" if self.too_many_failures else "finished"
         return "stopped" if self.is_stopped else "unfinished"
 
 
-def standing(study: Study, *, recommend: bool = True) -> Standing:
-    """Return where a study stands; ``recommend=False`` saves fitting the surrogate."""
+def summarize(study: Study, *, recommend: bool = True) -> StudySummary:
+    """Return the summary of a study; ``recommend=False`` saves fitting the surrogate."""
     trials = study.trials
     budget, spent = study.budget, study.spent
     failures_left = budget.failures is None or spent.failures < budget.failures
-    used_up = exhausted(budget, spent)
-    too_many_failures = used_up is not None and not failures_left
-    used_up = study.termination() or used_up
-    return Standing(
+    exhausted_limit = exhausted(budget, spent)
+    return StudySummary(
         counts=dict(Counter(str(trial.state) for trial in trials)),
         best=study.best,
         recommendation=recommendation_of(study) if recommend else None,
-        used_up=used_up,
-        too_many_failures=too_many_failures,
+        end_reason=study.termination() or exhausted_limit,
+        too_many_failures=exhausted_limit is not None and not failures_left,
         is_stopped=study.is_stopped,
         n_open=sum(trial.state in (TrialState.RUNNING, TrialState.WAITING) for trial in trials)
-        + _may_climb(study),
+        + _may_be_promoted(study),
     )
 
 
-def _may_climb(study: Study) -> bool:
-    """Return whether a trial may go on to a higher fidelity, and there is time left for it."""
+def _may_be_promoted(study: Study) -> bool:
+    """Return whether a trial may be promoted to a higher fidelity, and the budget has room for it."""
     budget = study.budget
     is_closing = exhausted(budget, study.spent) is not None
     if exhausted(replace(budget, trials=None), study.spent) is not None:
@@ -90,8 +89,27 @@ def _may_climb(study: Study) -> bool:
     return study._driver.next_promotion(is_closing=is_closing) is not None
 
 
+def summary_lines(study: Study, summary: StudySummary) -> list[str]:
+    """Return what the end of a run says of its study."""
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(summary.counts.items())) or "nothing evaluated"
+    cost = total_cost(study)
+    costing = "" if cost is None else f", at a cost of {cost:g}"
+    lines = [f"{study.name}: {counts}; {duration_text(study.spent.seconds)} in all{costing}"]
+    if (found := summary.recommendation) is not None:
+        name = "" if found.means else f"{study.problem.value_name} "
+        lines.append(f"recommended ({found.place}): {name}{recommended_text(found)}{feasible_text(found)}")
+    if (pareto := pareto_of(study)) is not None:
+        lines.append(f"Pareto set: {pareto_text(pareto)}")
+    lines += contour_lines(study)
+    if (feasible := feasibility_line(study)) is not None:
+        lines.append(feasible)
+    if summary.end_reason is not None:
+        lines.append(f"ended because {summary.end_reason}")
+    return [*lines, *failures_summary(study.trials)]
+
+
 def rungs_text(study: Study) -> str | None:
-    """Return how many trials have come to which fidelity, on one line; None where there is none."""
+    """Return how many trials have reached which fidelity, on one line; None without a fidelity."""
     fidelity, stopping = study.problem.fidelity, study.problem.early_stopping
     if fidelity is None:
         return None
@@ -101,27 +119,27 @@ def rungs_text(study: Study) -> str | None:
         if trial.state is TrialState.COMPLETE:
             reached[trial.fidelity or fidelity.high] += 1
     counts = ", ".join(f"{n} at {level:g}" for level, n in sorted(reached.items()))
-    way = f"{line_text(fidelity.name, 40)} {fidelity.low:g} to {fidelity.high:g}"
+    of = f"{line_text(fidelity.name, 40)} {fidelity.low:g} to {fidelity.high:g}"
     word = next(iter(early_stopping_to_json(stopping)))  # type: ignore[arg-type]  # a problem has made it one
-    return f"{way} ({word}); {counts or 'none yet'}"
+    return f"{of} ({word}); {counts or 'none yet'}"
 
 
-def recommended_text(said: Recommendation) -> str:
-    """Return what the posterior says of a recommended point: of each objective, where there are several."""
-    if not said.means:
-        return f"{said.mean:.6g}{_spread(said.std)}"
+def recommended_text(found: Recommendation) -> str:
+    """Return posterior mean and standard deviation at a recommended point, of each objective."""
+    if not found.means:
+        return f"{found.mean:.6g}{_spread(found.std)}"
     return ", ".join(
-        f"{line_text(name, 40)} {mean:.6g}{_spread(said.stds[name])}" for name, mean in said.means.items()
+        f"{line_text(name, 40)} {mean:.6g}{_spread(found.stds[name])}" for name, mean in found.means.items()
     )
 
 
-def feasible_text(said: Recommendation) -> str:
-    """Return how sure it is that a recommended point meets the outcome constraints; "" without any."""
-    if said.p_feasible is None:
+def feasible_text(found: Recommendation) -> str:
+    """Return the probability that a recommended point meets the outcome constraints; "" without any."""
+    if found.p_feasible is None:
         return ""
-    if said.p_feasible == 1.0:  # each was measured there, without noise
+    if found.p_feasible == 1.0:  # each was measured there, without noise
         return ", feasible as measured"
-    return f", feasible with a probability of {percent(said.p_feasible)}"
+    return f", feasible with a probability of {percent(found.p_feasible)}"
 
 
 def n_feasible(trials: Sequence[Trial]) -> tuple[int, int]:
@@ -145,7 +163,7 @@ def _spread(std: float) -> str:
 
 
 def pareto_of(study: Study) -> ParetoSet | None:
-    """Return what is known of several objectives; None with one, or while nothing is complete."""
+    """Return the Pareto set; None with one objective, or while nothing is complete."""
     try:
         return study.pareto() if study.problem.multi_objective is not None else None
     except SmboError:  # nothing complete and feasible yet, or a recipe that is code
@@ -156,23 +174,23 @@ def pareto_text(found: ParetoSet) -> str:
     """Return how large a Pareto set is, on one line."""
     corner = ", ".join(f"{line_text(name, 40)} {value:.4g}" for name, value in found.reference.items())
     return (
-        f"{len(found.seen)} trials by the values told, {len(found.believed)} by the posterior; "
+        f"{len(found.observed)} trials by the observed values, {len(found.predicted)} by the posterior; "
         f"hypervolume {found.hypervolume:.6g} from {corner}"
     )
 
 
 def total_cost(study: Study) -> float | None:
-    """Return what all evaluations have cost, at all fidelities together; None where none told it."""
+    """Return the cost of all evaluations, at all fidelities together; None where none told its cost."""
     if study.spent.cost > 0.0:
         return study.spent.cost  # added up where the budget limits it, of all attempts
-    told = [rung.cost for trial in study.trials for rung in trial.rungs]
-    told += [trial.cost for trial in study.trials if trial.state is not TrialState.PAUSED]
-    known = [cost for cost in told if cost is not None]
+    costs = [rung.cost for trial in study.trials for rung in trial.rungs]
+    costs += [trial.cost for trial in study.trials if trial.state is not TrialState.PAUSED]
+    known = [cost for cost in costs if cost is not None]
     return sum(known) if known else None
 
 
 def preference_text(study: Study) -> str:
-    """Return by which rule one point of a Pareto set is recommended."""
+    """Return which point of a Pareto set is recommended: the knee, or the nearest by the weights."""
     if not study.problem.weights:
         return "the knee"
     weights = ", ".join(f"{line_text(name, 40)} {weight:g}" for name, weight in study.problem.weights.items())
@@ -188,10 +206,10 @@ def recommendation_of(study: Study) -> Recommendation | None:
 
 
 def failure_text(trial: Trial) -> str:
-    """Return why a trial failed, on one line: the word for it, and what the evaluation said last."""
-    said = [line.strip() for line in (trial.error or "").splitlines() if line.strip()]
+    """Return why a trial failed, on one line: its reason and the last line of its error."""
+    lines = [line.strip() for line in (trial.error or "").splitlines() if line.strip()]
     reason = trial.reason or "failed"
-    return f"{reason}: {line_text(said[-1])}" if said and said[-1] != reason else reason
+    return f"{reason}: {line_text(lines[-1])}" if lines and lines[-1] != reason else reason
 
 
 def failures_summary(trials: Sequence[Trial]) -> list[str]:
@@ -208,11 +226,6 @@ def failures_summary(trials: Sequence[Trial]) -> list[str]:
         n_left = len(causes) - _MOST_CAUSES
         lines.append(f"… and {n_left} other cause{'s' if n_left > 1 else ''}")
     return lines
-
-
-def point_text(params: Any) -> str:
-    """Return a point on one line."""
-    return ", ".join(f"{name}={value_text(value)}" for name, value in params.items())
 
 
 def line_text(text: str, longest: int = 200) -> str:

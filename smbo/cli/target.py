@@ -1,4 +1,4 @@
-"""Which study a command is about: a name, or the job file that describes it."""
+"""The argument STUDY of a command: a study's name, or the job file that describes the study."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def find(study: str, store: str | None) -> tuple[str, str]:
 
     Args:
         study: a name, or the path of a job file, which says both.
-        store: as given on the command line; it wins over the job file's.
+        store: the option --store; it overrides the job file's key.
 
     Raises:
-        StoreError: no study can have this name.
-        JobFileError: the job file is none.
+        StoreError: the name is no valid one.
+        JobFileError: the job file is not valid.
     """
     if study.endswith(SUFFIXES):
         job, _ = read_jobfile(Path(study))
@@ -45,7 +45,7 @@ def find(study: str, store: str | None) -> tuple[str, str]:
 
 
 def load(study: str, store: str | None) -> Study:
-    """Return the stored study that a command is about.
+    """Return the stored study of a name or job file.
 
     Raises:
         StoreError: there is no such store, or no such study in it.

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     "--automatic-weights",
     "rule",
     type=click.Choice(["robust", "bilevel"]),
-    help="Weigh down what no setting describes.",
+    help="Lower the weight of what no point describes.",
 )
 @click.option(
     "--slopes",
@@ -61,10 +61,10 @@ def command(
     events: int | None,
     output: Path | None,
 ) -> None:
-    """Tell what STUDY says of the parameters: values with errors, eigentunes, what is described.
+    """Fit the tune of STUDY: parameters with errors, eigentunes, agreement of each observable.
 
-    Nothing is evaluated, but by --slopes: other weights, observables or uncertainties move the optimum
-    of the model that the stored evaluations make.
+    Nothing is evaluated, except with --slopes: other weights, observables or uncertainties move the
+    optimum of the model that is fitted to the stored evaluations.
     """
     with load(study, store) as found:
         objective = objective_of(found, study)
@@ -82,8 +82,8 @@ def command(
             data = encode(found.problem, found.trials)
             weights = automatic_weights(found.problem, data, settings, rule)
             tune = weights.tune
-        baseline = baseline_of(objective)
-        for line in [*said_of(tune, baseline), *([] if weights is None else weight_lines(weights))]:
+        baseline = _baseline(objective)
+        for line in [*_tune_text(tune, baseline), *([] if weights is None else weight_lines(weights))]:
             click.echo(line)
         if events is not None:
             checks = slopes_beside(objective, found.problem.space, tune, found.seed, events)
@@ -94,18 +94,18 @@ def command(
 
 
 def same_measurement_of(objective: object) -> Sequence[Sequence[str]]:
-    """Return which observables are the same measurement, as far as an objective says so."""
+    """Return the groups of observables that are one measurement, where an objective names them."""
     return objective.same_measurement() if isinstance(objective, Plottable) else ()
 
 
-def said_of(tune: Tune, baseline: Baseline | None) -> list[str]:
-    """Return a tune in lines, with what a reader must know of it."""
+def _tune_text(tune: Tune, baseline: Baseline | None) -> list[str]:
+    """Return a tune in lines, with its remarks."""
     beside = (None, "") if baseline is None else (baseline.params, baseline.name)
     return [*tune_lines(tune, *beside), *(f"note: {remark}" for remark in remarks_of(tune))]
 
 
-def baseline_of(objective: Objective | None) -> Baseline | None:
-    """Return the point that an objective would be compared with, None where it names none."""
+def _baseline(objective: Objective | None) -> Baseline | None:
+    """Return the point that an objective compares its optimum with; None if it names none."""
     from smbo.report.tune import Baseline
 
     if not isinstance(objective, Confirmable):
@@ -117,7 +117,7 @@ def baseline_of(objective: Objective | None) -> Baseline | None:
 
 
 def objective_of(study: Study, named: str) -> Objective | None:
-    """Return the objective of a study: of the job file that names it, or of its last run; None without."""
+    """Return the objective of a study, by the job file given or its last run; None if it cannot be loaded."""
     try:
         if named.endswith(SUFFIXES):
             job, document = read_jobfile(Path(named))

@@ -1,4 +1,4 @@
-"""New events at a tune, reweighted, beside the slopes that its errors rest on (``smbo tune --slopes``)."""
+"""Compare the slopes of a tune's model with those of new, reweighted events (``smbo tune --slopes``)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from smbo.proposal.suggest import trial_seed
 from smbo.space import Space
 from smbo.tuning import SlopeCheck, Tune, check_slopes
 
-_N_RUNS = 8  # their scatter is the error, known to a quarter
-_SEEDS = 2**30  # of trials that no study comes to
+_N_RUNS = 8  # their scatter is the error of a slope, itself known to a quarter
+_FIRST_TRIAL = 2**30  # number whose seed comes first: beyond the trials of any study
 
 
 def slopes_beside(
     objective: Objective | None, space: Space, tune: Tune, study_seed: int, events: int
 ) -> list[SlopeCheck]:
-    """Generate so many events at a tune and return how their slopes compare with its own.
+    """Generate so many events at a tune and compare their slopes with those of the tune's model.
 
     Raises:
-        ProblemError: the objective is not there, or its events can be reweighted to no parameter of the tune.
+        ProblemError: the objective cannot reweight events, or for no parameter of the tune.
     """
     if not isinstance(objective, Reweightable):
         raise ProblemError("--slopes: this study's objective does not reweight its events")
@@ -34,7 +34,7 @@ def slopes_beside(
     reasons: dict[str, str] = {}
     points: list[Mapping[str, Any]] = list(near.values())
     for number in range(_N_RUNS):
-        context = Context(seed=trial_seed(study_seed, _SEEDS + number), fidelity=_share(events, number))
+        context = Context(seed=trial_seed(study_seed, _FIRST_TRIAL + number), fidelity=_share(events, number))
         for name, change in zip(near, objective.neighbours(tune.params, points, context), strict=True):
             runs[name].append(change.changes)
             if change.reason is not None:

@@ -131,6 +131,6 @@ def _in_range(number: float | None) -> float:
     return 0.0 if abs(number) < SMALLEST else min(max(number, -LARGEST), LARGEST)
 
 
-def training_data_of(problem: Problem, columns: Columns | None, trials: Iterable[Trial]) -> TrainingData:
+def latest_data(problem: Problem, columns: Columns | None, trials: Iterable[Trial]) -> TrainingData:
     """Return the training data: from the columns, or where there are none, of all trials."""
     return encode(problem, trials) if columns is None else columns.data()

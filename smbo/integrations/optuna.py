@@ -21,12 +21,14 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from smbo.errors import SpaceExhausted
+from smbo.history.encode import encode
 from smbo.history.record import ToldResult, record_result
 from smbo.optimizer import checked_seed
 from smbo.problem import Problem
 from smbo.proposal.presets import preset
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import suggest
+from smbo.proposal.request import ProposalRequest
+from smbo.proposal.suggest import proposal_rng, suggest
 from smbo.space import Categorical, Integer, Real, Space
 from smbo.trial import Trial, TrialState
 
@@ -96,7 +98,8 @@ class SmboSampler(BaseSampler):
             of, memory = self._memory
             known = memory if of == search_space else {}
             try:
-                points, learned = suggest(problem, self._recipe, self._seed, trials, known, trial.number, 1)
+                data, rng = encode(problem, trials), proposal_rng(self._seed, trial.number)
+                points, learned = suggest(ProposalRequest(problem, self._recipe, data, 1, rng, known))
             except SpaceExhausted:  # Optuna evaluates points again; every parameter is drawn at random
                 return {}
             self._memory = search_space, learned

@@ -1,4 +1,4 @@
-"""Where functions cross their levels: lines with their bands, or how likely a place is above."""
+"""Figures of level sets: contour lines with their bands, or maps of the probability of being above."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from smbo.analysis.contours import BAND, Contour
-from smbo.plots.axes import show_ranges
+from smbo.plots.axes import pair_colour_bar, pair_panels, show_ranges
 from smbo.plots.style import (
     BLUE,
     FAINT,
@@ -28,16 +28,17 @@ from smbo.space import Integer, Real
 from smbo.trial import Trial, TrialState
 
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
-_N_BINS = 24  # of a projection, along each axis
-_MOST_AXES = 6  # of a figure of pairs
-_N_GRID = 161
+_N_BINS = 24  # along each axis of a projection
+_MAX_PARAMETERS = 6  # in a figure of pairs
+_N_GRID = 161  # points along each axis of a figure with lines
 
 
 def contour_figures(contour: Contour, trials: Sequence[Trial]) -> list[tuple[str, Any]]:
-    """Draw contours as (name for a file, figure): all in one where there are two parameters.
+    """Draw contours and return (stem of the file name, figure) pairs.
 
-    In two continuous parameters lines with their bands; in more, for each function, how likely it
-    is above its level, averaged over all parameters but two.  Nothing without two numeric parameters.
+    With two continuous parameters one figure: the lines of all functions with their bands.  With more,
+    one figure a function: the probability that it is above its level, averaged over all parameters but
+    two.  No figures with fewer than two numeric parameters.
     """
     numeric = [
         axis.name
@@ -52,7 +53,7 @@ def contour_figures(contour: Contour, trials: Sequence[Trial]) -> list[tuple[str
         if len(numeric) < 2:
             return []
         return [
-            (f"contour-{row}", _pairs_figure(contour, row, trials, numeric[:_MOST_AXES]))
+            (f"contour-{row}", _pairs_figure(contour, row, trials, numeric[:_MAX_PARAMETERS]))
             for row in range(len(contour.names))
         ]
 
@@ -85,14 +86,9 @@ def _lines_figure(contour: Contour, trials: Sequence[Trial], names: Sequence[str
 def _pairs_figure(contour: Contour, row: int, trials: Sequence[Trial], names: Sequence[str]) -> Any:
     n = len(names) - 1
     figure = new_figure(1.9 * n + 1.5, 1.8 * n + 0.9)
-    panels = figure.subplots(n, n, squeeze=False, sharex="col", sharey="row")
     columns = {axis.name: index for index, axis in enumerate(contour.space.axes)}
-    for j, i in np.ndindex(n, n):
-        axes, across, up = panels[j, i], names[i], names[j + 1]
-        if i > j:
-            axes.set_visible(False)
-            continue
-        x, y = contour.places[:, columns[across]], contour.places[:, columns[up]]
+    for axes, across, up in pair_panels(figure, contour.space, names):
+        x, y = contour.survey[:, columns[across]], contour.survey[:, columns[up]]
         edges = np.linspace(0.0, 1.0, _N_BINS + 1)
         total, _, _ = np.histogram2d(y, x, bins=[edges, edges], weights=contour.above[row])
         count, _, _ = np.histogram2d(y, x, bins=[edges, edges])
@@ -107,22 +103,13 @@ def _pairs_figure(contour: Contour, row: int, trials: Sequence[Trial], names: Se
             rasterized=True,
         )
         _scatter(axes, trials, across, up, size=5)
-        show_ranges(axes, contour.space, across, up)
-        if j == n - 1:
-            axes.set_xlabel(shorten(across, 18))
-            axes.tick_params(axis="x", rotation=30)
-        if i == 0:
-            axes.set_ylabel(shorten(up, 18))
-    bar = figure.colorbar(image, ax=panels, shrink=0.6, aspect=30, pad=0.02)
     name, level = contour.names[row], contour.level_set.levels[row]
-    bar.set_label(f"probability of {shorten(name, 24)} > {level:g}")
-    bar.outline.set_visible(False)
-    figure.align_ylabels()
+    pair_colour_bar(figure, image).set_label(f"probability of {shorten(name, 24)} > {level:g}")
     return figure
 
 
 def _scatter(axes: Any, trials: Sequence[Trial], across: str, up: str, size: float = 12) -> list[Any]:
-    """Draw evaluations and failures, and return what of them a legend shows."""
+    """Draw complete and failed evaluations, and return the handles of their legend."""
     handles = []
     for state, marker, colour, label in (
         (TrialState.COMPLETE, "o", INK, "evaluations"),

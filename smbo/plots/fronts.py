@@ -1,4 +1,4 @@
-"""Several objectives: the front, and how the hypervolume grew."""
+"""Figures of a multi-objective study: the Pareto front, and the hypervolume by evaluation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from smbo.analysis.pareto import ParetoSet
 from smbo.plots.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, new_figure, shorten, style
 from smbo.trial import Trial, TrialState
 
-_MOST_PANELS = 6  # of pairs of objectives
+_MAX_PANELS = 6  # pairs of objectives in one figure
 
 
 def front_figure(found: ParetoSet, trials: Sequence[Trial]) -> Any:
-    """Draw the evaluations by pairs of objectives, with the front as told and by the posterior."""
+    """Draw the evaluations by pairs of objectives, with the observed and the predicted front."""
     names = list(found.directions)
-    pairs = list(combinations(range(len(names)), 2))[:_MOST_PANELS]
+    pairs = list(combinations(range(len(names)), 2))[:_MAX_PANELS]
     n_columns = min(len(pairs), 3)
     n_rows = -(-len(pairs) // n_columns)
     with style():
@@ -38,16 +38,16 @@ def _draw_pair(axes: Any, found: ParetoSet, trials: Sequence[Trial], one: str, o
     feasible = [trial for trial in done if trial.feasible is not False]
     violating = [trial for trial in done if trial.feasible is False]
 
-    def places(some: Sequence[Trial]) -> tuple[list[float], list[float]]:
+    def values(some: Sequence[Trial]) -> tuple[list[float], list[float]]:
         return [trial.metrics[one] for trial in some], [trial.metrics[other] for trial in some]
 
     axes.plot(
-        *places(feasible), "o", color=MUTED, markersize=4, alpha=0.55, markeredgewidth=0, label="evaluation"
+        *values(feasible), "o", color=MUTED, markersize=4, alpha=0.55, markeredgewidth=0, label="evaluation"
     )
     if violating:
-        axes.plot(*places(violating), "x", color=ORANGE, markersize=4.5, label="violates a constraint")
-    means = np.array([[each.means[one], each.means[other]] for each in found.believed])
-    stds = np.array([[each.stds[one], each.stds[other]] for each in found.believed])
+        axes.plot(*values(violating), "x", color=ORANGE, markersize=4.5, label="violates a constraint")
+    means = np.array([[each.means[one], each.means[other]] for each in found.predicted])
+    stds = np.array([[each.stds[one], each.stds[other]] for each in found.predicted])
     bars = np.where(np.isfinite(stds), 2.0 * stds, 0.0)
     label = "front by the model ± 2σ" if bars.any() else "front by the model"
     errors = {"xerr": bars[:, 0], "yerr": bars[:, 1]} if bars.any() else {}
@@ -62,10 +62,10 @@ def _draw_pair(axes: Any, found: ParetoSet, trials: Sequence[Trial], one: str, o
         alpha=0.8,
         label=label,
     )
-    seen = np.array(places(found.seen)).T
-    if len(found.directions) == 2:  # of more, what looks like a front in one pair is none
-        _draw_stair(axes, found, seen, one, other)
-    axes.plot(*seen.T, "o", mfc="none", mec=BLUE, markersize=7, mew=1.3, label="front by the values told")
+    observed = np.array(values(found.observed)).T
+    if len(found.directions) == 2:  # a front of three objectives is none in two of them
+        _draw_attained_region(axes, found, observed, one, other)
+    axes.plot(*observed.T, "o", mfc="none", mec=BLUE, markersize=7, mew=1.3, label="front by observed values")
     knee = found.recommended
     axes.plot(
         knee.means[one],
@@ -79,39 +79,39 @@ def _draw_pair(axes: Any, found: ParetoSet, trials: Sequence[Trial], one: str, o
     )
     axes.set_xlabel(f"{shorten(one, 28)}  ({_better(found, one)})")
     axes.set_ylabel(f"{shorten(other, 28)}  ({_better(found, other)})")
-    _keep_to_the_front(axes, found, one, other)
+    _limit_axes_to_front(axes, found, one, other)
 
 
 def _better(found: ParetoSet, name: str) -> str:
     return "lower is better" if found.directions[name] == "min" else "higher is better"
 
 
-def _draw_stair(axes: Any, found: ParetoSet, seen: Any, one: str, other: str) -> None:
-    """Draw the border of what the front dominates, from the reference on one side to that on the other."""
-    order = np.argsort(seen[:, 0])
+def _draw_attained_region(axes: Any, found: ParetoSet, observed: Any, one: str, other: str) -> None:
+    """Draw the region that the front dominates, up to the reference point, and its border."""
+    order = np.argsort(observed[:, 0])
     if found.directions[one] == "max":
         order = order[::-1]
-    x, y = seen[order, 0], seen[order, 1]
+    x, y = observed[order, 0], observed[order, 1]
     x = np.concatenate([x[:1], x, [found.reference[one]]])
     y = np.concatenate([[found.reference[other]], y, y[-1:]])
     axes.step(x, y, where="post", color=BLUE, linewidth=1.2)
     axes.fill_between(x, y, found.reference[other], step="post", color=FAINT, alpha=0.5, linewidth=0)
 
 
-def _keep_to_the_front(axes: Any, found: ParetoSet, one: str, other: str) -> None:
-    """Cut off evaluations that lie so far beyond the reference that the front would be a dot."""
+def _limit_axes_to_front(axes: Any, found: ParetoSet, one: str, other: str) -> None:
+    """Cut off evaluations far beyond the reference point, which would shrink the front to a dot."""
     for name, limits, setter in (
         (one, axes.get_xlim(), axes.set_xlim),
         (other, axes.get_ylim(), axes.set_ylim),
     ):
-        values = [trial.metrics[name] for trial in found.seen] + [found.reference[name]]
+        values = [trial.metrics[name] for trial in found.observed] + [found.reference[name]]
         low, high = min(values), max(values)
-        room = max(high - low, 1e-12)
-        setter(max(limits[0], low - room), min(limits[1], high + room))
+        margin = max(high - low, 1e-12)
+        setter(max(limits[0], low - margin), min(limits[1], high + margin))
 
 
 def hypervolume_figure(found: ParetoSet) -> Any:
-    """Draw the hypervolume of the values told by the number of the evaluation."""
+    """Draw the hypervolume of the observed values up to each evaluation."""
     with style():
         figure = new_figure(8.4, 3.6)
         axes = figure.add_subplot()

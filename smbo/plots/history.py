@@ -1,4 +1,4 @@
-"""The course of a study: a value per evaluation, and what the model makes of them."""
+"""Figure of convergence: the value of each evaluation, the best so far, and the model's prediction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo.analysis.summary import RECOMMENDED, Convergence, Measured, Verdict
+from smbo.analysis.summary import RECOMMENDED, Comparison, Convergence, Measured
 from smbo.plots.style import (
     BLUE,
     GREEN,
@@ -25,7 +25,7 @@ from smbo.trial import Recommendation
 
 
 def _wants_log(values: np.ndarray[Any, Any]) -> bool:
-    """Return whether values spread so far that a linear axis would hide the end of the study."""
+    """Return whether values are so skewed that a linear axis would hide differences among low ones."""
     finite = values[np.isfinite(values)]
     return bool(len(finite) > 1 and finite.min() > 0 and finite.max() > 8 * np.median(finite))
 
@@ -34,19 +34,19 @@ def convergence_figure(
     problem: Problem,
     history: Convergence,
     recommendation: Recommendation | None = None,
-    verdict: Verdict | None = None,
+    comparison: Comparison | None = None,
 ) -> Any:
-    """Draw each evaluation's value, the best so far and what the model believes of the end.
+    """Draw each evaluation's value, the best so far and the posterior at the recommended point.
 
-    With a verdict a second panel shows the check evaluations, on a scale of their own.
+    With a comparison a second panel shows the re-evaluations, on a scale of their own.
     """
     with style():
         figure = new_figure(8.4, 4.2)
-        grid = figure.add_gridspec(1, 2 if verdict else 1, width_ratios=[4.4, 1] if verdict else [1])
+        grid = figure.add_gridspec(1, 2 if comparison else 1, width_ratios=[4.4, 1] if comparison else [1])
         axes = figure.add_subplot(grid[0, 0])
         _draw_history(axes, problem, history)
         if recommendation is not None and math.isfinite(recommendation.mean):
-            _draw_belief(axes, recommendation)
+            _draw_prediction(axes, recommendation)
         if _wants_log(history.values):
             axes.set_yscale("log")
             plain_log_labels(axes.yaxis)
@@ -65,8 +65,8 @@ def convergence_figure(
                 label=f"failed ({len(history.failed)})",
                 clip_on=False,
             )
-        if verdict:
-            _draw_checks(figure.add_subplot(grid[0, 1]), verdict, recommendation)
+        if comparison:
+            _draw_checks(figure.add_subplot(grid[0, 1]), comparison, recommendation)
         entries = sorted(
             zip(*axes.get_legend_handles_labels()), key=lambda entry: "evaluation" not in entry[1]
         )
@@ -77,7 +77,7 @@ def convergence_figure(
 
 def _draw_history(axes: Any, problem: Problem, history: Convergence) -> None:
     errors = np.where(np.isfinite(history.sems), history.sems, 0.0)
-    for mask, color, label in (
+    for mask, colour, label in (
         (history.feasible, BLUE, "evaluation ± standard error" if errors.any() else "evaluation"),
         (~history.feasible, ORANGE, "violates a constraint"),
     ):
@@ -90,8 +90,8 @@ def _draw_history(axes: Any, problem: Problem, history: Convergence) -> None:
             fmt="o",
             markersize=4.5,
             markeredgewidth=0,
-            color=color,
-            ecolor=color,
+            color=colour,
+            ecolor=colour,
             elinewidth=0.9,
             alpha=0.75,
             label=label,
@@ -103,11 +103,11 @@ def _draw_history(axes: Any, problem: Problem, history: Convergence) -> None:
             where="post",
             color=INK,
             linewidth=1.4,
-            label=f"{'lowest' if problem.sign > 0 else 'highest'} seen so far",
+            label=f"{'lowest' if problem.sign > 0 else 'highest'} observed so far",
         )
 
 
-def _draw_belief(axes: Any, recommendation: Recommendation) -> None:
+def _draw_prediction(axes: Any, recommendation: Recommendation) -> None:
     mean, std = recommendation.mean, recommendation.std
     if math.isfinite(std):
         axes.axhspan(mean - 2 * std, mean + 2 * std, color=GREEN, alpha=0.14, linewidth=0)
@@ -116,21 +116,21 @@ def _draw_belief(axes: Any, recommendation: Recommendation) -> None:
     )
 
 
-def _draw_checks(axes: Any, verdict: Verdict, recommendation: Recommendation | None) -> None:
-    """Draw the re-evaluations: recommended first, then what it is compared with."""
-    entries: list[tuple[str, Measured, str, str]] = [(RECOMMENDED, verdict.recommended, GREEN, "D")]
-    if verdict.baseline is not None:
-        entries.append((shorten(verdict.baseline_name or "baseline", 16), verdict.baseline, MUTED, "s"))
+def _draw_checks(axes: Any, comparison: Comparison, recommendation: Recommendation | None) -> None:
+    """Draw mean and standard error of the re-evaluations: recommended point first, then baseline."""
+    entries: list[tuple[str, Measured, str, str]] = [(RECOMMENDED, comparison.recommended, GREEN, "D")]
+    if comparison.baseline is not None:
+        entries.append((shorten(comparison.baseline_name or "baseline", 16), comparison.baseline, MUTED, "s"))
     if recommendation is not None and math.isfinite(recommendation.mean):
-        _draw_belief(axes, recommendation)
-    for place, (_, result, color, marker) in enumerate(entries):
+        _draw_prediction(axes, recommendation)
+    for position, (_, result, colour, marker) in enumerate(entries):
         error = result.sem if math.isfinite(result.sem) else 0.0
         axes.errorbar(
-            [place],
+            [position],
             [result.mean],
             yerr=[error],
             fmt=marker,
-            color=color,
+            color=colour,
             markersize=7,
             markeredgecolor="white",
             capsize=5,

@@ -1,4 +1,4 @@
-"""Where a study looked: its evaluations in each pair of dimensions."""
+"""Figure of evaluations in each pair of dimensions."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from smbo.plots.axes import show_ranges
-from smbo.plots.style import VERMILION, new_figure, shorten, style
+from smbo.plots.axes import pair_colour_bar, pair_panels
+from smbo.plots.style import VERMILION, new_figure, style
 from smbo.problem import Problem
 from smbo.trial import Recommendation, Trial, TrialState
 
 
 def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Recommendation) -> Any | None:
-    """Draw where the study looked: each pair of numeric dimensions, coloured by rank of the value.
+    """Draw the evaluations in each pair of numeric dimensions, coloured by the rank of their value.
 
-    None with fewer than two numeric dimensions, more than seven, or nothing complete.
+    None with fewer than two numeric dimensions, more than seven, or no complete evaluation.
     """
-    told = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
-    # a low value where a constraint is violated is not a good one: these have no rank
-    complete = [t for t in told if t.feasible is not False]
-    violating = [t for t in told if t.feasible is False]
+    valued = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
+    # a low value that violates a constraint is no good one: such evaluations have no rank
+    complete = [t for t in valued if t.feasible is not False]
+    violating = [t for t in valued if t.feasible is False]
     failed = [t for t in trials if t.state is TrialState.FAILED]
-    names = [axis.name for axis in problem.space.axes if _numeric(told, axis.name)]
+    names = [axis.name for axis in problem.space.axes if _numeric(valued, axis.name)]
     if not 2 <= len(names) <= 7 or not complete or any(name not in recommendation.params for name in names):
         return None
     keys = problem.sign * np.array([t.value for t in complete], dtype=np.float64)
@@ -33,12 +33,7 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
     n = len(names) - 1
     with style():
         figure = new_figure(1.75 * n + 1.4, 1.65 * n + 0.7)
-        panels = figure.subplots(n, n, squeeze=False, sharex="col", sharey="row")
-        for row, column in np.ndindex(n, n):
-            axes, across, up = panels[row, column], names[column], names[row + 1]
-            if column > row:
-                axes.set_visible(False)
-                continue
+        for axes, across, up in pair_panels(figure, problem.space, names):
             dots = axes.scatter(
                 [complete[k].params[across] for k in order],
                 [complete[k].params[up] for k in order],
@@ -49,13 +44,13 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
                 s=16,
                 linewidths=0,
             )
-            for others, mark, filling in ((failed, "x", VERMILION), (violating, "o", "none")):
+            for others, marker, face in ((failed, "x", VERMILION), (violating, "o", "none")):
                 axes.plot(
                     [t.params.get(across, math.nan) for t in others],
                     [t.params.get(up, math.nan) for t in others],
-                    mark,
+                    marker,
                     color=VERMILION,
-                    markerfacecolor=filling,
+                    markerfacecolor=face,
                     markersize=4,
                 )
             axes.plot(
@@ -66,16 +61,7 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
                 markersize=13,
                 markeredgecolor="white",
             )
-            show_ranges(axes, problem.space, across, up)
-            if row == n - 1:
-                axes.set_xlabel(shorten(across, 18))
-                axes.tick_params(axis="x", rotation=30)
-            if column == 0:
-                axes.set_ylabel(shorten(up, 18))
-        bar = figure.colorbar(dots, ax=panels, shrink=0.6, aspect=30, pad=0.02)
-        bar.set_ticks([0, 0.5, 1], labels=["best", "median", "worst"])
-        bar.outline.set_visible(False)
-        figure.align_ylabels()
+        pair_colour_bar(figure, dots).set_ticks([0, 0.5, 1], labels=["best", "median", "worst"])
         return figure
 
 

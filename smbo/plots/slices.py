@@ -1,4 +1,4 @@
-"""The surrogate along each dimension, through one point."""
+"""Figure of slices: the posterior along each dimension through the recommended point."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def _draw_slice(
     baseline: Mapping[str, Any] | None,
     baseline_name: str | None,
 ) -> None:
-    name, places = one.axis.name, _places(one)
-    seen = [(places(t.params[name]), t.value) for t in complete if name in t.params]
+    name, coordinate = one.axis.name, _coordinate(one)
+    observed = [(coordinate(t.params[name]), t.value) for t in complete if name in t.params]
     axes.plot(
-        *zip(*seen),
+        *zip(*observed),
         "o",
         color=MUTED,
         alpha=0.35,
@@ -70,7 +70,7 @@ def _draw_slice(
         markeredgewidth=0,
         label=EVALUATIONS,
     )
-    x = [places(position) for position in one.positions]
+    x = [coordinate(position) for position in one.positions]
     if one.axis.kind == "continuous":
         axes.fill_between(
             x, one.mean - 2 * one.std, one.mean + 2 * one.std, color=BLUE, alpha=0.18, linewidth=0
@@ -88,7 +88,7 @@ def _draw_slice(
             label=MODEL,
         )
     axes.axvline(
-        places(recommendation.params[name]),
+        coordinate(recommendation.params[name]),
         color=GREEN,
         linewidth=1.5,
         linestyle=(0, (5, 2)),
@@ -96,35 +96,35 @@ def _draw_slice(
     )
     if baseline is not None and name in baseline:
         axes.axvline(
-            places(baseline[name]),
+            coordinate(baseline[name]),
             color=VERMILION,
             linewidth=1.3,
             linestyle=":",
             label=shorten(baseline_name or "baseline", 20),
         )
     axes.set_xlabel(shorten(name, 32))
-    _label_places(axes, one)
+    _label_axis(axes, one)
 
 
 def _is_numeric(one: Slice) -> bool:
     return all(isinstance(p, (int, float)) and not isinstance(p, bool) for p in one.positions)
 
 
-def _places(one: Slice) -> Any:
-    """Return a function from a value of the dimension to its place on the horizontal axis."""
+def _coordinate(one: Slice) -> Any:
+    """Return a function from a value of the dimension to its coordinate on the horizontal axis."""
     if _is_numeric(one):
         return float
     positions = list(one.positions)
 
-    def place(value: Any) -> float:
-        # by identity of type, too: the choices 1, True and 1.0 are three
+    def position_of(value: Any) -> float:
+        # types are compared too: the choices 1, True and 1.0 are three
         matches = [k for k, p in enumerate(positions) if p == value and type(p) is type(value)]
         return float(matches[0]) if matches else math.nan
 
-    return place
+    return position_of
 
 
-def _label_places(axes: Any, one: Slice) -> None:
+def _label_axis(axes: Any, one: Slice) -> None:
     if not _is_numeric(one):
         labels = [shorten(str(position), 12) for position in one.positions]
         crowded = sum(map(len, labels)) > 24
@@ -148,7 +148,7 @@ def _label_places(axes: Any, one: Slice) -> None:
 
 
 def _scale_values(axes: Any, found: Sequence[Slice], values: Array) -> None:
-    """Choose the shared vertical axis so that the curves fill it; evaluations far off are cut off."""
+    """Set the shared vertical axis so that the curves fill it; values far outside are cut off."""
     low = min(np.nanmin(one.mean - 2 * one.std) for one in found)
     high = max(np.nanmax(one.mean + 2 * one.std) for one in found)
     if len(values):

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written to files."""
+"""The common style of figures, and writing them to files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Okabe and Ito's palette, which stays apart for every common kind of colour vision
+# Okabe & Ito (2008): colours that people with any common colour vision deficiency can tell apart
 BLUE, ORANGE, GREEN, VERMILION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
 INK, MUTED, FAINT = "#1b1f24", "#6a737d", "#d8dde3"
 
@@ -58,10 +58,10 @@ def new_figure(width: float, height: float, **layout: Any) -> Any:
 def save(figure: Any, stem: Path) -> None:
     """Write a figure as PNG (200 dots per inch) and PDF beside each other."""
     with warnings.catch_warnings():
-        # a name in a script that the font lacks is drawn as boxes; that is no reason to stop
+        # letters that the font lacks are drawn as boxes; that is no reason to fail
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(stem.parent / f"{stem.name}.png", dpi=200, metadata={"Software": None})
-        # no date of its making inside, so that the same study gives the same file
+        # without the creation date the same study gives the same file
         figure.savefig(stem.parent / f"{stem.name}.pdf", metadata={"CreationDate": None})
 
 

@@ -1,4 +1,4 @@
-"""Figures of a tune: data and prediction bin by bin, pulls, correlations, who constrains what."""
+"""Figures of a tune: data and prediction bin by bin, pulls, correlations, shares of the information."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from smbo.tuning.bands import Band
 _COLUMNS, _ROWS = 3, 3
 _PANEL = (3.7, 3.3)  # inches
 _LEGEND_INCHES = 0.4
-_MOST_PULL = 8.0  # pulls beyond are drawn at the edge
+_MAX_PULL = 8.0  # larger pulls are drawn at the edge
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Another point to draw beside the tune: its name and what the model expects of its bins, (k,)."""
+    """A point to compare a tune with: its name, and the model's prediction of its bins, (k,)."""
 
     name: str
     outputs: Array
@@ -49,7 +49,7 @@ def panel_figures(
 def means_figure(
     tune: Tune, charts: Sequence[ObservableAxes], reference: Reference | None = None
 ) -> Any | None:
-    """Draw the pulls of everything that has no axis, such as mean multiplicities; None without any."""
+    """Draw the pulls of observables without an axis, such as mean multiplicities; None without any."""
     chosen = [chart for chart in charts if chart.bins]
     if not chosen:
         return None
@@ -63,30 +63,32 @@ def means_figure(
         axes = figure.subplots()
         axes.axvspan(-1, 1, color="0.92", linewidth=0)
         axes.axvline(0.0, color=MUTED, linewidth=0.8)
-        places = np.arange(len(rows))
+        positions = np.arange(len(rows))
         if reference is not None:
-            pulls = _within((reference.outputs[rows] - data) / errors)
-            axes.plot(pulls, places - 0.15, "s", color=VERMILION, markersize=4.5, label=reference.name)
-        axes.plot(_within((tune.outputs[rows] - data) / errors), places + 0.15, "o", color=BLUE, label="tune")
-        axes.set_yticks(places, labels)
+            pulls = _clipped((reference.outputs[rows] - data) / errors)
+            axes.plot(pulls, positions - 0.15, "s", color=VERMILION, markersize=4.5, label=reference.name)
+        axes.plot(
+            _clipped((tune.outputs[rows] - data) / errors), positions + 0.15, "o", color=BLUE, label="tune"
+        )
+        axes.set_yticks(positions, labels)
         for label in axes.get_yticklabels():
             label.set_parse_math(True)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlim(-_MOST_PULL - 0.4, _MOST_PULL + 0.4)
+        axes.set_xlim(-_MAX_PULL - 0.4, _MAX_PULL + 0.4)
         axes.set_xlabel("(prediction - data) / error")
         figure.legend(loc="outside upper center", ncols=3)
         return figure
 
 
 def pulls_figure(tune: Tune, reference: Reference | None = None) -> Any:
-    """Draw the mean squared pull of each observable, and how its pulls spread."""
+    """Draw the mean squared pull of each observable, and the pulls of its bins."""
     shown = tune.observables
     with style():
         figure = new_figure(8.6, 1.2 + 0.3 * len(shown))
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.0, 1.3])
-        places = np.arange(len(shown))
+        positions = np.arange(len(shown))
         left.barh(
-            places,
+            positions,
             [each.chi2 / max(len(each.pulls), 1) for each in shown],
             height=0.62,
             color=[BLUE if each.weight else "0.8" for each in shown],
@@ -94,19 +96,19 @@ def pulls_figure(tune: Tune, reference: Reference | None = None) -> Any:
         if reference is not None:
             squares = ((reference.outputs - tune.statistic.data) / _errors(tune)) ** 2
             means = [float(squares[where].mean()) for where in tune.statistic.slices().values()]
-            left.plot(means, places, "d", color=VERMILION, markersize=5, label=reference.name)
+            left.plot(means, positions, "d", color=VERMILION, markersize=5, label=reference.name)
             figure.legend(loc="outside upper center")
         left.set_axisbelow(True)
         left.axvline(1.0, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)))
-        left.set_yticks(places, [shorten(each.name, 36) for each in shown])
+        left.set_yticks(positions, [shorten(each.name, 36) for each in shown])
         left.set_ylim(len(shown) - 0.4, -0.6)
         left.set_xlabel("mean squared pull")
-        for place, each in zip(places, shown):
+        for position, each in zip(positions, shown):
             spread = np.linspace(-0.24, 0.24, len(each.pulls)) if len(each.pulls) > 1 else np.zeros(1)
             colour = BLUE if each.weight else MUTED
-            right.plot(_within(each.pulls), place + spread, ".", color=colour, markersize=3.5, alpha=0.8)
+            right.plot(_clipped(each.pulls), position + spread, ".", color=colour, markersize=3.5, alpha=0.8)
         right.axvspan(-1, 1, color="0.92", linewidth=0, zorder=0)
-        right.set_xlim(-_MOST_PULL - 0.4, _MOST_PULL + 0.4)
+        right.set_xlim(-_MAX_PULL - 0.4, _MAX_PULL + 0.4)
         right.set_xlabel("pull of each bin, first bin on top")
         return figure
 
@@ -117,7 +119,7 @@ def correlation_figure(tune: Tune) -> Any:
 
 
 def information_figure(tune: Tune) -> Any:
-    """Draw which observable constrains which parameter: shares of the information, in percent."""
+    """Draw each observable's share of the information on each parameter, in percent."""
     used = [each for each in tune.observables if each.weight]
     shares = 100.0 * np.array([each.information for each in used])
     names = [each.name for each in used]
@@ -155,7 +157,7 @@ def _panels(tune: Tune, charts: Sequence[ObservableAxes], band: Band, reference:
     columns = min(_COLUMNS, len(charts))
     rows = math.ceil(len(charts) / columns)
     size = (_PANEL[0] * columns, _PANEL[1] * rows + _LEGEND_INCHES)
-    # placed by hand: a constrained layout takes ten seconds for nine panels with logarithmic axes
+    # panels are placed by hand: a constrained layout takes ten seconds for nine with logarithmic axes
     figure = Figure(figsize=size)
     where = tune.statistic.slices()
     for number, chart in enumerate(charts):
@@ -185,7 +187,7 @@ def _spectrum(
     data, errors = tune.statistic.data[bins], tune.statistic.errors[bins]
     centre, half = 0.5 * (chart.low + chart.high), 0.5 * (chart.high - chart.low)
     values = tune.outputs[bins]
-    _filled(axes, chart, values - band.below[bins], values + band.above[bins], "eigentunes")
+    _fill_band(axes, chart, values - band.below[bins], values + band.above[bins], "eigentunes")
     if reference is not None:
         axes.plot(
             *_steps(chart, reference.outputs[bins]),
@@ -196,7 +198,7 @@ def _spectrum(
         )
     axes.plot(*_steps(chart, values), color=BLUE, linewidth=1.3, label="tune")
     axes.errorbar(centre, data, errors, half, fmt="o", ms=2.3, lw=0.8, color=INK, label="data", zorder=3)
-    if chart.log_x:  # a first bin that begins at 0 is cut off there
+    if chart.log_x:  # a first bin that begins at 0 is cut off
         axes.set_xscale("log")
     positive = data[data > 0]
     if chart.log_y and positive.size:
@@ -230,7 +232,7 @@ def _ratio(
     x, edge = _steps(chart, np.nan_to_num(theory))
     axes.fill_between(x, 1.0 - edge, 1.0 + edge, color="0.9", linewidth=0, zorder=0)
     values = tune.outputs[bins]
-    _filled(axes, chart, (values - band.below[bins]) / scale, (values + band.above[bins]) / scale, None)
+    _fill_band(axes, chart, (values - band.below[bins]) / scale, (values + band.above[bins]) / scale, None)
     if reference is not None:
         x, y = _steps(chart, reference.outputs[bins] / scale)
         axes.plot(x, y, color=VERMILION, linewidth=1.1, linestyle=(0, (4, 1.5)))
@@ -248,7 +250,7 @@ def _ratio(
 
 
 def _zoom(distances: Array) -> tuple[float, list[float]]:
-    """Return half the height of a ratio's panel in which nine bins of ten are seen, and its ticks."""
+    """Return half the height of a ratio panel that shows nine bins of ten, and its ticks."""
     known = distances[np.isfinite(distances)]
     reach = float(np.quantile(known, 0.9)) if len(known) else 0.0
     # the topmost tick would touch the panel above
@@ -258,7 +260,7 @@ def _zoom(distances: Array) -> tuple[float, list[float]]:
     return 0.5, [0.6, 0.8, 1.0, 1.2]
 
 
-def _filled(axes: Any, chart: ObservableAxes, low: Array, high: Array, label: str | None) -> None:
+def _fill_band(axes: Any, chart: ObservableAxes, low: Array, high: Array, label: str | None) -> None:
     x, bottom = _steps(chart, low)
     _, top = _steps(chart, high)
     axes.fill_between(x, bottom, top, color=SKY, alpha=0.45, linewidth=0, label=label)
@@ -266,9 +268,9 @@ def _filled(axes: Any, chart: ObservableAxes, low: Array, high: Array, label: st
 
 def _steps(chart: ObservableAxes, values: Array) -> tuple[Array, Array]:
     """Return the corners of a stepped line, broken where there is a gap between bins."""
-    nothing = np.full_like(values, np.nan)
+    gap = np.full_like(values, np.nan)
     x = np.stack([chart.low, chart.high, chart.high], axis=1)
-    y = np.stack([values, values, nothing], axis=1)
+    y = np.stack([values, values, gap], axis=1)
     keep = np.ones(x.shape, dtype=bool)
     keep[np.append(np.isclose(chart.low[1:], chart.high[:-1]), False), 2] = False
     return x[keep], y[keep]
@@ -279,5 +281,5 @@ def _errors(tune: Tune) -> Array:
     return np.sqrt(np.where(full > 0.0, full, np.inf))
 
 
-def _within(pulls: Array) -> Array:
-    return np.clip(pulls, -_MOST_PULL, _MOST_PULL)
+def _clipped(pulls: Array) -> Array:
+    return np.clip(pulls, -_MAX_PULL, _MAX_PULL)

@@ -32,7 +32,7 @@ from smbo.surrogates import (
 from smbo.training_data import ObjectiveValues, TrainingData, VectorOutputs
 
 # Boxes of a front grow as a power of half the number of objectives.
-_MOST_BY_VOLUME = 4
+_MOST_OBJECTIVES_BY_VOLUME = 4
 # In log density, see KernelSelection.
 _PRICE_OF_SMOOTHNESS = 3.0
 
@@ -130,7 +130,7 @@ class Auto:
         """Return the recipe for several objectives: by their number, and by the noisiest."""
         m = several.values.shape[1]
         surrogate, about = ModelListGP(), f"{m} objectives, a Gaussian process for each"
-        if m > _MOST_BY_VOLUME:
+        if m > _MOST_OBJECTIVES_BY_VOLUME:
             why = "too many for hypervolumes: each point is for weights drawn at random"
             return Choice(Recipe(surrogate, RandomScalarization()), "scalarised", f"{about}; {why}")
         share = largest_noise_share(several, memory)

@@ -1,72 +1,81 @@
-"""Which recipes find what a problem asks for: checked when a study is set up, and again for each choice."""
+"""Which recipes serve a problem: follows from what their parts say that they serve."""
 
 from __future__ import annotations
 
-from smbo.acquisition import Misclassification, Straddle
-from smbo.acquisition.hypervolume_improvement import (
-    LogExpectedHypervolumeImprovement,
-    NoisyLogExpectedHypervolumeImprovement,
-)
-from smbo.acquisition.scalarization import RandomScalarization
 from smbo.errors import RecipeError
 from smbo.problem import Problem
+from smbo.proposal.presets import PRESETS
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.replication import takes_repeats
-from smbo.proposal.transfer import WithTransfer, refuse_without_transfer
-from smbo.surrogates import ModelListGP
+from smbo.proposal.transfer import WithTransfer, transfer_base
+from smbo.surrogates.base import takes_replicates
+from smbo.training_data import Target, served_by
 
-_OF_SEVERAL = (
-    LogExpectedHypervolumeImprovement,
-    NoisyLogExpectedHypervolumeImprovement,
-    RandomScalarization,
-)
+
+def targets_of(problem: Problem) -> frozenset[Target]:
+    """Return what a problem asks for, any of which a surrogate and an acquisition have to serve."""
+    if problem.level_set is not None:
+        return frozenset({Target.LEVEL_SET})
+    if problem.multi_objective is not None:
+        return frozenset({Target.OBJECTIVES})
+    # the loss of vector outputs is one value, and so is the value at one fidelity
+    found = {Target.VALUE}
+    if problem.loss is not None:
+        found.add(Target.OUTPUTS)
+    if problem.fidelity is not None:
+        found.add(Target.FIDELITIES)
+    return frozenset(found)
 
 
 def refuse_misfit(problem: Problem, recipe: Recipe) -> None:
-    """Let recipes through that seek what the problem asks for.
+    """Let recipes through whose parts serve what the problem asks for.
 
     Raises:
-        RecipeError: it would go for the best where a level is sought.
+        RecipeError: saying which recipes would do.
     """
-    if problem.level_set is None or recipe.surrogate is None:
+    wanted = targets_of(problem)
+    if _serves(recipe, wanted):
         return
-    if not isinstance(recipe.acquisition, Misclassification | Straddle):
-        raise RecipeError(
-            f"a level is sought, and {type(recipe.acquisition).__name__} looks for the best; use "
-            "recipe 'auto', or Recipe(LevelGP(), Misclassification())"
-        )
+    surrogate, acquisition = recipe.surrogate, recipe.acquisition
+    what = "a trust region is around the best point of one objective"
+    for part in (surrogate, acquisition):
+        if not served_by(part) & wanted:
+            what = f"{type(part).__name__} is for {_in_words(served_by(part))}"
+    words = [word for word, make in PRESETS.items() if _serves(make(), wanted)]
+    raise RecipeError(
+        f"{type(surrogate).__name__} with {type(acquisition).__name__}: {what}, and the problem has "
+        f"{_in_words(wanted)}; use recipe {', '.join(map(repr, words))}"
+    )
+
+
+def _serves(recipe: Recipe, wanted: frozenset[Target]) -> bool:
+    if recipe.surrogate is None:
+        return True
+    parts = (recipe.surrogate, recipe.acquisition, *([recipe.region] if recipe.region is not None else []))
+    return all(served_by(part) & wanted for part in parts)
+
+
+def _in_words(targets: frozenset[Target]) -> str:
+    return " or ".join(target.value for target in Target if target in targets)
 
 
 def check_recipe(problem: Problem, recipe: Recipe) -> None:
-    """Refuse a recipe that cannot find what the problem asks for: the best of one, of several, or a level.
+    """Refuse a recipe that cannot find what the problem asks for.
 
     Raises:
         RecipeError: saying which would do.
     """
-    surrogate, acquisition = recipe.surrogate, recipe.acquisition
     if recipe.replication is not None:
         _refuse_replication(problem, recipe)
     if problem.transfer and recipe.rule is None:
-        refuse_without_transfer(recipe)
+        transfer_base(recipe)
     own_rule = recipe.rule.recipe.rule if isinstance(recipe.rule, WithTransfer) else recipe.rule
     if problem.transfer and own_rule is not None and problem.multi_fidelity is not None:
         raise RecipeError(
             "the process over points and fidelities that 'auto' takes does not know of earlier studies; use "
             "recipe 'gp', which does, or leave out the fidelity or the earlier studies"
         )
-    if recipe.rule is not None or surrogate is None:
-        return
-    refuse_misfit(problem, recipe)
-    is_of_several = isinstance(surrogate, ModelListGP) and isinstance(acquisition, _OF_SEVERAL)
-    if problem.multi_objective is not None and (not is_of_several or recipe.region is not None):
-        raise RecipeError(
-            f"{type(surrogate).__name__} with {type(acquisition).__name__} is for one objective, and there "
-            f"are {len(problem.multi_objective)}; use recipe='auto' or 'pareto', or 'random' or 'sobol'"
-        )
-    if problem.multi_objective is None and (
-        isinstance(surrogate, ModelListGP) or isinstance(acquisition, _OF_SEVERAL)
-    ):
-        raise RecipeError("recipe 'pareto' is for several objectives, and there is one; use 'auto' or 'gp'")
+    if recipe.rule is None:
+        refuse_misfit(problem, recipe)
 
 
 def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
@@ -87,7 +96,7 @@ def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
             raise RecipeError(
                 f"replication is weighed for one value, and the problem has {name}; leave replication out"
             )
-    if recipe.rule is None and (recipe.surrogate is None or not takes_repeats(recipe.surrogate)):
+    if recipe.rule is None and (recipe.surrogate is None or not takes_replicates(recipe.surrogate)):
         raise RecipeError(
             f"replication is weighed by a Gaussian process, and the surrogate is {recipe.surrogate!r}; use "
             "recipe 'auto', 'gp' or 'noisy', or leave it out"

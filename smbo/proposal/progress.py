@@ -9,7 +9,7 @@ from smbo.surrogates.gp.kernel_selection import learned_noise
 from smbo.training_data import ObjectiveValues, TrainingData
 
 # About as many as a design has.
-_N_FIRST = 10
+_N_OF_DESIGN = 10
 
 
 def n_without_gain(data: TrainingData) -> int:
@@ -22,7 +22,7 @@ def n_without_gain(data: TrainingData) -> int:
     feasible = data.values[data.feasible]
     if not len(feasible):
         return 0
-    scatter = float(np.median(feasible[:_N_FIRST])) - float(feasible.min())
+    scatter = float(np.median(feasible[:_N_OF_DESIGN])) - float(feasible.min())
     return data.n_since_gain(1e-3 * scatter)
 
 

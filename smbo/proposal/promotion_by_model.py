@@ -1,12 +1,10 @@
-"""What the next bit of cost is best spent on, by a model of points and fidelities.
+"""Choose between a new point and a promotion by expected improvement per cost (multi-fidelity GP).
 
-A new point at one of the fidelities, or a paused trial at its next one: whatever promises most per
-unit of the fidelity.  What an evaluation promises is the expected improvement at the highest fidelity
-on what was evaluated there, times how much of it that evaluation would reveal.
+An evaluation's gain is the expected improvement at the highest fidelity on what was evaluated there, times
+the share of it that the evaluation would reveal; its cost is the increase of the fidelity.
 
-That looks one evaluation ahead, and there is always one more cheap point that promises something.  So a
-share of the cost is for the highest fidelity: as long as less went there, the most promising of the
-paused trials goes on.
+This looks one evaluation ahead, and one more cheap point always promises something.  So a share of the cost
+is for the highest fidelity: as long as less was spent there, the most promising paused trial is promoted.
 """
 
 from __future__ import annotations
@@ -28,12 +26,12 @@ from smbo.training_data import Array, FidelityResults, TrainingData
 from smbo.trial import Trial, TrialState
 
 # Fewer trials say too little of what a low fidelity is worth: they begin at the lowest.
-_FEWEST = 5
+_FEWEST_TRIALS = 5
 # Of the cost of all steps, for those that end at the highest fidelity: about as much as successive
 # halving spends there on a ladder of three or four rungs.
-_SHARE_AT_THE_TOP = 0.3
+_SHARE_AT_HIGHEST = 0.3
 # At the end of a search a trial still goes on if it is better than the best with this probability.
-_WORTH_FINISHING = 0.2
+_LEAST_CHANCE_OF_BEST = 0.2
 
 
 def ladder_by_model(
@@ -43,14 +41,14 @@ def ladder_by_model(
     ladder, curves = problem.multi_fidelity, data.fidelities
     if ladder is None or not isinstance(ladder.early_stopping, ByModel) or curves is None:
         return None
-    if len(np.unique(curves.numbers)) < _FEWEST or not data.axes:
+    if len(np.unique(curves.numbers)) < _FEWEST_TRIALS or not data.axes:
         return None
     return ladder.fidelity, ladder.fidelity.rungs(ladder.early_stopping.eta), curves
 
 
 @dataclass(frozen=True, eq=False)
-class Balance:
-    """A belief about all trials, and what improves on them.
+class ModelOfFidelities:
+    """A posterior of values at all fidelities, and the incumbent to improve on.
 
     Attributes:
         fidelity, levels: of the problem: the rungs, ascending.
@@ -64,8 +62,8 @@ class Balance:
     best: float
 
     @classmethod
-    def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> Balance | None:
-        """Return the balance, None where too little is known for one."""
+    def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> ModelOfFidelities | None:
+        """Return the model, None where too little is known."""
         ladder = ladder_by_model(problem, data)
         if ladder is None:
             return None
@@ -81,8 +79,8 @@ class Balance:
         mean, _ = normal(belief.highest).moments(points)
         return cls(fidelity, levels, belief, float(mean.min()))
 
-    def worth(self, points: Array, below: float, level: float) -> Array:
-        """Return the logarithm of what evaluations promise per unit of cost, shape (m,).
+    def gain_per_cost(self, points: Array, below: float, level: float) -> Array:
+        """Return the logarithm of the gain of evaluations per unit of cost, shape (m,).
 
         Args:
             points: unit points (m, d), evaluated up to fidelity ``below`` so far (0 for not at all).
@@ -95,22 +93,22 @@ class Balance:
         gain = log_expected_improvement(mean, std, self.best)
         return np.asarray(gain + 2.0 * revealed - math.log(level - below))
 
-    def beginnings(self, points: Array) -> tuple[list[float], list[float]]:
-        """Return the fidelity at which to evaluate each new point (m, d) first, and that worth."""
-        table = np.stack([self.worth(points, 0.0, level) for level in self.levels])
+    def first_fidelities(self, points: Array) -> tuple[list[float], list[float]]:
+        """Return the fidelity at which to evaluate each new point (m, d) first, and the gain per cost."""
+        table = np.stack([self.gain_per_cost(points, 0.0, level) for level in self.levels])
         chosen = table.argmax(axis=0)
         return [self.levels[row] for row in chosen], [float(each) for each in table.max(axis=0)]
 
-    def continuation(
-        self, space: Space, trials: Sequence[Trial], *, at_any_price: bool = False
+    def next_promotion(
+        self, space: Space, trials: Sequence[Trial], *, ignore_cost: bool = False
     ) -> tuple[Promotion, float, float] | None:
-        """Return which paused trial is worth most, how much, and its probability to be the best.
+        """Return which paused trial has most gain per cost, how much, and its probability to be the best.
 
         None where none is paused.
 
         Args:
-            at_any_price: whether worth is the expected improvement alone, not what of it the next
-                evaluation reveals, per cost.
+            ignore_cost: whether trials are ranked by expected improvement alone, not by what of it the
+                next evaluation reveals, per cost.
         """
         paused = [
             trial
@@ -125,8 +123,8 @@ class Balance:
         for row, trial in enumerate(paused):
             below = trial.rungs[-1].fidelity
             following = next(high for low, high in pairwise((0.0, *self.levels)) if high > below)
-            worth = float(self.worth(points[row : row + 1], below, following)[0])
-            if at_any_price:
+            worth = float(self.gain_per_cost(points[row : row + 1], below, following)[0])
+            if ignore_cost:
                 worth = float(log_expected_improvement(mean[row : row + 1], std[row : row + 1], self.best)[0])
             offers.append((-worth, trial.number, row, below, following))
         _, number, row, below, following = min(offers)
@@ -136,16 +134,16 @@ class Balance:
         return Promotion(number, below, following, rank, len(paused)), -min(offers)[0], chance
 
 
-def levels_of(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:
+def first_fidelities(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:
     """Return the fidelity at which to evaluate each of some new unit points (n, d) first."""
     assert problem.multi_fidelity is not None
-    balance = Balance.of(problem, data, memory)
-    if balance is None:
+    model = ModelOfFidelities.of(problem, data, memory)
+    if model is None:
         return [problem.multi_fidelity.fidelity.low] * len(points)
-    return balance.beginnings(points)[0]
+    return model.first_fidelities(points)[0]
 
 
-def weighed_promotion(
+def promotion_by_gain(
     problem: Problem,
     trials: Sequence[Trial],
     data: TrainingData,
@@ -157,13 +155,13 @@ def weighed_promotion(
     Args:
         memory: of the proposal of the new point, where there is one.
         point: that would be evaluated next otherwise, (1, d); None where no new one is to come: then
-            a trial goes on as long as it may well be the best, and one in any case.
+            a trial is promoted while it may well be the best, and one in any case.
     """
-    balance = Balance.of(problem, data, memory)
-    if balance is None:
+    model = ModelOfFidelities.of(problem, data, memory)
+    if model is None:
         return None
-    is_due = _share_at_the_top(balance.levels, trials) < _SHARE_AT_THE_TOP
-    found = balance.continuation(problem.space, trials, at_any_price=is_due or point is None)
+    is_due = _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
+    found = model.next_promotion(problem.space, trials, ignore_cost=is_due or point is None)
     if found is None:
         return None
     promotion, worth, chance = found
@@ -171,11 +169,11 @@ def weighed_promotion(
         has_reached = any(
             trial.state is TrialState.COMPLETE and trial.feasible is not False for trial in trials
         )
-        return promotion if chance >= _WORTH_FINISHING or not has_reached else None
-    return promotion if is_due or worth > balance.beginnings(point)[1][0] else None
+        return promotion if chance >= _LEAST_CHANCE_OF_BEST or not has_reached else None
+    return promotion if is_due or worth > model.first_fidelities(point)[1][0] else None
 
 
-def _share_at_the_top(levels: Sequence[float], trials: Sequence[Trial]) -> float:
+def _share_at_highest(levels: Sequence[float], trials: Sequence[Trial]) -> float:
     """Return which part of the cost went, or goes now, into steps to the highest fidelity."""
     spent, whole = 0.0, 0.0
     for trial in trials:

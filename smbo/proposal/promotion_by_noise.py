@@ -1,4 +1,4 @@
-"""How many events the next evaluation of vector outputs is worth, and whether it goes on with an earlier one.
+"""Choose the fidelity of an evaluation of vector outputs by its noise, and when to continue a paused run.
 
 Bins say how noisy they are, and their noise falls as one over the events.  An evaluation that is far
 noisier than what is believed of its point teaches little for its start; one that is far less noisy has spent
@@ -17,22 +17,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smbo.acquisition.composite_sample import boldness
 from smbo.fidelity import Fidelity, Promotion
 from smbo.problem import Problem
 from smbo.proposal.promotion_by_model import ladder_by_model
 from smbo.surrogates import Memory
 from smbo.surrogates.multi_output.composite import CompositeGP
 from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
+from smbo.surrogates.multi_output.composite_sample import boldness
 from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
-# Of the loss itself: noise below it does not hide where the loss falls, however sure the belief is.
-_LEAST_SHARE = 0.3
+# Of the loss itself: noise below it does not hide where the loss falls, however sure the posterior is.
+_LEAST_NOISE_SHARE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
+class ModelOfOutputs:
     """What is believed of the outputs' components, and how noisy one evaluation of them is.
 
     Attributes:
@@ -47,8 +47,8 @@ class Doubt:
     noises: Array
 
     @classmethod
-    def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> Doubt | None:
-        """Return the doubt, None where too little is known for one."""
+    def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> ModelOfOutputs | None:
+        """Return the model, None where too little is known for one."""
         ladder = ladder_by_model(problem, data)
         if ladder is None:
             return None
@@ -64,23 +64,23 @@ class Doubt:
         noises = [float(np.median(each.noises / growth)) for each in belief.components]
         return cls(fidelity, levels, belief, np.array(noises))
 
-    def beginnings(self, points: Array) -> list[float]:
+    def first_fidelities(self, points: Array) -> list[float]:
         """Return the fidelity at which to evaluate each new unit point (n, d) first."""
         means, variances = self.belief.components_at(points)
-        mean, doubt = self.belief.form.moments(means, boldness(points.shape[1]) ** 2 * variances)
+        mean, variance = self.belief.form.moments(means, boldness(points.shape[1]) ** 2 * variances)
         noise = np.stack([self._noise(means, level) for level in self.levels])
-        is_enough = noise <= np.maximum(doubt, (_LEAST_SHARE * mean) ** 2)
+        is_enough = noise <= np.maximum(variance, (_LEAST_NOISE_SHARE * mean) ** 2)
         is_enough[-1] = True
         return [self.levels[row] for row in is_enough.argmax(axis=0)]
 
-    def continued(self, point: Array, others: Array) -> int | None:
+    def indistinguishable(self, point: Array, others: Array) -> int | None:
         """Return which of others (m, d) an evaluation of a point (1, d) could not tell from it, if any.
 
         Of several the nearest, in units of the evaluation's noise.
         """
         if not len(others):
             return None
-        growth = self.fidelity.noise_growth(self.beginnings(point)[0])
+        growth = self.fidelity.noise_growth(self.first_fidelities(point)[0])
         here, there = self.belief.components_at(point)[0], self.belief.components_at(others)[0]
         apart = ((there - here) ** 2 / (growth * self.noises)).mean(axis=1)
         nearest = int(apart.argmin())
@@ -94,21 +94,27 @@ class Doubt:
         return np.asarray(form.moments(means, noises)[1] - form.moments(means, np.zeros_like(noises))[1])
 
 
-def levels_of_outputs(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:
+def first_fidelities_of_outputs(
+    problem: Problem, data: TrainingData, memory: Memory, points: Array
+) -> list[float]:
     """Return the fidelity at which to evaluate each of some new unit points (n, d) first."""
     assert problem.multi_fidelity is not None
-    doubt = Doubt.of(problem, data, memory)
-    return [problem.multi_fidelity.fidelity.low] * len(points) if doubt is None else doubt.beginnings(points)
+    model = ModelOfOutputs.of(problem, data, memory)
+    return (
+        [problem.multi_fidelity.fidelity.low] * len(points)
+        if model is None
+        else model.first_fidelities(points)
+    )
 
 
-def continued_run(
+def promotion_by_noise(
     problem: Problem,
     trials: Sequence[Trial],
     data: TrainingData,
     memory: Memory,
     point: Array | None,
 ) -> Promotion | None:
-    """Return which paused trial goes on in place of a new point, None if none does.
+    """Return which paused trial is continued in place of a new point, None if none is.
 
     Args:
         memory: of the proposal of the new point.
@@ -116,17 +122,17 @@ def continued_run(
             nothing needs to go on, for outputs of any fidelity count for what they are worth.
     """
     paused = [each for each in trials if each.state is TrialState.PAUSED and each.rungs]
-    doubt = None if point is None or not paused else Doubt.of(problem, data, memory)
-    if doubt is None:
+    model = None if point is None or not paused else ModelOfOutputs.of(problem, data, memory)
+    if model is None:
         return None
     assert point is not None
     others = problem.space.to_unit([trial.params for trial in paused])
-    row = doubt.continued(point, others)
+    row = model.indistinguishable(point, others)
     if row is None:
         return None
     below = paused[row].rungs[-1].fidelity
-    following = next(level for level in doubt.levels if level > below)
-    means, _ = doubt.belief.moments(others)
+    following = next(level for level in model.levels if level > below)
+    means, _ = model.belief.moments(others)
     rank = 1 + int((means < means[row]).sum())
-    wanted = max(following, doubt.beginnings(others[row : row + 1])[0])
+    wanted = max(following, model.first_fidelities(others[row : row + 1])[0])
     return Promotion(paused[row].number, below, wanted, rank, len(paused))

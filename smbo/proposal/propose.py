@@ -1,6 +1,6 @@
 """What to evaluate next: a pure function from what is known to unit points.
 
-    propose(problem, recipe, training data, memory, n, rng) -> Proposal(points, memory)
+    propose(ProposalRequest(problem, recipe, data, n, rng, memory, fixed)) -> Proposal(points, memory)
 
 The first points come from a space-filling design, the rest from a surrogate.  What a recipe carries
 on is in ``memory``, plain JSON values: the design's seed and index, and what the surrogate learned.
@@ -13,40 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from smbo.acquisition import (
-    LogExpectedImprovement,
-    NoisyLogExpectedImprovement,
-    SpaceAware,
-)
-from smbo.acquisition.feasibility import FeasibilityFirst
-from smbo.acquisition.prior_weighted import PriorWeighted
+from smbo.acquisition import SpaceAware
+from smbo.acquisition.base import Search
+from smbo.acquisition.fantasies import search_posterior
+from smbo.acquisition.feasibility import without_chance
 from smbo.errors import SpaceExhausted
-from smbo.problem import Problem
 from smbo.proposal.compatibility import check_recipe, refuse_misfit
-from smbo.proposal.initial_design import (
-    Taken,
-    design_points,
-    first_points,
-    left_on_grid,
-    n_from_design,
-    n_initial_of,
-)
-from smbo.proposal.recipe import Recipe, chosen
-from smbo.proposal.recommend import as_told, relevant, trained, with_constraints, with_penalties
+from smbo.proposal.initial_design import design_points, first_points, n_from_design, n_initial_of
+from smbo.proposal.model_data import ModelData
+from smbo.proposal.recipe import chosen
 from smbo.proposal.replication import repeats_alone, with_repeats
+from smbo.proposal.request import ProposalRequest
 from smbo.proposal.strategies import select_points
-from smbo.proposal.trust_region import RegionState, TrustRegion, advance, length_within, training_data_of
-from smbo.space import Point, Space
-from smbo.space.fixed import subspace
-from smbo.space.prior_density import PriorDensity
-from smbo.surrogates import Memory, Surrogate
-from smbo.surrogates.transfer import Transfer
+from smbo.proposal.trust_region import RegionState, TrustRegion, advance, length_within, rows_of_region
+from smbo.space.point_set import PointSet
 from smbo.training_data import Array, TrainingData
 
-__all__ = ["Proposal", "check_recipe", "propose"]
-
-# of the user's belief: as much as ten evaluations (Hvarfner et al. 2022: a tenth of the budget)
-_STRENGTH = 10.0
+__all__ = ["Proposal", "propose"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,23 +45,11 @@ class Proposal:
     memory: dict[str, Any]
 
 
-def propose(
-    problem: Problem,
-    recipe: Recipe,
-    data: TrainingData,
-    memory: Memory,
-    n: int,
-    rng: np.random.Generator,
-    fixed: Point | None = None,
-) -> Proposal:
+def propose(request: ProposalRequest) -> Proposal:
     """Return n unit points and the memory that the recipe carries to the next call.
 
-    Deterministic in its arguments.  In a finite space no point comes twice, unless ``fixed`` leaves one
-    alone.
-
-    Args:
-        memory: of the previous proposal, {} at first.
-        fixed: values that all of the points are to have, as of ``fixing.checked``.
+    Deterministic in the request.  In a finite space no point comes twice, unless the fixed values leave
+    one alone.
 
     Raises:
         SpaceExhausted: a finite space has fewer than n points left.
@@ -86,100 +57,76 @@ def propose(
         RecipeError: the recipe seeks something else than the problem.
         NumericalError: the surrogate found no posterior.
     """
-    check_recipe(problem, recipe)
-    carried: dict[str, Any] = dict(memory)
-    space = subspace(problem.space, fixed or {})
-    if fixed and space.size == 1:  # what is asked for in so many words may be known
-        return Proposal(np.repeat(space.sample_unit(1, rng), n, axis=0), carried)
-    if problem.try_first or problem.transfer:
-        first, tried = first_points(problem, space, data, memory, n)
+    check_recipe(request.problem, request.recipe)
+    carried, n = dict(request.memory), request.n
+    if request.fixed and request.space.size == 1:  # what is asked for in so many words may be known
+        return Proposal(np.repeat(request.space.sample_unit(1, request.rng), n, axis=0), carried)
+    if request.problem.try_first or request.problem.transfer:
+        first, tried = first_points(request)
         carried |= tried
+        if len(first) == n:
+            return Proposal(first, carried)
         if len(first):
-            if len(first) == n:
-                return Proposal(first, carried)
-            data = replace(data, pending=np.concatenate([data.pending, first]))
-            others = propose(problem, recipe, data, carried, n - len(first), rng, fixed)
+            data = request.data.with_pending(first)
+            others = propose(replace(request, data=data, memory=carried, n=n - len(first)))
             return Proposal(np.concatenate([first, others.points]), others.memory)
-    choice = chosen(recipe, data, memory)
-    if recipe.rule is not None:
+    choice = chosen(request.recipe, request.data, request.memory)
+    if request.recipe.rule is not None:
         carried["choice"] = {"name": choice.name, "reason": choice.reason}
-    replication = recipe.replication
-    recipe, here, state = choice.recipe, data, None
-    refuse_misfit(problem, recipe)
-    if recipe.region is not None:
-        state = _region_state(problem.space, recipe, recipe.region, data, memory)
+    request = replace(request, recipe=replace(choice.recipe, replication=request.recipe.replication))
+    refuse_misfit(request.problem, request.recipe)
+    region, data = None, request.data
+    if request.recipe.region is not None:
+        state = _region_state(request, request.recipe.region)
         carried["region"] = state.to_json()
-        here = training_data_of(recipe.region, state, data)
-        state = replace(state, length=length_within(recipe.region, state, here))
-    n_design = n_from_design(problem.space, recipe, here, n)
-    design = memory.get("design")
-    points, carried["design"] = design_points(space, recipe.design, data, design, n_design, rng)
-    if n_design == n or recipe.surrogate is None:
-        return Proposal(points, carried)
-    here = replace(here, pending=np.concatenate([data.pending, points]))
-    known = as_told(recipe.surrogate, with_penalties(here))
-    surrogate, learned = trained(recipe.surrogate, known, memory)
-    known = with_constraints(relevant(recipe.surrogate, known), memory)
-    if known.outcome_constraints is not None:
-        carried["constraints"] = [dict(each) for each in known.outcome_constraints.learned]
-    taken = np.concatenate([data.points, data.failed, here.pending])
-    if isinstance(recipe.acquisition, SpaceAware):  # what is fixed for this ask counts elsewhere too
-        recipe = replace(recipe, acquisition=recipe.acquisition.with_space(problem.space, rng))
-    n -= n_design
+        data = rows_of_region(request.recipe.region, state, data)
+        region = replace(state, length=length_within(request.recipe.region, state, data))
+    n_design = n_from_design(request, data)
+    points, carried["design"] = design_points(request, n_design)
+    if n_design < n:
+        request = replace(request, data=request.data.with_pending(points), n=n - n_design)
+        more, learned = _by_model(request, data.with_pending(points), region)
+        points, carried = np.concatenate([points, more]), {**carried, **learned}
+    return Proposal(points, carried)
+
+
+def _region_state(request: ProposalRequest, rule: TrustRegion) -> RegionState:
+    """Return where the recipe's trust region stands."""
+    data, n_initial = request.data, n_initial_of(request.problem.space, request.recipe, request.data)
+    stored = request.memory.get("region")
+    if stored is not None:
+        return advance(rule, data, RegionState.from_json(stored), n_initial)
+    # what another recipe found before counts for the model, not for the region's successes
+    since = int(data.numbers[-1]) + 1 if len(data) > n_initial else 0
+    return advance(rule, data, RegionState(since=since, length=rule.first_length), n_initial)
+
+
+def _by_model(
+    request: ProposalRequest, data: TrainingData, region: RegionState | None
+) -> tuple[Array, dict[str, Any]]:
+    """Return ``request.n`` unit points, (n, d), by the surrogate, and what is added to the memory.
+
+    Args:
+        request: whose recipe has no rule, and whose data has the points chosen so far as pending.
+        data: the part of it that the surrogate learns from.
+        region: the trust region to search, None for the whole space.
+    """
+    recipe, rng = request.recipe, request.rng
+    assert recipe.surrogate is not None, "without one all points are of the design"
+    model = ModelData.for_search(recipe.surrogate, data, request.memory)
+    acquisition = recipe.acquisition
+    if isinstance(acquisition, SpaceAware):  # what is fixed for this ask counts elsewhere too
+        acquisition = acquisition.with_space(request.problem.space, rng)
+    known = without_chance(model.data)
+    posterior, taken = search_posterior(model.surrogate, known), PointSet(request.taken)
+    search = Search(model.surrogate, posterior, request.space, known, taken, request.n, rng, request.memory)
     try:
-        more, beside = _selected(space, recipe, surrogate, state, known, n, rng, memory, taken)
+        points, beside = select_points(search, acquisition, region)
     except SpaceExhausted:
-        again = None if replication is None else repeats_alone(surrogate, known, space, n)
+        again = None if recipe.replication is None else repeats_alone(replace(search, data=model.data))
         if again is None:
             raise
-        more, beside = again, {}
-    else:
-        if replication is not None:
-            more = with_repeats(replication, surrogate, known, space, more, rng)
-    return Proposal(np.concatenate([points, more]), {**carried, **learned, **beside})
-
-
-def _region_state(
-    space: Space, recipe: Recipe, region: TrustRegion, data: TrainingData, memory: Memory
-) -> RegionState:
-    """Return where a recipe's trust region stands."""
-    stored = memory.get("region")
-    if stored is None:
-        # what another recipe found before counts for the model, not for the region's successes
-        known = len(data) > n_initial_of(space, recipe, data)
-        before = RegionState(since=int(data.numbers[-1]) + 1 if known else 0, length=region.first_length)
-    else:
-        before = RegionState.from_json(stored)
-    return advance(region, data, before, n_initial_of(space, recipe, data))
-
-
-def _selected(
-    space: Space,
-    recipe: Recipe,
-    surrogate: Surrogate,
-    state: RegionState | None,
-    data: TrainingData,
-    n: int,
-    rng: np.random.Generator,
-    memory: Memory,
-    taken: Array,
-) -> tuple[Array, dict[str, Any]]:
-    """Return n unit points that the acquisition chose, (n, d), and what to carry beside them."""
-    acquisition = recipe.acquisition
-    if data.outcome_constraints is not None and not data.feasible.any():
-        acquisition, state = FeasibilityFirst(), None  # a region would be around something that is no good
-    if isinstance(acquisition, NoisyLogExpectedImprovement) and _is_trended(surrogate):
-        acquisition = LogExpectedImprovement()  # draws need a bare process
-    guidance = PriorDensity.of(space)
-    if guidance is not None:
-        acquisition = PriorWeighted(acquisition, guidance, _STRENGTH)
-    try:
-        return select_points(acquisition, surrogate, state, data, space, n, rng, memory, taken)
-    except SpaceExhausted:
-        # the search may have missed the last few points of a large finite space: look them up
-        known = Taken(space, [taken])
-        return np.array(left_on_grid(space, known, n, rng)).reshape(n, len(space.axes)), {}
-
-
-def _is_trended(surrogate: Surrogate) -> bool:
-    return isinstance(surrogate, Transfer) and surrogate.is_in_use
+        return again, dict(model.learned)
+    if recipe.replication is not None:
+        points = with_repeats(recipe.replication, replace(search, data=model.data), points)
+    return points, {**model.learned, **beside}

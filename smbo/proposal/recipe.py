@@ -1,4 +1,4 @@
-"""What a recipe is: a frozen description of how points are proposed."""
+"""Recipe: a frozen description of how points are proposed, and rules that choose one."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Recipe:
     """How points are proposed.
 
     Attributes:
-        surrogate: what learns from the training data; None goes on with the design for ever.
+        surrogate: what learns from the training data; None for points of the design only.
         acquisition: what makes a point worth evaluating.
         design: of the first points: "sobol", "halton", "lhs" or "random".
         n_initial: how many points come before the surrogate; None for 2d, at least 5 and at most 10, or
             where it learns from a vector of outputs d + 1, at least 5; never more than half of a
-            finite space; 3 where the user's beliefs are borne out by them.
+            finite space; 3 where the user's prior is supported by them.
         region: keeps proposals near the best point found; None searches the whole space.
         rule: chooses another recipe for each proposal, in place of all of the above.
         replication: asks for evaluated points again where that is worth more than new ones, with a rule
@@ -87,7 +87,7 @@ class Recipe:
         if self.replication is not None and not isinstance(self.replication, Replication):
             raise RecipeError(f"replication={self.replication!r}; pass Replication() or None")
         if self.rule is not None and not hasattr(self.rule, "choose"):
-            raise RecipeError(f"rule={self.rule!r} has no choose(evidence, memory); pass Auto() or None")
+            raise RecipeError(f"rule={self.rule!r} has no choose(data, memory); pass Auto() or None")
 
 
 def chosen(recipe: Recipe, data: TrainingData, memory: Memory) -> Choice:

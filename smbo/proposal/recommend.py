@@ -1,56 +1,54 @@
-"""What a recipe believes of the training data, and what it recommends by that."""
+"""Recommend a point: the posterior of a recipe, and its best feasible point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smbo.acquisition import constraint_models as constraints
-from smbo.acquisition.constraint_models import SlackBelief
-from smbo.acquisition.feasibility import Feasibility, went_well, without_chance
+from smbo.acquisition.constraint_models import SlackModel
+from smbo.acquisition.feasibility import Feasibility, without_chance
+from smbo.acquisition.optimize import Effort, maximize
+from smbo.acquisition.thompson_sampling import drawn_criterion
 from smbo.errors import ProblemError, TellError
 from smbo.history.encode import encode
-from smbo.history.replicates import merged
 from smbo.problem import Problem
+from smbo.proposal.model_data import ModelData, with_constraints
 from smbo.proposal.recipe import Choice, Recipe, chosen
-from smbo.proposal.replication import takes_repeats
-from smbo.proposal.strategies import lowest_mean
 from smbo.proposal.transfer import with_transfer
-from smbo.proposal.trust_region import RegionState, training_data_of
-from smbo.surrogates import Memory, Posterior, Selective, Surrogate, Trainable
-from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
-from smbo.training_data import Array, TrainingData
+from smbo.proposal.trust_region import RegionState, rows_of_region
+from smbo.space import Space
+from smbo.space.point_set import PointSet
+from smbo.surrogates.base import DifferentiablePosterior, Memory, Posterior, Selective, Surrogate
+from smbo.training_data import Array, Target, TrainingData, served_by
 from smbo.trial import Recommendation, Trial
 
 __all__ = [
     "Model",
-    "as_told",
     "feasibility_of",
+    "lowest_mean",
     "model_of",
     "posterior_of",
     "probability_feasible",
     "recommend",
     "recommendable",
     "recommendation",
-    "relevant",
-    "trained",
-    "with_constraints",
-    "with_penalties",
 ]
 
 Rows = NDArray[np.intp]
 
 _N_STARTS = 5  # evaluated points from which a lower mean is looked for
-_SURE = 0.9  # probability of feasibility that a recommendation is to have where feasibility is uncertain
+_TO_THE_END = Effort(n_candidates=1024, n_calls=100)  # a recommendation is looked for once
+# Probability of feasibility that a recommendation is to have where feasibility is uncertain.
+_LEAST_FEASIBLE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What a recipe believes, for people: recommendations, figures, explanations.
+    """A recipe's choice and posterior, for recommendations, figures and explanations.
 
     Attributes:
         choice: the recipe that was followed, and why.
@@ -64,38 +62,20 @@ class Model:
 
 
 def model_of(recipe: Recipe, data: TrainingData, memory: Memory) -> Model:
-    """Return what a recipe believes."""
+    """Return the model of a recipe."""
     choice = chosen(recipe, data, memory)
     recipe = choice.recipe
     if recipe.region is not None and "region" in memory:
-        data = training_data_of(recipe.region, RegionState.from_json(memory["region"]), data)
+        data = rows_of_region(recipe.region, RegionState.from_json(memory["region"]), data)
     if recipe.surrogate is None or len(data) < 2 or not data.axes:
         return Model(choice, data, None)
-    # no penalties here: what was measured is reported, feasible or not
-    data = as_told(recipe.surrogate, data)
-    surrogate, _ = trained(recipe.surrogate, data, memory)
-    return Model(choice, relevant(recipe.surrogate, data), surrogate.fit(data))
+    model = ModelData.as_measured(recipe.surrogate, data, memory)
+    return Model(choice, model.data, model.surrogate.fit(model.data))
 
 
 def posterior_of(recipe: Recipe, data: TrainingData, memory: Memory) -> Posterior | None:
     """Return the posterior that a recommendation rests on, None where too little is known for one."""
     return model_of(recipe, data, memory).posterior
-
-
-def as_told(surrogate: Surrogate, data: TrainingData) -> TrainingData:
-    """Return the training data as a surrogate is told it: repeats in one row where it honours them."""
-    return merged(data) if takes_repeats(surrogate) else data
-
-
-def trained(surrogate: Surrogate, data: TrainingData, memory: Memory) -> tuple[Surrogate, Mapping[str, Any]]:
-    if not isinstance(surrogate, Trainable):
-        return surrogate, {}
-    trained, learned = surrogate.train(data, memory.get("surrogate", {}))
-    return trained, {"surrogate": dict(learned)}
-
-
-def relevant(surrogate: Surrogate, data: TrainingData) -> TrainingData:
-    return surrogate.relevant(data) if isinstance(surrogate, Selective) else data
 
 
 def recommend(
@@ -119,14 +99,15 @@ def recommend(
     rows = recommendable(with_constraints(data, memory))
     if len(rows) == 0:
         raise TellError("nothing to recommend: no evaluation is complete and feasible yet")
-    posterior = posterior_of(recipe, data, memory)
-    rows = _looked_at(recipe, data, memory, rows)
+    model = model_of(recipe, data, memory)
+    posterior, surrogate = model.posterior, model.choice.recipe.surrogate
+    rows = _looked_at(surrogate, data, rows)
     if posterior is None:
         row = int(rows[np.argmin(data.values[rows])])
         return data.points[row], float(data.values[row]), float(data.variances[row] ** 0.5), row
     mean, std = posterior.moments(data.points[rows])
     best = int(np.argmin(mean))
-    if isinstance(posterior, CompositePosterior) and not problem.constraints:
+    if Target.OUTPUTS in served_by(surrogate) and not problem.constraints:
         starts = data.points[rows[np.argsort(mean, kind="stable")[:_N_STARTS]]]
         point = lowest_mean(posterior, data, problem.space, starts)
         below, spread = posterior.moments(point[None])
@@ -135,37 +116,41 @@ def recommend(
     return data.points[rows[best]], float(mean[best]), float(std[best]), int(rows[best])
 
 
-def _looked_at(recipe: Recipe, data: TrainingData, memory: Memory, rows: Rows) -> Rows:
+def _looked_at(surrogate: Surrogate | None, data: TrainingData, rows: Rows) -> Rows:
     """Return those of the feasible rows of which the surrogate knows, or all if it knows none."""
-    surrogate = chosen(recipe, data, memory).recipe.surrogate
     if not isinstance(surrogate, Selective):
         return rows
     known = rows[np.isin(data.numbers[rows], surrogate.relevant(data).numbers)]
     return known if len(known) else rows
 
 
-def with_penalties(data: TrainingData) -> TrainingData:
-    """Return the training data with infeasible points no better than the worst feasible one.
+def lowest_mean(posterior: Posterior, data: TrainingData, space: Space, starts: Array) -> Array:
+    """Return the point of the lowest posterior mean, (d,), where evaluations are likely to succeed.
 
-    The surrogate learns to stay away, at a price that the user's own values set.  A failed point has no
-    value, good or bad: it counts for the probability of success alone.  Where a slack says why a point
-    is infeasible its value is told as it is: the best points lie on the boundary, between such neighbours.
+    The same for the same arguments.
+
+    Args:
+        starts: evaluated points to look around, (k, d).
     """
-    if data.objective_values is not None:  # what an infeasible point measured is true of each objective
-        return data
-    feasible = went_well(data)
-    if feasible.all() or not feasible.any():
-        return data
-    worst = float(data.values[feasible].max())
-    return replace(data, values=np.where(feasible, data.values, np.maximum(data.values, worst)))
+    mean, _ = posterior.moments(data.points)
+    criterion = drawn_criterion(_Mean(posterior), Feasibility.of(data), float(mean.std()))
+    rng = np.random.default_rng(len(data))
+    return maximize(criterion, space, rng, start_points=starts, exclude=PointSet(), effort=_TO_THE_END)
 
 
-def with_constraints(data: TrainingData, memory: Memory) -> TrainingData:
-    """Return the training data with what is learned of its slacks, feasible where that is believed."""
-    if data.outcome_constraints is None:
-        return data
-    known = constraints.learned(data, memory.get("constraints", ()))
-    return replace(known, feasible=constraints.believed_feasible(known))
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    """The posterior mean, as the function that is minimized."""
+
+    posterior: Posterior
+
+    def __call__(self, points: Array) -> Array:
+        return self.posterior.moments(points)[0]
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        assert isinstance(self.posterior, DifferentiablePosterior)
+        mean, _, slope, _ = self.posterior.moments_and_gradients(points)
+        return mean, slope
 
 
 def recommendable(data: TrainingData) -> Rows:
@@ -174,13 +159,13 @@ def recommendable(data: TrainingData) -> Rows:
     if len(rows) == 0 or not constraints.noisy_columns(data):
         return rows
     chances = probability_feasible(data, data.points[rows])
-    return rows[chances >= min(_SURE, float(chances.max()))]
+    return rows[chances >= min(_LEAST_FEASIBLE, float(chances.max()))]
 
 
 def feasibility_of(data: TrainingData, memory: Memory) -> Feasibility | None:
     """Return how likely evaluations succeed and meet the constraints; None where all of them did."""
     known = with_constraints(without_chance(data), memory)
-    return Feasibility.of(replace(known, pending=known.pending[:0]))
+    return Feasibility.of(known.without_pending())
 
 
 def probability_feasible(data: TrainingData, points: Array) -> Array:
@@ -189,9 +174,9 @@ def probability_feasible(data: TrainingData, points: Array) -> Array:
     One that is measured without noise holds as it was told.
     """
     chances = np.ones(len(points))
-    here = replace(data, pending=data.pending[:0])
+    here = data.without_pending()
     for column in constraints.noisy_columns(data):
-        belief = SlackBelief.of(here, column)
+        belief = SlackModel.of(here, column)
         assert belief is not None, "noise is learned from slacks that are known"
         chances *= np.exp(belief.log_probability(points))
     return chances

@@ -1,4 +1,4 @@
-"""Whether to ask for an evaluated point again: with noise, that may be worth more than a new one."""
+"""Replication: evaluate a known point again where its knowledge gradient is above that of new points."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smbo.acquisition.batch import believed
+from smbo.acquisition.base import Search
 from smbo.acquisition.expected_improvement import normal
+from smbo.acquisition.fantasies import posterior_with_fantasies
 from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.optimize import Excluded
 from smbo.errors import RecipeError
-from smbo.space import Space
 from smbo.space.fixed import rows_in
-from smbo.surrogates import GP, KernelSelection, Subset, Surrogate
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.space.point_set import PointSet
+from smbo.surrogates.base import ReplicationPosterior
 from smbo.training_data import Array, TrainingData
 
 # Of the evaluated points those of the lowest means; others are not recommended after one evaluation more.
@@ -55,36 +53,22 @@ class Replication:
             raise RecipeError(f"Replication(margin={self.margin!r}): a number from 0 up is needed")
 
 
-def takes_repeats(surrogate: Surrogate) -> bool:
-    """Return whether a surrogate honours ``TrainingData.replicates``."""
-    return isinstance(
-        surrogate.surrogate if isinstance(surrogate, Subset) else surrogate, GP | KernelSelection
-    )
-
-
-def with_repeats(
-    rule: Replication,
-    surrogate: Surrogate,
-    data: TrainingData,
-    space: Space,
-    points: Array,
-    rng: np.random.Generator,
-) -> Array:
+def with_repeats(rule: Replication, search: Search, points: Array) -> Array:
     """Return new unit points (n, d), those of less worth than a repeat replaced by it.
 
     Args:
-        surrogate: with its hyperparameters fixed.
-        data: that it is given, with what is pending.
-        space: of the points, or the part of it that is asked for.
+        rule: of the recipe.
+        search: by which the points were found; its data has all failures.
+        points: of the acquisition.
 
     Raises:
         RecipeError: the posterior is not that of a Gaussian process.
     """
-    contest = _Contest.of(surrogate, data, space)
+    contest = _Contest.of(search)
     if contest is None:
         return points
-    feasibility = Feasibility.of(data)
-    others = _others(space, contest.known, data, rng)
+    feasibility = Feasibility.of(search.data)
+    others = _others(search, contest.known)
     chosen: list[Array] = []
     for point in points:
         new = np.concatenate([point[None], others])
@@ -98,16 +82,16 @@ def with_repeats(
     return np.array(chosen)
 
 
-def repeats_alone(surrogate: Surrogate, data: TrainingData, space: Space, n: int) -> Array | None:
-    """Return the n evaluated unit points whose repeats are worth most, (n, d): where no new point is left.
+def repeats_alone(search: Search) -> Array | None:
+    """Return the ``search.n`` evaluated unit points whose repeats are worth most, (n, d).
 
-    None where a repeat would tell nothing.
+    For where no new point is left; None where a repeat would tell nothing.
     """
-    contest = _Contest.of(surrogate, data, space)
+    contest = _Contest.of(search)
     if contest is None:
         return None
     chosen: list[Array] = []
-    while len(chosen) < n:
+    while len(chosen) < search.n:
         point, _ = contest.best()
         chosen.append(point)
         contest = contest.with_point(point)
@@ -118,18 +102,19 @@ def repeats_alone(surrogate: Surrogate, data: TrainingData, space: Space, n: int
 class _Contest:
     """Known points (m, d) that may be asked for again, and what is believed, points under way included."""
 
-    belief: GPPosterior
+    belief: ReplicationPosterior
     known: Array
     under_way: Array
 
     @classmethod
-    def of(cls, surrogate: Surrogate, data: TrainingData, space: Space) -> _Contest | None:
-        """Return it for training data; None where there is nothing to repeat or to learn from it."""
-        known = np.unique(rows_in(space, data.points[data.feasible]), axis=0)
+    def of(cls, search: Search) -> _Contest | None:
+        """Return it for a search; None where there is nothing to repeat or to learn from it."""
+        data = search.data
+        known = np.unique(rows_in(search.space, data.points[data.feasible]), axis=0)
         if len(known) == 0 or is_exact(data):
             return None
-        belief = normal(believed(surrogate, data))
-        if not isinstance(belief, GPPosterior):
+        belief = normal(posterior_with_fantasies(search.surrogate, data))
+        if not isinstance(belief, ReplicationPosterior):
             raise RecipeError(
                 f"repeats are weighed by a Gaussian process, and {type(belief).__name__} is none; use recipe "
                 "'auto', 'gp' or 'noisy', or replication=None"
@@ -157,13 +142,14 @@ class _Contest:
         )
 
 
-def _others(space: Space, known: Array, data: TrainingData, rng: np.random.Generator) -> Array:
+def _others(search: Search, known: Array) -> Array:
     """Return new points from everywhere and around the best known ones, (m, d)."""
+    space, data, rng = search.space, search.data, search.rng
     near = np.repeat(known[:_N_CENTRES], _N_NEAR, axis=0)
     moved = near + 10.0 ** rng.uniform(-2.5, -0.5, (len(near), 1)) * rng.standard_normal(near.shape)
     moved = space.snap(np.clip(moved, 0.0, 1.0))
     found = np.concatenate([space.sample_unit(_N_EVERYWHERE, rng), moved[space.allowed(moved)]])
-    taken = Excluded.of(np.concatenate([data.points, data.failed, data.pending]))
+    taken = PointSet([data.points, data.failed, data.pending])
     return np.asarray(found[~taken.hits(found)])
 
 
@@ -176,7 +162,7 @@ def is_exact(data: TrainingData) -> bool:
     return len(np.unique(np.column_stack([rows, values]), axis=0)) < len(rows)
 
 
-def gains_of_known(belief: GPPosterior, known: Array) -> Array:
+def gains_of_known(belief: ReplicationPosterior, known: Array) -> Array:
     """Return what one more evaluation of each of the unit points (m, d) is worth, (m,), latent.
 
     Those points alone may be recommended.
@@ -187,12 +173,12 @@ def gains_of_known(belief: GPPosterior, known: Array) -> Array:
     return np.asarray(mean.min() - after @ _WEIGHTS)
 
 
-def gains_of_new(belief: GPPosterior, known: Array, new: Array) -> Array:
+def gains_of_new(belief: ReplicationPosterior, known: Array, new: Array) -> Array:
     """Return what an evaluation of each new unit point (k, d) is worth, (k,), latent.
 
     The known ones (m, d) may be recommended, and the new one once it is evaluated.
     """
-    bare = replace(belief, scale=OutcomeTransform())  # moments in latent units, as covariances are
+    bare = belief.standardized  # moments in latent units, as covariances are
     mean, _ = bare.moments(known)
     mean_there, std_there = bare.moments(new)
     root = np.sqrt(std_there**2 + belief.noise)

@@ -1,12 +1,13 @@
-"""The next trials of a study as a pure function of its log: points, fidelities, promotions and seeds.
+"""Suggest the next trials of a study, a pure function of its log: points, fidelities, promotions and seeds.
 
 The optimizer in memory and the durable study are thin shells around these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,15 +19,14 @@ from smbo.history.encode import encode
 from smbo.history.promotion import promotion_due
 from smbo.history.table import best_trial
 from smbo.problem import Problem
-from smbo.proposal.promotion_by_model import levels_of, weighed_promotion
-from smbo.proposal.promotion_by_noise import continued_run, levels_of_outputs
+from smbo.proposal.promotion_by_model import first_fidelities, promotion_by_gain
+from smbo.proposal.promotion_by_noise import first_fidelities_of_outputs, promotion_by_noise
 from smbo.proposal.propose import Proposal, propose
 from smbo.proposal.recipe import Recipe
+from smbo.proposal.request import ProposalRequest
 from smbo.proposal.transfer import with_transfer
 from smbo.space import Point
-from smbo.space.fixed import subspace
 from smbo.surrogates.base import Memory
-from smbo.training_data import TrainingData
 from smbo.trial import Trial, TrialState
 
 # What the random numbers are for: the first entry of the spawn key of their seed.
@@ -34,64 +34,28 @@ _FOR_PROPOSALS = 0
 _FOR_EVALUATIONS = 1
 
 # In the memory: the fidelities at which the points of a proposal begin.
-_LEVELS = "levels"
+_FIRST_FIDELITIES = "levels"
 
 
-def suggest(
-    problem: Problem,
-    recipe: Recipe,
-    seed: int,
-    trials: Iterable[Trial],
-    memory: Memory,
-    first_number: int,
-    n: int,
-    fixed: Point | None = None,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the points of the next n trials and the memory that goes with them.
-
-    A function of its arguments alone: the random numbers come from the seed and the number of the
-    first of these trials.
+def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the points of the next n trials, in the user's units, and the memory that goes with them.
 
     Args:
-        fixed: values that all of the points are to have, as of ``fixing.checked``.
+        request: of a study whose random numbers are those of ``proposal_rng``.
 
     Raises:
         SpaceExhausted, SpaceError, NumericalError: see ``propose``.
     """
-    return suggest_from_data(problem, recipe, seed, encode(problem, trials), memory, first_number, n, fixed)
-
-
-def suggest_from_data(
-    problem: Problem,
-    recipe: Recipe,
-    seed: int,
-    data: TrainingData,
-    memory: Memory,
-    first_number: int,
-    n: int,
-    fixed: Point | None = None,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return what ``suggest`` does, of training data that is made already."""
-    proposal = _proposal(problem, recipe, seed, data, memory, first_number, n, fixed)
+    problem, proposal = request.problem, _proposal(request)
     carried = proposal.memory
     if isinstance(problem.early_stopping, ByModel):
-        levels = levels_of if problem.loss is None else levels_of_outputs
-        carried = {**carried, _LEVELS: levels(problem, data, carried, proposal.points)}
-    return subspace(problem.space, fixed or {}).from_unit(proposal.points), carried
+        first = first_fidelities if problem.loss is None else first_fidelities_of_outputs
+        carried = {**carried, _FIRST_FIDELITIES: first(problem, request.data, carried, proposal.points)}
+    return request.space.from_unit(proposal.points), carried
 
 
-def _proposal(
-    problem: Problem,
-    recipe: Recipe,
-    seed: int,
-    data: TrainingData,
-    memory: Memory,
-    first_number: int,
-    n: int,
-    fixed: Point | None = None,
-) -> Proposal:
-    rng = proposal_rng(seed, first_number)
-    return propose(problem, with_transfer(problem, recipe), data, memory, n, rng, fixed)
+def _proposal(request: ProposalRequest) -> Proposal:
+    return propose(replace(request, recipe=with_transfer(request.problem, request.recipe)))
 
 
 def proposal_rng(seed: int, first_number: int) -> np.random.Generator:
@@ -109,8 +73,9 @@ def first_levels(
         first_number: of the first of them.
         start: its place in that proposal.
     """
-    if problem.fidelity is not None and isinstance(problem.early_stopping, ByModel) and _LEVELS in memory:
-        return [problem.fidelity.as_number(level) for level in memory[_LEVELS][start : start + n]]
+    is_by_model = isinstance(problem.early_stopping, ByModel) and _FIRST_FIDELITIES in memory
+    if problem.fidelity is not None and is_by_model:
+        return [problem.fidelity.as_number(level) for level in memory[_FIRST_FIDELITIES][start : start + n]]
     return [problem.first_fidelity(first_number + index) for index in range(n)]
 
 
@@ -124,7 +89,7 @@ def next_promotion(
     is_closing: bool = False,
     fixed: Point | None = None,
 ) -> Promotion | None:
-    """Return which trial goes on to a higher fidelity, None if none deserves it.
+    """Return which trial is promoted to a higher fidelity, None if none is.
 
     A function of its arguments alone.
 
@@ -139,10 +104,11 @@ def next_promotion(
     data, point = encode(problem, trials), None
     if not is_closing:
         with suppress(SpaceExhausted):
-            proposal = _proposal(problem, recipe, seed, data, memory, len(trials), 1, fixed)
+            rng = proposal_rng(seed, len(trials))
+            proposal = _proposal(ProposalRequest(problem, recipe, data, 1, rng, memory, fixed or {}))
             point, memory = proposal.points, proposal.memory
-    weigh = weighed_promotion if problem.loss is None else continued_run
-    found = weigh(problem, trials, data, memory, point)
+    promotion = promotion_by_gain if problem.loss is None else promotion_by_noise
+    found = promotion(problem, trials, data, memory, point)
     if found is None and is_closing and best_trial(problem, trials) is None:
         return promotion_due(problem, trials, is_closing=True)
     return found

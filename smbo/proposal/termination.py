@@ -1,4 +1,4 @@
-"""Whether a study has come to its end by its own rule, and why: a function of its log."""
+"""Termination: whether a study is done by its own rule (plateau or regret bound), and why."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from smbo.proposal.progress import noise_share
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import posterior_of
 from smbo.proposal.transfer import with_transfer
+from smbo.space.point_set import PointSet
 from smbo.surrogates.base import DifferentiablePosterior, Memory, Posterior
 from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
 # Standard deviations on either side of a mean: one function in twenty is outside at a given point.
-_WEIGHT = 2.0
+_N_STDS = 2.0
 # The bound has to hold without the last few evaluations too: a process that has not seen much yet may
 # be sure of what it has not found.
 _N_HELD_BACK = 3
-_FEWEST, _FEWEST_PER_AXIS = 10, 4
+_FEWEST_EVALUATIONS, _FEWEST_PER_AXIS = 10, 4
 _N_CENTRES = 4
 # Below this share of the values' variance there is no noise to speak of; the unit is then this part of
 # their standard deviation.
-_NO_NOISE, _PART_OF_SPREAD = 1e-4, 0.01
+_LEAST_NOISE_SHARE, _UNIT_WITHOUT_NOISE = 1e-4, 0.01
 
 
 def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> str | None:
@@ -40,12 +41,12 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     done.sort(key=lambda trial: trial.number)
     if rule.plateau is not None:
-        n_idle = n_without_gain(problem, done, rule.gain)
+        n_idle = plateau_length(problem, done, rule.gain)
         if n_idle >= rule.plateau:
             what = "nothing" if problem.multi_objective is None else "no hypervolume"
             return f"{n_idle} evaluations in a row gained {what}, and the limit is {rule.plateau}"
     if rule.left is None or len(done) < _N_HELD_BACK + max(
-        _FEWEST, _FEWEST_PER_AXIS * len(problem.space.axes)
+        _FEWEST_EVALUATIONS, _FEWEST_PER_AXIS * len(problem.space.axes)
     ):
         return None
     left, unit = regret_bound(problem, recipe, done, memory)
@@ -58,7 +59,7 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
     )
 
 
-def n_without_gain(problem: Problem, done: Sequence[Trial], gain: float) -> int:
+def plateau_length(problem: Problem, done: Sequence[Trial], gain: float) -> int:
     """Return how many evaluations have come, by number, since the last one that gained.
 
     There are none while nothing feasible is known: the search for the first such point is no plateau.
@@ -73,7 +74,7 @@ def n_without_gain(problem: Problem, done: Sequence[Trial], gain: float) -> int:
 
 
 def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
-    """Return what each evaluation came to, minimised, shape (n,); infinite where that is nothing.
+    """Return the minimized value of each evaluation, shape (n,); infinite where there is none.
 
     Of several objectives it is the hypervolume up to there, with the reference as it is now.
     """
@@ -119,17 +120,17 @@ def regret_bound(
         problem.space,
         np.random.default_rng(len(done)),
         start_points=data.points[np.argsort(mean, kind="stable")[:_N_CENTRES]],
-        exclude=data.points[:0],
+        exclude=PointSet(),
     )
-    lowest = min(-float(lower(point[None])[0]), float((mean - _WEIGHT * std).min()))
-    return float((mean + _WEIGHT * std).min()) - lowest, unit
+    lowest = min(-float(lower(point[None])[0]), float((mean - _N_STDS * std).min()))
+    return float((mean + _N_STDS * std).min()) - lowest, unit
 
 
 def _unit(data: TrainingData, memory: Memory) -> float:
     spread = float(data.values.std()) or 1.0
     share = noise_share(data, memory)
-    if share is None or share < _NO_NOISE:
-        return _PART_OF_SPREAD * spread
+    if share is None or share < _LEAST_NOISE_SHARE:
+        return _UNIT_WITHOUT_NOISE * spread
     return float(np.sqrt(share)) * spread
 
 
@@ -139,7 +140,7 @@ class _LowerEnd:
 
     def __call__(self, points: Array) -> Array:
         mean, std = self.posterior.moments(points)
-        return _WEIGHT * std - mean
+        return _N_STDS * std - mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,4 +149,4 @@ class _DifferentiableLowerEnd(_LowerEnd):
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         mean, std, mean_slope, std_slope = self.posterior.moments_and_gradients(points)
-        return _WEIGHT * std - mean, _WEIGHT * std_slope - mean_slope
+        return _N_STDS * std - mean, _N_STDS * std_slope - mean_slope

@@ -1,4 +1,4 @@
-"""A recipe that knows of a problem's earlier studies: its surrogate, put around what they found."""
+"""Transfer from source studies: a rule that puts another recipe's surrogate around what they found."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import numpy as np
 from smbo.errors import RecipeError
 from smbo.problem import Problem
 from smbo.proposal.recipe import Choice, Recipe, chosen
-from smbo.surrogates import Memory
-from smbo.surrogates.gp.gp import GP
-from smbo.surrogates.gp.kernel_selection import KernelSelection
-from smbo.surrogates.subset import Subset
+from smbo.surrogates.base import Memory, Trainable, Transferable
 from smbo.surrogates.transfer import SourceData, Transfer
 from smbo.training_data import Array, TrainingData
 
@@ -36,14 +33,13 @@ class WithTransfer:
     def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the other recipe's choice, informed."""
         choice = chosen(self.recipe, data, memory)
-        recipe = _of_one_kernel(choice.recipe)
-        refuse_without_transfer(recipe)
-        assert isinstance(recipe.surrogate, GP | Subset), "what else is refused"
+        recipe = choice.recipe
+        base = transfer_base(recipe)
         weights = memory.get("surrogate", {}).get("weights") or ()
         reason = choice.reason
         if any(weights):
             reason += f"; around {np.count_nonzero(weights)} of {len(weights)} earlier studies"
-        surrogate = Transfer(recipe.surrogate, self.transfer)
+        surrogate = Transfer(base, self.transfer)
         n_initial = recipe.n_initial
         if n_initial is None and (any(weights) or not weights):  # else they tell nothing: start as without
             n_initial = _N_INITIAL
@@ -52,27 +48,20 @@ class WithTransfer:
         )
 
 
-def _of_one_kernel(recipe: Recipe) -> Recipe:
-    """Return the recipe with one process where it chooses among kernels: trends are weighed below one."""
-    surrogate = recipe.surrogate
-    if isinstance(surrogate, Subset) and isinstance(surrogate.surrogate, KernelSelection):
-        return replace(recipe, surrogate=replace(surrogate, surrogate=surrogate.surrogate.process))
-    return recipe
-
-
-def refuse_without_transfer(recipe: Recipe) -> None:
-    """Let recipes through that can make use of earlier studies.
+def transfer_base(recipe: Recipe) -> Trainable:
+    """Return what of a recipe's surrogate is put around the source studies.
 
     Raises:
-        RecipeError: it models nothing, or something else than a Gaussian process.
+        RecipeError: the surrogate is none, or something else than a Gaussian process.
     """
     surrogate = recipe.surrogate
-    process = surrogate.surrogate if isinstance(surrogate, Subset) else surrogate
-    if not isinstance(process, GP | Transfer):
+    base = surrogate.transfer_base if isinstance(surrogate, Transferable) else None
+    if base is None:
         raise RecipeError(
             f"earlier studies go with a Gaussian process, and the recipe has {surrogate!r}; "
             "use recipe 'auto' or 'gp', or leave transfer out"
         )
+    return base
 
 
 def with_transfer(problem: Problem, recipe: Recipe) -> Recipe:

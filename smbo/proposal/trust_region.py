@@ -1,4 +1,4 @@
-"""Search in a box around the best point: it grows while that pays, and shrinks while it does not.
+"""Trust region: a box around the best point that grows after successes and shrinks after failures.
 
 Source: Eriksson et al. (2019), "Scalable Global Optimization via Local Bayesian Optimization"
 (TuRBO), with one region.
@@ -8,29 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion
-from smbo.acquisition.batch import believed, with_fantasies
+from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Search
+from smbo.acquisition.fantasies import pending_posterior, with_pending
 from smbo.acquisition.gradient_ascent import ascend
-from smbo.acquisition.optimize import Excluded
 from smbo.errors import RecipeError, SpaceExhausted
 from smbo.space import Space
 from smbo.space.numeric import Fixed
-from smbo.surrogates import Surrogate
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp.gp import GPPosterior
-from smbo.training_data import Array, Axis, TrainingData
+from smbo.surrogates.base import LearnedProcess, Posterior
+from smbo.training_data import Array, Axis, Target, TrainingData
 
 _N_CANDIDATES, _N_CANDIDATES_LATER = 512, 128
 _N_STARTS, _N_CALLS = 6, 30
 # Of the expected number of coordinates that a candidate moves (Eriksson et al., sec. 2).
-_N_MOVED = 20.0
+_MEAN_MOVED = 20.0
 # A gain below this share of what separates the best value from the median is no success.
-_GAIN = 1e-3
+_LEAST_GAIN = 1e-3
 # Candidates are drawn again so often, in wider boxes, before a region counts as empty.
 _N_DRAWS = 6
 
@@ -56,6 +53,8 @@ class TrustRegion:
     n_successes: int = 3
     n_failures: int | None = None
     most_rows: int = 500
+    # of several objectives no single point is the best
+    serves: ClassVar[frozenset[Target]] = frozenset(Target) - {Target.OBJECTIVES}
 
     def __post_init__(self) -> None:
         if not 0.0 < self.least_length <= self.first_length <= self.most_length:
@@ -113,7 +112,7 @@ def advance(rule: TrustRegion, data: TrainingData, before: RegionState, n_initia
     best = float(values[:n_before].min())
     scatter = float(np.median(values[:n_before])) - best
     for value in values[n_before:].tolist():
-        is_success = value < best - _GAIN * scatter
+        is_success = value < best - _LEAST_GAIN * scatter
         best = min(best, value)
         state = _counted(rule, state, patience, is_success=is_success)
         if state.length < rule.least_length:
@@ -135,7 +134,7 @@ def _counted(rule: TrustRegion, state: RegionState, patience: int, *, is_success
     return replace(state, successes=successes, failures=failures)
 
 
-def training_data_of(rule: TrustRegion, state: RegionState, data: TrainingData) -> TrainingData:
+def rows_of_region(rule: TrustRegion, state: RegionState, data: TrainingData) -> TrainingData:
     """Return the training data that a region's surrogate is given: its own, the nearest rows of it."""
     rows = np.flatnonzero(data.numbers >= state.first)
     if len(rows) > rule.most_rows:
@@ -147,7 +146,7 @@ def training_data_of(rule: TrustRegion, state: RegionState, data: TrainingData) 
 
 
 def length_within(rule: TrustRegion, state: RegionState, data: TrainingData) -> float:
-    """Return the edge of a region's box, given the rows of ``training_data_of``.
+    """Return the edge of a region's box, given the rows of ``rows_of_region``.
 
     Where they are the nearest of many, the box is no wider than what they fill: a surrogate that was
     given nothing from further away would take all of that for promising.
@@ -186,11 +185,9 @@ def box_around(posterior: Posterior, data: TrainingData, length: float) -> Box:
     mean, _ = posterior.moments(points)
     centre = points[np.argmin(mean)]
     weights = np.ones(len(centre))
-    if isinstance(posterior, GPPosterior):
-        for column in range(len(centre)):
-            # a scale beyond the cube is as good as none: one such axis must not thin all others
-            of_axis = posterior.lengths[posterior.features.columns == column][0]
-            weights[column] = np.clip(of_axis, 1e-2, 1e1)
+    if isinstance(posterior, LearnedProcess):
+        # a scale beyond the cube is as good as none: one such axis must not thin all others
+        weights = np.clip(posterior.axis_lengths, 1e-2, 1e1)
         weights /= np.exp(np.log(weights).mean())
     half = 0.5 * length * weights
     for column, axis in enumerate(data.axes):
@@ -199,56 +196,36 @@ def box_around(posterior: Posterior, data: TrainingData, length: float) -> Box:
     return Box(centre, np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0))
 
 
-def select_within(
-    length: float,
-    surrogate: Surrogate,
-    acquisition: Acquisition,
-    data: TrainingData,
-    space: Space,
-    n: int,
-    rng: np.random.Generator,
-    *,
-    taken: Array,
-) -> Array:
-    """Return n unit points (n, d) in the box, distinct from each other and from those taken.
+def select_within(search: Search, acquisition: Acquisition, length: float) -> Array:
+    """Return ``search.n`` unit points (n, d) in the box, distinct from each other and from those taken.
 
     Args:
+        search: with the data of the region.
+        acquisition: what makes a point worth evaluating.
         length: of the box's edge.
-        data: of the region, pending points included.
-        taken: every point that may not come again, (m, d).
 
     Raises:
         SpaceExhausted: no new point was found in the box, however wide.
         NumericalError: no posterior could be found.
     """
-    posterior = believed(surrogate, data)
-    box = box_around(posterior, data, length)
+    search = replace(search, posterior=pending_posterior(search))
+    box = box_around(search.posterior, search.data, length)
     found: list[Array] = []
     while True:
-        criterion = acquisition.build(posterior, data)
+        criterion = acquisition.build(search.posterior, search.data)
         n_candidates = _N_CANDIDATES_LATER if found else _N_CANDIDATES
-        point = _best_within(criterion, space, box, rng, n_candidates, Excluded.of(taken))
-        found.append(point)
-        if len(found) == n:
+        found.append(_best_within(criterion, search, box, n_candidates))
+        if len(found) == search.n:
             return np.stack(found)
-        new = point[None, :]
-        taken = np.concatenate([taken, new])
-        posterior = with_fantasies(surrogate, posterior, data, new)
-        data = replace(data, pending=np.concatenate([data.pending, new]))
+        search = with_pending(search, found[-1][None])
 
 
-def _best_within(
-    criterion: Criterion,
-    space: Space,
-    box: Box,
-    rng: np.random.Generator,
-    n_candidates: int,
-    excluded: Excluded,
-) -> Array:
+def _best_within(criterion: Criterion, search: Search, box: Box, n_candidates: int) -> Array:
     """Return the new point in the box with the highest criterion that was found, (d,)."""
+    space, taken = search.space, search.taken
     for _ in range(_N_DRAWS):
-        points = _candidates(space, box, rng, n_candidates)
-        points = points[~excluded.hits(points)]
+        points = _candidates(space, box, search.rng, n_candidates)
+        points = points[~taken.hits(points)]
         if len(points):
             break
         # a small box on a grid is soon used up
@@ -260,7 +237,7 @@ def _best_within(
     if isinstance(criterion, DifferentiableCriterion):
         starts = np.argsort(-scores, kind="stable")[:_N_STARTS]
         climbed = _climbed(criterion, space, box, points[starts])
-        climbed = climbed[~excluded.hits(climbed)]
+        climbed = climbed[~taken.hits(climbed)]
         if len(climbed):
             points = np.concatenate([climbed, points])
             scores = np.concatenate([_scores(criterion, climbed), scores])
@@ -275,7 +252,7 @@ def _scores(criterion: Criterion, points: Array) -> Array:
 def _candidates(space: Space, box: Box, rng: np.random.Generator, n: int) -> Array:
     """Return snapped and allowed points of the box, each with some coordinates of its centre, (m, d)."""
     d = len(box.centre)
-    moved = rng.random((n, d)) < min(1.0, _N_MOVED / d)
+    moved = rng.random((n, d)) < min(1.0, _MEAN_MOVED / d)
     moved[np.arange(n), rng.integers(d, size=n)] = True
     fresh = box.low + rng.random((n, d)) * (box.high - box.low)
     for column, axis in enumerate(space.axes):

@@ -1,1 +1,1 @@
-"""The page of a study or a tune, its parts, and its numbers and verdicts in words."""
+"""Reports: the HTML page of a study or a tune, its parts, and numbers and comparisons in words."""

@@ -1,4 +1,4 @@
-"""What a report says of contours: headline, key figures, figures, and points for other programs."""
+"""The level-set part of a report: headline, key figures, figures, and contour points as JSON."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from smbo.problem.level_set import LevelSet
 from smbo.trial import Trial
 
 _LINES_CAPTION = (
-    "Where each function has its level: the line is where the posterior takes it to be as likely above as "
-    f"below, the band where the probability of being above is between {100 * BAND[0]:.0f} and "
-    f"{100 * BAND[1]:.0f} %, which is one standard deviation to either side. Dots are evaluations."
+    "Where each function equals its level. Line: the function is above and below its level with equal "
+    f"probability. Band: the probability of being above is between {100 * BAND[0]:.0f} and "
+    f"{100 * BAND[1]:.0f} %, one standard deviation to either side. Dots: evaluations."
 )
 _PAIRS_CAPTION = (
-    "How likely the function is above its level, averaged over all parameters but the two of a panel. "
-    "Dots are evaluations."
+    "Probability that the function is above its level, averaged over all parameters but the two of a "
+    "panel. Dots: evaluations."
 )
 
 
 def level_set_text(level_set: LevelSet) -> str:
-    """Return what is sought, in words."""
+    """Return the levels of a level set as text, such as "where a = 0.05, b = 120"."""
     return "where " + ", ".join(
         f"{name} = {level:g}" for name, level in zip(level_set.names, level_set.levels)
     )
 
 
 def contour_headline(level_set: LevelSet, contour: Contour | None) -> tuple[str, str]:
-    """Return how well the contours are known in one sentence, and what that rests on."""
+    """Return one sentence on how well the contours are known, and one on what the estimate rests on."""
     if contour is None:
         return (
-            "Too little is known for a contour yet.",
-            "Fewer than two evaluations have been completed; what failed, and why, is said below.",
+            "There are too few evaluations for a contour yet.",
+            "Fewer than two evaluations are complete; failed evaluations and their reasons are listed below.",
         )
     worst = max(contour.misclassified, key=lambda name: contour.misclassified[name])
-    said = _percent(contour.misclassified[worst])
+    wrong = _percent(contour.misclassified[worst])
     of = f" ({worst})" if len(contour.names) > 1 else ""
     tolerance = level_set.tolerance
     met = ""
     if tolerance is not None:
         met = f" The tolerance of {_percent(tolerance)} is {'met' if contour.is_done else 'not met'}."
     return (
-        f"{said} of the space is expected to be on the wrong side of the contour{of}.{met}",
-        f"What is sought: {level_set_text(level_set)}. The estimate is the model's own, from "
-        f"{contour.n_evaluations} evaluations: it holds as far as the functions are as smooth as they look.",
+        f"{wrong} of the space is expected to be on the wrong side of the contour{of}.{met}",
+        f"Level set: {level_set_text(level_set)}. The estimate is the model's own, from "
+        f"{contour.n_evaluations} evaluations: it holds if the functions are as smooth as the model assumes.",
     )
 
 
@@ -81,7 +81,7 @@ def draw_contours(folder: Path, contour: Contour | None, trials: Sequence[Trial]
 
 
 def contour_json(contour: Contour) -> str:
-    """Return points of each contour, and how well each is known, as a JSON object by function."""
+    """Return points of each contour with their standard deviations as a JSON object by function."""
     found = {
         name: {
             "level": level,

@@ -1,4 +1,4 @@
-"""What a report says of outcome constraints: how likely the recommended point meets them."""
+"""Outcome constraints in a report: the probability that the recommended point meets them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def feasibility_cards(
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     n = sum(trial.feasible is not False for trial in complete)
     limits = " and ".join(problem.constraints)
-    remark = f"that {limits}; {n} of {len(complete)} evaluations met it"
-    cards = [("Feasible, recommended", _chance(recommendation.p_feasible), remark)]
+    remark = f"probability that {limits}; {n} of {len(complete)} evaluations met it"
+    cards = [("Feasible, recommended", _probability(recommendation.p_feasible), remark)]
     if fresh := [problem.outcome(outcome) for _, outcome in (checks or {}).get(RECOMMENDED, ())]:
         met = sum(problem.is_feasible(outcome) for outcome in fresh)
         cards.append(("Feasible, re-evaluated", f"{met} of {len(fresh)}", f"fresh evaluations met {limits}"))
     return cards
 
 
-def _chance(probability: float | None) -> str:
+def _probability(probability: float | None) -> str:
     if probability is None:
         return "unknown"
     if probability == 1.0:

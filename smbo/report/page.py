@@ -1,4 +1,4 @@
-"""The engine behind the pages: every text from outside is escaped, nothing loads, no script runs."""
+"""Render the HTML pages: all text is escaped, the page loads nothing and runs no script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smbo.report import wording
 
 
 def rendered(template: str, **content: Any) -> str:
-    """Return a template of ours, filled in."""
+    """Return a template of ``smbo/report/templates``, filled in."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -30,7 +30,8 @@ def rendered(template: str, **content: Any) -> str:
     environment.filters["plus_minus"] = wording.plus_minus
     environment.filters["line"] = shorten
     css = (templates / "report.css").read_text(encoding="utf-8")
-    # only this very style sheet applies and no script can run, whatever finds its way into the page
+    # the content security policy names the digest of this style sheet: whatever text gets into the page,
+    # no other style applies and no script runs
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
     return environment.get_template(template).render(css=Markup(css), css_digest=digest, **content)
 

@@ -1,4 +1,4 @@
-"""What a report says of several objectives: headline, key figures, the Pareto set, figures."""
+"""The multi-objective part of a report: headline, key figures, table of the Pareto set, figures."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from smbo.report import wording
 from smbo.trial import Trial
 
 _FRONT_CAPTION = (
-    "Every evaluation by its objectives. Circles are those that no other beats in all objectives by the "
-    "values told, diamonds by the model, which weighs each value against its neighbours; the star is the "
-    "recommended point. The shaded area is what the values told dominate, up to the reference point."
+    "Every evaluation by its objectives. Circles: evaluations whose observed values no other evaluation "
+    "beats in all objectives. Diamonds: the same by the model's predictions, in which the noise of single "
+    "evaluations is averaged out. Star: the recommended point. Shaded: the region that the observed values "
+    "dominate, up to the reference point."
 )
 _HYPERVOLUME_CAPTION = (
-    "Volume between the values told so far and the reference point. A curve that has long been flat says "
-    "that further evaluations find little."
+    "Hypervolume: the volume between the observed values and the reference point. A curve that has long "
+    "been flat says that further evaluations find little."
 )
 
 
 def pareto_headline(problem: Problem, pareto: ParetoSet) -> tuple[str, str]:
-    """Return how large the set of compromises is in one sentence, and what is recommended of it."""
-    n, names = len(pareto.believed), ", ".join(pareto.directions)
-    said = pareto.recommended
+    """Return a headline with the size of the Pareto set, and a sentence on the recommended point."""
+    n, names = len(pareto.predicted), ", ".join(pareto.directions)
+    knee = pareto.recommended
     values = ", ".join(
-        f"{name} {wording.plus_minus(mean, said.stds[name])}" for name, mean in said.means.items()
+        f"{name} {wording.plus_minus(mean, knee.stds[name])}" for name, mean in knee.means.items()
     )
     many = f"{n} compromises between {names}; none of them beats another in all."
     return (
         many if n > 1 else f"One point is the best in all objectives: {names}.",
-        f"Recommended is {values} (trial {said.number}): {_rule(problem)}. Which compromise to take is yours "
-        "to say; weights and a reference in the problem move the recommendation.",
+        f"Recommended is {values} (trial {knee.number}): {_rule(problem)}. Which compromise to take is yours "
+        "to say; weights and a reference point in the problem move the recommendation.",
     )
 
 
 def _rule(problem: Problem) -> str:
-    """Return by which rule one point of the set is recommended."""
+    """Return the rule by which one point of the Pareto set is recommended, in words."""
     if not problem.weights:
         return "the knee of the front, where giving up a little of one objective gains least in another"
     weights = ", ".join(f"{name} {weight:g}" for name, weight in problem.weights.items())
@@ -49,24 +50,27 @@ def pareto_cards(pareto: ParetoSet | None) -> list[tuple[str, str, str]]:
     """Return (label, figure, remark) for the row of key figures."""
     if pareto is None:
         return []
-    said = pareto.recommended
+    knee = pareto.recommended
     corner = ", ".join(f"{name} {value:.4g}" for name, value in pareto.reference.items())
     cards = []
-    for name, mean in said.means.items():
+    for name, mean in knee.means.items():
         better = "lower" if pareto.directions[name] == "min" else "higher"
-        figure = wording.plus_minus(mean, said.stds[name])
+        figure = wording.plus_minus(mean, knee.stds[name])
         remark = f"by the model, mean ± standard deviation; {better} is better"
         cards.append((f"{shorten(name, 24)}, recommended", figure, remark))
-    return [*cards, ("Hypervolume", wording.number(pareto.hypervolume), f"of the values told, from {corner}")]
+    return [
+        *cards,
+        ("Hypervolume", wording.number(pareto.hypervolume), f"of the observed values, from {corner}"),
+    ]
 
 
 def pareto_rows(problem: Problem, pareto: ParetoSet | None) -> list[tuple[list[str], bool]]:
-    """Return the Pareto set by the model as text: a header, then rows, and whether each is recommended."""
+    """Return the predicted Pareto set as rows of text, header first; a row is marked if recommended."""
     if pareto is None:
         return []
     names = problem.space.names
     rows = [(["trial", *pareto.directions, *names], False)]
-    for place, each in enumerate(pareto.believed):
+    for place, each in enumerate(pareto.predicted):
         means = [wording.plus_minus(mean, each.stds[name]) for name, mean in each.means.items()]
         params = ["" if name not in each.params else wording.number(each.params[name]) for name in names]
         rows.append(([str(each.number), *means, *params], place == pareto.knee))
@@ -74,7 +78,7 @@ def pareto_rows(problem: Problem, pareto: ParetoSet | None) -> list[tuple[list[s
 
 
 def draw_pareto(folder: Path, pareto: ParetoSet | None, trials: Sequence[Trial]) -> list[Figure]:
-    """Draw the front and how it grew, as far as there is one."""
+    """Draw the Pareto front and the hypervolume by evaluation into a folder; nothing without a Pareto set."""
     if pareto is None:
         return []
     save(front_figure(pareto, trials), folder / "front")

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from smbo.analysis import summary as analysis
+from smbo.analysis import summary
 from smbo.analysis.contours import Contour
 from smbo.analysis.pareto import ParetoSet
-from smbo.analysis.summary import RECOMMENDED, Checks, Drawn, Parameter
-from smbo.history import table as results
+from smbo.analysis.summary import RECOMMENDED, Checks, Comparison, Drawn, Parameter
+from smbo.history import table
 from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
 from smbo.problem import Figure, Problem
 from smbo.report import wording
@@ -37,10 +37,9 @@ VERSIONED = (
 MAX_TRIALS_SHOWN = 2000
 
 CONVERGENCE_CAPTION = (
-    "Every evaluation in the order of asking. The best value seen is flattered by luck where "
-    "evaluations "
-    "are noisy; the band is what the model believes of the recommended point, without the noise of an "
-    "evaluation."
+    "Every evaluation in the order of its trial number. The best value observed is flattered by luck where "
+    "evaluations are noisy; the band is the model's prediction at the recommended point, mean ± 2 standard "
+    "deviations, without the noise of an evaluation."
 )
 SLICES_CAPTION = (
     "Mean and two standard deviations of the surrogate through the recommended point, one parameter "
@@ -85,29 +84,30 @@ def write_report(
         contour: of a problem with a level set, None where too little is known.
         posterior: of the study's surrogate; without it there are no slices and no uncertainty of
             the parameters.
-        checks: check evaluations by what they are of, "recommended" and the baseline's name.
+        checks: re-evaluations of "recommended" and of the baseline, by name.
         figures: the objective's own, drawn already (``smbo.problem.HasFigures.figures``).
-        settings: what it takes to run the study again, shown as a table.
-        written: when, as text for the reader.
-        seed: of the draws behind the parameters' uncertainty.
+        settings: everything needed to run the study again, shown as a table.
+        written: date and time, as text for the reader.
+        seed: of the posterior draws behind the parameters' uncertainty.
         tune: of a study of vector outputs (``Study.tune``); its files are written beside the page.
-        objective: that made the outputs; a ``Plottable`` one gives their axes and its own files.
-        pareto: of several objectives; figures and a table of it stand in for those of one value.
-        well: where evaluations succeed and meet the constraints (``analysis.optimum_samples``).
+        objective: of the study; a ``Plottable`` one gives the axes of its outputs, and files of its own.
+        pareto: of several objectives; its figures and table replace those of a single objective.
+        well: draws of where evaluations succeed and meet the constraints (``summary.optimum_samples``).
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
-    verdict = analysis.verdict(problem, checks)
-    baseline_name, baseline = _baseline(checks)
-    own, table = [], []
+    comparison = summary.compare_points(problem, checks)
+    baseline = _baseline(checks)
+    baseline_params = None if baseline is None else baseline.params
+    own, parameters = [], []
     if recommendation is not None:
         optima = None
         if posterior is not None and problem.multi_objective is None:
             rng = np.random.default_rng(seed)
             params = recommendation.params
-            optima = analysis.optimum_samples(problem.space, posterior, params, rng, well=well)
-        table = analysis.parameters(problem.space, recommendation.params, optima, baseline)
-        point = {key: results.plain(value) for key, value in recommendation.params.items()}
+            optima = summary.optimum_samples(problem.space, posterior, params, rng, well=well)
+        parameters = summary.parameters(problem.space, recommendation.params, optima, baseline_params)
+        point = {key: table.plain(value) for key, value in recommendation.params.items()}
         _write(folder / "recommended.json", json.dumps(point, indent=1) + "\n")
     if problem.level_set is not None:
         own = draw_contours(folder / "figures", contour, trials)
@@ -117,41 +117,45 @@ def write_report(
         own = draw_pareto(folder / "figures", pareto, trials)
     else:
         own = _draw(
-            folder / "figures", problem, trials, recommendation, posterior, verdict, baseline, baseline_name
+            folder / "figures",
+            problem,
+            trials,
+            recommendation,
+            posterior,
+            comparison,
+            baseline,
         )
-    _write(folder / "trials.csv", results.to_csv(problem, trials))
-    _write(folder / "trials.json", results.to_json(problem, trials))
-    history = analysis.convergence(problem, trials)
-    headline, explanation = _said(problem, trials, recommendation, verdict, contour, pareto)
+    _write(folder / "trials.csv", table.to_csv(problem, trials))
+    _write(folder / "trials.json", table.to_json(problem, trials))
+    headline, explanation, cards = _summary(
+        problem, trials, recommendation, comparison, contour, pareto, checks
+    )
     tuned: dict[str, Any] | None = None
     if tune is not None:
-        beside = None if baseline is None else Baseline(baseline_name or "baseline", baseline)
-        tuned = tune_content(folder, problem=problem, tune=tune, objective=objective, baseline=beside)
+        tuned = tune_content(folder, problem=problem, tune=tune, objective=objective, baseline=baseline)
     page = rendered(
         "report.html.j2",
         tuned=tuned,
         name=name,
-        value_name=problem.value_name,
         written=written,
         counts=_counts(trials),
         headline=headline,
         explanation=explanation,
-        tone=_tone(verdict),
-        cards=_key_figures(problem, trials, recommendation, verdict, contour, pareto, checks),
+        tone=_tone(comparison),
+        cards=cards,
         pareto=pareto_rows(problem, pareto),
-        parameters=table,
-        has_intervals=any(p.interval is not None for p in table),
-        has_baseline=bool(baseline),
-        baseline_name=baseline_name,
-        on_bound=[p for p in table if p.bound],
-        bars={p.name: _bar(p, problem, baseline) for p in table},
+        parameters=parameters,
+        has_intervals=any(p.interval is not None for p in parameters),
+        has_baseline=bool(baseline_params),
+        baseline_name=None if baseline is None else baseline.name,
+        on_bound=[p for p in parameters if p.bound],
+        bars={p.name: _bar(p, problem, baseline_params) for p in parameters},
         figures=[embedded(figure, folder) for figure in (*figures, *own)],
-        failures=analysis.failures(trials),
-        n_finished=len(history.numbers) + len(history.failed),
+        failures=summary.failures(trials),
         settings=_settings(name, problem, settings or {}),
         versions=versions(),
         recommended_json=json.dumps(point, indent=1) if recommendation is not None else None,
-        columns=list(shown := _shown(problem, trials)),
+        columns=list(shown := _columns_with_values(problem, trials)),
         rows=list(zip(*(column[:MAX_TRIALS_SHOWN] for column in shown.values()))),
         n_trials=len(trials),
     )
@@ -160,58 +164,40 @@ def write_report(
     return path
 
 
-def _said(
+def _summary(
     problem: Problem,
     trials: Sequence[Trial],
     recommendation: Recommendation | None,
-    verdict: analysis.Verdict | None,
-    contour: Contour | None,
-    pareto: ParetoSet | None,
-) -> tuple[str, str]:
-    """Return the headline and what it rests on."""
-    if problem.level_set is not None:
-        return contour_headline(problem.level_set, contour)
-    if recommendation is None:
-        n = sum(trial.state is TrialState.COMPLETE for trial in trials)
-        why = "No evaluation has been completed; what failed, and why, is said below."
-        limits = " and ".join(problem.constraints)
-        return (
-            "Nothing can be recommended yet.",
-            f"None of {n} complete evaluations met {limits}." if n and limits else why,
-        )
-    if pareto is not None:
-        return pareto_headline(problem, pareto)
-    return wording.headline(verdict), wording.explanation(verdict)
-
-
-def _key_figures(
-    problem: Problem,
-    trials: Sequence[Trial],
-    recommendation: Recommendation | None,
-    verdict: analysis.Verdict | None,
+    comparison: Comparison | None,
     contour: Contour | None,
     pareto: ParetoSet | None,
     checks: Checks | None,
-) -> list[tuple[str, str, str]]:
-    """Return (label, figure, remark) for the row of key figures."""
+) -> tuple[str, str, list[tuple[str, str, str]]]:
+    """Return the headline, a sentence on what it rests on, and key figures as (label, figure, remark)."""
     if problem.level_set is not None:
-        return contour_cards(contour)
-    feasible = [] if recommendation is None else feasibility_cards(problem, trials, recommendation, checks)
-    if problem.multi_objective is not None:
-        return [*pareto_cards(pareto), *feasible]
-    return [*_cards(problem, trials, recommendation, verdict), *feasible]
+        return *contour_headline(problem.level_set, contour), contour_cards(contour)
+    several = problem.multi_objective is not None
+    cards = pareto_cards(pareto) if several else _cards(problem, trials, recommendation, comparison)
+    if recommendation is None:
+        n = sum(trial.state is TrialState.COMPLETE for trial in trials)
+        why = "No evaluation is complete; failed evaluations and their reasons are listed below."
+        limits = " and ".join(problem.constraints)
+        reason = f"None of {n} complete evaluations met {limits}." if n and limits else why
+        return "Nothing can be recommended yet.", reason, cards
+    cards += feasibility_cards(problem, trials, recommendation, checks)
+    if pareto is not None:
+        return *pareto_headline(problem, pareto), cards
+    return wording.headline(comparison), wording.explanation(comparison), cards
 
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _baseline(checks: Checks | None) -> tuple[str | None, Mapping[str, Any] | None]:
-    """Return name and point of what the recommended point is compared with, where there is one."""
-    for name, pairs in (checks or {}).items():
-        if name != RECOMMENDED and pairs:
-            return name, pairs[0][0]
-    return None, None
+def _baseline(checks: Checks | None) -> Baseline | None:
+    """Return the point that the recommended one is compared with, if any."""
+    others = ((name, pairs) for name, pairs in (checks or {}).items() if name != RECOMMENDED and pairs)
+    return next((Baseline(name, pairs[0][0]) for name, pairs in others), None)
 
 
 def _draw(
@@ -220,40 +206,40 @@ def _draw(
     trials: Sequence[Trial],
     recommendation: Recommendation | None,
     posterior: Posterior | None,
-    verdict: analysis.Verdict | None,
-    baseline: Mapping[str, Any] | None,
-    baseline_name: str | None,
+    comparison: Comparison | None,
+    baseline: Baseline | None,
 ) -> list[Figure]:
-    """Draw the figures that every study has, as far as there is something to show."""
+    """Draw the figures of a study of one objective, as far as there is something to show."""
     drawn = []
 
     def add(stem: str, title: str, caption: str, figure: Any) -> None:
         save(figure, folder / stem)
         drawn.append(Figure(folder / stem, title, caption))
 
-    history = analysis.convergence(problem, trials)
+    history = summary.convergence(problem, trials)
     if len(history.numbers):
         add(
             "convergence",
             "Convergence",
             CONVERGENCE_CAPTION,
-            convergence_figure(problem, history, recommendation, verdict),
+            convergence_figure(problem, history, recommendation, comparison),
         )
     if recommendation is not None and posterior is not None:
-        found = analysis.slices(problem, posterior, recommendation.params)
+        found = summary.slices(problem, posterior, recommendation.params)
         if found:
+            params, name = (None, None) if baseline is None else (baseline.params, baseline.name)
             add(
                 "slices",
                 "The model along each parameter",
                 SLICES_CAPTION,
-                slices_figure(problem, found, recommendation, trials, baseline, baseline_name),
+                slices_figure(problem, found, recommendation, trials, params, name),
             )
     if recommendation is not None:
         pairs = pairs_figure(problem, trials, recommendation)
         if pairs is not None:
             add(
                 "evaluations",
-                "Where the study looked",
+                "Evaluations by pairs of parameters",
                 PAIRS_CAPTION,
                 pairs,
             )
@@ -267,34 +253,34 @@ def _counts(trials: Sequence[Trial]) -> str:
     return ", ".join(words)
 
 
-def _tone(verdict: analysis.Verdict | None) -> str:
-    if verdict is None or verdict.baseline is None:
+def _tone(comparison: Comparison | None) -> str:
+    if comparison is None or comparison.baseline is None:
         return "neutral"
-    return {RECOMMENDED: "better", "baseline": "worse"}.get(verdict.winner or "", "neutral")
+    return {RECOMMENDED: "better", "baseline": "worse"}.get(comparison.winner or "", "neutral")
 
 
 def _cards(
     problem: Problem,
     trials: Sequence[Trial],
     recommendation: Recommendation | None,
-    verdict: analysis.Verdict | None,
+    comparison: Comparison | None,
 ) -> list[tuple[str, str, str]]:
     """Return (label, figure, remark) for the row of key figures."""
     cards = []
-    if verdict is not None:
+    if comparison is not None:
         cards.append(
             (
                 "Recommended, re-evaluated",
-                wording.measurement(verdict.recommended),
-                f"mean ± standard error of {wording.times(verdict.recommended.n, 'fresh evaluation')}",
+                wording.measurement(comparison.recommended),
+                f"mean ± standard error of {wording.times(comparison.recommended.n, 'fresh evaluation')}",
             )
         )
-        if verdict.baseline is not None:
+        if comparison.baseline is not None:
             cards.append(
                 (
-                    f"{shorten(verdict.baseline_name or 'baseline', 24).capitalize()}, re-evaluated",
-                    wording.measurement(verdict.baseline),
-                    f"mean ± standard error of {wording.times(verdict.baseline.n, 'fresh evaluation')}",
+                    f"{shorten(comparison.baseline_name or 'baseline', 24).capitalize()}, re-evaluated",
+                    wording.measurement(comparison.baseline),
+                    f"mean ± standard error of {wording.times(comparison.baseline.n, 'fresh evaluation')}",
                 )
             )
     if recommendation is not None:
@@ -313,7 +299,7 @@ def _cards(
             (
                 "Best single evaluation",
                 wording.plus_minus(best.value or 0.0, best.sem if best.sem is not None else float("nan")),
-                f"trial {best.number}; chosen for being the best, so luck is in it",
+                f"trial {best.number}; selected for being the best, so biased by luck",
             )
         )
     return cards
@@ -326,47 +312,47 @@ BAR_WIDTH, BAR_MARGIN = 160.0, 6.0
 def _bar(
     parameter: Parameter, problem: Problem, baseline: Mapping[str, Any] | None
 ) -> dict[str, float | None] | None:
-    """Return where the marks of a range bar go, None for what has no range."""
+    """Return the horizontal positions of a range bar's marks; None for a parameter without a range."""
     if parameter.position is None:
         return None
 
-    def place(coordinate: float) -> float:
+    def position(coordinate: float) -> float:
         return round(BAR_MARGIN + coordinate * (BAR_WIDTH - 2 * BAR_MARGIN), 2)
 
     low, high = parameter.interval_positions or (None, None)
-    other = None
+    baseline_position = None
     if baseline and parameter.name in baseline and problem.space.contains(dict(baseline)):
         column = [axis.name for axis in problem.space.axes].index(parameter.name)
-        other = place(float(problem.space.to_unit([baseline])[0][column]))
+        baseline_position = position(float(problem.space.to_unit([baseline])[0][column]))
     return {
-        "value": place(parameter.position),
-        "low": None if low is None else place(low),
-        "width": None if low is None or high is None else max(2.0, place(high) - place(low)),
-        "baseline": other,
+        "value": position(parameter.position),
+        "low": None if low is None else position(low),
+        "width": None if low is None or high is None else max(2.0, position(high) - position(low)),
+        "baseline": baseline_position,
     }
 
 
 def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> dict[str, str]:
-    table = {"study": name}
-    table.update({str(key): str(value) for key, value in settings.items()})
+    rows = {"study": name}
+    rows.update({str(key): str(value) for key, value in settings.items()})
     if problem.level_set is not None:
-        table["goal"] = level_set_text(problem.level_set)
+        rows["goal"] = level_set_text(problem.level_set)
     else:
         goals = problem.objectives or {problem.value_name: "min" if problem.sign > 0 else "max"}
-        table["goal"] = ", ".join(f"{way}imise {name}" for name, way in goals.items())
+        rows["goal"] = ", ".join(f"{way}imise {name}" for name, way in goals.items())
     for word, given in (("reference", problem.reference), ("weights", problem.weights)):
         if given:
-            table[word] = ", ".join(f"{name} {value:g}" for name, value in given.items())
+            rows[word] = ", ".join(f"{name} {value:g}" for name, value in given.items())
     if problem.termination is not None:
-        table["enough"] = str(problem.termination)
+        rows["termination"] = str(problem.termination)
     if problem.try_first:
-        table["try first"] = "\n".join(str(dict(point)) for point in problem.try_first)
+        rows["try first"] = "\n".join(str(dict(point)) for point in problem.try_first)
     if problem.transfer:
-        table["earlier studies"] = ", ".join(f"{e.name} ({len(e.values)} rows)" for e in problem.transfer)
+        rows["transfer from"] = ", ".join(f"{e.name} ({len(e.values)} rows)" for e in problem.transfer)
     if problem.constraints:
-        table["outcome constraints"] = "\n".join(problem.constraints)
-    table["space"] = _space_lines(problem)
-    return table
+        rows["outcome constraints"] = "\n".join(problem.constraints)
+    rows["space"] = _space_lines(problem)
+    return rows
 
 
 def _space_lines(problem: Problem) -> str:
@@ -391,10 +377,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _shown(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
-    """Return the table of trials without the columns that say nothing."""
-    table = results.columns(problem, trials)
-    kept = {k: v for k, v in table.items() if k == "state" or any(value is not None for value in v)}
+def _columns_with_values(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
+    """Return the table of trials without empty columns, seeds, and a feasibility that is always true."""
+    columns = table.columns(problem, trials)
+    kept = {k: v for k, v in columns.items() if k == "state" or any(value is not None for value in v)}
     kept.pop("seed", None)
     if all(value is not False for value in kept.get("feasible", [])):
         kept.pop("feasible", None)

@@ -1,4 +1,4 @@
-"""The tune's part of a report: tables, figures, and the files that others go on with."""
+"""The tune's part of a report: tables, figures, and files for other programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from smbo.history import table as results
+from smbo.history import table
 from smbo.plots import save
 from smbo.plots.tunes import (
     Reference,
@@ -32,12 +32,12 @@ from smbo.tuning.automatic import squares_of
 from smbo.tuning.bands import Band, eigentune_band, predicted
 
 PAGE = "index.html"
-_TELLS = 0.3  # an observable with this share of the information on a parameter is worth naming
+_MIN_SHARE = 0.3  # of the information on a parameter: an observable with less does not name it
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Another point that the tune is shown beside: its name, and its parameters."""
+    """A point to compare a tune with, such as a default tune: its name and its parameters."""
 
     name: str
     params: Mapping[str, Any]
@@ -62,10 +62,10 @@ def write_tune(
     Args:
         folder: made if it is missing.
         name: of the study; any text.
-        objective: that made the outputs; a ``Plottable`` one gives axes, labels and the simulator's files.
+        objective: of the study; a ``Plottable`` one gives axes, labels and the simulator's files.
         baseline: of the model's space, such as a default tune.
-        written: when, as text for the reader.
-        weights: that a rule found, where the tune is the one that they make; told in a section of its own.
+        written: date and time, as text for the reader.
+        weights: automatic weights that the tune was made with, shown in a section of their own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = tune_content(
@@ -128,9 +128,9 @@ def tune_content(
 
 
 def tune_json(tune: Tune) -> str:
-    """Return a tune as JSON: everything that numbers can say, in the user's units."""
-    said = {
-        "params": {key: results.plain(value) for key, value in tune.params.items()},
+    """Return a tune as JSON, in the user's units."""
+    content = {
+        "params": {key: table.plain(value) for key, value in tune.params.items()},
         "chi2": tune.chi2,
         "ndf": tune.ndf,
         "level": tune.level,
@@ -154,8 +154,8 @@ def tune_json(tune: Tune) -> str:
             {
                 "size": each.size,
                 "direction": dict(each.direction),
-                "plus": {key: results.plain(value) for key, value in each.plus.items()},
-                "minus": {key: results.plain(value) for key, value in each.minus.items()},
+                "plus": {key: table.plain(value) for key, value in each.plus.items()},
+                "minus": {key: table.plain(value) for key, value in each.minus.items()},
                 "is_cut": each.is_cut,
             }
             for each in tune.eigentunes
@@ -173,7 +173,7 @@ def tune_json(tune: Tune) -> str:
             for each in tune.observables
         ],
     }
-    return json.dumps(said, indent=1) + "\n"
+    return json.dumps(content, indent=1) + "\n"
 
 
 def bins_csv(tune: Tune, charts: Sequence[ObservableAxes], band: Band) -> str:
@@ -246,8 +246,8 @@ def _rows(tune: Tune, reference: Reference | None) -> list[dict[str, Any]]:
     squares = _squares(tune, reference.outputs) if reference is not None else {}
     rows = []
     for each in tune.observables:
-        told = sorted(zip(each.information, tune.names), reverse=True)
-        tells = ", ".join(f"{name} ({share:.0%})" for share, name in told if share >= _TELLS)
+        shares = sorted(zip(each.information, tune.names), reverse=True)
+        constrains = ", ".join(f"{name} ({share:.0%})" for share, name in shares if share >= _MIN_SHARE)
         rows.append(
             {
                 "name": each.name,
@@ -255,7 +255,7 @@ def _rows(tune: Tune, reference: Reference | None) -> list[dict[str, Any]]:
                 "weight": each.weight,
                 "square": each.chi2 / max(len(each.pulls), 1),
                 "reference": squares.get(each.name),
-                "tells": tells if each.weight else "not in the fit",
+                "constrains": constrains if each.weight else "not in the fit",
             }
         )
     return rows

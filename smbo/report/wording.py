@@ -1,15 +1,15 @@
-"""Numbers and verdicts in words, for people to read."""
+"""Numbers and comparisons as text: rounded values, errors, and the headline of a report."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from smbo.analysis.summary import Measured, Verdict
+from smbo.analysis.summary import Comparison, Measured
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """Return a value in as many significant digits as a reader needs; a dash for nothing known."""
+    """Return a value as text, a float to ``digits`` significant digits; a dash for None and NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -29,7 +29,7 @@ def plus_minus(value: float, error: float) -> str:
 
 
 def interval(low: Any, high: Any) -> str:
-    """Return "low – high" in as many digits as it takes to tell the two apart."""
+    """Return "low – high", floats rounded to the second significant digit of their difference."""
     floats = isinstance(low, float) and isinstance(high, float) and math.isfinite(low) and math.isfinite(high)
     if not floats or not high > low:
         return f"{number(low, 3)} – {number(high, 3)}"
@@ -40,7 +40,7 @@ def interval(low: Any, high: Any) -> str:
 
 
 def percent(probability: float) -> str:
-    """Return a probability in percent, never as the certainty that it is not."""
+    """Return a probability in percent, within 0.1 % and 99.9 %: an estimate is never certain."""
     return f"{100.0 * min(max(probability, 0.001), 0.999):.3g} %"
 
 
@@ -53,49 +53,47 @@ def times(n: int, thing: str) -> str:
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
-def headline(verdict: Verdict | None) -> str:
-    """Return in one plain sentence which point is better."""
-    if verdict is None:
+def headline(comparison: Comparison | None) -> str:
+    """Return one sentence that says which point is better."""
+    if comparison is None:
         return "The recommended point was not re-evaluated."
-    if verdict.baseline is None:
-        return (
-            f"Re-evaluated with fresh seeds, the recommended point gives {measurement(verdict.recommended)}."
-        )
-    name = verdict.baseline_name or "baseline"
-    if verdict.winner is None and not math.isfinite(verdict.standard_errors):
-        ours, theirs = measurement(verdict.recommended), measurement(verdict.baseline)
+    if comparison.baseline is None:
+        ours = measurement(comparison.recommended)
+        return f"Re-evaluated with fresh seeds, the recommended point gives {ours}."
+    name = comparison.baseline_name or "baseline"
+    if comparison.winner is None and not math.isfinite(comparison.standard_errors):
+        ours, theirs = measurement(comparison.recommended), measurement(comparison.baseline)
         return f"Re-evaluated, the recommended point gives {ours} and “{name}” {theirs}."
-    if verdict.winner is None:
+    if comparison.winner is None:
         return f"No significant difference between the recommended point and “{name}”."
-    if verdict.winner == "baseline":
+    if comparison.winner == "baseline":
         return f"“{name}” is better than the recommended point."
     return f"The recommended point is better than “{name}”."
 
 
-def explanation(verdict: Verdict | None) -> str:
-    """Return what the headline rests on."""
-    if verdict is None:
-        return (
-            "What is said of it below is the model's belief, drawn from the evaluations of the study alone."
-        )
-    ours = f"recommended {measurement(verdict.recommended)} ({times(verdict.recommended.n, 'evaluation')})"
-    if verdict.baseline is None:
-        tail = f"; the {verdict.baseline_name} gave no value to compare with" if verdict.baseline_name else ""
-        return f"Fresh evaluations: {ours}{tail}."
-    theirs = (
-        f"{verdict.baseline_name} {measurement(verdict.baseline)} ({times(verdict.baseline.n, 'evaluation')})"
-    )
-    return f"Fresh evaluations: {ours}, {theirs}. {_significance(verdict)}"
+def explanation(comparison: Comparison | None) -> str:
+    """Return a sentence with the numbers behind the headline."""
+    if comparison is None:
+        return "Its value below is the model's prediction, from the evaluations of the study alone."
+    name, ours = comparison.baseline_name, _with_count("recommended", comparison.recommended)
+    if comparison.baseline is None:
+        return f"Fresh evaluations: {ours}{f'; the {name} gave no value to compare with' if name else ''}."
+    theirs = _with_count(str(name), comparison.baseline)
+    return f"Fresh evaluations: {ours}, {theirs}. {_significance(comparison)}"
 
 
-def _significance(verdict: Verdict) -> str:
-    if verdict.winner is None and not math.isfinite(verdict.standard_errors):
-        return "No standard errors are known, so whether the difference counts cannot be said."
-    if not math.isfinite(verdict.standard_errors):
-        return "The evaluations carry no noise, so the difference is what it is."
-    direction = "better" if verdict.gain > 0 else "worse"
+def _with_count(name: str, result: Measured) -> str:
+    return f"{name} {measurement(result)} ({times(result.n, 'evaluation')})"
+
+
+def _significance(comparison: Comparison) -> str:
+    if comparison.winner is None and not math.isfinite(comparison.standard_errors):
+        return "No standard errors are known, so the significance of the difference cannot be judged."
+    if not math.isfinite(comparison.standard_errors):
+        return "The evaluations have no noise, so any difference counts."
+    direction = "better" if comparison.gain > 0 else "worse"
     return (
-        f"The recommended point is {number(abs(verdict.gain), 3)} {direction}, which is "
-        f"{abs(verdict.standard_errors):.1f} standard errors of the difference; "
-        f"from {verdict.threshold:.1f} on it counts (95 % confidence, Student's t)."
+        f"The recommended point is {number(abs(comparison.gain), 3)} {direction}, which is "
+        f"{abs(comparison.standard_errors):.1f} standard errors of the difference; "
+        f"it is significant from {comparison.threshold:.1f} on (95 % confidence, Student's t)."
     )

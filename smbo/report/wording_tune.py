@@ -1,4 +1,4 @@
-"""A tune in words and lines, for people to read."""
+"""A tune as text: its parameters, remarks, weights and slope checks, line by line."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 from smbo.report.wording import number, plus_minus
 from smbo.tuning import AutomaticWeights, SlopeCheck, Tune
 
-# A mean squared pull that a tune to the observable alone should reach: twice what errors would make it.
-HOPELESS = 2.0
+# An observable whose mean squared pull stays above this in a tune to it alone cannot be described; the
+# errors alone would make it 1.
+MAX_PULL_SQUARED_ALONE = 2.0
 
 
 def level_text(tune: Tune) -> str:
-    """Return what one standard deviation stands for."""
+    """Return χ²/ndf, and the rise of χ² that one standard deviation stands for, in words."""
     ratio = f"χ²/ndf = {tune.chi2:.1f}/{tune.ndf:.1f} = {tune.chi2 / tune.ndf:.2f}"
     how = {
         "pdg": "max(1, χ²/ndf): the scale factor of the Particle Data Group",
@@ -23,7 +24,7 @@ def level_text(tune: Tune) -> str:
 
 
 def remarks_of(tune: Tune) -> list[str]:
-    """Return what a reader must know of single parameters, and of what was left out."""
+    """Return warnings: parameters on a bound or not constrained, observables left out, eigentunes cut."""
     lines = []
     for each in tune.parameters:
         if each.bound:
@@ -62,37 +63,37 @@ def tune_lines(tune: Tune, baseline: Mapping[str, Any] | None = None, name: str 
     others = {key: value for key, value in tune.params.items() if key not in tune.names}
     lines += [f"  {key:<{width}}  {number(value)}  (chosen, not fitted)" for key, value in others.items()]
     for choice, lowest in tune.alternatives:
-        said = ", ".join(f"{key} = {value}" for key, value in choice.items())
-        lines.append(f"  lowest expected χ² with {said}: {lowest:.1f}")
+        values = ", ".join(f"{key} = {value}" for key, value in choice.items())
+        lines.append(f"  lowest expected χ² with {values}: {lowest:.1f}")
     return lines
 
 
 def slope_lines(found: Sequence[SlopeCheck], events: int) -> list[str]:
-    """Return in lines how the simulator's slopes compare with the model's."""
+    """Return the simulator's slopes in units of the model's, as lines of text."""
     lines = [
         f"slopes at the tune, {events} events reweighted, in units of the model's (1: as the errors say)"
     ]
     width = max((len(each.name) for each in found), default=0)
     for each in found:
-        said = f"not known: {each.reason}" if each.reason else plus_minus(each.ratio, each.error)
-        lines.append(f"  {each.name:<{width}}  {said}")
+        ratio = f"not known: {each.reason}" if each.reason else plus_minus(each.ratio, each.error)
+        lines.append(f"  {each.name:<{width}}  {ratio}")
     return lines
 
 
 def weights_text(found: AutomaticWeights) -> str:
-    """Return by which rule weights were found, and what they cannot mend."""
+    """Return the rule by which weights were found, and the observables that no weights can describe."""
     how = {
         "robust": "An observable whose mean squared pull exceeds 1 has the inverse of that for its weight: "
         "its errors count as underestimated by its own scale factor.",
         "bilevel": "The weights are those whose tune has the lowest portfolio score, mean plus standard "
         "deviation of the mean squared pulls over the observables.",
     }[found.method]
-    hopeless = [name for name, square in found.alone.items() if square > HOPELESS]
+    beyond_reach = [name for name, square in found.alone.items() if square > MAX_PULL_SQUARED_ALONE]
     tail = ""
-    if hopeless:
+    if beyond_reach:
         tail = (
-            f" No setting within the ranges describes {', '.join(hopeless)}: a tune to it alone leaves a "
-            f"mean squared pull above {HOPELESS:g}."
+            f" No setting within the ranges describes {', '.join(beyond_reach)}: a tune to it alone leaves a "
+            f"mean squared pull above {MAX_PULL_SQUARED_ALONE:g}."
         )
     return f"{how} {found.n_fits} fits of the model, no evaluation.{tail}"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from smbo.errors import ObjectiveError, Pruned
 from smbo.problem import Context, Objective, Outcome, Returned, as_outcome
 from smbo.space.json_values import from_plain
 from smbo.training_data import Array
+from smbo_scheduler.jobs import JobContext
 
 ENTRY_POINTS = "smbo.objectives"
 
@@ -27,23 +28,6 @@ AnyObjective: TypeAlias = "Objective | Callable[..., Returned] | ObjectiveSpec"
 # An objective's settings as (kind, settings) -> the objective, one per process: it may hold
 # gigabytes of events, and a worker evaluates it again and again.
 _loaded: dict[str, Objective] = {}
-
-
-class Bench(Protocol):
-    """What is laid out for one evaluation; see ``smbo_scheduler.jobs.Bench``."""
-
-    @property
-    def folder(self) -> Path:
-        """A fresh folder for this evaluation alone."""
-        ...
-
-    def report(self, step: float, value: float) -> None:
-        """Note an intermediate value."""
-        ...
-
-    def is_asked_to_stop(self) -> bool:
-        """Return whether the evaluation need not go on."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -97,7 +81,7 @@ class Evaluator:
         if not isinstance(self.objective, ObjectiveSpec):
             _as_function(self.objective)
 
-    def __call__(self, payload: Mapping[str, Any], bench: Bench) -> dict[str, Any]:
+    def __call__(self, payload: Mapping[str, Any], job_context: JobContext) -> dict[str, Any]:
         """Return the outcome as plain JSON values, or raise what the objective raises.
 
         Of an evaluation that was ended early it holds the last value reported, and says so.
@@ -106,10 +90,10 @@ class Evaluator:
         evaluate = _as_function(objective.load() if isinstance(objective, ObjectiveSpec) else objective)
         params = {name: from_plain(value) for name, value in payload["params"].items()}
         checkpoint = payload.get("checkpoint")
-        reports = _Reports(bench)
+        reports = _Reports(job_context)
         context = Context(
             seed=payload["seed"],
-            folder=bench.folder,
+            folder=job_context.folder,
             fidelity=payload.get("fidelity"),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             report=reports.report,
@@ -122,27 +106,27 @@ class Evaluator:
         found = outcome_to_json(outcome)
         if reports.is_told_to_stop:
             return {**found, "value": reports.last, "pruned": True}
-        return {**found, "folder": str(bench.folder)}
+        return {**found, "folder": str(job_context.folder)}
 
 
 class _Reports:
-    """The way of intermediate values from an objective to the bench, and of a wish to stop back."""
+    """Passes intermediate values to the job's context, and a request to stop to the objective."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, job_context: JobContext) -> None:
+        self._job_context = job_context
         self.last: float | None = None
         self.is_told_to_stop = False
 
     def report(self, step: float, value: float) -> None:
         """Note an intermediate value; raise Pruned if it was enough."""
-        self._bench.report(step, value)
+        self._job_context.report(step, value)
         self.last = float(value)
         if self.should_stop():
             raise Pruned(f"ended early at step {step:g}")
 
     def should_stop(self) -> bool:
         """Return whether the evaluation need not go on."""
-        self.is_told_to_stop = self.is_told_to_stop or self._bench.is_asked_to_stop()
+        self.is_told_to_stop = self.is_told_to_stop or self._job_context.is_asked_to_stop()
         return self.is_told_to_stop
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import suggest_from_data
+from smbo.proposal.request import ProposalRequest
+from smbo.proposal.suggest import proposal_rng, suggest
 from smbo.space import Point
 from smbo.store.records import StudyRecord, dump_json
 from smbo.training_data import TrainingData
@@ -114,7 +115,8 @@ def propose_from(
 ) -> Proposed:
     """Return what ``propose_trials`` does, of training data that is made already, ``beside`` among it."""
     first = record.next_number + len(beside)
-    points, after = suggest_from_data(problem, recipe, record.seed, data, record.memory, first, n, fixed)
+    rng = proposal_rng(record.seed, first)
+    points, after = suggest(ProposalRequest(problem, recipe, data, n, rng, record.memory, fixed or {}))
     return Proposed(
         points=tuple(problem.space.point_to_json(point) for point in points),
         first_number=first,

@@ -16,9 +16,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import suggest
+from smbo.proposal.request import ProposalRequest
+from smbo.proposal.suggest import proposal_rng, suggest
 from smbo.store.records import AttemptRecord, dump_json
 from smbo.store.roles import History
 from smbo.study.provenance import JsonPoint, proposed_trials
@@ -104,8 +106,9 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
             return Replayed(done, n_same, n_unknown, difference)
         known = [*past.until(proposal.watermark), *proposed_trials(problem, proposal.beside, proposal.first)]
         fixed = problem.space.point_from_json(proposal.fixed)
+        data, rng = encode(problem, known), proposal_rng(record.seed, proposal.first)
         points, memory = suggest(
-            problem, recipe, record.seed, known, proposal.memory, proposal.first, proposal.n, fixed
+            ProposalRequest(problem, recipe, data, proposal.n, rng, proposal.memory, fixed)
         )
         memories.add(dump_json(memory))
         for index, number in sorted(proposal.numbers.items()):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smbo.errors import UnknownTrial
-from smbo.history.incremental import Columns, is_columnar, training_data_of
+from smbo.history.incremental import Columns, is_columnar, latest_data
 from smbo.history.promotion import Reports
 from smbo.problem import Problem
 from smbo.store.records import StudyRecord
@@ -98,7 +98,7 @@ class StudyLog:
             n_waiting = len(self._waiting)
             if n_waiting >= n:
                 return Look(record, n_waiting)
-            return Look(record, n_waiting, training_data_of(self._problem, self._columns, self._trials))
+            return Look(record, n_waiting, latest_data(self._problem, self._columns, self._trials))
 
     def with_trials(self) -> tuple[StudyRecord, list[Trial]]:
         """Return the study's record and all its trials by number, of one moment."""

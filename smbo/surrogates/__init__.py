@@ -1,4 +1,4 @@
-"""Gaussian processes, forests and whatever else turns training data into a posterior."""
+"""Surrogates: Gaussian processes, forests and other regression models that give a posterior."""
 
 from smbo.surrogates.base import (
     DifferentiablePosterior,

@@ -1,97 +1,320 @@
-"""The seam between training data and acquisition."""
+"""Protocols of surrogates and posteriors, between training data and acquisition.
+
+Each optional ability, such as gradients or fantasies, is a small protocol that is looked up once for a
+proposal or a criterion.  Surrogates and posteriors declare their abilities themselves; a wrapper declares
+those of what it wraps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from smbo.surrogates.gp.input_warping import Warp
+from smbo.surrogates.gp.kernels import Kernel
+from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.training_data import Array, TrainingData
 
-# What a recipe carries from one proposal to the next; plain JSON values, so that it is stored
-# with the study.
+# What a recipe carries from one proposal to the next, such as learned hyperparameters; plain JSON values,
+# which are stored with the study.
 Memory: TypeAlias = Mapping[str, Any]
 
 
 @runtime_checkable
 class Posterior(Protocol):
-    """A belief about the objective, without the noise of its evaluations."""
+    """The posterior distribution of the objective, without the noise of its evaluations."""
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points of shape (m, d), each of shape (m,)."""
-        ...
 
 
 @runtime_checkable
 class DifferentiablePosterior(Posterior, Protocol):
-    """A posterior whose moments have gradients."""
+    """A posterior with gradients of its mean and standard deviation."""
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,), d mean / d points (m, d) and d std / d points (m, d)."""
-        ...
 
 
 @runtime_checkable
 class ExtendablePosterior(Posterior, Protocol):
-    """A posterior that takes in fantasies of pending points cheaply."""
+    """A posterior that can be conditioned on fantasies (its own means) at pending points."""
 
     def fantasize(self, points: Array) -> Posterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
-        ...
+        """Return the posterior given also its own means as values at unit points (m, d)."""
 
 
 @runtime_checkable
 class ConditionablePosterior(Posterior, Protocol):
-    """A posterior that takes in values cheaply."""
+    """A posterior that can be conditioned on further values without a new fit."""
 
     def condition_on(self, points: Array, values: Array) -> Posterior:
         """Return the posterior given also values (m,) at unit points (m, d)."""
-        ...
 
 
 @runtime_checkable
 class MultiObjectivePosterior(Posterior, Protocol):
-    """A posterior of several objectives, which says itself where to look and what failures teach."""
+    """A posterior of several objectives, with its own centres of local search and handling of failures."""
+
+    def all_moments(self, points: Array) -> tuple[Array, Array]:
+        """Return means and standard deviations at unit points (n, d), each (n, m)."""
 
     def centres(self, data: TrainingData) -> Array:
-        """Return evaluated points around which a search is to look closer, (k, d)."""
-        ...
+        """Return evaluated unit points around which candidates are to be concentrated, (k, d)."""
 
-    def discouraged(self, failed: Array, known: Array) -> Posterior:
-        """Return the posterior given also that failed points (m, d) are as bad as the worst known ones."""
-        ...
+    def with_pessimistic_values(self, failed: Array, known: Array) -> Posterior:
+        """Return the posterior conditioned on pessimistic values at failed unit points (m, d).
+
+        They are the larger of the posterior mean there and the highest mean at the known points (r, d).
+        """
+
+
+@runtime_checkable
+class LatentObjectives(Protocol):
+    """A posterior of several objectives that is a Gaussian process for each on an increasing scale."""
+
+    @property
+    def latents(self) -> tuple[ExactProcess, ...]:
+        """The posteriors on these scales."""
+
+    def latent_means(self, points: Array) -> Array:
+        """Return the means at unit points (n, d) on these scales, (n, m)."""
+
+    def to_latent(self, values: Array) -> Array:
+        """Return a value of each objective, (m,), on its scale."""
+
+
+@runtime_checkable
+class LevelSetPosterior(Posterior, Protocol):
+    """A posterior of the functions of a level set, each a Gaussian process on its latent scale."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the functions, k of them."""
+
+    @property
+    def processes(self) -> Sequence[CorrelatedProcess]:
+        """The posterior of each function, k of them."""
+
+    @property
+    def levels(self) -> Array:
+        """The levels on the latent scales, (k,)."""
+
+    def offsets(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation of function minus level at unit points (m, d), each (k, m)."""
+
+    def value_moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the functions at unit points (m, d), each (k, m)."""
+
+    def above(self, points: Array) -> Array:
+        """Return the probability that each function is above its level at unit points (m, d), (k, m)."""
+
+
+@runtime_checkable
+class JointPosterior(Posterior, Protocol):
+    """A posterior with a joint covariance over several points."""
+
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m,) and covariance (m, m) of the values at unit points (m, d)."""
+
+
+@runtime_checkable
+class DrawnPosterior(Posterior, Protocol):
+    """A posterior that draws values jointly at several points; for posteriors that are not normal."""
+
+    def draws(self, points: Array, n: int, rng: np.random.Generator) -> Array:
+        """Return n draws of the values at unit points (m, d), shape (m, n)."""
+
+
+class FunctionDraw(Protocol):
+    """One function drawn from a posterior; repeated evaluations agree."""
+
+    @property
+    def posterior(self) -> Posterior:
+        """The posterior of which it is a draw, in the units of the draw."""
+
+    def __call__(self, points: Array) -> Array:
+        """Return its values at unit points (m, d), shape (m,)."""
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Return its values (m,) and slopes (m, d)."""
+
+
+@runtime_checkable
+class PathwisePosterior(Posterior, Protocol):
+    """A posterior that draws whole functions (pathwise sampling)."""
+
+    def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> FunctionDraw:
+        """Return a function whose prior part is a sum of so many random Fourier features."""
+
+
+@runtime_checkable
+class StackablePosterior(DifferentiablePosterior, Protocol):
+    """A posterior whose last rows are fantasies, so that it also gives moments without the last ones."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of values and fantasies that it is conditioned on."""
+
+    def moments_and_gradients(
+        self, points: Array, n_known: NDArray[np.intp] | None = None
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return moments and gradients, at each point conditioned on its first n_known rows only, (m,)."""
+
+
+class ProcessPosterior(DifferentiablePosterior, Protocol):
+    """A posterior that is one Gaussian process, normal on a latent scale of the values."""
+
+    @property
+    def amplitude(self) -> float:
+        """Variance of the function, latent."""
+
+    @property
+    def noise(self) -> float:
+        """Variance of an evaluation, latent."""
+
+    @property
+    def scale(self) -> OutcomeTransform:
+        """Between the values' units and the latent ones."""
+
+
+@runtime_checkable
+class LearnedProcess(ProcessPosterior, Protocol):
+    """A Gaussian process with its learned hyperparameters."""
+
+    @property
+    def axis_lengths(self) -> Array:
+        """Length scale along each axis of the unit cube, (d,)."""
+
+    @property
+    def warp(self) -> Warp | None:
+        """Input warping of the axes; None without."""
+
+
+class CorrelatedProcess(ProcessPosterior, Protocol):
+    """A Gaussian process with the covariance between points."""
+
+    def covariance(self, points: Array, others: Array) -> Array:
+        """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
+
+
+@runtime_checkable
+class ReplicationPosterior(CorrelatedProcess, JointPosterior, Protocol):
+    """A Gaussian process for the value of one more evaluation of a known point (replication)."""
+
+    @property
+    def standardized(self) -> Posterior:
+        """The same posterior in the latent units, in which values are standardized."""
+
+    def fantasize(self, points: Array) -> ReplicationPosterior:
+        """Return the posterior given also its own means as values at unit points (m, d)."""
+
+
+@runtime_checkable
+class ExactProcess(ProcessPosterior, Protocol):
+    """A Gaussian process conditioned on rows of values, with the Cholesky factor of their covariance.
+
+    A row is an evaluated, failed or pending point; all is on the latent scale.
+    """
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel's profile."""
+
+    @property
+    def mean(self) -> float:
+        """Constant mean."""
+
+    @property
+    def scaled(self) -> Array:
+        """Features of the rows over their length scales, (n, D)."""
+
+    @property
+    def values(self) -> Array:
+        """Of the rows, (n,)."""
+
+    @property
+    def factor(self) -> Array:
+        """Lower Cholesky factor of the values' covariance, noise included, (n, n)."""
+
+    @property
+    def alpha(self) -> Array:
+        """covariance⁻¹ (values - mean), (n,)."""
+
+    def encode(self, points: Array) -> Array:
+        """Return features of unit points (m, d) over their length scales, axes warped, (m, D)."""
+
+    def cross_covariance(self, scaled: Array) -> Array:
+        """Return the function's covariance between encoded points (m, D) and the rows, (m, n)."""
+
+    def pulled_back(self, points: Array, to_scaled: Array) -> Array:
+        """Return slopes by unit points (m, d) from slopes by features (m, D); 0 along categories."""
+
+
+class LeftOut(NamedTuple):
+    """Leave-one-out predictions with fixed hyperparameters, on the latent scale.
+
+    Attributes:
+        values: of each of c quantities, (c, n).
+        errors: values minus predictions, (c, n).
+        variances: of the predictions, noise included, (c, n).
+        weights: of the quantities in a score, (c,).
+    """
+
+    values: Array
+    errors: Array
+    variances: Array
+    weights: Array
+
+
+@runtime_checkable
+class LeaveOneOutPosterior(Protocol):
+    """A posterior with leave-one-out predictions."""
+
+    def left_out(self) -> LeftOut:
+        """Return values, errors and variances of the leave-one-out predictions."""
+
+
+@runtime_checkable
+class ResidualPosterior(Posterior, Protocol):
+    """A posterior of a known trend plus an uncertain residual."""
+
+    @property
+    def residual(self) -> Posterior:
+        """The posterior of the residual."""
 
 
 @runtime_checkable
 class WarpedPosterior(Posterior, Protocol):
-    """A posterior that is normal on another, increasing scale of the values."""
+    """A posterior that is normal on an increasing transform of the values (the latent scale)."""
 
     @property
     def latent(self) -> Posterior:
-        """The same belief on that scale."""
-        ...
+        """The same posterior on the latent scale."""
 
 
 @runtime_checkable
 class QuickMeans(Protocol):
-    """A posterior that knows its means far cheaper than its deviations."""
+    """A posterior whose means cost far less than its standard deviations."""
 
     def means_only(self, points: Array) -> Array:
         """Return the means at unit points (m, d), shape (m,)."""
-        ...
 
 
 @runtime_checkable
 class Surrogate(Protocol):
-    """Anything that turns training data into a posterior.  Implementations are frozen dataclasses."""
+    """A regression model that gives a posterior.  Implementations are frozen dataclasses."""
 
     def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior given the training data."""
-        ...
 
 
 @runtime_checkable
 class Trainable(Surrogate, Protocol):
-    """A surrogate with hyperparameters that are learned now and then and carried in between."""
+    """A surrogate whose hyperparameters are learned at some proposals and carried in the memory between."""
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[Surrogate, Memory]:
         """Return a surrogate with its hyperparameters fixed, and the memory that restores them.
@@ -99,13 +322,60 @@ class Trainable(Surrogate, Protocol):
         Deterministic in its arguments.  ``memory`` is what the previous call returned ({} at
         first); whether to learn anew or to keep what it holds is decided here.
         """
-        ...
+
+
+def is_learning_due(n: int, n_learned: int, always_until: int, growth: float) -> bool:
+    """Return whether hyperparameters learned from n_learned values are to be learned again from n.
+
+    Args:
+        always_until: number of values up to which every change counts.
+        growth: relative growth of their number that counts from there on.
+    """
+    if n <= always_until:
+        return n != n_learned
+    return n < n_learned or n >= n_learned * (1.0 + growth)
 
 
 @runtime_checkable
 class Selective(Surrogate, Protocol):
-    """A surrogate that learns from a part of the training data where there is much of it."""
+    """A surrogate that is fitted to a part of the training data when there is much of it."""
 
     def relevant(self, data: TrainingData) -> TrainingData:
-        """Return the part that it learns from, all of which an acquisition can afford to look at."""
-        ...
+        """Return the part that the surrogate is fitted to, small enough for an acquisition to loop over."""
+
+
+@runtime_checkable
+class WrapsSurrogate(Surrogate, Protocol):
+    """A surrogate that fits another one, such as to a part of the training data."""
+
+    @property
+    def learner(self) -> Surrogate:
+        """The wrapped surrogate."""
+
+
+def learner_of(surrogate: Surrogate) -> Surrogate:
+    """Return the wrapped surrogate of a wrapper, else the surrogate itself."""
+    return surrogate.learner if isinstance(surrogate, WrapsSurrogate) else surrogate
+
+
+@runtime_checkable
+class ReplicateAware(Surrogate, Protocol):
+    """A surrogate that may merge replicates (``TrainingData.replicates``)."""
+
+    @property
+    def takes_replicates(self) -> bool:
+        """Whether it merges them."""
+
+
+def takes_replicates(surrogate: Surrogate) -> bool:
+    """Return whether a surrogate merges replicates (``TrainingData.replicates``)."""
+    return isinstance(surrogate, ReplicateAware) and surrogate.takes_replicates
+
+
+@runtime_checkable
+class Transferable(Surrogate, Protocol):
+    """A surrogate that may model the residual of source studies; see ``surrogates.transfer``."""
+
+    @property
+    def transfer_base(self) -> Trainable | None:
+        """The surrogate that transfer is based on, a Gaussian process of one kernel; None without."""

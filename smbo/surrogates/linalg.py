@@ -1,4 +1,4 @@
-"""Dense Cholesky work, straight on LAPACK: the one place where jitter is added.
+"""Dense Cholesky factorisation and triangular solves on LAPACK; jitter is added here and nowhere else.
 
 scipy.linalg's wrappers cost more than the arithmetic on the small systems that a proposal solves
 hundreds of times, so the routines are called directly.
@@ -12,25 +12,28 @@ from scipy.linalg import lapack
 from smbo.errors import NumericalError
 from smbo.training_data import Array
 
-# Relative to the mean of the diagonal.  The first rung is rounding's own size; past the last one
-# the matrix would no longer be the one that was asked for.
-_JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
+# Multiples of the identity that are tried in turn, relative to the mean of the diagonal.  The first is of
+# the size of rounding errors; beyond the last one the matrix would be another matrix.
+JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
+# Posterior variances are at least this multiple of the prior variance: rounding may leave less, or a negative
+# number, where the exact variance is zero.
+VARIANCE_FLOOR = 1e-12
 
 
 def cholesky(matrix: Array) -> Array:
     """Return the lower factor L of a symmetric positive (semi-)definite matrix, shape (n, n).
 
-    Adds as little of the identity as makes the factorisation succeed.
+    Adds the smallest of ``JITTERS`` with which the factorisation succeeds.
 
     Raises:
-        NumericalError: it has a non-finite entry, or even the largest jitter did not help.
+        NumericalError: the matrix has a non-finite entry, or the largest jitter is not enough.
     """
     if len(matrix) == 0:
         return np.zeros((0, 0))
     size = float(np.mean(np.diagonal(matrix)))
     if not np.isfinite(size):
         raise NumericalError("a covariance matrix has non-finite entries on its diagonal")
-    for jitter in _JITTERS:
+    for jitter in JITTERS:
         shifted = matrix
         if jitter:
             shifted = matrix.copy()
@@ -41,7 +44,7 @@ def cholesky(matrix: Array) -> Array:
             return np.asarray(factor)
     raise NumericalError(
         f"a covariance matrix of {len(matrix)} rows is not positive definite, "
-        f"not even with {_JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
+        f"not even with {JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
     )
 
 
@@ -70,10 +73,10 @@ def _triangular(factor: Array, right: Array, transposed: int) -> Array:
 
 
 def inverse(factor: Array) -> Array:
-    """Return (L Lᵀ)⁻¹, whole and symmetric, shape (n, n).
+    """Return (L Lᵀ)⁻¹ as a full symmetric matrix, shape (n, n).
 
-    For traces against many derivatives only (the gradient of the likelihood), where it is
-    cheaper than a solve for each; everything else solves.
+    Only for traces against many derivatives (the gradient of the likelihood), where an inverse is
+    cheaper than a solve for each; use ``solve`` for everything else.
     """
     lower, info = lapack.dpotri(factor, lower=1)
     if info != 0:
@@ -83,10 +86,10 @@ def inverse(factor: Array) -> Array:
 
 
 def draws(mean: Array, covariance: Array, n: int, rng: np.random.Generator) -> Array:
-    """Return n draws of normal numbers with this mean (m,) and covariance (m, m), shape (m, n).
+    """Return n draws from N(mean, covariance) for mean (m,) and covariance (m, m), shape (m, n).
 
-    By eigenvectors: a covariance that is singular to rounding (points close together) needs no
-    jitter then, for directions of no variance contribute nothing.
+    By an eigendecomposition, so that a covariance that is singular up to rounding (points close
+    together) needs no jitter: directions without variance contribute nothing.
     """
     variances, directions = np.linalg.eigh(covariance)
     scaled = directions * np.sqrt(np.maximum(variances, 0.0))
@@ -94,7 +97,9 @@ def draws(mean: Array, covariance: Array, n: int, rng: np.random.Generator) -> A
 
 
 def extend_cholesky(factor: Array, cross: Array, corner: Array) -> Array:
-    """Return the factor of [[L Lᵀ, B], [Bᵀ, C]] from that of its upper left block.
+    """Return the lower Cholesky factor of [[L Lᵀ, B], [Bᵀ, C]] from that of its upper left block.
+
+    Costs O(n² m) instead of O((n + m)³).
 
     Args:
         factor: L, shape (n, n).

@@ -1,4 +1,8 @@
-"""A surrogate at bounded cost: of much training data it learns from a part."""
+"""Subset of data: a surrogate at bounded cost, fitted to a part of the training data.
+
+Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 8.3.3.  Measured by
+    tests/benchmarks/bench_large_n.py; compared with inducing points in docs/notes/engine.md.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +12,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.errors import RecipeError
-from smbo.surrogates.base import Memory, Posterior, Surrogate, Trainable
+from smbo.surrogates.base import Memory, Posterior, Surrogate, Trainable, Transferable, takes_replicates
 from smbo.surrogates.gp.gp import GP
-from smbo.training_data import TrainingData
+from smbo.training_data import Target, TrainingData, served_by
 
 Rows = NDArray[np.intp]
-# Hyperparameters are learned anew once there is this much more training data than the last time: a
-# tenth of a part that is chosen anew each time says nothing new.
-_GROWTH = 1.5
-# In the memory, beside what the other surrogate keeps there: how many rows there were in all.
-_COUNT = "n_all"
+# Hyperparameters are learned again once the training data has grown by this factor: a part of fixed size
+# that is chosen anew each time differs little from the one before.
+_RELEARN_FACTOR = 1.5
+# Key of the memory, beside those of the wrapped surrogate: number of rows when it was trained last.
+_COUNT_KEY = "n_all"
 
 
 @dataclass(frozen=True)
 class Subset:
-    """Another surrogate on all of the training data while that is little, and on a part of it later.
+    """Wrap a surrogate: fit it to all training data while there is little, and to a part of it later.
 
-    The part has three shares: the lowest values, the points nearest to the lowest, and points
-    spread evenly over the rest by trial number.  A function of the training data alone.
+    The part has three shares of a third each: the lowest values, the points nearest to the lowest, and
+    points spread evenly over the rest by trial number.  It depends on the training data alone.
 
     Attributes:
-        surrogate: that learns.
-        most: evaluations up to which it is given all of them.
-        n_rows: how many it is given from there on.
-        n_learned: how many of these its hyperparameters are learned from.
+        surrogate: the wrapped surrogate.
+        most: number of evaluations up to which it is fitted to all.
+        n_rows: number of evaluations in the part.
+        n_learned: number of evaluations from which hyperparameters are learned.
 
     Raises:
-        RecipeError: figures that are not in order.
+        RecipeError: not 3 <= n_learned <= n_rows <= most.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo.surrogates import GP, Subset
+        >>> from smbo.training_data import Axis, TrainingData
+        >>> points = np.linspace(0.0, 1.0, 100)[:, None]
+        >>> data = TrainingData.of_values((Axis("x", "continuous"),), points, np.sin(6.0 * points[:, 0]))
+        >>> len(Subset(GP(), most=60, n_rows=30, n_learned=30).relevant(data))
+        30
     """
 
     surrogate: Surrogate = field(default_factory=GP)
@@ -46,8 +59,29 @@ class Subset:
         if not 3 <= self.n_learned <= self.n_rows <= self.most:
             raise RecipeError(f"{self!r}: 3 <= n_learned <= n_rows <= most is needed")
 
+    @property
+    def learner(self) -> Surrogate:
+        """The other surrogate."""
+        return self.surrogate
+
+    @property
+    def serves(self) -> frozenset[Target]:
+        """What the other surrogate is for."""
+        return served_by(self.surrogate)
+
+    @property
+    def takes_replicates(self) -> bool:
+        """Whether the other surrogate honours ``TrainingData.replicates``."""
+        return takes_replicates(self.surrogate)
+
+    @property
+    def transfer_base(self) -> Subset | None:
+        """The same around what of the other surrogate can be put around source studies."""
+        base = self.surrogate.transfer_base if isinstance(self.surrogate, Transferable) else None
+        return None if base is None else replace(self, surrogate=base)
+
     def relevant(self, data: TrainingData) -> TrainingData:
-        """Return the part of the training data that the surrogate is given; or all if it is little."""
+        """Return the part of the training data that the surrogate is fitted to; all if there is little."""
         if len(data) <= self.most and len(data.failed) <= self.most:
             return data
         kept = data if len(data) <= self.most else _part(data, self.n_rows)
@@ -56,7 +90,7 @@ class Subset:
         return replace(kept, failed=data.failed[_spread(np.arange(len(data.failed)), self.n_rows)])
 
     def fit(self, data: TrainingData) -> Posterior:
-        """Return the posterior of the other surrogate, given the part."""
+        """Return the posterior of the wrapped surrogate, fitted to the part."""
         return self.surrogate.fit(self.relevant(data))
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[Subset, Memory]:
@@ -66,21 +100,21 @@ class Subset:
         n = len(data)
         if n <= self.most:
             trained, learned = self.surrogate.train(data, _without_count(memory))
-            return replace(self, surrogate=trained), {**learned, _COUNT: n}
+            return replace(self, surrogate=trained), {**learned, _COUNT_KEY: n}
         few = _part(data, self.n_learned)
-        n_before = int(memory.get(_COUNT, 0))
-        is_known = self.most < n_before <= n < _GROWTH * n_before
-        # nothing is carried to a part that is to be learned from: its size would pass for no growth
+        n_before = int(memory.get(_COUNT_KEY, 0))
+        is_known = self.most < n_before <= n < _RELEARN_FACTOR * n_before
+        # a part that is to be learned from gets no memory: its constant size would pass for no growth
         trained, learned = self.surrogate.train(few, _without_count(memory) if is_known else {})
-        return replace(self, surrogate=trained), {**learned, _COUNT: n_before if is_known else n}
+        return replace(self, surrogate=trained), {**learned, _COUNT_KEY: n_before if is_known else n}
 
 
 def _without_count(memory: Memory) -> Memory:
-    return {name: value for name, value in memory.items() if name != _COUNT}
+    return {name: value for name, value in memory.items() if name != _COUNT_KEY}
 
 
 def _part(data: TrainingData, n: int) -> TrainingData:
-    """Return n rows of the training data: the lowest, the nearest to the lowest, and others."""
+    """Return n rows of the training data: lowest values, points nearest to the lowest, and spread ones."""
     values = data.values
     if data.feasible.any():
         values = np.where(data.feasible, values, np.inf)

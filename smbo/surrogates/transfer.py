@@ -1,35 +1,42 @@
-"""What earlier studies tell of this one: a trend, as far as that predicts what is found here."""
+"""Transfer from source studies: a GP around a weighted sum of the posterior means of source GPs.
+
+On the latent scale f(x) = Σ_k w_k μ_k(x) + g(x), with μ_k the posterior mean of a GP fitted to source study k
+and g a GP.  Weights are least-squares slopes on the residuals of sources taken before (forward selection);
+a source enters if it raises the leave-one-out predictive log density of this study's values.
+
+Source: Golovin et al. (2017), "Google Vizier", also stack a GP of residuals on GPs of earlier studies; the
+    predictive density is that of Rasmussen & Williams (2006), eq. 5.10-5.12.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory, Posterior
+from smbo.surrogates.base import Memory, Posterior, Selective, Trainable, is_learning_due, learner_of
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.surrogates.subset import Subset
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
-# A study is believed when each value is predicted from the others so much better with it, in log
-# density over all: chance gains about a half.  A handful of values cannot say so of a good one either: it
-# is believed until they speak against it, which costs a few evaluations where it is of no use.
-_PRICE, _PRICE_AT_FIRST, _HANDFUL = 1.0, -0.5, 8
-# Fewer values do not show a slope and its use.
-_FEWEST = 3
-# As for the hyperparameters of a process: anew at every value at first, later with so much more.
-_ALWAYS_UNTIL, _GROWTH = 30, 0.15
-# Rows of an earlier study that its process is given; the lowest, and others.
-_MOST_ROWS = 500
+# Gain in leave-one-out log density that a source needs: chance gains about a half.  With fewer than
+# _N_VALUES_JUDGED values even a good source cannot show one, and is used unless they speak against it, which
+# costs a few evaluations if it is unrelated.  Measured by tests/benchmarks/bench_transfer.py.
+_MIN_GAIN, _MIN_GAIN_EARLY, _N_VALUES_JUDGED = 1.0, -0.5, 8
+# Number of values from which on weights are learned: fewer do not show a slope.
+_MIN_VALUES_WEIGHED = 3
+# Weights are learned at every new value up to so many, then after this relative growth.
+_ALWAYS_RELEARN_UNTIL, _RELEARN_GROWTH = 30, 0.15
+# Rows of a source study that its GP is fitted to at most: the lowest, and evenly chosen others.
+_MAX_SOURCE_ROWS = 500
 
 
 @dataclass(frozen=True, eq=False)
 class SourceData:
-    """What was found in an earlier study, on the same unit cube: points (m, d), minimised values (m,)."""
+    """Evaluations of a source study on the same unit cube: points (m, d), minimised values (m,)."""
 
     points: Array
     values: Array
@@ -37,41 +44,45 @@ class SourceData:
 
 @dataclass(frozen=True)
 class Transfer:
-    """A Gaussian process around what earlier studies found, scaled and shifted as the training data says.
+    """A Gaussian process around a weighted sum of the posterior means of source studies.
 
-    On the scale on which the values are modelled they are Σ weight · (mean of the earlier study's
-    process, on its own such scale) + a process.  A study gets a weight only where leave-one-out
-    prediction of what is known here is better with it; without any, this is the other surrogate.
+    Without any source of non-zero weight it is ``surrogate``.
 
     Attributes:
         surrogate: GP(), or Subset(GP()).
-        earlier: the studies.
-        weights: of each; None before they were learned.
-        trends: processes of the earlier studies, with their hyperparameters fixed; () before.
-        residual: process around the trend, None before it has learned.
+        transfer: the source studies.
+        weights: one for each source; None before they are learned.
+        trends: Gaussian processes of the sources, with their hyperparameters fixed; () before.
+        residual: Gaussian process around the weighted sum; None before it is learned.
     """
 
-    surrogate: GP | Subset
+    surrogate: Trainable
     transfer: tuple[SourceData, ...]
     weights: tuple[float, ...] | None = None
     trends: tuple[GP, ...] = field(default=(), repr=False)
     residual: GP | None = field(default=None, repr=False)
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
+
+    @property
+    def transfer_base(self) -> Trainable:
+        """The surrogate without the source studies."""
+        return self.surrogate
 
     @property
     def is_in_use(self) -> bool:
-        """Whether any earlier study has a weight."""
+        """Whether any source study has a non-zero weight."""
         return self.weights is not None and any(weight != 0.0 for weight in self.weights)
 
     @property
     def _process(self) -> Any:
-        return self.surrogate.surrogate if isinstance(self.surrogate, Subset) else self.surrogate
+        return learner_of(self.surrogate)
 
     def relevant(self, data: TrainingData) -> TrainingData:
-        """Return the part of the training data that the surrogate is given."""
-        return self.surrogate.relevant(data) if isinstance(self.surrogate, Subset) else data
+        """Return the part of the training data that the surrogate is fitted to."""
+        return self.surrogate.relevant(data) if isinstance(self.surrogate, Selective) else data
 
     def fit(self, data: TrainingData) -> Posterior:
-        """Return the posterior; what is to be learned is learned first where it has not been."""
+        """Return the posterior; weights and hyperparameters are learned first where none are fixed."""
         if self.weights is None:
             return self.train(data, {})[0].fit(data)
         if not self.is_in_use:
@@ -80,15 +91,15 @@ class Transfer:
         assert self.residual is not None
         scale = self._scale(data)
         trend = self._trend(data)
-        return TrendedPosterior(self.residual.fit(_around(trend, _latent(scale, data))), trend, scale)
+        return TransferPosterior(self.residual.fit(_around(trend, _latent(scale, data))), trend, scale)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[Transfer, Mapping[str, Any]]:
-        """Return the surrogate with all that is learned fixed, and the memory that restores it."""
+        """Return the surrogate with weights and hyperparameters fixed, and the memory that restores it."""
         plain, carried = self.surrogate.train(data, memory.get("plain", {}))
-        assert isinstance(plain, GP | Subset)
+        assert isinstance(plain, Trainable), "a Gaussian process, or one of a part of the data"
         few = self.relevant(data)
         trained = [
-            GP().train(_evidence_of(each, data), before)
+            GP().train(_data_of_source(each, data), before)
             for each, before in zip(
                 self.transfer, memory.get("trends", ({},) * len(self.transfer)), strict=True
             )
@@ -96,7 +107,7 @@ class Transfer:
         known = replace(self, surrogate=plain, trends=tuple(gp for gp, _ in trained))
         weights, n_weighed = memory.get("weights"), int(memory.get("n_weighed", 0))
         before = memory.get("residual", {})
-        if weights is None or _is_due(len(data), n_weighed):
+        if weights is None or is_learning_due(len(data), n_weighed, _ALWAYS_RELEARN_UNTIL, _RELEARN_GROWTH):
             found = known._weighed(_latent(known._scale(few), few))
             weights, n_weighed, before = found, len(data), {} if found != weights else before
         known = replace(known, weights=tuple(float(weight) for weight in weights))
@@ -111,7 +122,7 @@ class Transfer:
             "trends": [dict(each) for _, each in trained],
             "plain": dict(carried),
             "residual": dict(after),
-            # where others look for what was learned of noise
+            # where learned_noise looks for the noise
             **({"hyperparameters": carried["hyperparameters"]} if "hyperparameters" in carried else {}),
         }
 
@@ -123,22 +134,22 @@ class Transfer:
         studies = zip(self.weights, self.trends, self.transfer, strict=True)
         return Trend(
             tuple(
-                (weight, gp.fit(_evidence_of(each, like)).latent)
+                (weight, gp.fit(_data_of_source(each, like)).latent)
                 for weight, gp, each in studies
                 if weight != 0.0
             )
         )
 
     def _weighed(self, data: TrainingData) -> list[float]:
-        """Return the weights under which latent training data is predicted best, study after study."""
+        """Return the weights of the sources for latent training data, by forward selection."""
         weights = [0.0] * len(self.transfer)
-        if len(data) < _FEWEST:
+        if len(data) < _MIN_VALUES_WEIGHED:
             return weights
         means = [
-            gp.fit(_evidence_of(each, data)).latent.moments(data.points)[0]
+            gp.fit(_data_of_source(each, data)).latent.moments(data.points)[0]
             for gp, each in zip(self.trends, self.transfer, strict=True)
         ]
-        price = _PRICE if len(data) >= _HANDFUL else _PRICE_AT_FIRST
+        price = _MIN_GAIN if len(data) >= _N_VALUES_JUDGED else _MIN_GAIN_EARLY
         best, residual = _predictive(data), data.values
         while True:
             found = []
@@ -154,32 +165,32 @@ class Transfer:
 
 @dataclass(frozen=True, eq=False)
 class Trend:
-    """A sum of means of processes, each times a weight."""
+    """A weighted sum of posterior means."""
 
     parts: tuple[tuple[float, GPPosterior], ...]
 
     def means(self, points: Array) -> Array:
-        """Return the trend at unit points (m, d), (m,)."""
+        """Return the weighted sum at unit points (m, d), (m,)."""
         return np.asarray(sum(weight * part.moments(points)[0] for weight, part in self.parts))
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
-        """Return the trend (m,) and its gradient (m, d)."""
+        """Return the weighted sum (m,) and its gradient (m, d)."""
         found = [(weight, part.moments_and_gradients(points)) for weight, part in self.parts]
         total = sum(weight * moments[0] for weight, moments in found)
         return np.asarray(total), np.asarray(sum(weight * moments[2] for weight, moments in found))
 
 
 @dataclass(frozen=True, eq=False)
-class TrendedPosterior:
-    """A process around a trend that is taken for certain, both on the scale of ``latent``."""
+class TransferPosterior:
+    """The posterior of a GP around a known trend, both on the latent scale."""
 
     residual: GPPosterior
     trend: Trend
     scale: OutcomeTransform
 
     @property
-    def latent(self) -> TrendedPosterior:
-        """The same belief on the increasing scale of the values on which it is normal."""
+    def latent(self) -> TransferPosterior:
+        """The same posterior on the latent scale of the values, on which it is normal."""
         return self if self.scale == OutcomeTransform() else replace(self, scale=OutcomeTransform())
 
     def moments(self, points: Array) -> tuple[Array, Array]:
@@ -194,18 +205,18 @@ class TrendedPosterior:
         mean, to_mean = mean + trend, to_mean + trend_slope
         return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
 
-    def fantasize(self, points: Array) -> TrendedPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+    def fantasize(self, points: Array) -> TransferPosterior:
+        """Return the posterior given also its own means as values at unit points (m, d)."""
         return replace(self, residual=self.residual.fantasize(points))
 
-    def condition_on(self, points: Array, values: Array) -> TrendedPosterior:
+    def condition_on(self, points: Array, values: Array) -> TransferPosterior:
         """Return the posterior given also values (m,) at unit points (m, d)."""
         around = self.scale.to_latent(values) - self.trend.means(points)
         return replace(self, residual=self.residual.condition_on(points, around))
 
 
 def _latent(scale: OutcomeTransform, data: TrainingData) -> TrainingData:
-    """Return training data on the scale on which its values are modelled."""
+    """Return training data on the latent scale."""
     slopes = scale.slopes(data.values)
     return replace(
         data,
@@ -220,18 +231,20 @@ def _around(trend: Trend, data: TrainingData) -> TrainingData:
     return replace(data, values=data.values - trend.means(data.points))
 
 
-def _evidence_of(earlier: SourceData, like: TrainingData) -> TrainingData:
-    """Return an earlier study's values as training data: at most 500, the lowest and evenly chosen others."""
+def _data_of_source(earlier: SourceData, like: TrainingData) -> TrainingData:
+    """Return a source study as training data: at most 500 rows, the lowest and evenly chosen others."""
     rows = np.arange(len(earlier.values))
-    if len(rows) > _MOST_ROWS:
+    if len(rows) > _MAX_SOURCE_ROWS:
         order = np.argsort(earlier.values, kind="stable")
-        others = np.linspace(_MOST_ROWS // 2, len(rows) - 1, _MOST_ROWS - _MOST_ROWS // 2).astype(np.intp)
-        rows = np.sort(np.concatenate([order[: _MOST_ROWS // 2], order[others]]))
+        others = np.linspace(
+            _MAX_SOURCE_ROWS // 2, len(rows) - 1, _MAX_SOURCE_ROWS - _MAX_SOURCE_ROWS // 2
+        ).astype(np.intp)
+        rows = np.sort(np.concatenate([order[: _MAX_SOURCE_ROWS // 2], order[others]]))
     return TrainingData.of_values(like.axes, earlier.points[rows], earlier.values[rows])
 
 
 def _slope(mean: Array, values: Array) -> float:
-    """Return the slope of values on an earlier mean, by least squares; 0 where there is none."""
+    """Return the least-squares slope of values on a source's mean; 0 for a constant mean."""
     spread = float(mean.var())
     if spread <= 0.0:
         return 0.0
@@ -239,7 +252,7 @@ def _slope(mean: Array, values: Array) -> float:
 
 
 def _predictive(data: TrainingData) -> float:
-    """Return Σ log p(value | all others) under a process that learned from all of them.
+    """Return Σ log p(value | all others) under a GP with hyperparameters learned from all values.
 
     Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eqs. 5.10-5.12.
     """
@@ -249,9 +262,3 @@ def _predictive(data: TrainingData) -> float:
     errors = posterior.alpha * variances
     logs = -0.5 * (np.log(2.0 * np.pi * variances) + errors**2 / variances)
     return float(logs.sum()) - len(errors) * float(np.log(posterior.scale.size))  # of the values themselves
-
-
-def _is_due(n: int, n_before: int) -> bool:
-    if n <= _ALWAYS_UNTIL:
-        return n != n_before
-    return n < n_before or n >= n_before * (1.0 + _GROWTH)

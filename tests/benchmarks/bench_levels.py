@@ -69,7 +69,7 @@ class Judge:
 
     def score(self, contour):
         """Return the largest distance and error of any function."""
-        mean, _ = contour.belief.offsets(self.places)
+        mean, _ = contour.posterior.offsets(self.places)
         errors = [((row > 0) != (self.truth[name] > 0)).mean() for row, name in zip(mean, self.names)]
         distances = [
             hausdorff(crossing(row), self.lines[name]) for row, name in zip(mean, self.names) if self.lines

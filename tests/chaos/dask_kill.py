@@ -2,8 +2,8 @@
 
     python tests/chaos/dask_kill.py --seconds 180 [--drivers 2] [--workers 2] [--seed 1] [--mutant NAME]
 
-The cluster is one of our own: a keeper with Dask's scheduler in it, and its worker processes.  What
-is killed comes back: drivers are started again here, workers by the keeper, the keeper by whichever
+The cluster is one of our own: a manager with Dask's scheduler in it, and its worker processes.  What
+is killed comes back: drivers are started again here, workers by the manager, the manager by whichever
 driver misses it first.  The budget is raised while time is left; then the study runs to its end.
 """
 

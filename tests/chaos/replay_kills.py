@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-import smbo.study.ask as asking_module
+import smbo.study.driver_study as asking_module
 from smbo import Budget, Study
 from smbo.study.provenance import propose_from
 from smbo_scheduler.retry import RetryPolicy

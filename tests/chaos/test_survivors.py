@@ -76,13 +76,13 @@ def runs(process, module):
 
 def kill_all_but_the_evaluations(driver):
     """Kill the driver, Dask's scheduler and the workers, with their process groups."""
-    (keeper,) = (
+    (manager,) = (
         each
         for each in psutil.Process(driver.pid).children()
         if runs(each, "smbo_scheduler.clusters.manager")
     )
-    workers = [each for each in keeper.children() if runs(each, "smbo_scheduler.clusters.worker")]
-    doomed = [keeper.pid, *(worker.pid for worker in workers)]
+    workers = [each for each in manager.children() if runs(each, "smbo_scheduler.clusters.worker")]
+    doomed = [manager.pid, *(worker.pid for worker in workers)]
     assert len(doomed) == 3
     driver.kill()
     for pid in doomed:

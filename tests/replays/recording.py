@@ -215,7 +215,7 @@ def put_tune(tape, session, problem):
     settings = {
         "plain": None,
         "weights": TuneSettings(weights={"second": 0.3}, theory=0.02),
-        "once": TuneSettings(once=[("first", "second")], level="residuals"),
+        "once": TuneSettings(same_measurement=[("first", "second")], level="residuals"),
     }
     for label, each in settings.items():
         tape.put(f"tune {label}", tune_of(session.tune(each)))

@@ -360,7 +360,7 @@ def add_custom():
         evidence = encode(problem, session.trials)
         for method in ("robust", "bilevel"):
             found = automatic_weights(problem, evidence, method=method)
-            tape.put(method, [dict(found.weights), dict(found.alone), found.n_fits, tune_of(found.tuned)])
+            tape.put(method, [dict(found.weights), dict(found.alone), found.n_fits, tune_of(found.tune)])
 
     scenario("tune-weights/auto", weighed)
 

@@ -33,15 +33,14 @@ from smbo.problem.level_set import LevelSet
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recommend import posterior_of
 from smbo.surrogates import GP, ExtraTrees, Forest, LevelGP, ModelListGP
+from smbo.training_data import Target, served_by
 from smbo.trial import TrialState
 
 MOST_STEPS = 60  # of a walk
-# what seeks levels or weighs several objectives goes with surrogates and problems of its own
-NOT_FOR_ONE_VALUE = (".level", ".hypervolume", ".scalarised")
 ACQUISITIONS = [
     kind
     for kind in (getattr(smbo.acquisition, name) for name in smbo.acquisition.__all__)
-    if is_dataclass(kind) and hasattr(kind, "prepare") and not kind.__module__.endswith(NOT_FOR_ONE_VALUE)
+    if is_dataclass(kind) and hasattr(kind, "build") and Target.VALUE in served_by(kind())
 ]
 RECIPES = sorted(PRESETS.keys() - {"pareto"})  # which is for several objectives
 AIMS = ("value", "several", "levels")
@@ -308,7 +307,7 @@ def check_pareto(optimizer, feasible):
     """Hold a Pareto set against its definition."""
     found, goals = optimizer.pareto(), optimizer.problem.multi_objective
     values = {trial.number: goals.signs * goals.values([trial.metrics])[0] for trial in feasible}
-    seen = {trial.number for trial in found.seen}
+    seen = {trial.number for trial in found.observed}
     for number, value in values.items():
         # of equal ones the first stands for all
         better = [
@@ -318,8 +317,8 @@ def check_pareto(optimizer, feasible):
         ]
         assert bool(better) == (number not in seen), f"trial {number} and the Pareto set"
     assert found.numbers == tuple(sorted(values))
-    assert {each.number for each in found.believed} <= values.keys()
-    assert all(math.isfinite(mean) for each in found.believed for mean in each.means.values())
+    assert {each.number for each in found.predicted} <= values.keys()
+    assert all(math.isfinite(mean) for each in found.predicted for mean in each.means.values())
     history = [*found.history, found.hypervolume]
     assert math.isfinite(history[-1])
     assert min(history) >= 0.0

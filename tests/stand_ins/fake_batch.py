@@ -1,6 +1,6 @@
 """A batch system of one machine: sbatch, squeue, scancel, condor_submit, condor_q, condor_rm.
 
-Which one it is, its own name says.  Jobs are processes, and their books a folder, $FAKE_BATCH:
+The file's name is the command.  Jobs are processes; their state is in a folder, $FAKE_BATCH:
 
     N.pid       of job N;  N.log  of its submission script
     closed      while this file is there, jobs wait and none starts

@@ -1,7 +1,7 @@
 """An ssh server on loopback for as long as its standard input is open: ``ssh_server.py FOLDER``.
 
-FOLDER holds its host key and the key that it lets in; it writes its port to FOLDER/port.  With
-sshd installed it is that, in the foreground, with a configuration of its own; else asyncssh.
+FOLDER holds its host key and the key of its client; the server writes its port to FOLDER/port.  It is
+sshd, in the foreground with a configuration of its own, or asyncssh where sshd is not installed.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def serve_with_sshd(folder):
 
 
 async def run_command(process):
-    """Run what a client asks for, with its standard input, until it ends."""
+    """Run the command of a client, with its standard input, until the command ends."""
     pipe = asyncio.subprocess.PIPE
     ran = await asyncio.create_subprocess_shell(process.command, stdin=pipe, stdout=pipe, stderr=pipe)
     await process.redirect(stdin=ran.stdin, stdout=ran.stdout, stderr=ran.stderr)

@@ -12,9 +12,9 @@ from smbo_scheduler.clusters.specs import BatchSpec, ClusterSpec, LocalSpec, Sch
 
 _BATCH_LEASE_SECONDS = 300.0  # batch nodes are suspended, and their disks hang, for minutes
 _LEASE_SECONDS = 60.0
-_WALLTIME_SHARE = 0.9  # of a batch job, during which evaluations are begun, if nothing better is known
-_END_SECONDS = 60.0  # what a worker needs to put its result away
-_STAGGER_SHARE = 0.05
+_WALLTIME_SHARE = 0.9  # of a batch job's walltime, in which evaluations are begun, without limits.time
+_END_SECONDS = 60.0  # for a worker to store its last result
+_STAGGER_SHARE = 0.05  # of the lifetime: jobs do not all end at once
 
 WorkerCount: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
@@ -46,13 +46,13 @@ class LocalSection(Section):
             )
         return threads
 
-    def plan(self) -> LocalSpec:
-        """Return where the workers come from."""
+    def spec(self) -> LocalSpec:
+        """Return the specification of the workers."""
         return LocalSpec(self.resources)
 
 
 class EntranceSection(Section):
-    """Where workers on other machines find the scheduler, which runs on this one."""
+    """The address of the scheduler, which runs on this machine, for workers on other machines."""
 
     host: Text | None = None
     interface: Text | None = None
@@ -88,7 +88,7 @@ class AdaptiveSection(Section):
 
 
 def _bounds(value: Any) -> Any:
-    """Return a number as bounds that leave no choice."""
+    """Return a number of workers as equal bounds; bounds stay what they are."""
     if isinstance(value, int) and not isinstance(value, bool):
         return {"min": value, "max": value}
     if not isinstance(value, Mapping | AdaptiveSection):
@@ -119,12 +119,12 @@ class BatchSection(EntranceSection):
         return self
 
     def of_use(self, n_evaluations: int | None) -> int:
-        """Return how many workers are wanted while so many evaluations are left; None: no end to them."""
+        """Return how many workers so many evaluations can use; None if their number is not known."""
         wanted = self.workers.max if n_evaluations is None else min(n_evaluations, self.workers.max)
         return max(wanted, self.workers.min)
 
     def _batch(self, evaluation_seconds: float | None) -> dict[str, Any]:
-        """Return what is the same for every batch system."""
+        """Return the keywords that are the same for every batch system."""
         lifetime = self.lifetime
         if lifetime is None and self.walltime is not None:
             lifetime = _WALLTIME_SHARE * self.walltime
@@ -168,8 +168,8 @@ class SlurmSection(BatchSection):
                 raise ValueError(f'{line!r} is no option of sbatch; write one such as "--qos=long"')
         return directives
 
-    def plan(self, evaluation_seconds: float | None = None) -> BatchSpec:
-        """Return where the workers come from; evaluations take at most so long, if that is known."""
+    def spec(self, evaluation_seconds: float | None = None) -> BatchSpec:
+        """Return the specification of the workers; evaluations take at most so long, if that is known."""
         return BatchSpec(
             "slurm",
             queue=self.partition,
@@ -193,8 +193,8 @@ class HTCondorSection(BatchSection):
                 raise ValueError(f"{key!r} cannot be written as `key = value` on one line")
         return directives
 
-    def plan(self, evaluation_seconds: float | None = None) -> BatchSpec:
-        """Return where the workers come from; evaluations take at most so long, if that is known."""
+    def spec(self, evaluation_seconds: float | None = None) -> BatchSpec:
+        """Return the specification of the workers; evaluations take at most so long, if that is known."""
         return BatchSpec(
             "htcondor",
             disk_bytes=self.disk,
@@ -221,8 +221,8 @@ class SshSection(EntranceSection):
             raise ValueError("a host is named twice; workers_per_host says how many evaluations each runs")
         return hosts
 
-    def plan(self) -> SshSpec:
-        """Return where the workers come from."""
+    def spec(self) -> SshSpec:
+        """Return the specification of the workers."""
         return SshSpec(
             tuple(self.hosts),
             self.entrance,
@@ -246,11 +246,11 @@ class CertificatesSection(Section):
     key: Text
 
 
-_KINDS = ("local", "address", "scheduler_file", "slurm", "htcondor", "ssh")
+_KINDS = ("local", "address", "scheduler_file", "slurm", "htcondor", "ssh", "executor")
 
 
 class ClusterSection(Section):
-    """Where evaluations run: one of these, and how far its connections are trusted."""
+    """Where evaluations run: one of these, and the encryption of its connections."""
 
     local: LocalSection | None = None
     address: str | None = None
@@ -258,6 +258,7 @@ class ClusterSection(Section):
     slurm: SlurmSection | None = None
     htcondor: HTCondorSection | None = None
     ssh: SshSection | None = None
+    executor: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = None
     serial: bool = False
     tls: CertificatesSection | None = None
     insecure: bool = False
@@ -269,6 +270,8 @@ class ClusterSection(Section):
             return {"serial": True} if value == "serial" else {"local": {}}
         if isinstance(value, Mapping) and "local" in value and value["local"] is None:
             return {**value, "local": {}}
+        if isinstance(value, Mapping) and isinstance(value.get("executor"), str):
+            return {**value, "executor": {value["executor"]: {}}}
         if not isinstance(value, Mapping):
             raise ValueError(f"{value!r} is no cluster; write {{local: {{workers: 2}}}}, or serial")
         return value
@@ -278,39 +281,39 @@ class ClusterSection(Section):
         given = [*(getattr(self, kind) is not None for kind in _KINDS), self.serial]
         if sum(given) != 1:
             raise ValueError(f"give exactly one of {', '.join(_KINDS)}, or the word serial")
-        if self.tls is not None and not self.is_foreign:
+        if self.tls is not None and not self.is_external:
             raise ValueError("tls goes with address or scheduler_file; clusters of ours make their own")
         return self
 
     @property
-    def is_foreign(self) -> bool:
-        """Whether somebody else started it."""
+    def is_external(self) -> bool:
+        """Whether somebody else started the cluster."""
         return self.address is not None or self.scheduler_file is not None
 
     @property
     def batch(self) -> SlurmSection | HTCondorSection | None:
-        """The jobs of a batch system, if it is that."""
+        """The section of a batch system, None for other clusters."""
         return self.slurm or self.htcondor
 
     @property
     def usual_lease_seconds(self) -> float:
-        """How long workers of this kind may give no sign of life, if the job does not say."""
+        """Default of the key `lease`: how long workers of this cluster may miss their heartbeats."""
         return _LEASE_SECONDS if self.batch is None else _BATCH_LEASE_SECONDS
 
-    def plan(self, evaluation_seconds: float | None = None) -> ClusterSpec | None:
-        """Return where the workers of a cluster of ours come from; None if it is not ours.
+    def spec(self, evaluation_seconds: float | None = None) -> ClusterSpec | None:
+        """Return the specification of a cluster that smbo starts; None for another.
 
         Raises:
             ValueError: the times do not fit together.
         """
         if self.batch is not None:
-            return self.batch.plan(evaluation_seconds)
+            return self.batch.spec(evaluation_seconds)
         if self.ssh is not None:
-            return self.ssh.plan()
-        return None if self.local is None else self.local.plan()
+            return self.ssh.spec()
+        return None if self.local is None else self.local.spec()
 
     def workers_of_use(self, n_evaluations: int | None) -> int:
-        """Return how many workers are wanted while so many evaluations are left."""
+        """Return how many workers so many evaluations can use."""
         if self.batch is not None:
             return self.batch.of_use(n_evaluations)
         if self.ssh is not None:

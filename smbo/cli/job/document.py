@@ -29,12 +29,12 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says.
+    """The contents of a job file.
 
     Attributes:
         name: of the file, for messages.
         data: its top mapping, plain values.
-        lines: line number (from 1) by path of keys; empty where a format does not tell.
+        lines: line number (from 1) by path of keys; empty where the parser knows none.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Return what the file at ``path`` says.
+    """Return the contents of the file at ``path``.
 
     Raises:
         JobFileError: it cannot be read, is too large or too deep, or is not of its format.
@@ -258,7 +258,7 @@ def _yaml_value(name: str, text: str) -> tuple[Any, dict[KeyPath, int]]:
 
 
 def plain_value(name: str, text: str) -> Any:
-    """Return what one value of the command line means, as in a job file of YAML.
+    """Return the value of a text on the command line, read as YAML like a value in a job file.
 
     Raises:
         JobFileError: it is no value; the message begins with ``name``.

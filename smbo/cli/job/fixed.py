@@ -1,7 +1,7 @@
-"""What a run fixes: the key `fixed` of a job file, and --fix and --free on the command line.
+"""Fixed parameters of a run: the key `fixed` of a job file, and --fix and --free on the command line.
 
-Fixed values are a run's, as its cluster and its budget are, and not the study's: the next run may fix
-others, or none.
+Fixed values belong to a run, as its cluster does, and not to the study: the next run may fix others,
+or none.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from smbo.space.json_values import to_plain
 def fixing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options --fix and --free."""
     for option in (
-        click.option("--fix", metavar="NAME=VALUE", multiple=True, help="Give new trials this value."),
-        click.option("--free", metavar="NAME", multiple=True, help="Search over it again."),
+        click.option("--fix", metavar="NAME=VALUE", multiple=True, help="Fix a parameter for new trials."),
+        click.option("--free", metavar="NAME", multiple=True, help="Search over this parameter again."),
     ):
         command = option(command)
     return command
 
 
 def fixed_by(given: object, fix: Sequence[str], free: Sequence[str]) -> object:
-    """Return what a job says is fixed, with what the command line says instead.
+    """Return the key `fixed` of a job, overridden by the options of the command line.
 
     Args:
-        given: the job's; anything, for it is not checked yet.
-        fix, free: as on the command line.
+        given: of the job file; anything, for it is not checked yet.
+        fix, free: the values of --fix ("NAME=VALUE") and --free (names).
 
     Raises:
         click.UsageError: an option is not of its form, or frees what is not fixed.
@@ -82,11 +82,11 @@ def fixed_text(fixed: Mapping[str, Any]) -> str:
 
 
 def fixed_lines(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[str]:
-    """Return what a run says of its fixed values, nothing where there are none.
+    """Return the lines that a run prints of its fixed values; none without any.
 
     Args:
-        now: of this run, plain values.
-        before: of the run before; None if this is the first.
+        now: fixed values of this run, plain values.
+        before: those of the run before; None if this is the first.
     """
     was = "" if before is None or before == now else f" (the last run: {fixed_text(before) or 'nothing'})"
     if now:

@@ -1,4 +1,4 @@
-"""Level sets on the command line: their section of a job file, and what is said of a contour."""
+"""Level sets on the command line: the key `level_set` of a job file, and the text of a contour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smbo.study import Study
 
 
 class LevelSetSection(Section):
-    """What is sought where: the points at which functions have given values."""
+    """The level set that is sought: the points at which functions have given values."""
 
     level: float | dict[str, float]
     of: list[str] = Field(default_factory=list, max_length=100)
@@ -27,28 +27,28 @@ class LevelSetSection(Section):
         return self
 
     def level_set(self) -> LevelSet:
-        """Return it as a problem has it."""
+        """Return the level set of the problem."""
         return LevelSet(self.level, tuple(self.of), self.transform, self.tolerance)
 
 
 def contour_of_study(study: Study) -> Contour | None:
-    """Return the contour of a study, None where no level is sought or too little is known."""
+    """Return the contour of a study; None without a level set, or while too few trials are complete."""
     if study.problem.level_set is None:
         return None
     try:
         return study.contour()
-    except SmboError:  # too little is complete yet, or a recipe that is code
+    except SmboError:  # too few trials are complete yet, or the recipe is code
         return None
 
 
 def contour_lines(study: Study) -> list[str]:
-    """Return what is known of a study's contours, a line for each function; none without them."""
+    """Return the text of a study's contour, a line for each function; none without one."""
     contour = contour_of_study(study)
     return [] if contour is None else str(contour).splitlines()
 
 
 def contour_as_json(study: Study) -> dict[str, Any] | None:
-    """Return the same as plain JSON values, by function; None without a contour."""
+    """Return a study's contour as JSON values, by function; None without one."""
     contour = contour_of_study(study)
     if contour is None:
         return None

@@ -1,4 +1,4 @@
-"""What a job file may say: one strict schema, and errors that show file, line and key.
+"""The schema of a job file: strict, with errors that show file, line and key.
 
 Strict means that nothing is guessed: an unknown key is refused (with the one that was meant), a
 ``false`` is no number, a number in quotes is text.
@@ -34,10 +34,11 @@ from smbo.cli.job.level_set import LevelSetSection
 from smbo.cli.job.section import Count, Duration, Section, Size
 from smbo.errors import JobFileError
 from smbo.fidelity import Fidelity, as_early_stopping
+from smbo.problem.stored_names import KEYS
 from smbo.problem.termination import as_termination
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_MAX_SHOWN = 5  # errors in one message; the sixth rarely helps while the first five stand
+_MAX_SHOWN = 5  # errors in one message; further ones often follow from the first
 
 
 def check_study_name(name: str) -> str:
@@ -68,7 +69,7 @@ class BudgetSection(Section):
 
 
 class LimitsSection(Section):
-    """What one evaluation may use, and whether it goes on when its worker, or this run, dies."""
+    """Limits of one evaluation, and whether it survives the death of its worker and of the run."""
 
     time: Duration | None = None
     memory: Size | None = None
@@ -76,13 +77,13 @@ class LimitsSection(Section):
 
 
 class RetriesSection(Section):
-    """How often an evaluation is run again when its process or host was lost."""
+    """How often an evaluation is run again when its worker was lost."""
 
     lost: Annotated[int, Field(ge=0, le=100)] = 3
 
 
 class FidelitySection(Section):
-    """How far an evaluation goes, where it can be had cheaper."""
+    """Range of the fidelity, for evaluations that are cheaper at a low one."""
 
     low: float
     high: float
@@ -96,12 +97,12 @@ class FidelitySection(Section):
         return self
 
     def fidelity(self) -> Fidelity:
-        """Return it as a problem has it."""
+        """Return the fidelity of the problem."""
         return Fidelity(self.low, self.high, self.integer, self.name, self.averages)
 
 
 class TransferSection(Section):
-    """An earlier study: a table with a column for the value, or a study in a store."""
+    """A source study: a table with a column for the value, or a study in a store."""
 
     file: str | None = None
     value: str | None = None
@@ -182,7 +183,7 @@ class JobFile(Section):
 
     @property
     def lease_seconds(self) -> float:
-        """How long somebody elsewhere may give no sign of life before it counts as dead."""
+        """How long a worker may miss its heartbeats before its evaluation counts as lost."""
         return self.cluster.usual_lease_seconds if self.lease is None else self.lease
 
     @property
@@ -255,7 +256,8 @@ def _meant(path: KeyPath) -> str:
     if section is None:
         return ""
     known = sorted(section.model_fields)
-    return close_matches(str(path[-1]), known) or f"; known are {', '.join(known)}"
+    word = str(path[-1])
+    return close_matches(KEYS.get(word, word), known) or f"; known are {', '.join(known)}"
 
 
 def close_matches(word: str, known: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What every section of a job file has in common, and the kinds of values in them."""
+"""The base class of the sections of a job file, and the types of their values."""
 
 from __future__ import annotations
 

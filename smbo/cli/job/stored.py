@@ -16,11 +16,11 @@ _KIND = "job"
 
 
 def keep_job(study: Study, job: Mapping[str, Any], folder: Path) -> None:
-    """Note in the store what this study was told to do, unless it says so already."""
-    told = dict(job)
-    if told.get("store") is not None:  # a password is not written down; who resumes gives the URL anyway
-        told["store"] = masked(told["store"])
-    payload = {"job": told, "folder": str(folder.resolve())}
+    """Keep the job in the study's store, unless it is the one kept last."""
+    kept = dict(job)
+    if kept.get("store") is not None:  # no password is written down; `smbo resume` is given the URL anyway
+        kept["store"] = masked(kept["store"])
+    payload = {"job": kept, "folder": str(folder.resolve())}
     if _latest(study) != payload:
         study._driver.store.add_event(study._driver.id, _KIND, payload)
 
@@ -41,7 +41,7 @@ def stored_job(study: Study) -> tuple[dict[str, Any], Path]:
 
 
 def fixed_before(study: Study) -> dict[str, Any] | None:
-    """Return what the study's last run fixed, None if there was none."""
+    """Return the values that the study's last run fixed; None before the first run."""
     payload = _latest(study)
     return None if payload is None else dict(payload["job"].get("fixed") or {})
 

@@ -1,4 +1,4 @@
-"""From a job to what it names: the objective, and the problem that it poses."""
+"""The task of a job file: the objective that it names, and the problem to solve."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from smbo.errors import (
     RecipeError,
     SpaceError,
 )
-from smbo.fidelity import Fidelity
 from smbo.problem import HasLoss, HasProblem, Loss, Objective, Problem
 from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.compatibility import check_recipe
@@ -33,10 +32,10 @@ from smbo.space import Point, Space
 from smbo.space.expressions import Expression
 from smbo.study.evaluator import ObjectiveSpec, installed_objectives, load_objective
 
-# The setting of an objective that runs programs: where.  In a job, beside the job file.
+# The setting of an objective that runs programs: in which folder.  In a job file, relative to that file.
 _WORKING_FOLDER = "cwd"
 
-# Keys that make up a problem, by how its messages call them.
+# Keys of a job that make up a problem, and the pattern of each in the problem's messages.
 _WORDS = {
     **{key: key for key in ("objectives", "maximize", "constraints", "reference", "weights", "termination")},
     **{key: key for key in ("try_first", "fidelity", "early_stopping")},
@@ -47,14 +46,14 @@ _WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a job names, loaded and checked.
+    """The objective and the problem of a job, loaded and checked.
 
     Attributes:
         spec: names the objective in any process.
         objective: the objective here, in this process.
-        problem: what it poses.
+        problem: what is to be solved.
         fixed: values that new trials of this run are to have.
-        refused: rows of earlier studies that do not fit, and why.
+        refused: rows of source studies that do not fit the space, and why.
     """
 
     spec: ObjectiveSpec
@@ -65,7 +64,7 @@ class Task:
 
 
 def load_task(job: JobFile, document: Document, folder: Path) -> Task:
-    """Return what a job names; its modules may be in ``folder``.
+    """Return the task of a job; its modules may be in ``folder``.
 
     Raises:
         JobFileError: the objective is unknown or wrongly set up, the space makes no sense, a
@@ -79,13 +78,13 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         objective = load_objective(spec.kind, spec.settings)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    earlier = transfer_sources(job, document, folder)
-    problem = _problem(job, document, objective, kind, earlier)
+    sources = transfer_sources(job, document, folder)
+    problem = _problem(job, document, objective, kind, sources)
     try:
         check_recipe(problem, preset(job.recipe))
     except RecipeError as error:
         raise _at(document, ("recipe",), error) from None
-    refused = tuple(text for each in earlier for text in each.checked(problem.space)[1])
+    refused = tuple(text for each in sources for text in each.checked(problem.space)[1])
     return Task(spec, objective, problem, fixed_of(job, document, problem.space), refused)
 
 
@@ -150,9 +149,31 @@ def _first_parameter(kind: str, document: Document) -> str:
 
 
 def _problem(
-    job: JobFile, document: Document, objective: Objective, kind: str, earlier: Sequence[TransferSource]
+    job: JobFile, document: Document, objective: Objective, kind: str, sources: Sequence[TransferSource]
 ) -> Problem:
+    """Return the problem: each part as the job says, else as the objective's own problem does."""
     own = objective.problem if isinstance(objective, HasProblem) else None
+    space, measured = _space_and_outcome_constraints(job, document, kind, own)
+    fidelity = None if job.fidelity is None else job.fidelity.fidelity()
+    try:
+        return Problem(
+            space,
+            constraints=measured,
+            fidelity=own.fidelity if fidelity is None and own is not None else fidelity,
+            early_stopping=job.early_stopping if job.early_stopping or own is None else own.early_stopping,
+            try_first=_try_first(job, document, space, own),
+            transfer=fitting_rows(sources, space, document),
+            termination=job.termination if job.termination or own is None else own.termination,
+            **_values(job, objective, own),
+        )
+    except (ProblemError, ExpressionError) as error:
+        raise _at(document, (_key_named(error, document) or "objectives",), error) from None
+
+
+def _space_and_outcome_constraints(
+    job: JobFile, document: Document, kind: str, own: Problem | None
+) -> tuple[Space, list[Any]]:
+    """Return the space with the constraints on its parameters, and the constraints on what is measured."""
     if job.space is not None:
         dimensions = _dimensions(job, document)
     elif own is not None:
@@ -162,47 +183,37 @@ def _problem(
             f"{document.name}: {kind!r} does not know where to search; add the key 'space', such as "
             "`space: {x: {real: [0, 1]}}`"
         )
+    on_parameters: list[Any]
+    measured: list[Any]
     on_parameters, measured = _split_constraints(job, document, frozenset(dimensions))
-    known: list[Any] = list(on_parameters)
     if own is not None:
         # a space in the job file replaces the objective's whole, with the constraints on it
-        known = [*(own.space.constraints if job.space is None else ()), *known]
+        on_parameters = [*(own.space.constraints if job.space is None else ()), *on_parameters]
         measured = [*own.constraints, *measured]
     try:
-        space = Space(dimensions, constraints=known)
+        return Space(dimensions, constraints=on_parameters), measured
     except SpaceError as error:
         raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
-    objectives: Mapping[str, str] | None = job.objectives
-    maximize, loss = job.maximize, None
-    reference: Mapping[str, float] | None = job.reference
-    weights: Mapping[str, float] | None = job.weights
-    level_set = None if job.level_set is None else job.level_set.level_set()
-    if own is not None and objectives is None and not maximize and level_set is None:
-        level_set = own.level_set
-        reference = own.reference if reference is None else reference
-        weights = own.weights if weights is None else weights
-        objectives, maximize, loss = own.objectives, own.maximize, own.loss
-    elif own is None and objectives is None and not maximize and level_set is None:
-        loss = _own_loss(objective)
-    fidelity, stopping = _fidelity(job, own)
-    try:
-        return Problem(
-            space,
-            objectives=objectives,
-            constraints=measured,
-            maximize=maximize,
-            fidelity=fidelity,
-            early_stopping=stopping,
-            loss=loss,
-            level_set=level_set,
-            try_first=_try_first(job, document, space, own),
-            reference=reference,
-            weights=weights,
-            transfer=fitting_rows(earlier, space, document),
-            termination=job.termination if job.termination or own is None else own.termination,
-        )
-    except (ProblemError, ExpressionError) as error:
-        raise _at(document, (_key_named(error, document) or "objectives",), error) from None
+
+
+def _values(job: JobFile, objective: Objective, own: Problem | None) -> dict[str, Any]:
+    """Return the keywords of a problem that say which values count, and how."""
+    values: dict[str, Any] = {
+        "objectives": job.objectives,
+        "maximize": job.maximize,
+        "level_set": None if job.level_set is None else job.level_set.level_set(),
+        "reference": job.reference,
+        "weights": job.weights,
+    }
+    if job.objectives is not None or job.maximize or job.level_set is not None:
+        return values
+    if own is None:
+        return {**values, "loss": _own_loss(objective)}
+    for name in ("objectives", "maximize", "loss", "level_set"):
+        values[name] = getattr(own, name)
+    for name in ("reference", "weights"):
+        values[name] = getattr(own, name) if values[name] is None else values[name]
+    return values
 
 
 def _key_named(error: Exception, document: Document) -> str | None:
@@ -228,15 +239,6 @@ def _try_first(
         except PointError as error:
             raise _at(document, ("try_first", index), error) from None
     return list(job.try_first or ([] if own is None or job.space is not None else own.try_first))
-
-
-def _fidelity(job: JobFile, own: Problem | None) -> tuple[Fidelity | None, Any]:
-    """Return the fidelity and the way of stopping: the job's where it says so, else the objective's."""
-    fidelity = None if own is None else own.fidelity
-    stopping = None if own is None else own.early_stopping
-    if job.fidelity is not None:
-        fidelity = job.fidelity.fidelity()
-    return fidelity, job.early_stopping if job.early_stopping is not None else stopping
 
 
 def _dimensions(job: JobFile, document: Document) -> dict[str, Any]:

@@ -36,19 +36,19 @@ space:
 # weights: {{significance: 2}}      # likewise: how much each counts for what is recommended
 # level_set: {{level: 0.05, of: [cls_exp, cls_obs]}}   # where functions have a value, in place of objectives
 
-# What is known already.  A prior goes into a dimension: {{real: [0, 1], prior: {{normal: [0.3, 0.1]}}}}
+# Prior knowledge.  A prior density goes into a dimension: {{real: [0, 1], prior: {{normal: [0.3, 0.1]}}}}
 # try_first: [{{alpha: 0.118, rate: 0.1, n: 3, mode: fast}}]   # before any other points
-# transfer: [old.csv]              # earlier studies: CSV, Parquet, {{study: name, store: sqlite:///old.db}}
+# transfer: [old.csv]              # source studies: CSV, Parquet, {{study: name, store: sqlite:///old.db}}
 # fixed: {{mode: fast}}               # of this run's new trials; --fix mode=fast, and --free mode again
 
-# fidelity: {{name: epochs, low: 3, high: 81}}   # evaluations that can be had cheaper
-# early_stopping: asha                    # who goes on to a higher one: asha, hyperband, model; or median
+# fidelity: {{name: epochs, low: 3, high: 81}}   # evaluations that are cheaper at a low one
+# early_stopping: asha              # how trials are promoted: asha, hyperband, model; median ends some
 
-recipe: auto                        # how to propose: auto, gp, forest, sobol, random; cost where told
+recipe: auto                        # how to propose: auto, gp, forest, cost, sobol, random, …
 seed: 1                             # the same seed repeats the study; leave it out for a fresh one
 budget: {{trials: 40}}                # also time: 2h, cost: 3600, and failures: 10 (give up after so many)
-# termination: {{plateau: 20}}             # end after so many evaluations without a gain
-cluster: {{local: {{workers: 2}}}}      # or slurm, htcondor, ssh, address, scheduler_file, serial
+# termination: {{plateau: 20}}             # end the study after so many evaluations without a gain
+cluster: {{local: {{workers: 2}}}}      # or slurm, htcondor, ssh, address, scheduler_file, executor, serial
 # limits: {{time: 30min, memory: 4GB}}  # of one evaluation
 # retries: {{lost: 3}}                # run again when a worker was lost
 # resources: {{GPU: 1}}               # Dask worker resources that one evaluation occupies

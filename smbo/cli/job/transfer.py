@@ -1,4 +1,4 @@
-"""The key `transfer` of a job file: what was found in earlier studies."""
+"""The key `transfer` of a job file: source studies, from tables or stores."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _UNNAMED = "value"  # of an objective that returns one number
 
 
 def transfer_sources(job: JobFile, document: Document, folder: Path) -> list[TransferSource]:
-    """Return the studies that a job names; files are looked for beside the job file.
+    """Return the source studies of a job; files are looked for beside the job file.
 
-    Of a study that is gone on with they are what was stored with it: proposals are made again from that,
-    although a file may be gone by now and an earlier study may have grown.
+    A resumed study has those that were stored with it, so that its proposals stay the same although a
+    file may be gone by now and a source study may have grown.
 
     Raises:
         JobFileError: one cannot be read; with its line.
@@ -33,14 +33,14 @@ def transfer_sources(job: JobFile, document: Document, folder: Path) -> list[Tra
     for index, given in enumerate(job.transfer):
         section = TransferSection(file=given) if isinstance(given, str) else given
         try:
-            found.append(_earlier(job, section, folder))
+            found.append(_source(job, section, folder))
         except SmboError as error:
             raise JobFileError(f"{document.place(('transfer', index))}: {error}") from None
     return found
 
 
 def _stored(job: JobFile) -> list[TransferSource] | None:
-    """Return the earlier studies that a job's study has in the store; None where it has not those named."""
+    """Return the source studies stored with a job's study; None if they are not the ones named now."""
     from smbo.study import Study
 
     if is_sqlite(job.store_url) and not sqlite_path(job.store_url).exists():
@@ -58,14 +58,14 @@ def _name(given: str | TransferSection) -> str:
     return section.study or Path(section.file or "").name
 
 
-def fitting_rows(earlier: Sequence[TransferSource], space: Space, document: Document) -> list[TransferSource]:
-    """Return the studies with the rows that a space has; what is refused is said on standard error.
+def fitting_rows(sources: Sequence[TransferSource], space: Space, document: Document) -> list[TransferSource]:
+    """Return the sources with the rows that fit a space; refused rows are told on standard error.
 
     Raises:
         JobFileError: too few rows of one fit; with its line.
     """
     found = []
-    for index, study in enumerate(earlier):
+    for index, study in enumerate(sources):
         try:
             kept, refused = study.checked(space)
         except ProblemError as error:
@@ -83,7 +83,7 @@ def fitting_rows(earlier: Sequence[TransferSource], space: Space, document: Docu
     return found
 
 
-def _earlier(job: JobFile, section: TransferSection, folder: Path) -> TransferSource:
+def _source(job: JobFile, section: TransferSection, folder: Path) -> TransferSource:
     named = next(iter(job.objectives)) if job.objectives else _UNNAMED
     if section.file is not None:
         return TransferSource.read(folder / section.file, section.value or named)

@@ -1,14 +1,16 @@
-"""Where a job's evaluations run: in this process, on a cluster of our own, or on somebody else's."""
+"""The cluster of a run: this process, a Dask cluster of ours or of somebody else, an installed executor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from smbo.cli.job.cluster import ClusterSection
 from smbo.cli.job.schema import JobFile
+from smbo.errors import StoreError
+from smbo.study.run import ExecutorFactory, installed_executor
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors.serial import SerialExecutor
 from smbo_scheduler.jobs import Executor, Target
@@ -21,16 +23,16 @@ if TYPE_CHECKING:
 
 
 class RunCluster:
-    """A job's cluster, connected to when first needed.
+    """A job's cluster, started or connected to when first needed.
 
-    Within a ``with`` block.  At its end the client is closed, and a cluster of our own is stopped
-    with all that it runs, unless ``leave_running`` was called or the block fails: what lives then
-    is adopted by the next run, or ends itself when it has been idle for long.
+    Within a ``with`` block.  At its end the client is closed, and a cluster that smbo started is
+    stopped with all that it runs, unless ``leave_running`` was called: then the next run adopts
+    it, or it ends itself when it has been idle for long.
 
     Args:
-        cluster: as the job file says.
-        resources: of each evaluation.
-        evaluation_seconds: how long one may take, if that is limited.
+        cluster: the section of the job file.
+        resources: Dask worker resources that each evaluation occupies.
+        evaluation_seconds: limit on the time of one evaluation, if there is one.
 
     Raises:
         ClusterError: the cluster's times do not fit together.
@@ -44,32 +46,34 @@ class RunCluster:
     ) -> None:
         self._cluster, self._resources = cluster, dict(resources)
         try:
-            self._plan = cluster.plan(evaluation_seconds)
+            self._spec = cluster.spec(evaluation_seconds)
         except ValueError as error:
             raise ClusterError(f"cluster: {error}") from None
         self._folder: Path | None = None
         self._client: Client | None = None
-        self._kept: ManagedCluster | None = None
-        self._n_wanted: int | None = None
+        self._managed: ManagedCluster | None = None
+        self._n_workers: int | None = None
         self._is_left = False
 
-    def settle_in(self, folder: Path) -> None:
-        """Say where a cluster of our own keeps its files; before the first executor."""
+    def keep_files_in(self, folder: Path) -> None:
+        """Set the folder of a cluster that smbo starts; before the first executor."""
         kind = "" if self._cluster.local is not None else "-" + _kind(self._cluster)
         self._folder = folder / f"cluster{kind}"
 
     def check(self) -> None:
-        """Connect now to a cluster that is not ours; see whether one of ours could be started.
+        """Connect now to somebody else's cluster; otherwise check that what the cluster needs is installed.
 
         Raises:
             ClusterError: it cannot be reached or trusted, or something is not installed.
         """
-        if self._cluster.is_foreign:
+        if self._cluster.is_external:
             self._connected()
-        elif self._plan is not None:
+        elif self._spec is not None:
             from smbo_scheduler.clusters.cluster import check_installed
 
-            check_installed(self._plan, insecure=self._cluster.insecure)
+            check_installed(self._spec, insecure=self._cluster.insecure)
+        elif self._cluster.executor is not None:
+            self._factory(self._cluster.executor)
 
     def executor(self, target: Target, spool: Spool) -> Executor:
         """Return an executor for a target.
@@ -79,6 +83,8 @@ class RunCluster:
         """
         if self._cluster.serial:
             return SerialExecutor(target, spool)
+        if self._cluster.executor is not None:
+            return self._factory(self._cluster.executor)(target, spool)
         from smbo_scheduler.executors.dask import DaskExecutor
 
         return DaskExecutor(
@@ -86,31 +92,27 @@ class RunCluster:
             target,
             spool,
             resources=self._resources,
-            reconnect=self._reconnected,
-            is_lost=lambda client: self._kept is not None and self._kept.is_lost(client),
+            reconnect=self._connect,
+            is_lost=lambda client: self._managed is not None and self._managed.is_lost(client),
         )
 
-    def expect(self, n_evaluations: int | None) -> None:
-        """Say how many evaluations are left, so that no more workers are kept than have work.
+    def scale_to(self, n_evaluations: int) -> None:
+        """Keep no more workers than the evaluations that are left, those that run included, can use."""
+        self._n_workers = self._cluster.workers_of_use(n_evaluations)
+        if self._managed is not None:
+            self._managed.scale(self._n_workers)
 
-        Args:
-            n_evaluations: those that run included; None if nobody knows.
-        """
-        self._n_wanted = self._cluster.workers_of_use(n_evaluations)
-        if self._kept is not None:
-            self._kept.scale(self._n_wanted)
-
-    def look(self) -> None:
-        """Take care that workers may still come.
+    def check_workers(self) -> None:
+        """Check that workers live or may still start.
 
         Raises:
             ClusterError: none will, and why.
         """
-        if self._kept is not None:
-            self._kept.check()
+        if self._managed is not None:
+            self._managed.check()
 
     def leave_running(self) -> None:
-        """Let a cluster of our own live on: somebody left in a hurry and will be back."""
+        """Let a cluster that smbo started live on after the block: another driver uses or will use it."""
         self._is_left = True
 
     def __enter__(self) -> Self:
@@ -123,24 +125,32 @@ class RunCluster:
             self._client.close(timeout=5)
         if self._is_left or self._folder is None:
             return
-        if self._kept is None and self._plan is not None and self._folder.is_dir():
+        if self._managed is None and self._spec is not None and self._folder.is_dir():
             from smbo_scheduler.clusters.cluster import ManagedCluster
 
-            # a driver that was killed after the last evaluation left it, and nobody needs it now
-            self._kept = ManagedCluster(self._folder, adopted=True)
-        if self._kept is not None:
-            self._kept.stop()
+            # left by a driver that was killed after the last evaluation; nobody needs it now
+            self._managed = ManagedCluster(self._folder, adopted=True)
+        if self._managed is not None:
+            self._managed.stop()
+
+    @staticmethod
+    def _factory(executor: Mapping[str, Mapping[str, Any]]) -> ExecutorFactory:
+        """Return what makes the installed executor of {name: settings}."""
+        ((name, settings),) = executor.items()
+        try:
+            return installed_executor(name, settings)
+        except StoreError as error:
+            raise ClusterError(f"cluster.executor: {error}") from None
 
     def _connected(self) -> Client:
-        if self._client is None:
-            self._client = self._connect()
-        return self._client
-
-    def _reconnected(self) -> Client:
-        self._client = self._connect()
-        return self._client
+        return self._connect() if self._client is None else self._client
 
     def _connect(self) -> Client:
+        """Return a new client, the one that is closed at the end of the block."""
+        self._client = self._new_client()
+        return self._client
+
+    def _new_client(self) -> Client:
         from smbo_scheduler.clusters import external as clusters
 
         cluster = self._cluster
@@ -150,17 +160,17 @@ class RunCluster:
             return clusters.connect_by_file(
                 cluster.scheduler_file, security=self._security(), allow_plain=cluster.insecure
             )
-        assert self._plan is not None
-        assert self._folder is not None, "settle_in comes first"
-        if self._kept is None:
-            n_workers = self._n_wanted or max(1, cluster.workers_of_use(None))
-            self._kept = clusters.start_cluster(
-                self._folder, self._plan, n_workers, insecure=cluster.insecure
+        assert self._spec is not None
+        assert self._folder is not None, "keep_files_in comes first"
+        if self._managed is None:
+            n_workers = self._n_workers or max(1, cluster.workers_of_use(None))
+            self._managed = clusters.start_cluster(
+                self._folder, self._spec, n_workers, insecure=cluster.insecure
             )
-        return self._kept.connect()
+        return self._managed.connect()
 
     def _security(self) -> Security | None:
-        """Return the certificates for somebody else's cluster; None leaves them to Dask's own settings."""
+        """Return the certificates for somebody else's cluster; None leaves them to Dask's configuration."""
         if self._cluster.tls is None:
             return None
         from smbo_scheduler.clusters.external import certificates
@@ -170,7 +180,7 @@ class RunCluster:
 
 
 def cluster_script(job: JobFile) -> str:
-    """Return the batch job that a run would submit, for a person to check.
+    """Return the text of the batch job that a run would submit.
 
     Raises:
         ClusterError: the job file asks for no batch system, or dask-jobqueue refuses it.
@@ -182,11 +192,11 @@ def cluster_script(job: JobFile) -> str:
 
     folder = Path(job.spool or "SPOOL").absolute() / "STUDY" / f"cluster-{_kind(job.cluster)}"
     try:
-        return job_script(batch.plan(job.limits.time), folder)
+        return job_script(batch.spec(job.limits.time), folder)
     except ValueError as error:
         raise ClusterError(f"cluster: {error}") from None
 
 
 def _kind(cluster: ClusterSection) -> str:
-    """Return the word for a cluster of ours that is not local."""
+    """Return the job file's word for a cluster that smbo starts on other machines."""
     return "ssh" if cluster.ssh is not None else "slurm" if cluster.slurm is not None else "htcondor"

@@ -1,4 +1,4 @@
-"""`smbo run` and `smbo resume`: from a job to a finished study and its report."""
+"""`smbo run` and `smbo resume`: from a job file, or a stored job, to a finished study and its report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smbo.cli.job.fixed import fixed_by, fixing_options
 from smbo.cli.job.schema import check_jobfile, read_jobfile
 from smbo.cli.job.stored import stored_job
 from smbo.cli.run.cluster import cluster_script
-from smbo.cli.run.session import drive
+from smbo.cli.run.session import run_job
 from smbo.cli.target import load, study_argument
 
 
@@ -26,7 +26,7 @@ def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--serial", is_flag=True, help="Evaluate in this process, one after the other."),
         click.option("--report", metavar="FOLDER", help="Folder of the report."),
         click.option("--insecure-dask", is_flag=True, help="Allow connections without encryption."),
-        click.option("--no-report", is_flag=True, help="Check and report nothing at the end."),
+        click.option("--no-report", is_flag=True, help="No confirmation runs and no report at the end."),
     ):
         command = option(command)
     return command
@@ -37,17 +37,17 @@ def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
 @_overrides
 @fixing_options
 @click.option("--store", metavar="URL", help="Where results are kept.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of all randomness.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of all randomness.")
 @click.option("--show-cluster-script", is_flag=True, help="Print the batch job that would be submitted.")
 @click.pass_context
 def run_command(ctx: click.Context, /, job: Path, show_cluster_script: bool, **options: Any) -> None:
-    """Run the study that a job file describes, or go on with it where it was."""
+    """Run the study that a job file describes, or resume it."""
     _, document = read_jobfile(job)
     document = _with_options(document, options)
     if show_cluster_script:
         click.echo(cluster_script(check_jobfile(document)), nl=False)
         return
-    ctx.exit(drive(check_jobfile(document), document, job.parent))
+    ctx.exit(run_job(check_jobfile(document), document, job.parent))
 
 
 @click.command(name="resume")
@@ -56,16 +56,16 @@ def run_command(ctx: click.Context, /, job: Path, show_cluster_script: bool, **o
 @fixing_options
 @click.pass_context
 def resume_command(ctx: click.Context, /, study: str, store: str | None, **options: Any) -> None:
-    """Go on with a stored study, by its name, as its last run was told to."""
+    """Resume a stored study by its name, with the job of its last run."""
     with load(study, store) as found:
         kept, folder = stored_job(found)
         kept = {**kept, "store": found._driver.store.url, "study": found.name}
     document = _with_options(Document(f"study {kept['study']}", kept), options)
-    ctx.exit(drive(check_jobfile(document), document, folder))
+    ctx.exit(run_job(check_jobfile(document), document, folder))
 
 
 def _with_options(document: Document, options: dict[str, Any]) -> Document:
-    """Return the document with what the command line says instead."""
+    """Return the document with its keys overridden by the options of the command line."""
     data = dict(document.data)
     if options["serial"] and options["workers"] is not None:
         raise click.UsageError("--serial and --workers exclude each other")
@@ -92,7 +92,7 @@ def _with_options(document: Document, options: dict[str, Any]) -> Document:
 
 
 def _insecure(cluster: Any) -> Any:
-    """Return a cluster, as a job file writes it, whose connections may be plain."""
+    """Return the key `cluster` of a job file with `insecure: true` added."""
     if isinstance(cluster, str):
         cluster = {cluster: True if cluster == "serial" else {}}
     return {**cluster, "insecure": True} if isinstance(cluster, dict) else cluster

@@ -1,4 +1,4 @@
-"""What one run is about: the values that its steps share."""
+"""The context of one run: the values that its steps share."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from smbo_scheduler.signals import StopOnSignals
 
 @dataclass(frozen=True, eq=False)
 class RunContext:
-    """A job, what it names, the study it belongs to, where it runs, and who may interrupt it."""
+    """A job file, its task, the study, the cluster that evaluates, and the signals that stop the run."""
 
     job: JobFile
     task: Task
     study: Study
-    workplace: RunCluster
+    cluster: RunCluster
     signals: StopOnSignals
 
     @property

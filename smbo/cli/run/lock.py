@@ -1,4 +1,4 @@
-"""Who drives a study: locks that go away with the processes that hold them, however those end."""
+"""File locks of a study's drivers, released with the process that holds them however it ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FINISHING = "finishing.lock"
 
 @contextlib.contextmanager
 def driving(folder: Path) -> Iterator[None]:
-    """Be known as one of a study's drivers while the block runs.
+    """Register this process as a driver of a study while the block runs.
 
     Args:
         folder: of the study; made if it is missing.
@@ -37,7 +37,7 @@ def driving(folder: Path) -> Iterator[None]:
 
 
 def drivers(folder: Path) -> list[str]:
-    """Return who drives the study of this folder, in words; those that are gone are cleared away."""
+    """Return the drivers of the study of this folder, as text; files of ended drivers are removed."""
     found = []
     with contextlib.suppress(FileNotFoundError):
         for path in sorted((folder / _DRIVERS).iterdir()):
@@ -52,7 +52,7 @@ def drivers(folder: Path) -> list[str]:
 
 
 def drivers_of(study: Study) -> list[str]:
-    """Return who drives a study: what is seen here, and who has registered on other machines."""
+    """Return the drivers of a study, as text: those on this machine, and those registered from others."""
     here = socket.gethostname()
     elsewhere = [
         f"process {driver.pid} on {driver.host} (if it lives)"
@@ -64,7 +64,7 @@ def drivers_of(study: Study) -> list[str]:
 
 @contextlib.contextmanager
 def finishing(folder: Path) -> Iterator[bool]:
-    """Give whether this process is the one to check and report; one at a time is."""
+    """Yield whether this process holds the lock for finalizing the study; one process at a time does."""
     with (folder / _FINISHING).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,7 +75,7 @@ def finishing(folder: Path) -> Iterator[bool]:
 
 
 def _locked(path: Path) -> IO[str]:
-    """Return a file that is ours, under its path: one cleared away before we had it locked is not."""
+    """Return the file at ``path``, open and locked; repeated if it was removed before it was locked."""
     while True:
         file = path.open("w")
         fcntl.flock(file, fcntl.LOCK_EX)

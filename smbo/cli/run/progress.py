@@ -1,4 +1,4 @@
-"""What a run shows while it goes: a live panel on a terminal, plain lines elsewhere."""
+"""Progress of a run on the screen: a live panel on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECOMMEND_SHARE = 20.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where a run stands.
+    """State of a run at one moment.
 
     Attributes:
         complete, failed, running: trials of the study by state.
@@ -36,8 +36,8 @@ class Snapshot:
         best: lowest (highest) value told so far, in the user's units.
         recommended: mean and standard deviation of the posterior at its best point.
         elapsed_seconds: of this run.
-        left_seconds: until the end, as far as can be told.
-        paused: trials that wait at a low fidelity for a chance to go on.
+        left_seconds: estimate until the end; None without one.
+        paused: trials that wait at a low fidelity for a promotion.
         recommended_of: complete trials that were known when ``recommended`` was computed.
     """
 
@@ -55,7 +55,7 @@ class Snapshot:
 
     @property
     def recommended_text(self) -> str:
-        """What is recommended, and by how many results where there are newer ones."""
+        """The recommended value, and by how many results where there are newer ones."""
         if self.recommended is None:
             return ""
         is_old = self.recommended_of is not None and self.recommended_of < self.complete
@@ -63,12 +63,12 @@ class Snapshot:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many trials have come to a result, and how many failed."""
+        """How many trials have a result, and how many failed."""
         return self.complete + self.paused, self.failed
 
 
 class Progress(Protocol):
-    """Where snapshots go."""
+    """A display of snapshots."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot, or leave it out if the last one is fresh enough."""
@@ -82,7 +82,7 @@ class Progress(Protocol):
 def seconds_left(
     finished: int, finished_at_start: int, trials: int | None, elapsed: float, time_left: float | None
 ) -> float | None:
-    """Return how long a run still takes at its pace so far; None while nothing can be said.
+    """Return how long a run still takes at its pace so far; None before there is a pace.
 
     Args:
         finished, finished_at_start: finished trials now and when this run began.
@@ -212,11 +212,11 @@ def open_progress(title: str, value_name: str) -> Progress:
 
 
 class Recommender:
-    """The recommended value, computed beside the loop at most every few seconds.
+    """Compute the recommended value in a thread of its own, at most every few seconds.
 
     Args:
-        compute: returns mean and standard deviation, or None while nothing is known; called in a
-            thread of its own.
+        compute: returns mean and standard deviation, or None while nothing can be recommended;
+            called in that thread.
     """
 
     def __init__(
@@ -233,14 +233,14 @@ class Recommender:
         self._thread.start()
 
     def latest(self, n_complete: int) -> tuple[float, float] | None:
-        """Return the newest value there is; a new one is on its way if ``n_complete`` has grown."""
+        """Return the newest value; start computing a new one if ``n_complete`` has grown."""
         if n_complete > self._n_wanted:
             self._n_wanted = n_complete
             self._wake.set()
         return self._latest
 
     def close(self) -> None:
-        """End the thread; a computation under way is waited for, for a moment."""
+        """End the thread; wait up to ten seconds for a computation under way."""
         self._end.set()
         self._wake.set()
         self._thread.join(timeout=10.0)

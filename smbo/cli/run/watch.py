@@ -1,4 +1,4 @@
-"""What a run shows: the loop's reports and the study's trials, put together for the screen."""
+"""Feed the progress display of a run from the loop's reports and the study's trials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 import click
 
-from smbo.analysis.pareto import told_hypervolume
+from smbo.analysis.pareto import observed_hypervolume
 from smbo.cli.run.progress import LIVE_PERIOD_SECONDS, Recommender, Snapshot, open_progress, seconds_left
 from smbo.cli.summary import recommendation_of
 from smbo.study import Study
@@ -17,13 +17,16 @@ from smbo_scheduler import loop
 from smbo_scheduler.loop import Stop
 from smbo_scheduler.signals import StopOnSignals
 
+# finished trials without a cost after which a budget in costs is remarked upon
+_TRIALS_BEFORE_COST_WARNING = 3
+
 
 class Watch:
-    """Shows a run while its ``with`` block lasts.
+    """Shows the progress of a run while its ``with`` block lasts.
 
     Args:
-        study: what runs.
-        signals: who may ask for a stop.
+        study: the study that runs.
+        signals: asked whether the run is to stop.
     """
 
     def __init__(self, study: Study, signals: StopOnSignals) -> None:
@@ -36,19 +39,21 @@ class Watch:
         )
         self._latest: loop.Progress | None = None
         self._message: str | None = None
+        self._is_warned_of_costs = False
         self._snapshot: Snapshot | None = None
         self._drawn = -float("inf")
 
-    def report(self, progress: loop.Progress) -> None:
-        """Take a report of the loop."""
+    def update(self, progress: loop.Progress) -> None:
+        """Show a progress report of the loop; its message once, on standard error."""
         self._latest = progress
         if progress.message is not None and progress.message != self._message:
             click.echo(progress.message, err=True)
         self._message = progress.message
+        self._warn_of_costs(len(progress.running))
         self._show()
 
     def stop(self) -> Stop:
-        """Return what was asked for; the loop asks often, so the time shown goes on."""
+        """Return which stop was asked for; the loop asks often, so the elapsed time is redrawn here."""
         self._show()
         return self._signals()
 
@@ -64,17 +69,28 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._recommender.close()
-        self._progress.close(self._taken() if error is None else self._snapshot)
+        self._progress.close(self._current_snapshot() if error is None else self._snapshot)
+
+    def _warn_of_costs(self, n_running: int) -> None:
+        limit, spent = self._budget.cost, self._study.spent
+        if self._is_warned_of_costs or limit is None or spent.cost > 0.0:
+            return
+        if spent.trials - n_running >= _TRIALS_BEFORE_COST_WARNING:
+            self._is_warned_of_costs = True
+            click.echo(
+                f"no evaluation has told a cost, so the budget of cost {limit:g} ends nothing; return an "
+                "Outcome with a cost, or give a budget of trials or time",
+                err=True,
+            )
 
     def _show(self) -> None:
         now = time.monotonic()
         if now - self._drawn >= LIVE_PERIOD_SECONDS:
-            self._snapshot = self._taken()
+            self._snapshot = self._current_snapshot()
             self._progress.show(self._snapshot)
             self._drawn = time.monotonic()
 
-    def _taken(self) -> Snapshot:
-        """Return where the run stands now."""
+    def _current_snapshot(self) -> Snapshot:
         study, latest = self._study, self._latest
         trials = study.trials
         n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
@@ -91,7 +107,7 @@ class Watch:
             running=0 if latest is None else len(latest.running),
             trials=self._budget.trials,
             slots=None if latest is None else latest.capacity,
-            best=best.value if best is not None else told_hypervolume(study.problem, trials),
+            best=best.value if best is not None else observed_hypervolume(study.problem, trials),
             recommended=self._recommender.latest(n_complete),
             recommended_of=self._recommender.latest_of,
             elapsed_seconds=elapsed,
@@ -100,5 +116,5 @@ class Watch:
         )
 
     def _recommended(self) -> tuple[float, float] | None:
-        said = recommendation_of(self._study)
-        return None if said is None or said.means else (said.mean, said.std)
+        found = recommendation_of(self._study)
+        return None if found is None or found.means else (found.mean, found.std)

@@ -1,19 +1,47 @@
-"""Exact Gaussian process on numpy and LAPACK."""
+"""Gaussian process regression, exact, with a constant mean and one length scale per axis.
+
+Notation (n evaluations, m points to predict, d axes, D features, see ``Features``):
+
+======== ============================ ============== ==================================================
+symbol   name in the code             shape          meaning
+======== ============================ ============== ==================================================
+X        ``points``                   (n, d)         evaluated unit points
+y        ``values``                   (n,)           values on the latent scale (``OutcomeTransform``)
+σ_f²     ``amplitude``                scalar         prior variance of the function
+σ_n²     ``noise``                    scalar         learned variance of an evaluation
+ℓ        ``lengths``                  (D,)           length scales
+θ        ``Hyperparameters``          (d + 2,)       log ℓ, log σ_f², log σ_n² (and 2 d warps)
+k(r²)    ``Kernel.profile``                          kernel of the squared scaled distance, k(0) = 1
+K        ``covariance``               (n, n)         σ_f² k(r²(X, X)) + diag(variances of evaluations)
+L        ``factor``                   (n, n)         lower Cholesky factor, L Lᵀ = K
+m        ``mean``                     scalar         constant mean, the most probable under m ~ N(0, 1)
+α        ``alpha``                    (n,)           K⁻¹ (y - m)
+k*       ``cross``                    (m, n)         σ_f² k(r²) between points to predict and X
+v        ``half``                     (n, m)         L⁻¹ k*ᵀ
+β        ``beta``                     (m, n)         k* K⁻¹
+======== ============================ ============== ==================================================
+
+Posterior mean m + k* α and variance σ_f² - vᵀv: Rasmussen & Williams (2006), "Gaussian Processes for Machine
+Learning", algorithm 2.1.  Hyperparameters maximise the log marginal likelihood plus log priors: see
+``marginal_likelihood``.  Fantasies at pending points are posterior means (kriging believer: Ginsbourger, Le
+Riche & Carraro 2010, "Kriging is well-suited to parallelize optimization").
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import LeftOut, Memory, is_learning_due
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
+from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import (
     Hyperparameters,
     Likelihood,
@@ -24,49 +52,50 @@ from smbo.surrogates.gp.marginal_likelihood import (
     noise_variances,
 )
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform, bends_of
-from smbo.surrogates.gp.replicated_values import Told, values_told
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.gp.pathwise import GPDraw
+from smbo.surrogates.gp.replicated_values import LatentValues, values_told
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
-# Half of the values' variance.
+# log σ_n² of the second start of the hyperparameter search: half of the values' variance is noise.
 _NOISY_START = float(np.log(0.5))
-# Fewer values do not tell noise from signal, and a signal taken for noise ends the search.
-_FEWEST_NOISY = 20
-# Hyperparameters are learned from so many values at most: the density of more costs their cube, and
-# says little more about a handful of numbers.  So many of them are the best ones.
-_MOST_LEARNED, _MOST_LEARNED_BEST = 256, 96
-# Up to so many values another start is cheap, and earlier hyperparameters may be of the wrong optimum.
-_FEW = 100
-# Fewer values do not show a tail; and a bend must be this much likelier, in log density.
-_FEWEST_TO_BEND, _PRICE_OF_BENDING, _PRICE_OF_WARPING = 8, 1.0, 1.0
-# Scales that hyperparameters are learned on, the likeliest before that.
-_N_SCALES = 2
-# Of a search that starts from what was learned for unbent axes.
-_N_ITERATIONS_TO_WARP = 20
-# Rounding leaves this much of a variance that is zero in exact arithmetic.
-_VARIANCE_FLOOR = 1e-12
-# From training data to the covariance of what is added to a process, (n, n), for standardised values.
+# The second start is used from so many values on: fewer do not tell noise from signal, and a signal taken
+# for noise ends the search.
+_MIN_VALUES_NOISY_START = 20
+# Hyperparameters are learned from so many rows at most, so many of which are the lowest values: the cost of
+# the likelihood grows with their cube, and more rows say little more about a few hyperparameters.
+_MAX_ROWS_LEARNED, _N_BEST_LEARNED = 256, 96
+# Up to so many values the second start is repeated: it is cheap, and the known optimum may be a local one.
+_MAX_VALUES_RESTART = 100
+# Values are transformed and axes warped from so many values on, if the log density gains this much.  Measured
+# by tests/benchmarks/regret/run.py --problems tuning/smooth.
+MIN_TO_TRANSFORM, _MIN_GAIN_TRANSFORM, _MIN_GAIN_WARP = 8, 1.0, 1.0
+# Outcome transforms that hyperparameters are learned for: the likeliest at the start of the search.
+_N_TRANSFORMS = 2
+# L-BFGS iterations for warps, from the hyperparameters learned without warps.
+_N_WARP_ITERATIONS = 20
+# From training data to the covariance (n, n) of a polynomial added to the process (universal kriging).
 Trend: TypeAlias = Callable[[TrainingData], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class GPPosterior:
-    """A Gaussian process given training data.  Means and deviations are in the training data's units.
+    """The posterior of a Gaussian process.  Moments are in the training data's units.
 
     Attributes:
         kernel, features: of the model.
         lengths: length scale of each feature, (D,).
-        amplitude, noise: variances of the function and of an evaluation, latent.
-        scale: between the training data's units and the latent ones.
+        amplitude, noise: prior variance of the function and variance of an evaluation, latent.
+        scale: between the training data's units and the latent scale.
         scaled: features of the evaluated points over their length scales, (n, D).
         values: on the latent scale, (n,).
-        factor: lower Cholesky factor of their covariance, (n, n).
-        mean: constant mean, latent.
-        alpha: covariance⁻¹ (values - mean), (n,).
-        fitted: latent means at the evaluated points, (n,).
+        factor: lower Cholesky factor L of the covariance of the values, (n, n).
+        mean: constant mean m, latent.
+        alpha: K⁻¹ (values - m), (n,).
+        fitted: latent posterior means at the evaluated points, (n,).
         n_axes: number of columns of a unit point, d.
-        warp: how the axes are bent; None for not at all.
-        shown: how large the function shows in each row, (n,): a row at a lower fidelity covaries so
-            much more or less with it; None for 1 in all.
+        warp: input warping of the axes; None without.
+        shown: factor on the covariance between the function at the highest fidelity and each row, (n,),
+            as rows at lower fidelities have it; None for 1 in all rows.
     """
 
     kernel: Kernel
@@ -90,10 +119,10 @@ class GPPosterior:
         return self.scale.moments(*self._latent_moments(points))
 
     def means_only(self, points: Array) -> Array:
-        """Return the means at unit points (m, d), shape (m,); those of evaluated points are looked up."""
+        """Return the means at unit points (m, d), shape (m,); means of evaluated points are looked up."""
         if not self.scale.is_affine:
             return self.moments(points)[0]
-        scaled = self._encode(points)
+        scaled = self.encode(points)
         if np.array_equal(scaled, self.scaled[: len(scaled)]):  # by far the most frequent, and quickest
             return np.asarray(self.scale.from_latent(self.fitted[: len(scaled)]))
         known = np.array([self._rows.get(row.tobytes(), -1) for row in scaled], dtype=np.intp)
@@ -101,7 +130,7 @@ class GPPosterior:
         mean = np.empty(len(points))
         mean[~new] = self.fitted[known[~new]]
         if new.any():
-            mean[new] = self.mean + self._cross(scaled[new]) @ self.alpha
+            mean[new] = self.mean + self.cross_covariance(scaled[new]) @ self.alpha
         return np.asarray(self.scale.from_latent(mean))
 
     @cached_property
@@ -110,22 +139,51 @@ class GPPosterior:
 
     @property
     def latent(self) -> GPPosterior:
-        """The same belief on the increasing scale of the values on which it is normal."""
-        return self if self.scale.is_affine else replace(self, scale=OutcomeTransform())
+        """The same posterior on the increasing scale of the values on which it is normal."""
+        return self if self.scale.is_affine else self.standardized
+
+    @property
+    def standardized(self) -> GPPosterior:
+        """The same posterior in the latent units, in which values are standardized."""
+        return replace(self, scale=OutcomeTransform())
+
+    @property
+    def n_rows(self) -> int:
+        """How many values and fantasies it is given."""
+        return len(self.values)
+
+    @property
+    def axis_lengths(self) -> Array:
+        """Length scale along each axis of the unit cube, (d,); all levels of a category share one."""
+        return np.array([self.lengths[self.features.columns == column][0] for column in range(self.n_axes)])
+
+    def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> GPDraw:
+        """Return a function drawn from the posterior, standardized, of so many random Fourier features."""
+        return GPDraw.of(self.standardized, rng, n_frequencies)
+
+    def left_out_moments(self, first: int = 0) -> tuple[Array, Array]:
+        """Return mean and variance of each value given all others, latent, from row ``first`` on."""
+        return left_out_moments(self, first)
+
+    def left_out(self) -> LeftOut:
+        """Return how each value is predicted from all others, latent."""
+        means, variances = self.left_out_moments()
+        values = self.values[None]
+        return LeftOut(values, values - means, variances[None], np.ones(1))
 
     def moments_and_gradients(
         self, points: Array, n_known: NDArray[np.intp] | None = None
     ) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,) and their gradients, each (m, d).
 
-        A categorical column's gradient is zero: its coordinate moves in jumps.
+        The gradient along a categorical column is zero: its coordinate moves in jumps.
 
         Args:
-            n_known: how many of the posterior's rows each point is to know of, where the rows after
-                them are fantasies, (m,); None for all.  The first rows of a factor are that of the
-                first rows, and a fantasy leaves the mean as it is.
+            n_known: for each point, the number of leading rows that the variance is conditioned on, (m,),
+                where the rows after them are fantasies; None for all.  The leading block of a Cholesky
+                factor is the factor of the leading rows, and a fantasy does not change the mean.
         """
-        scaled = self._encode(points)
+        scaled = self.encode(points)
         profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, self.scaled))
         if self.shown is not None:
             profile, slope = profile * self.shown, slope * self.shown
@@ -143,11 +201,12 @@ class GPPosterior:
         return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
 
     def of_kernel(self, points: Array, scaled: Array, slope: Array, beta: Array) -> tuple[Array, Array]:
-        """Return what the kernel adds to the gradients of mean and variance at unit points, each (m, d).
+        """Return the kernel's part of the gradients of mean and variance at unit points, each (m, d).
 
         Args:
             scaled: the points in units of the length scales.
-            slope: of the profile by the squared distance, (m, n); beta: covariance⁻¹ cross, (m, n).
+            slope: dk / d(r²), (m, n).
+            beta: k* K⁻¹, (m, n).
         """
         slope = slope * (2.0 * self.amplitude)  # d cross / d scaled = slope * (scaled - self.scaled)
         to_mean = self._weighted_differences(slope * self.alpha, scaled)
@@ -159,17 +218,17 @@ class GPPosterior:
 
     def joint(self, points: Array) -> tuple[Array, Array]:
         """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""
-        scaled = self._encode(points)
-        cross = self._cross(scaled)
+        scaled = self.encode(points)
+        cross = self.cross_covariance(scaled)
         half = linalg.solve_lower(self.factor, cross.T)
         prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         return self.mean + cross @ self.alpha, prior - half.T @ half
 
     def covariance(self, points: Array, others: Array) -> Array:
         """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
-        scaled, scaled_others = self._encode(points), self._encode(others)
-        half = linalg.solve_lower(self.factor, self._cross(scaled).T)
-        half_others = linalg.solve_lower(self.factor, self._cross(scaled_others).T)
+        scaled, scaled_others = self.encode(points), self.encode(others)
+        half = linalg.solve_lower(self.factor, self.cross_covariance(scaled).T)
+        half_others = linalg.solve_lower(self.factor, self.cross_covariance(scaled_others).T)
         prior = self.amplitude * self.kernel.profile(squared_distances(scaled, scaled_others))
         return np.asarray(prior - half.T @ half_others)
 
@@ -182,22 +241,24 @@ class GPPosterior:
     def condition_on(self, points: Array, values: Array) -> GPPosterior:
         """Return the posterior given also values (m,) at unit points (m, d).
 
-        Hyperparameters, scale and constant mean stay, and the factor gets rows: O(n² m).
+        Hyperparameters, scale and constant mean stay the same; the factor is extended in O(n² m).
         """
         values = self.scale.to_latent(values)
         extended = self._extended(points, values)
         alpha = linalg.solve(extended.factor, extended.values - self.mean)
-        return replace(extended, alpha=alpha, fitted=self.mean + extended._cross(extended.scaled) @ alpha)
+        return replace(
+            extended, alpha=alpha, fitted=self.mean + extended.cross_covariance(extended.scaled) @ alpha
+        )
 
     def fantasize(self, points: Array) -> GPPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (kriging believer)."""
         return self._extended(points, self._latent_moments(points)[0])
 
     def _extended(self, points: Array, latent: Array) -> GPPosterior:
         if len(points) == 0:
             return self
-        added = self._encode(points)
-        cross = self._cross(added).T
+        added = self.encode(points)
+        cross = self.cross_covariance(added).T
         corner = self.amplitude * self.kernel.profile(squared_distances(added, added))
         corner.flat[:: len(corner) + 1] = self.amplitude + self.noise
         factor = linalg.extend_cholesky(self.factor, cross, corner)
@@ -206,27 +267,36 @@ class GPPosterior:
             scaled=np.concatenate([self.scaled, added]),
             values=np.concatenate([self.values, latent]),
             factor=factor,
-            # right for a fantasy, which is where the mean was: it pulls at nothing
+            # of fantasies, exactly: their residual given the other values is zero
             alpha=np.concatenate([self.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([self.fitted, latent]),
             shown=None if self.shown is None else np.concatenate([self.shown, np.ones(len(latent))]),
         )
 
     def _latent_moments(self, points: Array) -> tuple[Array, Array]:
-        cross = self._cross(self._encode(points))
+        cross = self.cross_covariance(self.encode(points))
         half = linalg.solve_lower(self.factor, cross.T)
         variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
         return self.mean + cross @ self.alpha, np.sqrt(variance)
 
-    def _encode(self, points: Array) -> Array:
+    def encode(self, points: Array) -> Array:
+        """Return features of unit points (m, d) over their length scales, axes warped, (m, D)."""
         return self.features.encode(points, self.warp) / self.lengths
 
-    def _cross(self, scaled: Array) -> Array:
+    def cross_covariance(self, scaled: Array) -> Array:
+        """Return the function's covariance between encoded points (m, D) and the rows, (m, n)."""
         cross = self.amplitude * self.kernel.profile(squared_distances(scaled, self.scaled))
         return cross if self.shown is None else cross * self.shown
 
+    def pulled_back(self, points: Array, to_scaled: Array) -> Array:
+        """Return slopes by unit points (m, d) from slopes by features (m, D); 0 along categories."""
+        smooth = self.features.coordinates
+        slopes = np.zeros_like(points)
+        slopes[:, self.features.columns[smooth]] = (to_scaled / self.lengths)[:, smooth]
+        return slopes if self.warp is None else slopes * self.warp.slopes(points)
+
     def _floored(self, variance: Array) -> Array:
-        return np.maximum(variance, _VARIANCE_FLOOR * self.amplitude)
+        return np.maximum(variance, linalg.VARIANCE_FLOOR * self.amplitude)
 
     def _weighted_differences(self, weights: Array, scaled: Array) -> Array:
         """Return Σ_b weights_ab (z_a - z_b) by coordinate of the unit point, shape (m, d)."""
@@ -244,16 +314,27 @@ class GP:
     """Gaussian process with a constant mean and a length scale for each axis.
 
     Attributes:
-        kernel: its profile.
+        kernel: stationary kernel.
         priors: on the logarithms of the hyperparameters.
         hyperparameters: fixed ones; None to learn them from the training data.
-        bend_values: whether to model values on a bent scale where that makes them likelier.
-        warp_axes: whether to bend the axes where that makes the values likelier.
-        power, anchor: of the bend, learned together with the hyperparameters; see ``PowerTransform``.
-        relearn_growth: in ``train``, learn again once there is this much more training data than the
-            last time, relative to it.
-        always_relearn_until: ... and at every change while there are at most so many values.
-        n_iterations: of L-BFGS from each start.
+        bend_values: whether to power-transform the values where that makes them likelier.
+        warp_axes: whether to warp the axes (input warping) where that makes the values likelier.
+        power, anchor: of the power transform, learned together with the hyperparameters; see
+            ``PowerTransform``.
+        relearn_growth: ``train`` learns hyperparameters again once the number of values has grown by
+            this share since the last time,
+        always_relearn_until: or at every new value while there are at most so many.
+        n_iterations: L-BFGS iterations from each start.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo.surrogates import GP
+        >>> from smbo.training_data import Axis, TrainingData
+        >>> points = np.linspace(0.0, 1.0, 8)[:, None]
+        >>> data = TrainingData.of_values((Axis("x", "continuous"),), points, np.sin(6.0 * points[:, 0]))
+        >>> mean, std = GP().fit(data).moments(np.array([[0.5]]))
+        >>> print(f"{mean[0]:.1f} {np.sin(3.0):.1f}")
+        0.1 0.1
     """
 
     kernel: Kernel = field(default_factory=Matern52)
@@ -266,12 +347,23 @@ class GP:
     relearn_growth: float = 0.15
     always_relearn_until: int = 30
     n_iterations: int = 50
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_replicates: ClassVar[bool] = True
+
+    @property
+    def transfer_base(self) -> GP:
+        """The process itself: it can be put around what source studies found."""
+        return self
+
+    def unbent(self) -> GP:
+        """Return the same process of values as they are."""
+        return replace(self, bend_values=False)
 
     def fit(self, data: TrainingData, trend: Trend | None = None) -> GPPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Given a trend, factor and weights are those of process and trend together, and its own moments
-        are not: ``TrendedPosterior`` has them.
+        are not: ``UniversalKrigingPosterior`` has them.
 
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
@@ -289,24 +381,24 @@ class GP:
         covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
         if trend is not None:
             covariance += trend(data)
-        told = Told.of(data, scale)
-        variances = noise_variances(told.variances, noise / told.counts)
+        rows = LatentValues.of(data, scale)
+        variances = noise_variances(rows.variances, noise / rows.counts)
         diagonal = covariance.reshape(-1)[:: len(data) + 1]
         prior = diagonal.copy()
         diagonal += variances
         factor = linalg.cholesky(covariance)
-        mean, alpha = constant_mean(factor, told.values)
+        mean, alpha = constant_mean(factor, rows.values)
         diagonal[:] = prior
         return GPPosterior(
             kernel=self.kernel,
             features=features,
             lengths=lengths,
             amplitude=amplitude,
-            # a fantasy is as noisy as the evaluations are, by given figures where there are any
-            noise=told.typical(variances) if len(data) else noise,
+            # fantasies get the median noise of the evaluations, given or learned
+            noise=rows.typical(variances) if len(data) else noise,
             scale=scale,
             scaled=scaled,
-            values=told.values,
+            values=rows.values,
             factor=factor,
             mean=mean,
             alpha=alpha,
@@ -320,7 +412,9 @@ class GP:
         n = data.n_told
         known = memory.get("hyperparameters")
         before = None if known is None else Hyperparameters.from_json(known)
-        if before is not None and not self._is_due(n, int(memory["n_learned"])):
+        if before is not None and not is_learning_due(
+            n, int(memory["n_learned"]), self.always_relearn_until, self.relearn_growth
+        ):
             return self._fixed(before, PowerTransform(memory["power"], memory.get("anchor", 0.0))), memory
         theta, bend = self._learn(data, before, trend)
         learned = {"hyperparameters": theta.to_json(), **bend._asdict(), "n_learned": n}
@@ -329,64 +423,59 @@ class GP:
     def _fixed(self, theta: Hyperparameters, bend: PowerTransform) -> GP:
         return replace(self, hyperparameters=theta, power=float(bend.power), anchor=float(bend.anchor))
 
-    def _is_due(self, n: int, n_learned: int) -> bool:
-        if n <= self.always_relearn_until:
-            return n != n_learned
-        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
-
     def _learn(
         self, data: TrainingData, before: Hyperparameters | None, trend: Trend | None
     ) -> tuple[Hyperparameters, PowerTransform]:
-        """Return the most probable hyperparameters and bend, searched for also from earlier ones."""
+        """Return the most probable hyperparameters and power transform; earlier ones are a start."""
         start = default_start(self.priors, len(data.axes))
         n, all_values = data.n_told, values_told(data)
         if n < 2:  # one value says nothing about how values vary
             return start, PowerTransform()
         first = start if before is None else replace(before, log_warps=())
-        bends = bends_of(all_values) if self.bend_values and n >= _FEWEST_TO_BEND else [PowerTransform()]
+        bends = bends_of(all_values) if self.bend_values and n >= MIN_TO_TRANSFORM else [PowerTransform()]
         scales = [OutcomeTransform.of(all_values, *bend) for bend in bends]
-        few = _telling(data)
+        few = _rows_to_learn_from(data)
         few_values = values_told(few)
         likelihoods = [self._likelihood(few, scale, trend) for scale in scales]
-        # densities of the values themselves: each scale stretches them by its slope
+        # densities are of the values themselves: the Jacobian of each transform
         stretches = [
             np.log(scale.slopes(few_values) / scales[0].slopes(few_values)).sum() for scale in scales
         ]
         prices = [
-            _PRICE_OF_BENDING * (bend != PowerTransform()) - float(s) for bend, s in zip(bends, stretches)
+            _MIN_GAIN_TRANSFORM * (bend != PowerTransform()) - float(s) for bend, s in zip(bends, stretches)
         ]
         rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
         order = np.argsort(rough, kind="stable").tolist()
-        if trend is not None:  # a polynomial is one on the plain scale, however it looks before learning
+        if trend is not None:  # a function that is a polynomial is one on the plain scale only
             order = [0, *(k for k in order if k != 0)]
         found = []
-        for rank, k in enumerate(order[:_N_SCALES]):
+        for rank, k in enumerate(order[:_N_TRANSFORMS]):
             starts = [first]
-            if rank == 0 and n >= _FEWEST_NOISY and (before is None or n <= _FEW):
-                # noise and short length scales explain the same scatter: two optima, a start for each
+            if rank == 0 and n >= _MIN_VALUES_NOISY_START and (before is None or n <= _MAX_VALUES_RESTART):
+                # noise and short length scales explain the same scatter: two local optima, a start for each
                 starts.append(replace(start, log_noise=_NOISY_START))
             theta, density = most_probable(likelihoods[k], starts, self.n_iterations)
             found.append((density - prices[k], k, theta))
         _, k, theta = max(found, key=lambda item: item[0])
-        if self.warp_axes and n >= _FEWEST_TO_BEND:
+        if self.warp_axes and n >= MIN_TO_TRANSFORM:
             theta = self._warped(likelihoods[k], theta, before)
         return theta, bends[k]
 
     def _warped(
         self, likelihood: Likelihood, theta: Hyperparameters, before: Hyperparameters | None
     ) -> Hyperparameters:
-        """Return hyperparameters with the axes bent, or as they are where that is not likelier."""
+        """Return hyperparameters with input warping, or the given ones if warping is not likelier."""
         start = theta.with_identity_warps()
         score = -likelihood.negative_with_gradient(start.vector())[0]
         if before is not None and before.log_warps:
             start = replace(theta, log_warps=before.log_warps)
-        warped, found = most_probable(likelihood, [start], _N_ITERATIONS_TO_WARP)
-        return warped if found > score + _PRICE_OF_WARPING else theta
+        warped, found = most_probable(likelihood, [start], _N_WARP_ITERATIONS)
+        return warped if found > score + _MIN_GAIN_WARP else theta
 
     def _likelihood(
         self, data: TrainingData, scale: OutcomeTransform, trend: Trend | None = None
     ) -> Likelihood:
-        features, told = Features.of(data.axes), Told.of(data, scale)
+        features, rows = Features.of(data.axes), LatentValues.of(data, scale)
         return Likelihood(
             kernel=self.kernel,
             features=features,
@@ -394,20 +483,20 @@ class GP:
             n_axes=len(data.axes),
             points=data.points,
             encoded=features.encode(data.points),
-            values=told.values,
-            variances=told.variances,
-            repeated=told.repeated,
+            values=rows.values,
+            variances=rows.variances,
+            repeated=rows.repeated,
             trend=None if trend is None else trend(data),
         )
 
 
-def _telling(data: TrainingData) -> TrainingData:
-    """Return the rows to learn hyperparameters from: the best ones, and every k-th other."""
+def _rows_to_learn_from(data: TrainingData) -> TrainingData:
+    """Return the rows to learn hyperparameters from: the lowest values, and rows spread over the others."""
     n = len(data)
-    if n <= _MOST_LEARNED:
+    if n <= _MAX_ROWS_LEARNED:
         return data
     order = np.argsort(data.values, kind="stable")
-    others = np.sort(order[_MOST_LEARNED_BEST:])
-    spread = np.linspace(0, len(others) - 1, _MOST_LEARNED - _MOST_LEARNED_BEST).astype(np.intp)
-    rows = np.sort(np.concatenate([order[:_MOST_LEARNED_BEST], others[spread]]))
+    others = np.sort(order[_N_BEST_LEARNED:])
+    spread = np.linspace(0, len(others) - 1, _MAX_ROWS_LEARNED - _N_BEST_LEARNED).astype(np.intp)
+    rows = np.sort(np.concatenate([order[:_N_BEST_LEARNED], others[spread]]))
     return data.rows(rows)

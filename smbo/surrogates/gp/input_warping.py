@@ -1,9 +1,11 @@
-"""Bending the axes: a map of the unit interval on itself, so that a stationary process fits.
+"""Input warping: a monotone map of each axis, so that a stationary kernel fits a non-stationary function.
 
-Functions vary faster at one end of an axis than at the other (rates, depths, anything that was
-given on the wrong scale).  Kumaraswamy's distribution function w(u) = 1 - (1 - u^a)^b stretches
-either end; Snoek et al. (2014), "Input Warping for Bayesian Optimization of Non-stationary
-Functions".
+Many functions vary faster at one end of an axis than at the other (rates, depths, parameters given on an
+unsuitable scale).  Each unit coordinate u is replaced by w(u) = 1 - (1 - u^a)^b, the distribution function
+of Kumaraswamy (1980), which stretches either end and has simple derivatives.
+
+Source: Snoek et al. (2014), "Input Warping for Bayesian Optimization of Non-stationary Functions", with the
+    beta distribution in its place.
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ import numpy as np
 
 from smbo.training_data import Array
 
-# The map's ends stay at 0 and 1 to about this power of a and b; its slopes are infinite there for
-# a, b < 1 and are taken a little further in.
-_END, _END_OF_SLOPES = 1e-12, 1e-6
+# Coordinates are kept this far from 0 and 1, where logarithms and, for a, b < 1, slopes are infinite.
+_MARGIN = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Warp:
         by_a = a * b * logs * np.exp(a * logs + (b - 1.0) * rest)
         return by_a, -b * rest * np.exp(b * rest)
 
-    def _parts(self, points: Array, end: float = _END) -> tuple[Array, Array, Array]:
+    def _parts(self, points: Array, end: float = _MARGIN) -> tuple[Array, Array, Array]:
         """Return log u (m, d), log(1 - u^a) (m, d) and b (d,)."""
         logs = np.log(np.clip(points, end, 1.0 - end))
         return logs, np.log(-np.expm1(np.exp(self.log_a) * logs)), np.exp(self.log_b)

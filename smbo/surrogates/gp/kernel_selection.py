@@ -1,38 +1,59 @@
-"""A process of the smoothness that the values speak for.
+"""Choose the kernel (Matérn 5/2 or squared exponential) by marginal likelihood.
 
-How fast a process learns a contour hangs on how smooth it takes the function to be: a squared exponential
-is far ahead of a Matérn kernel where the function is analytic, and sure of what is wrong where it has a
-kink.  The density of the values tells one from the other by far.
+A squared exponential kernel needs far fewer values than a Matérn kernel if the function is analytic, and is
+overconfident if the function has a kink; the marginal likelihood tells the two cases apart clearly.
+
+Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 5.2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernels import Kernel, Matern52, SquaredExponential
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 
 @dataclass(frozen=True)
 class KernelSelection:
-    """A Gaussian process with that of some kernels under which the values are likeliest.
+    """A Gaussian process with the kernel of the highest marginal likelihood.
 
     Attributes:
-        process: all but its kernel.
-        kernels: to choose from.
-        price: in log density, how much likelier than the first another has to be.  From few values
-            of many axes the smoothest is sure of too much.
+        process: the Gaussian process, whose own kernel is not used.
+        kernels: to choose from, in order of preference.
+        price: log density by which another kernel has to exceed the first one.  With few values and many
+            axes the smoothest kernel is overconfident.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo.surrogates import KernelSelection
+        >>> from smbo.training_data import Axis, TrainingData
+        >>> points = np.linspace(0.0, 1.0, 12)[:, None]
+        >>> data = TrainingData.of_values((Axis("x", "continuous"),), points, np.sin(6.0 * points[:, 0]))
+        >>> KernelSelection().fit(data).kernel
+        SquaredExponential()
     """
 
     process: GP = field(default_factory=GP)
     kernels: tuple[Kernel, ...] = (Matern52(), SquaredExponential())
     price: float = 0.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_replicates: ClassVar[bool] = True
+
+    @property
+    def transfer_base(self) -> GP:
+        """The process with its own kernel: trends of source studies are weighed below one kernel."""
+        return self.process
+
+    def unbent(self) -> KernelSelection:
+        """Return the same choice for values as they are."""
+        return replace(self, process=self.process.unbent())
 
     def fit(self, data: TrainingData) -> GPPosterior:
         """Return the posterior; kernel and hyperparameters are learned first.
@@ -52,7 +73,7 @@ class KernelSelection:
             found[name], learned = replace(self.process, kernel=kernel).train(data, before.get(name, {}))
             kept[name] = dict(learned)
         chosen = memory.get("kernel")
-        if len(found) == 1 or chosen not in found or kept != dict(before):  # learned anew, so looked at anew
+        if len(found) == 1 or chosen not in found or kept != dict(before):  # learned anew: compare
             densities = {
                 name: log_density(gp.fit(data), data.values) - self.price * (place > 0)
                 if len(found) > 1
@@ -64,21 +85,19 @@ class KernelSelection:
 
 
 def learned_noise(memory: Memory) -> float | None:
-    """Return the variance of an evaluation's error that a process has learned, None where it has not.
-
-    For standardised values, so that it is a share of theirs.
+    """Return the learned variance of an evaluation, as a share of the values' variance; None before.
 
     Args:
-        memory: of a GP or of KernelSelection.
+        memory: of ``GP`` or ``KernelSelection``.
     """
     learned = memory.get("kernels", {}).get(memory.get("kernel"), memory).get("hyperparameters")
     return None if learned is None else float(np.exp(learned["log_noise"]))
 
 
 def log_density(posterior: GPPosterior, values: Array) -> float:
-    """Return the log marginal density of the values (n,) that a posterior was given, up to a constant.
+    """Return the log marginal likelihood of the values (n,) of a posterior, up to a constant.
 
-    Of the values themselves: a scale that stretches them makes them no likelier.
+    It includes the Jacobian of the outcome transform, so that different transforms can be compared.
     """
     residual = posterior.values - posterior.mean
     latent = 0.5 * residual @ posterior.alpha + np.log(np.diagonal(posterior.factor)).sum()

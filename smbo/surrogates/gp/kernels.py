@@ -1,8 +1,10 @@
-"""Stationary kernels: functions of the squared scaled distance alone.
+"""Stationary kernels: Matérn 5/2 and 3/2, squared exponential, as functions of the squared scaled distance.
 
-Every axis becomes one or more features such that a distance between points is a Euclidean
-distance between features (``Features``); a kernel then needs only its profile k(r²), and one
-code path serves continuous, ordered and categorical axes.
+Every axis is encoded as one or more features such that the distance between points is the Euclidean
+distance between features (``Features``), each over its length scale (automatic relevance determination);
+a kernel is then a function k(r²), for continuous, ordered and categorical axes alike.
+
+Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eq. 4.9, 4.17 and 5.1.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True)
 class Matern52:
-    """Matérn kernel of smoothness 5/2: twice differentiable functions."""
+    """Matérn kernel with ν = 5/2, (1 + s + s²/3) exp(-s) for s = √5 r: twice differentiable functions."""
 
     def profile(self, squared: Array) -> Array:
         s = np.sqrt(5.0 * squared)
@@ -48,7 +50,7 @@ class Matern52:
 
 @dataclass(frozen=True)
 class Matern32:
-    """Matérn kernel of smoothness 3/2: once differentiable functions."""
+    """Matérn kernel with ν = 3/2, (1 + s) exp(-s) for s = √3 r: once differentiable functions."""
 
     def profile(self, squared: Array) -> Array:
         s = np.sqrt(3.0 * squared)
@@ -62,7 +64,7 @@ class Matern32:
 
 @dataclass(frozen=True)
 class SquaredExponential:
-    """Gaussian kernel: infinitely differentiable functions."""
+    """Squared exponential kernel, exp(-r²/2): infinitely differentiable functions."""
 
     def profile(self, squared: Array) -> Array:
         return np.asarray(np.exp(-0.5 * squared))
@@ -74,10 +76,10 @@ class SquaredExponential:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """How unit points become features on which all kernels work.
+    """The encoding of unit points as features, on which all kernels work.
 
     A continuous or ordered axis is one feature, its coordinate around the cube's centre.  A
-    categorical axis is one feature a level, 1/√2 at the point's level and 0 elsewhere, so that
+    categorical axis is one feature per level, 1/√2 at the point's level and 0 elsewhere, so that
     the squared distance is 1 between different levels and 0 within one (Hamming); one length
     scale serves all its levels.
 

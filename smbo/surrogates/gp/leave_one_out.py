@@ -1,22 +1,27 @@
-"""What a Gaussian process says of each value when all others are known."""
+"""Leave-one-out predictions of a Gaussian process: each value from all others, without a new fit.
+
+With the precision matrix P = K⁻¹ the left-out value i has variance 1 / P_ii and mean y_i - [P y]_i / P_ii.
+
+Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eq. 5.10-5.12.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.gp.gp import GPPosterior
+from smbo.surrogates.base import ExactProcess
 from smbo.training_data import Array
 
 
-def left_out_moments(posterior: GPPosterior, first: int = 0) -> tuple[Array, Array]:
+def left_out_moments(posterior: ExactProcess, first: int = 0) -> tuple[Array, Array]:
     """Return mean and variance of each value given all others, latent, each (n,).
 
     Args:
-        first: row from which on they are wanted; then each is (n - first,), for the price of so many.
+        first: row from which on they are computed; then each is (n - first,), at the cost of so many rows.
 
-    The constant mean m ~ N(0, 1) is left out with the value: it adds one to every covariance, and
-    K⁻¹ (y - m) is that matrix's inverse times y.
+    The constant mean m ~ N(0, 1) is estimated without the value too: it adds one to every covariance, and
+    α = K⁻¹ (y - m) = (K + 1 1ᵀ)⁻¹ y by Sherman and Morrison's formula.
     """
     n = len(posterior.values)
     ones = linalg.solve(posterior.factor, np.ones(n))

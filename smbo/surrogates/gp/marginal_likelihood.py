@@ -1,4 +1,11 @@
-"""Learning a Gaussian process's hyperparameters: the log marginal likelihood and its priors."""
+"""Hyperparameters of a Gaussian process by maximum a posteriori: log marginal likelihood plus log priors.
+
+With the symbols of ``gp``, minimised over θ:
+
+    ½ (y - m)ᵀ α + Σ log L_ii + ½ m² + ½ Σ ((θ - prior mean) / prior deviation)²
+
+Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eq. 2.30; gradient eq. 5.9.
+"""
 
 from __future__ import annotations
 
@@ -13,29 +20,30 @@ from smbo.errors import NumericalError
 from smbo.surrogates import linalg
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Features, Kernel, squared_distances
-from smbo.surrogates.gp.replicated_values import LEAST_LOG_NOISE, Repeated
+from smbo.surrogates.gp.replicated_values import LEAST_LOG_NOISE, ReplicateScatter
 from smbo.training_data import Array
 
-# Box of the search, in the units of standardised values on the unit cube.  The noise's floor keeps
-# the covariance of duplicates well conditioned; a longer scale than 300 is a constant to a unit cube.
-_BOUNDS_LENGTH = (np.log(5e-3), np.log(3e2))
+# Bounds of the search, for standardised values on the unit cube.  The lowest noise keeps the covariance of
+# duplicates well conditioned; with a length scale above 300 the function is constant over the unit cube.
+BOUNDS_LENGTH = (np.log(5e-3), np.log(3e2))
 _BOUNDS_AMPLITUDE = (np.log(1e-3), np.log(1e4))
 _BOUNDS_NOISE = (LEAST_LOG_NOISE, np.log(1e1))
 _BOUNDS_WARP = (-1.5, 1.5)
-# A hundredth in log density is far below what the training data can tell apart, and each iteration more
-# is a factorisation.  Measured: on average these lose 0.004 in log density on the plain scale and
-# 0.013 on a bent one (0.08 at worst), and take 20 to 25 % fewer calls.
-_VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-4, 1e-2
+# Relative tolerance of the value and tolerance of the gradient for L-BFGS.  A difference of 0.01 in log
+# density is not significant, and each iteration costs a factorisation.  Measured: on average these lose
+# 0.004 in log density without and 0.013 with a power transform (0.08 at worst), for 20 to 25 % fewer calls
+# (no benchmark repeats this).
+VALUE_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 1e-2
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What a Gaussian process learns; all for standardised values.
+    """Hyperparameters of a Gaussian process, θ; for standardised values on the unit cube.
 
     Attributes:
         log_lengths: log length scale of each axis, in unit-cube coordinates.
-        log_amplitude: log variance of the latent function.
-        log_noise: log variance of an evaluation whose own was not given.
+        log_amplitude: log prior variance of the latent function, log σ_f².
+        log_noise: log variance of evaluations without a given variance, log σ_n².
         log_warps: log a of each axis, then log b (see ``Warp``); empty for none.
     """
 
@@ -53,12 +61,12 @@ class Hyperparameters:
         return np.array([*self.log_lengths, self.log_amplitude, self.log_noise, *self.log_warps])
 
     def with_identity_warps(self) -> Hyperparameters:
-        """Return the same process with axes that may be bent and are not yet."""
+        """Return the same hyperparameters with warps that are the identity."""
         return replace(self, log_warps=(0.0,) * (2 * len(self.log_lengths)))
 
     @property
     def warp(self) -> Warp | None:
-        """How the axes are bent, None where they are not."""
+        """Input warping of the axes, None without."""
         if not self.log_warps:
             return None
         log_a, log_b = np.array(self.log_warps).reshape(2, -1)
@@ -85,8 +93,8 @@ class Priors:
     ``log_length`` is for one axis; the mean grows by log(d) / 2 with the number of axes, since
     distances grow with √d (Hvarfner, Hellsten & Nardi 2024, "Vanilla Bayesian Optimization
     Performs Great in High Dimensions").  Their LogNormal(√2, √3) has its mode at a logarithm of
-    √2 - 3 = -1.6; measured here, its width lets pure noise pass for short length scales, and
-    half of it finds the better points.
+    √2 - 3 = -1.6; with its standard deviation √3 pure noise was taken for short length scales here, and
+    searches with half of that found better points (no benchmark repeats this).
     """
 
     log_length: tuple[float, float] = (-1.7, 0.8)
@@ -105,18 +113,18 @@ class Priors:
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
-    """The log posterior density of the hyperparameters, given standardised data.
+    """The log posterior density of the hyperparameters given standardised values.
 
     Attributes:
         kernel, features, priors: of the model.
         n_axes: number of axes, d.
         points: unit points, (n, d).
-        encoded: their features where no axis is bent, (n, D).
+        encoded: their features without warping, (n, D).
         values: standardised, (n,).
         variances: given variance of each value in standardised units, NaN where it is to be
             learned, (n,).
-        repeated: of values that are means of several; None where none is.
-        trend: covariance of what is added to the process and has nothing to learn, (n, n); None for nothing.
+        repeated: likelihood of the scatter within replicates; None without replicates.
+        trend: covariance of a polynomial added to the process, without hyperparameters, (n, n); or None.
     """
 
     kernel: Kernel
@@ -127,11 +135,11 @@ class Likelihood:
     encoded: Array
     values: Array
     variances: Array
-    repeated: Repeated | None = None
+    repeated: ReplicateScatter | None = None
     trend: Array | None = None
 
     def negative(self, theta: Hyperparameters) -> float:
-        """Return minus the log density, infinite where the covariance cannot be factorised."""
+        """Return minus the log density; infinity if the covariance cannot be factorised."""
         try:
             return self.negative_with_gradient(theta.vector())[0]
         except NumericalError:
@@ -140,8 +148,7 @@ class Likelihood:
     def negative_with_gradient(self, vector: Array) -> tuple[float, Array]:
         """Return minus the log density (up to a constant) and its gradient, of the vector's shape.
 
-        The constant mean m ~ N(0, 1) is at its maximum given the rest, so it adds nothing to
-        the gradient.
+        The constant mean m ~ N(0, 1) is at its maximum given θ, so that the derivative by m is zero.
         """
         theta = Hyperparameters.of_vector(vector, self.n_axes)
         n, columns = len(self.values), self.features.columns
@@ -165,8 +172,8 @@ class Likelihood:
         pull = (vector - means) / stds
         value = 0.5 * residual @ alpha + np.log(np.diagonal(factor)).sum() + 0.5 * mean**2 + 0.5 * pull @ pull
 
-        # dL/dθ = tr((K⁻¹ - ααᵀ) dK/dθ) / 2; with W that bracket times dk/dr², the sum of
-        # W_ab (z_a - z_b)² over pairs is two matrix products and no (n, n, d) array
+        # R&W eq. 5.9: dL/dθ = ½ tr((K⁻¹ - ααᵀ) dK/dθ).  With W that bracket times dk/dr², the sum of
+        # W_ab (z_a - z_b)² over pairs is two matrix products and needs no (n, n, d) array
         weights = linalg.inverse(factor)
         weights -= np.outer(alpha, alpha)
         to_amplitude = 0.5 * amplitude * np.einsum("ij,ij->", weights, profile)
@@ -175,7 +182,7 @@ class Likelihood:
             left, left_slope = self.repeated.negative_with_slope(noise)
             value, to_noise = value + left, to_noise + left_slope
         weights *= slope
-        # dL / d scaled, (n, D): every other slope follows from it
+        # dL / d scaled, (n, D): derivatives by length scales and warps follow by the chain rule
         pulls = (2.0 * amplitude) * (scaled * weights.sum(axis=1)[:, None] - weights @ scaled)
         to_lengths = -self.features.per_axis(np.einsum("ij,ij->j", pulls, scaled), self.n_axes)
         slopes = [*to_lengths, to_amplitude, to_noise]
@@ -188,7 +195,7 @@ class Likelihood:
 
 
 def noise_variances(given: Array, learned: float | Array) -> Array:
-    """Return each value's variance: the given one, and the learned one where it is NaN."""
+    """Return each value's variance: the given one, or the learned one where that is NaN."""
     # a given variance of zero (or one that underflowed) must not make duplicates singular
     return np.where(np.isnan(given), learned, np.maximum(given, np.exp(_BOUNDS_NOISE[0])))
 
@@ -208,7 +215,7 @@ def most_probable(
     Raises:
         NumericalError: the density is finite at none of the starts.
     """
-    bounds = [_BOUNDS_LENGTH] * likelihood.n_axes + [_BOUNDS_AMPLITUDE, _BOUNDS_NOISE]
+    bounds = [BOUNDS_LENGTH] * likelihood.n_axes + [_BOUNDS_AMPLITUDE, _BOUNDS_NOISE]
     bounds += [_BOUNDS_WARP] * len(starts[0].log_warps)
     low, high = np.array(bounds).T
 
@@ -216,7 +223,7 @@ def most_probable(
         try:
             return likelihood.negative_with_gradient(vector)
         except NumericalError:
-            # a wall for the line search: it steps back to where the covariance factorises
+            # a huge value makes the line search step back to where the covariance can be factorised
             return 1e300, np.zeros_like(vector)
 
     best_value, best = np.inf, None
@@ -228,7 +235,7 @@ def most_probable(
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": n_iterations, "ftol": _VALUE_TOLERANCE, "gtol": _SLOPE_TOLERANCE},
+            options={"maxiter": n_iterations, "ftol": VALUE_TOLERANCE, "gtol": GRADIENT_TOLERANCE},
         )
         if np.isfinite(found.fun) and found.fun < min(best_value, 1e299):
             best_value, best = float(found.fun), found.x

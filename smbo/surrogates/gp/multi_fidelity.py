@@ -1,56 +1,61 @@
-"""A Gaussian process over points and fidelities, for what comes at the highest one.
+"""Multi-fidelity GP: a kernel over points and fidelities, which predicts the highest fidelity.
 
-What a trial came to at each fidelity is a row of its own (``FidelityResults``).  A shortfall z
-says how far below the highest fidelity a row is, 0 there and 1 at the lowest, in its logarithm.
+The result of a trial at each fidelity is a row of its own (``FidelityResults``).  The fidelity gap z of a row
+is 0 at the highest and 1 at the lowest fidelity, on the logarithm of the fidelity.
 Between rows at (x, z) and (x', z') the covariance is
 
     k(x, x') [a (1 + c z) (1 + c z') + s z z' + w min(z, z')] + m z z'
 
-The first term is the value at the highest fidelity, which at lower ones shows larger or smaller (c;
-as in Kennedy & O'Hagan 2000, "Predicting the output from a complex computer code when fast
-approximations are available").  What it differs by vanishes at the highest fidelity (as in Wu et al.
-2020, "Practical multi-fidelity Bayesian optimization for hyperparameter tuning"): a slope that goes
-on (s), a walk whose steps say nothing of the next (w), each as smooth in x as the value is, and what
-all points have in common (m).  How much there is of each the marginal likelihood decides.
+The first term is the function at the highest fidelity, scaled by 1 + c z at lower ones (as in
+Kennedy & O'Hagan 2000, "Predicting the output from a complex computer code when fast
+approximations are available").  The discrepancy vanishes at the highest fidelity (as in Wu et al.
+2020, "Practical multi-fidelity Bayesian optimization for hyperparameter tuning"): a part linear in z (s) and
+a Wiener process in z (w), both with the kernel k over points, and a linear part common to
+all points (m).  The hyperparameters a, c, s, w, m are learned by maximum a posteriori.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
 
 from smbo.errors import NumericalError
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory
-from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.base import Memory, is_learning_due
+from smbo.surrogates.gp.gp import GP, MIN_TO_TRANSFORM, GPPosterior
 from smbo.surrogates.gp.kernels import Features, Kernel, Matern52, squared_distances
-from smbo.surrogates.gp.marginal_likelihood import Priors, constant_mean, noise_variances
+from smbo.surrogates.gp.marginal_likelihood import (
+    BOUNDS_LENGTH,
+    GRADIENT_TOLERANCE,
+    VALUE_TOLERANCE,
+    Priors,
+    constant_mean,
+    noise_variances,
+)
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform
-from smbo.training_data import Array, Axis, FidelityResults, TrainingData
+from smbo.training_data import Array, Axis, FidelityResults, Target, TrainingData
 
-_FEWEST_TO_BEND = 8
-# Behind the length scales: log a, c, log s, log w, log m, log noise.
+# Hyperparameters after the length scales: log a, c, log s, log w, log m, log noise; with normal priors
+# (measured by tests/benchmarks/bench_asha.py) and bounds.
 _N_OTHERS = 6
 _PRIOR_MEANS = np.array([0.0, 0.0, np.log(0.1), np.log(0.1), 0.0, np.log(2e-2)])
 _PRIOR_WIDTHS = np.array([1.0, 0.4, 1.5, 1.5, 1.0, 1.0])
 _LENGTH_PRIOR = (-1.7, 0.5)
 _LOWEST = np.array([np.log(1e-3), -0.9, np.log(1e-5), np.log(1e-6), np.log(1e-4), np.log(1e-6)])
 _HIGHEST = np.array([np.log(1e3), 3.0, np.log(1e2), np.log(1e2), np.log(1e2), np.log(1e1)])
-_LENGTH_BOUNDS = (np.log(5e-3), np.log(3e2))
-_VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-4, 1e-2
 
 
 @dataclass(frozen=True, eq=False)
 class MultiFidelityPosterior:
-    """What is believed of values at all fidelities.
+    """The posterior of values at all fidelities.
 
     Attributes:
-        highest: the belief at the highest fidelity, a process whose rows are those of the curves.
-        theta: hyperparameters, see ``MultiFidelityGP``; (d + 6,).
-        shortfalls: of its rows, (N,).
+        highest: the posterior at the highest fidelity, given the rows of all fidelities.
+        theta: hyperparameters, see ``MultiFidelityGP``, (d + 6,).
+        fidelity_gaps: of the rows, (N,).
     """
 
     highest: GPPosterior
@@ -58,20 +63,20 @@ class MultiFidelityPosterior:
     fidelity_gaps: Array
 
     def one_more(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
-        """Return how far an evaluation would move the mean at the highest fidelity, shape (m,).
+        """Return the standard deviation by which an evaluation moves the mean at the highest fidelity, (m,).
 
-        The standard deviation of that mean after an evaluation at (x, z), seen from before it;
+        That of the posterior mean at (x, 0) after an evaluation at (x, z), as predicted before it;
         latent.
 
         Args:
-            points: unit points, (m, d), each judged by itself.
-            shortfall: z of that evaluation.
-            growth: of its noise variance over that of one at the highest fidelity.
+            points: unit points, (m, d), each by itself.
+            fidelity_gap: z of that evaluation.
+            growth: its noise variance over that of an evaluation at the highest fidelity.
         """
         process, at = self.highest, np.full(len(points), fidelity_gap)
-        scaled = process._encode(points)
+        scaled = process.encode(points)
         profile = process.kernel.profile(squared_distances(scaled, process.scaled))
-        top = linalg.solve_lower(process.factor, process._cross(scaled).T)
+        top = linalg.solve_lower(process.factor, process.cross_covariance(scaled).T)
         here = _across(self.theta, at, self.fidelity_gaps, profile)
         half = linalg.solve_lower(process.factor, here.T)
         ones = np.ones(len(points))
@@ -84,19 +89,33 @@ class MultiFidelityPosterior:
 
 @dataclass(frozen=True)
 class MultiFidelityGP:
-    """Gaussian process of what was seen at several fidelities, about the highest.
+    """Gaussian process of results at several fidelities, which predicts the highest one.
 
-    On training data without curves it is ``otherwise``.
+    With training data of a single fidelity it is ``otherwise``.
 
     Attributes:
-        kernel: its profile over points.
-        otherwise: surrogate where every trial is evaluated but once.
+        kernel: stationary kernel over points.
+        otherwise: surrogate for training data without fidelities.
         theta: fixed hyperparameters; None to learn them.  Log length scales, then log a, c,
-            log s, log w, log m and log noise (see above).
-        power, anchor: of the bend, learned with them; see ``PowerTransform``.
-        n_rows: curves up to which all rows are used; of more, those of the trials that got
-            furthest, and then of the best.
+            log s, log w, log m and log noise (see the module).
+        power, anchor: of the power transform, learned with them; see ``PowerTransform``.
+        n_rows: number of rows up to which all are used; of more, those of the highest fidelities, and
+            within a fidelity of the lowest values.
         relearn_growth, always_relearn_until, n_iterations: as in ``GP``.
+
+    Example:
+        >>> from smbo import Fidelity, Optimizer, Problem
+        >>> from smbo.history.encode import encode
+        >>> from smbo.surrogates import MultiFidelityGP
+        >>> problem = Problem({"x": (0.0, 1.0)}, fidelity=Fidelity(1, 9), early_stopping="asha")
+        >>> optimizer = Optimizer(problem, "sobol", seed=1)
+        >>> for _ in range(12):
+        ...     trial = optimizer.ask()
+        ...     _ = optimizer.tell(trial, trial.params["x"] ** 2 + 1.0 / trial.fidelity)
+        >>> data = encode(problem, optimizer.trials)
+        >>> mean, std = MultiFidelityGP().fit(data).moments(data.points)
+        >>> mean.shape == (len(data.points),)
+        True
     """
 
     kernel: Kernel = field(default_factory=Matern52)
@@ -108,9 +127,10 @@ class MultiFidelityGP:
     relearn_growth: float = 0.1
     always_relearn_until: int = 40
     n_iterations: int = 40
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.VALUE, Target.FIDELITIES})
 
     def fit(self, data: TrainingData) -> GPPosterior:
-        """Return the belief at the highest fidelity.
+        """Return the posterior at the highest fidelity.
 
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
@@ -120,7 +140,7 @@ class MultiFidelityGP:
         return self.fit_curves(data).highest
 
     def fit_curves(self, training_data: TrainingData) -> MultiFidelityPosterior:
-        """Return the belief at all fidelities; ``data.fidelities`` is needed."""
+        """Return the posterior at all fidelities; ``data.fidelities`` is needed."""
         assert training_data.fidelities is not None
         if self.theta is None:
             trained, _ = self.train(training_data, {})
@@ -165,7 +185,9 @@ class MultiFidelityGP:
             otherwise, known = self.otherwise.train(data, memory)
             return replace(self, otherwise=otherwise), known
         n, before = len(data.fidelities), memory.get("theta")
-        if before is not None and not self._is_due(n, int(memory["n_learned"])):
+        if before is not None and not is_learning_due(
+            n, int(memory["n_learned"]), self.always_relearn_until, self.relearn_growth
+        ):
             return self._fixed(before, PowerTransform(memory["power"], memory["anchor"])), memory
         theta, bend = self._learn(data, None if before is None else np.array(before))
         learned: dict[str, Any] = {"theta": theta.tolist(), **bend._asdict(), "n_learned": n}
@@ -174,13 +196,8 @@ class MultiFidelityGP:
     def _fixed(self, theta: Any, bend: PowerTransform) -> MultiFidelityGP:
         return replace(self, theta=tuple(theta), power=float(bend.power), anchor=float(bend.anchor))
 
-    def _is_due(self, n: int, n_learned: int) -> bool:
-        if n <= self.always_relearn_until:
-            return n != n_learned
-        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
-
     def _learn(self, training_data: TrainingData, before: Array | None) -> tuple[Array, PowerTransform]:
-        """Return the most probable hyperparameters and bend."""
+        """Return the most probable hyperparameters, and the power transform."""
         assert training_data.fidelities is not None
         curves = self._kept(training_data.fidelities)
         means, _ = _prior(len(training_data.axes))
@@ -190,12 +207,12 @@ class MultiFidelityGP:
         data = _Data.of(self.kernel, training_data.axes, curves, OutcomeTransform.of(curves.values, *bend))
         starts = [means] if before is None else [before]
         if before is not None and len(curves) <= self.always_relearn_until:
-            starts.append(means)  # cheap still, and earlier ones may be of the wrong optimum
+            starts.append(means)  # cheap, and the known optimum may be a local one
         found = [_most_probable(data, start, self.n_iterations) for start in starts]
         return min(found, key=lambda item: item[1])[0], bend
 
     def _kept(self, curves: FidelityResults) -> FidelityResults:
-        """Return curves of bounded size."""
+        """Return at most ``n_rows`` rows."""
         if len(curves) <= self.n_rows:
             return curves
         best_first = np.lexsort((curves.values, curves.fidelity_gaps))
@@ -204,7 +221,7 @@ class MultiFidelityGP:
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """Curves as the likelihood needs them: latent values, features of the points."""
+    """Rows as the likelihood needs them: latent values, features of the points."""
 
     kernel: Kernel
     features: Features
@@ -234,15 +251,15 @@ class _Data:
 
 
 def _bend_of(curves: FidelityResults) -> PowerTransform:
-    """Return how values at all fidelities are bent: to the logarithm of what lies above the lowest.
+    """Return the power transform of values at all fidelities: the logarithm of the distance to the lowest.
 
-    Gentle, since the unit is half of the values' way down.  What is likeliest for all values together
-    is not what predicts those at the highest fidelity: on learning curves that choice leaves the tail
-    of bad values as it is, and is then far too sure of itself.  Averages over few events are bent by
-    their noise more than by what they are of: those are left as they are.
+    A gentle one, whose unit is the distance from the lowest value to the median.  It is not chosen by
+    likelihood: on learning curves the likeliest transform of all values leaves the tail of bad values,
+    and the model is then overconfident at the highest fidelity.  Averages over few events have noise
+    that a transform would skew; they are not transformed.
     """
     is_averaged = bool((curves.noise_growth > 1.0).any())
-    return PowerTransform() if is_averaged or len(curves) < _FEWEST_TO_BEND else PowerTransform(0.0, 1.0)
+    return PowerTransform() if is_averaged or len(curves) < MIN_TO_TRANSFORM else PowerTransform(0.0, 1.0)
 
 
 def _prior(n_axes: int) -> tuple[Array, Array]:
@@ -255,7 +272,7 @@ def _prior(n_axes: int) -> tuple[Array, Array]:
 
 
 def _across(theta: Array, left: Array, right: Array, profile: Array) -> Array:
-    """Return the covariance between rows of shortfalls (m,) and (n,) with a profile (m, n) over points."""
+    """Return the covariance between rows of fidelity gaps (m,) and (n,), given k (m, n) over points."""
     a, s, w, m = np.exp(theta[[-6, -4, -3, -2]])
     c, products = theta[-5], np.outer(left, right)
     within = a * np.outer(1.0 + c * left, 1.0 + c * right) + s * products + w * np.minimum.outer(left, right)
@@ -278,7 +295,7 @@ def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
     try:
         factor = linalg.cholesky(matrix)
     except NumericalError:
-        # a wall for the line search: it steps back to where the covariance factorises
+        # a huge value makes the line search step back to where the covariance can be factorised
         return 1e300, np.zeros_like(theta)
     mean, alpha = constant_mean(factor, data.values)
     means, widths = _prior(d)
@@ -306,8 +323,8 @@ def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
 def _most_probable(data: _Data, start: Array, n_iterations: int) -> tuple[Array, float]:
     """Return the most probable hyperparameters that L-BFGS finds, and minus their log density."""
     d = data.n_axes
-    low = np.concatenate([np.full(d, _LENGTH_BOUNDS[0]), _LOWEST])
-    high = np.concatenate([np.full(d, _LENGTH_BOUNDS[1]), _HIGHEST])
+    low = np.concatenate([np.full(d, BOUNDS_LENGTH[0]), _LOWEST])
+    high = np.concatenate([np.full(d, BOUNDS_LENGTH[1]), _HIGHEST])
 
     def target(theta: Array) -> tuple[float, Array]:
         return _negative(data, theta)
@@ -318,6 +335,6 @@ def _most_probable(data: _Data, start: Array, n_iterations: int) -> tuple[Array,
         jac=True,
         method="L-BFGS-B",
         bounds=[(float(a), float(b)) for a, b in zip(low, high)],
-        options={"maxiter": n_iterations, "ftol": _VALUE_TOLERANCE, "gtol": _SLOPE_TOLERANCE},
+        options={"maxiter": n_iterations, "ftol": VALUE_TOLERANCE, "gtol": GRADIENT_TOLERANCE},
     )
     return np.clip(found.x, low, high), float(found.fun)

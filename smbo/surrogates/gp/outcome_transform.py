@@ -1,9 +1,14 @@
-"""The scale on which a process models values: standardised, and bent where the training data says so.
+"""Outcome transform: standardise values, and power-transform them (Yeo-Johnson) where that is likelier.
 
 Values with a long tail (squared distances, losses near a pole) are far from normal, and a
-stationary process spends all of its length scales on the tail.  The power transform of Yeo &
-Johnson (2000), "A new family of power transformations to improve normality or symmetry",
-brings such a tail in; Cowen-Rivers et al. (2022), "HEBO", show that it pays.
+stationary process with such values is dominated by the tail.  For a standardised value y and power λ
+
+    ψ(y) = ((1 + y)^λ - 1) / λ for y >= 0,   -((1 - y)^(2 - λ) - 1) / (2 - λ) for y < 0,
+
+with logarithms as the limits, is then standardised again: the latent scale.
+
+Sources: Yeo & Johnson (2000), "A new family of power transformations to improve normality or symmetry";
+    Cowen-Rivers et al. (2022), "HEBO", for its use in Bayesian optimization.
 """
 
 from __future__ import annotations
@@ -16,26 +21,26 @@ from scipy.optimize import minimize_scalar
 
 from smbo.training_data import Array
 
-# Nodes and weights for expectations under N(0, 1); sixteen are exact for polynomials up to x³¹ and
-# give a lognormal's mean to 1e-8 up to a deviation of two.
+# Gauss-Hermite nodes and weights for expectations under N(0, 1); sixteen are exact for polynomials up to
+# x³¹ and give a lognormal's mean to 1e-8 up to a standard deviation of two.
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
-# A standardised value cannot be further out than this on the bent scale before exp() runs away.
-_FARTHEST = 200.0
-# Shares of the way from the lowest value to the median: one decade of it apart, they cover tails of
-# several decades, each of which a process then sees as steps of equal size.
+# Transformed values are clipped to this magnitude before the inverse, whose exp() would overflow.
+_MAX_TRANSFORMED = 200.0
+# Anchors that are tried, see ``PowerTransform``: a decade apart, for values that span several decades above
+# the lowest one.  Measured by tests/benchmarks/regret/run.py --problems tuning/smooth.
 _ANCHORS = (1.0, 0.1)
 
 
 class PowerTransform(NamedTuple):
-    """How values are bent before a process models them.
+    """Parameters of the power transform of values.
 
     Attributes:
-        power: of Yeo & Johnson's family, in [0, 2]; 1 bends nothing.
-        anchor: 0 bends around the mean.  Above it the lowest value is the origin, and this share of
-            its distance to the median the unit: with power 0 the latent is the logarithm of what a
-            value lies above the lowest, and a process sees the last digits of a search that comes
-            down through decades.
+        power: λ of Yeo & Johnson's family, in [0, 2]; 1 is the identity.
+        anchor: 0 for values standardised by mean and standard deviation.  Above 0 the origin is the lowest
+            value, and the unit this share of its distance to the median: with power 0 the latent value is
+            the logarithm of the distance to the lowest value, and the process resolves the last digits of
+            a search that improves by decades.
     """
 
     power: float = 1.0
@@ -43,12 +48,12 @@ class PowerTransform(NamedTuple):
 
 
 def bends_of(values: Array) -> list[PowerTransform]:
-    """Return the bends worth trying: none, to normal, the whole way, and from the lowest value up."""
+    """Return the power transforms to try: identity, likeliest, logarithms of two kinds."""
     power = normal_power(values)
     bends = [PowerTransform()]
     if abs(power - 1.0) >= 0.1:
         bends.append(PowerTransform(power))
-    if 0.1 < power < 0.9:  # the logarithm of what lies above the mean, where there is a tail to bring in
+    if 0.1 < power < 0.9:  # the logarithm of the distance to the mean, for values with an upper tail
         bends.append(PowerTransform(0.0))
     if power < 0.9:
         bends += [PowerTransform(0.0, anchor) for anchor in _ANCHORS]
@@ -57,14 +62,14 @@ def bends_of(values: Array) -> list[PowerTransform]:
 
 @dataclass(frozen=True)
 class OutcomeTransform:
-    """An increasing map from values to the latent scale of a process, and back.
+    """An increasing map between values and the latent scale of a process.
 
-    latent = (bend((value - shift) / size) - centre) / width
+    latent = (ψ((value - shift) / size) - centre) / width
 
     Attributes:
         shift, size: value = shift + size * standardised.
-        power: of Yeo & Johnson's family, in [0, 2]; 1 bends nothing.
-        centre, width: standardise what was bent.
+        power: λ of Yeo & Johnson's ψ, in [0, 2]; 1 is the identity.
+        centre, width: standardise the transformed values.
     """
 
     shift: float = 0.0
@@ -75,7 +80,7 @@ class OutcomeTransform:
 
     @classmethod
     def of(cls, values: Array, power: float = 1.0, anchor: float = 0.0) -> OutcomeTransform:
-        """Return the scale on which values have mean 0 and standard deviation 1; see ``PowerTransform``."""
+        """Return the transform to values of mean 0 and standard deviation 1; see ``PowerTransform``."""
         shift, size = _location(values)
         if power == 1.0 or len(values) == 0:
             return cls(shift, size)
@@ -100,10 +105,10 @@ class OutcomeTransform:
         return (_bend(standardised, self.power) - self.centre) / self.width
 
     def from_latent(self, latent: Array) -> Array:
-        """Return the values at places of the latent scale, same shape."""
+        """Return the values of latent values, same shape."""
         if self.is_affine:
             return self.shift + self.size * latent
-        bent = np.clip(self.centre + self.width * latent, -_FARTHEST, _FARTHEST)
+        bent = np.clip(self.centre + self.width * latent, -_MAX_TRANSFORMED, _MAX_TRANSFORMED)
         return self.shift + self.size * _unbend(bent, self.power)
 
     def slopes(self, values: Array) -> Array:
@@ -122,7 +127,7 @@ class OutcomeTransform:
         return self.shift + self.size * expected, self.size * np.sqrt(variance)
 
     def _moments_and_slopes(self, mean: Array, std: Array) -> tuple[Array, Array, Array, Array]:
-        """Return the moments, each (m,), and their slopes by (mean, std), each (m, 2), of bent values."""
+        """Return mean and std of values, each (m,), and their slopes by latent (mean, std), each (m, 2)."""
         value, slope = self._unbent(mean, std)
         expected = value @ WEIGHTS
         off = value - expected[:, None]
@@ -158,17 +163,17 @@ class OutcomeTransform:
         )
 
     def _unbent(self, mean: Array, std: Array) -> tuple[Array, Array]:
-        """Return standardised values at the nodes and their slopes by the latent, each (m, nodes)."""
+        """Return standardised values at the nodes and their slopes by the latent value, each (m, nodes)."""
         latent = mean[:, None] + std[:, None] * NODES
         bent = self.centre + self.width * latent
-        inside = np.abs(bent) < _FARTHEST
-        standardised = _unbend(np.clip(bent, -_FARTHEST, _FARTHEST), self.power)
+        inside = np.abs(bent) < _MAX_TRANSFORMED
+        standardised = _unbend(np.clip(bent, -_MAX_TRANSFORMED, _MAX_TRANSFORMED), self.power)
         slope = self.width / _bend_slope(standardised, self.power)
         return standardised, np.where(inside, slope, 0.0)
 
 
 def normal_power(values: Array) -> float:
-    """Return the power in [0, 2] under which the values look most like a normal sample."""
+    """Return the power in [0, 2] under which the values are likeliest as a normal sample."""
     standardised = OutcomeTransform.of(values).to_latent(values)
     logs = np.sign(standardised) * np.log1p(np.abs(standardised))
 
@@ -182,7 +187,7 @@ def normal_power(values: Array) -> float:
 
 
 def _location(values: Array) -> tuple[float, float]:
-    """Return mean and standard deviation, or a stand-in for the latter where values are equal."""
+    """Return mean and standard deviation; the latter is the largest magnitude if values are equal."""
     if len(values) == 0:
         return 0.0, 1.0
     size = float(np.abs(values).max())
@@ -190,7 +195,7 @@ def _location(values: Array) -> tuple[float, float]:
         return 0.0, 1.0
     relative = values / size  # so that squares neither overflow nor underflow
     spread = float(relative.std())
-    # equal but for rounding: nothing to learn a scale from, so their own size stands in
+    # values that are equal up to rounding have no scale but their magnitude
     return float(relative.mean()) * size, (spread if spread > 1e-13 else 1.0) * size
 
 

@@ -1,7 +1,7 @@
-"""Polynomials of the axes, orthonormal over the cube.
+"""Polynomial basis of universal kriging: products of Legendre polynomials, orthonormal over the unit cube.
 
-A covariance Σ φ(x) φ(x') / q over q of them says that a function is a polynomial with coefficients of which
-nothing is known but that they share the variance of standardised values.
+The covariance Σ φ(x) φ(x') / q over q basis functions φ is that of a polynomial with independent coefficients
+N(0, 1/q): together they have the variance of standardised values.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from smbo.training_data import Array
 
 @dataclass(frozen=True)
 class Polynomials:
-    """All products of Legendre polynomials of a total degree from one up to a highest.
+    """All products of Legendre polynomials of total degree one to ``degree``.
 
     Attributes:
-        degree: the highest.
+        degree: highest total degree.
     """
 
     degree: int
 
     def count(self, d: int) -> int:
-        """Return how many products there are of d axes, q."""
+        """Return the number q of basis functions for d axes."""
         return comb(d + self.degree, d) - 1
 
     def covariance(self, left: Array, right: Array) -> Array:
@@ -42,13 +42,13 @@ class Polynomials:
         return np.asarray(np.einsum("ij,ij->i", terms, terms))
 
     def terms(self, points: Array) -> Array:
-        """Return the products at unit points (m, d), over √q, (m, q)."""
+        """Return the basis functions over √q at unit points (m, d), (m, q)."""
         powers = degrees(points.shape[1], self.degree)
         factors = np.take_along_axis(self._of_each_axis(points), powers.T[None], axis=2)
         return np.asarray(np.prod(factors, axis=1) / np.sqrt(len(powers)))
 
     def terms_and_slopes(self, points: Array) -> tuple[Array, Array]:
-        """Return the same, (m, q), and their slopes by the points, (m, d, q)."""
+        """Return the same, (m, q), and their derivatives by the points, (m, d, q)."""
         powers = degrees(points.shape[1], self.degree)
         size = np.sqrt(len(powers))
         factors = np.take_along_axis(self._of_each_axis(points), powers.T[None], axis=2)
@@ -67,7 +67,7 @@ class Polynomials:
         return np.asarray(np.moveaxis(slopes, 0, -1) * self._sizes())
 
     def _sizes(self) -> Array:
-        # over [-1, 1] the mean square of Legendre's is 1 / (2 k + 1)
+        # the mean square of the Legendre polynomial of degree k over [-1, 1] is 1 / (2 k + 1)
         return np.sqrt(2.0 * np.arange(self.degree + 1) + 1.0)
 
 

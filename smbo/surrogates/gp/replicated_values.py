@@ -1,8 +1,12 @@
-"""What a process is told, on its own scale: each row's value and variance, repeats in one row.
+"""Replicates as one row: the latent value and variance of each row of the training data.
 
-k evaluations of one point with independent normal errors say of the function there what their mean says
-(weighted by one over their variances), with the variance of that mean.  What is left of their density
-depends on the noise alone, and is kept for learning it.
+The mean of k evaluations of one point, weighted by one over their variances, is sufficient for the function
+there if errors are independent and normal; its variance is one over the sum of these weights.  The other
+factor of the likelihood depends on the noise alone and is used to learn it.  The posterior is exactly that
+of the single evaluations, at the cost of the number of distinct points.
+
+Source: Binois, Gramacy & Ludkovski (2018), "Practical Heteroscedastic Gaussian Process Modeling for Large
+    Simulation Experiments", use the same identity.
 """
 
 from __future__ import annotations
@@ -15,19 +19,20 @@ from numpy.typing import NDArray
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.training_data import Array, TrainingData
 
-# The floor of a variance on a scale of standardised values: duplicates stay well conditioned.
+# Lowest log variance of an evaluation, for standardised values: keeps the covariance of duplicates well
+# conditioned.
 LEAST_LOG_NOISE = float(np.log(1e-7))
 
 
 @dataclass(frozen=True, eq=False)
-class Repeated:
-    """What the means of several evaluations leave of their density.
+class ReplicateScatter:
+    """The factor of the likelihood of replicates that their means do not contain.
 
     Attributes:
-        counts: evaluations in each row, (n,).
-        n_left: unknown errors beyond one for each row of such.
-        scatter: sum of squares around their row's mean of the values with unknown errors.
-        constant: minus the log density that does not depend on the noise, but on the scale.
+        counts: number of evaluations in each row, (n,).
+        n_left: degrees of freedom: evaluations of unknown variance less the number of their rows.
+        scatter: sum of squares of these evaluations around the means of their rows.
+        constant: the part of minus the log likelihood that does not depend on the noise.
     """
 
     counts: Array
@@ -36,31 +41,31 @@ class Repeated:
     constant: float
 
     def negative_with_slope(self, noise: float) -> tuple[float, float]:
-        """Return minus what is left of the log density, and its slope by the logarithm of the noise."""
+        """Return minus this log likelihood, and its derivative by the logarithm of the noise."""
         of_scatter = 0.5 * self.scatter / noise
         value = self.constant + 0.5 * self.n_left * float(np.log(noise)) + of_scatter
         return value, 0.5 * self.n_left - of_scatter
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
-    """Values of rows on a latent scale.
+class LatentValues:
+    """Values and variances of rows on the latent scale.
 
     Attributes:
         values: (n,).
-        variances: of their errors, to first order, NaN where unknown, (n,).
-        counts: evaluations in each row, (n,).
-        repeated: None where each row is one evaluation.
+        variances: of their errors, to first order in the transform, NaN where unknown, (n,).
+        counts: number of evaluations in each row, (n,).
+        repeated: scatter within rows; None if each row is one evaluation.
     """
 
     values: Array
     variances: Array
     counts: Array
-    repeated: Repeated | None = None
+    repeated: ReplicateScatter | None = None
 
     @classmethod
-    def of(cls, data: TrainingData, scale: OutcomeTransform) -> Told:
-        """Return what the training data tells on a scale; means are taken on that scale, bent or not."""
+    def of(cls, data: TrainingData, scale: OutcomeTransform) -> LatentValues:
+        """Return the rows of training data on a latent scale, on which means of replicates are taken."""
         repeats = data.replicates
         if repeats is None:
             variances = np.asarray(data.variances * scale.slopes(data.values) ** 2)
@@ -74,8 +79,8 @@ class Told:
         return float(np.median(np.repeat(variances * self.counts, self.counts.astype(np.intp))))
 
 
-def _merged(rows: NDArray[np.intp], values: Array, variances: Array, n: int) -> Told:
-    """Return n rows of values (N,) with variances (N,); in a row all of these are known or none is."""
+def _merged(rows: NDArray[np.intp], values: Array, variances: Array, n: int) -> LatentValues:
+    """Return n rows of values (N,) with variances (N,); within a row all variances are known, or none."""
     is_unknown = np.isnan(variances)
     weights = np.where(is_unknown, 1.0, 1.0 / variances)
     counts = np.bincount(rows, minlength=n).astype(np.float64)
@@ -87,10 +92,10 @@ def _merged(rows: NDArray[np.intp], values: Array, variances: Array, n: int) -> 
     known = ~is_unknown
     of_known = np.log(variances[known]).sum() + np.log(sums[~row_is_unknown]).sum() + squares[known].sum()
     constant = 0.5 * (of_known + np.log(counts[row_is_unknown]).sum())
-    repeated = Repeated(counts, n_left, float(squares[is_unknown].sum()), float(constant))
-    return Told(means, np.where(row_is_unknown, np.nan, 1.0 / sums), counts, repeated)
+    repeated = ReplicateScatter(counts, n_left, float(squares[is_unknown].sum()), float(constant))
+    return LatentValues(means, np.where(row_is_unknown, np.nan, 1.0 / sums), counts, repeated)
 
 
 def values_told(data: TrainingData) -> Array:
-    """Return the value of each evaluation behind the rows, (N,): what scales are taken from."""
+    """Return the value of each single evaluation, (N,), from which outcome transforms are estimated."""
     return data.values if data.replicates is None else data.replicates.values

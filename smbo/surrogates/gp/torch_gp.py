@@ -1,8 +1,7 @@
-"""The Gaussian process with its large matrices in torch: on a GPU where there is one.
+"""Gaussian process with its factor and solves in torch, in float64: on a GPU where there is one.
 
-The same model as ``gp.py``, with hyperparameters that are learned there (from a bounded number of
-rows, for which numpy is fast enough).  What grows with the training data, the factor and the solves with
-it, is in torch and in float64.  torch is imported when a posterior is made, not before.
+The same model and notation as ``gp``, whose code learns the hyperparameters (from a bounded number of rows,
+for which numpy is fast enough).  torch is imported when a posterior is fitted, not before.
 """
 
 from __future__ import annotations
@@ -10,22 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from smbo.errors import NumericalError, RecipeError
+from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Features, Matern32, Matern52, SquaredExponential
 from smbo.surrogates.gp.marginal_likelihood import noise_variances
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.training_data import Array, TrainingData
-
-# As on the numpy side: see linalg.py and gp.py.
-_JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4)
-_VARIANCE_FLOOR = 1e-12
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # torch has no types that mypy could know
 Tensor = Any
@@ -35,17 +31,17 @@ Profile = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class TorchPosterior:
-    """A Gaussian process given training data; numpy arrays outside, tensors on the device inside.
+    """The posterior of a Gaussian process; numpy arrays outside, tensors on the device inside.
 
     Attributes:
         profile: of the kernel.
         features, warp: from unit points to the kernel's coordinates.
         lengths: length scale of each feature, (D,).
-        amplitude, noise: variances of the function and of an evaluation, latent.
-        scale: between the training data's units and the latent ones.
+        amplitude, noise: prior variance of the function and variance of an evaluation, latent.
+        scale: between the training data's units and the latent scale.
         scaled: features of the evaluated points over their length scales, (n, D).
         values: on the latent scale, (n,).
-        factor: lower Cholesky factor of their covariance, (n, n).
+        factor: lower Cholesky factor L of the covariance of the values, (n, n).
         mean: constant mean, latent.
         alpha: covariance⁻¹ (values - mean), (n,).
         n_axes: number of columns of a unit point, d.
@@ -72,7 +68,7 @@ class TorchPosterior:
 
     @property
     def latent(self) -> TorchPosterior:
-        """The same belief on the increasing scale of the values on which it is normal."""
+        """The same posterior on the latent scale of the values, on which it is normal."""
         return self if self.scale.is_affine else replace(self, scale=OutcomeTransform())
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
@@ -93,7 +89,7 @@ class TorchPosterior:
         return self._extended(points, self._tensor(self.scale.to_latent(values)))
 
     def fantasize(self, points: Array) -> TorchPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (m, d)."""
         return self._extended(points, self._latent_moments(self._encode(points))[0])
 
     def _extended(self, points: Array, latent: Tensor) -> TorchPosterior:
@@ -127,7 +123,7 @@ class TorchPosterior:
         variance = self.amplitude - (half**2).sum(dim=0)
         return (
             self.mean + cross @ self.alpha,
-            variance.clamp_min(_VARIANCE_FLOOR * self.amplitude).sqrt(),
+            variance.clamp_min(linalg.VARIANCE_FLOOR * self.amplitude).sqrt(),
             half,
         )
 
@@ -153,21 +149,22 @@ class TorchPosterior:
 
 @dataclass(frozen=True)
 class TorchGP:
-    """A Gaussian process whose posterior lives in torch.
+    """A Gaussian process whose posterior is computed in torch.
 
-    Its results are those of the process on numpy up to rounding; proposals are the same bits from
-    the same training data on the same device and build of torch.
+    Results equal those of ``GP`` up to rounding; the same training data gives the same proposals, bit for
+    bit, on the same device and build of torch.
 
     Attributes:
-        process: the model, and how its hyperparameters are learned.
+        process: the model, which also learns the hyperparameters.
         device: of torch, such as "cpu" or "cuda:1"; "auto" is a GPU where there is one.
 
     Raises:
-        RecipeError: a kernel that torch is not taught.
+        RecipeError: the kernel has no implementation in torch.
     """
 
     process: GP = field(default_factory=GP)
     device: str = "auto"
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def __post_init__(self) -> None:
         if type(self.process.kernel) not in _PROFILES:
@@ -208,7 +205,7 @@ class TorchGP:
         factor = _cholesky(covariance)
         values = tensor(scale.to_latent(data.values))
         solved = torch.cholesky_solve(torch.stack([values, torch.ones_like(values)], dim=1), factor)
-        # the most probable constant mean under N(0, 1): see marginal.constant_mean
+        # the most probable constant mean under N(0, 1): see marginal_likelihood.constant_mean
         mean = float(solved[:, 0].sum() / (solved[:, 1].sum() + 1.0))
         return TorchPosterior(
             profile=profile,
@@ -261,12 +258,12 @@ def _cholesky(matrix: Tensor) -> Tensor:
     """Return the lower factor of a symmetric positive (semi-)definite tensor, shape (n, n).
 
     Raises:
-        NumericalError: not even the largest jitter did help.
+        NumericalError: the largest jitter is not enough.
     """
     import torch
 
     size = float(matrix.diagonal().mean())
-    for jitter in _JITTERS:
+    for jitter in linalg.JITTERS:
         shifted = matrix.clone()
         shifted.diagonal().add_(jitter * size)
         factor, info = torch.linalg.cholesky_ex(shifted)
@@ -274,7 +271,7 @@ def _cholesky(matrix: Tensor) -> Tensor:
             return factor
     raise NumericalError(
         f"a covariance matrix of {len(matrix)} rows is not positive definite, "
-        f"not even with {_JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
+        f"not even with {linalg.JITTERS[-1]:g} of its mean diagonal ({size:g}) added"
     )
 
 

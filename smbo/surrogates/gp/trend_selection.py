@@ -1,7 +1,7 @@
-"""A process around that polynomial, if any, that the values speak for.
+"""Choose the polynomial of universal kriging (none, or of degree two to four) by marginal likelihood.
 
-A function that is a polynomial, or nearly, gains tens or hundreds in log density from one: there is
-no doubt then, and a contour of it needs a fraction of the values.
+If the function is a polynomial, or nearly, the log marginal likelihood gains tens or hundreds, and a contour
+needs a fraction of the evaluations.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.kernel_selection import KernelSelection, log_density
 from smbo.surrogates.gp.kernels import SquaredExponential
 from smbo.surrogates.gp.polynomial_basis import Polynomials
-from smbo.surrogates.gp.universal_kriging import TrendedPosterior, UniversalKriging
+from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
 from smbo.training_data import TrainingData
 
 
 @dataclass(frozen=True)
 class TrendSelection:
-    """A process of some kernel, or a squared exponential around a polynomial where values are likelier so.
+    """A Gaussian process, or universal kriging with a squared exponential kernel, whichever is likelier.
 
     Attributes:
-        plain: the process around nothing.
-        degrees: of polynomials to choose from; each is tried once there are more values than it has
+        plain: the process without a polynomial, and the choice of its kernel.
+        degrees: of polynomials to choose from; a degree is tried once there are more values than it has
             coefficients.
-        price: in log density, how much likelier a polynomial has to be: up to five are gained by chance
-            from more shapes to choose from, and cost the deviations their honesty.
+        price: log density by which a polynomial has to exceed no polynomial: up to five are gained by
+            chance from more models to choose from, and make standard deviations too small.  Measured by
+            tests/benchmarks/bench_levels.py.
     """
 
     plain: KernelSelection = field(default_factory=KernelSelection)
@@ -37,15 +38,15 @@ class TrendSelection:
 
     @property
     def process(self) -> GP:
-        """What all of them share: all but kernel and polynomial."""
+        """The Gaussian process that all choices share, but for kernel and polynomial."""
         return self.plain.process
 
-    def with_process(self, process: GP) -> TrendSelection:
-        """Return the same choice around another process."""
-        return replace(self, plain=replace(self.plain, process=process))
+    def unbent(self) -> TrendSelection:
+        """Return the same choice for values as they are."""
+        return replace(self, plain=self.plain.unbent())
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[GP | UniversalKriging, dict[str, Any]]:
-        """Return the process with all fixed, and the memory that restores it."""
+        """Return the chosen surrogate with its hyperparameters fixed, and the memory that restores it."""
         before: Mapping[str, Any] = memory.get("trends", {})
         found: dict[str, GP | UniversalKriging] = {}
         kept: dict[str, Any] = {}
@@ -57,7 +58,7 @@ class TrendSelection:
             found[str(degree)], learned = surrogate.train(data, before.get(str(degree), {}))
             kept[str(degree)] = dict(learned)
         chosen = memory.get("trend")
-        if chosen not in found or kept != dict(before):  # learned anew, so looked at anew
+        if chosen not in found or kept != dict(before):  # learned anew: compare
             scores = {name: self._score(process, data) for name, process in found.items()}
             chosen = max(scores, key=lambda name: scores[name])
         return found[chosen], {"trend": chosen, "trends": kept}
@@ -69,6 +70,6 @@ class TrendSelection:
 
     def _score(self, process: GP | UniversalKriging, data: TrainingData) -> float:
         posterior = process.fit(data)
-        if isinstance(posterior, TrendedPosterior):  # whose process has the factor of both
+        if isinstance(posterior, UniversalKrigingPosterior):  # its process has the factor of the sum
             return log_density(posterior.process, data.values) - self.price
         return log_density(posterior, data.values)

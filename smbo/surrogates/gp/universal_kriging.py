@@ -1,7 +1,10 @@
-"""A Gaussian process around a polynomial of which nothing is known.
+"""Universal kriging: a GP whose mean is a polynomial with unknown coefficients, integrated out.
 
-A function that is a polynomial is settled by as many values as it has coefficients, and one that is nearly so
-leaves a process little to learn: a process alone needs several times as many.
+With q basis functions h and coefficients N(0, 1/q) the function has covariance k(x, x') + h(x)ᵀ h(x') / q.
+A function that is a polynomial is known after as many values as it has coefficients, and one that is nearly a
+polynomial leaves little to the kernel; a stationary kernel alone needs several times as many values.
+
+Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 2.7 (eq. 2.40).
 """
 
 from __future__ import annotations
@@ -19,17 +22,15 @@ from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.gp.polynomial_basis import Polynomials
 from smbo.training_data import Array, TrainingData
 
-_VARIANCE_FLOOR = 1e-12  # what rounding leaves of a variance that is zero in exact arithmetic
-
 
 @dataclass(frozen=True, eq=False)
-class TrendedPosterior:
-    """A process and a polynomial given training data.  Means and deviations are in the training data's units.
+class UniversalKrigingPosterior:
+    """The posterior of universal kriging.  Moments are in the training data's units.
 
     Attributes:
-        process: the process's part, with the factor, weights and means of both parts together.
-        polynomials: of the other part.
-        points: that were evaluated, (n, d).
+        process: the process, with L, α and fitted means of process and polynomial together.
+        polynomials: basis of the polynomial.
+        points: evaluated unit points, (n, d).
     """
 
     process: GPPosterior
@@ -47,9 +48,28 @@ class TrendedPosterior:
         return self.process.noise
 
     @property
-    def latent(self) -> TrendedPosterior:
-        """The same belief on the scale on which it is standardised and normal."""
-        return replace(self, process=replace(self.process, scale=OutcomeTransform()))
+    def scale(self) -> OutcomeTransform:
+        """Between the training data's units and the latent ones."""
+        return self.process.scale
+
+    @property
+    def values(self) -> Array:
+        """What the posterior is given, latent, (n,)."""
+        return self.process.values
+
+    @property
+    def standardized(self) -> UniversalKrigingPosterior:
+        """The same posterior in the latent units, in which values are standardized."""
+        return replace(self, process=self.process.standardized)
+
+    @property
+    def latent(self) -> UniversalKrigingPosterior:
+        """The same posterior on the scale on which it is normal."""
+        return self.standardized
+
+    def left_out_moments(self) -> tuple[Array, Array]:
+        """Return mean and variance of each value given all others, latent, each (n,)."""
+        return self.process.left_out_moments()  # whose factor is that of process and polynomial together
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
@@ -59,9 +79,9 @@ class TrendedPosterior:
         return self.process.scale.moments(mean, self._deviation(points, half))
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
-        """Return mean (m,), std (m,) and their gradients, each (m, d); zero along categories."""
+        """Return mean (m,), std (m,) and their gradients, each (m, d); zero along categorical axes."""
         process, smooth = self.process, _smooth(self.process)
-        scaled = process._encode(points)
+        scaled = process.encode(points)
         profile, slope = process.kernel.profile_and_slope(squared_distances(scaled, process.scaled))
         terms, slopes = self.polynomials.terms_and_slopes(points[:, smooth])
         there = self.polynomials.terms(self.points[:, smooth])
@@ -81,21 +101,21 @@ class TrendedPosterior:
         half_others = linalg.solve_lower(self.process.factor, self._between(self.points, others))
         return np.asarray(self._between(points, others) - half.T @ half_others)
 
-    def condition_on(self, points: Array, values: Array) -> TrendedPosterior:
-        """Return the posterior given also values (m,) at unit points (m, d); what was learned stays."""
+    def condition_on(self, points: Array, values: Array) -> UniversalKrigingPosterior:
+        """Return the posterior given also values (m,) at unit points (m, d); hyperparameters stay."""
         extended = self._extended(points, self.process.scale.to_latent(values))
         process = extended.process
         alpha = linalg.solve(process.factor, process.values - process.mean)
         fitted = process.mean + self._between(extended.points, extended.points) @ alpha
         return replace(extended, process=replace(process, alpha=alpha, fitted=fitted))
 
-    def fantasize(self, points: Array) -> TrendedPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+    def fantasize(self, points: Array) -> UniversalKrigingPosterior:
+        """Return the posterior given also its own means as values at unit points (m, d)."""
         return self._extended(
             points, self.process.mean + self._between(points, self.points) @ self.process.alpha
         )
 
-    def _extended(self, points: Array, latent: Array) -> TrendedPosterior:
+    def _extended(self, points: Array, latent: Array) -> UniversalKrigingPosterior:
         if len(points) == 0:
             return self
         process = self.process
@@ -103,10 +123,10 @@ class TrendedPosterior:
         corner.flat[:: len(corner) + 1] += process.noise
         extended = replace(
             process,
-            scaled=np.concatenate([process.scaled, process._encode(points)]),
+            scaled=np.concatenate([process.scaled, process.encode(points)]),
             values=np.concatenate([process.values, latent]),
             factor=linalg.extend_cholesky(process.factor, self._between(self.points, points), corner),
-            # right for a fantasy, which is where the mean was: it pulls at nothing
+            # of fantasies, exactly: their residual given the other values is zero
             alpha=np.concatenate([process.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([process.fitted, latent]),
         )
@@ -115,35 +135,35 @@ class TrendedPosterior:
     def _between(self, left: Array, right: Array) -> Array:
         """Return the prior covariance between unit points (m, d) and (n, d), (m, n)."""
         process, smooth = self.process, _smooth(self.process)
-        squared = squared_distances(process._encode(left), process._encode(right))
+        squared = squared_distances(process.encode(left), process.encode(right))
         of_process = process.amplitude * process.kernel.profile(squared)
         return of_process + self.polynomials.covariance(left[:, smooth], right[:, smooth])
 
     def _deviation(self, points: Array, half: Array) -> Array:
         prior = self.process.amplitude + self.polynomials.variance(points[:, _smooth(self.process)])
         variance = prior - np.einsum("ij,ij->j", half, half)
-        return np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * prior))
+        return np.sqrt(np.maximum(variance, linalg.VARIANCE_FLOOR * prior))
 
 
 @dataclass(frozen=True)
 class UniversalKriging:
-    """A Gaussian process around a polynomial in all axes but the categorical ones.
+    """Universal kriging with a polynomial mean in all axes but the categorical ones.
 
     Attributes:
-        polynomials: of the polynomial.
-        process: around it, as it is before it has learned, or with its hyperparameters.
+        polynomials: basis of the polynomial mean.
+        process: the Gaussian process, with fixed hyperparameters once trained.
     """
 
     polynomials: Polynomials
     process: GP = field(default_factory=lambda: GP(kernel=SquaredExponential()))
 
-    def fit(self, data: TrainingData) -> TrendedPosterior:
+    def fit(self, data: TrainingData) -> UniversalKrigingPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
         """
-        return TrendedPosterior(self.process.fit(data, self._trend), self.polynomials, data.points)
+        return UniversalKrigingPosterior(self.process.fit(data, self._trend), self.polynomials, data.points)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[UniversalKriging, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""

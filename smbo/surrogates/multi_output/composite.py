@@ -1,46 +1,64 @@
-"""A surrogate of vector outputs: it models the outputs, and knows the loss on top of them.
+"""Composite objectives: a GP of each principal component of vector outputs, with a known loss on top.
 
-The outputs are few components (``components.Basis``), each a process of its own around a quadratic trend;
-what the loss makes of independent normal components is known exactly where it is a sum of squares, and by
-fixed draws where it is any function.  Far from the optimum a χ² rises steeply and is no process one would
-model; the outputs are smooth everywhere, and every evaluation says something of all of them.
+The outputs are a few principal components (``pca.Basis``), each with a GP of its own with a quadratic trend;
+the moments of the loss of independent normal components are exact for a sum of squares, and from fixed draws
+for any other loss (``loss_moments``).  Far from the optimum a χ² is too steep for a GP, while the outputs
+are smooth everywhere, and every evaluation is informative of all of them.
 
 Sources: Higdon et al. (2008), "Computer Model Calibration Using High-Dimensional Output" (principal
-components of outputs, a process each); Astudillo & Frazier (2019), "Bayesian Optimization of
-Composite Functions" (the acquisition on what the outputs are composed to).
+components of outputs, a GP each); Astudillo & Frazier (2019), "Bayesian Optimization of
+Composite Functions" (acquisition by the distribution of the loss).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from smbo.errors import RecipeError
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import Memory, is_learning_due
 from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.multi_output import quadratic_trend as trend
 from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
 from smbo.surrogates.multi_output.loss_moments import DrawnForm, Form, SquaredForm
 from smbo.surrogates.multi_output.pca import Basis
-from smbo.training_data import Array, SquaredLoss, TrainingData, VectorOutputs
+from smbo.training_data import Array, SquaredLoss, Target, TrainingData, VectorOutputs
 
-_FEWEST_COMPONENTS, _MORE_THAN_FEATURES = 12, 6
+# Default number of components: so many more than features, and so many at least.  Measured by
+# tests/benchmarks/tune/closure.py ee20.
+_MIN_COMPONENTS, _N_COMPONENTS_BEYOND_FEATURES = 12, 6
 
 
 @dataclass(frozen=True)
 class CompositeGP:
-    """Processes of the principal components of vector outputs, for a squared loss on top.
+    """Gaussian processes of the principal components of vector outputs, with a loss on top.
 
     Attributes:
-        n_components: at most so many; None for six more than there are features, and twelve at least: fewer
-            than parameters cannot follow all of them.
+        n_components: at most so many; None for six more than there are features, and twelve at least: with
+            fewer components than parameters the outputs cannot follow all parameters.
         thetas: fixed hyperparameters of each component; None to learn them.
-        relearn_growth: in ``train``, learn again once there is this much more training data.
-        always_relearn_until: ... and at every change while there are at most so many evaluations.
-        n_iterations: of L-BFGS for each component.
+        relearn_growth: ``train`` learns hyperparameters again once the number of evaluations has grown by
+            this share since the last time,
+        always_relearn_until: or at every new evaluation while there are at most so many.
+        n_iterations: L-BFGS iterations for each component.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo import Optimizer, Problem
+        >>> from smbo.history.encode import encode
+        >>> from smbo.problem import ChiSquare
+        >>> from smbo.surrogates import CompositeGP
+        >>> loss = ChiSquare(data=np.array([0.2, 0.4]), errors=np.array([0.1, 0.1]))
+        >>> optimizer = Optimizer(Problem({"x": (0.0, 1.0)}, loss=loss), "sobol", seed=1)
+        >>> for trial in optimizer.ask(8):
+        ...     _ = optimizer.tell(trial, outputs=[trial.params["x"], 2.0 * trial.params["x"]])
+        >>> posterior = CompositeGP().fit(encode(optimizer.problem, optimizer.trials))
+        >>> outputs, stds = posterior.outputs(np.array([[0.5]]))
+        >>> outputs.round(2)
+        array([[0.5, 1. ]])
     """
 
     n_components: int | None = None
@@ -48,6 +66,7 @@ class CompositeGP:
     relearn_growth: float = 0.15
     always_relearn_until: int = 30
     n_iterations: int = 40
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.OUTPUTS})
 
     def fit(self, data: TrainingData) -> CompositePosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
@@ -72,7 +91,9 @@ class CompositeGP:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
         before: Sequence[Sequence[float]] = memory.get("thetas", ())
         n = len(data)
-        if before and not self._is_due(n, int(memory["n_learned"])):
+        if before and not is_learning_due(
+            n, int(memory["n_learned"]), self.always_relearn_until, self.relearn_growth
+        ):
             return replace(self, thetas=_frozen(before)), memory
         vectors = _vectors(data)
         features = Features.of(data.axes).encode(data.points)
@@ -84,7 +105,7 @@ class CompositeGP:
     def _basis(self, vectors: VectorOutputs, features: Array) -> Basis:
         n_components = self.n_components
         if n_components is None:
-            n_components = max(_FEWEST_COMPONENTS, features.shape[1] + _MORE_THAN_FEATURES)
+            n_components = max(_MIN_COMPONENTS, features.shape[1] + _N_COMPONENTS_BEYOND_FEATURES)
         return Basis.of(vectors, n_components)
 
     def _learn(
@@ -96,14 +117,9 @@ class CompositeGP:
             found.append(trend.learn(start, features, values[:, c], variances[:, c], self.n_iterations))
         return _frozen(found)
 
-    def _is_due(self, n: int, n_learned: int) -> bool:
-        if n <= self.always_relearn_until:
-            return n != n_learned
-        return n < n_learned or n >= n_learned * (1.0 + self.relearn_growth)
-
 
 def _theta(thetas: Sequence[Sequence[float]], c: int, n_features: int) -> Sequence[float]:
-    """Return a component's hyperparameters; one that is new takes the prior's, learned at the next turn."""
+    """Return the hyperparameters of component c; the prior mean for one that is not learned yet."""
     return thetas[c] if c < len(thetas) else tuple(trend.prior_mean(n_features))
 
 

@@ -1,4 +1,4 @@
-"""What is believed of vector outputs and of their loss, free of the evaluations' noise."""
+"""Posterior of a composite objective: of vector outputs and of their loss, without evaluation noise."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import DifferentiablePosterior
+from smbo.surrogates.base import DifferentiablePosterior, LeftOut
 from smbo.surrogates.gp.kernels import Features
-from smbo.surrogates.multi_output.loss_moments import Form
+from smbo.surrogates.multi_output.composite_sample import CompositeSample
+from smbo.surrogates.multi_output.loss_moments import Form, SquaredForm
 from smbo.surrogates.multi_output.pca import Basis
 from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior
 from smbo.training_data import Array
 
 _TINY = 1e-300
-# of the mean loss: below it a difference from the lowest loss is rounding
-_LEAST_LOSS = 1e-9
+# Relative to the mean loss: smaller differences from the lowest possible loss are rounding errors.
+_MIN_RELATIVE_EXCESS = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class CompositePosterior:
-    """What is believed of the outputs and so of their loss, free of the evaluations' noise.
+    """The posterior of vector outputs and of their loss, without evaluation noise.
 
     Attributes:
         basis: between outputs and components.
-        form: the loss of components.
-        components: the belief on each, c of them.
-        encoder: of unit points.
+        form: the loss as a function of components.
+        components: the posterior of each component, c of them.
+        encoder: encoding of unit points.
         n_axes: number of columns of a unit point, d.
     """
 
@@ -51,11 +52,11 @@ class CompositePosterior:
 
     @property
     def latent(self) -> DifferentiablePosterior:
-        """The same belief on the logarithm of a loss that has a least value, where it is closer to normal."""
+        """The posterior of the logarithm of a loss with a lowest value, which is closer to normal."""
         return self if self.form.lowest is None else LogLossPosterior(self, self.form.lowest)
 
     def fantasize(self, points: Array) -> CompositePosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (m, d)."""
         features = self.encoder.encode(points)
         return replace(self, components=tuple(each.fantasized(features) for each in self.components))
 
@@ -65,11 +66,11 @@ class CompositePosterior:
         return self.basis.outputs(means), np.sqrt(variances @ self.basis.loadings.T**2)
 
     def outputs_at(self, point: Array) -> tuple[Array, Array, Array]:
-        """Return mean, slopes and uncertainty of the outputs at one unit point (d,).
+        """Return mean, derivatives and covariance factor of the outputs at one unit point (d,).
 
         Returns:
-            mean (k,); its slopes by the unit coordinates (k, d); factor (k, c), of which
-            factor factorᵀ is the covariance.  Along an axis that is no coordinate the slope is zero.
+            mean (k,); its derivatives by the unit coordinates (k, d), zero along categorical axes;
+            factor (k, c) of the covariance factor factorᵀ.
         """
         means, variances, by_means, _ = self.components_and_gradients(point[None])
         slopes = self.basis.loadings @ np.array([self.by_axis(each)[0] for each in by_means]).reshape(
@@ -83,6 +84,22 @@ class CompositePosterior:
         found = [linalg.draws(*each.joint(features), n, rng) for each in self.components]
         stacked = np.array(found).reshape(len(found), len(points), n)
         return self.form.of_components(np.moveaxis(stacked, 0, 2))
+
+    def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> CompositeSample:
+        """Return the loss of outputs drawn from the posterior, of so many random Fourier features."""
+        return CompositeSample.of(self, rng, n_frequencies)
+
+    def left_out(self) -> LeftOut:
+        """Return how each component of an evaluation, noise included, is predicted from all others."""
+        n = len(self.components[0].values) if self.components else 0
+        values = np.array([each.values for each in self.components]).reshape(-1, n)
+        precisions = [linalg.inverse(each.factor) for each in self.components]
+        variances = 1.0 / np.array([np.diagonal(each) for each in precisions]).reshape(-1, n)
+        errors = np.array([each.alpha for each in self.components]).reshape(-1, n) * variances
+        # components count by what they do to the loss
+        form = self.form
+        weights = np.diagonal(form.value.gram) if isinstance(form, SquaredForm) else np.ones(len(values))
+        return LeftOut(values, errors, variances, weights)
 
     def loss_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance of the loss, each (m,), and their gradients, each (m, d)."""
@@ -123,7 +140,11 @@ class CompositePosterior:
 
 @dataclass(frozen=True, eq=False)
 class LogLossPosterior:
-    """A belief on the logarithm of what the loss is above its least value: the lognormal of its moments."""
+    """The logarithm of the loss above its lowest value, as normal: a lognormal fitted to its moments.
+
+    With the mean μ and variance v of the loss above its lowest value, the logarithm has variance
+    s² = log(1 + v / μ²) and mean log μ - s² / 2.
+    """
 
     of: CompositePosterior
     lowest: float
@@ -153,7 +174,7 @@ class LogLossPosterior:
         )
 
     def _above(self, mean: Array) -> Array:
-        return np.maximum(mean - self.lowest, _LEAST_LOSS * np.abs(mean) + _TINY)
+        return np.maximum(mean - self.lowest, _MIN_RELATIVE_EXCESS * np.abs(mean) + _TINY)
 
 
 def _chained(outer: Array, inner: Array) -> Array:

@@ -1,10 +1,14 @@
-"""A surrogate of functions whose levels are sought: a process for each, all told at the same points."""
+"""Surrogate of level sets: a GP of each function, on the scale that predicts its side of the level best.
+
+The scale (linear, logarithmic, or -log(-log p) for p-values) is chosen by leave-one-out: the log probability
+that the other values give to the side of the level on which each value is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
@@ -14,30 +18,29 @@ from smbo.problem.level_set import LevelSet, NearestLevel, scaled, unscaled
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import KernelSelection
-from smbo.surrogates.gp.leave_one_out import left_out_moments
 from smbo.surrogates.gp.marginal_likelihood import Priors
 from smbo.surrogates.gp.outcome_transform import NODES, WEIGHTS, OutcomeTransform
 from smbo.surrogates.gp.trend_selection import TrendSelection
-from smbo.surrogates.gp.universal_kriging import TrendedPosterior, UniversalKriging
-from smbo.training_data import Array, TrainingData
+from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
+from smbo.training_data import Array, Target, TrainingData
 
-# In log probability: another scale than the linear one must tell that much more; but p-values, which
-# fall far below the level somewhere, are to be told that much less on theirs before it is left.
-_PRICE_OF_A_SCALE = 0.5
-_FAR_BELOW = 0.05  # of the level
-# A contour is known to a share of the values' spread at which a search for the best has long ended: as
-# little noise as the values allow.
-_QUIET = Priors(log_noise=(float(np.log(1e-5)), 3.5))
+# Log probability by which another scale must exceed the linear one.  The scale of p-values may fall short of
+# the linear one by as much if values lie below this share of the level, where it is the natural scale.
+_MIN_GAIN_SCALE = 0.5
+_LOW_P_VALUE = 0.05
+# A contour is resolved more finely than an optimum, relative to the spread of the values: the prior allows
+# for less noise.
+_LOW_NOISE_PRIORS = Priors(log_noise=(float(np.log(1e-5)), 3.5))
 
 
 @dataclass(frozen=True)
 class ValueScale:
-    """The way from a function's latent scale to its values.
+    """The map from a function's latent scale to its values.
 
     Attributes:
         level: of the function.
-        scale: on which it is modelled, one of ``SCALES``.
-        transform: of the values on that scale, before they were modelled.
+        scale: scale of the values, one of ``SCALES``.
+        transform: from that scale to the latent one.
     """
 
     level: float
@@ -57,17 +60,17 @@ class ValueScale:
 
 @dataclass(frozen=True, eq=False)
 class LevelPosterior:
-    """What is believed of functions and of where their levels are.
+    """The posterior of the functions of a level set.
 
     Attributes:
         names: of the functions, k of them.
-        processes: the belief on each, on its latent scale.
+        processes: the posterior of each function, on its latent scale.
         levels: on the same scales, (k,).
-        scales: the way from each latent scale back to the function's values.
+        scales: the map from each latent scale to the function's values.
     """
 
     names: tuple[str, ...]
-    processes: tuple[GPPosterior | TrendedPosterior, ...]
+    processes: tuple[GPPosterior | UniversalKrigingPosterior, ...]
     levels: Array
     scales: tuple[ValueScale, ...]
 
@@ -93,9 +96,9 @@ class LevelPosterior:
         return np.asarray(ndtr(mean / std))
 
     def moments(self, points: Array) -> tuple[Array, Array]:
-        """Return how far the nearest level is by the means, and that function's deviation, each (m,).
+        """Return the distance of the mean from the nearest level, and that function's deviation, each (m,).
 
-        In standard deviations of the functions' values, so that several can be compared.
+        In prior standard deviations of the functions, so that several functions can be compared.
         """
         mean, std = self.offsets(points)
         sizes = np.array([np.sqrt(process.amplitude) for process in self.processes])[:, None]
@@ -104,13 +107,13 @@ class LevelPosterior:
         return np.take_along_axis(away, nearest, 0)[0], np.take_along_axis(std / sizes, nearest, 0)[0]
 
     def fantasize(self, points: Array) -> LevelPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (m, d)."""
         return replace(self, processes=tuple(process.fantasize(points) for process in self.processes))
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What is fixed of one function's process: the scale of its values, and hyperparameters."""
+    """Scale and trained Gaussian process of one function."""
 
     scale: str
     process: GP | UniversalKriging
@@ -118,17 +121,30 @@ class Learned:
 
 @dataclass(frozen=True)
 class LevelGP:
-    """A Gaussian process of each function of a level set, each on the scale that suits its values.
+    """A Gaussian process of each function of a level set, each on a scale chosen by leave-one-out.
 
     Attributes:
-        process: as it is before it has learned.
-        learned: of each function; () to learn it.
+        process: untrained, for every function.
+        learned: scale and trained process of each function; () to learn them.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo import LevelSet, Optimizer, Problem
+        >>> from smbo.history.encode import encode
+        >>> from smbo.surrogates import LevelGP
+        >>> optimizer = Optimizer(Problem({"x": (0.0, 1.0)}, level_set=LevelSet(0.5)), "sobol", seed=1)
+        >>> for trial in optimizer.ask(8):
+        ...     _ = optimizer.tell(trial, trial.params["x"] ** 2)
+        >>> posterior = LevelGP().fit(encode(optimizer.problem, optimizer.trials))
+        >>> posterior.above(np.array([[0.1], [0.95]])).round(1)
+        array([[0., 1.]])
     """
 
     process: GP | KernelSelection | TrendSelection = field(
-        default_factory=lambda: TrendSelection(KernelSelection(GP(priors=_QUIET)))
+        default_factory=lambda: TrendSelection(KernelSelection(GP(priors=_LOW_NOISE_PRIORS)))
     )
     learned: tuple[Learned, ...] = ()
+    serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def fit(self, data: TrainingData) -> LevelPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
@@ -167,24 +183,24 @@ class LevelGP:
     def _train_one(
         self, data: TrainingData, level_set: LevelSet, k: int, memory: Memory
     ) -> tuple[Learned, dict[str, Any]]:
-        """Return what is learned of function k, on the scale that tells its side of the level best."""
+        """Return scale and trained process of function k, and their memory."""
         kept: Mapping[str, Any] = memory.get("scales", {})
         found: dict[str, tuple[Learned, Memory]] = {}
         assert data.outputs is not None
         for scale in level_set.scales(data.outputs.values[:, k], k):
             process = self.process
             if scale != "linear" or level_set.transform != "auto":  # on a scale that was asked for
-                process = _unbent(process)
+                process = process.unbent()
             own = kept.get(scale, {})
             trained, learned = process.train(_of_one(data, level_set, k, scale), own)
             found[scale] = Learned(scale, trained), learned
         chosen = memory.get("scale")
         if len(found) == 1 or chosen not in found or dict(found[chosen][1]) != dict(kept.get(chosen, {})):
-            # learned anew, so that the scale is looked at anew too
+            # hyperparameters changed: compare the scales again
             level = level_set.levels[k]
             lowest = float(data.outputs.values[:, k].min()) / level if level > 0.0 else 1.0
             scores = {
-                scale: _told_sides(*_fitted(each, data, level_set, k)[:2]) - _price(scale, lowest)
+                scale: _side_log_probability(*_fitted(each, data, level_set, k)[:2]) - _price(scale, lowest)
                 for scale, (each, _) in found.items()
             }
             chosen = max(scores, key=lambda scale: scores[scale])
@@ -194,47 +210,33 @@ class LevelGP:
         }
 
 
-def _unbent(process: GP | KernelSelection | TrendSelection) -> GP | KernelSelection | TrendSelection:
-    if isinstance(process, TrendSelection):
-        return process.with_process(replace(process.process, bend_values=False))
-    if isinstance(process, KernelSelection):
-        return replace(process, process=replace(process.process, bend_values=False))
-    return replace(process, bend_values=False)
-
-
 def _fitted(
     learned: Learned, data: TrainingData, level_set: LevelSet, k: int
-) -> tuple[GPPosterior | TrendedPosterior, float, OutcomeTransform]:
-    """Return the belief on function k on its latent scale, its level there, and the transform to there."""
+) -> tuple[GPPosterior | UniversalKrigingPosterior, float, OutcomeTransform]:
+    """Return the posterior of function k on its latent scale, its level there, and the transform."""
     fitted = learned.process.fit(_of_one(data, level_set, k, learned.scale))
-    # modelled values are told as what lies above the level
-    if isinstance(fitted, TrendedPosterior):
-        transform = fitted.process.scale
-        return fitted.latent, float(transform.to_latent(np.zeros(1))[0]), transform
-    transform = fitted.scale
-    # not ``latent``, which keeps the units of a scale that bends nothing
-    return (
-        replace(fitted, scale=OutcomeTransform()),
-        float(transform.to_latent(np.zeros(1))[0]),
-        transform,
-    )
+    # the training data of a function are its values minus the level; ``latent`` would keep the units of an
+    # affine scale
+    return fitted.standardized, float(fitted.scale.to_latent(np.zeros(1))[0]), fitted.scale
 
 
 def _price(scale: str, lowest: float) -> float:
-    """Return what a scale has to make up for in log probability, the lowest value in units of the level."""
+    """Return the log probability by which a scale must exceed the linear one.
+
+    Args:
+        lowest: lowest value in units of the level.
+    """
     if scale == "linear":
         return 0.0
-    return -_PRICE_OF_A_SCALE if scale == "p-value" and lowest < _FAR_BELOW else _PRICE_OF_A_SCALE
+    return -_MIN_GAIN_SCALE if scale == "p-value" and lowest < _LOW_P_VALUE else _MIN_GAIN_SCALE
 
 
-def _told_sides(posterior: GPPosterior | TrendedPosterior, level: float) -> float:
-    """Return the log probability that others' values give to the side of the level on which each is.
+def _side_log_probability(posterior: GPPosterior | UniversalKrigingPosterior, level: float) -> float:
+    """Return the leave-one-out log probability of the side of the level on which each value is.
 
-    The same on every scale, since sides are; what bends far from the level does not count.
+    Sides do not depend on the scale, so that scales can be compared; values far from the level hardly count.
     """
-    if isinstance(posterior, TrendedPosterior):
-        posterior = posterior.process  # whose factor is that of both
-    mean, variance = left_out_moments(posterior)
+    mean, variance = posterior.left_out_moments()
     sides = np.where(posterior.values > level, 1.0, -1.0)
     return float(log_ndtr(sides * (mean - level) / np.sqrt(variance)).sum())
 
@@ -244,7 +246,7 @@ def _of_one(data: TrainingData, level_set: LevelSet, k: int, scale: str) -> Trai
     assert data.outputs is not None
     vectors = data.outputs
     values, variances = scaled(vectors.values[:, k], vectors.variances[:, k], level_set.levels[k], scale)
-    # an error of zero was not given: whether there is one is then learned
+    # a variance of zero means that none was given: the noise is learned
     known = np.where(variances > 0.0, variances, np.nan)
     return replace(data, values=values, variances=known, outputs=None)
 

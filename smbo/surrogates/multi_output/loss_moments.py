@@ -1,4 +1,8 @@
-"""What a loss makes of normal components: its mean, its variance and their slopes."""
+"""Moments of a loss of normal components z ~ N(μ, V), V diagonal: mean, variance and their derivatives.
+
+For a quadratic form a + 2 bᵀz + zᵀ G z the mean is a + 2 bᵀμ + μᵀGμ + tr(G V), the variance
+2 tr(G V G V) + 4 (b + Gμ)ᵀ V (b + Gμ); any other loss is averaged over fixed quasi-random draws of z.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +16,21 @@ from scipy.stats import qmc
 from smbo.surrogates.multi_output.pca import Basis
 from smbo.training_data import Array, Loss, SquaredLoss
 
-_N_DRAWS = 64
-_ROWS_AT_ONCE = 4096  # of outputs that a loss is asked for: bounds the memory that a search takes
-_STEP = 1e-4  # of components whose size is one: slopes of a loss of one's own are differences
+_N_DRAWS = 64  # of the components, for a loss that is no sum of squares
+_MAX_ROWS_PER_CALL = 4096  # of outputs passed to a loss: bounds the memory of a search
+_DIFFERENCE_STEP = 1e-4  # of components of unit size, for derivatives of a user's loss by central differences
 
 
 class Form(Protocol):
-    """A loss on components."""
+    """A loss as a function of components."""
 
     @property
     def lowest(self) -> float | None:
-        """What the loss cannot be below, whatever the components; None where that is not known."""
+        """Lower bound of the loss over all components; None if unknown."""
         ...
 
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> Form:
-        """Return the form with the basis' centre and loadings drawn; see ``Basis.drawn``."""
+        """Return the loss with the basis' centre and loadings drawn; see ``Basis.drawn``."""
         ...
 
     def of_components(self, components: Array) -> Array:
@@ -68,7 +72,7 @@ class Quadratic:
         return np.asarray(self.constant + 2.0 * components @ self.linear + (turned * components).sum(axis=-1))
 
     def less(self, factor: float, root: Array) -> Quadratic:
-        """Return this form less factor root rootᵀ on (1, z), but no less than nothing in any direction.
+        """Return this form minus factor · root rootᵀ on (1, z), with negative eigenvalues set to zero.
 
         Args:
             root: shape (1 + c, 1 + c), of full rank.
@@ -77,8 +81,8 @@ class Quadratic:
             [[np.array([[self.constant]]), self.linear[None]], [self.linear[:, None], self.gram]]
         )
         in_units = np.linalg.solve(root, np.linalg.solve(root, whole).T)  # of root rootᵀ
-        # Taken off part by part, a square that noise has made would go and leave its linear part behind:
-        # a form that falls far below zero along it.
+        # Subtracting entry by entry would remove a square that is noise and leave its linear part: a form
+        # that falls far below zero along it.
         squares, axes = np.linalg.eigh(in_units)
         half = root @ (axes * np.sqrt(np.maximum(squares - factor, 0.0)))
         return Quadratic.of_matrix(half @ half.T)
@@ -94,11 +98,11 @@ class SquaredForm:
 
     Attributes:
         loss: of outputs.
-        value: the form.
-        lowest: what it cannot be below.
-        leverage: Σ metric² noise (centre + loadings z - data)², and
-        doubt: a variance of centre and loadings in units of the noise: what errs in them
-            makes the loss err by 4 leverage doubt.
+        value: the quadratic form.
+        lowest: its minimum.
+        leverage: Σ metric² noise (centre + loadings z - data)².
+        doubt: variance of centre and loadings in units of the noise; their errors contribute
+            4 · leverage · doubt to the variance of the loss.
     """
 
     loss: SquaredLoss
@@ -109,10 +113,11 @@ class SquaredForm:
 
     @classmethod
     def of(cls, loss: SquaredLoss, basis: Basis) -> SquaredForm:
-        """Return the form of a loss, freed of what the noise of centre and loadings adds to it.
+        """Return the form of a loss, corrected for the noise of centre and loadings.
 
-        The square of an estimate is too large by the estimate's variance: here the more, the further
-        a point is from the evaluations' middle, which would draw the optimum there.
+        The expected square of an estimate exceeds the true square by the estimate's variance; here the
+        more, the further a point is from the centre of the evaluations, which would bias the optimum
+        towards it.
         """
         value = Quadratic.of(loss.metric, basis, loss.data)
         value = value.less(float(loss.metric @ basis.noise), basis.doubt)
@@ -122,9 +127,9 @@ class SquaredForm:
         return cls(loss, value, max(value.constant - below, 0.0), leverage, doubt)
 
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> SquaredForm:
-        """Return the form with centre and loadings drawn; on average over draws it is this one."""
+        """Return the form with centre and loadings drawn; its average over draws is this form."""
         value = Quadratic.of(self.loss.metric, basis.drawn(rng, boldness), self.loss.data)
-        # what the draws add on average, beside what the estimates had in them before
+        # the average excess of the draws, beside that of the estimates
         more = (1.0 + boldness**2) * float(self.loss.metric @ basis.noise)
         return replace(self, value=value.less(more, basis.doubt))
 
@@ -152,12 +157,12 @@ class SquaredForm:
 
 @dataclass(frozen=True, eq=False)
 class DrawnForm:
-    """Any loss, by draws that stay the same from point to point: as smooth in them as the loss itself.
+    """Any loss, averaged over draws that are the same at all points, so that moments are smooth.
 
     Attributes:
         loss: of outputs.
         basis: between components and outputs.
-        normals: shape (draws, c).
+        normals: quasi-random standard normal draws, (draws, c).
     """
 
     loss: Loss
@@ -172,19 +177,19 @@ class DrawnForm:
             return cls(loss, basis, np.zeros((1, 0)))
         uniform = qmc.Sobol(n_components, scramble=True, rng=np.random.default_rng(0)).random(_N_DRAWS // 2)
         half = ndtri(np.clip(uniform, 1e-9, 1.0 - 1e-9))
-        # mirrored, so that the mean of a linear loss is exact
+        # antithetic, so that the mean of a linear loss is exact
         return cls(loss, basis, np.concatenate([half, -half]))
 
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> DrawnForm:
-        """Return the form with the basis' centre and loadings drawn."""
+        """Return the loss with the basis' centre and loadings drawn."""
         return replace(self, basis=basis.drawn(rng, boldness))
 
     def of_components(self, components: Array) -> Array:
         """Return the loss of components (..., c), shape (...)."""
         flat = components.reshape(-1, components.shape[-1])
         parts = [
-            self.loss.of(self.basis.outputs(flat[start : start + _ROWS_AT_ONCE]))
-            for start in range(0, len(flat), _ROWS_AT_ONCE)
+            self.loss.of(self.basis.outputs(flat[start : start + _MAX_ROWS_PER_CALL]))
+            for start in range(0, len(flat), _MAX_ROWS_PER_CALL)
         ]
         return np.concatenate([np.zeros(0), *parts]).reshape(components.shape[:-1])
 
@@ -200,9 +205,11 @@ class DrawnForm:
         by_draw = np.empty_like(draws)
         for c in range(draws.shape[2]):
             ahead, behind = draws.copy(), draws.copy()
-            ahead[:, :, c] += _STEP
-            behind[:, :, c] -= _STEP
-            by_draw[:, :, c] = (self.of_components(ahead) - self.of_components(behind)) / (2.0 * _STEP)
+            ahead[:, :, c] += _DIFFERENCE_STEP
+            behind[:, :, c] -= _DIFFERENCE_STEP
+            by_draw[:, :, c] = (self.of_components(ahead) - self.of_components(behind)) / (
+                2.0 * _DIFFERENCE_STEP
+            )
         # z = mean + √variance · normal
         to_variance = self.normals / (2.0 * np.sqrt(np.maximum(variances, 1e-300)))[:, None, :]
         off = 2.0 * (values - values.mean(axis=1)[:, None])[:, :, None]

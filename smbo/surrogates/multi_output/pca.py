@@ -1,14 +1,13 @@
-"""From vector outputs to the few components that move, and back.
+"""Principal components of vector outputs: a basis of the few directions in which outputs vary.
 
-The bins of a histogram move together: a few directions carry what a generator's settings do to them.
-Each bin is measured in units of its evaluations' noise first, so that a direction stands out by what is
-known of it, and not by the bins whose noise is loudest; along a direction the bins are then averaged
-with the weights that their precision earns.  What the loss makes of it comes after: a sum of squares is
-a quadratic form of the components, whose moments are exact.
+The bins of a histogram vary together: a few directions carry the effect of a generator's parameters.
+Each bin is scaled by its evaluation noise first, so that directions are found by their signal over noise and
+not by the noisiest bins; a component is then an average of the bins, weighted by their precision.  A sum of
+squares is a quadratic form of the components (``loss_moments``).
 
 Sources: Tipping & Bishop (1999), "Probabilistic Principal Component Analysis" (directions above known
 noise); Higdon et al. (2008), "Computer Model Calibration Using High-Dimensional Output" (principal
-components of outputs, a process each).
+components of outputs, a GP each).
 """
 
 from __future__ import annotations
@@ -19,27 +18,27 @@ import numpy as np
 
 from smbo.training_data import Array, Loss, SquaredLoss, VectorOutputs
 
-# Of the largest component's movement: what moves less is left out, noise or not.
-_LEAST_SHARE = 1e-3
-# Of the mean movement of a bin, in units of the loss: noise below it is not told from what a few
-# components cannot follow, and would make precise bins that hardly matter count more than all others.
+# Smallest singular value of a component that is kept, relative to the largest.
+_MIN_SINGULAR_RATIO = 1e-3
+# Noise added to each bin, as a share of the mean variation of a bin in units of the loss: a few components
+# cannot describe less, and precise bins that hardly matter would count more than all others.
 _DISCREPANCY = 1e-3
-# An evaluation that saw nothing in a bin knows little of its error there: no less, then, than so much of
-# what all evaluations together say of it.
-_LEAST_VARIANCE = 0.25
+# Smallest variance of a bin, as a share of its typical variance over evaluations: an evaluation without
+# events in a bin reports an error of zero.
+_MIN_VARIANCE_RATIO = 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """Components z of outputs y ≈ centre + loadings z, each z with noise and movement near one.
+    """Components z of outputs y ≈ centre + loadings z, standardised.
 
     Attributes:
         centre: shape (k,).
         loadings: shape (k, c).
         reader: z = readerᵀ (y - centre), shape (k, c).
-        noise: variance of an evaluation's error by output, shape (k,).
-        doubt: of centre and loadings together: for output b their covariance is
-            noise[b] doubt doubtᵀ, shape (1 + c, 1 + c).
+        noise: mean variance of an evaluation by output, shape (k,).
+        doubt: factor of the covariance of centre and loadings, noise[b] doubt doubtᵀ for output b,
+            shape (1 + c, 1 + c).
     """
 
     centre: Array
@@ -50,7 +49,7 @@ class Basis:
 
     @classmethod
     def of(cls, vectors: VectorOutputs, n_components: int) -> Basis:
-        """Return the basis of the components that the training data shows to move."""
+        """Return the basis of the components whose variation exceeds the noise, at most ``n_components``."""
         variances = floored(vectors)
         weights = _weights(variances)
         centre = weights @ vectors.values
@@ -61,14 +60,14 @@ class Basis:
         scaled = np.sqrt(weights)[:, None] * off / scale
         _, singular, rows = np.linalg.svd(scaled, full_matrices=False)
         alone = _noise_alone(weights, variances / scale**2)
-        is_kept = (singular > alone) & (singular > _LEAST_SHARE * float(singular[0]))
+        is_kept = (singular > alone) & (singular > _MIN_SINGULAR_RATIO * float(singular[0]))
         axes = rows[: min(int(is_kept.sum()), n_components)].T
         reader = axes / scale[:, None]
         scores = off @ reader
-        # sizes of one: what the processes learn of is standardised
+        # components of unit variance: their GPs model standardised values
         sizes = np.sqrt(np.maximum(weights @ scores**2, 1e-300))
         ones = np.concatenate([np.ones((len(scores), 1)), scores / sizes], axis=1)
-        # as of a regression of the outputs on the components
+        # as in a regression of the outputs on the components
         doubt = np.linalg.inv(np.linalg.cholesky(ones.T @ (len(scores) * weights[:, None] * ones))).T
         return cls(centre, scale[:, None] * axes * sizes, reader / sizes, noise, doubt)
 
@@ -82,10 +81,10 @@ class Basis:
         return values, variances
 
     def drawn(self, rng: np.random.Generator, boldness: float) -> Basis:
-        """Return the basis with centre and loadings drawn from what is known of them.
+        """Return the basis with centre and loadings drawn from their distribution.
 
         Args:
-            boldness: factor on their deviations.
+            boldness: factor on their standard deviations.
         """
         normals = rng.standard_normal((len(self.centre), len(self.doubt)))
         off = boldness * np.sqrt(self.noise)[:, None] * (normals @ self.doubt.T)
@@ -97,9 +96,9 @@ class Basis:
 
 
 def floored(vectors: VectorOutputs) -> Array:
-    """Return the variances of the outputs' errors with none that is too good to be true, (n, k).
+    """Return the variances of the outputs' errors, with a lower bound, (n, k).
 
-    A bin in which an evaluation found no event says that its error is zero.
+    A bin in which an evaluation found no event has a reported error of zero.
     """
     typical = np.median(vectors.variances, axis=0)
     typical = np.where(typical > 0.0, typical, vectors.variances.mean(axis=0))
@@ -108,11 +107,11 @@ def floored(vectors: VectorOutputs) -> Array:
     # evaluations of few events have large errors in all bins
     known = typical > 0.0
     size = np.median(vectors.variances[:, known] / typical[known], axis=1)
-    return np.asarray(np.maximum(vectors.variances, _LEAST_VARIANCE * size[:, None] * typical))
+    return np.asarray(np.maximum(vectors.variances, _MIN_VARIANCE_RATIO * size[:, None] * typical))
 
 
 def _weights(variances: Array) -> Array:
-    """Return the weights of the evaluations, (n,), which add up to one: what is noisier says less."""
+    """Return weights of the evaluations, about one over their noise variance, with sum one, (n,)."""
     weights = np.ones(len(variances))
     known = variances.mean(axis=0) > 0.0
     if known.any():
@@ -122,7 +121,7 @@ def _weights(variances: Array) -> Array:
 
 
 def _scale(loss: Loss, moved: Array, noise: Array) -> Array:
-    """Return the unit of each output, (k,): its noise, and a little of what moves in the loss."""
+    """Return the unit of each output, (k,): its noise, and a small share of the variation in the loss."""
     if isinstance(loss, SquaredLoss):
         metric = loss.metric
     else:
@@ -132,14 +131,14 @@ def _scale(loss: Loss, moved: Array, noise: Array) -> Array:
     extra = np.divide(_DISCREPANCY * typical, metric, out=moved.copy(), where=counts)
     squared = noise + extra
     positive = squared[squared > 0.0]
-    # an output that neither moves nor has an error stays what it is, whatever its unit
+    # an output without variation and noise is constant, whatever its unit
     return np.sqrt(np.where(squared > 0.0, squared, positive.min() if len(positive) else 1.0))
 
 
 def _noise_alone(weights: Array, variances: Array) -> float:
-    """Return the largest singular value that would be seen if nothing but noise moved the outputs.
+    """Return the largest singular value of noise alone, the largest of a few draws.
 
-    The largest of a few draws: what does not exceed it is no component (Horn 1965, "A rationale and
+    Components that do not exceed it are left out (parallel analysis: Horn 1965, "A rationale and
     test for the number of factors in factor analysis").
     """
     rng = np.random.default_rng(len(weights))

@@ -1,10 +1,11 @@
-"""A Gaussian process around a quadratic trend: for outputs that are smooth in everything.
+"""GP with a quadratic trend: a kernel of constant, linear, quadratic and squared exponential parts.
 
-The bins of a histogram answer to a generator's settings almost linearly, and quadratically for
-the most part of what is left; tunes have been made with quadratic interpolation alone (Buckley et
-al. 2010, "Systematic event generator tuning for the LHC", arXiv:0907.2973).  The kernel has all of
-it: a constant, a linear and a quadratic part and a squared exponential for the rest, so that the
-marginal likelihood decides how much of each there is.
+    k(x, x') = 10 + l xᵀx' + q (xᵀx')² + a exp(-½ Σ (x_j - x'_j)² / ℓ_j²)
+
+The bins of a histogram depend almost linearly on a generator's parameters, and mostly quadratically
+beyond that; tunes have been made with quadratic interpolation alone (Buckley et
+al. 2010, "Systematic event generator tuning for the LHC", arXiv:0907.2973).  The variances l, q, a and the
+length scales ℓ are learned by maximum a posteriori.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from smbo.surrogates import linalg
 from smbo.surrogates.gp.kernels import squared_distances
 from smbo.training_data import Array
 
-# Variance of the constant part, for standardised values: as good as unknown.
+# Variance of the constant part, for standardised values: practically a flat prior.
 CONSTANT = 10.0
-# Rounding leaves this much of a variance that is zero in exact arithmetic.
+# Posterior variances are at least this multiple of the prior variance, because of rounding.
 _VARIANCE_FLOOR = 1e-10
-# Variance of what no part of the kernel follows, for standardised values.
+# Noise variance that is always added, for standardised values: what no part of the kernel describes.
 NUGGET = 1e-6
 _N_OTHERS = 4  # hyperparameters beside the length scales
-# Normal priors on the logarithms: amplitude, linear, quadratic, how much larger the noise is than told
-# (bins that see the same events err together); then each length scale.
+# Normal priors on the logarithms: amplitude, linear, quadratic, factor on the reported noise (errors of bins
+# filled by the same events are correlated); then each length scale.
 _PRIOR_MEANS = np.log([0.3, 1.0, 0.3, 2.0])
 _PRIOR_WIDTHS = np.array([0.8, 1.0, 0.8, 0.7])
 _LENGTH_MEAN, _LENGTH_WIDTH = np.log(1.0), 0.4
@@ -38,7 +39,7 @@ _VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-5, 1e-2
 
 @dataclass(frozen=True, eq=False)
 class QuadraticTrendPosterior:
-    """What is believed of one standardised output.
+    """The posterior of one standardised output.
 
     Attributes:
         theta: logarithms of amplitude, linear, quadratic, excess of noise and length scales, shape (4 + D,).
@@ -89,7 +90,7 @@ class QuadraticTrendPosterior:
         return cross @ self.alpha, covariance(self.theta, features, features) - half.T @ half
 
     def fantasized(self, features: Array) -> QuadraticTrendPosterior:
-        """Return the belief given also what it expects at features (m, D)."""
+        """Return the posterior given also its own means as values at features (m, D)."""
         cross = covariance(self.theta, self.features, features)
         corner = covariance(self.theta, features, features)
         typical = float(np.median(self.noises)) if len(self.noises) else 0.0
@@ -115,7 +116,7 @@ class QuadraticTrendPosterior:
 
 
 def fit(theta: Array, features: Array, values: Array, variances: Array) -> QuadraticTrendPosterior:
-    """Return the belief given values (n,) with variances (n,) at features (n, D).
+    """Return the posterior given values (n,) with variances (n,) at features (n, D).
 
     Raises:
         NumericalError: no jitter makes the covariance positive definite.
@@ -186,7 +187,7 @@ def learn(start: Array | None, features: Array, values: Array, variances: Array,
 def log_likelihood(theta: Array, features: Array, values: Array, variances: Array) -> tuple[float, Array]:
     """Return log p(values) and its gradient by theta, shape (4 + D,).
 
-    Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eqs. 5.8, 5.9.
+    Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eq. 2.30 and 5.9.
 
     Raises:
         NumericalError: the covariance is not positive definite.

@@ -1,27 +1,30 @@
-"""Random forests and extremely randomised trees, on scikit-learn's trees."""
+"""Random forest and extremely randomised trees (scikit-learn), with mean and variance from their leaves.
+
+Source: Hutter et al. (2014), "Algorithm runtime prediction: methods & evaluation", sec. 4.3.2.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smbo.surrogates.gp.kernels import Features
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 
 @dataclass(frozen=True, eq=False)
 class ForestPosterior:
-    """What a forest believes: its trees' leaves as a mixture.
+    """The posterior of a forest: a mixture over trees, with the moments of the values in each leaf.
 
     Attributes:
         trees: scikit-learn's low-level trees.
-        features: columns that the trees see.
-        counts, means, squares: by tree (rows) and node: how many values fell there, their mean,
-            and the sum of their squared deviations from it, each (n_trees, n_nodes).
+        features: encoding of unit points.
+        counts, means, squares: number of values in each node of each tree, their mean, and the sum of
+            their squared deviations from it, each (n_trees, n_nodes).
     """
 
     trees: tuple[Any, ...]
@@ -33,8 +36,8 @@ class ForestPosterior:
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,).
 
-        The law of total variance over trees: mean of the leaves' variances plus variance of
-        their means (Hutter et al. 2014, "Algorithm runtime prediction", sec. 4.3.2).
+        By the law of total variance over trees: mean of the leaves' variances plus variance of
+        their means.
         """
         leaves = self._leaves(points)
         means = np.take_along_axis(self.means, leaves, axis=1)
@@ -43,7 +46,7 @@ class ForestPosterior:
         return means.mean(axis=0), np.sqrt(within.mean(axis=0) + means.var(axis=0))
 
     def condition_on(self, points: Array, values: Array) -> ForestPosterior:
-        """Return the posterior given also values (m,) at unit points: the trees stay, leaves learn."""
+        """Return the posterior given also values (m,) at unit points (m, d); the trees stay."""
         counts, means, squares = self.counts.copy(), self.means.copy(), self.squares.copy()
         rows = np.arange(len(self.trees))
         for leaves, value in zip(self._leaves(points).T, values, strict=True):
@@ -54,7 +57,7 @@ class ForestPosterior:
         return replace(self, counts=counts, means=means, squares=squares)
 
     def fantasize(self, points: Array) -> ForestPosterior:
-        """Return the posterior given also what it expects at unit points (m, d)."""
+        """Return the posterior given also its own means as values at unit points (m, d)."""
         return self.condition_on(points, self.moments(points)[0])
 
     def _leaves(self, points: Array) -> NDArray[np.intp]:
@@ -65,20 +68,31 @@ class ForestPosterior:
 
 @dataclass(frozen=True)
 class Forest:
-    """Random forest of regression trees; categories by one indicator a level.
+    """Random forest of regression trees; a categorical axis is one indicator per level.
 
     Attributes:
         n_trees: number of trees.
-        min_leaf: fewest values in a leaf; more than one, so that a leaf has a spread.
-        max_features: share of the columns tried at each split.
+        min_leaf: smallest number of values in a leaf; more than one, so that a leaf has a variance.
+        max_features: share of the features tried at each split.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo.surrogates import Forest
+        >>> from smbo.training_data import Axis, TrainingData
+        >>> points = np.linspace(0.0, 1.0, 20)[:, None]
+        >>> data = TrainingData.of_values((Axis("x", "continuous"),), points, points[:, 0] ** 2)
+        >>> mean, std = Forest(n_trees=10).fit(data).moments(points)
+        >>> mean.shape
+        (20,)
     """
 
     n_trees: int = 100
     min_leaf: int = 2
     max_features: float = 5.0 / 6.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def fit(self, data: TrainingData) -> ForestPosterior:
-        """Return the posterior.  The trees' seed comes from the training data: same data, same forest."""
+        """Return the posterior; the random seed is a hash of the points: same data, same forest."""
         from sklearn.ensemble import RandomForestRegressor
 
         return _grown(RandomForestRegressor, self, data)
@@ -86,30 +100,42 @@ class Forest:
 
 @dataclass(frozen=True)
 class ExtraTrees:
-    """Extremely randomised trees: every tree sees all values, and splits at random places.
+    """Extremely randomised trees: every tree is fitted to all values, with random split points.
 
-    Smoother than a forest, and its trees disagree more where there is nothing (Geurts, Ernst &
-    Wehenkel 2006, "Extremely randomized trees").
+    Smoother than a random forest, with trees that disagree more far from the evaluations.
+
+    Source: Geurts, Ernst & Wehenkel (2006), "Extremely randomized trees".
 
     Attributes:
         n_trees: number of trees.
-        min_leaf: fewest values in a leaf; more than one, so that a leaf has a spread.
-        max_features: share of the columns tried at each split.
+        min_leaf: smallest number of values in a leaf; more than one, so that a leaf has a variance.
+        max_features: share of the features tried at each split.
+
+    Example:
+        >>> import numpy as np
+        >>> from smbo.surrogates import ExtraTrees
+        >>> from smbo.training_data import Axis, TrainingData
+        >>> points = np.linspace(0.0, 1.0, 20)[:, None]
+        >>> data = TrainingData.of_values((Axis("x", "continuous"),), points, points[:, 0] ** 2)
+        >>> mean, std = ExtraTrees(n_trees=10).fit(data).moments(points)
+        >>> mean.shape
+        (20,)
     """
 
     n_trees: int = 100
     min_leaf: int = 2
     max_features: float = 1.0
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def fit(self, data: TrainingData) -> ForestPosterior:
-        """Return the posterior.  The trees' seed comes from the training data: same data, same trees."""
+        """Return the posterior; the random seed is a hash of the points: same data, same trees."""
         from sklearn.ensemble import ExtraTreesRegressor
 
         return _grown(ExtraTreesRegressor, self, data)
 
 
 def _grown(kind: Any, settings: Forest | ExtraTrees, data: TrainingData) -> ForestPosterior:
-    """Return the posterior of an ensemble of scikit-learn's, of n_trees grown with the settings."""
+    """Return the posterior of an ensemble of scikit-learn, grown with the settings."""
     features = Features.of(data.axes)
     encoded = features.encode(data.points).astype(np.float32)
     forest = kind(
@@ -118,7 +144,7 @@ def _grown(kind: Any, settings: Forest | ExtraTrees, data: TrainingData) -> Fore
         max_features=settings.max_features,
         random_state=seed_of(data),
     )
-    # values of 1e-12 would lose their spread to the splitter's absolute thresholds
+    # the splitter has absolute thresholds, below which values of 1e-12 would all be equal
     size = float(np.abs(data.values).max()) or 1.0
     forest.fit(encoded, data.values / size)
     trees = tuple(member.tree_ for member in forest.estimators_)
@@ -135,9 +161,9 @@ def _grown(kind: Any, settings: Forest | ExtraTrees, data: TrainingData) -> Fore
 
 
 def seed_of(data: TrainingData) -> int:
-    """Return a seed that the points alone set, in [0, 2**32).
+    """Return a hash of the points as a seed, in [0, 2**32).
 
-    The same training data gives the same random numbers, and so do its values in other units.
+    The same points give the same random numbers, also with values in other units.
     """
     digest = hashlib.sha256(np.ascontiguousarray(data.points).tobytes())
     return int.from_bytes(digest.digest()[:4], "little")

@@ -1,10 +1,10 @@
-"""Any scikit-learn regressor that tells its standard deviation, as a surrogate."""
+"""Any scikit-learn regressor whose predict takes return_std=True, as a surrogate."""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,17 +13,17 @@ from smbo.surrogates.gp.kernels import Features
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.surrogates.sklearn.fantasies import ShrunkPosterior
 from smbo.surrogates.sklearn.forest import seed_of
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 
 @dataclass(frozen=True, eq=False)
 class RegressorPosterior:
-    """What a fitted regressor predicts.
+    """The predictions of a fitted regressor as a posterior.
 
     Attributes:
         fitted: the regressor.
-        features: columns that it sees.
-        scale: between the training data's units and its own.
+        features: encoding of unit points.
+        scale: between the training data's units and the regressor's.
     """
 
     fitted: Any
@@ -34,7 +34,7 @@ class RegressorPosterior:
         """Return mean and standard deviation at unit points (m, d), each (m,).
 
         Raises:
-            NumericalError: the regressor predicts what is not finite.
+            NumericalError: a predicted mean or standard deviation is not finite.
         """
         mean, std = self.fitted.predict(self.features.encode(points), return_std=True)
         mean, std = np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
@@ -45,20 +45,32 @@ class RegressorPosterior:
 
 @dataclass(frozen=True)
 class Regressor:
-    """A regressor of scikit-learn's manners whose predict takes return_std=True.
+    """A scikit-learn regressor whose predict takes return_std=True, as a surrogate.
 
-    It is told standardised values and features of the unit points: coordinates from -1/2 to 1/2,
-    and an indicator for each level of a category.  The estimator itself is left unfitted.  A
-    stored recipe keeps its name only, so that it has to be passed in code again.
+    A clone of it is fitted to standardised values and features of the unit points: coordinates from -1/2
+    to 1/2, and an indicator for each level of a categorical axis.  A stored recipe holds its name only, so
+    that it has to be passed in code again when a study is resumed.
 
     Attributes:
-        estimator: GaussianProcessRegressor(), BayesianRidge() or such.
+        estimator: GaussianProcessRegressor(), BayesianRidge() or another.
 
     Raises:
-        RecipeError: it cannot be fitted, or its predict has no return_std.
+        RecipeError: the estimator is no object with a fit, or its predict has no return_std.
+
+    Example:
+        >>> import numpy as np
+        >>> from sklearn.linear_model import BayesianRidge
+        >>> from smbo.surrogates import Regressor
+        >>> from smbo.training_data import Axis, TrainingData
+        >>> points = np.linspace(0.0, 1.0, 20)[:, None]
+        >>> data = TrainingData.of_values((Axis("x", "continuous"),), points, 3.0 * points[:, 0])
+        >>> mean, std = Regressor(BayesianRidge()).fit(data).moments(np.array([[0.5]]))
+        >>> print(f"{mean[0]:.2f}")
+        1.50
     """
 
     estimator: Any
+    serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     def __post_init__(self) -> None:
         predict = getattr(self.estimator, "predict", None)
@@ -74,7 +86,7 @@ class Regressor:
             )
 
     def fit(self, data: TrainingData) -> ShrunkPosterior:
-        """Return the posterior; a regressor without a random_state gets one from the training data."""
+        """Return the posterior; a random_state of None is set to a hash of the points."""
         from sklearn.base import clone
 
         estimator = clone(self.estimator)

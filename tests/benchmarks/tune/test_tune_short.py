@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smbo.problem.losses import ChiSquare
-from smbo.proposal.strategies import lowest_mean
+from smbo.proposal.recommend import lowest_mean
 from smbo.space import Space
 from smbo.surrogates import CompositeGP
 from smbo.surrogates.multi_output.loss_moments import Quadratic

@@ -36,7 +36,7 @@ def test_each_spec_has_its_workers(tmp_path, spec, kind):
 
 @pytest.mark.dask
 def test_a_cluster_without_a_driver_ends_by_itself(folder):
-    cluster = clusters.start_local(folder, 1, idle_seconds=0.5)
+    cluster = clusters.start_local(folder, 1, idle_seconds=2.0)
     cluster.connect().close()
     manager = read_state(folder).manager
     until = time.monotonic() + 20.0

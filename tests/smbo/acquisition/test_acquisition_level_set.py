@@ -12,6 +12,7 @@ from smbo.acquisition.level_set import ExpectedReduction, doubt, expected_doubt
 from smbo.errors import RecipeError
 from smbo.history.encode import encode
 from smbo.surrogates import GP, LevelGP
+from smbo.training_data import Axis, TrainingData
 
 
 def test_doubt_is_the_variance_of_being_above():
@@ -103,13 +104,12 @@ def test_straddle_prefers_what_is_unsure_and_near_the_level(told):
 
 def test_a_surrogate_without_levels_is_refused():
     problem = Problem({"x": (0.0, 1.0)}, level_set=LevelSet(0.5))
-    optimizer = Optimizer(problem, recipe=Recipe(GP(), Straddle(), n_initial=2), seed=1)
-    for trial in optimizer.ask(2):
-        optimizer.tell(trial, trial.params["x"])
+    with pytest.raises(RecipeError, match="GP is for one objective, and the problem has a level set"):
+        Optimizer(problem, recipe=Recipe(GP(), Straddle(), n_initial=2), seed=1)
+    with pytest.raises(RecipeError, match="Straddle is for a level set, and the problem has one objective"):
+        Optimizer({"x": (0.0, 1.0)}, recipe=Recipe(LevelGP(), Straddle(), n_initial=2), seed=1)
+    data = TrainingData.of_values((Axis("x", "continuous"),), np.array([[0.1], [0.7]]), np.array([0.1, 0.7]))
     with pytest.raises(RecipeError, match="LevelGP"):
-        optimizer.ask()
-    plain = Optimizer({"x": (0.0, 1.0)}, recipe=Recipe(LevelGP(), Straddle(), n_initial=2), seed=1)
-    for trial in plain.ask(2):
-        plain.tell(trial, trial.params["x"])
+        Straddle().build(GP().fit(data), data)
     with pytest.raises(RecipeError, match="level_set"):
-        plain.ask()
+        LevelGP().fit(data)

@@ -14,8 +14,11 @@ from smbo.acquisition import (
     ProbabilityOfImprovement,
     batch,
 )
+from smbo.acquisition.base import Search
+from smbo.acquisition.fantasies import posterior_with_fantasies, search_posterior
 from smbo.errors import SpaceExhausted
 from smbo.space import Categorical, Integer, Real, Space
+from smbo.space.point_set import PointSet
 from smbo.surrogates import GP, Forest
 from smbo.surrogates.gp.gp import GPPosterior
 from smbo.training_data import TrainingData
@@ -58,14 +61,10 @@ def evidence_on(space, n=15, seed=0, pending=0, function=None):
 
 
 def select(space, data, n, surrogate=None, acquisition=None, seed=0):
-    return batch.select(
-        surrogate or GP(),
-        acquisition or LogExpectedImprovement(),
-        data,
-        space,
-        n,
-        np.random.default_rng(seed),
-    )
+    surrogate, taken = surrogate or GP(), PointSet([data.points, data.failed, data.pending])
+    posterior, rng = search_posterior(surrogate, data), np.random.default_rng(seed)
+    search = Search(surrogate, posterior, space, data, taken, n, rng, {})
+    return batch.select(search, acquisition or LogExpectedImprovement())
 
 
 def n_distinct(points):
@@ -142,7 +141,7 @@ def test_the_points_of_a_batch_are_nearly_the_best_ones_given_those_before():
 def test_a_failed_point_leaves_nothing_to_gain_where_it_lies(surrogate):
     failed = np.array([[0.9, 0.1], [0.2, 0.8]])
     data = evidence_on(BOX)
-    plain, given = surrogate.fit(data), batch.believed(surrogate, replace(data, failed=failed))
+    plain, given = surrogate.fit(data), posterior_with_fantasies(surrogate, replace(data, failed=failed))
     (mean, std), (mean_given, std_given) = plain.moments(failed), given.moments(failed)
     told = plain.moments(data.points)[0]
     nothing_to_gain = told.min() + 2.0 * std + 0.1 * (told.max() - told.min())
@@ -157,7 +156,7 @@ def test_a_failed_point_that_promised_most_is_shown_worse_than_the_best():
     surrogate, _ = GP(bend_values=False).train(data, {})
     failed = np.array([[0.6, 0.3]])
     assert surrogate.fit(data).moments(failed)[0][0] < data.values.min()
-    given = batch.believed(surrogate, replace(data, failed=failed))
+    given = posterior_with_fantasies(surrogate, replace(data, failed=failed))
     assert given.moments(failed)[0][0] > data.values.min() + 0.09 * np.ptp(data.values)
 
 
@@ -167,7 +166,7 @@ def test_failures_that_promised_nothing_leave_what_is_believed_elsewhere_as_it_w
     data = TrainingData.of_values(BOX.axes, points, np.sin(4.0 * points[:, 0]))
     surrogate, _ = GP(bend_values=False).train(data, {})
     failed = np.array([[0.75, 0.65], [0.7, 0.7]])  # worse than the best, better than the worst
-    plain, given = surrogate.fit(data), batch.believed(surrogate, replace(data, failed=failed))
+    plain, given = surrogate.fit(data), posterior_with_fantasies(surrogate, replace(data, failed=failed))
     others = rng.random((200, 2))
     np.testing.assert_allclose(given.moments(others)[0], plain.moments(others)[0], atol=1e-6)
 
@@ -203,23 +202,6 @@ def test_a_finite_space_is_used_up_without_a_repeat():
     assert n_distinct(np.concatenate([chosen, data.points])) == 10
     with pytest.raises(SpaceExhausted):
         select(space, data, left + 1)
-
-
-def test_without_any_value_the_points_are_random_new_ones():
-    data = evidence_on(BOX, n=1)
-    empty = TrainingData(
-        axes=data.axes,
-        numbers=data.numbers[:0],
-        points=data.points[:0],
-        values=data.values[:0],
-        variances=data.variances[:0],
-        costs=data.costs[:0],
-        feasible=data.feasible[:0],
-        failed=data.points,
-        pending=data.pending,
-    )
-    chosen = select(BOX, empty, 3)
-    assert n_distinct(chosen) == 3
 
 
 def test_a_thousand_pending_points_do_not_break_a_proposal():

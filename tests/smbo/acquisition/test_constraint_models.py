@@ -9,10 +9,10 @@ import pytest
 
 from smbo import Optimizer, Problem, Real
 from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement
-from smbo.acquisition.constraint_models import believed_feasible, learned
+from smbo.acquisition.constraint_models import learned, probably_feasible
 from smbo.acquisition.feasibility import Feasibility
 from smbo.history.encode import encode
-from smbo.proposal.recommend import with_constraints, with_penalties
+from smbo.proposal.model_data import with_constraints, with_penalties
 from smbo.surrogates import GP
 
 
@@ -164,7 +164,7 @@ def test_luck_with_a_noisy_constraint_is_not_taken_for_feasible(rng):
 def test_an_exact_constraint_is_believed_as_told():
     opt = told("c >= 0.2", bowl)
     data = learned(encode(opt.problem, opt.trials), ())
-    assert (believed_feasible(data) == data.feasible).all()
+    assert (probably_feasible(data) == data.feasible).all()
 
 
 @pytest.mark.parametrize("acquisition", [LogExpectedImprovement(), NoisyLogExpectedImprovement()], ids=repr)

@@ -43,6 +43,6 @@ def test_a_front_is_walked_from_end_to_end_although_evaluations_are_noisy():
         x, y = trial.params["x"], trial.params["y"]
         optimizer.tell(trial, {"a": x, "b": 1.0 - x + y}, sem={"a": 0.01, "b": 0.01})
     assert "Noisy" in optimizer.explain().acquisition
-    found = sorted(trial.params["x"] for trial in optimizer.pareto().seen)
+    found = sorted(trial.params["x"] for trial in optimizer.pareto().observed)
     assert found[0] < 0.1
     assert found[-1] > 0.9

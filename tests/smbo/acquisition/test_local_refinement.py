@@ -13,6 +13,7 @@ from smbo.acquisition.optimize import maximize
 from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
+from smbo.space.point_set import PointSet
 from smbo.surrogates import GP
 from smbo.surrogates.sklearn.forest import Forest
 from smbo.training_data import Axis, TrainingData
@@ -43,7 +44,7 @@ def test_it_gains_digits_at_whatever_scale_the_points_are(radius):
         space,
         np.random.default_rng(1),
         start_points=data.points[np.argsort(data.values)[:4]],
-        exclude=data.points,
+        exclude=PointSet([data.points]),
     )
     assert value(found[None])[0] < 0.25 * data.values.min()
     assert np.abs(found - BEST).max() < 0.3 * radius

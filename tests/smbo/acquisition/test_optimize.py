@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from smbo.acquisition.gradient_ascent import ascend
-from smbo.acquisition.optimize import Effort, maximize
-from smbo.acquisition.optimize import search as search_on
+from smbo.acquisition.optimize import Effort, find_maximum, maximize
 from smbo.errors import SpaceExhausted
 from smbo.space import Categorical, Integer, Real, Space
+from smbo.space.point_set import PointSet
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def search(criterion, space, seed=0, exclude=None, start_points=None, effort=Non
         space,
         np.random.default_rng(seed),
         start_points=none(space) if start_points is None else start_points,
-        exclude=none(space) if exclude is None else exclude,
+        exclude=PointSet(() if exclude is None else [exclude]),
         effort=effort,
     )
 
@@ -195,15 +195,15 @@ def test_what_looked_promising_is_where_a_second_search_starts():
         return -((points - peak) ** 2).sum(axis=1)
 
     nowhere = np.zeros((0, 2))
-    first = search_on(criterion, space, np.random.default_rng(0), start_points=nowhere, exclude=nowhere)
+    first = find_maximum(criterion, space, np.random.default_rng(0), start_points=nowhere, exclude=PointSet())
     assert (first.promising == first.point).all(axis=1).any()
     quick = Effort(n_candidates=0, n_local=0, n_starts=1, n_calls=0, n_rounds=0)
-    again = search_on(
+    again = find_maximum(
         criterion,
         space,
         np.random.default_rng(1),
         start_points=nowhere,
-        exclude=first.point[None],
+        exclude=PointSet([first.point[None]]),
         effort=quick,
         promising=first.promising,
     )

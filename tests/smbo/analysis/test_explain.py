@@ -101,8 +101,8 @@ def told(recipe, n=25, space=None):
 
 def test_the_parameter_that_matters_comes_first_and_text_names_it():
     explanation = told("gp").explain()
-    assert list(explanation.lengths) == ["x", "idle"]
-    assert explanation.lengths["idle"] > 2 * explanation.lengths["x"]
+    assert list(explanation.length_scales) == ["x", "idle"]
+    assert explanation.length_scales["idle"] > 2 * explanation.length_scales["x"]
     assert explanation.leave_one_out.explained > 0.9
     assert 0 < explanation.noise < explanation.amplitude
     text = str(explanation)

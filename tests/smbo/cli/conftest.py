@@ -1,8 +1,10 @@
 """A folder with an objective, and the command line run in it."""
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -70,6 +72,14 @@ class Folder:
 
     def smbo(self, *words: str) -> Result:
         return CliRunner().invoke(main, [str(word) for word in words])
+
+    def trials(self, study: str = "toy") -> list[dict[str, Any]]:
+        result = self.smbo("export", study, "--format", "json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def points(self, study: str = "toy") -> list[tuple[float, float]]:
+        return [(trial["params.x"], trial["value"]) for trial in self.trials(study)]
 
 
 @pytest.fixture

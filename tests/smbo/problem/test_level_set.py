@@ -124,7 +124,8 @@ def test_no_best_point_is_recommended_where_a_level_is_sought():
 
 
 def test_a_recipe_that_looks_for_the_best_is_refused_at_the_door():
-    with pytest.raises(RecipeError, match="looks for the best"):
+    said = "LogExpectedImprovement is for one objective, and the problem has a level set"
+    with pytest.raises(RecipeError, match=said):
         Optimizer(Problem(SPACE, level_set=LevelSet(0.5)), recipe="gp", seed=1)
 
 

@@ -8,7 +8,7 @@ from smbo.errors import ProblemError
 from smbo.fidelity import ByModel, Fidelity
 from smbo.history.encode import encode
 from smbo.problem.losses import ChiSquare
-from smbo.proposal.promotion_by_model import Balance
+from smbo.proposal.promotion_by_model import ModelOfFidelities
 from smbo.study.replay import replay
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
@@ -93,10 +93,10 @@ def test_a_batch_has_a_fidelity_for_each_of_its_points(climbed):
 
 def test_dearer_is_worth_less_for_the_same_gain(climbed):
     data = encode(PROBLEM, climbed.trials)
-    balance = Balance.of(PROBLEM, data, climbed._memory)
+    balance = ModelOfFidelities.of(PROBLEM, data, climbed._memory)
     points = np.random.default_rng(0).random((5, 2))
     # going on from 9 to 27 tells as much as starting at 27, for less
-    assert (balance.worth(points, 9, 27) > balance.worth(points, 0, 27)).all()
+    assert (balance.gain_per_cost(points, 9, 27) > balance.gain_per_cost(points, 0, 27)).all()
 
 
 def test_where_fidelity_averages_a_low_one_is_noisier():
@@ -113,6 +113,6 @@ def test_where_fidelity_averages_a_low_one_is_noisier():
 def test_a_model_is_refused_where_the_noise_of_outputs_does_not_fall_with_the_fidelity():
     with pytest.raises(ProblemError, match="averages=True"):
         Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9), early_stopping="model")
-    assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).ladder is not None
+    assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).multi_fidelity is not None
     with pytest.raises(ProblemError, match="eta"):
         ByModel(eta=1)

@@ -10,7 +10,7 @@ from smbo.fidelity import Fidelity
 from smbo.history.encode import encode
 from smbo.problem import Outcome
 from smbo.problem.losses import ChiSquare
-from smbo.proposal.promotion_by_noise import Doubt
+from smbo.proposal.promotion_by_noise import ModelOfOutputs
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
 AXIS = np.linspace(0, 2, 15)
@@ -77,10 +77,10 @@ def test_it_gets_as_near_as_runs_in_full_for_a_fraction_of_the_events(searched):
 
 def test_a_noisier_simulator_gets_more_events_and_one_without_noise_the_fewest(searched):
     opt, _ = searched
-    doubt = Doubt.of(PROBLEM, encode(PROBLEM, opt.trials), {})
+    doubt = ModelOfOutputs.of(PROBLEM, encode(PROBLEM, opt.trials), {})
     points = np.random.default_rng(0).random((20, 2))
     less, as_is, more = (
-        np.array(replace(doubt, noises=factor * doubt.noises).beginnings(points))
+        np.array(replace(doubt, noises=factor * doubt.noises).first_fidelities(points))
         for factor in (1e-6, 1.0, 100.0)
     )
     assert (less == 100).all()
@@ -91,7 +91,7 @@ def test_a_noisier_simulator_gets_more_events_and_one_without_noise_the_fewest(s
 
 def test_the_noise_of_an_evaluation_is_told_apart_by_its_events(searched):
     opt, _ = searched
-    doubt = Doubt.of(PROBLEM, encode(PROBLEM, opt.trials), {})
+    doubt = ModelOfOutputs.of(PROBLEM, encode(PROBLEM, opt.trials), {})
     means, _ = doubt.belief.components_at(np.array([[0.4, 0.6]]))
     few, many = doubt._noise(means + 1.0, 100), doubt._noise(means + 1.0, 2700)
     assert 26.9 < float(few[0] / many[0]) < 27.1**2  # the square where noise itself makes the loss
@@ -99,11 +99,11 @@ def test_the_noise_of_an_evaluation_is_told_apart_by_its_events(searched):
 
 def test_a_point_that_cannot_be_told_from_a_paused_run_is_that_run_and_a_far_one_is_not(searched):
     opt, _ = searched
-    doubt = Doubt.of(PROBLEM, encode(PROBLEM, opt.trials), {})
+    doubt = ModelOfOutputs.of(PROBLEM, encode(PROBLEM, opt.trials), {})
     others = np.array([[0.4, 0.6], [0.9, 0.1]])
-    assert doubt.continued(np.array([[0.4001, 0.6001]]), others) == 0
-    assert doubt.continued(np.array([[0.05, 0.95]]), others) is None
-    assert doubt.continued(np.array([[0.4, 0.6]]), others[:0]) is None
+    assert doubt.indistinguishable(np.array([[0.4001, 0.6001]]), others) == 0
+    assert doubt.indistinguishable(np.array([[0.05, 0.95]]), others) is None
+    assert doubt.indistinguishable(np.array([[0.4, 0.6]]), others[:0]) is None
 
 
 def test_a_log_replays_to_the_same_runs(searched):

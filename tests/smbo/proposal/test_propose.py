@@ -11,10 +11,12 @@ from smbo.errors import RecipeError, SpaceExhausted
 from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
+from smbo.proposal.model_data import with_penalties
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.recommend import recommend, with_penalties
+from smbo.proposal.recommend import recommend
+from smbo.proposal.request import ProposalRequest
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP, Forest, Matern32
 from smbo.trial import Trial, TrialState
@@ -45,10 +47,10 @@ RECIPES = {
 @pytest.mark.parametrize("n_known", [0, 3, 12])
 def test_a_proposal_is_pure(recipe, n_known):
     data = encode(PROBLEM, trials(n_known))
-    first = propose(PROBLEM, recipe, data, {}, 2, rng())
+    first = propose(ProposalRequest(PROBLEM, recipe, data, 2, rng(), {}))
     memory = copy.deepcopy(first.memory)
-    second = propose(PROBLEM, recipe, data, memory, 2, rng())
-    again = propose(PROBLEM, recipe, data, json.loads(json.dumps(memory)), 2, rng())
+    second = propose(ProposalRequest(PROBLEM, recipe, data, 2, rng(), memory))
+    again = propose(ProposalRequest(PROBLEM, recipe, data, 2, rng(), json.loads(json.dumps(memory))))
     assert memory == first.memory
     assert second.memory == again.memory
     np.testing.assert_array_equal(second.points, again.points)
@@ -58,7 +60,7 @@ def test_a_proposal_is_pure(recipe, n_known):
 @pytest.mark.parametrize("n_known", [0, 3, 12])
 def test_proposed_points_are_snapped_allowed_and_new(recipe, n_known):
     data = encode(PROBLEM, trials(n_known))
-    points = propose(PROBLEM, recipe, data, {}, 6, rng()).points
+    points = propose(ProposalRequest(PROBLEM, recipe, data, 6, rng(), {})).points
     np.testing.assert_array_equal(PROBLEM.space.snap(points), points)
     assert PROBLEM.space.allowed(points).all()
     everything = np.concatenate([data.points, points])
@@ -69,9 +71,9 @@ def test_proposed_points_are_snapped_allowed_and_new(recipe, n_known):
 def test_a_design_goes_on_where_it_stopped(design):
     recipe = Recipe(design=design)
     empty = encode(PROBLEM, [])
-    whole = propose(PROBLEM, recipe, empty, {}, 6, rng()).points
-    first = propose(PROBLEM, recipe, empty, {}, 2, rng())
-    rest = propose(PROBLEM, recipe, empty, first.memory, 4, np.random.default_rng(99)).points
+    whole = propose(ProposalRequest(PROBLEM, recipe, empty, 6, rng(), {})).points
+    first = propose(ProposalRequest(PROBLEM, recipe, empty, 2, rng(), {}))
+    rest = propose(ProposalRequest(PROBLEM, recipe, empty, 4, np.random.default_rng(99), first.memory)).points
     np.testing.assert_array_equal(np.concatenate([first.points, rest]), whole)
 
 
@@ -79,8 +81,8 @@ def test_the_surrogate_takes_over_after_the_initial_points():
     recipe = Recipe(GP(), n_initial=4)
     for n_known, n_design in ((2, 2), (4, 0)):
         data = encode(PROBLEM, trials(n_known))
-        mixed = propose(PROBLEM, recipe, data, {}, 5, rng())
-        design = propose(PROBLEM, Recipe(), data, {}, 5, rng())
+        mixed = propose(ProposalRequest(PROBLEM, recipe, data, 5, rng(), {}))
+        design = propose(ProposalRequest(PROBLEM, Recipe(), data, 5, rng(), {}))
         same = (mixed.points == design.points).all(axis=1)
         assert same.tolist() == [True] * n_design + [False] * (5 - n_design)
         assert "surrogate" in mixed.memory
@@ -88,7 +90,7 @@ def test_the_surrogate_takes_over_after_the_initial_points():
 
 def test_a_tight_constraint_is_met_by_random_points_when_the_design_runs_dry():
     problem = Problem(Space({"x": (0.0, 1.0), "y": (0.0, 1.0)}, ["abs(x - y) < 0.0005"]))
-    points = propose(problem, Recipe(), encode(problem, []), {}, 30, rng()).points
+    points = propose(ProposalRequest(problem, Recipe(), encode(problem, []), 30, rng(), {})).points
     assert problem.space.allowed(points).all()
     assert len(np.unique(points, axis=0)) == 30
 
@@ -97,7 +99,7 @@ def test_a_tight_constraint_is_met_by_random_points_when_the_design_runs_dry():
 def test_the_last_points_of_a_finite_space_are_found(recipe):
     problem = Problem(Space({"n": Integer(1, 300, log=True)}))
     known = [Trial(k, {"n": k + 1}, 0, TrialState.COMPLETE, value=1.0 * k, feasible=True) for k in range(298)]
-    points = propose(problem, recipe, encode(problem, known), {}, 2, rng()).points
+    points = propose(ProposalRequest(problem, recipe, encode(problem, known), 2, rng(), {})).points
     assert {point["n"] for point in problem.space.from_unit(points)} == {299, 300}
 
 
@@ -171,7 +173,9 @@ def test_an_optimum_on_a_grid_and_a_logarithm_is_found():
     known, memory = [], {}
     for number in range(30):
         proposal = propose(
-            problem, preset("gp"), encode(problem, known), memory, 1, np.random.default_rng(number)
+            ProposalRequest(
+                problem, preset("gp"), encode(problem, known), 1, np.random.default_rng(number), memory
+            )
         )
         memory = proposal.memory
         (point,) = problem.space.from_unit(proposal.points)

@@ -12,7 +12,8 @@ from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
 from smbo.proposal.presets import PRESETS, preset, recipe_to_json
-from smbo.proposal.suggest import suggest
+from smbo.proposal.request import ProposalRequest
+from smbo.proposal.suggest import proposal_rng, suggest
 from smbo.space import Space
 
 SPACE = {"x": (0.0, 1.0), "y": (0.1, 10.0, "log-uniform"), "n": (1, 30), "m": ["a", "b", "c"]}
@@ -60,7 +61,9 @@ def test_a_batch_beside_pending_points_comes_out_the_same_bits_in_any_order_of_t
 SCRIPT = textwrap.dedent(
     """
     import json, sys
-    from smbo.proposal.suggest import suggest
+    from smbo.history.encode import encode
+    from smbo.proposal.request import ProposalRequest
+    from smbo.proposal.suggest import proposal_rng, suggest
     from smbo.optimizer import Optimizer
     from smbo.proposal.presets import recipe_from_json
     from smbo.space import Space
@@ -71,8 +74,9 @@ SCRIPT = textwrap.dedent(
     trials = [Trial(t["number"], t["params"], t["seed"], TrialState(t["state"]), value=t["value"],
                     feasible=t["feasible"]) for t in given["trials"]]
     problem = Problem(Space.from_json(given["space"]))
-    points, memory = suggest(problem, recipe_from_json(given["recipe"]), 3, trials, given["memory"],
-                             len(trials), 3)
+    recipe, data = recipe_from_json(given["recipe"]), encode(problem, trials)
+    request = ProposalRequest(problem, recipe, data, 3, proposal_rng(3, len(trials)), given["memory"])
+    points, memory = suggest(request)
     print(json.dumps([[float(v).hex() if isinstance(v, float) else v for v in p.values()] for p in points]))
     print(json.dumps(memory))
     """
@@ -104,7 +108,14 @@ def test_another_process_with_nothing_but_the_stored_memory_proposes_the_same_bi
     )
     points, memory = answer.stdout.splitlines()
     here, memory_here = suggest(
-        Problem(Space(space)), preset(name), 3, optimizer.trials, optimizer._memory, len(optimizer.trials), 3
+        ProposalRequest(
+            Problem(Space(space)),
+            preset(name),
+            encode(Problem(Space(space)), optimizer.trials),
+            3,
+            proposal_rng(3, len(optimizer.trials)),
+            optimizer._memory,
+        )
     )
     assert json.loads(points) == [
         [float(v).hex() if isinstance(v, float) else v for v in p.values()] for p in here
@@ -128,9 +139,27 @@ def test_a_log_replays_to_the_same_trials(name):
 def test_memory_is_plain_json_and_proposals_do_not_change_it(name):
     optimizer = told(name, SPACE, n=3)
     before = json.dumps(optimizer._memory)
-    first = suggest(optimizer.problem, optimizer.recipe, 3, optimizer.trials, optimizer._memory, 21, 2)
+    first = suggest(
+        ProposalRequest(
+            optimizer.problem,
+            optimizer.recipe,
+            encode(optimizer.problem, optimizer.trials),
+            2,
+            proposal_rng(3, 21),
+            optimizer._memory,
+        )
+    )
     assert json.dumps(optimizer._memory) == before
-    again = suggest(optimizer.problem, optimizer.recipe, 3, optimizer.trials[::-1], json.loads(before), 21, 2)
+    again = suggest(
+        ProposalRequest(
+            optimizer.problem,
+            optimizer.recipe,
+            encode(optimizer.problem, optimizer.trials[::-1]),
+            2,
+            proposal_rng(3, 21),
+            json.loads(before),
+        )
+    )
     assert first[0] == again[0]
     data = encode(optimizer.problem, optimizer.trials)
     units = optimizer.space.to_unit(first[0])

@@ -8,6 +8,7 @@ from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
+from smbo.proposal.request import ProposalRequest
 from smbo.proposal.trust_region import TrustRegion
 from smbo.space import Space
 from smbo.surrogates import GP, Forest
@@ -32,7 +33,7 @@ def trials(n, n_pending=0, problem=PROBLEM):
 def test_points_of_draws_differ_from_each_other_and_from_a_thousand_pending_ones(surrogate, region):
     recipe = Recipe(surrogate, ThompsonSampling(), region=region)
     data = encode(PROBLEM, trials(30, 1000))
-    points = propose(PROBLEM, recipe, data, {}, 4, np.random.default_rng(1)).points
+    points = propose(ProposalRequest(PROBLEM, recipe, data, 4, np.random.default_rng(1), {})).points
     everything = np.concatenate([data.points, data.pending, points])
     assert len(np.unique(everything, axis=0)) == len(everything)
     np.testing.assert_array_equal(PROBLEM.space.snap(points), points)
@@ -50,7 +51,7 @@ def test_pending_points_do_not_enter_the_process_of_a_draw():
             return super().build(posterior, data)
 
     data = encode(PROBLEM, trials(30, 500))
-    propose(PROBLEM, Recipe(GP(), Counting()), data, {}, 2, np.random.default_rng(1))
+    propose(ProposalRequest(PROBLEM, Recipe(GP(), Counting()), data, 2, np.random.default_rng(1), {}))
     assert sizes == [30, 30]
 
 
@@ -63,7 +64,7 @@ def test_a_portfolio_gives_the_turns_to_the_member_that_gained():
     worst = data.points[np.argmax(data.values)].tolist()
     for first, second, winner in ((best, worst, 0), (worst, best, 1)):
         memory = {"portfolio": {"gains": [0.0, 0.0], "nominees": [first, second]}}
-        proposal = propose(PROBLEM, recipe, data, memory, 1, np.random.default_rng(1))
+        proposal = propose(ProposalRequest(PROBLEM, recipe, data, 1, np.random.default_rng(1), memory))
         carried = proposal.memory["portfolio"]
         np.testing.assert_array_equal(proposal.points[0], carried["nominees"][winner])
         assert np.argmax(carried["gains"]) == winner
@@ -71,6 +72,8 @@ def test_a_portfolio_gives_the_turns_to_the_member_that_gained():
 
 def test_every_member_of_a_portfolio_nominates_and_a_batch_has_different_points():
     recipe = Recipe(GP(), GPHedge())
-    proposal = propose(PROBLEM, recipe, encode(PROBLEM, trials(12)), {}, 5, np.random.default_rng(1))
+    proposal = propose(
+        ProposalRequest(PROBLEM, recipe, encode(PROBLEM, trials(12)), 5, np.random.default_rng(1), {})
+    )
     assert len(proposal.memory["portfolio"]["nominees"]) == 3
     assert len(np.unique(proposal.points, axis=0)) == 5

@@ -10,13 +10,14 @@ from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
+from smbo.proposal.request import ProposalRequest
 from smbo.proposal.trust_region import (
     RegionState,
     TrustRegion,
     advance,
     box_around,
     length_within,
-    training_data_of,
+    rows_of_region,
 )
 from smbo.space import Space
 from smbo.surrogates import GP, Forest
@@ -78,7 +79,7 @@ def test_a_region_that_collapsed_starts_anew_with_its_own_evidence():
     state = state_after([9.0] * 28)
     assert state == RegionState(first=33, since=33, length=0.8, restarts=1)
     later = evidence_with(DESIGN + [9.0] * 28 + [3.0, 4.0])
-    assert training_data_of(TrustRegion(), state, later).values.tolist() == [3.0, 4.0]
+    assert rows_of_region(TrustRegion(), state, later).values.tolist() == [3.0, 4.0]
     assert advance(TrustRegion(), later, state, 5) == state  # its design is not over
 
 
@@ -96,7 +97,7 @@ def test_an_infeasible_low_value_is_no_success():
 
 def test_of_much_evidence_the_nearest_to_the_best_point_is_kept_in_the_order_of_numbers():
     data = evidence_with(np.random.default_rng(1).random(60))
-    kept = training_data_of(TrustRegion(most_rows=20), RegionState(), data)
+    kept = rows_of_region(TrustRegion(most_rows=20), RegionState(), data)
     assert len(kept) == 20
     assert (np.diff(kept.numbers) > 0).all()
     centre = data.points[np.argmin(data.values)]
@@ -143,7 +144,7 @@ def test_proposals_of_a_small_region_stay_near_the_best_point(surrogate):
     data = encode(problem, trials)
     recipe = Recipe(surrogate, region=TrustRegion(first_length=0.05, least_length=0.01))
     posterior_best = data.points[np.argsort(data.values)[:5]]
-    points = propose(problem, recipe, data, {}, 3, np.random.default_rng(1)).points
+    points = propose(ProposalRequest(problem, recipe, data, 3, np.random.default_rng(1), {})).points
     gaps = np.abs(points[:, None, :] - posterior_best[None]).max(axis=2).min(axis=1)
     # edges differ with the length scales, within the cube: none is longer than a few tenths
     assert (gaps < 0.35).all()
@@ -157,7 +158,7 @@ def test_a_region_on_a_mixed_constrained_space_uses_up_every_point():
     trials, memory = [], {}
     while len(trials) < total:
         rng = np.random.default_rng(len(trials))
-        proposal = propose(problem, recipe, encode(problem, trials), memory, 3, rng)
+        proposal = propose(ProposalRequest(problem, recipe, encode(problem, trials), 3, rng, memory))
         memory = proposal.memory
         for point in problem.space.from_unit(proposal.points):
             value = (point["n"] - 4) ** 2 + "cab".index(point["m"])
@@ -175,10 +176,12 @@ def test_pending_points_are_kept_out():
         for k, p in enumerate(problem.space.sample(12, rng))
     ]
     recipe = Recipe(GP(), region=TrustRegion())
-    first = propose(problem, recipe, encode(problem, done), {}, 1, np.random.default_rng(5))
+    first = propose(ProposalRequest(problem, recipe, encode(problem, done), 1, np.random.default_rng(5), {}))
     (point,) = problem.space.from_unit(first.points)
     waiting = [*done, Trial(12, point, 0)]
-    second = propose(problem, recipe, encode(problem, waiting), first.memory, 1, np.random.default_rng(5))
+    second = propose(
+        ProposalRequest(problem, recipe, encode(problem, waiting), 1, np.random.default_rng(5), first.memory)
+    )
     assert np.abs(second.points - first.points).max() > 1e-3
 
 
@@ -190,9 +193,13 @@ def test_a_restart_begins_with_points_of_the_design():
     ]
     recipe = Recipe(GP(), region=TrustRegion())
     before = {"region": RegionState().to_json()}
-    proposal = propose(problem, recipe, encode(problem, done), before, 2, np.random.default_rng(5))
+    proposal = propose(
+        ProposalRequest(problem, recipe, encode(problem, done), 2, np.random.default_rng(5), before)
+    )
     assert proposal.memory["region"]["restarts"] == 1
-    design = propose(problem, Recipe(), encode(problem, done), {}, 2, np.random.default_rng(5))
+    design = propose(
+        ProposalRequest(problem, Recipe(), encode(problem, done), 2, np.random.default_rng(5), {})
+    )
     np.testing.assert_array_equal(proposal.points, design.points)
 
 
@@ -220,7 +227,7 @@ def test_a_box_is_no_wider_than_what_the_nearest_of_many_rows_fill():
     points[:300] = 0.3 + 0.05 * (points[:300] - 0.5)
     values = ((points - 0.3) ** 2).sum(axis=1)
     data = replace(data, points=points, values=values)
-    given = training_data_of(rule, RegionState(), data)
+    given = rows_of_region(rule, RegionState(), data)
     assert 0.5**7 <= length_within(rule, RegionState(), given) < 0.05
     assert length_within(rule, RegionState(length=0.01), given) == 0.01
     assert length_within(rule, RegionState(), given.rows(np.arange(49))) == 0.8
@@ -228,7 +235,9 @@ def test_a_box_is_no_wider_than_what_the_nearest_of_many_rows_fill():
     space = Space({axis.name: (0.0, 1.0) for axis in AXES})
     memory = {}
     for number in range(400, 404):  # the best point is known already: what follows stays beside it
-        proposal = propose(Problem(space), recipe, data, memory, 1, np.random.default_rng(number))
+        proposal = propose(
+            ProposalRequest(Problem(space), recipe, data, 1, np.random.default_rng(number), memory)
+        )
         memory, point = proposal.memory, proposal.points
         assert np.abs(point - 0.3).max() < 0.1
         data = replace(

@@ -15,6 +15,7 @@ from smbo.acquisition.prior_weighted import PriorWeighted
 from smbo.errors import ProblemError, SpaceError
 from smbo.history.encode import encode
 from smbo.proposal.propose import propose
+from smbo.proposal.request import ProposalRequest
 from smbo.space.prior_density import PriorDensity
 from smbo.surrogates import GP
 from smbo.training_data import TrainingData
@@ -50,11 +51,13 @@ def test_a_belief_far_outside_the_bounds_points_at_the_nearer_one():
 def n_designed(space, values, n: int, **data) -> int:
     """Return how many of n points come from the design once these values are known at its first points."""
     problem, m = Problem(space), len(values)
-    first = propose(problem, Recipe(GP()), nothing(problem), {}, m, np.random.default_rng(5)).points
+    first = propose(
+        ProposalRequest(problem, Recipe(GP()), nothing(problem), m, np.random.default_rng(5), {})
+    ).points
     known = TrainingData.of_values(problem.space.axes, first, np.array(values))
     known = replace(known, **data)
-    design = propose(problem, Recipe(), known, {}, n, np.random.default_rng(5))
-    mixed = propose(problem, Recipe(GP()), known, {}, n, np.random.default_rng(5))
+    design = propose(ProposalRequest(problem, Recipe(), known, n, np.random.default_rng(5), {}))
+    mixed = propose(ProposalRequest(problem, Recipe(GP()), known, n, np.random.default_rng(5), {}))
     return int((mixed.points == design.points).all(axis=1).sum())
 
 

@@ -27,7 +27,7 @@ class FakeStudy:
     waiting: frozenset = frozenset()
     trials: tuple = ()
     ended: str | None = None
-    problem: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(ladder=None))
+    problem: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(multi_fidelity=None))
 
     def termination(self):
         return self.ended

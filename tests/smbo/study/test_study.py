@@ -300,18 +300,18 @@ def test_only_what_has_changed_is_read(study, monkeypatch):
 def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url, study, monkeypatch):
     import smbo.study.provenance as module
 
-    original, calls = module.suggest_from_data, []
+    original, calls = module.proposal_rng, []
 
     def interrupted(*arguments):
-        calls.append(arguments[5])
+        calls.append(arguments[1])
         if len(calls) == 1:
             with Study.load(url, "s") as other:
-                monkeypatch.setattr(module, "suggest_from_data", original)
+                monkeypatch.setattr(module, "proposal_rng", original)
                 other.ask()
-                monkeypatch.setattr(module, "suggest_from_data", interrupted)
+                monkeypatch.setattr(module, "proposal_rng", interrupted)
         return original(*arguments)
 
-    monkeypatch.setattr(module, "suggest_from_data", interrupted)
+    monkeypatch.setattr(module, "proposal_rng", interrupted)
     trial = study.ask()
     assert calls == [0, 1]
     assert trial.number == 1
@@ -322,7 +322,7 @@ def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url
 def test_who_has_lost_two_races_proposes_with_the_study_to_himself(url, study, monkeypatch):
     import smbo.study.provenance as module
 
-    original, numbers, others = module.suggest_from_data, [], []
+    original, numbers, others = module.proposal_rng, [], []
 
     def ask_elsewhere():
         with Study.load(url, "s") as other:
@@ -331,7 +331,7 @@ def test_who_has_lost_two_races_proposes_with_the_study_to_himself(url, study, m
     def late(*arguments):
         if threading.current_thread() is not threading.main_thread():
             return original(*arguments)
-        numbers.append(arguments[5])
+        numbers.append(arguments[1])
         threads.append(threading.Thread(target=ask_elsewhere))
         threads[-1].start()
         # somebody asks for the same number while we think; the third time he has to wait
@@ -339,7 +339,7 @@ def test_who_has_lost_two_races_proposes_with_the_study_to_himself(url, study, m
         return original(*arguments)
 
     threads = []
-    monkeypatch.setattr(module, "suggest_from_data", late)
+    monkeypatch.setattr(module, "proposal_rng", late)
     trial = study.ask()
     for thread in threads:
         thread.join()

@@ -12,6 +12,7 @@ from smbo.errors import RecipeError
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
 from smbo.proposal.propose import propose
 from smbo.proposal.recommend import recommend
+from smbo.proposal.request import ProposalRequest
 from smbo.surrogates import GP, Forest, Selective, Subset
 from smbo.training_data import Axis, TrainingData
 
@@ -102,7 +103,7 @@ def test_a_proposal_is_no_point_that_was_left_out():
     data = training_data_of(len(grid) - 1)
     data.points[:] = grid[:-1]
     recipe = Recipe(surrogate=Subset(GP(), most=60, n_rows=30, n_learned=20))
-    proposal = propose(Problem(space), recipe, data, {}, 1, np.random.default_rng(0))
+    proposal = propose(ProposalRequest(Problem(space), recipe, data, 1, np.random.default_rng(0), {}))
     assert np.array_equal(proposal.points, grid[-1:])
 
 

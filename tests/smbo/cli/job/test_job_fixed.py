@@ -129,7 +129,7 @@ def _nowhere():
 
 
 @pytest.mark.parametrize("stopping", ["asha", "model"])
-def test_trials_climb_whatever_is_fixed_meanwhile(toy, stopping):
+def test_trials_are_promoted_whatever_is_fixed_meanwhile(toy, stopping):
     lines = [line for line in LINES if not line.startswith(("objective", "budget"))]
     more = ("fidelity: {low: 1, high: 3}", f"early_stopping: {stopping}", "recipe: auto")
     toy.job(*lines, *more, "objective: {python: fixed_toy:by_epochs}", "budget: {trials: 5}")

@@ -143,7 +143,7 @@ def test_a_contour_in_more_parameters_is_drawn_in_pairs(folder):
         (("level_set: {level: 0.05, transform: sqrt}",), "transform"),
         (("level_set: {level: -1, transform: log}",), "above 0"),
         (("level_set: {level: 0.05}", "maximize: true"), "nothing to optimise"),
-        (("level_set: {level: 0.05}", "recipe: gp"), "looks for the best"),
+        (("level_set: {level: 0.05}", "recipe: gp"), "is for one objective, and the problem has a level set"),
     ],
 )
 def test_a_level_set_that_makes_no_sense_is_refused_at_its_line(folder, lines, word):

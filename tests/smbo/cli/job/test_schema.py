@@ -3,21 +3,10 @@
 import pytest
 
 from smbo.cli.job.document import Document
-from smbo.cli.job.quantities import duration_seconds, duration_text, size_bytes
-from smbo.cli.job.schema import JobFile, check_jobfile, read_jobfile
+from smbo.cli.job.schema import JobFile, check_jobfile
 from smbo.errors import JobFileError
 
 BASE = "study: a\nobjective: {python: m:f}\nbudget: {trials: 4}\n"
-
-
-@pytest.fixture
-def read(tmp_path):
-    def read(text):
-        path = tmp_path / "job.yaml"
-        path.write_text(text)
-        return read_jobfile(path)[0]
-
-    return read
 
 
 REFUSED = {
@@ -27,6 +16,9 @@ REFUSED = {
         "cluster: {local: {worker: 2}}",
         "4: cluster.local.worker: unknown key; did you mean 'workers'?",
     ),
+    "short name of early stopping": ("stopping: asha", "unknown key; did you mean 'early_stopping'?"),
+    "other word for termination": ("enough: {plateau: 9}", "unknown key; did you mean 'termination'?"),
+    "other word for transfer": ("earlier: [old.csv]", "unknown key; did you mean 'transfer'?"),
     "strange key": ("zzz: 1", "unknown key; known are budget"),
     "boolean seed": ("seed: false", "4: seed: a whole number is needed; got False"),
     "negative seed": ("seed: -1", "greater than or equal to 0"),
@@ -177,79 +169,3 @@ def test_the_store_and_the_report_are_named_after_the_study_unless_said_otherwis
     assert str(job.report_folder) == "a-report"
     assert read(BASE + "report: false\n").report_folder is None
     assert read(BASE + "report: out/\nstore: sqlite:///b.db\n").store_url == "sqlite:///b.db"
-
-
-def test_a_cluster_is_a_word_or_a_mapping(read):
-    assert read(BASE + "cluster: serial\n").cluster.serial
-    assert read(BASE + "cluster: local\n").cluster.local.workers == 1
-    assert read(BASE + "cluster: {local: }\n").cluster.local.workers == 1
-    assert read(BASE + "cluster: {address: 'tls://h:1'}\n").cluster.address == "tls://h:1"
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90s", 90), ("30min", 1800), ("2h", 7200), ("1h30min", 5400), ("1d", 86400), ("0.5h", 1800), (12, 12)],
-)
-def test_a_duration_is_read_in_seconds(text, seconds):
-    assert duration_seconds(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("4GB", 4 * 10**9), ("512MiB", 512 * 2**20), ("1 kB", 1000), (77, 77)],
-)
-def test_a_size_is_read_in_bytes(text, size):
-    assert size_bytes(text) == size
-
-
-def test_a_duration_is_written_for_people():
-    assert [duration_text(s) for s in (0.2, 59, 61, 3600, 7500)] == [
-        "0s",
-        "59s",
-        "1min 01s",
-        "1h 00min",
-        "2h 05min",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("lines", "seconds"),
-    [("", 60.0), ("cluster: {htcondor: {workers: 2, memory: 1GB}}", 300.0), ("lease: 20s", 20.0)],
-)
-def test_batch_systems_get_a_longer_lease_unless_the_job_says_so(read, lines, seconds):
-    assert read(BASE + lines + "\n").lease_seconds == seconds
-
-
-@pytest.mark.parametrize(
-    ("left", "workers"), [(None, 40), (100, 40), (7, 7), (1, 2), (0, 2)], ids=lambda value: str(value)
-)
-def test_no_more_workers_are_wanted_than_there_are_evaluations_left(read, left, workers):
-    job = read(BASE + "cluster: {htcondor: {workers: {min: 2, max: 40}, memory: 1GB}}\n")
-    assert job.cluster.workers_of_use(left) == workers
-
-
-def test_a_job_ends_its_life_early_enough_for_one_more_evaluation(read):
-    job = read(BASE + "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 2h}}\n")
-    assert job.cluster.plan().lifetime_seconds == 0.9 * 7200
-    assert job.cluster.plan(evaluation_seconds=1800.0).lifetime_seconds == 7200 - 1800 - 60
-
-
-def test_the_queue_is_looked_at_as_often_as_the_job_says(read):
-    job = read(BASE + "cluster: {slurm: {workers: 2, memory: 1GB, walltime: 2h, poll: 5min}}\n")
-    assert job.cluster.plan().poll_seconds == 300.0
-
-
-@pytest.mark.parametrize(
-    "cluster",
-    [
-        "{slurm: {workers: {max: 4}, memory: 1GB, walltime: 1h, directives: [--qos=x], prologue: [a]}}",
-        "{htcondor: {workers: 4, memory: 1GB, directives: {requirements: x, n: 2, b: true}}}",
-        "{ssh: {hosts: [a, b], user: me, known_hosts: k}, insecure: true}",
-        "{address: 'tls://h:1', tls: {ca: a, cert: b, key: c}}",
-        "{local: {workers: 2, resources: {GPU: 1}}}",
-    ],
-)
-def test_a_cluster_is_kept_with_its_study_and_read_again(read, cluster):
-    job = read(BASE + f"cluster: {cluster}\n")
-    kept = job.model_dump(mode="json", exclude_none=True)
-    assert check_jobfile(Document("study a", kept)) == job

@@ -1,4 +1,4 @@
-"""A job whose trials climb: the job file, the run, and what status, show and the report say of it."""
+"""A job with a fidelity: the job file, the run, and what status, show and the report say of it."""
 
 import json
 
@@ -15,7 +15,7 @@ def loss(params, context):
 """
 
 JOB = """
-study: climb
+study: promoted
 objective: {python: MODULE:loss}
 space: {x: {real: [0.0, 1.0]}}
 fidelity: {name: epochs, low: 1, high: 9}
@@ -40,27 +40,27 @@ def smbo(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("stopping", ["asha", "{hyperband: {eta: 3}}", "model"])
-def test_a_job_climbs_to_its_end_and_says_so(smbo, tmp_path, stopping):
+def test_a_job_with_promotions_runs_to_its_end_and_says_so(smbo, tmp_path, stopping):
     # a process keeps the module of a name that it has loaded
-    module = f"climb_{len(stopping)}_{stopping[0].strip('{')}"
+    module = f"promoted_{len(stopping)}_{stopping[0].strip('{')}"
     (tmp_path / f"{module}.py").write_text(OBJECTIVE)
-    (tmp_path / "climb.yaml").write_text(JOB.replace("STOPPING", stopping).replace("MODULE", module))
-    said = smbo("run", "climb.yaml")
+    (tmp_path / "job.yaml").write_text(JOB.replace("STOPPING", stopping).replace("MODULE", module))
+    said = smbo("run", "job.yaml")
     assert "paused" in said
-    with Study.load("sqlite:///climb.db", "climb") as study:
+    with Study.load("sqlite:///promoted.db", "promoted") as study:
         assert len(study.trials) == 9
         assert study.best.fidelity == 9
         n_full = sum(trial.fidelity == 9 for trial in study.trials)
-    status = smbo("status", "climb.yaml")
-    assert "climb: finished" in status
+    status = smbo("status", "job.yaml")
+    assert "promoted: finished" in status
     assert f"epochs 1 to 9 ({'hyperband' if 'hyperband' in stopping else stopping})" in status
     assert f"{n_full} at 9" in status
-    shown = smbo("show", "climb.yaml")
+    shown = smbo("show", "job.yaml")
     table = shown[shown.index("number") :].splitlines()
     assert "fidelity" in table[0]
     states = [line.split()[1] for line in table[1:10]]
     assert states == ["complete"] * n_full + ["paused"] * (9 - n_full)
-    trials = json.loads((tmp_path / "climb-report" / "trials.json").read_text())
+    trials = json.loads((tmp_path / "promoted-report" / "trials.json").read_text())
     assert {trial["fidelity"] for trial in trials if trial["state"] == "complete"} == {9}
-    assert "epochs 1 to 9" in (tmp_path / "climb-report" / "index.html").read_text()
-    assert "is finished" in smbo("run", "climb.yaml")  # nothing is left to promote
+    assert "epochs 1 to 9" in (tmp_path / "promoted-report" / "index.html").read_text()
+    assert "is finished" in smbo("run", "job.yaml")  # nothing is left to promote

@@ -71,7 +71,7 @@ def test_a_job_with_several_objectives_is_run_shown_and_reported(beam):
     status = json.loads(beam.smbo("status", "toy", "--json").output)
     (status,) = status if isinstance(status, list) else [status]
     assert status["pareto"]["reference"]["cost"] == 1.2
-    assert set(status["pareto"]["seen"]) <= {row["number"] for row in rows if row["feasible"]}
+    assert set(status["pareto"]["observed"]) <= {row["number"] for row in rows if row["feasible"]}
     page = (beam.path / "out" / "index.html").read_text()
     assert page.count("data:image/png") == 2
     for words in ("Pareto set", "Hypervolume", "★", "compromises between cost, gain", "minimise cost"):

@@ -65,7 +65,7 @@ def test_hyperparameters_are_learned_from_a_bounded_number_of_values(monkeypatch
 
 def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
     data = training_data_of(400)
-    kept = module._telling(data)
+    kept = module._rows_to_learn_from(data)
     order = np.argsort(data.values)
     assert set(order[:96]) <= set(kept.numbers)
     assert len(set(kept.numbers)) == 256
@@ -76,7 +76,7 @@ def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
 def test_a_part_of_the_values_tells_nearly_the_same_as_all_of_them(monkeypatch):
     data = training_data_of(300)
     part = GP().train(data, {})[0]
-    monkeypatch.setattr(module, "_MOST_LEARNED", 300)
+    monkeypatch.setattr(module, "_MAX_ROWS_LEARNED", 300)
     whole = GP().train(data, {})[0]
     queries = np.random.default_rng(3).random((200, 2))
     means = [replace(gp).fit(data).moments(queries)[0] for gp in (part, whole)]

@@ -15,7 +15,7 @@ from smbo.surrogates import GP, LevelGP, Priors, SquaredExponential
 from smbo.surrogates.gp.kernel_selection import KernelSelection, log_density
 from smbo.surrogates.gp.polynomial_basis import Polynomials
 from smbo.surrogates.gp.trend_selection import TrendSelection
-from smbo.surrogates.gp.universal_kriging import TrendedPosterior, UniversalKriging
+from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
 from smbo.surrogates.linalg import cholesky
 
 
@@ -42,7 +42,7 @@ def told(function, n, **more):
 def prior(posterior, left, right):
     """The covariance of both parts in plain algebra."""
     process, smooth = posterior.process, posterior.process.features.coordinates
-    gaps = process._encode(left)[:, None] - process._encode(right)[None]
+    gaps = process.encode(left)[:, None] - process.encode(right)[None]
     columns = process.features.columns[smooth]
     terms = [posterior.polynomials.terms(points[:, columns]) for points in (left, right)]
     return process.amplitude * process.kernel.profile((gaps**2).sum(axis=2)) + terms[0] @ terms[1].T
@@ -173,7 +173,7 @@ def test_the_level_of_a_polynomial_is_found_wherever_it_is():
     for trial in optimizer.ask(24):
         optimizer.tell(trial, islands(**trial.params))
     posterior = LevelGP().fit(encode(problem, optimizer.trials))
-    assert isinstance(posterior.processes[0], TrendedPosterior)
+    assert isinstance(posterior.processes[0], UniversalKrigingPosterior)
     places = np.random.default_rng(1).random((4000, 2))
     truth = islands(*places.T) > 0.09
     assert ((posterior.above(places)[0] > 0.5) != truth).mean() < 0.001

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from smbo import Optimizer, Problem, Recipe
-from smbo.analysis.explain import leave_one_out_of_components
+from smbo.analysis.explain import leave_one_out
 from smbo.errors import RecipeError
 from smbo.problem.losses import ChiSquare, FunctionLoss
 from smbo.surrogates import CompositeGP
@@ -151,10 +151,11 @@ def test_what_was_learned_is_kept_until_there_is_enough_more():
 
 
 def test_without_vectors_it_says_what_is_missing():
-    optimizer = Optimizer({"x": (0.0, 1.0)}, recipe=Recipe(CompositeGP(), n_initial=1), seed=0)
-    optimizer.tell({"x": 0.1}, 1.0)
+    with pytest.raises(RecipeError, match="CompositeGP is for vector outputs"):
+        Optimizer({"x": (0.0, 1.0)}, recipe=Recipe(CompositeGP(), n_initial=1), seed=0)
+    data = TrainingData.of_values((Axis("x", "continuous"),), np.full((1, 1), 0.1), np.ones(1))
     with pytest.raises(RecipeError, match="give it a loss"):
-        optimizer.ask()
+        CompositeGP().fit(data)
 
 
 def test_a_loss_of_ones_own_is_believed_as_the_same_loss_that_is_known_to_be_a_sum_of_squares():
@@ -277,7 +278,7 @@ def test_draws_of_the_loss_scatter_as_its_moments_say():
 
 def test_the_score_of_leaving_out_is_that_of_processes_fitted_without_each():
     posterior = CompositeGP().fit(data(n=12))
-    score = leave_one_out_of_components(posterior)
+    score = leave_one_out(posterior)
     found = []
     for component in posterior.components:
         told = (component.noises - trend.NUGGET) / np.exp(component.theta[3])

@@ -38,9 +38,11 @@ def test_the_search_finds_the_front_and_says_how_far_it_is():
     optimizer = told(n=25)
     found = optimizer.pareto()
     # the front is y = 0; its whole area over the corner by hand
-    assert len(found.seen) >= 10
-    assert all(trial.params["y"] < 0.02 for trial in found.seen)
-    assert str(found).startswith(f"{len(found.seen)} trials by the values told, {len(found.believed)} by the")
+    assert len(found.observed) >= 10
+    assert all(trial.params["y"] < 0.02 for trial in found.observed)
+    assert str(found).startswith(
+        f"{len(found.observed)} trials by the observed values, {len(found.predicted)} by the"
+    )
     assert f"recommended is trial {found.recommended.number}" in str(found)
     assert found.history[-1] == found.hypervolume > 0.0
     assert np.all(np.diff(found.history) >= 0.0)
@@ -61,7 +63,7 @@ def test_the_recommendation_is_the_knee_with_a_mean_of_each_objective():
     assert said.means["gain"] == pytest.approx(measured(said.params)["gain"], abs=0.05)
     assert said.mean == said.means["cost"]
     assert said.std == said.stds["cost"] >= 0.0
-    assert optimizer.best in optimizer.pareto().seen
+    assert optimizer.best in optimizer.pareto().observed
     assert "hypervolume" in str(optimizer.explain())
 
 
@@ -155,7 +157,7 @@ def test_recipes_for_another_number_of_objectives_are_refused(tmp_path):
         Study.open(f"sqlite:///{tmp_path}/s.db", "s", PROBLEM, recipe="gp")
     with pytest.raises(ProblemError, match="has one"):
         Optimizer(SPACE).pareto()
-    assert len(told(recipe="random").pareto().believed) >= 1
+    assert len(told(recipe="random").pareto().predicted) >= 1
 
 
 def test_a_problem_survives_json():
@@ -205,7 +207,7 @@ def test_a_stored_study_goes_on_with_the_same_points(tmp_path):
 def test_infeasible_evaluations_are_in_no_pareto_set_and_become_rare():
     problem = Problem(SPACE, PROBLEM.objectives, constraints=["limit <= 0.6"])
     optimizer = told(problem, n=30, of=lambda params: {**measured(params), "limit": params["x"]})
-    assert all(trial.params["x"] <= 0.6 for trial in optimizer.pareto().seen)
+    assert all(trial.params["x"] <= 0.6 for trial in optimizer.pareto().observed)
     late = [trial.feasible for trial in optimizer.trials[15:]]
     assert np.mean(late) > 0.7
 
@@ -221,14 +223,14 @@ def test_failures_are_kept_away_from():
         else:
             optimizer.tell(trial, measured(trial.params))
     assert n_failed <= 4
-    assert max(trial.params["x"] for trial in optimizer.pareto().seen) > 0.45
+    assert max(trial.params["x"] for trial in optimizer.pareto().observed) > 0.45
 
 
-def test_with_noise_the_set_by_the_posterior_is_nearer_to_the_truth_than_that_of_the_values_told():
+def test_with_noise_the_set_by_the_posterior_is_nearer_to_the_truth_than_that_of_the_observed_values():
     def error(pairs):
         return np.mean([abs(mean - measured(params)["cost"]) for params, mean in pairs])
 
-    believed, seen = [], []
+    predicted, observed = [], []
     for seed in range(3):
         rng = np.random.default_rng(seed)
         optimizer = Optimizer(PROBLEM, seed=seed)
@@ -239,11 +241,11 @@ def test_with_noise_the_set_by_the_posterior_is_nearer_to_the_truth_than_that_of
                 trial, {name: (v + 0.2 * rng.standard_normal(), 0.2) for name, v in values.items()}
             )
         found = optimizer.pareto()
-        believed.append(error([(each.params, each.means["cost"]) for each in found.believed]))
-        # who is seen on the front is there partly by luck
-        seen.append(error([(trial.params, trial.metrics["cost"]) for trial in found.seen]))
+        predicted.append(error([(each.params, each.means["cost"]) for each in found.predicted]))
+        # some trials are on the observed front by luck
+        observed.append(error([(trial.params, trial.metrics["cost"]) for trial in found.observed]))
     assert "uncertain" in optimizer.explain().reason
-    assert np.mean(believed) < 0.8 * np.mean(seen)
+    assert np.mean(predicted) < 0.8 * np.mean(observed)
 
 
 def test_points_of_a_batch_are_spread_over_the_front():
@@ -288,7 +290,7 @@ def test_mixed_and_conditional_spaces_are_searched_for_a_front():
         return {"a": params["x"] ** 2 + y, "b": (1.0 - params["x"]) ** 2 + y}
 
     optimizer = told(Problem(space, {"a": "min", "b": "min"}), n=40, of=of)
-    best = list(optimizer.pareto().seen)
+    best = list(optimizer.pareto().observed)
     assert np.mean([trial.params["n"] == 3 for trial in best]) > 0.7
     assert np.mean([trial.params["kind"] == "curved" for trial in best]) > 0.5
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smbo.acquisition.composite_sample import CompositeSample, QuadraticTrendSample, boldness
 from smbo.problem.losses import ChiSquare
 from smbo.surrogates import CompositeGP
+from smbo.surrogates.multi_output.composite_sample import CompositeSample, QuadraticTrendSample, boldness
 from smbo.surrogates.multi_output.loss_moments import Quadratic
 from smbo.training_data import Axis, TrainingData, VectorOutputs
 

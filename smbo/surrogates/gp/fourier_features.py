@@ -1,4 +1,8 @@
-"""Draws of a stationary process as sums of waves."""
+"""Random Fourier features: draws of a stationary GP prior as sums of cosines and sines.
+
+Sources: Rahimi & Recht (2007), "Random Features for Large-Scale Kernel Machines"; Sutherland & Schneider
+    (2015), "On the Error of Random Fourier Features", for pairs of cosine and sine without random phases.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,14 @@ from smbo.errors import RecipeError
 from smbo.surrogates.gp.kernels import Kernel, Matern32, Matern52, SquaredExponential
 from smbo.training_data import Array
 
-# The spectral density of a Matérn kernel of smoothness ν is Student's t with 2ν degrees of freedom;
-# that of the squared exponential is normal, its limit (Rahimi & Recht 2007; Sutherland & Schneider
-# 2015 for the phases).
-_DEGREES: dict[type[Kernel], float] = {Matern32: 3.0, Matern52: 5.0, SquaredExponential: np.inf}
+# The spectral density of a Matérn kernel with ν is Student's t with 2ν degrees of freedom; that of the
+# squared exponential is its limit, the normal distribution.
+_DEGREES_OF_FREEDOM: dict[type[Kernel], float] = {Matern32: 3.0, Matern52: 5.0, SquaredExponential: np.inf}
 
 
 @dataclass(frozen=True, eq=False)
 class FourierFeatures:
-    """A draw of a stationary process with mean zero: a sum of cosines and sines.
+    """A draw of a stationary Gaussian process with mean zero: a sum of cosines and sines.
 
     Attributes:
         frequencies: by scaled feature, (D, l).
@@ -35,12 +38,12 @@ class FourierFeatures:
         """Return a draw.
 
         Raises:
-            RecipeError: the kernel's spectral density is not known here.
+            RecipeError: the kernel's spectral density is not implemented.
         """
-        if type(kernel) not in _DEGREES:
-            known = ", ".join(kind.__name__ for kind in _DEGREES)
+        if type(kernel) not in _DEGREES_OF_FREEDOM:
+            known = ", ".join(kind.__name__ for kind in _DEGREES_OF_FREEDOM)
             raise RecipeError(f"no spectral density is known for {kernel!r}; Thompson sampling takes {known}")
-        degrees = _DEGREES[type(kernel)]
+        degrees = _DEGREES_OF_FREEDOM[type(kernel)]
         frequencies = rng.standard_normal((n_features, n_frequencies))
         if np.isfinite(degrees):
             frequencies /= np.sqrt(rng.chisquare(degrees, n_frequencies) / degrees)

@@ -1,47 +1,52 @@
-"""A function drawn from what is believed of vector outputs: each component by a path, then their loss."""
+"""Thompson samples of a composite objective: a pathwise draw of each component, and the loss of the draws."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from smbo.acquisition.fourier_features import FourierFeatures
 from smbo.surrogates import linalg
-from smbo.surrogates.gp.kernels import SquaredExponential
+from smbo.surrogates.base import DifferentiablePosterior
+from smbo.surrogates.gp.fourier_features import FourierFeatures
+from smbo.surrogates.gp.kernels import Features, SquaredExponential
 from smbo.surrogates.multi_output import quadratic_trend as trend
-from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
 from smbo.surrogates.multi_output.loss_moments import Form
+from smbo.surrogates.multi_output.pca import Basis
 from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior
 from smbo.training_data import Array
 
-# What a few components believe of the loss errs by more than its deviations (measured on tunes of six
-# parameters: processes bend as no kernel foresees, bins of the same events err together).  Surer draws find
-# a low loss as soon, but crowd around one point: along directions that hardly change the loss no slope
-# is learned, and the errors of a tune then miss its optimum or span the whole range.  Much bolder ones look
-# where nothing is to be found.
-_BOLDEST, _AXES_AT_BOLDEST = 2.5, 6
+# Factor on the deviation of a draw from the mean, and the number of axes up to which it applies.  The errors
+# of a loss of few components exceed its posterior standard deviation (measured on tunes of six parameters:
+# outputs deviate from the kernel's assumptions, and errors of bins filled by the same events are
+# correlated).  With a smaller factor draws find a low loss as soon, but crowd around one point: along
+# directions that hardly change the loss no slope is learned, and the errors of a tune are then wrong.  A
+# much larger factor explores regions of high loss.  Measured by
+# tests/benchmarks/tune/closure.py ee6n and ee20.
+_MAX_BOLDNESS, _N_AXES_AT_MAX = 2.5, 6
 
 
 def boldness(n_axes: int) -> float:
-    """Return how much further from its mean than it says a belief about outputs is drawn.
+    """Return the factor by which draws of outputs deviate more from the mean than posterior draws.
 
-    Each axis has directions of its own for a draw to be off in, and they add up: with twenty axes and the
-    factor of six, evaluations had ten times the loss of what was recommended, and learned little there.
+    The deviations along all axes add up in the loss: with twenty axes and the factor of six axes,
+    evaluations had ten times the loss of the recommended point, and were of little use.
     """
-    return float(_BOLDEST * np.sqrt(min(1.0, _AXES_AT_BOLDEST / n_axes)))
+    return float(_MAX_BOLDNESS * np.sqrt(min(1.0, _N_AXES_AT_MAX / n_axes)))
 
 
 @dataclass(frozen=True, eq=False)
 class QuadraticTrendSample:
-    """A draw of a process around a quadratic trend, given its values (Matheron's rule).
+    """A pathwise draw of a GP with a quadratic trend (Matheron's rule; see ``pathwise``).
 
     Attributes:
         posterior: of which it is a draw.
         level: the constant part.
         slopes: of the linear part, (D,).
         bend: of the quadratic part xᵀ bend x, symmetric, (D, D).
-        waves: the rest, over features in units of ``lengths``.
+        waves: the squared exponential part, over features in units of ``lengths``.
         lengths: (D,).
         update: covariance⁻¹ (values - prior - a draw of the noise), (n,).
     """
@@ -65,9 +70,9 @@ class QuadraticTrendSample:
         level = float(np.sqrt(trend.CONSTANT) * rng.standard_normal())
         slopes = np.sqrt(linear) * rng.standard_normal(d)
         prior = cls(posterior, level, slopes, 0.5 * (square + square.T), waves, lengths, np.zeros(0))
-        told = prior._prior(posterior.features)[0]
-        told = told + np.sqrt(posterior.noises) * rng.standard_normal(len(told))
-        update = linalg.solve(posterior.factor, posterior.values - told)
+        drawn = prior._prior(posterior.features)[0]
+        drawn = drawn + np.sqrt(posterior.noises) * rng.standard_normal(len(drawn))
+        update = linalg.solve(posterior.factor, posterior.values - drawn)
         return cls(posterior, level, slopes, prior.bend, waves, lengths, update)
 
     def with_slope(self, features: Array) -> tuple[Array, Array]:
@@ -83,18 +88,39 @@ class QuadraticTrendSample:
         return values, self.slopes + 2.0 * turned + to_scaled / self.lengths
 
 
+class ComponentsPosterior(DifferentiablePosterior, Protocol):
+    """A posterior of the components of vector outputs; see ``CompositePosterior``."""
+
+    @property
+    def basis(self) -> Basis: ...
+    @property
+    def form(self) -> Form: ...
+    @property
+    def components(self) -> Sequence[QuadraticTrendPosterior]: ...
+    @property
+    def encoder(self) -> Features: ...
+    @property
+    def n_axes(self) -> int: ...
+
+    def components_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean and variance of the components, (m, c), and their slopes by features, (c, m, D)."""
+
+    def by_axis(self, by_feature: Array) -> Array:
+        """Return slopes by unit coordinates, (m, d), from those by features, (m, D)."""
+
+
 @dataclass(frozen=True, eq=False)
 class CompositeSample:
-    """The loss of outputs drawn boldly from a belief: further from its mean than it says.
+    """The loss of drawn outputs, whose deviations from the posterior mean are enlarged by ``boldness``.
 
     Attributes:
         posterior: of which it is a draw.
-        form: the loss of components, a draw too.
-        components: a draw of each.
-        boldness: factor on what these are off by.
+        form: the loss of components, with centre and loadings drawn.
+        components: a draw of each component.
+        boldness: factor on their deviations from the mean.
     """
 
-    posterior: CompositePosterior
+    posterior: ComponentsPosterior
     form: Form
     components: tuple[QuadraticTrendSample, ...]
     boldness: float
@@ -102,11 +128,11 @@ class CompositeSample:
     @classmethod
     def of(
         cls,
-        posterior: CompositePosterior,
+        posterior: ComponentsPosterior,
         rng: np.random.Generator,
         n_frequencies: int,
     ) -> CompositeSample:
-        """Return a draw, as bold as suits the number of axes."""
+        """Return a draw, with the boldness for its number of axes."""
         factor = boldness(posterior.n_axes)
         form = posterior.form.drawn(posterior.basis, rng, factor)
         drawn = tuple(QuadraticTrendSample.of(each, rng, n_frequencies) for each in posterior.components)

@@ -19,10 +19,10 @@ def block(language):
 def test_the_program_finds_a_front(capsys):
     names: dict = {}
     exec(block("python"), names)
-    assert len(names["found"].believed) >= 10
+    assert len(names["found"].predicted) >= 10
     lines = capsys.readouterr().out.splitlines()
-    assert lines[len(names["found"].believed)] == str(names["found"])
-    assert len(lines) == len(names["found"].believed) + 3
+    assert lines[len(names["found"].predicted)] == str(names["found"])
+    assert len(lines) == len(names["found"].predicted) + 3
 
 
 def test_the_job_file_poses_the_problem_that_it_says(tmp_path, monkeypatch):

@@ -166,7 +166,7 @@ def test_places_that_a_constraint_forbids_count_for_nothing():
     square = {"x": Real(0.0, 1.0), "y": Real(0.0, 1.0)}
     half = Problem(Space(square, constraints=["x <= 0.5"]), level_set=LevelSet(0.25))
     contour = after(half, 15, lambda x, y: x).contour()
-    assert (contour.places[:, 0] <= 0.5).all()
+    assert (contour.survey[:, 0] <= 0.5).all()
     assert contour.volume_above["value"] == pytest.approx(0.5, abs=0.02)
     assert all(point["x"] <= 0.5 for point in contour.points())
 

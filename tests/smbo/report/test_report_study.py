@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from smbo.plots import save, shorten
+from smbo.plots import save
 from smbo.plots.style import new_figure
 from smbo.problem import Figure, Outcome, Problem
 from smbo.report.study import write_report
@@ -297,12 +297,6 @@ def test_an_objectives_figure_is_embedded_and_a_missing_one_is_named(tmp_path):
     elements = Elements(path.read_text())
     assert "figures/x.p%20charged.pdf" in {a.get("href") for _, a in elements.found}
     assert "“never-drawn” but wrote no PNG file" in elements.text
-
-
-def test_names_are_shortened_to_one_printable_line():
-    assert shorten("a\nb\u202ec  d") == "a b c d"
-    assert len(shorten("x" * 10_000)) == 40
-    assert shorten("short") == "short"
 
 
 def test_drawing_leaves_no_global_state_behind(written):

@@ -21,6 +21,7 @@ def cut(params, context):
     )
 """
 
+
 LINES = (
     "objective: {python: cut_toy:cut}",
     "space: {x: {real: [0.0, 1.0]}, y: {real: [0.0, 1.0]}}",
@@ -69,11 +70,6 @@ def test_a_study_without_a_feasible_point_says_that_it_looks_for_one(cut):
     assert counts in said(cut, "status", "toy")
     page = (cut.path / "toy-report" / "index.html").read_text()
     assert "None of 3 complete evaluations met left &gt;= 9." in page
-
-
-def test_a_budget_in_costs_that_nobody_tells_is_remarked_upon(folder):
-    folder.job("budget: {trials: 5, cost: 60}")
-    assert folder.smbo("run", "job.yaml").output.count("no evaluation has told a cost") == 1
 
 
 def test_a_job_whose_results_do_not_fit_ends_early_with_one_cause(cut):

@@ -1,0 +1,84 @@
+"""Training data as a surrogate is fitted to it, and the surrogate that has learned from it.
+
+The order of the stages: infeasible values penalized (for a search only), replicates merged, hyperparameters
+learned, the part selected that an acquisition can afford to look at, constraints learned (for a search only).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from smbo.acquisition import constraint_models
+from smbo.acquisition.feasibility import went_well
+from smbo.history.replicates import merged
+from smbo.surrogates.base import Memory, Selective, Surrogate, Trainable, takes_replicates
+from smbo.training_data import TrainingData
+
+
+@dataclass(frozen=True, eq=False)
+class ModelData:
+    """A surrogate and the training data that it is fitted to.
+
+    Attributes:
+        surrogate: with its hyperparameters fixed.
+        data: that the surrogate is fitted to.
+        learned: what is added to the memory.
+    """
+
+    surrogate: Surrogate
+    data: TrainingData
+    learned: Memory
+
+    @classmethod
+    def as_measured(cls, surrogate: Surrogate, data: TrainingData, memory: Memory) -> ModelData:
+        """Return what recommendations, figures and explanations rest on: values as they were measured.
+
+        Args:
+            surrogate: as the recipe has it.
+            data: as told.
+            memory: of the last proposal.
+        """
+        fitted = merged(data) if takes_replicates(surrogate) else data
+        trained: Surrogate = surrogate
+        learned: Memory = {}
+        if isinstance(surrogate, Trainable):
+            trained, kept = surrogate.train(fitted, memory.get("surrogate", {}))
+            learned = {"surrogate": dict(kept)}
+        part = surrogate.relevant(fitted) if isinstance(surrogate, Selective) else fitted
+        return cls(trained, part, learned)
+
+    @classmethod
+    def for_search(cls, surrogate: Surrogate, data: TrainingData, memory: Memory) -> ModelData:
+        """Return what a search rests on: infeasible values penalized, and the constraints learned."""
+        model = cls.as_measured(surrogate, with_penalties(data), memory)
+        known = with_constraints(model.data, memory)
+        if known.outcome_constraints is None:
+            return model
+        constraints = [dict(each) for each in known.outcome_constraints.learned]
+        return cls(model.surrogate, known, {"constraints": constraints, **model.learned})
+
+
+def with_penalties(data: TrainingData) -> TrainingData:
+    """Return the training data with infeasible points no better than the worst feasible one.
+
+    The surrogate learns to stay away, at a price that the user's own values set.  A failed point has no
+    value, good or bad: it counts for the probability of success alone.  Where a slack says why a point
+    is infeasible its value is told as it is: the best points lie on the boundary, between such neighbours.
+    """
+    if data.objective_values is not None:  # what an infeasible point measured is true of each objective
+        return data
+    feasible = went_well(data)
+    if feasible.all() or not feasible.any():
+        return data
+    worst = float(data.values[feasible].max())
+    return replace(data, values=np.where(feasible, data.values, np.maximum(data.values, worst)))
+
+
+def with_constraints(data: TrainingData, memory: Memory) -> TrainingData:
+    """Return the training data with what is learned of its slacks, feasible where that is believed."""
+    if data.outcome_constraints is None:
+        return data
+    known = constraint_models.learned(data, memory.get("constraints", ()))
+    return replace(known, feasible=constraint_models.probably_feasible(known))
