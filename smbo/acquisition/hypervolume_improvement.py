@@ -42,6 +42,8 @@ class LogExpectedHypervolumeImprovement:
 
     Source: Emmerich, Yang, Deutz, Wang & Fonseca (2016), "A Multicriteria Generalization of Bayesian
         Global Optimization"; see ``smbo.acquisition.hypervolume_closed_form``.
+
+    >>> recipe = Recipe(ModelListGP(), LogExpectedHypervolumeImprovement())
     """
 
     serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})

@@ -138,6 +138,8 @@ class Straddle:
     """Looks where a level is within reach: 1.96 standard deviations minus the distance to it.
 
     Example: ``Recipe(LevelGP(), Straddle())``
+
+    >>> recipe = Recipe(Subset(LevelGP()), Straddle())
     """
 
     width: float = 1.96

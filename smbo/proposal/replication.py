@@ -44,6 +44,8 @@ class Replication:
 
     Raises:
         RecipeError: a margin below 0.
+
+    >>> recipe = Recipe(surrogate=GP(), replication=Replication())
     """
 
     margin: float = 1.0

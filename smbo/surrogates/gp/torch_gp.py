@@ -160,6 +160,8 @@ class TorchGP:
 
     Raises:
         RecipeError: the kernel has no implementation in torch.
+
+    >>> recipe = Recipe(surrogate=TorchGP())
     """
 
     process: GP = field(default_factory=GP)
