@@ -77,6 +77,8 @@ class NoisyLogExpectedHypervolumeImprovement:
     Attributes:
         seed: of the draws; a proposal sets its own.
         n_draws: even; half of them mirror the other half.
+
+    >>> recipe = Recipe(ModelListGP(), NoisyLogExpectedHypervolumeImprovement())
     """
 
     seed: int = 0

@@ -61,6 +61,8 @@ class Auto:
 
     Raises:
         RecipeError: figures that are not in order.
+
+    >>> recipe = Recipe(rule=Auto())
     """
 
     region_from: int = 10

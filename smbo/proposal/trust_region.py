@@ -45,6 +45,8 @@ class TrustRegion:
 
     Raises:
         RecipeError: figures that are not in order.
+
+    >>> recipe = Recipe(surrogate=GP(), region=TrustRegion())
     """
 
     first_length: float = 0.8
