@@ -62,7 +62,8 @@ class Auto:
     Raises:
         RecipeError: figures that are not in order.
 
-    >>> recipe = Recipe(rule=Auto())
+    >>> Recipe(rule=Auto()).rule == Auto()
+    True
     """
 
     region_from: int = 10

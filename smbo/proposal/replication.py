@@ -45,7 +45,8 @@ class Replication:
     Raises:
         RecipeError: a margin below 0.
 
-    >>> recipe = Recipe(surrogate=GP(), replication=Replication())
+    >>> Recipe(GP(), replication=Replication()).replication is None
+    False
     """
 
     margin: float = 1.0

@@ -46,7 +46,8 @@ class TrustRegion:
     Raises:
         RecipeError: figures that are not in order.
 
-    >>> recipe = Recipe(surrogate=GP(), region=TrustRegion())
+    >>> Recipe(GP(), region=TrustRegion(n_failures=6)).region.n_failures
+    6
     """
 
     first_length: float = 0.8

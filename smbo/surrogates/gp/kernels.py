@@ -37,7 +37,8 @@ class Kernel(Protocol):
 class Matern52:
     """Matérn kernel with ν = 5/2, (1 + s + s²/3) exp(-s) for s = √5 r: twice differentiable functions.
 
-    >>> recipe = Recipe(surrogate=GP(kernel=Matern52()))
+    >>> float(Matern52().profile(np.zeros(1))[0])  # at distance 0
+    1.0
     """
 
     def profile(self, squared: Array) -> Array:
@@ -55,7 +56,8 @@ class Matern52:
 class Matern32:
     """Matérn kernel with ν = 3/2, (1 + s) exp(-s) for s = √3 r: once differentiable functions.
 
-    >>> recipe = Recipe(surrogate=GP(kernel=Matern32()))
+    >>> float(Matern32().profile(np.zeros(1))[0])  # at distance 0
+    1.0
     """
 
     def profile(self, squared: Array) -> Array:
@@ -72,7 +74,8 @@ class Matern32:
 class SquaredExponential:
     """Squared exponential kernel, exp(-r²/2): infinitely differentiable functions.
 
-    >>> recipe = Recipe(surrogate=GP(kernel=SquaredExponential()))
+    >>> float(SquaredExponential().profile(np.zeros(1))[0])  # at distance 0
+    1.0
     """
 
     def profile(self, squared: Array) -> Array:

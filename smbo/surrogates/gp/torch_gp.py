@@ -161,7 +161,7 @@ class TorchGP:
     Raises:
         RecipeError: the kernel has no implementation in torch.
 
-    >>> recipe = Recipe(surrogate=TorchGP())
+    Example: ``Recipe(TorchGP(device="cuda:1"))``
     """
 
     process: GP = field(default_factory=GP)
