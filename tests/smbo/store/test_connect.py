@@ -1,25 +1,23 @@
-"""Opening a store: its URL, its file, its disk, its version."""
+"""Opening a store: its URL, its file, its disk; no message shows a password."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 import smbo.store.connect as connect_module
+from smbo.cli.job.stored import keep_job, stored_job
 from smbo.errors import StoreError
-from smbo.store import schema
 from smbo.store.budget import Budget
 from smbo.store.connect import connect_sqlite as connect
-from smbo.store.connect import file_system, sqlite_path
-from smbo.store.database import Database
+from smbo.store.connect import file_system, masked, spool_folder, sqlite_path
 from smbo.store.store import SqlStore
+from smbo.study import Study
 
 
 @pytest.mark.parametrize(
@@ -71,20 +69,6 @@ def test_the_log_is_written_ahead_and_synchronised_in_full(tmp_path):
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
 
 
-def test_a_write_transaction_is_exclusive_from_its_start(tmp_path):
-    database = Database(f"sqlite:///{tmp_path}/a.db")
-    other = sqlite3.connect(tmp_path / "a.db", timeout=0)
-
-    def look(_connection):
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("BEGIN IMMEDIATE")
-
-    database.write(look)
-    other.execute("BEGIN IMMEDIATE")
-    other.close()
-    database.close()
-
-
 @pytest.mark.parametrize("kind", ["nfs4", "NFS", "fuse.sshfs", "lustre", "afs", "eos"])
 def test_a_network_disk_is_refused_before_anything_is_made_there(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(connect_module, "file_system", lambda path: kind)
@@ -130,62 +114,31 @@ def test_reading_does_not_make_a_store(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_of_a_newer_version_is_refused(tmp_path):
-    SqlStore(f"sqlite:///{tmp_path}/a.db").close()
-    with sqlite3.connect(tmp_path / "a.db") as raw:
-        raw.execute("INSERT INTO schema_version VALUES (99, 0)")
-    raw.close()
-    with pytest.raises(StoreError, match="schema version 99"):
-        SqlStore(f"sqlite:///{tmp_path}/a.db")
+@pytest.fixture
+def store(postgres_url):
+    store = SqlStore(postgres_url)
+    yield store
+    store.close()
 
 
-def test_an_older_store_is_brought_up_one_version_at_a_time(tmp_path):
-    url = f"sqlite:///{tmp_path}/a.db"
-    SqlStore(url).close()
-    steps = []
-
-    now = schema.SCHEMA_VERSION
-
-    def first(connection):
-        steps.append(1)
-        connection.execute(text("ALTER TABLE study ADD COLUMN colour TEXT"))
-
-    def second(connection):
-        steps.append(2)
-        connection.execute(text("UPDATE study SET colour = 'red'"))
-
-    engine = connect(url, create=False)
-    for _ in range(2):  # the second time there is nothing left to do
-        with engine.connect() as connection, connection.execution_options(write=True).begin():
-            schema.prepare(connection, version=now + 2, migrations={now: first, now + 1: second})
-    with engine.connect() as connection:
-        versions = list(connection.scalars(text("SELECT version FROM schema_version ORDER BY version")))
-    engine.dispose()
-    assert steps == [1, 2]
-    assert versions == [now, now + 1, now + 2]
+@pytest.fixture
+def study(store):
+    return store.create_study("s", {}, "gp", 1, Budget()).id
 
 
-def test_a_migration_that_fails_changes_nothing(tmp_path):
-    url = f"sqlite:///{tmp_path}/a.db"
-    SqlStore(url).close()
-
-    def breaks(connection):
-        connection.execute(text("ALTER TABLE study ADD COLUMN colour TEXT"))
-        raise RuntimeError("power went")
-
-    database = Database(url, create=False)
-    version, migrations = schema.SCHEMA_VERSION + 1, {schema.SCHEMA_VERSION: breaks}
-    with pytest.raises(RuntimeError):
-        database.write(lambda at: schema.prepare(at, version=version, migrations=migrations))
-    columns = database.read(lambda at: [row[1] for row in at.execute(text("PRAGMA table_info(study)"))])
-    database.close()
-    assert "colour" not in columns
-
-
-def test_processes_that_open_a_new_store_at_once_all_succeed(tmp_path):
-    code = f"from smbo.store.store import SqlStore; SqlStore('sqlite:///{tmp_path}/a.db').close()"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)
-    ]
-    errors = [process.communicate(timeout=60)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], errors
+def test_passwords_are_shown_in_no_message_and_kept_nowhere(postgres_url, tmp_path):
+    url = "postgresql://me:geheim@127.0.0.1:1/db"
+    with pytest.raises(StoreError, match=r"me:\*\*\*@127") as caught:
+        SqlStore(url)
+    assert "geheim" not in str(caught.value)
+    assert "geheim" not in masked("postgresql:/me:geheim@host/db")
+    with_password = postgres_url.replace("@", ":geheim@", 1)
+    with Study.open(with_password, "s", {"x": (0.0, 1.0)}, "random", 1) as study:
+        assert "geheim" not in repr(study)
+        assert "geheim" not in str(spool_folder(with_password))
+        keep_job(study, {"study": "s", "store": with_password}, tmp_path)
+        assert "geheim" not in repr(study._driver.store.events(study._driver.id, kind="job"))
+        assert stored_job(study)[0]["store"].count("***") == 1
+        with pytest.raises(StoreError) as caught:
+            study._driver.store.study("other")
+        assert "geheim" not in str(caught.value)
