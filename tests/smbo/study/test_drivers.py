@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import Counter
@@ -10,16 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from smbo.errors import StoreUnavailable
 from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.study.drivers import Drivers, owner_text
 from smbo.study.job_source import StudySource
-from smbo.study.prefetch import running_mean
 from smbo.study.protocol import StopReason
 from smbo.study.run_settings import RunSettings
 from smbo.trial import TrialState
-from smbo_scheduler.errors import Unavailable
 from smbo_scheduler.jobs import JobOutcome, JobStatus
 from smbo_scheduler.outbox.processes import this_process
 from smbo_scheduler.outbox.spool import Spool
@@ -179,16 +175,6 @@ def test_a_driver_waits_at_the_end_of_the_budget_for_the_trials_of_others(study,
     assert source.stop_reason() is StopReason.BUDGET
 
 
-def test_drivers_that_ask_at_once_never_overshoot_the_budget(study, clock):
-    sources = [source_of(study, clock) for _ in range(3)]
-    jobs = []
-    for _ in range(5):
-        for source in sources:
-            jobs += source.next_jobs(2)
-    assert len(jobs) == 6
-    assert len(study.trials) == 6
-
-
 @pytest.mark.parametrize("n_drivers", [3])
 def test_runs_in_several_threads_share_a_study_and_evaluate_each_trial_once(tmp_path, n_drivers):
     url = f"sqlite:///{tmp_path}/runs.db"
@@ -219,68 +205,3 @@ def test_runs_in_several_threads_share_a_study_and_evaluate_each_trial_once(tmp_
         assert Counter(evaluated) == Counter(trial.seed for trial in study.trials)
         assert len(study._driver.store.attempts(study._driver.id)) == 60
         assert all(driver.ended for driver in study._driver.store.drivers(study._driver.id))
-
-
-def test_a_few_more_jobs_than_slots_are_sent_while_evaluations_are_short(study, clock):
-    def after(seconds, **more):
-        source = source_of(study, clock, **more)
-        (job,) = source.next_jobs(1)
-        source.record(JobOutcome(job, JobStatus.OK, RESULT, started=0.0, ended=seconds))
-        return source
-
-    assert source_of(study, clock).n_spare(8) == 0  # nothing is known yet
-    assert [after(1.0).n_spare(n) for n in (1, 2, 8, 64)] == [0, 1, 1, 8]
-    assert after(3600.0).n_spare(64) == 0
-    assert after(1.0, resources={"GPU": 1}).n_spare(64) == 0
-
-
-def test_what_is_written_together_counts_as_a_whole_or_not_at_all(study, clock):
-    source = source_of(study, clock)
-    jobs = source.next_jobs(2)
-    outcomes = [JobOutcome(job, JobStatus.OK, RESULT) for job in jobs]
-
-    def half():
-        with source.together():
-            source.record(outcomes[0])
-            raise RuntimeError("killed here")
-
-    with pytest.raises(RuntimeError, match="killed here"):
-        half()
-    assert [trial.state for trial in study.trials] == [TrialState.RUNNING] * 2
-    with source.together():
-        for outcome in outcomes:
-            source.record(outcome)
-    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
-
-
-def test_what_is_not_committed_is_not_counted_and_what_is_repeated_is_counted_once(study, clock, monkeypatch):
-    source = source_of(study, clock)
-    jobs = source.next_jobs(2)
-    outcomes = [
-        JobOutcome(job, JobStatus.OK, RESULT, started=10.0, ended=10.0 + seconds)
-        for job, seconds in zip(jobs, (2.0, 4.0))
-    ]
-    together = study._driver.store.together
-
-    @contextlib.contextmanager
-    def interrupted():
-        with together():
-            yield
-            raise StoreUnavailable("the disk is full")
-
-    def record_all():
-        with source.together():
-            for outcome in outcomes:
-                source.record(outcome)
-
-    clock.now += 60.0
-    before = (source._times, set(source._in_flight), study.spent)
-    monkeypatch.setattr(study._driver.store, "together", interrupted)
-    with pytest.raises(Unavailable, match="full"):
-        record_all()
-    assert (source._times, source._in_flight, study.spent) == before
-    monkeypatch.setattr(study._driver.store, "together", together)
-    record_all()
-    assert source._times.evaluation_seconds == pytest.approx(running_mean(2.0, 4.0))
-    assert source._in_flight == set()
-    assert study.spent.seconds == 60.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -277,73 +276,6 @@ def test_what_another_driver_tells_is_seen_and_its_points_are_not_proposed_again
         other.tell(first, 0.25)
         assert study.best.value == 0.25
         assert study.trials[1].state is TrialState.RUNNING
-
-
-def test_only_what_has_changed_is_read(study, monkeypatch):
-    for trial in study.ask(30):
-        study.tell(trial, 1.0)
-    assert len(study.trials) == 30
-    read = []
-    original = study._driver.store.changes
-
-    def counting(name, cursor, *more):
-        record, changed = original(name, cursor, *more)
-        read.append(len(changed))
-        return record, changed
-
-    monkeypatch.setattr(study._driver.store, "changes", counting)
-    study.tell(study.ask(), 2.0)
-    study.ask()
-    assert sum(read) <= 3
-
-
-def test_somebody_asking_in_between_means_a_new_proposal_of_the_right_number(url, study, monkeypatch):
-    import smbo.study.provenance as module
-
-    original, calls = module.proposal_rng, []
-
-    def interrupted(*arguments):
-        calls.append(arguments[1])
-        if len(calls) == 1:
-            with Study.load(url, "s") as other:
-                monkeypatch.setattr(module, "proposal_rng", original)
-                other.ask()
-                monkeypatch.setattr(module, "proposal_rng", interrupted)
-        return original(*arguments)
-
-    monkeypatch.setattr(module, "proposal_rng", interrupted)
-    trial = study.ask()
-    assert calls == [0, 1]
-    assert trial.number == 1
-    alone = Optimizer(SPACE, recipe="random", seed=1)
-    assert [trial.params for trial in study.trials] == [each.params for each in (alone.ask(), alone.ask())]
-
-
-def test_who_has_lost_two_races_proposes_with_the_study_to_himself(url, study, monkeypatch):
-    import smbo.study.provenance as module
-
-    original, numbers, others = module.proposal_rng, [], []
-
-    def ask_elsewhere():
-        with Study.load(url, "s") as other:
-            others.append(other.ask().number)
-
-    def late(*arguments):
-        if threading.current_thread() is not threading.main_thread():
-            return original(*arguments)
-        numbers.append(arguments[1])
-        threads.append(threading.Thread(target=ask_elsewhere))
-        threads[-1].start()
-        # somebody asks for the same number while we think; the third time he has to wait
-        threads[-1].join(30.0 if len(numbers) < 3 else 0.3)
-        return original(*arguments)
-
-    threads = []
-    monkeypatch.setattr(module, "proposal_rng", late)
-    trial = study.ask()
-    for thread in threads:
-        thread.join()
-    assert (trial.number, numbers, others) == (2, [0, 1, 2], [0, 1, 3])
 
 
 WORKER = """
