@@ -23,7 +23,7 @@ from smbo.errors import (
 )
 from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
-from smbo.problem import Outcome, Problem
+from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.suggest import trial_seed
 from smbo.space import Integer, Real, Space
@@ -169,15 +169,6 @@ def test_inactive_dimensions_are_absent_from_proposals(recipe):
         optimizer.tell(trial, trial.params["z"])
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan"), (math.nan, 1.0)])
-def test_a_value_that_is_not_finite_is_a_failure(value):
-    optimizer = Optimizer(SPACE, seed=0)
-    trial = optimizer.tell(optimizer.ask(), value)
-    assert trial.state is TrialState.FAILED
-    assert trial.reason == "non-finite"
-    assert optimizer.best is None
-
-
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_failed_points_are_not_proposed_again(recipe):
     optimizer = Optimizer({"n": (1, 6), "m": ["a", "b"]}, recipe, 0)
@@ -219,15 +210,6 @@ def test_a_point_of_ones_own_gets_a_number_and_counts():
     assert optimizer.ask().number == 2
     optimizer.tell(pending, 1.0)
     assert optimizer.best is trial
-
-
-def test_what_was_told_is_in_the_trial():
-    optimizer = Optimizer(SPACE, seed=0)
-    trial = optimizer.tell(optimizer.ask(), 1.5, sem=0.2, cost=41.0)
-    assert (trial.value, trial.sem, trial.cost, trial.feasible) == (1.5, 0.2, 41.0, True)
-    assert optimizer.tell(optimizer.ask(), (1.5, 0.3)).sem == 0.3
-    assert optimizer.tell(optimizer.ask(), Outcome(2.0, cost=3.0, metrics={"z": 1})).metrics == {"z": 1.0}
-    assert optimizer.tell(optimizer.ask().number, np.float32(2)).value == 2.0
 
 
 def test_higher_is_better_when_maximising():

@@ -11,7 +11,6 @@ from smbo.history.replicates import merged
 from smbo.surrogates import GP
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.surrogates.gp.replicated_values import values_told
 from smbo.training_data import Axis, TrainingData
 
 AXES = (Axis("x", "continuous"), Axis("y", "continuous"))
@@ -69,31 +68,3 @@ def test_what_is_learned_is_what_the_single_rows_teach():
     single = repeated(0.0, n=40)
     taught = [GP().train(data, {})[0].hyperparameters.vector() for data in (single, merged(single))]
     np.testing.assert_allclose(*taught, rtol=1e-3, atol=1e-3)  # as far as the search for it goes
-
-
-def test_rows_keep_their_order_their_numbers_and_what_is_behind_them():
-    single = repeated(0.5)
-    few = merged(single)
-    assert list(few.numbers) == sorted(few.numbers)
-    part = few.rows(np.array([4, 1]))
-    for row, number in enumerate(part.numbers):
-        first = np.flatnonzero(single.numbers == number)[0]
-        same = (single.points == single.points[first]).all(axis=1)
-        same &= np.isnan(single.variances) == np.isnan(single.variances[first])
-        behind = part.replicates.rows == row
-        assert sorted(part.replicates.values[behind]) == sorted(single.values[same])
-    np.testing.assert_array_equal(np.sort(values_told(few)), np.sort(single.values))
-
-
-def test_an_error_told_as_zero_outweighs_others():
-    points = np.full((3, 2), 0.5)
-    data = merged(TrainingData.of_values(AXES, points, np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])))
-    assert data.values == pytest.approx([2.0])
-    assert data.variances[0] < 1e-100
-
-
-def test_evidence_without_a_repeat_is_left_as_it_is():
-    data = repeated(0.5).rows(np.array([0]))
-    assert merged(data) is data
-    two = TrainingData.of_values(AXES, np.array([[0.0, 0.5], [-0.0, 0.5]]), np.array([1.0, 2.0]))
-    assert len(merged(two)) == 1  # zero has no sign
