@@ -9,7 +9,6 @@ from sklearn.linear_model import LogisticRegression
 
 from smbo import BayesSearchCV
 from smbo.fidelity import Hyperband
-from smbo.search_cv.fits import Work
 
 X, Y = make_classification(n_samples=120, n_features=6, random_state=1)
 TREES = {"max_depth": (1, 6), "max_features": (1, 6)}
@@ -72,49 +71,11 @@ def test_samples_can_be_the_resource():
     assert set(search.best_params_) == {"C"}
 
 
-def test_fewer_samples_are_part_of_more():
-    seen = []
-
-    class Spy(LogisticRegression):
-        def fit(self, X, y):
-            seen.append({row.tobytes() for row in X})
-            return super().fit(X, y)
-
-    folds = [(np.arange(80), np.arange(80, 120))]
-    settings = {
-        "scorer": lambda estimator, X, y: 0.0,
-        "fit_params": {},
-        "score_params": {},
-        "error_score": "raise",
-        "verbose": 0,
-    }
-    work = Work(Spy(), X, Y, folds, settings)
-    for n_samples in (10, 30, None):
-        work.fit({}, 0, n_samples)
-    assert [len(each) for each in seen] == [10, 30, 80]
-    assert seen[0] < seen[1] < seen[2]
-
-
-def test_every_class_has_its_share_of_few_samples():
-    labels = np.repeat([0, 1, 2], [50, 20, 10])
-    work = Work(LogisticRegression(), None, labels, [], {})
-    order = work._order(np.arange(80), 0)
-    assert np.bincount(labels[order[:8]]).tolist() == [5, 2, 1]
-    assert sorted(order) == list(range(80))
-
-
 @pytest.mark.parametrize("stopping", ["asha", Hyperband(3)], ids=str)
 def test_a_search_with_a_resource_runs_on_a_dask_client(client, stopping):
     search = forest_search(client=client, early_stopping=stopping).fit(X, Y)
     check(search)
     assert search.predict(X).shape == Y.shape
-
-
-def test_the_rows_of_a_candidate_climb():
-    results = forest_search().fit(X, Y).cv_results_
-    for candidate in set(results["candidate"]):
-        levels = results["n_resources"][results["candidate"] == candidate]
-        assert (np.diff(levels) > 0).all()
 
 
 def test_a_resource_that_is_none_is_refused():
