@@ -1,4 +1,4 @@
-"""What can happen with a server and not with a file: it crashes, it is away, a COMMIT goes unanswered."""
+"""What can happen with a server and not with a file: it crashes, and many ask of it and open it at once."""
 
 from __future__ import annotations
 
