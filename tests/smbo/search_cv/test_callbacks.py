@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RandomizedSearchCV
 
 from smbo import BayesSearchCV, Real
+from smbo.search_cv.callbacks import Silence, fit_context, root_context, search_context
 
 C = {"C": Real(1e-3, 1e2, log=True)}
 
@@ -50,3 +51,14 @@ def test_callbacks_of_scikit_learn_are_told_of_every_fit(data):
     assert ours.begun == theirs.begun
     assert ours.ended == theirs.ended
     assert ours.begun.count("candidate-split-evaluation") == 6
+
+
+def test_where_scikit_learn_has_no_callbacks_nothing_is_told_and_nothing_fails():
+    class Search:
+        refit = True
+
+    context = root_context(Search(), {"X": None, "y": None, "metadata": None})
+    assert isinstance(context, Silence)
+    fit = fit_context(search_context(context, Search(), 6), 0)
+    with fit.call_on_fit_task_begin(estimator=None).propagate_callback_context(None):
+        assert fit.call_on_fit_task_end(estimator=None) is None

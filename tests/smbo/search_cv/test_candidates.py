@@ -1,5 +1,7 @@
 """Candidates of a search: proposed in turn, promoted to more of a resource, and told their scores."""
 
+import math
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -8,6 +10,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from smbo import BayesSearchCV, Integer, Real
+from smbo.search_cv.candidates import Candidates
 
 X, Y = make_classification(n_samples=120, n_features=6, random_state=1)
 TREES = {"max_depth": (1, 6), "max_features": (1, 6)}
@@ -61,3 +64,32 @@ def test_the_rows_of_a_candidate_climb():
     for candidate in set(results["candidate"]):
         levels = results["n_resources"][results["candidate"] == candidate]
         assert (np.diff(levels) > 0).all()
+
+
+def fold(score):
+    return {"test_scores": score}
+
+
+def test_a_candidate_is_told_the_mean_of_its_folds_and_one_without_a_finite_mean_has_failed():
+    candidates = Candidates({"x": (0.0, 1.0)}, "random", 0, 3, "b", 0)
+    assert candidates.propose(2) == [0, 1]
+    assert candidates.propose(2) == [2]
+    assert candidates.propose(2) == []
+    candidates.tell(1, [fold({"a": 9.0, "b": 1.0}), fold({"a": 9.0, "b": 2.0})])
+    candidates.tell(0, [fold({"a": 9.0, "b": 1.0}), fold(math.nan)])
+    candidates.tell(2, [fold({"a": 9.0, "b": 4.0}), fold({"a": 9.0, "b": 4.0})])
+    (optimizer,) = candidates.optimizers
+    assert [(trial.state.value, trial.value) for trial in optimizer.trials] == [
+        ("failed", None),
+        ("complete", 1.5),
+        ("complete", 4.0),
+    ]
+    assert optimizer.best.number == 2  # a score: higher is better
+    assert candidates.all_results()[2] == fold({"a": 9.0, "b": 1.0})
+
+
+def test_a_metric_that_no_scorer_returns_is_named():
+    candidates = Candidates({"x": (0.0, 1.0)}, "random", 0, 3, "f1", 0)
+    candidates.propose(1)
+    with pytest.raises(ValueError, match=r"objective='f1' is none of the metrics \['a'\]"):
+        candidates.tell(0, [fold({"a": 9.0})])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from smbo import BayesSearchCV, Real
@@ -67,3 +68,29 @@ def test_every_class_has_its_share_of_few_samples():
     order = work._order(np.arange(80), 0)
     assert np.bincount(labels[order[:8]]).tolist() == [5, 2, 1]
     assert sorted(order) == list(range(80))
+
+
+class Raises(LogisticRegression):
+    def fit(self, X, y):
+        raise RuntimeError("too large")
+
+
+@pytest.mark.parametrize("metrics", [None, ["accuracy", "roc_auc"]], ids=["one metric", "several"])
+def test_a_fit_that_was_lost_has_the_result_of_one_that_raised(metrics):
+    settings = {
+        "scorer": check_scoring(Raises(), metrics),
+        "fit_params": {},
+        "score_params": {},
+        "return_train_score": True,
+        "return_n_test_samples": True,
+        "return_times": True,
+        "return_parameters": False,
+        "error_score": -1.0,
+        "verbose": 0,
+    }
+    work = Work(Raises(), X, Y, [(np.arange(80), np.arange(80, 120))], settings)
+    raised, lost = work.fit({}, 0), work.lost(0, "KilledWorker")
+    assert set(lost) == set(raised)
+    assert lost["fit_error"] == "KilledWorker"
+    for key in ("test_scores", "train_scores", "n_test_samples"):
+        assert lost[key] == raised[key]
