@@ -8,7 +8,7 @@ from bowl_data import CONTINUOUS, evidence_on, process
 from smbo.acquisition import (
     MaxValueEntropySearch,
 )
-from smbo.acquisition.max_value_entropy import log_gain, sampled_minima
+from smbo.acquisition.max_value_entropy_search import log_gain, sampled_minima
 
 
 @pytest.mark.parametrize(
