@@ -1,9 +1,4 @@
-"""Ask/tell in memory.
-
-opt = Optimizer({"x": (0.0, 1.0)}, seed=1)
-trial = opt.ask()
-opt.tell(trial, objective(**trial.params))
-"""
+"""Ask/tell in memory: ``Optimizer`` proposes points and is told what their evaluations gave."""
 
 from __future__ import annotations
 
@@ -17,7 +12,7 @@ from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellEr
 from smbo.history.encode import encode
 from smbo.history.events import Asked, Event, Promoted, Reported, Told
 from smbo.history.promotion import ends_early, promoted
-from smbo.history.record import record_result
+from smbo.history.record import ToldResult, record_result
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
@@ -76,7 +71,7 @@ class Optimizer(View):
 
     @property
     def log(self) -> tuple[Event, ...]:
-        """Every ask and tell, in order; ``replay`` makes the same optimizer of it."""
+        """Every event (see ``smbo.history.events``) in order; ``replay`` makes the same optimizer of them."""
         return tuple(self._log)
 
     @overload
@@ -86,7 +81,7 @@ class Optimizer(View):
     def ask(self, n: int | None = None, *, fixed: Mapping[str, Any] | None = None) -> Trial | list[Trial]:
         """Return a trial to evaluate, or a list of n that are aware of each other.
 
-        With a fidelity, trials that deserve to go on come first: each under its number, at the
+        With a fidelity, trials that are promoted come first: each under its number, at the
         ``fidelity`` that it is to reach now.
 
         Args:
@@ -100,18 +95,18 @@ class Optimizer(View):
         """
         count = 1 if n is None else checked_count(n)
         settings = checked(self.space, fixed)
-        climbing = [] if settings else self._promote(count)
-        new = self._propose(count - len(climbing), settings) if len(climbing) < count else []
+        continued = [] if settings else self._promote(count)
+        new = self._propose(count - len(continued), settings) if len(continued) < count else []
         self._log.append(Asked(count, settings or None))
-        trials = climbing + new
+        trials = continued + new
         return trials[0] if n is None else trials
 
     def promote(self) -> Trial | None:
-        """Return the next trial that goes on to a higher fidelity, None if none is to.
+        """Return the next trial that is promoted to a higher fidelity, None if none is.
 
         For the end of a search, when no new points are wanted: ``ask`` promotes by itself.  Once
-        nothing is under way, the best trial goes on although its rung is not full, so that one
-        at least is evaluated at the highest fidelity.
+        no evaluation is under way, the best trial is promoted although its rung is not full, so that
+        one at least is evaluated at the highest fidelity.
         """
         is_closing = all(trial.state is not TrialState.RUNNING for trial in self._trials)
         found = self._promote(1, is_closing=is_closing)
@@ -121,7 +116,7 @@ class Optimizer(View):
         return found[0]
 
     def _promote(self, most: int, *, is_closing: bool = False) -> list[Trial]:
-        """Return up to so many trials that go on to a higher fidelity."""
+        """Promote up to ``most`` trials and return them, running at their next fidelity."""
         found: list[Trial] = []
         while len(found) < most:
             decision = next_promotion(
@@ -132,7 +127,7 @@ class Optimizer(View):
             trial = promoted(self._trials[decision.number], decision)
             self._trials[decision.number] = trial
             found.append(trial)
-            is_closing = False  # something is under way again
+            is_closing = False  # an evaluation is under way again
         return found
 
     def _propose(self, count: int, fixed: Mapping[str, Any]) -> list[Trial]:
@@ -180,24 +175,15 @@ class Optimizer(View):
             TellError: the result cannot be recorded.
         """
         known = self._find(trial)
-        told = record_result(
-            self.problem,
-            known,
-            result,
-            sem,
-            cost,
-            status=status,
-            reason=reason,
-            outputs=outputs,
-            covariance=covariance,
-        )
+        given = ToldResult(result, sem, cost, status, reason, None, outputs, covariance)
+        told = record_result(self.problem, known, given)
         self._record(told)
         return told
 
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
         """Note an intermediate value of a running trial; return whether it may end early now.
 
-        Then tell it with ``status="pruned"``, and with the value; or go on all the same.
+        Then tell it with ``status="pruned"``, and with the value; or evaluate it to the end.
 
         Raises:
             UnknownTrial: it was not asked for here.
@@ -219,7 +205,7 @@ class Optimizer(View):
         seed: int | None = None,
         maximize: bool = False,
     ) -> Self:
-        """Return the optimizer that went through a log, asking anew: it gives the same points.
+        """Return the optimizer of a log of events: every point is proposed again, and comes out the same.
 
         Raises:
             TellError: a told trial is not what was asked for here, so that the log is of another
@@ -273,7 +259,7 @@ class Optimizer(View):
             )
         stale = isinstance(given, Trial) and given.fidelity != known.fidelity
         if known.state.is_final or known.state is TrialState.PAUSED or stale:
-            raise AlreadyTold(f"trial {wanted} was told already: {_told(known)}")
+            raise AlreadyTold(f"trial {wanted} was told already: {_result_text(known)}")
         return known
 
     def _record(self, told: Trial) -> None:
@@ -317,7 +303,7 @@ def checked_count(n: int, most: int | None = None) -> int:
     return int(n)
 
 
-def _told(trial: Trial) -> str:
+def _result_text(trial: Trial) -> str:
     if trial.rungs and trial.state in (TrialState.RUNNING, TrialState.PAUSED):
         last = trial.rungs[-1]
         return f"value {last.value} at fidelity {last.fidelity:g}"

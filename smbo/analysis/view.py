@@ -100,7 +100,7 @@ class View(ABC):
         >>> prediction = optimizer.predict([{"x": 0.25}, {"x": 0.4}])
         >>> prediction.mean.shape, prediction.std.shape
         ((2,), (2,))
-        >>> abs(prediction.mean[0] - 0.25) < 0.01
+        >>> bool(abs(prediction.mean[0] - 0.25) < 0.01)
         True
         """
         problem, recipe, _, trials, memory = self._snapshot()

@@ -1,4 +1,4 @@
-"""The training data of a log of trials, kept as columns while trials come and change.
+"""Training data updated incrementally, as columns, while trials are added and change.
 
 ``encode`` makes the same of all trials at once; for an ask that takes no thought, that is most of the time.
 """
@@ -30,7 +30,7 @@ _CODES = {
 }
 
 _FIRST_ROOM = 64
-_FEW = 8  # trials that are put one by one sooner than all together
+_FEW = 8  # trials that are put one by one faster than all together
 
 
 def is_columnar(problem: Problem) -> bool:

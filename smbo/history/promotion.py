@@ -1,4 +1,4 @@
-"""Trials on a ladder of fidelities: who goes on, and what a model is told of them."""
+"""Promotion of trials to higher fidelities, early stopping, and their results as training data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, value) of one trial
 
 
 def standings(problem: Problem, trials: Iterable[Trial]) -> list[RungResults]:
-    """Return where each trial stands that has, or had to have, a result at some fidelity."""
+    """Return the results by fidelity of each trial that has any; infinite where it failed."""
     found = []
     for trial in trials:
         values = _values(problem, trial)
@@ -47,7 +47,7 @@ def _values(problem: Problem, trial: Trial) -> dict[float, float]:
 
 
 def promotion_due(problem: Problem, trials: Iterable[Trial], *, is_closing: bool = False) -> Promotion | None:
-    """Return which trial goes on to a higher fidelity, None if none deserves it.
+    """Return which trial to promote to a higher fidelity, None if none deserves it.
 
     Args:
         is_closing: no new trials are to come, and nothing is under way.
@@ -60,14 +60,14 @@ def promotion_due(problem: Problem, trials: Iterable[Trial], *, is_closing: bool
 
 
 def promoted(trial: Trial, decision: Promotion) -> Trial:
-    """Return a paused trial as it runs on."""
+    """Return a paused trial as it runs at its next fidelity."""
     return replace(trial, state=TrialState.RUNNING, fidelity=decision.next_fidelity)
 
 
 def ends_early(
     problem: Problem, number: int, reports: Mapping[int, Reports], trials: Iterable[Trial]
 ) -> bool:
-    """Return whether a trial is not worth going on with after its latest report.
+    """Return whether early stopping gives a trial up after its latest report.
 
     Args:
         number: of the trial.
@@ -123,7 +123,7 @@ def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]
 
 
 def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> FidelityResults | None:
-    """Return what trials came to at each fidelity, None where there is no ladder or no result yet.
+    """Return the results of trials at each fidelity, None where there is no ladder or no result yet.
 
     Args:
         trials: by number.

@@ -1,10 +1,10 @@
-"""What becomes of a trial that is told a result: complete, paused, failed, pruned or cancelled."""
+"""Validate a told result and set the trial's state: complete, paused, failed, pruned or cancelled."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smbo.errors import ProblemError, TellError
@@ -13,31 +13,34 @@ from smbo.problem.outcome_constraints import sem_name
 from smbo.trial import Rung, Trial, TrialState
 
 
-def record_result(
-    problem: Problem,
-    trial: Trial,
-    result: Returned | None = None,
-    sem: float | Mapping[str, float] | None = None,
-    cost: float | None = None,
-    *,
-    status: str | None = None,
-    reason: str | None = None,
-    error: str | None = None,
-    outputs: Any = None,
-    covariance: Any = None,
-) -> Trial:
+@dataclass(frozen=True)
+class ToldResult:
+    """What ``tell`` was given for a trial, unchecked; see ``Optimizer.tell``."""
+
+    result: Returned | None = None
+    sem: float | Mapping[str, float] | None = None
+    cost: float | None = None
+    status: str | None = None
+    reason: str | None = None
+    error: str | None = None
+    outputs: Any = None
+    covariance: Any = None
+
+
+def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
     """Return a trial with the result that was told for it.
 
     A value that is not finite makes the trial FAILED with the reason "non-finite".  A result below
-    the highest fidelity makes it PAUSED: whether it goes on is decided later, beside others.
+    the highest fidelity makes it PAUSED: whether it is promoted is decided later, beside others.
     A PRUNED trial keeps the last value that it reported, if a result says so.
 
     Raises:
         TellError: the result is of no known form, lacks a metric, or contradicts the status.
     """
-    if outputs is not None:
-        result = _of_outputs(trial, result, outputs, covariance)
-    elif covariance is not None:
+    result, sem, cost, status, reason = told.result, told.sem, told.cost, told.status, told.reason
+    if told.outputs is not None:
+        result = _of_outputs(trial, result, told.outputs, told.covariance)
+    elif told.covariance is not None:
         raise TellError(f"trial {trial.number}: covariance without outputs")
     if status not in (None, "complete", "failed", "cancelled", "pruned"):
         raise TellError(f"status={status!r}: write 'complete', 'failed', 'pruned' or 'cancelled'")
@@ -49,7 +52,7 @@ def record_result(
         state = TrialState.FAILED if status == "failed" else TrialState.CANCELLED
         # a value from a lower fidelity is no result of a trial that failed; it stays among its rungs
         ended = replace(trial, state=state, value=None, sem=None, feasible=None)
-        return replace(ended, reason=reason or status, error=error, cost=_cost(trial, cost))
+        return replace(ended, reason=reason or status, error=told.error, cost=_cost(trial, cost))
     if result is None:
         raise TellError(f"trial {trial.number}: no result; give a value, or status='failed'")
     if reason is not None:

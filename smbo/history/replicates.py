@@ -1,4 +1,4 @@
-"""Evaluations of one point as one row of the training data."""
+"""Merge replicates (evaluations of the same point) into one row of the training data."""
 
 from __future__ import annotations
 

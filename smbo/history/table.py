@@ -1,4 +1,4 @@
-"""The log as a table: one row per trial, one column per thing known of it."""
+"""The log as a table: one row per trial, one column per parameter, value and property."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from optuna.trial import TrialState as OptunaState
 
 from smbo.errors import SpaceExhausted
 from smbo.history.encode import encode
-from smbo.history.record import record_result
+from smbo.history.record import ToldResult, record_result
 from smbo.optimizer import checked_seed
 from smbo.problem import Problem
 from smbo.proposal.presets import preset
@@ -130,8 +130,9 @@ def _as_trial(problem: Problem, given: FrozenTrial) -> Trial:
     params = {name: given.params[name] for name in problem.space.dimensions}
     trial = Trial(given.number, params, seed=0)
     if given.state is OptunaState.COMPLETE:
-        return record_result(problem, trial, dict(zip(problem.objectives or {}, given.values, strict=True)))
+        values = dict(zip(problem.objectives or {}, given.values, strict=True))
+        return record_result(problem, trial, ToldResult(values))
     if given.state is OptunaState.FAIL:
-        return record_result(problem, trial, status="failed", reason="failed in Optuna")
+        return record_result(problem, trial, ToldResult(status="failed", reason="failed in Optuna"))
     assert trial.state is TrialState.RUNNING
     return trial

@@ -5,6 +5,7 @@ A study that was stored under the old names opens and continues; what is written
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ KEYS = {"stopping": "early_stopping", "enough": "termination", "earlier": "trans
 
 # classes of a recipe's parts
 CLASSES = {
+    "OfTrends": "TrendSelection",
+    "TrendedGP": "UniversalKriging",
     "CurveGP": "MultiFidelityGP",
     "OfKernels": "KernelSelection",
     "PerCost": "ExpectedImprovementPerCost",
@@ -20,6 +23,12 @@ CLASSES = {
     "RandomScalarisation": "RandomScalarization",
     "SeveralGP": "ModelListGP",
     "VectorGP": "CompositeGP",
+}
+
+# modules of parts that are stored as they print: they are no public names of theirs
+MODULES = {
+    "smbo.surrogates.trends": "smbo.surrogates.gp.trend_selection",
+    "smbo.surrogates.trended": "smbo.surrogates.gp.universal_kriging",
 }
 
 # settings of a recipe's parts
@@ -38,8 +47,18 @@ def with_new_classes(recipe: Any) -> Any:
     if not isinstance(recipe, Mapping):
         return recipe
     changed = {key: with_new_classes(value) for key, value in recipe.items()}
+    if "foreign" in changed:
+        module, _, kind = changed["foreign"].partition(":")
+        changed["foreign"] = f"{MODULES.get(module, module)}:{CLASSES.get(kind, kind)}"
+        changed["text"] = changed["text"] and re.sub(r"\w+", _new_word, changed["text"])
     if "class" in changed:
         changed["class"] = CLASSES.get(changed["class"], changed["class"])
         settings = changed.get("settings", {})
         changed["settings"] = {SETTINGS.get(name, name): value for name, value in settings.items()}
     return changed
+
+
+def _new_word(found: re.Match[str]) -> str:
+    """Return a class or a setting in the text of a part by its name of today."""
+    word = found.group()
+    return CLASSES.get(word) or SETTINGS.get(word, word)

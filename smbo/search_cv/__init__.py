@@ -1,7 +1,7 @@
-"""Hyperparameter search for scikit-learn: RandomizedSearchCV's place and manners, our proposals.
+"""Hyperparameter search for scikit-learn: the interface of RandomizedSearchCV with smbo's proposals.
 
 estimator    the class: parameters, attributes, refit
-candidates   what to try next, and what came of it
+candidates   which candidates to try next, and their scores
 fits         one fit on one fold, and where fits are run
 callbacks    scikit-learn's callbacks, where it has them
 """

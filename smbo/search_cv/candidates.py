@@ -1,4 +1,4 @@
-"""What a search tries next, and what came of it."""
+"""Candidates of a search: propose them, promote them to more resources, and tell their scores."""
 
 from __future__ import annotations
 

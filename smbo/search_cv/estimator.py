@@ -1,4 +1,4 @@
-"""The search estimator: parameters, attributes, refit."""
+"""BayesSearchCV, the scikit-learn search estimator: parameters, attributes, refit."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class BayesSearchCV(BaseSearchCV):
         min_resources, max_resources: the least of it that tells anything, and all; for "n_samples"
             by default a 27th part of the smallest training set (two for each class at
             least), and the whole of it.
-        early_stopping: who goes on: "asha", "hyperband", "model", Asha(...), Hyperband(...), ByModel(...).
+        early_stopping: which candidates get more of it: "asha", "hyperband", "model", or an Asha(...),
+            Hyperband(...), ByModel(...).
         scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as for
             RandomizedSearchCV.  A candidate without a finite mean score is told as failed, and the
             search stays away from where it lies.

@@ -1,4 +1,4 @@
-"""One fit of one candidate on one fold, and where fits are run."""
+"""Fit and score one candidate on one fold, by joblib or on a Dask cluster."""
 
 from __future__ import annotations
 

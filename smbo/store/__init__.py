@@ -1,1 +1,1 @@
-"""The durable log."""
+"""The durable log of studies in SQL: ask, tell, leases, change feed, schema and migrations."""

@@ -1,4 +1,4 @@
-"""How much a study may spend, and whether more may be asked of it.  Pure."""
+"""A study's budget: limits on trials, time, failures, cost and fidelity, and the check of them.  Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ class Budget:
         time_seconds: wall time of all runs together.
         failures: the study stops when so many evaluations have failed, lost ones among them.
         cost: of all results together, in the user's unit: what ``tell`` was given.
-        fidelity: in units of the problem's fidelity; a trial counts with what it has come to, since it
-            goes on from there.  Of this and of the cost, what is under way when the limit
+        fidelity: in units of the problem's fidelity; a trial counts with the highest that it has reached,
+            since it is continued from there.  Of this and of the cost, what is under way when the limit
             is reached goes beyond it.
+
+    Raises:
+        StoreError: a limit that is not positive, or a number of trials that is not whole.
 
     >>> Budget(trials=50, time_seconds=3600)
     Budget(trials=50, time_seconds=3600, failures=None, cost=None, fidelity=None)

@@ -1,4 +1,4 @@
-"""Writing a change: the sequence number it gets, its row in the change feed, and what it costs the budget."""
+"""The change feed: each change gets a sequence number and an event row, and is charged to the budget."""
 
 from __future__ import annotations
 

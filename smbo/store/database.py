@@ -1,4 +1,4 @@
-"""Transactions on a store's database, of whichever kind it is.
+"""Read and write transactions on SQLite or PostgreSQL.
 
 They are begun and ended by hand on the driver's connection, and connections are kept from one to the
 next: SQLAlchemy's own way takes longer than a whole ask.  Its ``Connection`` goes along for statements

@@ -1,4 +1,4 @@
-"""Who works on a study, who leads, and which attempts are alive.
+"""Leases: registered drivers, their leader, and the heartbeats of attempts.
 
 Beats are counters.  A reader takes an attempt or a driver for dead when *it* saw the counter stand
 still for the lease by its own monotonic clock; nothing here compares clocks of two hosts.  Beats

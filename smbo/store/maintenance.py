@@ -1,4 +1,4 @@
-"""Looking after a store: whether all that it holds fits together, and a copy of it."""
+"""Maintenance of a store: check its invariants, and back it up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a store of each version becomes one of the next.
+"""Migrate a store from each schema version to the next.
 
 The statements are frozen: what a version looked like does not change when the tables of today do.
 Version 1 was kept in SQLite only.

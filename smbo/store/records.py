@@ -1,4 +1,4 @@
-"""What goes into a store and comes out of it: plain values, checked before they are written."""
+"""Records of the store: studies, results, attempts, drivers, reports; checked before they are written."""
 
 from __future__ import annotations
 

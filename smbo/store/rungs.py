@@ -1,4 +1,4 @@
-"""Intermediate values, and what is decided on them: promotions and prunings."""
+"""Record intermediate values, promotions to the next rung, and prunings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: one transaction for each thing that is asked of it."""
+"""The store: studies, trials, attempts, drivers and events in SQL, one transaction for each call."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from smbo.errors import AlreadyTold
-from smbo.store import ask as asking
-from smbo.store import change_feed as log
-from smbo.store import leases, rungs, schema, studies
-from smbo.store import tell as telling
+from smbo.store import ask, change_feed, leases, rungs, schema, studies, tell
+from smbo.store.ask import Asking
 from smbo.store.budget import Budget, Spent
 from smbo.store.database import Database
 from smbo.store.records import (
@@ -27,6 +25,7 @@ from smbo.store.records import (
     check_name,
     load_trial,
 )
+from smbo.store.tell import NOWHERE
 from smbo.trial import Trial, TrialState
 
 
@@ -73,7 +72,7 @@ class SqlStore:
         See ``Database.together``; what this thread reads is as it will be when it writes.
         """
         with self.together():
-            self._write(lambda at: log.lock(at, study))
+            self._write(lambda at: change_feed.lock(at, study))
             yield
 
     # --- studies: see ``smbo.store.studies``
@@ -106,7 +105,7 @@ class SqlStore:
         return self._write(lambda at: studies.raise_budget(at, study, budget))
 
     def set_stopped(self, study: int, is_stopped: bool) -> None:
-        """Ask whoever runs the study to end, or take that back."""
+        """Ask all drivers of the study to start no more trials, or take that back."""
         word = "stop" if is_stopped else "go"
         self._note(study, word, {}, is_stopped=int(is_stopped))
 
@@ -116,7 +115,7 @@ class SqlStore:
 
     def spent(self, study: int) -> Spent:
         """Return what the study has used of its budget."""
-        return self._read(lambda at: log.spent(at, study))
+        return self._read(lambda at: change_feed.spent(at, study))
 
     # --- trials: see ``smbo.store.ask`` and ``smbo.store.tell``
 
@@ -137,21 +136,21 @@ class SqlStore:
 
     def asked_before(self, study: int, key: str, n: int, fixed: Mapping[str, Any]) -> list[Trial]:
         """Return the trials of an earlier ask with this key; none if there was none."""
-        return self._read(lambda at: asking.asked_before(at, study, key, n, fixed))
+        return self._read(lambda at: ask.asked_before(at, study, key, n, fixed))
 
-    def ask(self, study: int, request: asking.Asking) -> list[Trial]:
+    def ask(self, study: int, request: Asking) -> list[Trial]:
         """Return running trials; see ``smbo.store.ask.ask``."""
 
         def settle(at: Connection, call: str) -> list[Trial] | None:
-            return _trials(at, study, log.made_by(at, study, call, ("asked", "restarted")))
+            return _trials(at, study, change_feed.made_by(at, study, call, ("asked", "restarted")))
 
         def work(at: Connection) -> list[Trial]:
-            return rungs.with_rungs(at, study, asking.ask(at, study, request))
+            return rungs.with_rungs(at, study, ask.ask(at, study, request))
 
         return self._write(work, settle)
 
     def tell(
-        self, study: int, number: int, token: int | None, result: Result, place: Place = telling.NOWHERE
+        self, study: int, number: int, token: int | None, result: Result, place: Place = NOWHERE
     ) -> Trial:
         """Record a result; see ``smbo.store.tell.tell``.
 
@@ -159,7 +158,7 @@ class SqlStore:
             UnknownTrial: no such trial or attempt.
             AlreadyTold: the trial has another result.
         """
-        told = self._write(lambda at: telling.tell(at, study, number, token, result, place))
+        told = self._write(lambda at: tell.tell(at, study, number, token, result, place))
         if isinstance(told, AlreadyTold):
             raise told
         return told
@@ -169,7 +168,7 @@ class SqlStore:
     ) -> Trial:
         """Record a result at a point that was never asked for, as a trial of its own."""
         number = self.add_many(study, [params], [result], seed_of)
-        return self._read(lambda at: load_trial(log.trial_row(at, study, number)))
+        return self._read(lambda at: load_trial(change_feed.trial_row(at, study, number)))
 
     def add_many(
         self,
@@ -181,9 +180,9 @@ class SqlStore:
         """Record results at points of one's own in one transaction; return the first one's number."""
 
         def settle(at: Connection, call: str) -> int | None:
-            return min(log.made_by(at, study, call, ("told",)), default=None)
+            return min(change_feed.made_by(at, study, call, ("told",)), default=None)
 
-        return self._write(lambda at: telling.add(at, study, points, results, seed_of), settle)
+        return self._write(lambda at: tell.add(at, study, points, results, seed_of), settle)
 
     def requeue(
         self,
@@ -191,10 +190,10 @@ class SqlStore:
         number: int,
         token: int,
         outcome: AttemptOutcome,
-        place: Place = telling.NOWHERE,
+        place: Place = NOWHERE,
     ) -> Trial:
         """End an attempt without a result; its trial waits for the next one."""
-        return self._write(lambda at: telling.requeue(at, study, number, token, outcome, place))
+        return self._write(lambda at: tell.requeue(at, study, number, token, outcome, place))
 
     def attempts(
         self, study: int, *, number: int | None = None, is_open: bool = False, not_of: str | None = None
@@ -205,40 +204,38 @@ class SqlStore:
     # --- rungs: see ``smbo.store.rungs``
 
     def report(self, study: int, number: int, token: int, step: float, value: float) -> bool:
-        """Write an intermediate value down; return whether its attempt is to go on."""
+        """Record an intermediate value; return whether its attempt is still open."""
         return self._write(lambda at: rungs.report(at, study, number, token, step, value))
 
     def note_reports(
         self, study: int, number: int, token: int, values: Sequence[tuple[float, float]]
     ) -> None:
-        """Write several intermediate values of an attempt down."""
+        """Record several intermediate values of an attempt."""
         self._write(lambda at: rungs.note_reports(at, study, number, token, values))
 
     def reports(self, study: int, cursor: int = 0, *, number: int | None = None) -> list[ReportRecord]:
         """Return the reports after a sequence number, in their order."""
         return self._read(lambda at: rungs.reports(at, study, cursor, number))
 
-    def pause(
-        self, study: int, number: int, token: int, result: Result, place: Place = telling.NOWHERE
-    ) -> Trial:
+    def pause(self, study: int, number: int, token: int, result: Result, place: Place = NOWHERE) -> Trial:
         """Record the value at the end of a rung (a PAUSED result, with its checkpoint) as ``tell`` does."""
         assert result.state is TrialState.PAUSED
         return self.tell(study, number, token, result, place)
 
     def promote(self, study: int, number: int, fidelity: float, rung: int, **decision: Any) -> Trial:
-        """Let a paused trial wait for its next rung; ``decision``: priority, why, epoch."""
+        """Promote a paused trial: it waits for its next rung; ``decision``: priority, why, epoch."""
         return self._write(lambda at: rungs.promote(at, study, number, fidelity, rung, **decision))
 
     def prune(
         self, study: int, number: int, token: int, value: float | None = None, **decision: Any
     ) -> Trial:
-        """End a trial that is not worth going on with; ``decision``: why, epoch."""
+        """Prune a trial; ``decision``: why, epoch."""
         return self._write(lambda at: rungs.prune(at, study, number, token, value, **decision))
 
     # --- leases: see ``smbo.store.leases``
 
     def register_driver(self, study: int, driver: str, host: str, pid: int, capacity: int) -> DriverRecord:
-        """Write a driver down, under the next epoch if it was there before."""
+        """Register a driver, under the next epoch if it was registered before."""
         return self._write(lambda at: leases.register_driver(at, study, driver, host, pid, capacity))
 
     def beat_driver(self, study: int, driver: str, capacity: int | None = None) -> int | None:
@@ -268,12 +265,12 @@ class SqlStore:
         token: int,
         driver: str | None = None,
         job: str | None = None,
-        place: Place = telling.NOWHERE,
+        place: Place = NOWHERE,
     ) -> bool:
         """Begin the execution of an attempt; return whether this caller may."""
 
         def settle(at: Connection, call: str) -> bool | None:
-            return bool(log.made_by(at, study, call, ("claimed",))) or None
+            return bool(change_feed.made_by(at, study, call, ("claimed",))) or None
 
         return self._write(lambda at: leases.claim(at, study, number, token, driver, job, place), settle)
 
@@ -299,12 +296,12 @@ class SqlStore:
         """Add an event and set columns of the study's row, once."""
 
         def settle(at: Connection, call: str) -> int | None:
-            return 0 if log.is_made(at, study, call) else None
+            return 0 if change_feed.is_made(at, study, call) else None
 
-        self._write(lambda at: log.note(at, study, kind, payload=payload, **columns), settle)
+        self._write(lambda at: change_feed.note(at, study, kind, payload=payload, **columns), settle)
 
 
 def _trials(at: Connection, study: int, numbers: Sequence[int]) -> list[Trial] | None:
     """Return trials as they stand, None for no numbers."""
-    trials = [load_trial(log.trial_row(at, study, number)) for number in sorted(numbers)]
+    trials = [load_trial(change_feed.trial_row(at, study, number)) for number in sorted(numbers)]
     return rungs.with_rungs(at, study, trials) or None

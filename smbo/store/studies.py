@@ -1,4 +1,4 @@
-"""Reading and changing a study's own row, and reading its feed."""
+"""Create a study, read and change its row, and read its trials, attempts and events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durable ask/tell: a study, and in a module each what it does; the facade is ``smbo.study.study``."""
+"""Durable ask/tell and the drivers that run a study: ``Study`` is for users, ``DriverStudy`` for drivers."""
 
 from smbo.study.study import Budget, Study
 

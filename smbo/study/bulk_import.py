@@ -1,4 +1,4 @@
-"""Many results at once: points that were evaluated elsewhere, as trials of a study."""
+"""Bulk import: record results of points that were evaluated elsewhere as trials of a study."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from smbo.errors import PointError, TellError
 from smbo.history.incremental import is_columnar
-from smbo.history.record import record_result
+from smbo.history.record import ToldResult, record_result
 from smbo.problem import Problem, Returned
 from smbo.space import Integer, Real, Space
 from smbo.store.records import Result
-from smbo.store.store import SqlStore
+from smbo.store.roles import BulkRecords
 from smbo.trial import Trial, TrialState
 
 # In one transaction; others who write wait that long, some tenths of a second.
@@ -21,7 +21,7 @@ _PIECE = 5_000
 
 
 def add_many(
-    store: SqlStore,
+    store: BulkRecords,
     study: int,
     problem: Problem,
     seed_of: Callable[[int], int],
@@ -91,6 +91,5 @@ def plain_dimensions(space: Space) -> list[tuple[str, Any, float, float]] | None
 
 def _measured(problem: Problem, point: Mapping[str, Any], result: Returned | None) -> Result:
     trial = Trial(-1, point, 0)  # number and seed come with the transaction
-    if result is None:
-        return Result.of(record_result(problem, trial, status="failed"))
-    return Result.of(record_result(problem, trial, result))
+    told = ToldResult(status="failed") if result is None else ToldResult(result)
+    return Result.of(record_result(problem, trial, told))

@@ -83,7 +83,7 @@ class DriverStudy(View):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody asked for an end."""
+        """Whether ``Study.stop`` was called since the last run began."""
         return self.log.read().is_stopped
 
     def set_going(self) -> None:
@@ -154,7 +154,7 @@ class DriverStudy(View):
             return self._ask_now(wanted, is_final=True)
 
     def _ask_now(self, wanted: _Wanted, *, is_final: bool) -> list[Trial]:
-        """Look, propose and ask."""
+        """Read the log, propose and ask."""
         look = self.log.look(wanted.n if wanted.takes_waiting else math.inf)
         return self._asked(self._propose(look, wanted, is_final=is_final))
 
@@ -222,7 +222,7 @@ class DriverStudy(View):
                 )
 
     def next_promotion(self, *, is_closing: bool = False, fixed: Point | None = None) -> Promotion | None:
-        """Return who would go on to a higher fidelity as of the last look, None if nobody deserves it.
+        """Return which trial would be promoted as of the last read, None if none deserves it.
 
         Args:
             is_closing, fixed: as for ``promote_waiting``.

@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from smbo.errors import StoreUnavailable
 from smbo.store.records import AttemptRecord, DriverRecord
-from smbo.store.store import SqlStore
+from smbo.store.roles import DriverRegistry
 from smbo_scheduler.outbox.heartbeat import BEATS_PER_LEASE, DEFAULT_LEASE_SECONDS, Heartbeats
 from smbo_scheduler.outbox.processes import ProcessName, this_process
 
@@ -45,7 +45,7 @@ class Drivers:
 
     def __init__(
         self,
-        store: SqlStore,
+        store: DriverRegistry,
         study: int,
         *,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,

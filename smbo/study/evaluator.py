@@ -1,4 +1,4 @@
-"""Calling an objective, wherever that happens, and finding it by its name."""
+"""Evaluate an objective in any process, and load installed objectives by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a stored study: its problem, and whether it is the one that is meant.  Pure."""
+"""Load a stored study: read its problem, and refuse one that differs from the problem given.  Pure."""
 
 from __future__ import annotations
 

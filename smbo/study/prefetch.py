@@ -17,6 +17,7 @@ from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.space import Point
 from smbo.store.records import params_hash
+from smbo.store.roles import ChangeFeed
 from smbo.store.store import SqlStore
 from smbo.study.provenance import JsonPoint, Proposed, propose_trials
 from smbo.trial import Trial
@@ -87,7 +88,7 @@ class Proposer:
     """Reads what is new in a study's log, and proposes."""
 
     def __init__(
-        self, store: SqlStore, name: str, problem: Problem, recipe: Recipe, fixed: Point | None = None
+        self, store: ChangeFeed, name: str, problem: Problem, recipe: Recipe, fixed: Point | None = None
     ) -> None:
         self._store, self._name, self._problem, self._recipe = store, name, problem, recipe
         self._fixed = fixed
@@ -101,6 +102,8 @@ class Proposer:
             params = self._problem.space.point_from_json(trial.params)
             self._trials[trial.number] = replace(trial, params=params)
         trials = [self._trials[number] for number in sorted(self._trials)]
+        if request.memory is not None:
+            record = replace(record, memory=request.memory)
         # what was asked for since the request was made is in the log
         asked = {params_hash(trial.params) for trial in changed}
         beside = [point for point in request.beside if params_hash(point) not in asked]
@@ -111,7 +114,6 @@ class Proposer:
             trials,
             request.n,
             beside=beside,
-            memory=request.memory,
             fixed=self._fixed,
         )
 

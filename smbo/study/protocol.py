@@ -34,7 +34,7 @@ class StopReason(StrEnum):
 
 
 class Runnable(Protocol):
-    """What a run needs of a study (``smbo.study.Study``, one floor up, is one)."""
+    """What a run needs of a study (``smbo.study.driver_study.DriverStudy`` is one)."""
 
     @property
     def id(self) -> int: ...

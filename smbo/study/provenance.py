@@ -1,4 +1,4 @@
-"""Proposals of a durable study: what each was made from, so that it can be made again.
+"""Provenance of proposals: what each was made from, so that it can be made again.
 
 A proposal is a function of the problem, the recipe, the seed and of what is noted here: the log up
 to a sequence number (the watermark), the recipe's memory, the number of its first trial, and the
@@ -86,15 +86,13 @@ def propose_trials(
     n: int,
     *,
     beside: Sequence[JsonPoint] = (),
-    memory: Mapping[str, Any] | None = None,
     fixed: Point | None = None,
 ) -> Proposed:
     """Return a proposal of n points, made from a study as it stands.
 
     Args:
-        record, trials: of one moment.
+        record, trials: of one moment; the record's memory as of the points ``beside``.
         beside: proposed before, and not asked for yet.
-        memory: after those; None for the study's own.
         fixed: values that all of the points are to have, as of ``fixing.checked``.
 
     Raises:
@@ -102,7 +100,7 @@ def propose_trials(
     """
     first = record.next_number + len(beside)
     data = encode(problem, [*trials, *proposed_trials(problem, beside, first)])
-    return propose_from(problem, recipe, record, data, n, beside=beside, memory=memory, fixed=fixed)
+    return propose_from(problem, recipe, record, data, n, beside=beside, fixed=fixed)
 
 
 def propose_from(
@@ -113,19 +111,17 @@ def propose_from(
     n: int,
     *,
     beside: Sequence[JsonPoint] = (),
-    memory: Mapping[str, Any] | None = None,
     fixed: Point | None = None,
 ) -> Proposed:
     """Return what ``propose_trials`` does, of training data that is made already, ``beside`` among it."""
     first = record.next_number + len(beside)
-    before = record.memory if memory is None else memory
     rng = proposal_rng(record.seed, first)
-    points, after = suggest(ProposalRequest(problem, recipe, data, n, rng, before, fixed or {}))
+    points, after = suggest(ProposalRequest(problem, recipe, data, n, rng, record.memory, fixed or {}))
     return Proposed(
         points=tuple(problem.space.point_to_json(point) for point in points),
         first_number=first,
         watermark=record.last_seq,
-        before=before,
+        before=record.memory,
         memory=after,
         beside=tuple(beside),
         fixed=problem.space.point_to_json(fixed or {}),

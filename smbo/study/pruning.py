@@ -1,4 +1,4 @@
-"""Intermediate values on their way from the outbox to the study, and early ends that follow from them."""
+"""Pruning: carry intermediate values from the outbox into the study, and ask hopeless trials to stop."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Protocol
 
 from smbo.history.promotion import Reports, ends_early
 from smbo.problem import Problem
-from smbo.store.store import SqlStore
+from smbo.store.roles import IntermediateValues
 from smbo.trial import Trial
 from smbo_scheduler.jobs import Job
 from smbo_scheduler.outbox.outbox import Outbox
 
 
 class Reporting(Protocol):
-    """What is needed of a study (``smbo.study.Study``, some floors up, is one)."""
+    """What is needed of a study (``smbo.study.driver_study.DriverStudy`` is one)."""
 
     @property
     def id(self) -> int: ...
     @property
     def problem(self) -> Problem: ...
     @property
-    def store(self) -> SqlStore: ...
+    def store(self) -> IntermediateValues: ...
     @property
     def trials(self) -> Sequence[Trial]: ...
     def reports(self) -> Mapping[int, Reports]: ...
@@ -32,7 +32,7 @@ _MOST_AT_A_LOOK = 100
 
 
 class Reporter:
-    """Writes down what jobs in flight report, and asks those to stop that need not go on.
+    """Records what running jobs report, and asks those to stop that early stopping gives up.
 
     A decision to end a trial is an event of the study; it takes effect when the objective reports
     or looks the next time.  One that never does is evaluated in full, and its result counts.
@@ -49,11 +49,11 @@ class Reporter:
         self._ended: set[int] = set()
 
     def watch(self, jobs: Sequence[Job]) -> None:
-        """Look at these jobs too from now on."""
+        """Read the reports of these jobs too from now on."""
         self._jobs.update({job.token: job for job in jobs})
 
     def take(self) -> None:
-        """Write down what is new, of so many jobs in turn, and decide."""
+        """Record new reports of up to ``_MOST_AT_A_LOOK`` jobs in turn, and decide which of them to stop."""
         # taken out and put in again at the end: those that were looked at longest ago come first
         jobs = [self._jobs[token] for token in list(self._jobs)[:_MOST_AT_A_LOOK]]
         for job in jobs:
@@ -65,22 +65,22 @@ class Reporter:
                 self._decide(job, reports)
 
     def finish(self, job: Job) -> None:
-        """Write down what a job reported last; it is over, and to be forgotten once that is committed."""
+        """Record the last reports of a job that has ended; ``forget`` it once they are committed."""
         if job.token in self._jobs:
             self._write(job)
 
     def forget(self, job: Job) -> None:
-        """Look at a job no more."""
+        """Read the reports of a job no more."""
         self._jobs.pop(job.token, None)
         self._seen.pop(job.token, None)
 
     def _take_of(self, job: Job) -> bool:
-        """Write down what a job has reported since the last look; return whether there was anything."""
+        """Record what a job has reported since the last call; return whether it has reported."""
         is_new, self._seen[job.token] = self._write(job)
         return is_new
 
     def _write(self, job: Job) -> tuple[bool, int]:
-        """Write down what is new of a job; return whether there was anything, and where it ends."""
+        """Record new reports of a job; return whether there were any, and the offset after them."""
         found, end = self._outbox.reports(job, self._seen.get(job.token, 0))
         if found:
             self._study.store.note_reports(self._study.id, job.number, job.token, found)

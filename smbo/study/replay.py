@@ -22,7 +22,7 @@ from smbo.proposal.recipe import Recipe
 from smbo.proposal.request import ProposalRequest
 from smbo.proposal.suggest import proposal_rng, suggest
 from smbo.store.records import AttemptRecord, dump_json
-from smbo.store.store import SqlStore
+from smbo.store.roles import History
 from smbo.study.provenance import JsonPoint, proposed_trials
 from smbo.trial import Trial, TrialState
 
@@ -51,7 +51,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of making the proposals again.
+    """How many proposals were made again, and the first that came out otherwise.
 
     Attributes:
         n_proposals: calls of the recipe that were made again.
@@ -85,7 +85,7 @@ class _Proposal:
     numbers: dict[int, int] = field(default_factory=dict)  # index among its points -> trial
 
 
-def replay(store: SqlStore, name: str, problem: Problem, recipe: Recipe) -> Replayed:
+def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Replayed:
     """Make every proposal of a study again, in the order in which they were made.
 
     Raises:

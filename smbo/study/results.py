@@ -1,4 +1,4 @@
-"""Trials with what a worker brought of their evaluation.  Pure."""
+"""Make trials of what workers bring back: results, unusable results, failures.  Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from smbo.errors import SmboError
-from smbo.history.record import record_result
+from smbo.history.record import ToldResult, record_result
 from smbo.problem import Problem
 from smbo.study.evaluator import outcome_from_json
 from smbo.trial import Trial, TrialState
@@ -21,8 +21,8 @@ def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
         assert outcome.result is not None
         result = outcome.result
         if result.get("pruned"):
-            return record_result(problem, trial, result["value"], status="pruned")
-        told = record_result(problem, trial, outcome_from_json(result))
+            return record_result(problem, trial, ToldResult(result["value"], status="pruned"))
+        told = record_result(problem, trial, ToldResult(outcome_from_json(result)))
         # what it left is there for the next rung
         return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
     except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
@@ -32,7 +32,8 @@ def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
             if isinstance(error, SmboError)
             else f"{error!r}"
         )
-        unusable = record_result(problem, trial, status="failed", reason=BAD_OUTPUT, error=said)
+        bad = ToldResult(status="failed", reason=BAD_OUTPUT, error=said)
+        unusable = record_result(problem, trial, bad)
         return replace(unusable, **_measured(outcome))
 
 
@@ -50,6 +51,5 @@ def _measured(outcome: JobOutcome) -> dict[str, Any]:
 def failed(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
     """Return a trial whose evaluation failed for good."""
     reason = outcome.status.value if outcome.status is not JobStatus.ERROR else outcome.reason
-    return record_result(
-        problem, trial, status="failed", reason=reason or "objective-error", error=outcome.error
-    )
+    told = ToldResult(status="failed", reason=reason or "objective-error", error=outcome.error)
+    return record_result(problem, trial, told)

@@ -1,4 +1,4 @@
-"""The durable study: ask and tell as in ``Optimizer``, with a transaction around each."""
+"""The durable study: ask and tell as ``Optimizer`` does, each in one transaction of a SQL store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from smbo.analysis.view import Snapshot, View
 from smbo.errors import StoreError, UnknownTrial
 from smbo.history.promotion import ends_early
-from smbo.history.record import record_result
+from smbo.history.record import ToldResult, record_result
 from smbo.optimizer import checked_count, checked_seed
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
@@ -45,12 +45,15 @@ class Study(View):
     Made by ``Study.open`` and ``Study.load``.  Any number of processes may work on one study;
     each sees what the others told.  Trials asked for by hand do not expire.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     with Study.open(f"sqlite:///{folder}/runs.db", "toy", {"x": (0.0, 1.0)}, seed=1) as study:
-    ...         trial = study.ask()
-    ...         study.tell(trial, (trial.params["x"] - 0.3) ** 2).state.value
-    'complete'
+    >>> import tempfile
+    >>> from smbo import Budget, Study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     url = f"sqlite:///{folder}/runs.db"
+    ...     with Study.open(url, "parabola", {"x": (-5.0, 5.0)}, seed=1, budget=Budget(trials=12)) as study:
+    ...         report = study.run(lambda params: (params["x"] - 2.0) ** 2)
+    ...     with Study.load(url, "parabola") as study:  # in any process, at any time
+    ...         print(report.why, len(study.trials), study.best.value < 0.1)
+    budget 12 True
     """
 
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
@@ -155,7 +158,7 @@ class Study(View):
     ) -> Trial | list[Trial]:
         """Return the next trial, or a list of n, running from now on.
 
-        Trials that wait to be run again come first, then those that go on to a higher fidelity.
+        Trials that wait to be run again come first, then those that are promoted to a higher fidelity.
 
         Args:
             n: how many.
@@ -177,11 +180,11 @@ class Study(View):
         return trials[0] if n is None else trials
 
     def promote(self) -> Trial | None:
-        """Return the next trial that goes on to a higher fidelity, running; None if none is to.
+        """Return the next trial that is promoted to a higher fidelity, running; None if none is.
 
         For the end of a search, when no new points are wanted: ``ask`` promotes by itself.  Once
-        nothing is under way, the best trial goes on although its rung is not full, so that one
-        at least is evaluated at the highest fidelity.
+        no evaluation is under way, the best trial is promoted although its rung is not full, so that
+        one at least is evaluated at the highest fidelity.
         """
         if self._driver.promote_waiting(1, is_closing=True) == 0:
             return None
@@ -189,9 +192,9 @@ class Study(View):
         return trial
 
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
-        """Write an intermediate value of a running trial down; return whether it may end early now.
+        """Record an intermediate value of a running trial; return whether it may end early now.
 
-        Then tell it with ``status="pruned"``, and with the value; or go on all the same.
+        Then tell it with ``status="pruned"``, and with the value; or evaluate it to the end.
 
         Raises:
             UnknownTrial: it was never asked for.
@@ -216,7 +219,7 @@ class Study(View):
         outputs: Any = None,
         covariance: Any = None,
     ) -> Trial:
-        """Record what became of a trial, or of a point of one's own; return the trial.
+        """Record the result of a trial, or of a point of one's own; return the trial.
 
         It is on disk when this returns.  Telling the same again does nothing.
 
@@ -238,18 +241,8 @@ class Study(View):
             TellError: the result will not do.
         """
         known, driver = self._find(trial), self._driver
-        told = record_result(
-            self.problem,
-            known,
-            result,
-            sem,
-            cost,
-            status=status,
-            reason=reason,
-            error=error,
-            outputs=outputs,
-            covariance=covariance,
-        )
+        given = ToldResult(result, sem, cost, status, reason, error, outputs, covariance)
+        told = record_result(self.problem, known, given)
         if not isinstance(trial, Mapping):
             return driver.record(told)
         params = self.problem.space.point_to_json(told.params)
@@ -318,7 +311,7 @@ class Study(View):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody asked for an end."""
+        """Whether ``stop`` was called since the last run began."""
         return self._driver.is_stopped
 
     def trial(self, number: int) -> Trial:
@@ -370,12 +363,12 @@ class Study(View):
                 they share no folder with the driver.
             lease_seconds: how long a driver, or an evaluation, on another machine may give no sign
                 of life before it is taken for dead and its trials are run by others.
-            ahead: whether to think out points in a process of their own while all slots are busy;
-                None does so where evaluations run elsewhere.  Such a point may not know of
-                evaluations that ended meanwhile; ``replay`` knows what it knew.
+            ahead: whether to prefetch proposals in a background process while all slots are busy;
+                None does so where evaluations run elsewhere.  Such a proposal does not know of
+                evaluations that ended meanwhile; ``replay`` repeats it from what it knew.
             fixed: values that the new trials of this run are to have, by name; see ``ask``.  Trials
-                that were asked for before keep theirs, are run again where they were lost, and go
-                on to higher fidelities.
+                that were asked for before keep theirs, are run again where they were lost, and are
+                promoted to higher fidelities.
 
         Returns:
             Why and how it ended.
@@ -414,7 +407,7 @@ class Study(View):
         return replay(self._driver.store, self.name, self.problem, self.recipe)
 
     def stop(self) -> None:
-        """Ask whoever runs this study, in any process, to start nothing more."""
+        """Ask all drivers of this study, in any process, to start no more trials."""
         self._driver.store.set_stopped(self._driver.id, True)
 
     def close(self) -> None:

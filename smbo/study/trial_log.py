@@ -1,4 +1,4 @@
-"""A study's log as far as one process has read it: its trials by number, and what follows from them."""
+"""One process's copy of a study's log: trials by number, kept up to date from the change feed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smbo.history.incremental import Columns, is_columnar, latest_data
 from smbo.history.promotion import Reports
 from smbo.problem import Problem
 from smbo.store.records import StudyRecord
-from smbo.store.store import SqlStore
+from smbo.store.roles import ChangeFeed
 from smbo.training_data import TrainingData
 from smbo.trial import Trial, TrialState
 
@@ -47,7 +47,7 @@ class StudyLog:
 
     def __init__(
         self,
-        store: SqlStore,
+        store: ChangeFeed,
         record: StudyRecord,
         problem: Problem,
         decode: Callable[[dict[str, Any]], Mapping[str, Any]],

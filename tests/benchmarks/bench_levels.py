@@ -81,31 +81,29 @@ class Judge:
         }
 
 
-def searched(record_result, seed, recipe="auto"):
-    optimizer = Optimizer(record_result.problem, recipe=recipe, seed=seed)
-    steps = [n for n in (STEPS_2D if record_result.case.d == 2 else STEPS) if n <= MOST[record_result.case.d]]
+def searched(judge, seed, recipe="auto"):
+    optimizer = Optimizer(judge.problem, recipe=recipe, seed=seed)
+    steps = [n for n in (STEPS_2D if judge.case.d == 2 else STEPS) if n <= MOST[judge.case.d]]
     scores, seconds = {}, 0.0
     for n in range(1, steps[-1] + 1):
         began = time.process_time()
         trial = optimizer.ask()
         seconds += time.process_time() - began
-        optimizer.tell(trial, record_result.evaluate(np.array([list(trial.params.values())]))[0])
+        optimizer.tell(trial, judge.evaluate(np.array([list(trial.params.values())]))[0])
         if n in steps:
-            scores[n] = record_result.score(optimizer.contour())
+            scores[n] = judge.score(optimizer.contour())
     return scores, seconds / steps[-1]
 
 
-def by_hypercube(record_result, seed):
-    steps = [
-        n for n in (STEPS_2D if record_result.case.d == 2 else STEPS) if n <= MOST_LHS[record_result.case.d]
-    ]
+def by_hypercube(judge, seed):
+    steps = [n for n in (STEPS_2D if judge.case.d == 2 else STEPS) if n <= MOST_LHS[judge.case.d]]
     scores = {}
     for n in steps:
-        units = qmc.LatinHypercube(record_result.case.d, rng=np.random.default_rng([seed, n])).random(n)
-        optimizer = Optimizer(record_result.problem, recipe="sobol", seed=seed)
-        for unit, result in zip(units, record_result.evaluate(units)):
+        units = qmc.LatinHypercube(judge.case.d, rng=np.random.default_rng([seed, n])).random(n)
+        optimizer = Optimizer(judge.problem, recipe="sobol", seed=seed)
+        for unit, result in zip(units, judge.evaluate(units)):
             optimizer.tell({f"x{i}": float(value) for i, value in enumerate(unit)}, result)
-        scores[n] = record_result.score(optimizer.contour())
+        scores[n] = judge.score(optimizer.contour())
     return scores, 0.0
 
 
@@ -118,10 +116,8 @@ def measure(problem, seed, way):
         names = names[1:]
     elif way == "lhs":
         names = names[:1]
-    record_result = Judge(case, names)
-    scores, seconds = (
-        by_hypercube(record_result, seed) if way == "lhs" else searched(record_result, seed, recipe_of(way))
-    )
+    judge = Judge(case, names)
+    scores, seconds = by_hypercube(judge, seed) if way == "lhs" else searched(judge, seed, recipe_of(way))
     return {
         "problem": problem,
         "d": case.d,

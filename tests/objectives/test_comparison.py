@@ -85,9 +85,9 @@ def test_the_value_is_the_mean_over_observables_of_the_mean_over_bins(make, file
 
 
 def test_a_problem_with_the_loss_gives_the_same_value(make):
-    record_result = make(file="out.csv", weights={"mass": 3.0})
-    found = record_result.outcome(CSV)
-    problem = Problem({"x": (0.0, 1.0)}, loss=record_result.loss)
+    judge = make(file="out.csv", weights={"mass": 3.0})
+    found = judge.outcome(CSV)
+    problem = Problem({"x": (0.0, 1.0)}, loss=judge.loss)
     again = problem.outcome(replace(found, value=None, sem=None))
     assert (again.value, again.sem) == (found.value, found.sem)
 
@@ -152,9 +152,9 @@ def test_whatever_a_program_leaves_is_compared_or_refused_in_one_way(file, data)
         text = text[:start] + data.draw(st.sampled_from(bits)) + text[stop:]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "data.csv").write_text(CSV_DATA)
-        record_result = comparison({"data": "data.csv", "file": file}, Path(folder))
+        judge = comparison({"data": "data.csv", "file": file}, Path(folder))
     try:
-        outcome = record_result.outcome(text)
+        outcome = judge.outcome(text)
     except EvaluationFailed as error:
         reason = error.reason
     else:

@@ -50,7 +50,7 @@ WRONG_JOBS = {
     "no objectives": (["objectives: {}"], "name at least one"),
     "several objectives and a fidelity": (
         ["objectives: {a: min, b: min}", "fidelity: {low: 1, high: 9}"],
-        "several: a, b",
+        "several objectives: a, b",
     ),
     "recipe for one objective": (["objectives: {a: min, b: min}", "recipe: gp"], "for one objective"),
     "no end": (["budget: {failures: 3}"], "would never end"),

@@ -75,7 +75,8 @@ def test_a_killed_run_goes_on_with_the_same_proposals(exclusion):
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    assert exclusion.smbo("run", "killed.yaml", "--no-report").exit_code == 0
+    resumed = exclusion.smbo("run", "killed.yaml", "--no-report")
+    assert resumed.exit_code == 0, resumed.output
     assert exclusion.smbo("run", "job.yaml", "--no-report").exit_code == 0
     assert points(exclusion, "killed") == points(exclusion, "exclusion")
     assert "14 trials" in exclusion.smbo("replay", "killed").output

@@ -103,7 +103,7 @@ def test_a_run_that_was_killed_goes_on_with_the_same_points(beam):
         ("recipe: gp", r"job\.yaml:\d+: recipe: .*for one objective"),
         ("reference: {loss: 1.0}", "'loss' is no objective"),
         ("weights: {cost: -1}", r"weights\.cost"),
-        ("early_stopping: median", "several: cost, gain"),
+        ("early_stopping: median", "several objectives: cost, gain"),
         ("objectives: {cost: min}", "go with several objectives"),
     ],
 )
