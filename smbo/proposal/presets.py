@@ -7,6 +7,7 @@ name or a class is not one of smbo.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
@@ -248,8 +249,12 @@ def _to_json(part: Any) -> Any:
 def _entry_of(kind: type) -> EntryPoint | None:
     """Return the entry point that names a class; of its own package, so that no other one is imported."""
     root = kind.__module__.partition(".")[0]
-    entries = (entry for entry in _installed().values() if entry.module.partition(".")[0] == root)
-    return next((entry for entry in entries if _loaded(entry) is kind), None)
+    for entry in _installed().values():
+        if entry.module.partition(".")[0] == root:
+            with contextlib.suppress(RecipeError):  # another of its parts, which lacks what it needs
+                if _loaded(entry) is kind:
+                    return entry
+    return None
 
 
 def _text(part: Any) -> str | None:
