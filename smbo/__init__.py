@@ -87,7 +87,6 @@ if TYPE_CHECKING:
     from smbo.surrogates import Matern52 as Matern52
     from smbo.surrogates import ModelListGP as ModelListGP
     from smbo.surrogates import MultiFidelityGP as MultiFidelityGP
-    from smbo.surrogates import Posterior as Posterior
     from smbo.surrogates import Priors as Priors
     from smbo.surrogates import Regressor as Regressor
     from smbo.surrogates import SquaredExponential as SquaredExponential
@@ -132,7 +131,7 @@ _MODULES = {
     "smbo.study.study": "Study",
     "smbo.surrogates": (
         "GP Boosting CompositeGP ExtraTrees Forest KernelSelection LevelGP Matern32 Matern52 ModelListGP "
-        "MultiFidelityGP Posterior Priors Regressor SquaredExponential Subset Surrogate TorchGP"
+        "MultiFidelityGP Priors Regressor SquaredExponential Subset Surrogate TorchGP"
     ),
     "smbo.trial": "Recommendation Trial TrialState",
     "smbo.tuning": "TuneSettings",

@@ -31,6 +31,10 @@ class Prediction:
     Attributes:
         means, stds: by name, each of shape (m,): of the one value ("value" where the problem does not name
             it; of vector outputs the loss), of each objective, or of each function of a level set.
+
+    >>> found = Prediction({"value": np.array([0.5])}, {"value": np.array([0.1])})
+    >>> float(found.means["value"][0])
+    0.5
     """
 
     means: Mapping[str, Array]

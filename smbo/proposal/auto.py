@@ -61,6 +61,9 @@ class Auto:
 
     Raises:
         RecipeError: figures that are not in order.
+
+    >>> Recipe(rule=Auto()).rule == Auto()
+    True
     """
 
     region_from: int = 10

@@ -44,6 +44,9 @@ class Replication:
 
     Raises:
         RecipeError: a margin below 0.
+
+    >>> Recipe(GP(), replication=Replication()).replication is None
+    False
     """
 
     margin: float = 1.0

@@ -45,6 +45,9 @@ class TrustRegion:
 
     Raises:
         RecipeError: figures that are not in order.
+
+    >>> Recipe(GP(), region=TrustRegion(n_failures=6)).region.n_failures
+    6
     """
 
     first_length: float = 0.8

@@ -22,7 +22,6 @@ class RunSettings:
     """The arguments of ``Study.run`` besides the objective and the executor, which documents them.
 
     Attributes:
-        prefetch: the argument ``ahead``.
         fixed: as of ``smbo.space.fixed.checked``.
         clock: monotonic seconds.
 

@@ -339,7 +339,7 @@ class Study(View):
         spool: str | Path | None = None,
         outbox: str = "spool",
         lease_seconds: float = 60.0,
-        ahead: bool | None = None,
+        prefetch: bool | None = None,
         fixed: Mapping[str, Any] | None = None,
     ) -> RunReport:
         """Evaluate trials until the budget is used up; continue what an earlier run left.
@@ -363,7 +363,7 @@ class Study(View):
                 they share no folder with the driver.
             lease_seconds: how long a driver, or an evaluation, on another machine may give no sign
                 of life before it is taken for dead and its trials are run by others.
-            ahead: whether to prefetch proposals in a background process while all slots are busy;
+            prefetch: whether to prefetch proposals in a background process while all slots are busy;
                 None does so where evaluations run elsewhere.  Such a proposal does not know of
                 evaluations that ended meanwhile; ``replay`` repeats it from what it knew.
             fixed: values that the new trials of this run are to have, by name; see ``ask``.  Trials
@@ -391,7 +391,7 @@ class Study(View):
             spool=spool,
             outbox=outbox,
             lease_seconds=lease_seconds,
-            prefetch=ahead,
+            prefetch=prefetch,
             fixed=checked(self.problem.space, fixed),
         )
         return run_study(self._driver, objective, executor, settings)

@@ -10,7 +10,7 @@
     is slept, from the first start to the last end but the last eighth of a second round, by tens
     of the study.  At least 95 % up to 500 observations (R13).
 
-`--mutant no-ahead` thinks in the loop while slots wait: (b) must fall below its bar.
+`--mutant no-prefetch` thinks in the loop while slots wait: (b) must fall below its bar.
 The exit code is 0 if both bars hold.
 """
 
@@ -111,12 +111,12 @@ def overhead(n_tasks: int, rounds: int = 3) -> float:
     return sorted(ratios)[len(ratios) // 2]
 
 
-def busy(n_trials: int, n_slots: int, seconds: float, *, ahead: bool | None) -> float:
+def busy(n_trials: int, n_slots: int, seconds: float, *, prefetch: bool | None) -> float:
     """Return the part of slot time that evaluations took, and print it as the study goes on."""
     with cluster(n_slots) as client, tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{name}/busy.db"
         with Study.open(url, "busy", SPACE, seed=1, budget=Budget(trials=n_trials)) as study:
-            study.run(Sleep(seconds), client, ahead=ahead)
+            study.run(Sleep(seconds), client, prefetch=prefetch)
             attempts = [
                 each for each in study._driver.store.attempts(study._driver.id) if each.started and each.ended
             ]
@@ -140,7 +140,7 @@ def main() -> int:
     parser.add_argument("--busy-trials", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--only", choices=["rate", "busy"])
-    parser.add_argument("--mutant", choices=["no-ahead"])
+    parser.add_argument("--mutant", choices=["no-prefetch"])
     options = parser.parse_args()
     fits = True
     if options.only != "busy":
@@ -150,7 +150,7 @@ def main() -> int:
         print(f"    {rate:.0%} of a bare loop (at least {LEAST_RATE:.0%})")
     if options.only != "rate":
         print(f"(b) {options.seconds:g} s asleep on 8 slots, {options.busy_trials} evaluations")
-        part = busy(options.busy_trials, 8, options.seconds, ahead=False if options.mutant else None)
+        part = busy(options.busy_trials, 8, options.seconds, prefetch=False if options.mutant else None)
         fits &= part >= LEAST_BUSY
         print(f"    {part:.1%} of slot time busy (at least {LEAST_BUSY:.0%})")
     return 0 if fits else 1

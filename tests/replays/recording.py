@@ -182,8 +182,8 @@ def put_termination(tape, session):
 
 def put_pareto(tape, session, problem):
     found = session.pareto()
-    tape.put("pareto seen", [each.number for each in found.seen])
-    tape.put("pareto believed", [recommended_of(each) for each in found.believed])
+    tape.put("pareto observed", [each.number for each in found.observed])
+    tape.put("pareto predicted", [recommended_of(each) for each in found.predicted])
     tape.put("pareto", [getattr(found, name) for name in ("knee", "hypervolume", "history", "numbers")])
     tape.put("pareto reference", list(found.reference.items()))
     tape.put("pareto recommended", recommended_of(found.recommended))

@@ -95,6 +95,9 @@ class Priors:
     Performs Great in High Dimensions").  Their LogNormal(√2, √3) has its mode at a logarithm of
     √2 - 3 = -1.6; with its standard deviation √3 pure noise was taken for short length scales here, and
     searches with half of that found better points (no benchmark repeats this).
+
+    >>> Priors() == Priors()
+    True
     """
 
     log_length: tuple[float, float] = (-1.7, 0.8)

@@ -160,6 +160,8 @@ class TorchGP:
 
     Raises:
         RecipeError: the kernel has no implementation in torch.
+
+    Example: ``Recipe(TorchGP(device="cuda:1"))``
     """
 
     process: GP = field(default_factory=GP)

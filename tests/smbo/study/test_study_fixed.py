@@ -96,12 +96,12 @@ def test_trials_that_wait_are_passed_by_and_keep_for_the_next_ask(url):
     assert study.ask().number in waiting
 
 
-@pytest.mark.parametrize("ahead", [False, True])
-def test_the_new_trials_of_a_run_have_what_it_fixes_and_those_that_wait_keep_their_values(url, ahead):
+@pytest.mark.parametrize("prefetch", [False, True])
+def test_the_new_trials_of_a_run_have_what_it_fixes_and_those_that_wait_keep_their_values(url, prefetch):
     study = begun(url)
     (left,) = study._driver.ask_for("hand", 1)
     study._driver.store.requeue(study._driver.id, left.number, left.token, AttemptOutcome("lost"), Place())
-    study.run(value_of, n_trials=4, fixed=FIXED, ahead=ahead)
+    study.run(value_of, n_trials=4, fixed=FIXED, prefetch=prefetch)
     assert study.trial(left.number).params == left.params
     assert study.trial(left.number).state is TrialState.COMPLETE
     new = study.trials[left.number + 1 :]
