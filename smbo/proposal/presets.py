@@ -272,7 +272,8 @@ def _from_json(stored: Any) -> Any:
         return {key: _from_json(value) for key, value in stored["mapping"].items()}
     if "foreign" in stored:
         raise RecipeError(
-            f"the stored recipe uses {stored['foreign']}, which is not part of smbo; pass the recipe in code"
+            f"the stored recipe uses {stored['foreign']}, which is neither part of smbo nor named in the "
+            f"entry-point group {ENTRY_POINTS}; pass the recipe in code"
         )
     name = str(stored.get("installed", stored.get("class")))
     if "installed" in stored:
