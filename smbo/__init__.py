@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from smbo.acquisition import RandomScalarization as RandomScalarization
     from smbo.acquisition import Straddle as Straddle
     from smbo.acquisition import ThompsonSampling as ThompsonSampling
-    from smbo.analysis.predict import Prediction as Prediction
+    from smbo.analysis.prediction import Prediction as Prediction
     from smbo.errors import AlreadyTold as AlreadyTold
     from smbo.errors import AskError as AskError
     from smbo.errors import BudgetExhausted as BudgetExhausted
@@ -109,7 +109,7 @@ _MODULES = {
         "NoisyLogExpectedImprovement ProbabilityOfImprovement RandomScalarization Straddle "
         "ThompsonSampling"
     ),
-    "smbo.analysis.predict": "Prediction",
+    "smbo.analysis.prediction": "Prediction",
     "smbo.errors": (
         "AlreadyTold AskError BudgetExhausted EvaluationFailed ExpressionError JobFileError "
         "NumericalError ObjectiveError PointError ProblemError Pruned RecipeError SmboError SpaceError "

@@ -14,7 +14,7 @@ from smbo.acquisition import (
     ProbabilityOfImprovement,
     ThompsonSampling,
 )
-from smbo.acquisition.max_value_entropy import log_gain, sampled_minima
+from smbo.acquisition.max_value_entropy_search import log_gain, sampled_minima
 from smbo.acquisition.noisy_expected_improvement import NoisyImprovement
 from smbo.acquisition.thompson_sampling import FourierFeatures, draw
 from smbo.errors import RecipeError
