@@ -114,7 +114,7 @@ OF_ONE_OBJECTIVE = """
 study: mine
 objective: {bargain: {discount: 0.1}}
 objectives: {price: min}
-recipe: {RECIPE}
+recipe: {surrogate: {shepard: {power: 3}}}
 cluster: serial
 budget: {trials: 7}
 seed: 1
@@ -122,7 +122,7 @@ report: false
 """
 JOBS = {
     "acquisition, executor, objective": OF_SEVERAL_OBJECTIVES,
-    "surrogate, objective": OF_ONE_OBJECTIVE.replace("RECIPE", "surrogate: {shepard: {power: 3}}"),
+    "surrogate, objective": OF_ONE_OBJECTIVE,
 }
 
 
