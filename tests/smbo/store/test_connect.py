@@ -14,8 +14,7 @@ import smbo.store.connect as connect_module
 from smbo.cli.job.stored import keep_job, stored_job
 from smbo.errors import StoreError
 from smbo.store.budget import Budget
-from smbo.store.connect import connect_sqlite as connect
-from smbo.store.connect import file_system, masked, spool_folder, sqlite_path
+from smbo.store.connect import connect_sqlite as connect, file_system, masked, spool_folder, sqlite_path
 from smbo.store.store import SqlStore
 from smbo.study import Study
 
