@@ -1,4 +1,4 @@
-"""Hyperparameters by maximum a posteriori; for the densities see numerics/test_gp_against_dense_algebra.py."""
+"""Hyperparameters by maximum a posteriori; see also numerics/test_gp_against_dense_algebra.py."""
 
 from __future__ import annotations
 

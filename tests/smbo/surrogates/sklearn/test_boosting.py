@@ -33,7 +33,7 @@ class Constant:
 
 def test_moments_are_those_of_the_mixture_of_members_whose_quantiles_may_cross():
     fitted = Boosting(n_members=1, n_stages=1).fit(training_data_of(*noisy_wave(10, seed=1))).posterior
-    members = tuple(tuple(map(Constant, member)) for member in [(-1.0, 0.0, 1.0), (5.0, 4.0, 1.0)])
+    members = tuple(tuple(map(Constant, member)) for member in [(-1.0, 0.0, 1.0), (5.0, 1.0, 4.0)])
     posterior = replace(fitted, members=members, scale=OutcomeTransform())
     mean, std = posterior.moments(np.full((2, 2), 0.3))
     # medians 0 and 4, half distances 1 and (5 - 1) / 2: mean square 2.5 within, variance 4 between
