@@ -13,8 +13,6 @@ from smbo.errors import ProblemError, RecipeError, TellError
 from smbo.problem import ChiSquare
 from smbo.space.priors import Normal
 from smbo.surrogates import GP
-from smbo.surrogates.multi_output.model_list import TailCompression
-from smbo.training_data import ObjectiveValues
 from smbo.trial import TrialState
 
 SPACE = {"x": Real(0.0, 1.0), "y": Real(0.0, 1.0)}
@@ -301,22 +299,6 @@ def test_the_history_is_the_hypervolume_of_each_prefix():
     values = np.random.default_rng(2).random((20, 3))
     expected = [hypervolume(values[: n + 1], np.full(3, 0.8)) for n in range(20)]
     np.testing.assert_allclose(history(values, np.full(3, 0.8)), expected, rtol=1e-12)
-
-
-def test_what_lies_far_beyond_the_reference_is_brought_in_and_let_out_again():
-    values = np.concatenate([np.linspace(0.0, 2.0, 9), [1e6, 1e9]])[:, None] * [1.0, -1.0]
-    several = ObjectiveValues(values, np.full(values.shape, np.nan), np.array([1.5, np.nan]), np.ones(2))
-    tails = TailCompression.of(several, np.ones(11, dtype=bool))
-    near = values[:, 0] <= 1.5
-    np.testing.assert_array_equal(tails.brought_in(values)[near, 0], values[near, 0])
-    assert tails.brought_in(values)[-1, 0] < 40.0
-    np.testing.assert_allclose(tails.let_out(tails.brought_in(values)), values, rtol=1e-9)
-    step = 1e-6 * np.maximum(np.abs(values), 1.0)
-    rise = tails.brought_in(values + step) - tails.brought_in(values - step)
-    off_the_corner = np.abs(values - tails.start) > 1e-3
-    np.testing.assert_allclose(
-        (rise / (2 * step))[off_the_corner], tails.slopes(values)[off_the_corner], rtol=1e-3
-    )
 
 
 def test_a_belief_about_the_optimum_and_several_objectives_go_together():

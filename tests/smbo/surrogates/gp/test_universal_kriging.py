@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from itertools import product
-
 import numpy as np
 import pytest
+from sampled_functions import bump, quartic, quiet, told
 from scipy.stats import multivariate_normal
 
-from smbo import Categorical, LevelSet, Optimizer, Problem, Real
-from smbo.history.encode import encode
-from smbo.surrogates import GP, LevelGP, Priors, SquaredExponential
-from smbo.surrogates.gp.kernel_selection import KernelSelection, log_density
+from smbo import Categorical
+from smbo.surrogates import GP, SquaredExponential
+from smbo.surrogates.gp.kernel_selection import log_density
 from smbo.surrogates.gp.polynomial_basis import Polynomials
-from smbo.surrogates.gp.trend_selection import TrendSelection
-from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
+from smbo.surrogates.gp.universal_kriging import UniversalKriging
 from smbo.surrogates.linalg import cholesky
-
-
-def quartic(x, y, **rest):
-    return (3.0 * x - 1.0) ** 4 - 2.0 * x * y**2 + y**3 - y + 0.3 * (rest.get("kind") == "b")
-
-
-def quiet(**settings):
-    """A process that expects as little noise as the search for a level does."""
-    return GP(SquaredExponential(), Priors(log_noise=(np.log(1e-5), 3.5)), **settings)
-
-
-def bump(x, y):
-    return np.exp(-30.0 * ((x - 0.4) ** 2 + (y - 0.6) ** 2))
-
-
-def told(function, n, **more):
-    optimizer = Optimizer({"x": Real(0.0, 1.0), "y": Real(0.0, 1.0), **more}, recipe="sobol", seed=3)
-    for trial in optimizer.ask(n):
-        optimizer.tell(trial, float(function(**trial.params)))
-    return encode(optimizer.problem, optimizer.trials)
 
 
 def prior(posterior, left, right):
@@ -46,16 +22,6 @@ def prior(posterior, left, right):
     columns = process.features.columns[smooth]
     terms = [posterior.polynomials.terms(points[:, columns]) for points in (left, right)]
     return process.amplitude * process.kernel.profile((gaps**2).sum(axis=2)) + terms[0] @ terms[1].T
-
-
-def test_polynomials_are_orthonormal_over_the_cube_but_for_their_number():
-    nodes, weights = np.polynomial.legendre.leggauss(6)
-    nodes, weights = (nodes + 1.0) / 2.0, weights / 2.0
-    points = np.array(list(product(nodes, repeat=3)))
-    terms = Polynomials(4).terms(points)
-    gram = (terms.T * np.array([np.prod(each) for each in product(weights, repeat=3)])) @ terms
-    assert terms.shape[1] == Polynomials(4).count(3) == 34
-    assert gram == pytest.approx(np.eye(34) / 34, abs=1e-12)
 
 
 @pytest.mark.parametrize("bend", [False, True])
@@ -130,50 +96,3 @@ def test_as_many_values_as_coefficients_and_a_few_settle_a_polynomial():
         return float(np.abs(surrogate.fit(data).moments(places)[0] - truth).max() / truth.std())
 
     assert error(UniversalKriging(Polynomials(4), quiet())) < 0.01 < 0.1 < error(quiet())
-
-
-@pytest.mark.parametrize(("function", "degree"), [(quartic, 4), (bump, None)])
-def test_a_polynomial_is_taken_where_the_values_are_likelier_around_it(function, degree):
-    process, memory = TrendSelection(KernelSelection(quiet())).train(told(function, 24), {})
-    assert (process.polynomials.degree if isinstance(process, UniversalKriging) else None) == degree
-    again, kept = TrendSelection(KernelSelection(quiet())).train(
-        told(function, 24), json.loads(json.dumps(memory))
-    )
-    assert (again, kept) == (process, memory)
-
-
-def test_a_polynomial_has_to_be_likelier_by_the_price():
-    data = told(quartic, 24)
-    found = {
-        price: TrendSelection(KernelSelection(quiet()), price=price).train(data, {})[1]["trend"]
-        for price in (5.0, 1e6)
-    }
-    assert found == {5.0: "4", 1e6: "none"}
-
-
-def test_a_degree_waits_for_more_values_than_it_has_coefficients():
-    for n, degrees in ((6, set()), (7, {"2"}), (11, {"2", "3"}), (16, {"2", "3", "4"})):
-        _, memory = TrendSelection(KernelSelection(quiet(n_iterations=1))).train(told(quartic, n), {})
-        assert set(memory["trends"]) == {"none"} | degrees
-    of_kinds = Optimizer({"kind": Categorical(["a", "b", "c"])}, recipe="sobol", seed=1)
-    for trial in of_kinds.ask(3):
-        of_kinds.tell(trial, 1.0)
-    _, memory = TrendSelection().train(encode(of_kinds.problem, of_kinds.trials), {})
-    assert set(memory["trends"]) == {"none"}
-
-
-def test_the_level_of_a_polynomial_is_found_wherever_it_is():
-    """Two islands, of which one is small."""
-
-    def islands(x, y):
-        return 9.0 * ((x - 0.25) ** 2 + (y - 0.3) ** 2) * ((x - 0.75) ** 2 + (y - 0.6) ** 2) + 0.1 * x
-
-    problem = Problem({"x": Real(0.0, 1.0), "y": Real(0.0, 1.0)}, level_set=LevelSet(0.09))
-    optimizer = Optimizer(problem, recipe="sobol", seed=2)
-    for trial in optimizer.ask(24):
-        optimizer.tell(trial, islands(**trial.params))
-    posterior = LevelGP().fit(encode(problem, optimizer.trials))
-    assert isinstance(posterior.processes[0], UniversalKrigingPosterior)
-    places = np.random.default_rng(1).random((4000, 2))
-    truth = islands(*places.T) > 0.09
-    assert ((posterior.above(places)[0] > 0.5) != truth).mean() < 0.001

@@ -1,4 +1,4 @@
-"""What the process does to stay quick gives the same answers as doing it at length."""
+"""Gaussian process: means without deviations, and the rows that hyperparameters are learned from."""
 
 from __future__ import annotations
 
