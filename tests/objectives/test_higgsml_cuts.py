@@ -2,12 +2,10 @@
 
 import pickle
 
-import mpmath
-import numpy as np
 import pytest
 
-from smbo.problem import Confirmable, Context, ObjectiveError
-from smbo_objectives.higgsml_cuts import HiggsMLCuts, significance
+from smbo.problem import Context, ObjectiveError
+from smbo_objectives.higgsml_cuts import HiggsMLCuts
 from smbo_objectives.higgsml_cuts.events import Cut, load
 from smbo_objectives.higgsml_cuts.objective import FIGURES_OF_MERIT, MASS_WINDOW
 
@@ -97,50 +95,3 @@ def test_evaluations_after_a_pickle_are_the_same():
 def test_a_wrong_setting_is_named_with_its_value(settings, word):
     with pytest.raises(ObjectiveError, match=word):
         HiggsMLCuts(**settings)
-
-
-def exact_asimov(s, b, sigma):
-    with mpmath.workdps(60):
-        s, b, v = mpmath.mpf(s), mpmath.mpf(b), mpmath.mpf(sigma) ** 2
-        if v == 0:
-            return float(mpmath.sqrt(2 * ((s + b) * mpmath.log(1 + s / b) - s)))
-        first = (s + b) * mpmath.log((s + b) * (b + v) / (b**2 + (s + b) * v))
-        second = b**2 / v * mpmath.log(1 + v * s / (b * (b + v)))
-        return float(mpmath.sqrt(2 * (first - second)))
-
-
-@pytest.mark.parametrize("sigma", [0.0, 1e-12, 1e-3, 1.0, 50.0, 1e4])
-@pytest.mark.parametrize(("s", "b"), [(161.3, 3338.0), (1.0, 4e5), (30.0, 0.5), (1e-2, 10.0)])
-def test_the_asimov_significance_matches_sixty_digits(s, b, sigma):
-    # s / b = 2.5e-6 loses six of sixteen digits twice in the subtraction
-    assert significance.asimov_with_uncertainty(s, b, sigma) == pytest.approx(
-        exact_asimov(s, b, sigma), rel=2e-4 if s / b < 1e-5 else 1e-9
-    )
-
-
-def test_ams_is_the_asimov_significance_of_a_shifted_background():
-    assert significance.ams(20.0, 90.0, b_reg=10.0) == significance.asimov(20.0, 100.0)
-    assert significance.ams(20.0, 90.0, b_reg=0.0) == significance.asimov(20.0, 90.0)
-
-
-def test_small_signals_tend_to_s_over_the_total_uncertainty():
-    assert significance.asimov(1.0, 1e4) == pytest.approx(significance.s_over_sqrt_b(1.0, 1e4), rel=1e-4)
-    assert significance.asimov_with_uncertainty(1.0, 1e4, 300.0) == pytest.approx(
-        1.0 / np.hypot(100.0, 300.0), rel=1e-4
-    )
-
-
-def test_the_figures_are_drawn_with_the_recommended_cuts(tmp_path):
-    objective = HiggsMLCuts()
-    assert isinstance(objective, Confirmable)
-    figures = objective.figures(tmp_path, {"recommended": [(GOOD, evaluate(objective, GOOD))]})
-    for figure in figures:
-        for suffix in (".png", ".pdf"):
-            assert figure.stem.with_suffix(suffix).stat().st_size > 10_000
-    assert len(figures) == 2
-
-
-def test_the_figures_can_be_drawn_where_nothing_is_left(tmp_path):
-    objective = HiggsMLCuts()
-    empty = {**TIGHT, "ratio_max": 0.5, "mmc_lo": 124.9, "mmc_hi": 125.1}
-    assert len(objective.figures(tmp_path, {"recommended": [(empty, evaluate(objective, empty))]})) == 2

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import pickle
 
-import numpy as np
 import pytest
 
-from smbo.problem import Confirmable, Context, EvaluationFailed, ObjectiveError
+from smbo.problem import Confirmable, Context, ObjectiveError
 from smbo_objectives.pythia_ee import PythiaEE
-from smbo_objectives.pythia_ee.generator import Generator, pythia_seed
-from smbo_objectives.pythia_ee.histograms import Histograms
-from smbo_objectives.pythia_ee.spaces import PARAMETERS, SPACES, default_point
+from smbo_objectives.pythia_ee.spaces import SPACES, default_point
 
 MONASH = default_point(SPACES["ee6n"])
 
@@ -78,49 +75,10 @@ def test_the_default_observables_are_fourteen_of_aleph_and_twenty_means(objectiv
     assert means.n_bins == 20
 
 
-def test_every_named_space_lies_within_what_pythia_accepts_and_holds_names_that_it_knows():
-    for ranges in SPACES.values():
-        for name, (low, high) in ranges.items():
-            assert PARAMETERS[name].low <= low < high <= PARAMETERS[name].high
-    assert {name: len(ranges) for name, ranges in SPACES.items()} == {
-        "ee3": 3,
-        "ee6": 6,
-        "ee6n": 6,
-        "ee20": 20,
-    }
-
-
-def test_the_default_tune_lies_in_each_space():
-    for space in SPACES:
-        problem = PythiaEE(space=space).problem
-        assert problem.space.contains(PythiaEE(space=space).confirmation().baseline)
-        assert problem.sign == 1.0
-
-
-def test_seeds_stay_within_what_pythia_takes():
-    assert [pythia_seed(s) for s in (0, 899_999_999, 900_000_000)] == [1, 900_000_000, 1]
-    assert 1 <= pythia_seed(2**63) <= 900_000_000
-
-
 def test_the_objective_pickles_and_is_rated(objective):
     copy = pickle.loads(pickle.dumps(objective))
     assert copy.problem.to_json() == objective.problem.to_json()
     assert isinstance(objective, Confirmable)
-
-
-@pytest.mark.pythia
-def test_pythias_own_defaults_and_ranges_are_the_tables():
-    import pythia8mc
-
-    pythia = pythia8mc.Pythia("", False)
-    for parameter in PARAMETERS.values():
-        entry = pythia.settings
-        assert entry.isParm(parameter.setting)
-        assert entry.parm(parameter.setting) == parameter.default
-        assert pythia.readString(f"{parameter.setting} = {parameter.low}")
-        assert pythia.readString(f"{parameter.setting} = {parameter.high}")
-        assert not pythia.readString(f"{parameter.setting} = {parameter.low - 0.01}")
-        assert not pythia.readString(f"{parameter.setting} = {parameter.high + 0.01}")
 
 
 @pytest.mark.pythia
@@ -133,69 +91,6 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another(objective)
     assert (first.outputs != other.outputs).any()
 
 
-@pytest.mark.pythia
-def test_the_histograms_do_not_depend_on_the_batch_size(objective):
-    results = []
-    for batch_size in (1_000, 333):
-        histograms = Histograms(objective.observables, 1_000)
-        for sample in Generator(MONASH, seed=5).batches(1_000, batch_size):
-            histograms.fill(sample)
-        results.append(histograms)
-    for one, two in zip(results[0].leave_one_out(), results[1].leave_one_out(), strict=True):
-        assert (one.values == two.values).all()
-        assert (one.variances == two.variances).all()
-
-
-@pytest.mark.pythia
-@pytest.mark.parametrize(
-    ("params", "error", "said"),
-    [
-        ({"sigma": 1.5}, EvaluationFailed, "StringPT:sigma"),
-        ({"sigma": float("nan")}, EvaluationFailed, "StringPT:sigma"),
-        ({"sigm": 0.3}, ObjectiveError, "sigm"),
-        ({"sigma": "0.3\nBeams:eCM = 200"}, ObjectiveError, "number"),
-    ],
-)
-def test_what_pythia_does_not_take_fails_instead_of_being_booked_for_the_default(
-    objective, params, error, said
-):
-    with pytest.raises(error, match=said):
-        objective.evaluate(params, Context(seed=1))
-
-
-@pytest.mark.pythia
-def test_a_run_that_goes_on_to_more_events_is_what_one_run_of_all_of_them_is(objective, tmp_path):
-    folders = [tmp_path / name for name in ("first", "second")]
-    for folder in folders:
-        folder.mkdir()
-    first = objective.evaluate(MONASH, Context(seed=5, fidelity=500, folder=folders[0]))
-    steps = []
-    context = Context(
-        seed=5,
-        fidelity=1_500,
-        folder=folders[1],
-        checkpoint=folders[0],
-        report=lambda step, value: steps.append(step),
-    )
-    went_on = objective.evaluate(MONASH, context)
-    at_once = objective.evaluate(MONASH, Context(seed=5, fidelity=1_500))
-    assert first.metrics["n_events"] == 500
-    assert steps == [1_500]
-    assert went_on.value == at_once.value
-    assert went_on.sem == at_once.sem
-    assert (went_on.outputs == at_once.outputs).all()
-    assert (went_on.outputs_variance == at_once.outputs_variance).all()
-
-
-def test_a_checkpoint_of_other_observables_or_more_events_is_refused(objective, tmp_path):
-    objective.evaluate(MONASH, Context(seed=5, fidelity=300, folder=tmp_path))
-    other = PythiaEE(observables=["sphericity"])
-    with pytest.raises(ObjectiveError, match="start the trial anew"):
-        other.evaluate(MONASH, Context(seed=5, fidelity=600, checkpoint=tmp_path))
-    with pytest.raises(ObjectiveError, match="300 events"):
-        objective.evaluate(MONASH, Context(seed=5, fidelity=200, checkpoint=tmp_path))
-
-
 def test_fidelity_is_the_number_of_events_and_each_batch_is_reported(objective):
     reports = []
     context = Context(seed=2, fidelity=2_500, report=lambda step, value: reports.append((step, value)))
@@ -203,25 +98,6 @@ def test_fidelity_is_the_number_of_events_and_each_batch_is_reported(objective):
     assert outcome.metrics["n_events"] == 2_500
     assert [step for step, _ in reports] == [2_000, 2_500]
     assert reports[-1][1] == outcome.value
-
-
-@pytest.mark.pythia
-def test_the_value_is_the_weighted_mean_of_the_terms_over_the_returned_bins():
-    weights = {"sphericity": 3.0, "charged_multiplicity": 0.5}
-    objective = PythiaEE(
-        events=500, observables=["sphericity", "charged_multiplicity", "pdg_means"], weights=weights
-    )
-    outcome = objective.evaluate(MONASH, Context(seed=2))
-    start, expected = 0, 0.0
-    for observable, name in zip(objective.observables, objective.metric_names, strict=True):
-        bins = slice(start, start + observable.n_bins)
-        start += observable.n_bins
-        variance = observable.errors**2 + (0.05 * observable.values) ** 2 + outcome.outputs_variance[bins]
-        term = np.mean((outcome.outputs[bins] - observable.values) ** 2 / variance)
-        assert outcome.metrics[name] == pytest.approx(term)
-        expected += weights.get(observable.name, 1.0) * term / 3
-    assert start == len(outcome.outputs)
-    assert outcome.value == pytest.approx(expected)
 
 
 @pytest.mark.pythia
@@ -240,40 +116,3 @@ def test_a_wrong_coupling_is_seen_at_once(objective):
     off = objective.evaluate({**MONASH, "alphaSvalue": 0.16}, Context(seed=7))
     default = objective.evaluate(MONASH, Context(seed=7))
     assert off.value > 2 * default.value
-
-
-class Refusing:
-    """Stands in for Pythia: takes every setting, then fails to start, or on every event."""
-
-    def __init__(self, starts: bool) -> None:
-        self._starts = starts
-
-    def readString(self, _line: str) -> bool:
-        return True
-
-    def init(self) -> bool:
-        return self._starts
-
-    def nextBatch(self, _n_events: int) -> list[object]:
-        return []
-
-
-@pytest.mark.parametrize(("starts", "said"), [(False, "^init: "), (True, "^events: .* failed")])
-def test_a_generator_that_does_not_start_or_keeps_failing_fails_the_evaluation(
-    objective, monkeypatch, starts, said
-):
-    import pythia8mc
-
-    monkeypatch.setattr(pythia8mc, "Pythia", lambda *_: Refusing(starts))
-    with pytest.raises(EvaluationFailed, match=said):
-        objective.evaluate(MONASH, Context(seed=1))
-
-
-@pytest.mark.pythia
-def test_the_returned_error_is_the_spread_over_seeds():
-    objective = PythiaEE(events=500)
-    outcomes = [objective.evaluate(MONASH, Context(seed=seed)) for seed in range(24)]
-    spread = np.std([outcome.value for outcome in outcomes], ddof=1)
-    told = np.sqrt(np.mean([outcome.sem**2 for outcome in outcomes]))
-    # 24 draws tell a spread to 15 %, and the jackknife of a square is some tens of per cent off
-    assert 0.5 < told / spread < 2

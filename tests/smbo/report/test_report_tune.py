@@ -7,7 +7,6 @@ import pytest
 from tune_toy import TRUTH, study_of
 
 from smbo.report.tune import Baseline, write_tune
-from smbo.report.wording_tune import level_text, remarks_of, tune_lines
 from smbo.tuning import fit_tune
 
 
@@ -41,12 +40,3 @@ def test_the_table_of_bins_has_a_row_for_each(written):
     rows = list(csv.DictReader((folder / "tune_bins.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == len(tune.statistic.data)
     assert [float(row["data"]) for row in rows] == pytest.approx(tune.statistic.data)
-
-
-def test_lines_name_each_parameter_and_warn_of_one_that_is_not_constrained(written):
-    tune, _, page = written
-    lines = tune_lines(tune, TRUTH, "truth")
-    assert lines[0] == f"tune: {level_text(tune)}"
-    assert [line.split()[0] for line in lines[1:]] == [p.name for p in tune.parameters]
-    assert any(remark.startswith("idle is not constrained") for remark in remarks_of(tune))
-    assert "idle is not constrained" in page
