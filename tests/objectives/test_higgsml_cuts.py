@@ -1,4 +1,4 @@
-"""The objective higgsml-cuts: its settings, its outcome constraint, its halves, its figures."""
+"""The objective higgsml-cuts: its settings, its outcome constraint, its halves."""
 
 import pickle
 

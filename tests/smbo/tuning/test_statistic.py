@@ -39,3 +39,25 @@ def test_a_measurement_in_two_guises_counts_once() -> None:
     assert once.errors["slope"] == pytest.approx(alone.errors["slope"], rel=0.1)
     assert both.errors["slope"] < 0.8 * once.errors["slope"]
     assert once.ndf == pytest.approx(alone.ndf, abs=0.5)
+
+
+def test_a_bin_that_the_study_leaves_out_stays_out_and_a_whole_observable_may_be_brought_back() -> None:
+    loss = ChiSquare(
+        np.ones(5), np.full(5, 0.1), weights=[0.0, 2.0, 0.3, 0.0, 0.0], counts={"used": 3, "unused": 2}
+    )
+    assert Statistic.of(loss, TuneSettings()).weights.tolist() == [0, 1, 1, 0, 0]
+    both = Statistic.of(loss, TuneSettings(weights={"unused": 0.5}))
+    assert both.weights.tolist() == [0, 1, 1, 0.5, 0.5]
+    assert Statistic.of(loss, TuneSettings(observables=["unused"])).weights.tolist() == [0, 0, 0, 1, 1]
+
+
+def test_the_theory_uncertainty_is_relative_to_the_data_and_that_of_the_settings_wins() -> None:
+    loss = ChiSquare(np.array([-2.0, 4.0]), np.array([0.3, 0.4]), theory=0.1)
+    assert Statistic.of(loss, TuneSettings()).variances == pytest.approx([0.09 + 0.04, 0.16 + 0.16])
+    assert Statistic.of(loss, TuneSettings(theory=0.0)).variances == pytest.approx([0.09, 0.16])
+
+
+def test_slices_cover_the_bins_in_their_order() -> None:
+    statistic = Statistic.of(study_of(0)[0].loss, TuneSettings())
+    assert statistic.slices() == {"falling": slice(0, 12), "peak": slice(12, 24)}
+    assert statistic.scaled(np.arange(24.0)).weights == pytest.approx(np.arange(24.0) * statistic.weights)
