@@ -6,7 +6,6 @@ import pytest
 
 from smbo.problem import Context, ObjectiveError
 from smbo_objectives.higgsml_cuts import HiggsMLCuts
-from smbo_objectives.higgsml_cuts.events import Cut, load
 from smbo_objectives.higgsml_cuts.objective import FIGURES_OF_MERIT, MASS_WINDOW
 
 GOOD = {**MASS_WINDOW, "mmc_lo": 115.0, "mmc_hi": 160.0, "mt_max": 30.0, "ratio_max": 2.0, "tau_min": 40.0}
@@ -52,21 +51,6 @@ def test_a_half_is_scored_on_the_other_half_too():
     assert of_even["ams_other_half"] == of_odd["ams"] != of_even["ams"]
     assert of_odd["ams_other_half"] == of_even["ams"]
     assert "ams_other_half" not in evaluate(HiggsMLCuts(), GOOD).metrics
-
-
-def test_the_halves_share_no_event_and_average_to_the_whole():
-    even, odd, full = (load(half).count([]) for half in ("even", "odd", None))
-    assert even.n_background + odd.n_background == full.n_background == 15011
-    assert even.n_signal + odd.n_signal == full.n_signal == 7789
-    assert (even.s + odd.s) / 2 == pytest.approx(full.s, rel=1e-12)
-    assert (even.b + odd.b) / 2 == pytest.approx(full.b, rel=1e-12)
-
-
-def test_an_undefined_mass_fails_the_lower_cut_and_no_upper_cut():
-    undefined = load().columns["mmc"] == -999.0
-    assert undefined.sum() > 1000
-    assert not (load().passing([Cut("mmc", "lower", 60.0)]) & undefined).any()
-    assert (load().passing([Cut("mmc", "upper", 250.0)]) & undefined).sum() == undefined.sum()
 
 
 def test_the_baseline_lies_in_the_space():
