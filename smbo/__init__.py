@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from smbo.acquisition import RandomScalarization as RandomScalarization
     from smbo.acquisition import Straddle as Straddle
     from smbo.acquisition import ThompsonSampling as ThompsonSampling
-    from smbo.analysis.predict import Prediction as Prediction
+    from smbo.analysis.prediction import Prediction as Prediction
     from smbo.errors import AlreadyTold as AlreadyTold
     from smbo.errors import AskError as AskError
     from smbo.errors import BudgetExhausted as BudgetExhausted
@@ -87,7 +87,6 @@ if TYPE_CHECKING:
     from smbo.surrogates import Matern52 as Matern52
     from smbo.surrogates import ModelListGP as ModelListGP
     from smbo.surrogates import MultiFidelityGP as MultiFidelityGP
-    from smbo.surrogates import Posterior as Posterior
     from smbo.surrogates import Priors as Priors
     from smbo.surrogates import Regressor as Regressor
     from smbo.surrogates import SquaredExponential as SquaredExponential
@@ -110,7 +109,7 @@ _MODULES = {
         "NoisyLogExpectedImprovement ProbabilityOfImprovement RandomScalarization Straddle "
         "ThompsonSampling"
     ),
-    "smbo.analysis.predict": "Prediction",
+    "smbo.analysis.prediction": "Prediction",
     "smbo.errors": (
         "AlreadyTold AskError BudgetExhausted EvaluationFailed ExpressionError JobFileError "
         "NumericalError ObjectiveError PointError ProblemError Pruned RecipeError SmboError SpaceError "
@@ -132,7 +131,7 @@ _MODULES = {
     "smbo.study.study": "Study",
     "smbo.surrogates": (
         "GP Boosting CompositeGP ExtraTrees Forest KernelSelection LevelGP Matern32 Matern52 ModelListGP "
-        "MultiFidelityGP Posterior Priors Regressor SquaredExponential Subset Surrogate TorchGP"
+        "MultiFidelityGP Priors Regressor SquaredExponential Subset Surrogate TorchGP"
     ),
     "smbo.trial": "Recommendation Trial TrialState",
     "smbo.tuning": "TuneSettings",

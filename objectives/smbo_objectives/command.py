@@ -1,6 +1,6 @@
 """The objective ``command``: run any program, in any language, and read its result.
 
-Files and placeholders for the program are made by ``template`` and ``run_cards``, its process is bounded by
+Files and placeholders for the program are made by ``template`` and ``run_card``, its process is bounded by
 ``process``, its results are read by ``result_parsing`` (a number), ``comparison`` (histograms) and
 ``progress`` (intermediate values).
 """
@@ -33,7 +33,7 @@ from smbo_objectives.comparison import comparison
 from smbo_objectives.process import ProcessLimits, ProcessResult, run
 from smbo_objectives.progress import ReportFollower
 from smbo_objectives.result_parsing import bad_output, parse_json, parse_outcome, printable, read_bounded
-from smbo_objectives.run_cards import RunCards
+from smbo_objectives.run_card import RunCards
 
 __all__ = ["Command"]
 

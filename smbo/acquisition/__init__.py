@@ -14,7 +14,7 @@ from smbo.acquisition.hypervolume_improvement import (
     NoisyLogExpectedHypervolumeImprovement,
 )
 from smbo.acquisition.level_set import Misclassification, Straddle
-from smbo.acquisition.max_value_entropy import MaxValueEntropySearch
+from smbo.acquisition.max_value_entropy_search import MaxValueEntropySearch
 from smbo.acquisition.noisy_expected_improvement import NoisyLogExpectedImprovement
 from smbo.acquisition.scalarization import RandomScalarization
 from smbo.acquisition.thompson_sampling import ThompsonSampling

@@ -60,7 +60,11 @@ class Batchable(DifferentiableCriterion, Protocol):
 
 @runtime_checkable
 class Acquisition(Protocol):
-    """What makes a point worth evaluating.  Implementations are frozen dataclasses."""
+    """What makes a point worth evaluating.  Implementations are frozen dataclasses.
+
+    >>> isinstance(LogExpectedImprovement(), Acquisition)
+    True
+    """
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion for this posterior.

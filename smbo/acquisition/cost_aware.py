@@ -52,6 +52,8 @@ class ExpectedImprovementPerCost:
 
     Raises:
         RecipeError: a budget that is no positive number.
+
+    >>> recipe = Recipe(GP(), ExpectedImprovementPerCost())
     """
 
     acquisition: Acquisition = field(default_factory=LogExpectedImprovement)

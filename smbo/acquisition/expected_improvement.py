@@ -39,6 +39,8 @@ class LogExpectedImprovement:
 
     Source: Ament et al. (2023), "Unexpected Improvements to Expected Improvement for Bayesian
         Optimization", eq. 9; the margin is Lizotte's (2008, "Practical Bayesian Optimization").
+
+    >>> recipe = Recipe(GP(), LogExpectedImprovement())
     """
 
     margin: float = 0.0
@@ -58,6 +60,8 @@ class ExpectedImprovement:
     """Expected improvement on the incumbent.
 
     Example: ``Recipe(GP(), ExpectedImprovement())``
+
+    >>> recipe = Recipe(GP(), ExpectedImprovement())
     """
 
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
@@ -75,6 +79,8 @@ class ProbabilityOfImprovement:
 
     Attributes:
         margin: in standard deviations of the posterior means of the evaluated points.
+
+    >>> recipe = Recipe(GP(), ProbabilityOfImprovement())
     """
 
     margin: float = 0.01
@@ -92,6 +98,8 @@ class LowerConfidenceBound:
     """Optimism: minus (mean - weight * std).
 
     Example: ``Recipe(GP(), LowerConfidenceBound(weight=3.0))``
+
+    >>> recipe = Recipe(GP(), LowerConfidenceBound())
     """
 
     weight: float = 2.0

@@ -43,6 +43,8 @@ class GPHedge:
         members: acquisitions, two at least.
         rate: of the softmax, for gains in standard deviations of the values.
         seed: for use without gains, where each member is as likely; a proposal sets its own.
+
+    >>> recipe = Recipe(GP(), GPHedge())
     """
 
     members: tuple[Acquisition, ...] = field(default_factory=_members)

@@ -42,6 +42,8 @@ class LogExpectedHypervolumeImprovement:
 
     Source: Emmerich, Yang, Deutz, Wang & Fonseca (2016), "A Multicriteria Generalization of Bayesian
         Global Optimization"; see ``smbo.acquisition.hypervolume_closed_form``.
+
+    >>> recipe = Recipe(ModelListGP(), LogExpectedHypervolumeImprovement())
     """
 
     serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
@@ -75,6 +77,8 @@ class NoisyLogExpectedHypervolumeImprovement:
     Attributes:
         seed: of the draws; a proposal sets its own.
         n_draws: even; half of them mirror the other half.
+
+    >>> recipe = Recipe(ModelListGP(), NoisyLogExpectedHypervolumeImprovement())
     """
 
     seed: int = 0

@@ -46,6 +46,8 @@ class Misclassification:
         close: a contour that is known to within so much of the cube is known well enough: a place counts
             by how likely it is on the wrong side by more than that.  With 0 a search follows what
             it has found to the last digit, and leaves parts of the contour that nothing came near.
+
+    >>> recipe = Recipe(Subset(LevelGP()), Misclassification())
     """
 
     n_survey: int = 2048
@@ -138,6 +140,8 @@ class Straddle:
     """Looks where a level is within reach: 1.96 standard deviations minus the distance to it.
 
     Example: ``Recipe(LevelGP(), Straddle())``
+
+    >>> recipe = Recipe(Subset(LevelGP()), Straddle())
     """
 
     width: float = 1.96

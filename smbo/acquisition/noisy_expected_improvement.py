@@ -37,6 +37,8 @@ class NoisyLogExpectedImprovement:
     Attributes:
         seed: of the draws; a proposal sets its own.
         n_draws: even; half of them mirror the other half.
+
+    >>> recipe = Recipe(GP(), NoisyLogExpectedImprovement())
     """
 
     seed: int = 0

@@ -38,6 +38,8 @@ class RandomScalarization:
     Attributes:
         seed: of weights and draws; a proposal sets its own.
         n_draws: even; half of them mirror the other half.
+
+    >>> recipe = Recipe(ModelListGP(), RandomScalarization())
     """
 
     seed: int = 0

@@ -45,6 +45,8 @@ class ThompsonSampling:
     Attributes:
         seed: of the draw; a proposal sets its own.
         n_frequencies: of the features that make up a draw.
+
+    >>> recipe = Recipe(GP(), ThompsonSampling())
     """
 
     seed: int = 0

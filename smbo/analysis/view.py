@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from smbo.analysis.contours import Contour, contour_of, enough
 from smbo.analysis.explain import Explanation, explained
 from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
-from smbo.analysis.predict import Points, Prediction, predict
+from smbo.analysis.prediction import Points, Prediction, predict
 from smbo.history import table
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe

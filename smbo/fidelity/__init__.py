@@ -1,22 +1,14 @@
 """Multi-fidelity evaluations and early stopping: promotion of trials, pruning, values at one fidelity.
 
     fidelity             the range of a fidelity and its rungs
-    successive_halving   ASHA and Hyperband: which trial is promoted
+    asha                 ASHA and Hyperband: which trial is promoted
     median_stopping      the median stopping rule: which trial is pruned
     target_fidelity      results at several fidelities as values at one
 
 Pure functions of the results at rungs; the caller keeps the results.
 """
 
-from smbo.fidelity.fidelity import Fidelity
-from smbo.fidelity.median_stopping import MedianStopping
-from smbo.fidelity.parsing import (
-    EarlyStopping,
-    as_early_stopping,
-    early_stopping_from_json,
-    early_stopping_to_json,
-)
-from smbo.fidelity.successive_halving import (
+from smbo.fidelity.asha import (
     Asha,
     ByModel,
     Hyperband,
@@ -25,6 +17,14 @@ from smbo.fidelity.successive_halving import (
     RungResults,
     last_promotion,
     promotion,
+)
+from smbo.fidelity.fidelity import Fidelity
+from smbo.fidelity.median_stopping import MedianStopping
+from smbo.fidelity.parsing import (
+    EarlyStopping,
+    as_early_stopping,
+    early_stopping_from_json,
+    early_stopping_to_json,
 )
 from smbo.fidelity.target_fidelity import at_target_fidelity
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from smbo.errors import ProblemError
+from smbo.fidelity.asha import Asha, ByModel, Hyperband
 from smbo.fidelity.median_stopping import MedianStopping
-from smbo.fidelity.successive_halving import Asha, ByModel, Hyperband
 
 EarlyStopping: TypeAlias = Asha | Hyperband | ByModel | MedianStopping
 

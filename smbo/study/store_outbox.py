@@ -21,8 +21,9 @@ from smbo.store.records import AttemptOutcome, AttemptRecord, Place
 from smbo.store.store import SqlStore
 from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox import json_values
+from smbo_scheduler.outbox.claim import Claim
 from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Heartbeats
-from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
+from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE
 
 _OUTCOME, _CANCEL, _REPORTED, _STOP = "outcome", "cancel", "reported", "enough"
 _REVOKED = "revoked"  # the back end's key of an attempt that no process may run

@@ -306,7 +306,11 @@ class QuickMeans(Protocol):
 
 @runtime_checkable
 class Surrogate(Protocol):
-    """A regression model that gives a posterior.  Implementations are frozen dataclasses."""
+    """A regression model that gives a posterior.  Implementations are frozen dataclasses.
+
+    >>> isinstance(GP(), Surrogate)
+    True
+    """
 
     def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior given the training data."""

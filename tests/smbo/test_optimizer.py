@@ -25,7 +25,6 @@ from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
 from smbo.problem import Outcome, Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.suggest import trial_seed
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP, Forest
 from smbo.trial import Trial, TrialState
@@ -123,12 +122,6 @@ def test_a_shallow_copy_goes_its_own_way():
     twin = copy.copy(optimizer)
     twin.ask()
     assert len(optimizer.trials) == 3
-
-
-def test_no_two_trials_have_the_same_seed():
-    assert len({trial_seed(7, number) for number in range(20_000)}) == 20_000
-    assert trial_seed(7, 0) != trial_seed(8, 0)
-    assert all(0 <= trial_seed(7, number) < 2**31 for number in range(100))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -257,23 +250,6 @@ def test_the_best_trial_is_feasible():
     assert optimizer.recommend().number in (1, 2)
     np.testing.assert_array_equal(encode(problem, optimizer.trials).feasible, [False, True, True])
     np.testing.assert_array_equal(encode(problem, optimizer.trials).values, [-9, -1, -2])
-
-
-def test_the_recommendation_is_not_the_luckiest_of_noisy_evaluations():
-    optimizer = Optimizer({"x": (0.0, 1.0)}, "gp", 0)
-    for x in np.linspace(0, 1, 21):
-        optimizer.tell({"x": float(x)}, (x - 0.3) ** 2, sem=0.05)
-    lucky = optimizer.tell({"x": 0.9}, -0.05, sem=0.2)
-    assert optimizer.best is lucky
-    recommended = optimizer.recommend()
-    assert abs(recommended.params["x"] - 0.3) < 0.15
-    assert 0 < recommended.std < 0.2
-
-
-def test_without_a_surrogate_the_best_seen_is_recommended():
-    optimizer = told("random")
-    assert optimizer.recommend().number == optimizer.best.number
-    assert math.isnan(optimizer.recommend().std)
 
 
 def test_the_surrogate_finds_what_random_search_does_not():

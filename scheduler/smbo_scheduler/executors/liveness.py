@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from smbo_scheduler.jobs import Job, JobOutcome, JobStatus
+from smbo_scheduler.outbox.claim import Claim
 from smbo_scheduler.outbox.disk_full import is_disk_full
-from smbo_scheduler.outbox.outbox import Claim, Outbox
+from smbo_scheduler.outbox.outbox import Outbox
 
 
 def final_outcome(

@@ -13,7 +13,8 @@ from typing import ClassVar
 from smbo_scheduler.errors import SchedulerError
 from smbo_scheduler.executors.liveness import final_outcome, lost
 from smbo_scheduler.jobs import Job, JobOutcome, Target
-from smbo_scheduler.outbox.outbox import Claim, Outbox
+from smbo_scheduler.outbox.claim import Claim
+from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.outbox.processes import this_process
 from smbo_scheduler.outbox.spool import Spool
 from smbo_scheduler.worker.child import close_children

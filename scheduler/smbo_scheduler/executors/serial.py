@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from smbo_scheduler.executors.liveness import final_outcome
 from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
-from smbo_scheduler.outbox.outbox import Claim, Outbox
+from smbo_scheduler.outbox.claim import Claim
+from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.outbox.processes import this_process
 from smbo_scheduler.outbox.spool import Spool
 from smbo_scheduler.worker.runner import Isolation, run_job

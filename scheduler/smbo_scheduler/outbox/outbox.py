@@ -6,30 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from smbo_scheduler.jobs import Job, JobOutcome
-from smbo_scheduler.outbox.processes import ProcessName
+from smbo_scheduler.outbox.claim import Claims
 
 REPORTS_FILE = "reports.jsonl"
 STOP_FILE = "stop"  # exists once the execution need not continue: a request, for targets that look
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Which process runs a job.
-
-    Attributes:
-        key: of the job.
-        owner: the process that runs it; None if that is not known (a claim that was cut short).
-        revoked: whether it was claimed only so that no process runs it.
-    """
-
-    key: str
-    owner: ProcessName | None
-    revoked: bool = False
 
 
 class WorkerOutbox(Protocol):
@@ -67,22 +51,6 @@ class WorkerOutbox(Protocol):
 
     def abandon(self, job: Job) -> None:
         """Give a claimed job up without an outcome."""
-        ...
-
-
-class Claims(Protocol):
-    """The driver's side of claims: which process runs a job, and whether it is alive."""
-
-    def claim_of(self, job: Job) -> Claim | None:
-        """Return the claim on a job, None if there is none."""
-        ...
-
-    def revoke(self, job: Job) -> bool:
-        """Claim a job so that no process will ever run it; return False if it is claimed already."""
-        ...
-
-    def is_alive(self, claim: Claim) -> bool:
-        """Return whether a claim's owner is still at work, as far as can be seen from here."""
         ...
 
 

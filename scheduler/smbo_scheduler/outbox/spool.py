@@ -25,9 +25,10 @@ from typing import Any
 from smbo_scheduler.errors import SpoolError
 from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox import json_values
+from smbo_scheduler.outbox.claim import Claim
 from smbo_scheduler.outbox.disk_full import disk_full_message, retry_while_full
 from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS, Heartbeats
-from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE, Claim
+from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE
 from smbo_scheduler.outbox.processes import ProcessName, this_process
 
 LARGEST_OUTCOME_BYTES = 64 * 2**20

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from smbo_scheduler.outbox.claim import Claim
 from smbo_scheduler.outbox.heartbeat import Heartbeats
-from smbo_scheduler.outbox.outbox import Claim
 from smbo_scheduler.outbox.processes import ProcessName, process_name
 from smbo_scheduler.outbox.spool import Spool
 

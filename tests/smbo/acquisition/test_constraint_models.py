@@ -12,7 +12,7 @@ from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement
 from smbo.acquisition.constraint_models import learned, probably_feasible
 from smbo.acquisition.feasibility import Feasibility
 from smbo.history.encode import encode
-from smbo.proposal.model_data import with_constraints, with_penalties
+from smbo.proposal.model_data import with_constraints
 from smbo.surrogates import GP
 
 
@@ -89,14 +89,6 @@ def test_the_boundary_of_a_power_law_is_known_from_few_points(rng):
     right = (feasibility.log_probability(points) > np.log(0.5)) == (slack >= 0.0)
     # of the places within a factor of e of the boundary
     assert right[near].mean() > 0.95
-
-
-def test_values_that_violate_a_slack_are_told_as_they_are_and_others_with_a_penalty():
-    opt = told("c >= 0.2", bowl)
-    data = encode(opt.problem, opt.trials)
-    assert not data.feasible.all()
-    assert (with_penalties(data).values == data.values).all()
-    assert (with_penalties(replace(data, outcome_constraints=None)).values > data.values).any()
 
 
 @pytest.mark.parametrize("recipe", ["auto", "thompson", "entropy", "trust", "noisy"])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from smbo.acquisition.gradient_ascent import ascend
 from smbo.acquisition.optimize import Effort, find_maximum, maximize
 from smbo.errors import SpaceExhausted
 from smbo.space import Categorical, Integer, Real, Space
@@ -160,31 +159,6 @@ def test_little_effort_costs_few_calls():
 
     search(counting, BOX, effort=Effort(n_candidates=16, n_local=0, n_starts=1, n_calls=5, n_rounds=1))
     assert sum(calls) <= 32
-
-
-def test_the_ascent_climbs_a_curved_ridge():
-    class Ridge:
-        def __call__(self, points):
-            return self.with_gradient(points)[0]
-
-        def with_gradient(self, points):
-            x, y = points.T
-            off = y - x**2
-            score = -((1 - x) ** 2) * 0.1 - 10 * off**2
-            return score, np.stack([0.2 * (1 - x) + 40 * off * x, -20 * off], axis=1)
-
-    starts = np.array([[0.0, 0.5], [0.2, 0.9], [0.9, 0.1]])
-    movable = np.ones_like(starts, dtype=bool)
-    points, scores = ascend(Ridge(), starts, movable, lambda p: np.ones(len(p), dtype=bool), 100)
-    np.testing.assert_allclose(points, np.ones((3, 2)), atol=1e-4)
-    assert (scores > -1e-7).all()
-
-
-def test_the_ascent_leaves_alone_what_may_not_move():
-    starts = np.array([[0.1, 0.1, 0.1]])
-    movable = np.array([[True, False, True]])
-    points, _ = ascend(bowl(0.6, 0.6, 0.6), starts, movable, lambda p: np.ones(len(p), dtype=bool), 30)
-    np.testing.assert_allclose(points, [[0.6, 0.1, 0.6]], atol=1e-6)
 
 
 def test_what_looked_promising_is_where_a_second_search_starts():

@@ -10,7 +10,6 @@ from smbo.errors import RecipeError
 from smbo.optimizer import Optimizer
 from smbo.proposal.auto import Auto
 from smbo.proposal.progress import n_without_gain, noise_share
-from smbo.proposal.recipe import Choice, Recipe, chosen
 from smbo.surrogates import GP, KernelSelection, Subset
 from smbo.training_data import Axis, OutcomeConstraintValues, TrainingData
 
@@ -158,20 +157,6 @@ def test_noisy_values_bring_the_noisy_acquisition_by_themselves():
         optimizer.tell(trial, (trial.params["x"] - 0.3) ** 2 + 0.3 * rng.standard_normal())
     optimizer.ask()
     assert "uncertain" in optimizer._memory["choice"]["reason"]
-
-
-def test_a_rule_that_chooses_a_rule_is_refused():
-    class Endless:
-        def choose(self, data, memory):
-            return Choice(Recipe(rule=self), "endless", "it never decides")
-
-    with pytest.raises(RecipeError, match="one rule must decide"):
-        chosen(Recipe(rule=Endless()), evidence_with(), {})
-
-
-def test_a_recipe_without_a_rule_is_what_it_is():
-    recipe = Recipe(GP())
-    assert chosen(recipe, evidence_with(), {}).recipe is recipe
 
 
 @pytest.mark.parametrize(

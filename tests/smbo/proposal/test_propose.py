@@ -11,11 +11,9 @@ from smbo.errors import RecipeError, SpaceExhausted
 from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
-from smbo.proposal.model_data import with_penalties
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
 from smbo.proposal.propose import propose
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.recommend import recommend
 from smbo.proposal.request import ProposalRequest
 from smbo.space import Integer, Real, Space
 from smbo.surrogates import GP, Forest, Matern32
@@ -67,51 +65,12 @@ def test_proposed_points_are_snapped_allowed_and_new(recipe, n_known):
     assert len(np.unique(everything, axis=0)) == n_known + 6
 
 
-@pytest.mark.parametrize("design", ["random", "sobol", "halton", "lhs"])
-def test_a_design_goes_on_where_it_stopped(design):
-    recipe = Recipe(design=design)
-    empty = encode(PROBLEM, [])
-    whole = propose(ProposalRequest(PROBLEM, recipe, empty, 6, rng(), {})).points
-    first = propose(ProposalRequest(PROBLEM, recipe, empty, 2, rng(), {}))
-    rest = propose(ProposalRequest(PROBLEM, recipe, empty, 4, np.random.default_rng(99), first.memory)).points
-    np.testing.assert_array_equal(np.concatenate([first.points, rest]), whole)
-
-
-def test_the_surrogate_takes_over_after_the_initial_points():
-    recipe = Recipe(GP(), n_initial=4)
-    for n_known, n_design in ((2, 2), (4, 0)):
-        data = encode(PROBLEM, trials(n_known))
-        mixed = propose(ProposalRequest(PROBLEM, recipe, data, 5, rng(), {}))
-        design = propose(ProposalRequest(PROBLEM, Recipe(), data, 5, rng(), {}))
-        same = (mixed.points == design.points).all(axis=1)
-        assert same.tolist() == [True] * n_design + [False] * (5 - n_design)
-        assert "surrogate" in mixed.memory
-
-
-def test_a_tight_constraint_is_met_by_random_points_when_the_design_runs_dry():
-    problem = Problem(Space({"x": (0.0, 1.0), "y": (0.0, 1.0)}, ["abs(x - y) < 0.0005"]))
-    points = propose(ProposalRequest(problem, Recipe(), encode(problem, []), 30, rng(), {})).points
-    assert problem.space.allowed(points).all()
-    assert len(np.unique(points, axis=0)) == 30
-
-
 @pytest.mark.parametrize("recipe", [Recipe(GP()), Recipe(Forest(n_trees=8))], ids=["gp", "forest"])
 def test_the_last_points_of_a_finite_space_are_found(recipe):
     problem = Problem(Space({"n": Integer(1, 300, log=True)}))
     known = [Trial(k, {"n": k + 1}, 0, TrialState.COMPLETE, value=1.0 * k, feasible=True) for k in range(298)]
     points = propose(ProposalRequest(problem, recipe, encode(problem, known), 2, rng(), {})).points
     assert {point["n"] for point in problem.space.from_unit(points)} == {299, 300}
-
-
-def test_infeasible_points_look_no_better_than_the_worst_feasible_one_and_failed_ones_like_nothing():
-    done = trials(4)
-    infeasible = Trial(4, done[0].params, 0, TrialState.COMPLETE, value=-9.0, feasible=False)
-    failed = Trial(5, {"x": 0.5, "n": 1}, 0, TrialState.FAILED)
-    data = with_penalties(encode(PROBLEM, [*done, infeasible, failed]))
-    worst = max(trial.value for trial in done)
-    assert data.values[4:].tolist() == [worst]
-    assert data.feasible.tolist() == [True] * 4 + [False]
-    assert len(data.failed) == 1
 
 
 def test_evidence_does_not_depend_on_the_order_of_trials():
@@ -125,15 +84,6 @@ def test_evidence_does_not_depend_on_the_order_of_trials():
 def test_cancelled_trials_say_nothing():
     data = encode(PROBLEM, [Trial(0, {"x": 0.5, "n": 1}, 0, TrialState.CANCELLED)])
     assert (len(data), len(data.failed), len(data.pending)) == (0, 0, 0)
-
-
-def test_only_feasible_points_are_recommended():
-    done = trials(8)
-    lucky = Trial(8, {"x": 0.01, "n": 1}, 0, TrialState.COMPLETE, value=1.01, feasible=False)
-    _, mean, std, row = recommend(PROBLEM, preset("gp"), encode(PROBLEM, [*done, lucky]), {})
-    assert row < 8
-    assert mean == pytest.approx(min(trial.value for trial in done), abs=0.3)  # a tenth of the range
-    assert std >= 0
 
 
 @pytest.mark.parametrize("name", ["auto", "gp", "forest", "random", "sobol"])

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import truncnorm
 
-from smbo import Categorical, Integer, LogNormal, Normal, Optimizer, Problem, Real, Recipe, Space
-from smbo.acquisition import LogExpectedImprovement
-from smbo.acquisition.prior_weighted import PriorWeighted
+from smbo import Categorical, Integer, LogNormal, Normal, Optimizer, Problem, Real
 from smbo.errors import ProblemError, SpaceError
-from smbo.history.encode import encode
-from smbo.proposal.propose import propose
-from smbo.proposal.request import ProposalRequest
-from smbo.space.prior_density import PriorDensity
-from smbo.surrogates import GP
-from smbo.training_data import TrainingData
 
 MIXED = {
     "x": Real(0, 10, prior=Normal(3, 1)),
@@ -28,12 +19,6 @@ MIXED = {
     "width": Real(0, 1, prior=Normal(0.5, 0.1), active_when="kind == 'b'"),
     "free": Real(0, 1),
 }
-
-
-def guidance(space) -> PriorDensity:
-    found = PriorDensity.of(Space(space))
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize(("mean", "std"), [(0.3, 0.1), (-1.0, 0.2), (9.0, 0.5), (0.5, 100.0)])
@@ -46,49 +31,6 @@ def test_quantiles_are_those_of_the_truncated_normal_distribution(mean, std):
 def test_a_belief_far_outside_the_bounds_points_at_the_nearer_one():
     assert Normal(500.0, 1.0).quantiles(np.array([0.2, 0.8]), 0.0, 1.0) == pytest.approx([1.0, 1.0])
     assert Normal(-500.0, 1.0).quantiles(np.array([0.2, 0.8]), 0.0, 1.0) == pytest.approx([0.0, 0.0])
-
-
-def n_designed(space, values, n: int, **data) -> int:
-    """Return how many of n points come from the design once these values are known at its first points."""
-    problem, m = Problem(space), len(values)
-    first = propose(
-        ProposalRequest(problem, Recipe(GP()), nothing(problem), m, np.random.default_rng(5), {})
-    ).points
-    known = TrainingData.of_values(problem.space.axes, first, np.array(values))
-    known = replace(known, **data)
-    design = propose(ProposalRequest(problem, Recipe(), known, n, np.random.default_rng(5), {}))
-    mixed = propose(ProposalRequest(problem, Recipe(GP()), known, n, np.random.default_rng(5), {}))
-    return int((mixed.points == design.points).all(axis=1).sum())
-
-
-def nothing(problem: Problem) -> TrainingData:
-    return TrainingData.of_values(problem.space.axes, np.zeros((0, len(problem.space.axes))), np.zeros(0))
-
-
-BELIEVED = {name: Real(0, 1, prior=Normal(0.8, 0.1)) for name in "abcd"}
-VAGUE = {name: Real(0, 1, prior=Normal(0.8, 50.0)) for name in "abcd"}
-
-
-@pytest.mark.parametrize(
-    ("space", "values", "n"),
-    [
-        (BELIEVED, [0.0, 2.0, 1.0], 0),  # the first and the third are the beliefs' own
-        (BELIEVED, [1.0, 2.0, 0.0], 0),
-        (BELIEVED, [1.0, 0.0, 2.0], 5),
-        (BELIEVED, [0.0, 1.0], 6),
-        (VAGUE, [0.0, 2.0, 1.0], 5),
-        (dict.fromkeys("abcd", (0.0, 1.0)), [0.0, 2.0, 1.0], 5),
-    ],
-)
-def test_the_design_ends_after_three_points_that_bear_a_belief_out(space, values, n):
-    assert n_designed(space, values, 8) == n
-
-
-def test_a_belief_is_not_borne_out_by_points_that_are_not_feasible():
-    none = np.zeros(3, dtype=np.bool_)
-    assert n_designed(BELIEVED, [0.0, 2.0, 1.0], 8, feasible=none) == 5
-    all_but_the_first = np.array([False, True, True])
-    assert n_designed(BELIEVED, [0.0, 1.0, 2.0], 8, feasible=all_but_the_first) == 5
 
 
 def evaluations_to(level: float, seed: int, centre: float | None, budget: int = 40) -> int:
@@ -111,20 +53,6 @@ def test_a_good_belief_saves_evaluations_and_a_wrong_one_costs_little():
     }
     assert found[0.75] <= 0.8 * found[None]
     assert found[0.1] <= 1.5 * found[None]
-
-
-def test_the_acquisition_is_weighed_by_a_belief_that_fades():
-    found = guidance({"x": Real(0, 1, prior=Normal(0.3, 0.1))})
-    points, told = np.array([[0.1], [0.3], [0.8]]), Optimizer({"x": Real(0, 1)}, seed=1)
-    for n, x in enumerate(np.linspace(0, 1, 8), start=1):
-        told.tell({"x": float(x)}, float((x - 0.6) ** 2))
-        if n not in (4, 8):
-            continue
-        data = encode(told.problem, told.trials)
-        posterior, plain = GP().fit(data), LogExpectedImprovement()
-        weighed = PriorWeighted(plain, found, 10.0).build(posterior, data)
-        said, _ = found.log_density(points)
-        assert weighed(points) == pytest.approx(plain.build(posterior, data)(points) + 10.0 / n * said)
 
 
 def test_beliefs_are_stored_and_read_back():
@@ -153,18 +81,6 @@ def test_beliefs_are_stored_and_read_back():
 def test_a_belief_that_makes_no_sense_is_refused(given, message):
     with pytest.raises(SpaceError, match=message):
         given()
-
-
-def test_points_to_try_first_come_first_and_once():
-    points = [{"x": 0.25}, {"x": 0.75}, {"x": 0.25}, {"x": 0.5}]
-    opt = Optimizer(Problem({"x": Real(0, 1)}, try_first=points), seed=1)
-    opt.tell({"x": 0.5}, 1.0)
-    asked = [opt.ask(), *opt.ask(3)]
-    xs = [trial.params["x"] for trial in asked]
-    assert xs[:2] == [0.25, 0.75]
-    assert len({*xs, 0.5}) == 5
-    again = Optimizer.replay(opt.problem, opt.log, seed=1)
-    assert [trial.params for trial in again.trials] == [trial.params for trial in opt.trials]
 
 
 def test_a_point_to_try_first_that_is_not_in_the_space_is_refused():

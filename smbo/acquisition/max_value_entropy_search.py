@@ -35,6 +35,8 @@ class MaxValueEntropySearch:
         seed: of the sampled minima; a proposal sets its own.
         n_minima: sampled from the lowest value's distribution.
         n_places: random places at which the function is held against them.
+
+    >>> recipe = Recipe(GP(), MaxValueEntropySearch())
     """
 
     seed: int = 0

@@ -6,7 +6,7 @@ import pytest
 
 from smbo.problem import Context, ObjectiveError
 from smbo_objectives.command import Command
-from smbo_objectives.run_cards import RunCards
+from smbo_objectives.run_card import RunCards
 
 
 def test_placeholders_are_filled_and_doubled_braces_are_themselves(tmp_path):
