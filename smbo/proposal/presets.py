@@ -1,10 +1,16 @@
-"""Words for recipes: the edge at which "gp" becomes an object, and a recipe becomes JSON."""
+"""Recipes by name, of smbo and of installed packages, and recipes as JSON.
+
+Other packages name surrogates, acquisitions, rules (classes, frozen dataclasses) and recipes (functions that
+return a Recipe, or a Recipe) in the entry-point group ``smbo.recipes``.  The group is looked up only where a
+name or a class is not one of smbo.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import smbo.acquisition
 import smbo.surrogates
@@ -23,6 +29,14 @@ from smbo.proposal.recipe import Recipe
 from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
 from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, ModelListGP, Subset
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+ENTRY_POINTS = "smbo.recipes"  # the group in which packages name surrogates, acquisitions and recipes
+
+# the parts of a recipe that are named by their class, and the method that each has
+_PARTS = {"surrogate": "fit", "acquisition": "build", "rule": "choose"}
 
 
 def _cost(budget: float | None = None) -> Recipe:
@@ -69,7 +83,7 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
 
 
 def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
-    """Return the recipe of a name, or of {name: settings}; a Recipe stays what it is.
+    """Return the recipe of a name, of {name: settings} or of named parts; a Recipe stays what it is.
 
     auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust rest on a
     Gaussian process, and pareto on one for each of several objectives; forest, extra-trees and
@@ -77,25 +91,112 @@ def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  auto, gp and noisy take
     {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
 
+    Named parts are those of ``Recipe``: {"surrogate": "GP", "acquisition": {"LowerConfidenceBound":
+    {"weight": 3}}, "design": "lhs"}.  Installed packages add recipes and parts by the entry-point group
+    ``smbo.recipes``.
+
     Raises:
-        RecipeError: no recipe of that name, or one that does not take these settings.
+        RecipeError: no recipe or part of that name, or one that does not take these settings.
+
+    >>> preset({"surrogate": "Forest", "n_initial": 4}).acquisition
+    LogExpectedImprovement()
     """
     if isinstance(recipe, Recipe):
         return recipe
-    name: Any = recipe
-    settings: Any = {}
-    if isinstance(recipe, Mapping) and len(recipe) == 1:
-        ((name, settings),) = recipe.items()
-    if isinstance(name, str) and name in PRESETS:
-        try:
-            return PRESETS[name](**(settings or {}))
-        except TypeError:  # unknown settings, or no mapping of them
-            raise RecipeError(f"recipe: {name} does not take {settings!r}") from None
-    raise RecipeError(f"no recipe is called {recipe!r}; there are {', '.join(PRESETS)}, or pass a Recipe")
+    if isinstance(recipe, Mapping) and recipe and recipe.keys() <= {item.name for item in fields(Recipe)}:
+        return _of_parts(recipe)
+    name, settings = _name_and_settings(recipe)
+    make: Any = PRESETS.get(name)
+    if make is None:
+        entry = _installed().get(name)
+        if entry is None:
+            raise RecipeError(
+                f"no recipe is called {recipe!r}; there are {_listed(PRESETS)}, or pass a Recipe"
+            )
+        make = _loaded(entry)
+        if isinstance(make, type) and is_dataclass(make) and make is not Recipe:
+            raise RecipeError(
+                f"{name!r} is a part of a recipe; say recipe: {{surrogate: ..., acquisition: ...}} with it"
+            )
+    made = make if isinstance(make, Recipe) and not settings else _made(name, make, settings)
+    if not isinstance(made, Recipe):
+        raise RecipeError(f"the installed recipe {name!r} is {made!r}, and no Recipe")
+    return made
+
+
+def _of_parts(given: Mapping[str, Any]) -> Recipe:
+    """Return the recipe whose surrogate, acquisition and rule are named, with settings or without."""
+    parts = {key: _part(key, value) if key in _PARTS else value for key, value in given.items()}
+    if "replication" in parts:
+        parts["replication"] = _replication(parts["replication"])
+    if isinstance(parts.get("region"), Mapping):
+        parts["region"] = _made("region", TrustRegion, parts["region"])
+    made: Recipe = _made("Recipe", Recipe, parts)
+    return made
+
+
+def _part(role: str, given: Any) -> Any:
+    """Return the part of a name or of {name: settings}, of smbo or of an installed package."""
+    if given is None or hasattr(given, _PARTS[role]):
+        return given
+    ours = {name: kind for name, kind in _ours().items() if hasattr(kind, _PARTS[role])}
+    name, settings = _name_and_settings(given)
+    if name in ours:
+        return _made(name, ours[name], settings)
+    entry = _installed().get(name)
+    if entry is None:
+        raise RecipeError(f"no {role} is called {given!r}; there are {_listed(ours)}")
+    kind = _loaded(entry)
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        raise RecipeError(f"{role} {name!r}: {kind!r} is no dataclass, which a study could store")
+    return _made(name, kind, settings)
+
+
+def _name_and_settings(given: Any) -> tuple[str, Mapping[str, Any]]:
+    """Return name and settings of a name or of {name: settings}; "" for anything else."""
+    if isinstance(given, Mapping) and len(given) == 1:
+        ((given, settings),) = given.items()
+    else:
+        settings = {}
+    return (given if isinstance(given, str) else ""), settings or {}
+
+
+def _made(name: str, make: Callable[..., Any], settings: Mapping[str, Any]) -> Any:
+    """Return what a function or class makes of settings."""
+    try:
+        plain = {**settings}
+        return make(**{key: tuple(each) if isinstance(each, list) else each for key, each in plain.items()})
+    except TypeError as error:  # unknown settings, or no mapping of them
+        raise RecipeError(f"recipe: {name} does not take {settings!r}: {error}") from error
+
+
+def _installed() -> dict[str, EntryPoint]:
+    """Return what installed packages name, sorted by name; nothing of theirs is imported."""
+    from importlib.metadata import entry_points
+
+    return {each.name: each for each in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name)}
+
+
+def _loaded(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        raise RecipeError(
+            f"the installed {entry.name!r} ({entry.value}) cannot be loaded: {error}"
+        ) from error
+
+
+def _listed(ours: Iterable[str]) -> str:
+    installed = ", ".join(_installed())
+    return ", ".join(ours) + (f", and installed: {installed}" if installed else "")
 
 
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as plain JSON values; parts that are not ours are stored by name only."""
+    """Return a recipe as plain JSON values.
+
+    Parts of installed packages are stored by their name in the entry-point group ``smbo.recipes``, with
+    their settings; of parts that neither smbo nor the group has, only the class's name is stored.
+    """
     stored = _to_json(recipe)
     assert isinstance(stored, dict)
     if recipe.replication is None:
@@ -107,7 +208,7 @@ def recipe_from_json(data: Mapping[str, Any]) -> Recipe:
     """Return the recipe that ``recipe_to_json`` wrote.
 
     Raises:
-        RecipeError: a part is not ours, or takes other settings in this version.
+        RecipeError: a part is neither of smbo nor installed, or takes other settings in this version.
     """
     recipe = _from_json(with_new_classes(data))
     if not isinstance(recipe, Recipe):
@@ -134,10 +235,26 @@ def _to_json(part: Any) -> Any:
     if isinstance(part, Mapping):
         return {"mapping": {str(key): _to_json(value) for key, value in part.items()}}
     kind = type(part)
-    if is_dataclass(part) and _ours().get(kind.__name__) is kind:
+    if is_dataclass(part):
         settings = {item.name: _to_json(getattr(part, item.name)) for item in fields(part) if item.init}
-        return {"class": kind.__name__, "settings": settings}
+        if _ours().get(kind.__name__) is kind:
+            return {"class": kind.__name__, "settings": settings}
+        entry = _entry_of(kind)
+        if entry is not None:
+            package = entry.dist.name if entry.dist else kind.__module__
+            return {"installed": entry.name, "package": package, "settings": settings}
     return {"foreign": f"{kind.__module__}:{kind.__qualname__}", "text": _text(part)}
+
+
+def _entry_of(kind: type) -> EntryPoint | None:
+    """Return the entry point that names a class; of its own package, so that no other one is imported."""
+    root = kind.__module__.partition(".")[0]
+    for entry in _installed().values():
+        if entry.module.partition(".")[0] == root:
+            with contextlib.suppress(RecipeError):  # another of its parts, which lacks what it needs
+                if _loaded(entry) is kind:
+                    return entry
+    return None
 
 
 def _text(part: Any) -> str | None:
@@ -155,14 +272,23 @@ def _from_json(stored: Any) -> Any:
         return {key: _from_json(value) for key, value in stored["mapping"].items()}
     if "foreign" in stored:
         raise RecipeError(
-            f"the stored recipe uses {stored['foreign']}, which is not part of smbo; pass the recipe in code"
+            f"the stored recipe uses {stored['foreign']}, which is neither part of smbo nor named in the "
+            f"entry-point group {ENTRY_POINTS}; pass the recipe in code"
         )
-    kind = _ours().get(str(stored.get("class")))
+    name = str(stored.get("installed", stored.get("class")))
+    if "installed" in stored:
+        entry = _installed().get(name)
+        if entry is None:
+            raise RecipeError(
+                f"the stored recipe uses {name!r} of the package {stored.get('package')!r}, which is not "
+                f"installed; pip install {stored.get('package')}"
+            )
+        kind = _loaded(entry)
+    else:
+        kind = _ours().get(name)
     if kind is None:
-        raise RecipeError(
-            f"the stored recipe names {stored.get('class')!r}, which this version does not know"
-        )
+        raise RecipeError(f"the stored recipe names {name!r}, which this version does not know")
     try:
-        return kind(**{name: _from_json(value) for name, value in stored["settings"].items()})
+        return kind(**{key: _from_json(value) for key, value in stored["settings"].items()})
     except TypeError as error:
-        raise RecipeError(f"the stored {kind.__name__} does not fit this version: {error}") from None
+        raise RecipeError(f"the stored {name} does not fit this version: {error}") from None

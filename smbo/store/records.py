@@ -15,8 +15,7 @@ import numpy as np
 from smbo.errors import StoreError
 from smbo.store.budget import Spent
 from smbo.training_data import Array
-from smbo.trial import LOST as LOST
-from smbo.trial import Trial, TrialState
+from smbo.trial import LOST as LOST, Trial, TrialState
 
 MAX_ERROR_CHARACTERS = 65_536
 MAX_REASON_CHARACTERS = 200

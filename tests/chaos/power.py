@@ -30,8 +30,7 @@ import apsw
 import sqlalchemy
 
 from smbo.errors import StoreError
-from smbo.store import connect
-from smbo.store import maintenance as upkeep
+from smbo.store import connect, maintenance as upkeep
 from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.database import Database

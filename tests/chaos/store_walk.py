@@ -27,10 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smbo.errors import AlreadyTold, BudgetExhausted, StoreError, UnknownTrial
-from smbo.store import change_feed as log
-from smbo.store import maintenance as upkeep
-from smbo.store import rungs, studies
-from smbo.store import tell as telling
+from smbo.store import change_feed as log, maintenance as upkeep, rungs, studies, tell as telling
 from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.records import AttemptOutcome, Result

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from smbo.problem import Context, EvaluationFailed, ObjectiveError, Problem
 from smbo_objectives.command import Command

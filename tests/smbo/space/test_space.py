@@ -5,8 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from smbo.errors import PointError, SpaceError
 from smbo.space import Categorical, Constant, Integer, Real, Space

@@ -16,8 +16,7 @@ import smbo.store.connect as connect_module
 from smbo.errors import StoreError
 from smbo.store import schema
 from smbo.store.budget import Budget
-from smbo.store.connect import connect_sqlite as connect
-from smbo.store.connect import file_system, sqlite_path
+from smbo.store.connect import connect_sqlite as connect, file_system, sqlite_path
 from smbo.store.database import Database
 from smbo.store.store import SqlStore
 

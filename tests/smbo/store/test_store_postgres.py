@@ -12,8 +12,7 @@ from private_postgres import PrivatePostgres, binaries
 
 from smbo.cli.job.stored import keep_job, stored_job
 from smbo.errors import StoreError, StoreUnavailable
-from smbo.store import database as database_module
-from smbo.store import maintenance as upkeep
+from smbo.store import database as database_module, maintenance as upkeep
 from smbo.store.ask import Asking
 from smbo.store.budget import Budget
 from smbo.store.connect import masked, spool_folder

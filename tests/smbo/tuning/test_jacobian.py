@@ -10,8 +10,7 @@ from smbo.problem import ChiSquare, Problem
 from smbo.space import Real, Space
 from smbo.training_data import Array
 from smbo.trial import Trial, TrialState
-from smbo.tuning import Tune, fit_tune
-from smbo.tuning import jacobian as jacobian_module
+from smbo.tuning import Tune, fit_tune, jacobian as jacobian_module
 from smbo.tuning.jacobian import Jacobian
 
 K, N = 240, 36
