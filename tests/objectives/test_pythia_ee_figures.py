@@ -9,7 +9,6 @@ import pytest
 from smbo.problem import ObjectiveError, Outcome
 from smbo_objectives.pythia_ee import PythiaEE
 from smbo_objectives.pythia_ee.figures import tunes
-from smbo_objectives.pythia_ee.quantities import QUANTITIES
 
 
 def outcome(objective: PythiaEE, factor: float) -> Outcome:
@@ -77,19 +76,3 @@ def test_results_of_another_job_are_refused(objective, tmp_path):
 def test_without_any_results_the_data_are_drawn_alone(tmp_path):
     (figure,) = PythiaEE(observables=["sphericity"]).figures(tmp_path, {"recommended": []})
     assert figure.stem.with_suffix(".png").exists()
-
-
-def test_every_label_can_be_typeset():
-    from matplotlib.mathtext import MathTextParser
-
-    from smbo_objectives.pythia_ee.charts import density_label
-    from smbo_objectives.pythia_ee.hadron_symbols import SYMBOLS
-
-    parser = MathTextParser("path")
-    for quantity in QUANTITIES.values():
-        parser.parse(quantity.label)
-        parser.parse(density_label(quantity.label))
-    for symbol in SYMBOLS.values():
-        parser.parse(symbol)
-    assert density_label("$1-T$") == r"$1/N\ \mathrm{d}n/\mathrm{d}(1-T)$"
-    assert density_label(r"$\xi_p=-\ln x_p$") == r"$1/N\ \mathrm{d}n/\mathrm{d}\xi_p$"

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smbo.problem import Context, Plottable
+from smbo.problem import Context
 from smbo_objectives.pythia_ee import PythiaEE
-from smbo_objectives.pythia_ee.charts import once
 from smbo_objectives.pythia_ee.sample import Sample
 
 OPAL = ["mean_n_charged_uds", "mean_n_charged_c", "mean_n_charged_b", "mean_n_charged_all", "x_p_charged_b"]
@@ -41,35 +40,6 @@ def test_a_mean_of_one_flavour_is_over_its_events_alone() -> None:
     histograms.fill(two_events())
     uds, charm, bottom, every = (each.values[0] for each in histograms.predictions())
     assert (uds, charm, bottom, every) == (1.0, 0.0, 3.0, 2.0)
-
-
-def test_several_experiments_make_one_job_with_names_of_their_own() -> None:
-    names = ["aleph_1996/sphericity", "delphi_1996/sphericity", "opal_1998/x_p_charged_all", "pdg_means"]
-    objective = PythiaEE(data=["aleph_1996", "delphi_1996", "opal_1998", "pdg_2008"], observables=names)
-    assert isinstance(objective, Plottable)
-    assert [chart.name for chart in objective.observable_axes()] == names
-    assert list(objective.problem.loss.counts) == names
-    assert objective.observable_axes()[1].title == "DELPHI 1996"
-
-
-@pytest.mark.parametrize("space", ["ee3", "ee6", "ee6n", "ee20"])
-def test_a_tune_of_every_space_is_written_as_pythia_reads_it(space: str) -> None:
-    objective = PythiaEE(space=space)
-    names = objective.problem.space.names
-    text = objective.run_card(dict.fromkeys(names, 0.25), ["one", "two\nthree"]).text
-    assert text.startswith("! one\n! two\n! three\n")
-    assert len(text.splitlines()) == 3 + len(names)
-
-
-def test_spectra_in_x_and_in_its_logarithm_by_one_experiment_count_once() -> None:
-    objective = PythiaEE()
-    assert objective.same_measurement() == [["x_p_charged", "xi_p_charged"]]
-    two = PythiaEE(
-        data=["aleph_1996", "delphi_1996"], observables=["aleph_1996/x_p_charged", "delphi_1996/xi_p_charged"]
-    )
-    assert once(two.observables, ["a", "d"]) == []
-    opal = PythiaEE(data=["opal_1998"], observables=OPAL)
-    assert ["x_p_charged_b", "mean_n_charged_b"] in opal.same_measurement()
 
 
 @pytest.mark.pythia

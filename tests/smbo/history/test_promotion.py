@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from smbo import Optimizer, Problem, Real, TrialState
-from smbo.errors import AlreadyTold, ProblemError
-from smbo.fidelity import Asha, Fidelity, Hyperband, MedianStopping
+from smbo.errors import AlreadyTold
+from smbo.fidelity import Fidelity, Hyperband, MedianStopping
 from smbo.history.promotion import as_at_one_fidelity
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
@@ -170,21 +170,6 @@ def test_a_pruned_trial_keeps_the_value_it_ended_with():
     told = opt.tell(opt.ask(), 0.7, status="pruned")
     assert (told.state, told.value) == (TrialState.PRUNED, 0.7)
     assert opt.best is None
-
-
-def test_a_problem_with_a_fidelity_survives_its_json():
-    problem = Problem(SPACE, fidelity=EPOCHS, early_stopping={"hyperband": {"eta": 4}})
-    again = Problem.from_json(problem.to_json())
-    assert (again.fidelity, again.early_stopping) == (EPOCHS, Hyperband(4))
-    assert Problem(SPACE, fidelity=EPOCHS).early_stopping == Asha()
-    assert not {"fidelity", "stopping"} & set(Problem(SPACE).to_json())  # as before there were any
-
-
-def test_what_cannot_be_climbed_is_refused():
-    with pytest.raises(ProblemError, match="needs a fidelity"):
-        Problem(SPACE, early_stopping="asha")
-    with pytest.raises(ProblemError, match="fidelity"):
-        Problem(SPACE, fidelity=(1, 9))
 
 
 def test_by_hand_a_report_says_whether_a_trial_may_end_early():

@@ -4,31 +4,18 @@ import csv
 import json
 
 import pytest
-from tune_toy import TRUTH, study_of
-
-from smbo.report.tune import Baseline, write_tune
-from smbo.report.wording_tune import level_text, remarks_of, tune_lines
-from smbo.tuning import fit_tune
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    problem, data = study_of(0)
-    tune, folder = fit_tune(problem, data), tmp_path_factory.mktemp("tune")
-    page = write_tune(folder, name="toy", problem=problem, tune=tune, baseline=Baseline("truth", TRUTH))
-    return tune, folder, page.read_text(encoding="utf-8")
-
-
-def test_the_page_embeds_every_figure_and_links_the_files(written):
-    _, folder, page = written
+def test_the_page_embeds_every_figure_and_links_the_files(written_tune):
+    _, folder, page = written_tune
     n_figures = len(list((folder / "figures").glob("*.png")))
     assert n_figures == page.count("data:image/png;base64,") == 4
     assert 'href="tune.json"' in page
     assert 'href="tune_bins.csv"' in page
 
 
-def test_the_json_holds_the_parameters_with_their_errors(written):
-    tune, folder, _ = written
+def test_the_json_holds_the_parameters_with_their_errors(written_tune):
+    tune, folder, _ = written_tune
     stored = json.loads((folder / "tune.json").read_text())
     assert stored["chi2"] == tune.chi2
     assert {p["name"]: (p["value"], p["error"]) for p in stored["parameters"]} == {
@@ -36,17 +23,8 @@ def test_the_json_holds_the_parameters_with_their_errors(written):
     }
 
 
-def test_the_table_of_bins_has_a_row_for_each(written):
-    tune, folder, _ = written
+def test_the_table_of_bins_has_a_row_for_each(written_tune):
+    tune, folder, _ = written_tune
     rows = list(csv.DictReader((folder / "tune_bins.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == len(tune.statistic.data)
     assert [float(row["data"]) for row in rows] == pytest.approx(tune.statistic.data)
-
-
-def test_lines_name_each_parameter_and_warn_of_one_that_is_not_constrained(written):
-    tune, _, page = written
-    lines = tune_lines(tune, TRUTH, "truth")
-    assert lines[0] == f"tune: {level_text(tune)}"
-    assert [line.split()[0] for line in lines[1:]] == [p.name for p in tune.parameters]
-    assert any(remark.startswith("idle is not constrained") for remark in remarks_of(tune))
-    assert "idle is not constrained" in page

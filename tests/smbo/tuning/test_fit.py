@@ -7,13 +7,10 @@ import pytest
 from tune_toy import SPACE, TRUTH, spectra, study_of
 
 from smbo.errors import ProblemError
-from smbo.history.encode import encode
 from smbo.problem import ChiSquare, FunctionLoss, Problem
-from smbo.space import Categorical, Real, Space
+from smbo.space import Real, Space
 from smbo.training_data import Array
-from smbo.trial import Trial, TrialState
 from smbo.tuning import TuneSettings, fit_tune, refit
-from smbo.tuning.statistic import Statistic
 
 NAMES = ("slope", "width")
 
@@ -128,34 +125,6 @@ def test_eigentunes_rebuild_the_covariance() -> None:
             assert middle == pytest.approx(tune.params["slope"])
 
 
-def test_a_measurement_in_two_guises_counts_once() -> None:
-    problem, data = study_of(4, noise=0.002)
-    loss, vectors = problem.loss, data.outputs
-    assert isinstance(loss, ChiSquare)
-    assert vectors is not None
-    pairs = {
-        name: (loss.data[where], loss.errors[where])
-        for name, where in Statistic.of(loss, TuneSettings()).slices().items()
-    }
-    pairs["falling_again"] = pairs["falling"]
-    twice = ChiSquare.of_observables(pairs)
-    more = replace(
-        vectors,
-        loss=twice,
-        values=np.hstack([vectors.values, vectors.values[:, :12]]),
-        variances=np.hstack([vectors.variances, vectors.variances[:, :12]]),
-        factors=np.zeros((len(data), 36, 0)),
-    )
-    twin, known = Problem(SPACE, loss=twice), replace(data, outputs=more)
-    both = fit_tune(twin, known, TuneSettings(level=1.0))
-    once = fit_tune(twin, known, TuneSettings(level=1.0, same_measurement=[("falling", "falling_again")]))
-    alone = fit_tune(problem, data, TuneSettings(level=1.0))
-    assert once.statistic.left_out == ("falling_again",)
-    assert once.errors["slope"] == pytest.approx(alone.errors["slope"], rel=0.1)
-    assert both.errors["slope"] < 0.8 * once.errors["slope"]
-    assert once.ndf == pytest.approx(alone.ndf, abs=0.5)
-
-
 def test_leaving_an_observable_out_moves_the_tune_to_the_others() -> None:
     problem, data = study_of(5)
     whole = fit_tune(problem, data)
@@ -169,36 +138,6 @@ def test_leaving_an_observable_out_moves_the_tune_to_the_others() -> None:
     # what was left out is predicted all the same
     truth = spectra(**part.params)
     assert part.outputs[:12] == pytest.approx(truth[:12], abs=6.0 * part.outputs_std[:12].max())
-
-
-def test_each_choice_of_a_category_has_a_minimum_of_its_own() -> None:
-    space = Space({"slope": Real(0.5, 2.5), "kind": Categorical(["right", "wrong"])})
-    rng = np.random.default_rng(0)
-    truth = spectra(1.4, 0.5)
-    loss = ChiSquare.of_observables({"both": (truth, np.full(24, 0.03))})
-    trials = []
-    for number, point in enumerate(space.sample(40, rng)):
-        shift = 0.1 if point["kind"] == "wrong" else 0.0
-        outputs = spectra(point["slope"], 0.5) + shift + 0.01 * rng.standard_normal(24)
-        trials.append(
-            Trial(
-                number,
-                point,
-                0,
-                TrialState.COMPLETE,
-                value=0.0,
-                feasible=True,
-                outputs=outputs,
-                outputs_variance=np.full(24, 1e-4),
-            )
-        )
-    problem = Problem(space, loss=loss)
-    tune = fit_tune(problem, encode(problem, trials))
-    assert tune.params["kind"] == "right"
-    assert tune.names == ("slope",)
-    assert [choice for choice, _ in tune.alternatives] == [{"kind": "right"}, {"kind": "wrong"}]
-    kinds = {choice["kind"]: value for choice, value in tune.alternatives}
-    assert kinds["wrong"] > 5.0 * kinds["right"]
 
 
 def test_what_cannot_be_tuned_is_refused_with_the_reason() -> None:

@@ -1,10 +1,10 @@
+"""Sums over minimum-bias events: which events and particles count in which bin."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from smbo.problem import Confirmable, Context, ObjectiveError, Plottable
-from smbo_objectives.pythia_pp import PythiaPP
 from smbo_objectives.pythia_pp.events import Events
 from smbo_objectives.pythia_pp.histograms import Histograms
 from smbo_objectives.pythia_pp.tables import observables
@@ -69,54 +69,3 @@ def test_events_of_another_energy_and_short_lived_baryons_where_these_are_left_o
     strange = events_with([(1.0, 0.1)], strange=True)
     assert filled(name, strange, 13000.0, ("atlas_2016",))[1].values.sum() == 0.0
     assert filled(name, events_with([(1.0, 0.1)]), 13000.0, ("atlas_2016",))[1].values.sum() > 0.0
-
-
-def test_the_space_is_conditional_and_grows_with_a_second_energy():
-    one = PythiaPP()
-    assert one.problem.space.contains(one.default_point())
-    points = one.problem.space.sample(40, np.random.default_rng(0))
-    for point in points:
-        assert ("expPow" in point) == (point["bProfile"] == 3)
-        assert ("coreRadius" in point) == (point["bProfile"] == 2)
-    assert "ecmPow" not in one.problem.space.names
-    two = PythiaPP(observables=["eta_7tev_pt500_n1", "eta_900gev_pt500_n1"])
-    assert two.energies == [900.0, 7000.0]
-    assert two.problem.space.contains(two.default_point())
-    assert "ecmPow" in two.default_point()
-
-
-def test_it_says_how_it_is_shown_what_counts_once_and_how_pythia_reads_it():
-    objective = PythiaPP(observables=["nch_7tev_pt500_n1", "nch_7tev_pt500_n6", "eta_7tev_pt500_n1"])
-    assert isinstance(objective, Plottable)
-    assert isinstance(objective, Confirmable)
-    assert [chart.name for chart in objective.observable_axes()] == list(objective.problem.loss.counts)
-    assert objective.same_measurement() == [["nch_7tev_pt500_n1", "nch_7tev_pt500_n6"]]
-    text = objective.run_card(objective.default_point(), ["a tune"]).text
-    assert text.startswith("! a tune\n")
-    assert "MultipartonInteractions:bProfile" in text
-    assert text.splitlines()[1].split(" = ") == ["MultipartonInteractions:pT0Ref     ", "2.28"]
-
-
-def test_wrong_settings_are_refused_with_what_is_known():
-    with pytest.raises(ObjectiveError, match="shipped are atlas_2010, atlas_2016"):
-        PythiaPP(data=["atlas_1910"])
-    with pytest.raises(ObjectiveError, match="there are nch_7tev"):
-        PythiaPP(observables=["nch_8tev_pt500_n1"])
-    with pytest.raises(ObjectiveError, match="names one twice"):
-        PythiaPP(observables=["eta_7tev_pt500_n1"] * 2)
-    with pytest.raises(ObjectiveError, match="from 100 up"):
-        PythiaPP(events=10)
-    with pytest.raises(ObjectiveError, match="should be the observables"):
-        PythiaPP(weights={"nch": 1.0})
-
-
-@pytest.mark.pythia
-def test_the_default_tune_describes_the_central_density_and_the_same_seed_gives_the_same_bins():
-    objective = PythiaPP(events=100, observables=["eta_7tev_pt500_n1"])
-    point = objective.default_point()
-    first, again = (objective.evaluate(point, Context(seed=5)) for _ in range(2))
-    assert np.array_equal(first.outputs, again.outputs)
-    # 100 events fix the mean density to 8 %
-    assert first.outputs.mean() == pytest.approx(objective.problem.loss.data.mean(), rel=0.25)
-    other = objective.evaluate({**point, "pT0Ref": 1.8}, Context(seed=5))
-    assert other.outputs.mean() > 1.05 * first.outputs.mean()
