@@ -2,6 +2,10 @@
 
 from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Seeded, SpaceAware
 from smbo.acquisition.cost_aware import ExpectedImprovementPerCost
+from smbo.acquisition.expected_hypervolume_improvement import (
+    LogExpectedHypervolumeImprovement,
+    NoisyLogExpectedHypervolumeImprovement,
+)
 from smbo.acquisition.expected_improvement import (
     ExpectedImprovement,
     LogExpectedImprovement,
@@ -9,10 +13,6 @@ from smbo.acquisition.expected_improvement import (
     ProbabilityOfImprovement,
 )
 from smbo.acquisition.gp_hedge import GPHedge
-from smbo.acquisition.hypervolume_improvement import (
-    LogExpectedHypervolumeImprovement,
-    NoisyLogExpectedHypervolumeImprovement,
-)
 from smbo.acquisition.level_set import Misclassification, Straddle
 from smbo.acquisition.max_value_entropy_search import MaxValueEntropySearch
 from smbo.acquisition.noisy_expected_improvement import NoisyLogExpectedImprovement

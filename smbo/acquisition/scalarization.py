@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from smbo.acquisition.base import Criterion, check_draws
-from smbo.acquisition.feasibility import Feasibility
-from smbo.acquisition.hypervolume_improvement import (
+from smbo.acquisition.expected_hypervolume_improvement import (
     chained,
     latent_objectives,
     stacked_moments,
     with_feasibility,
 )
+from smbo.acquisition.feasibility import Feasibility
 from smbo.problem.hypervolume import nondominated
 from smbo.surrogates.base import DifferentiablePosterior, Posterior
 from smbo.training_data import Array, Target, TrainingData

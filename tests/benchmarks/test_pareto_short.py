@@ -26,7 +26,7 @@ def bench(monkeypatch):
 
 
 def test_a_search_that_sees_no_worth_in_any_point_is_caught(bench, monkeypatch):
-    from smbo.acquisition import hypervolume_improvement as hypervolume
+    from smbo.acquisition import expected_hypervolume_improvement as hypervolume
 
     problem = bench.problems.make("zdt1", 0)
     sound = bench.gap(bench.run("smbo", problem, 0, 25), 25)
