@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from smbo.analysis.contours import level_set_posterior_of
-from smbo.errors import ProblemError, TellError
+from smbo.errors import PointError, ProblemError, TellError
 from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.model_data import with_constraints
@@ -84,7 +84,9 @@ def _prediction(problem: Problem, posterior: Posterior, units: Array) -> Predict
         mean, std = posterior.moments(units)
         return _by_name([problem.value_name], problem.sign * mean[None], std[None])
     if not isinstance(posterior, MultiObjectivePosterior):
-        raise ProblemError("this recipe's surrogate models no objective on its own; use recipe='gp'")
+        raise ProblemError(
+            "this recipe's surrogate models no objective on its own; use recipe 'auto' or 'pareto'"
+        )
     means, stds = posterior.all_moments(units)
     return _by_name(goals.names, (goals.signs * means).T, stds.T)
 
@@ -99,4 +101,8 @@ def _as_points(points: Points) -> Iterable[Mapping[str, Any]]:
     if hasattr(points, "to_dict"):  # a pandas.DataFrame, known without importing pandas
         records: Iterable[Mapping[str, Any]] = points.to_dict("records")
         return records
+    if not isinstance(points, Iterable) or isinstance(points, str):
+        raise PointError(
+            f"predict({points!r}): give a point ({{name: value}}), a list of points or a DataFrame"
+        )
     return points

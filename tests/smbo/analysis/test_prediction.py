@@ -127,3 +127,10 @@ def test_what_cannot_be_predicted_says_why():
     sampled = designed(Problem(SPACE), 8, lambda **point: bowl(**point), recipe="sobol")
     with pytest.raises(TellError, match="a recipe with a surrogate"):
         sampled.predict(point)
+
+
+@pytest.mark.parametrize("given", [3, None, "x"], ids=repr)
+def test_what_is_no_point_is_refused_with_the_forms_to_give(given):
+    optimizer = Optimizer({"x": (0.0, 1.0)}, seed=1)
+    with pytest.raises(PointError, match=r"predict\(.*a list of points or a DataFrame"):
+        optimizer.predict(given)
