@@ -4,7 +4,7 @@
     ├── SpaceError          a space, dimension, condition or known constraint that makes no sense
     │   ├── PointError          a point that is not in the space
     │   └── SpaceExhausted      a finite space has no point left to propose
-    ├── ExpressionError     a formula that does not parse, or names what it may not
+    ├── ExpressionError     a formula that does not parse, or uses a name that is not allowed
     ├── ProblemError        objectives, constraints or outputs that do not fit together
     ├── RecipeError         an unknown recipe, or settings it does not take
     ├── NumericalError      a computation that found no finite answer
@@ -17,12 +17,12 @@
     │   ├── StudyMismatch       the stored study is of another problem, recipe or seed
     │   ├── BudgetExhausted     the study's budget is used up
     │   └── StoreUnavailable    a store that is full, locked or unreachable at present
-    ├── JobFileError        a job file that does not say what it must
+    ├── JobFileError        a job file with a missing, unknown or invalid entry
     ├── ObjectiveError      an objective that is unknown or wrongly configured
     ├── EvaluationFailed    raised by an objective: this evaluation failed, for this reason
     └── Pruned              raised by context.report: the trial is pruned
 
-All of them but the last two are the caller's to mend; the message says how.
+The caller can correct all but the last two; the message says how.
 """
 
 
@@ -43,7 +43,7 @@ class SpaceExhausted(SpaceError):
 
 
 class ExpressionError(SmboError, ValueError):
-    """A formula that does not parse, or names what it may not."""
+    """A formula that does not parse, or uses a name that is not allowed."""
 
 
 class ProblemError(SmboError, ValueError):
@@ -93,12 +93,12 @@ class BudgetExhausted(StoreError):
 class StoreUnavailable(StoreError):
     """A store that cannot be used at present: its disk is full, or others hold its lock for too long.
 
-    The same call may be made again; it is as if the first had not been.
+    The failed call changed nothing and may be repeated.
     """
 
 
 class JobFileError(SmboError, ValueError):
-    """A job file that does not say what it must; the message shows file, line and key."""
+    """A job file with a missing, unknown or invalid entry; the message shows file, line and key."""
 
 
 class ObjectiveError(SmboError, ValueError):
@@ -126,5 +126,5 @@ class EvaluationFailed(SmboError):
 class Pruned(SmboError):
     """Raised by ``context.report``: the trial is pruned, and the evaluation should end.
 
-    An objective lets it through, or tidies up in a ``finally``.  The trial becomes PRUNED.
+    An objective does not catch it; cleaning up belongs in a ``finally``.  The trial becomes PRUNED.
     """

@@ -28,22 +28,22 @@ ONE_VALUE = frozenset({Target.VALUE})
 
 @runtime_checkable
 class Serves(Protocol):
-    """A surrogate or an acquisition that says what it is for."""
+    """A surrogate or an acquisition that names the targets it serves."""
 
     @property
     def serves(self) -> frozenset[Target]:
-        """The targets; a wrapper says what its part says."""
+        """The targets; a wrapper has those of its part."""
         ...
 
 
 def served_by(part: object) -> frozenset[Target]:
-    """Return what a surrogate or an acquisition is for: one value where it does not say."""
+    """Return the targets that a surrogate or an acquisition serves: one value where it names none."""
     return part.serves if isinstance(part, Serves) else ONE_VALUE
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One column of a unit point, as a surrogate needs to know it.
+    """Name, kind and number of levels of one column of a unit point.
 
     Attributes:
         name: the dimension's name.
@@ -82,7 +82,7 @@ class SquaredLoss(Loss, Protocol):
 
     @property
     def data(self) -> Array:
-        """What the outputs should be, shape (k,)."""
+        """The desired outputs, shape (k,)."""
         ...
 
     @property
@@ -96,7 +96,7 @@ class VectorOutputs:
     """The vector outputs of the finished evaluations.
 
     Attributes:
-        loss: what of them is minimised.
+        loss: the function of the outputs that is minimised.
         values: shape (n, k).
         variances: of each entry's error, shape (n, k).
         factors: low-rank part of the errors' covariance, shape (n, k, r): of evaluation i it is
@@ -109,20 +109,20 @@ class VectorOutputs:
     factors: Array
 
     def rows(self, chosen: NDArray[np.intp]) -> VectorOutputs:
-        """Return those of these evaluations only, by row."""
+        """Return the outputs of the chosen rows only."""
         return VectorOutputs(self.loss, self.values[chosen], self.variances[chosen], self.factors[chosen])
 
 
 @dataclass(frozen=True, eq=False)
 class OutcomeConstraintValues:
-    """By how much the finished evaluations meet the outcome constraints.
+    """Slacks of the outcome constraints at the finished evaluations.
 
     Attributes:
         names: one for each constraint, the formula of its slack.
         values: not negative where the constraint holds, NaN where unknown, shape (n, c).
         variances: of each slack's error, NaN where not given, shape (n, c).
-        is_explained: whether an evaluation's slacks say why it is infeasible, if it is, shape (n,).
-        learned: what the surrogate of each slack has learned; () before any has.
+        is_explained: whether the slacks explain why an evaluation is infeasible, if it is, shape (n,).
+        learned: memory of the surrogate of each slack; () before the first fit.
     """
 
     names: tuple[str, ...]
@@ -132,7 +132,7 @@ class OutcomeConstraintValues:
     learned: tuple[Mapping[str, Any], ...] = ()
 
     def rows(self, chosen: NDArray[np.intp]) -> OutcomeConstraintValues:
-        """Return those of these evaluations only, by row."""
+        """Return the slacks of the chosen rows only."""
         return replace(
             self,
             values=self.values[chosen],
@@ -141,7 +141,7 @@ class OutcomeConstraintValues:
         )
 
     def with_unknown(self, m: int) -> OutcomeConstraintValues:
-        """Return these and m more evaluations of which nothing is known."""
+        """Return the slacks with m rows of unknown (NaN) slacks appended."""
         unknown = np.full((m, self.values.shape[1]), np.nan)
         return replace(
             self,
@@ -162,7 +162,7 @@ class FidelityResults:
             lowest, in the logarithm of the fidelity.
         values: shape (N,), finite, lower is better.
         variances: of each value's error, shape (N,); NaN where not given.
-        noise_growth: how much larger the variance of an unknown error is than at the highest
+        noise_growth: variance of an unknown error, as a multiple of that at the highest
             fidelity, shape (N,).
     """
 
@@ -177,7 +177,7 @@ class FidelityResults:
         return len(self.values)
 
     def rows(self, chosen: NDArray[np.intp]) -> FidelityResults:
-        """Return these rows only."""
+        """Return the chosen rows only."""
         return FidelityResults(
             self.numbers[chosen],
             self.points[chosen],
@@ -195,9 +195,8 @@ class ObjectiveValues:
     Attributes:
         values: shape (n, m), finite.
         variances: of each value's error, shape (n, m); NaN where not given.
-        reference: values from which an evaluation is of no interest, shape (m,); NaN where a rule is to
-            say.
-        weights: how much each objective matters beside the others, shape (m,).
+        reference: reference point of the hypervolume, shape (m,); NaN where a rule sets it.
+        weights: relative weight of each objective, shape (m,).
     """
 
     values: Array
@@ -206,16 +205,16 @@ class ObjectiveValues:
     weights: Array
 
     def rows(self, chosen: NDArray[np.intp]) -> ObjectiveValues:
-        """Return those of these evaluations only, by row."""
+        """Return the values of the chosen rows only."""
         return replace(self, values=self.values[chosen], variances=self.variances[chosen])
 
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """The evaluations behind rows some of which stand for several at one point.
+    """The single evaluations behind rows that merge several evaluations of one point.
 
     Attributes:
-        rows: of the training data, that each evaluation belongs to, shape (N,).
+        rows: row of the training data that each evaluation belongs to, shape (N,).
         values, variances: of each evaluation, as in ``TrainingData``, shape (N,).
     """
 
@@ -224,7 +223,7 @@ class Replicates:
     variances: Array
 
     def of_rows(self, chosen: NDArray[np.intp]) -> Replicates:
-        """Return the evaluations behind these rows only, by row."""
+        """Return the evaluations behind the chosen rows only."""
         place = np.full(int(self.rows.max(initial=-1)) + 1, -1)
         place[chosen] = np.arange(len(chosen))
         kept = place[self.rows] >= 0
@@ -233,10 +232,10 @@ class Replicates:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """All that is known when a proposal is made.
+    """Finished, failed and pending evaluations, from which a proposal is made.
 
     Rows are sorted by trial number, never by arrival, so that the same results give the same
-    bits whatever the order in which they were told.  Coordinates of inactive dimensions hold 0.5.
+    bits whatever the order in which they were recorded.  Coordinates of inactive dimensions hold 0.5.
 
     Attributes:
         axes: one per column.
@@ -251,8 +250,8 @@ class TrainingData:
         outputs: where the problem has vector outputs; the values are then their losses.
         outcome_constraints: where the problem has any that are comparisons of numbers.
         objective_values: where the problem has several objectives; the values are then those of the first.
-        fidelities: where trials are promoted to higher fidelities; the values are then as at one of them.
-        replicates: where rows stand for several evaluations (see ``history.replicates``); the values are then
+        fidelities: where trials are promoted to higher fidelities; the values are then those at one fidelity.
+        replicates: where rows merge several evaluations (see ``history.replicates``); the values are then
             their means, and the variances those of the means where errors are known.
     """
 
@@ -275,7 +274,7 @@ class TrainingData:
     def of_values(
         cls, axes: tuple[Axis, ...], points: Array, values: Array, variances: Array | None = None
     ) -> TrainingData:
-        """Return training data of values alone: all went well, nothing is under way, and costs are unknown.
+        """Return training data of values alone: all feasible, none failed or pending, costs unknown.
 
         Args:
             points: unit points, shape (n, d).
@@ -297,14 +296,14 @@ class TrainingData:
         )
 
     def n_since_gain(self, least: float) -> int:
-        """Return how many evaluations have come, by number, since the last that gained on all before it.
+        """Return how many evaluations, by trial number, followed the last improvement of the best value.
 
-        What gains no more than ``least`` gains nothing; the first feasible value is a gain.
+        An improvement of at most ``least`` does not count; the first feasible value counts.
         """
         if not self.feasible.any():
             return 0
         best = np.minimum.accumulate(np.where(self.feasible, self.values, np.inf))
-        # the last row at which the best was still worse than it is now, by more than that
+        # the last row at which the best value so far exceeded the final one by more than ``least``
         worse = np.flatnonzero(best > best[-1] + least)
         return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
 
@@ -313,7 +312,7 @@ class TrainingData:
 
     @property
     def n_told(self) -> int:
-        """How many evaluations the rows stand for."""
+        """The number of evaluations, each replicate counted."""
         return len(self) if self.replicates is None else len(self.replicates.values)
 
     def with_pending(self, points: Array) -> TrainingData:
@@ -325,7 +324,7 @@ class TrainingData:
         return replace(self, pending=self.pending[:0])
 
     def rows(self, chosen: NDArray[np.intp]) -> TrainingData:
-        """Return these evaluations only, by row; what failed and what is pending stays."""
+        """Return the chosen rows only, with all failed and pending points."""
         return replace(
             self,
             numbers=self.numbers[chosen],

@@ -30,7 +30,7 @@ class TrialState(StrEnum):
         return self in _FINAL
 
 
-# the reason of a failure of the machine, not of the evaluation: another attempt may have a result
+# the reason of a failure of the machine, not of the evaluation: another attempt may succeed
 LOST = "lost"
 
 _FINAL = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED})
@@ -77,12 +77,12 @@ class Trial:
         feasible: whether the outcome constraints hold; None until complete.
         metrics: everything else that was measured, by name.
         outputs, outputs_variance: a vector output (k,) and its errors' covariance (see ``Outcome``), or None.
-        reason, error: why it failed, in a word, and at length.
+        reason, error: why the evaluation failed, in a word, and at length.
         fidelity: of the evaluation under way, or of the last; None where the problem has none.
         rungs: its results at fidelities below the highest, ascending.
         token: fencing token of the running attempt (durable studies only).
         rung: index of its rung, where trials are paused and promoted; None elsewhere.
-        checkpoint: folder that its last attempt left for the next one to continue from.
+        checkpoint: folder from which the next attempt continues, left by the last one.
     """
 
     number: int
@@ -115,8 +115,8 @@ class Recommendation:
     Attributes:
         params: the point, in the user's units.
         mean, std: the posterior there, in the user's sign and units, without the noise of an
-            evaluation; std is NaN where too little is known for a posterior.
-        number: of the trial that evaluated this point, None if none did.
+            evaluation; without a posterior the value and its error or NaN.
+        number: of the trial that evaluated this point, None without one.
         p_feasible: probability that the outcome constraints hold there, None without any.
         means, stds: of several objectives, by name; empty with one.
     """
@@ -131,5 +131,5 @@ class Recommendation:
 
     @property
     def place(self) -> str:
-        """Where the point is known from, in words."""
+        """The trial that evaluated the point, in words."""
         return "not evaluated itself" if self.number is None else f"trial {self.number}"

@@ -1,4 +1,4 @@
-"""The seam between a posterior and the search for the next points: acquisitions, criteria, and ``Search``."""
+"""Protocols of acquisition functions and criteria, and ``Search``: the inputs of a search for new points."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smbo.training_data import Array, TrainingData
 
 
 def check_draws(n_draws: int) -> None:
-    """Refuse a number of draws of which no half can mirror the other.
+    """Refuse a number of draws that antithetic pairs cannot fill.
 
     Raises:
         RecipeError: it is odd, or less than 2.
@@ -28,39 +28,39 @@ def check_draws(n_draws: int) -> None:
 
 @runtime_checkable
 class Criterion(Protocol):
-    """How much an evaluation at a point is worth; higher is better."""
+    """An acquisition function built for one posterior and training data; higher is better."""
 
     def __call__(self, points: Array) -> Array:
-        """Return the worth of unit points (m, d), shape (m,)."""
+        """Return the acquisition values at unit points (m, d), shape (m,)."""
 
 
 @runtime_checkable
 class DifferentiableCriterion(Criterion, Protocol):
-    """A criterion with slopes."""
+    """A criterion with gradients."""
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
-        """Return the worth of unit points (m, d), shape (m,), and its gradient, (m, d)."""
+        """Return the acquisition values at unit points (m, d), shape (m,), and their gradients, (m, d)."""
 
 
 @runtime_checkable
 class Batched(DifferentiableCriterion, Protocol):
-    """As many criteria as points are asked about: each point is judged by its own."""
+    """Stacked criteria, one for each point that is evaluated."""
 
     def of_rows(self, rows: NDArray[np.intp]) -> Batched:
-        """Return those criteria alone."""
+        """Return the criteria of these rows."""
 
 
 @runtime_checkable
 class Batchable(DifferentiableCriterion, Protocol):
-    """A criterion that can be stacked with those of the points that join it in a batch."""
+    """A criterion that can be stacked with those of the later points of a batch."""
 
     def batched(self, criteria: Sequence[Criterion]) -> Batched:
-        """Return the criteria of a batch's points, in the order in which these joined it, as one."""
+        """Return the criteria of a batch's points, in the order of their selection, stacked."""
 
 
 @runtime_checkable
 class Acquisition(Protocol):
-    """What makes a point worth evaluating.  Implementations are frozen dataclasses.
+    """An acquisition function.  Implementations are frozen dataclasses.
 
     >>> isinstance(LogExpectedImprovement(), Acquisition)
     True
@@ -69,22 +69,22 @@ class Acquisition(Protocol):
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion for this posterior.
 
-        ``data.pending`` holds every point whose fantasy the posterior is given.
+        ``data.pending`` holds every point at which the posterior has a fantasy.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """What is known where new points are looked for.
+    """The inputs of a search for new points.
 
     Attributes:
         surrogate: with its hyperparameters fixed.
-        posterior: given the data and that failed points promise nothing; the fantasies at pending points
-            are not in it yet, see ``fantasies.with_fantasies``.
-        space: of the points, or the part of it that is asked for.
+        posterior: given the data and pessimistic values at failed points, without the fantasies at
+            pending points, see ``fantasies.with_fantasies``.
+        space: the search space, or the subspace of this ask.
         data: that the surrogate was fitted to, with pending points.
         taken: the points that may not be proposed again.
-        n: how many points are looked for.
+        n: how many new points are wanted.
         rng: random numbers of this proposal.
         memory: of the previous proposal.
     """
@@ -101,10 +101,10 @@ class Search:
 
 @runtime_checkable
 class SelectsPoints(Acquisition, Protocol):
-    """An acquisition that chooses points its own way, such as by draws, or from a portfolio."""
+    """An acquisition that selects points itself, such as Thompson sampling or a portfolio."""
 
     def select(self, search: Search) -> tuple[Array, Memory]:
-        """Return ``search.n`` new unit points, (n, d), and what is added to the memory.
+        """Return ``search.n`` new unit points, (n, d), and the entries added to the memory.
 
         Raises:
             SpaceExhausted: no n new points were found.
@@ -113,16 +113,16 @@ class SelectsPoints(Acquisition, Protocol):
 
 @runtime_checkable
 class FantasyFree(Acquisition, Protocol):
-    """An acquisition whose points differ by themselves, so that pending points need no fantasies."""
+    """An acquisition that needs no fantasies at pending points, since its points differ anyway."""
 
     @property
     def needs_fantasies(self) -> bool:
-        """Whether pending points need them all the same."""
+        """Whether pending points need fantasies nevertheless."""
 
 
 @runtime_checkable
 class PosteriorAware(Acquisition, Protocol):
-    """An acquisition that gives way to another one where a posterior lacks what it needs."""
+    """An acquisition that is replaced by another where it cannot use a posterior."""
 
     def for_posterior(self, posterior: Posterior) -> Acquisition:
         """Return the acquisition to use with a posterior."""
@@ -130,15 +130,15 @@ class PosteriorAware(Acquisition, Protocol):
 
 @runtime_checkable
 class SpaceAware(Protocol):
-    """An acquisition that judges a point by what it tells of the whole space."""
+    """An acquisition that integrates over the whole space."""
 
     def with_space(self, space: Space, rng: np.random.Generator) -> Acquisition:
-        """Return the same acquisition for a space."""
+        """Return the acquisition for a space."""
 
 
 @runtime_checkable
 class Seeded(Acquisition, Protocol):
-    """An acquisition that draws random numbers: each proposal gives it a seed of its own."""
+    """An acquisition with random draws, seeded anew by each proposal."""
 
     def seeded(self, seed: int) -> Acquisition:
-        """Return the same acquisition with other draws."""
+        """Return the acquisition with the draws of a seed."""

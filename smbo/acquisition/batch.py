@@ -1,4 +1,4 @@
-"""Select a batch of points: each by the criterion given fantasies at those before it (kriging believer)."""
+"""Select a batch point by point, with fantasies at the points selected before (kriging believer)."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from smbo.space.point_set import PointSet
 from smbo.surrogates.base import MultiObjectivePosterior, Posterior
 from smbo.training_data import Array, TrainingData
 
-# Of every eight points the first gets the whole search.  Later ones are looked for among what that
-# found promising, for their criterion changed around the earlier ones only: this is what makes
-# eight points cost less than twice one.
+# Of every eight points the first gets the whole search.  Later ones are searched for among its promising
+# candidates, since the criterion changed near the earlier points only: so eight points cost less than
+# twice one.
 _POINTS_PER_SEARCH = 8
-# Where the criteria of later points stack they are picked, then moved, so many at a time.  Two that move
-# at once do not see each other move: with seven of them some end at one place.
+# Where the criteria of later points stack, so many points are picked, then moved by gradient ascent at a
+# time.  Points that move together have fantasies at each other's old places: with seven some coincide.
 _MOST_AT_ONCE, _N_CALLS = 4, 4
-# Elsewhere each has a short search of its own.
+# Where criteria do not stack, each later point has a short search of its own.
 _EFFORT_OF_LATER = Effort(n_candidates=0, n_local=0, n_starts=2, n_calls=4, n_rounds=1)
-# Evaluated points around which the search looks closer.
+# Evaluated points around which local candidates are drawn.
 _N_CENTRES = 4
 
 
 def select(search: Search, acquisition: Acquisition) -> Array:
     """Return ``search.n`` unit points (n, d), distinct from each other and from those taken.
 
-    A pending point enters the posterior with the posterior mean there: the uncertainty around the point
-    shrinks, and the mean stays.
+    A pending point enters the posterior with the posterior mean there: the standard deviation around
+    the point shrinks, and the mean stays.
 
     Args:
-        search: of at least one value.
-        acquisition: what makes a point worth evaluating.
+        search: with at least one observed value.
+        acquisition: of the recipe.
 
     Raises:
         SpaceExhausted: fewer than n points of a finite space are left.
@@ -73,11 +73,11 @@ def _several(
 ) -> Array | None:
     """Return up to n new points, (m, d), None where none of the promising ones is new.
 
-    Each is picked given those before it; then all move at once, each by its own criterion, for a
-    call that serves all costs little more than one for a single point.
+    Each is picked given those before it; then all move at once, each by its own criterion, since
+    one call of the stacked criteria costs little more than a call for a single point.
 
     Args:
-        criterion: of the first of them; ``Batchable``, as all of this acquisition are.
+        criterion: of the first new point; ``Batchable``, as all of this acquisition are.
     """
     taken = search.taken
     criteria: list[Batchable] = []
@@ -96,13 +96,13 @@ def _several(
         return None
     starts = np.stack(found)
     moved = polish(criteria[0].batched(criteria), search.space, starts, _N_CALLS)
-    # two may have come to the same corner
+    # two points may have moved to the same corner
     is_new = len(PointSet([moved])) == len(moved) and not taken.hits(moved).any()
     return moved if is_new else starts
 
 
 def _one_more(find: Callable[..., Found], promising: Array) -> Found | None:
-    """Return what a short search near promising points finds, None where they are used up."""
+    """Return the result of a short search near promising points, None where none of them is new."""
     try:
         return find(effort=_EFFORT_OF_LATER, promising=promising)
     except SpaceExhausted:

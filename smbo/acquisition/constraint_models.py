@@ -15,35 +15,35 @@ from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import learned_noise
 from smbo.training_data import Array, OutcomeConstraintValues, TrainingData
 
-# A slack is modelled by its logarithm on either side of zero where one is so much larger than most:
-# the boundary is what matters, and one far away would set the scale of all.
+# Slacks are modelled by their logarithm on either side of zero where one is so many times larger than most:
+# the boundary matters, and one slack far from it would set the scale of all.
 _FAR_RATIO = 8.0
-# Share of learned noise in a slack's variance from which a told sign may be luck, and evaluations
-# from which that is believed.
+# Share of learned noise in a slack's variance from which an observed sign may be due to noise, and
+# evaluations from which the learned noise is trusted.
 _LEAST_NOISE_SHARE, _FEWEST_NOISY = 0.05, 20
-# Slacks of engineering problems are powers and quotients of the axes: bending these tells the sides of a
-# boundary from half as many evaluations.  Not the kernel by density: of slacks that go in steps, as counts
-# behind a cut do, a smooth process got more sides wrong than a Matérn kernel, likelier though it was.
+# Slacks of engineering problems are powers and quotients of the axes: with input warping half as many
+# evaluations classify the sides of a boundary.  No kernel selection: of slacks with steps, such as counts
+# behind a cut, the squared exponential misclassified more than Matérn, despite its higher likelihood.
 _SLACK_GP = GP(bend_values=False, warp_axes=True)
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
 class SlackModel:
-    """A process over one constraint's slack.
+    """A Gaussian process over one constraint's slack.
 
     Attributes:
-        process: over the slack as it is modelled: with the same sign, and 0 where it is 0.
+        process: over the transformed slack, which keeps sign and zero.
     """
 
     process: GPPosterior
 
     @classmethod
     def of(cls, data: TrainingData, column: int) -> SlackModel | None:
-        """Return the posterior about a constraint, given the pending points' expected slacks too.
+        """Return the posterior of a slack with fantasies at pending points, None where no slack is known.
 
-        None where no slack is known.  Where nothing feasible is known, what is under way is taken
-        for infeasible: where to look for the first feasible point should that be so.
+        While no feasible point is known, pending points count as infeasible, so that the search for
+        the first feasible point looks elsewhere.
         """
         told = told_slack(data, column)
         if told is None:
@@ -80,7 +80,7 @@ class SlackModel:
 
 
 def told_slack(data: TrainingData, column: int) -> TrainingData | None:
-    """Return training data whose values are one constraint's modelled slacks, None without any."""
+    """Return training data whose values are one constraint's transformed slacks, None without any."""
     assert data.outcome_constraints is not None
     slacks = data.outcome_constraints.values[:, column]
     rows = np.flatnonzero(np.isfinite(slacks))
@@ -95,7 +95,7 @@ def told_slack(data: TrainingData, column: int) -> TrainingData | None:
 
 
 def learned(data: TrainingData, memories: Sequence[Memory]) -> TrainingData:
-    """Return the training data with what the surrogates of its slacks have learned.
+    """Return the training data with the memories of the trained surrogates of its slacks.
 
     Args:
         memories: of the previous proposal, one for each constraint; () at first.
@@ -114,10 +114,10 @@ def learned(data: TrainingData, memories: Sequence[Memory]) -> TrainingData:
 def probably_feasible(data: TrainingData) -> NDArray[np.bool_]:
     """Return which evaluations count as feasible, (n,).
 
-    As told, but where that may be luck: there, if it is more likely than not.
+    As recorded, except that a noisy slack counts by the sign of its posterior mean.
 
     Args:
-        data: with what the surrogates of the slacks have learned.
+        data: with the memories of the trained surrogates of the slacks.
     """
     noisy = noisy_columns(data)
     if not noisy:
@@ -136,7 +136,7 @@ def probably_feasible(data: TrainingData) -> NDArray[np.bool_]:
 
 
 def noisy_columns(data: TrainingData) -> list[int]:
-    """Return the constraints whose told slacks are uncertain enough for their sign to be luck."""
+    """Return the constraints whose observed slacks may have the wrong sign, due to noise."""
     slacks = data.outcome_constraints
     return [] if slacks is None else [k for k in range(len(slacks.names)) if _is_noisy(slacks, k)]
 

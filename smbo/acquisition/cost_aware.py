@@ -1,12 +1,12 @@
 """Expected improvement per cost: the cost is learned by a Gaussian process over its logarithm.
 
-Where the optimum is cheap the digits are what costs most, and where it is dear each evaluation there
-counts: so every second point refines the best one (see ``refinement``), per cost too.
+Where the optimum is cheap most cost goes into its last digits, and where it is expensive each evaluation
+there counts: so every second point refines the best one (see ``refinement``), per cost too.
 
 Source: Snoek, Larochelle & Adams (2012), "Practical Bayesian Optimization of Machine Learning
     Algorithms", §3.2 (improvement per second, with a process over the logarithm of the cost); Lee,
     Perrone, Archambeau & Seeger (2020), "Cost-aware Bayesian Optimization", §3.2 (an exponent that
-    cools: cheap places first, and the dear ones that are worth it in the end).
+    cools: cheap points first, expensive ones towards the end).
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.marginal_likelihood import Priors
 from smbo.training_data import Array, Axis, Target, TrainingData, served_by
 
-# Fewer known costs say nothing of how they vary.
+# Fewer known costs do not show how the cost varies.
 _FEWEST_COSTS = 2
-# Costs are told as zero where they are below a clock's grain: they count as this part of the mean.
+# Costs below a clock's resolution are recorded as zero: they count as this fraction of the mean.
 _LEAST_COST_SHARE = 1e-6
-# Costs vary smoothly over all of the space: length scales of a value's process would take the first few
-# for chance.  They are measured, so there is little noise in them.
+# Costs vary smoothly over all of the space: with the length-scale prior for values the first few would be
+# explained as noise.  Costs are measured, with little noise.
 _COST_GP = GP(bend_values=False, priors=Priors(log_length=(0.0, 0.7), log_noise=(math.log(1e-4), 2.0)))
-# Each axis is worth so many evaluations of refinement without a gain, and then it has every eighth point.
+# After so many evaluations per axis without a gain, refinement has every eighth point only.
 _EVALUATIONS_PER_AXIS, _SELDOM_FACTOR = 2, 4
 
 
 @dataclass(frozen=True)
 class ExpectedImprovementPerCost:
-    """Another acquisition, a logarithm, less a multiple of the logarithm of the expected cost.
+    """A logarithmic acquisition minus a multiple of the logarithm of the expected cost.
 
     Example: ``Recipe(GP(), ExpectedImprovementPerCost(budget=100.0))``
 
     Attributes:
-        acquisition: what an evaluation promises, such as LogExpectedImprovement().
-        refine_every: so many points, one refines the best evaluation; less often where that gained
-            nothing for a while, and never where noise hides the digits.  None for never.
+        acquisition: the logarithmic one, such as LogExpectedImprovement().
+        refine_every: one of so many points refines the best evaluation; fewer where refinement gained
+            nothing for a while, and none where noise hides the digits.  None for never.
         budget: cost of the whole search; the exponent of the cost goes from 1 to 0 while it is used
             up.  None leaves it at 1.
 
@@ -69,11 +69,11 @@ class ExpectedImprovementPerCost:
 
     @property
     def serves(self) -> frozenset[Target]:
-        """What the other acquisition is for."""
+        """The targets of the acquisition that is divided by the cost."""
         return served_by(self.acquisition)
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
-        """Return the criterion, to be maximised: the other one's as long as few costs are known."""
+        """Return the criterion, to be maximised: without the cost as long as few costs are known."""
         costs = log_costs(data)
         if costs is None:
             return self.acquisition.build(posterior, data)
@@ -92,17 +92,17 @@ class ExpectedImprovementPerCost:
         return n_asked % (self.refine_every * (_SELDOM_FACTOR if is_done else 1)) == 0
 
     def exponent(self, data: TrainingData) -> float:
-        """Return the power of the cost that a promise is divided by, from 0 to 1."""
+        """Return the exponent of the cost, from 0 to 1."""
         if self.budget is None:
             return 1.0
         known = data.costs[np.isfinite(data.costs)]
-        # an evaluation whose cost was not told counts as a typical one
+        # an evaluation of unknown cost counts with the mean cost
         spent = float(known.mean()) * len(data) if len(known) else 0.0
         return min(max(1.0 - spent / self.budget, 0.0), 1.0)
 
 
 def log_costs(data: TrainingData) -> GPPosterior | None:
-    """Return a process over the logarithm of the cost, None where too little is known of it."""
+    """Return a posterior of the logarithm of the cost, None where too few costs are known."""
     known = np.isfinite(data.costs)
     if known.sum() < _FEWEST_COSTS or not data.axes or data.costs[known].max() <= 0.0:
         return None
@@ -113,7 +113,7 @@ def log_costs(data: TrainingData) -> GPPosterior | None:
 def log_expected(costs: GPPosterior, points: Array) -> Array:
     """Return the logarithm of the expected cost at unit points (m, d), shape (m,).
 
-    Of a log-normal cost: what is unknown is dear, for it may be very dear.
+    The mean of a log-normal cost: a large standard deviation raises the expected cost.
     """
     mean, std = costs.moments(points)
     return np.asarray(mean + 0.5 * std**2)
@@ -121,7 +121,7 @@ def log_expected(costs: GPPosterior, points: Array) -> Array:
 
 @lru_cache(maxsize=4)
 def _learned(axes: tuple[Axis, ...], points: bytes, costs: bytes) -> GPPosterior:
-    """Return the process; kept, since each point of a batch asks for the same."""
+    """Return the posterior; cached, since each point of a batch needs the same one."""
     told = np.frombuffer(costs)
     logs = np.log(np.maximum(told, _LEAST_COST_SHARE * told.mean()))
     data = TrainingData.of_values(axes, np.frombuffer(points).reshape(len(told), len(axes)), logs)

@@ -1,4 +1,4 @@
-"""Expected hypervolume improvement: the volume that an evaluation is expected to add below a Pareto front."""
+"""Expected hypervolume improvement, noiseless (EHVI) and noisy (NEHVI), for several objectives."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from smbo.surrogates.base import DifferentiablePosterior, ExactProcess, LatentOb
 from smbo.surrogates.gp.kernels import squared_distances
 from smbo.training_data import Array, Axis, Target, TrainingData
 
-# Points at which the extent of the front is looked for, beside the evaluated ones.
+# Points spread over the cube from which, with the evaluated ones, the extent of the front is estimated.
 _N_EVERYWHERE = 512
-# An end of the front is where an objective is best and the others are not given away for nothing.
+# An end of the front minimises one objective plus this share of the others, to break near ties.
 _SHARE_OF_OTHERS = 0.02
 
 
@@ -64,12 +64,12 @@ class LogExpectedHypervolumeImprovement:
 
 @dataclass(frozen=True)
 class NoisyLogExpectedHypervolumeImprovement:
-    """... where the front itself is uncertain, because evaluations are noisy.
+    """Logarithm of the expected hypervolume improvement on a front that is uncertain due to noise.
 
     Example: ``Recipe(ModelListGP(), NoisyLogExpectedHypervolumeImprovement())``
 
     The objectives at evaluated and pending points are drawn from the posterior; each draw has its
-    own front and, being free of noise, its own processes.
+    own front and, being noiseless, its own posteriors.
 
     Source: Daulton, Balandat & Bakshy (2021), "Parallel Bayesian Optimization of Multiple Noisy
         Objectives with Expected Hypervolume Improvement".
@@ -105,7 +105,7 @@ class NoisyLogExpectedHypervolumeImprovement:
         n = len(data)
         usable = np.ones(len(values), dtype=np.bool_)
         usable[:n] = data.feasible
-        usable[n : n + len(data.failed)] = False  # nothing was found there
+        usable[n : n + len(data.failed)] = False  # failed points have no value
         points = data.points[data.feasible]
         known = belief.latent_means(np.concatenate([points, data.pending]))
         reference = _standardised(belief.latents, reference_of(belief, data, known))
@@ -114,10 +114,10 @@ class NoisyLogExpectedHypervolumeImprovement:
 
 
 def latent_objectives(posterior: Posterior) -> LatentObjectives:
-    """Return a posterior as one of several objectives.
+    """Return the posterior, checked to be one of several objectives.
 
     Raises:
-        RecipeError: the posterior is another one.
+        RecipeError: the posterior is not one of several objectives.
     """
     if not isinstance(posterior, LatentObjectives):
         raise RecipeError(
@@ -128,11 +128,11 @@ def latent_objectives(posterior: Posterior) -> LatentObjectives:
 
 
 def reference_of(belief: LatentObjectives, data: TrainingData, known: Array) -> Array:
-    """Return the reference point on the latent scales: the user's, or by rule, (m,).
+    """Return the reference point on the latent scales, the user's or by rule, (m,).
 
-    The rule: a tenth of the front's range beyond its worst values, the front being as wide as the
-    means promise.  That of the evaluated points alone may be a short piece of it, and would stay one:
-    nothing beyond it counts.
+    The rule: a tenth of the front's range beyond its worst values, the front being that of the posterior
+    means over the cube.  The front of the evaluated points alone may be a short piece of it and would
+    stay one, since points beyond the reference add no volume.
 
     Args:
         known: means at feasible evaluated points and at pending ones, (n, m).
@@ -141,7 +141,7 @@ def reference_of(belief: LatentObjectives, data: TrainingData, known: Array) -> 
     given = data.objective_values.reference
     if not np.isnan(given).any():
         return belief.to_latent(given)
-    if len(known) == 0:  # nothing feasible yet: anything that is would be welcome
+    if len(known) == 0:  # no feasible point yet: any one improves
         by_rule = belief.latent_means(data.points).max(axis=0)
     else:
         elsewhere = belief.latent_means(_everywhere(data.axes))
@@ -150,12 +150,12 @@ def reference_of(belief: LatentObjectives, data: TrainingData, known: Array) -> 
 
 
 def _standardised(parts: Sequence[ExactProcess], values: Array) -> Array:
-    """Return a value of each objective on the scale on which its process holds values and draws, (m,)."""
+    """Return a value of each objective on its posterior's standardised scale, (m,)."""
     return np.array([part.scale.to_latent(values[j : j + 1])[0] for j, part in enumerate(parts)])
 
 
 def _everywhere(axes: tuple[Axis, ...]) -> Array:
-    """Return points spread over the unit cube, on the levels of axes that have any, (k, d)."""
+    """Return points spread over the unit cube, snapped to the levels of discrete axes, (k, d)."""
     points = design_rows("sobol", len(axes), 0, 0, _N_EVERYWHERE)
     for column, axis in enumerate(axes):
         if axis.levels is not None:
@@ -164,7 +164,7 @@ def _everywhere(axes: tuple[Axis, ...]) -> Array:
 
 
 def _extremes(values: Array) -> Array:
-    """Return the row that is best in each objective, the others counting a little, (m, m)."""
+    """Return the row that is lowest in each objective, the others added with a small weight, (m, m)."""
     front = values[nondominated(values)]
     scaled = scaled_to_front(front, front)
     rows = [int(np.argmin(column + _SHARE_OF_OTHERS * scaled.sum(axis=1))) for column in scaled.T]
@@ -173,12 +173,12 @@ def _extremes(values: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class VolumeImprovement:
-    """The criterion: see LogExpectedHypervolumeImprovement.
+    """The criterion of LogExpectedHypervolumeImprovement.
 
     Attributes:
         parts: latent posteriors, one for each objective.
-        sides: of the boxes that the front leaves free.
-        feasibility: of evaluations, None where all went well.
+        sides: of the non-dominated boxes.
+        feasibility: of evaluations, None where all were feasible.
     """
 
     parts: tuple[ExactProcess, ...]
@@ -199,13 +199,13 @@ class VolumeImprovement:
 
 @dataclass(frozen=True, eq=False)
 class NoisyVolumeImprovement:
-    """The criterion: see NoisyLogExpectedHypervolumeImprovement.
+    """The criterion of NoisyLogExpectedHypervolumeImprovement.
 
     Attributes:
-        parts: latent posteriors, one for each objective, whose rows are all points known of.
+        parts: latent posteriors, one for each objective, with the evaluated, failed and pending rows.
         draws: of each objective at these rows.
-        sides: of the boxes that the front of each draw leaves free.
-        feasibility: of evaluations, None where all went well.
+        sides: of the non-dominated boxes of each draw.
+        feasibility: of evaluations, None where all were feasible.
     """
 
     parts: tuple[ExactProcess, ...]
@@ -244,11 +244,11 @@ class NoisyVolumeImprovement:
 
 @dataclass(frozen=True, eq=False)
 class _Slopes:
-    """One objective's draws at some points, and what their slopes are made of.
+    """Means and standard deviation of one objective's draws at some points, and the terms of their slopes.
 
     Attributes:
         means: of each draw, (m, k).
-        std: of all, (m,).
+        std: the same for all draws, (m,).
         scaled: the points' features, (m, D).
         slopes: of the kernel's profile by squared distance, (m, n).
         beta: covariance⁻¹ cross, (m, n).
@@ -272,7 +272,7 @@ class _Slopes:
     def pulled_back(
         self, part: ExactProcess, draw: Draws, points: Array, by_means: Array, by_std: Array
     ) -> Array:
-        """Return slopes by unit points (m, d) of those by means (m, k) and deviations (m,)."""
+        """Return slopes by unit points (m, d), by the chain rule from those by means (m, k) and stds (m,)."""
         # d mean / d cross = weights and d std / d cross = -beta / std, of each row
         by_cross = by_means @ draw.weights.T - (by_std / self.std)[:, None] * self.beta
         pairs = 2.0 * part.amplitude * self.slopes * by_cross
@@ -289,7 +289,7 @@ def _mirrored_draws(part: ExactProcess, n_draws: int, rng: np.random.Generator) 
 
 
 def _moments(part: ExactProcess, draw: Draws, points: Array) -> tuple[Array, Array]:
-    """Return the mean of each draw, (m, k), and the deviation of all, (m,)."""
+    """Return the mean of each draw, (m, k), and the standard deviation that all share, (m,)."""
     cross = part.cross_covariance(part.encode(points))
     return part.mean + cross @ draw.weights, _std(part, linalg.solve_lower(draw.factor, cross.T))
 
@@ -308,7 +308,7 @@ def _log_means(logs: Array) -> tuple[Array, Array]:
 
 
 def stacked_moments(parts: Sequence[Posterior], points: Array) -> tuple[Array, Array]:
-    """Return means and standard deviations of each part at unit points (n, d), each (n, m)."""
+    """Return means and standard deviations of each objective at unit points (n, d), each (n, m)."""
     means, stds = zip(*(part.moments(points) for part in parts))
     return np.stack(means, axis=1), np.stack(stds, axis=1)
 
@@ -335,7 +335,7 @@ def chained(
 def with_feasibility(
     feasibility: Feasibility | None, points: Array, worth: Array, slope: Array
 ) -> tuple[Array, Array]:
-    """Return worth (n,) and gradient (n, d) with those of the log probability of feasibility added."""
+    """Return criterion (n,) and gradient (n, d), with those of the log feasibility added."""
     if feasibility is None:
         return worth, slope
     log_p, log_p_slope = feasibility.with_gradient(points)

@@ -29,13 +29,13 @@ Score = Callable[[Array, Array, float | Array], tuple[Array, Array, Array]]
 
 @dataclass(frozen=True)
 class LogExpectedImprovement:
-    """Logarithm of the expected improvement: the same optimum, and slopes where it underflows.
+    """Logarithm of the expected improvement: the same optimum, and gradients where EI underflows.
 
     Example: ``Recipe(GP(), LogExpectedImprovement(margin=0.1))``
 
     Attributes:
-        margin: improvement counts from so far below the incumbent, in standard deviations of the
-            posterior means of the evaluated points.  Above 0 it looks past small gains nearby.
+        margin: subtracted from the incumbent, in standard deviations of the posterior means of the
+            evaluated points.  Above 0 small gains near the incumbent do not count.
 
     Source: Ament et al. (2023), "Unexpected Improvements to Expected Improvement for Bayesian
         Optimization", eq. 9; the margin is Lizotte's (2008, "Practical Bayesian Optimization").
@@ -95,7 +95,7 @@ class ProbabilityOfImprovement:
 
 @dataclass(frozen=True)
 class LowerConfidenceBound:
-    """Optimism: minus (mean - weight * std).
+    """Minus the lower confidence bound: -(mean - weight * std).
 
     Example: ``Recipe(GP(), LowerConfidenceBound(weight=3.0))``
 
@@ -111,16 +111,16 @@ class LowerConfidenceBound:
         def score(mean: Array, std: Array, _best: float | Array) -> tuple[Array, Array, Array]:
             return self.weight * std - mean, -np.ones_like(mean), np.full_like(std, self.weight)
 
-        # a bound is in units of the values, so a logarithm must be brought to them
+        # the bound is in units of the values, so the log feasibility is scaled to them
         latent = normal(posterior)
         return _criterion(latent, 0.0, score, Feasibility.of(data), _spread(latent, data))
 
 
 def normal(posterior: Posterior) -> Posterior:
-    """Return the posterior on the scale of the values on which it is normal.
+    """Return the posterior on the latent scale of the values, where it is normal.
 
-    Improvement is judged there: on the scale of the values themselves a skewed posterior's
-    deviation is all in its far, bad tail, and says nothing of the chance to improve.
+    Improvement is computed there: on the scale of the values a skewed posterior's standard deviation
+    comes from its far, bad tail, and does not reflect the chance to improve.
     """
     return posterior.latent if isinstance(posterior, WarpedPosterior) else posterior
 
@@ -139,9 +139,9 @@ def means(posterior: Posterior, points: Array) -> Array:
 def incumbent(posterior: Posterior, data: TrainingData) -> float:
     """Return the lowest posterior mean at feasible evaluated points and at pending ones.
 
-    The mean, and not the value told: with noise the lowest value is the luckiest one.  Pending
-    points count, for their fantasies are in the posterior: otherwise one that promises much
-    would be proposed again.  Without any feasible point all of them count.
+    The mean, and not the observed value: with noise the lowest value is the luckiest one.  Pending
+    points count, since their fantasies are in the posterior: otherwise a promising one would be
+    proposed again.  Without a feasible point all evaluated points count.
     """
     points = data.points[data.feasible] if data.feasible.any() else data.points
     return float(means(posterior, np.concatenate([points, data.pending])).min())
@@ -182,7 +182,7 @@ def _log_expected_improvement(mean: Array, std: Array, best: float | Array) -> t
     z = (best - mean) / std
     log_h = _log_h(z)
     # d EI / d mean = -Φ(z) and d EI / d std = φ(z); over EI = std * h, by their logarithms
-    # far out their difference is rounding alone, and may overflow; the ratios tend to |z| and z²
+    # far out the difference of the logarithms is rounding alone, and may overflow; the ratios tend to |z|, z²
     far = z < -1e4
     to_mean = -np.where(far, -z, np.exp(np.where(far, 0.0, log_ndtr(z) - log_h))) / std
     to_std = np.where(far, z**2, np.exp(np.where(far, 0.0, -0.5 * z**2 - _LOG_ROOT_TWO_PI - log_h))) / std
@@ -192,14 +192,14 @@ def _log_expected_improvement(mean: Array, std: Array, best: float | Array) -> t
 def _log_probability(mean: Array, std: Array, best: float | Array) -> tuple[Array, Array, Array]:
     z = (best - mean) / std
     log_p = log_ndtr(z)
-    # φ(z) / Φ(z), without the difference of two logarithms that are large far out
+    # φ(z) / Φ(z), without the difference of two logarithms that are large for z far below 0
     hazard = np.sqrt(2.0 / np.pi) / erfcx(-z / np.sqrt(2.0))
     return log_p, -hazard / std, -hazard * z / std
 
 
 @dataclass(frozen=True, eq=False)
 class _Scored:
-    """A function of mean and standard deviation, plus a weight times log feasibility."""
+    """A score of mean and standard deviation, plus a weight times log feasibility."""
 
     posterior: Posterior
     best: float
@@ -225,7 +225,7 @@ class _DifferentiableScored(_Scored):
     def scored(
         self, points: Array, moments: tuple[Array, Array, Array, Array], best: float | Array
     ) -> tuple[Array, Array]:
-        """Return the worth (m,) and its gradient (m, d) of moments, on one incumbent or one for each."""
+        """Return the criterion (m,) and its gradient (m, d) from moments; one incumbent or one each."""
         mean, std, mean_slope, std_slope = moments
         worth, to_mean, to_std = self.score(mean, _positive(std, mean, best), best)
         slope = to_mean[:, None] * mean_slope + to_std[:, None] * std_slope
@@ -237,12 +237,12 @@ class _DifferentiableScored(_Scored):
 
 @dataclass(frozen=True, eq=False)
 class _Stackable(_DifferentiableScored):
-    """... of a posterior whose fantasies are its last rows."""
+    """A differentiable score of a posterior whose fantasies are its last rows: it can be stacked."""
 
     posterior: StackablePosterior
 
     def batched(self, criteria: Sequence[Criterion]) -> _BatchedScores:
-        """Return the criteria of a batch's points, in the order in which these joined it, as one."""
+        """Return the criteria of a batch's points, in the order of their selection, stacked."""
         mine = [one for one in criteria if isinstance(one, _Stackable)]
         n_known = np.array([one.posterior.n_rows for one in mine])
         return _BatchedScores(mine[-1], n_known, np.array([one.best for one in mine]))
@@ -250,13 +250,13 @@ class _Stackable(_DifferentiableScored):
 
 @dataclass(frozen=True, eq=False)
 class _BatchedScores:
-    """Criteria of one acquisition as points were added to a batch, each for a point of its own.
+    """Stacked criteria of the points of a batch.
 
-    Each knows of the fantasies before its point, so that the last one's posterior serves all.
+    Each criterion has the fantasies of the points before its own, so that the last posterior serves all.
 
     Attributes:
         last: the criterion with the most fantasies.
-        n_known: rows of its posterior that each one knows of, (k,).
+        n_known: how many rows of the last posterior each criterion has, (k,).
         best: incumbent of each, (k,).
     """
 
@@ -265,7 +265,7 @@ class _BatchedScores:
     best: Array
 
     def of_rows(self, rows: NDArray[np.intp]) -> _BatchedScores:
-        """Return those criteria alone."""
+        """Return the criteria of these rows."""
         return replace(self, n_known=self.n_known[rows], best=self.best[rows])
 
     def __call__(self, points: Array) -> Array:
@@ -278,7 +278,7 @@ class _BatchedScores:
 
 @dataclass(frozen=True, eq=False)
 class _Exponential:
-    """e to the power of a criterion."""
+    """The exponential of a criterion."""
 
     logarithm: Criterion
 
@@ -317,6 +317,6 @@ def _criterion(
 
 
 def _positive(std: Array, mean: Array, best: float | Array) -> Array:
-    # a forest whose trees agree has a deviation of exactly 0, where z has no value; the floor
-    # keeps |z| below 1e10, whose square is finite
+    # a forest whose trees agree has a standard deviation of 0, where z is undefined; the floor keeps
+    # |z| below 1e10, whose square is finite
     return np.maximum(std, 1e-10 * np.abs(best - mean) + 1e-150)

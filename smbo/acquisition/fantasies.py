@@ -19,17 +19,17 @@ from smbo.surrogates.base import (
 )
 from smbo.training_data import Array, TrainingData
 
-# A pessimistic value lies above the lowest mean by so many deviations of its own (an expected improvement
-# of less than a hundredth of one) and by so much of the range of all means: without that share 12 to 14 of
-# 15 evaluations fail beside a cliff, with three times as much as many as with this.
+# A pessimistic value exceeds the lowest mean by so many standard deviations at its point (an expected
+# improvement below a hundredth of one) and by this share of the range of the means: without the share 12 to
+# 14 of 15 evaluations fail beside a cliff; with three times the share as many as with this one.
 _PESSIMISTIC_STDS, _PESSIMISTIC_SHARE = 2.0, 0.1
 
 
 def search_posterior(surrogate: Surrogate, data: TrainingData) -> Posterior:
-    """Return the posterior given also that there is nothing to gain at failed points.
+    """Return the posterior given also pessimistic values at failed points.
 
-    An evaluation that failed gains nothing, whatever the successes promise: see ``_pessimistic_values``.
-    The posterior is for the search, never for what is learned, recommended or reported.
+    See ``_pessimistic_values``.  This posterior is for the search only, not for learning hyperparameters,
+    recommending or reporting.
     """
     posterior = surrogate.fit(data)
     if not len(data.failed) or not len(data):
@@ -54,7 +54,7 @@ def pending_posterior(search: Search) -> Posterior:
 
 
 def with_pending(search: Search, points: Array) -> Search:
-    """Return a search whose posterior has all fantasies, with more pending points (m, d) and theirs."""
+    """Return a search (its posterior with all fantasies) with more pending points (m, d) and theirs."""
     data = search.data
     return replace(
         search,
@@ -65,12 +65,12 @@ def with_pending(search: Search, points: Array) -> Search:
 
 
 def _pessimistic_values(posterior: Posterior, failed: Array, feasible: Array) -> Array:
-    """Return values at failed points (m, d) that promise no improvement, (m,).
+    """Return values at failed points (m, d) with almost no expected improvement, (m,).
 
-    A search that ends beside a cliff finds the improvement imagined beyond it worth any risk, unless the
-    posterior has a worse value there.  One far worse than the mean reaches far: a dozen failures where
-    little was known kept a search of Ackley's function out of the middle of the space for good.  So the
-    value is no worse than it takes, and the mean itself where that promises nothing.
+    Next to a region that fails, expected improvement within it outweighs any probability of failure, unless
+    the posterior has a worse value there.  A value far above the mean acts far away: a dozen failures
+    early on kept a search of Ackley's function out of the middle of the space for good.  So the value is
+    as low as suffices, and the posterior mean where that is higher.
     """
     told, _ = posterior.moments(feasible)
     means, stds = posterior.moments(failed)
@@ -90,7 +90,7 @@ def _given(
     """Return the posterior given also these values (m,) at points (m, d)."""
     if isinstance(posterior, ConditionablePosterior):
         return posterior.condition_on(points, values)
-    if isinstance(posterior, ExtendablePosterior):  # of several outputs: one value does not tell them
+    if isinstance(posterior, ExtendablePosterior):  # of several outputs, which one value cannot condition
         return posterior.fantasize(points)
     return surrogate.fit(_with_values(data, points, values))
 
@@ -101,8 +101,8 @@ def with_fantasies(
     """Return the posterior given also its own mean at points (m, d).
 
     Args:
-        data: what the posterior was fitted to, with any points of earlier fantasies failed or
-            pending; used where the posterior itself cannot be extended.
+        data: that the posterior was fitted to, with the points of earlier fantasies as failed or
+            pending; used where the posterior itself cannot be conditioned.
     """
     if len(points) == 0:
         return posterior
@@ -114,7 +114,7 @@ def with_fantasies(
 
 
 def _with_values(data: TrainingData, points: Array, values: Array) -> TrainingData:
-    """Return the training data as if these values had been told."""
+    """Return the training data with these values added as evaluations."""
     m = len(points)
     first = int(data.numbers[-1]) + 1 if len(data.numbers) else 0
     unknown = np.full(m, np.nan)

@@ -1,7 +1,7 @@
 """The probability that an evaluation succeeds and meets the outcome constraints.
 
-Constraints that are comparisons of numbers have a process over each slack; everything else that went
-wrong is learned from labels.
+Constraints that are comparisons of numbers have a Gaussian process over each slack; all other failures
+are learned from labels (1 for success, 0 for failure).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters, Priors
 from smbo.training_data import Array, TrainingData
 
-# A label of 0 or 1 varies by 1/4 in all.  The noise lets neighbours differ: a boundary is narrower
-# than the length scale.
+# A label of 0 or 1 has a variance of at most 1/4.  The noise lets neighbours differ: a boundary is
+# narrower than the length scale.
 _AMPLITUDE, _NOISE = 1.0, 0.1
-# The probability counts squared: in the worst run of bench_failures 13 % of evaluations 31 to 100 fail,
-# and not 21 %.
+# The criterion has the probability squared: in the worst run of bench_failures 13 % of evaluations 31 to
+# 100 fail, and not 21 %.
 _EXPONENT = 2.0
-# An evaluation fails by chance (a node, a licence) as often as this, where nothing is known of it.
+# Prior probability that an evaluation fails by chance (a node, a licence).
 _CHANCE_OF_FAILURE = 0.05
 
 
@@ -35,14 +35,14 @@ class Feasibility:
     """The probability that an evaluation succeeds and meets the constraints.
 
     Attributes:
-        parts: what must go well, each for itself.
+        parts: models of independent conditions that must all hold.
     """
 
     parts: tuple[Labels | SlackModel, ...]
 
     @classmethod
     def of(cls, data: TrainingData) -> Feasibility | None:
-        """Return what the training data says, None where everything went well."""
+        """Return the model fitted to the training data, None where every evaluation was feasible."""
         parts: list[Labels | SlackModel] = []
         labels = Labels.of(data)
         if labels is not None:
@@ -53,7 +53,7 @@ class Feasibility:
         return cls(tuple(parts)) if parts else None
 
     def draws(self, points: Array, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Return n draws of whether evaluations at unit points (m, d) go well, jointly, shape (m, n)."""
+        """Return n joint draws of feasibility at unit points (m, d), shape (m, n)."""
         well = np.ones((len(points), n), dtype=np.bool_)
         for part in self.parts:
             well &= part.draws(points, n, rng)
@@ -71,7 +71,7 @@ class Feasibility:
 
 @dataclass(frozen=True)
 class FeasibilityFirst:
-    """The probability to succeed and to meet the constraints: what to look for before anything does."""
+    """The probability of feasibility: the acquisition until a feasible point is found."""
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -94,20 +94,20 @@ class _LogProbability:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """The probability of what nothing but yes or no is known of.
+    """The probability of success, from labels of success and failure.
 
     Attributes:
-        labels: process over 1 where evaluations went well and 0 where they did not.
+        labels: GP posterior of the labels, 1 for success and 0 for failure.
     """
 
     labels: GPPosterior
 
     @classmethod
     def of(cls, data: TrainingData) -> Labels | None:
-        """Return what the training data says, None where everything went well.
+        """Return the model fitted to the training data, None where no label is 0.
 
-        The labels are regressed on, with the length scales that are likeliest before any data:
-        no hyperparameters to learn, so it costs one factorisation.
+        GP regression of the labels with the length scales at the mode of their prior: no hyperparameters
+        to learn, so the cost is one factorisation.
         """
         well = went_well(data)
         if well.all() and len(data.failed) == 0:
@@ -123,11 +123,11 @@ class Labels:
         return cls(GP(hyperparameters=theta).fit(rows))
 
     def draws(self, points: Array, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Return n joint draws of whether evaluations at unit points (m, d) go well, shape (m, n)."""
+        """Return n joint draws of success at unit points (m, d), shape (m, n)."""
         return np.asarray(linalg.draws(*self.labels.joint(points), n, rng) >= 0.5)
 
     def log_probability(self, points: Array) -> Array:
-        """Return the log probability at unit points (m, d), times the caution, shape (m,)."""
+        """Return the log probability at unit points (m, d), times the exponent, shape (m,)."""
         mean, std = self.labels.moments(points)
         return np.asarray(_EXPONENT * log_ndtr((mean - 0.5) / self._width(std)))
 
@@ -143,16 +143,16 @@ class Labels:
 
     @staticmethod
     def _width(std: Array) -> Array:
-        # labels are sure only as far as one evaluation can tell: 1/8 keeps a single failure from
-        # ruling out its neighbours for good
+        # one evaluation does not determine a probability: 1/8 keeps a single failure from excluding
+        # its neighbours for good
         return np.sqrt(std**2 + 0.125**2)
 
 
 def without_chance(data: TrainingData) -> TrainingData:
-    """Return the training data without the failures that are likelier chance than the fault of their place.
+    """Return the training data without the failures that are more likely due to chance than to their point.
 
-    Each is judged by all others: one in the midst of successes says that a node died there, one
-    beside other failures, or far from everything, that such points fail.
+    Each failure is judged by the labels of all others: among successes it is likely due to chance (a
+    node died), beside other failures, or far from all evaluations, likely due to the point.
     """
     if len(data.failed) == 0 or not data.feasible.any():
         return data
@@ -167,5 +167,5 @@ def without_chance(data: TrainingData) -> TrainingData:
 
 
 def went_well(data: TrainingData) -> NDArray[np.bool_]:
-    """Return which evaluations are feasible, or not for a reason that their slacks tell, (n,)."""
+    """Return which evaluations are feasible, or infeasible for a reason that their slacks explain, (n,)."""
     return data.feasible if data.outcome_constraints is None else data.outcome_constraints.is_explained

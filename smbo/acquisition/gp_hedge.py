@@ -1,4 +1,4 @@
-"""GP-Hedge: a portfolio of acquisitions, of which those whose points turned out well are used more often."""
+"""GP-Hedge: a portfolio of acquisitions, drawn by the posterior means at their earlier nominees."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _members() -> tuple[Acquisition, ...]:
 
 @dataclass(frozen=True)
 class GPHedge:
-    """GP-Hedge: each member nominates a point, and one is drawn by what members have gained.
+    """GP-Hedge: each member nominates a point; a softmax of the members' gains draws one.
 
     Example: ``Recipe(GP(), GPHedge((LogExpectedImprovement(), LowerConfidenceBound())))``
 
-    A member gains minus the posterior mean of its nominee, once the next posterior is known,
-    nominated or taken alike.
+    A member gains minus the next posterior's mean at its nominee, whether or not the nominee was
+    selected.
 
     Source: Hoffman, Brochu & de Freitas (2011), "Portfolio Allocation for Bayesian Optimization",
         algorithm 2.
@@ -42,7 +42,7 @@ class GPHedge:
     Attributes:
         members: acquisitions, two at least.
         rate: of the softmax, for gains in standard deviations of the values.
-        seed: for use without gains, where each member is as likely; a proposal sets its own.
+        seed: of ``build``, where all members are equally likely; a proposal sets its own.
 
     >>> recipe = Recipe(GP(), GPHedge())
     """
@@ -59,11 +59,11 @@ class GPHedge:
 
     @property
     def serves(self) -> frozenset[Target]:
-        """What all of the members are for."""
+        """The targets that all of the members serve."""
         return frozenset.intersection(*(served_by(member) for member in self.members))
 
     def seeded(self, seed: int) -> GPHedge:
-        """Return the same portfolio with another draw."""
+        """Return the portfolio with the draw of a seed."""
         return replace(self, seed=seed)
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
@@ -72,7 +72,7 @@ class GPHedge:
         return self.members[int(rng.integers(len(self.members)))].build(posterior, data)
 
     def select(self, search: Search) -> tuple[Array, Memory]:
-        """Return n points, each nominated by a member drawn by its gains, and gains and nominees."""
+        """Return n points, each by a member drawn by its gains, and the memory of gains and nominees."""
         gains = self.gains(pending_posterior(search), search.data, search.memory.get("portfolio"))
         shares = self.shares(gains)
         nominees: list[Array] = []
@@ -92,7 +92,7 @@ class GPHedge:
         return np.stack(found), {"portfolio": remembered}
 
     def gains(self, posterior: Posterior, data: TrainingData, carried: Mapping[str, Any] | None) -> Array:
-        """Return what each member has gained, (k,), by a posterior that knows more than the last.
+        """Return the sum of each member's gains, (k,), updated with a newer posterior.
 
         Args:
             carried: gains and nominees of the previous proposal, None at first.
@@ -106,5 +106,5 @@ class GPHedge:
         return np.asarray(np.array(carried["gains"]) - (mean - told.mean()) / spread)
 
     def shares(self, gains: Array) -> Array:
-        """Return the probability of each member's turn, (k,)."""
+        """Return the probability of each member to be drawn, (k,)."""
         return np.asarray(softmax(self.rate * gains))

@@ -1,7 +1,7 @@
-"""Gradient ascent of many starts at once inside the unit cube.
+"""Projected BFGS ascent from many starts at once inside the unit cube.
 
-One call of the criterion serves all starts: with a Gaussian process a call costs about the same
-for ten points as for one, so this is several times faster than one L-BFGS run after another.
+One call of the criterion evaluates all starts: with a Gaussian process a call costs about the same
+for ten points as for one, so a joint ascent is several times faster than one L-BFGS run after another.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from smbo.acquisition.base import Batched, DifferentiableCriterion
 from smbo.training_data import Array
 
-# Armijo's condition with the usual slope share, and the most a step may be cut within one search.
+# Armijo's condition with the usual share of the slope, and the most cuts of a step in a line search.
 _SUFFICIENT = 1e-4
 _N_CUTS, _CUT = 6, 0.25
-# A first step has no curvature to go by: this much of the cube's edge.
+# Length of a first step, for which no curvature is known, as a share of the cube's edge.
 _FIRST_STEP = 0.1
-# A step that gains a smaller share of the score than this was the last: no evaluation can tell.
+# An ascent ends where a step gains a smaller share of the score: no evaluation could show the difference.
 _LEAST_GAIN = 1e-6
 
 
@@ -33,16 +33,15 @@ def ascend(
     """Return points no worse than the starts, and the criterion there (k,).
 
     Projected BFGS on all rows in step: each call of the criterion tries a point for every row,
-    whether it has just gone on or is cutting its step.  Each row has its own inverse Hessian.
-    Rows that fall behind are left where they are, so that the last calls go to the few that may
-    still win.
+    a new step or a cut one.  Each row has its own inverse Hessian.  Rows with low scores stop
+    early, so that the last calls go to the few that may still be the highest.
 
     Args:
-        criterion: of all starts, or (stacked) one for each: then none of them is left behind.
+        criterion: of all starts, or (stacked) one for each start: then no row stops early.
         starts: unit points that are allowed, (k, d).
         movable: coordinates that may change, (k, d).
-        allowed: says which of some points (m, d) may be stepped on.
-        n_calls: of the criterion, at most, beside the first.
+        allowed: returns which of some points (m, d) are allowed, (m,).
+        n_calls: most calls of the criterion, besides the first.
     """
     k, d = starts.shape
     is_stacked = isinstance(criterion, Batched)
@@ -50,7 +49,7 @@ def ascend(
     points = starts.copy()
     scores, slopes = criterion.with_gradient(points)
     inverse = np.tile(np.eye(d), (k, 1, 1))
-    fresh = np.ones(k, dtype=np.bool_)  # rows whose inverse Hessian knows no curvature yet
+    fresh = np.ones(k, dtype=np.bool_)  # rows whose inverse Hessian has no curvature yet
     going = np.isfinite(scores)
     steps, free_slopes, cuts = np.zeros((k, d)), np.zeros((k, d)), np.zeros(k, dtype=np.intp)
     turns = np.flatnonzero(going)  # rows that need a new step
@@ -81,7 +80,7 @@ def ascend(
         good &= allowed(trial)
         gained, failed = rows[good], rows[~good]
         cuts[failed] += 1
-        # a row that cannot move tries once more along its bare slope, then it is done
+        # a row without an acceptable step tries once more along its gradient, then stops
         stuck = failed[cuts[failed] == _N_CUTS]
         going[stuck[fresh[stuck]]] = False
         inverse[stuck], fresh[stuck] = np.eye(d), True
@@ -89,7 +88,7 @@ def ascend(
         moves, gains = moves[good], trial_scores[good] - scores[gained]
         _update(inverse, fresh, gained, moves, slopes[gained] - trial_slopes[good])
         points[gained], scores[gained], slopes[gained] = trial[good], trial_scores[good], trial_slopes[good]
-        # movement below what matters to any evaluation
+        # a move or a gain too small for any evaluation to show
         tiny = (np.abs(moves).max(axis=1) < 1e-7) | (gains < _LEAST_GAIN * np.abs(scores[gained]))
         going[gained[tiny]] = False
         turns = np.concatenate([gained[~tiny], stuck[going[stuck]]])
@@ -112,7 +111,7 @@ def _steps(inverse: Array, slopes: Array, held: NDArray[np.bool_], fresh: NDArra
     plain = fresh | ~uphill
     largest = np.abs(slopes).max(axis=1)
     steps[plain] = slopes[plain] * (_FIRST_STEP / largest[plain])[:, None]
-    # no step leaves the region that its slope knows anything about
+    # no step exceeds half the cube's edge: the gradient is local
     longest = np.abs(steps).max(axis=1)
     return np.asarray(steps * np.minimum(1.0, 0.5 / np.maximum(longest, 1e-300))[:, None])
 
@@ -123,7 +122,7 @@ def _update(
     """Apply the BFGS update to rows of the inverse Hessians of minus the criterion, in place."""
     curvature = np.einsum("ki,ki->k", moves, falls)
     sizes = np.einsum("ki,ki->k", falls, falls)
-    # convex along the move, or the update would turn an ascent direction downhill
+    # only with positive curvature along the move does the inverse Hessian stay positive definite
     good = curvature > 1e-10 * np.sqrt(sizes * np.einsum("ki,ki->k", moves, moves))
     good &= curvature > 0.0
     rows, moves, falls = rows[good], moves[good], falls[good]

@@ -1,9 +1,9 @@
 """Expected hypervolume improvement over independent normal posteriors, in closed form and as a logarithm.
 
-What a vector y adds to a front is, over the disjoint boxes [l, u) that the front leaves free, the sum of
+The hypervolume that a vector y adds to a front is, over the disjoint non-dominated boxes [l, u), the sum of
 Π_j (u_j - max(l_j, y_j))₊.  For independent y_j the expectation of each factor is a difference of expected
-improvements, E(u_j - y_j)₊ - E(l_j - y_j)₊, so that the whole is exact for any number of objectives.
-Far from the front each factor underflows; then all is done with logarithms.
+improvements, E(u_j - y_j)₊ - E(l_j - y_j)₊, so that the sum is exact for any number of objectives.
+Far from the front the factors underflow, and their logarithms are computed instead.
 
 Source: Yang, Emmerich, Deutz & Bäck (2019), "Efficient computation of expected hypervolume improvement
     using box decomposition algorithms"; logarithms after Ament et al. (2023), "Unexpected Improvements
@@ -23,11 +23,11 @@ from smbo.problem.hypervolume import Boxes
 from smbo.training_data import Array
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
-# Below this share of the product of the largest factors rounding shows in plain numbers.
+# Below this share of the product of the largest factors the plain sum loses digits to rounding.
 _SAFE = 1e-7
-# A box this narrow, in deviations and in units of how fast the integrand falls, is its middle's.
+# A box this narrow, in stds and in decay lengths of the integrand, is integrated by its middle.
 _NARROW = 1e-4
-# Numbers held at a time.
+# Most numbers held in memory at a time.
 _MOST_AT_ONCE = 2_000_000
 
 Gathered = NDArray[np.intp]
@@ -35,11 +35,11 @@ Gathered = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """Boxes, their sides as places in a list of edges for each objective.
+    """Boxes, their sides as indices into the edges of each objective.
 
     Attributes:
         edges: distinct sides of each objective, ascending, the first one -inf.
-        lower, upper: which of them each box has, (m, k).
+        lower, upper: index of each box's edges, (m, k).
     """
 
     edges: tuple[Array, ...]
@@ -72,7 +72,7 @@ def log_expected_volume(sides: Sides, means: Array, stds: Array) -> Array:
 
 
 def log_expected_volume_and_slopes(sides: Sides, means: Array, stds: Array) -> tuple[Array, Array, Array]:
-    """Return the same, (n,), and its slopes by means and deviations, each (n, m)."""
+    """Return ``log_expected_volume``, (n,), and its slopes by means and stds, each (n, m)."""
     n_rows = max(_MOST_AT_ONCE // (3 * sides.lower.size + 1), 1)
     pieces = [
         _plain(sides, means[at : at + n_rows], stds[at : at + n_rows], True)
@@ -83,7 +83,7 @@ def log_expected_volume_and_slopes(sides: Sides, means: Array, stds: Array) -> t
 
 
 def _plain(sides: Sides, means: Array, stds: Array, with_slopes: bool) -> tuple[Array, Array, Array]:
-    """Return logarithm and slopes by plain sums, and by logarithms where these would not do."""
+    """Return logarithm and slopes by plain sums, or by logarithms where the sums underflow or lose digits."""
     factors, by_mean, by_std, tops = [], [], [], np.zeros(len(means))
     for j, edges in enumerate(sides.edges):
         mean, std = means[:, j, None], stds[:, j, None]
@@ -110,7 +110,7 @@ def _plain(sides: Sides, means: Array, stds: Array, with_slopes: bool) -> tuple[
                 to_stds[:, j] = (others * by_std[j]).sum(axis=1) / total
     poor = ~(total > _SAFE) | ~np.isfinite(to_means).all(axis=1) | ~np.isfinite(to_stds).all(axis=1)
     if with_slopes:
-        # beyond here φ and Φ are too small for plain numbers, though their ratio to the top is not
+        # below z = -30 φ and Φ are too small for plain numbers, though their ratio to the top is not
         poor |= ((np.stack([e[-1] for e in sides.edges]) - means) / stds < -30.0).any(axis=1)
     if poor.any():
         logs[poor], to_means[poor], to_stds[poor] = _logarithmic(sides, means[poor], stds[poor])
@@ -118,7 +118,7 @@ def _plain(sides: Sides, means: Array, stds: Array, with_slopes: bool) -> tuple[
 
 
 def _differences(sides: Sides, j: int, at_edges: Array) -> Array:
-    """Return what each box has between its sides in objective j, (n, k), of a quantity that is 0 at -inf."""
+    """Return a quantity's difference between each box's sides in objective j, (n, k); 0 at -inf."""
     padded = np.concatenate([np.zeros((len(at_edges), 1)), at_edges], axis=1)
     return np.asarray(padded[:, sides.upper[j]] - padded[:, sides.lower[j]])
 
@@ -147,8 +147,8 @@ def _logarithmic(sides: Sides, means: Array, stds: Array) -> tuple[Array, Array,
 def _log_factor(low: Array, high: Array) -> tuple[Array, Array, Array]:
     """Return log(h(high) - h(low)) for h(z) = φ(z) + z Φ(z), and its slopes, all of one shape.
 
-    The slopes are by mean and by deviation, for a deviation of one: of low = (l - mean) / std and high
-    likewise, -ΔΦ/Δh and Δφ/Δh.
+    The slopes are by mean and by standard deviation, at a standard deviation of one, for low = (l - mean) /
+    std and high likewise: -ΔΦ/Δh and Δφ/Δh.
     """
     shape = high.shape
     low, high = low.ravel(), high.ravel()

@@ -1,9 +1,9 @@
 """Acquisitions for level sets: reduce the volume that is expected to be misclassified (SUR), and straddle.
 
-After an evaluation at x the posterior at a place u is N(m', s'²), with s' known beforehand and m' not.  What
-counts is how likely u is put on the wrong side of the contour: p (1 - p) with p = P(f(u) > level).
-Averaged over what the evaluation may give, and summed over the space, that is what is left to
-know; the next point is the one that is expected to leave the least.
+After an evaluation at x the posterior at a point u is N(m', s'²), with s' known beforehand and m' not.  The
+uncertainty at u is the probability of misclassification, p (1 - p) with p = P(f(u) > level).  Its
+expectation over the result of the evaluation, integrated over the space, is the remaining uncertainty; the
+next point is the one that minimises it.
 
 Sources: Bect et al. (2012), "Sequential design of computer experiments for the estimation of a
 probability of failure" (the criterion); Chevalier et al. (2014), "Fast parallel kriging-based
@@ -36,16 +36,16 @@ _FEWEST_ALLOWED = 256
 
 @dataclass(frozen=True)
 class Misclassification:
-    """Reduces the volume that is expected to be put on the wrong side of the contours.
+    """Minimise the expected volume on the wrong side of the contours (SUR).
 
     Example: ``Recipe(LevelGP(), Misclassification())``
 
     Attributes:
-        n_survey: places of the space that are looked at, a power of two.
-        n_places: of these, drawn by how unsure they are, to judge candidates by.
-        close: a contour that is known to within so much of the cube is known well enough: a place counts
-            by how likely it is on the wrong side by more than that.  With 0 a search follows what
-            it has found to the last digit, and leaves parts of the contour that nothing came near.
+        n_survey: points of the space at which misclassification is computed, a power of two.
+        n_places: integration points among them, drawn by their misclassification.
+        close: tolerated distance to the contour, as a share of the cube's edge: a point counts by the
+            probability that it is on the wrong side by more than that.  With 0 a search refines the
+            known part of the contour to the last digit, and misses other parts.
 
     >>> recipe = Recipe(Subset(LevelGP()), Misclassification())
     """
@@ -56,7 +56,7 @@ class Misclassification:
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def with_space(self, space: Space, rng: np.random.Generator) -> SurveyedMisclassification:
-        """Return the same for a space, at places of it."""
+        """Return the acquisition for a space, with integration points drawn from it."""
         return SurveyedMisclassification(self, survey_of(space, self.n_survey, rng))
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
@@ -66,29 +66,29 @@ class Misclassification:
 
 @dataclass(frozen=True, eq=False)
 class SurveyedMisclassification:
-    """The same, with the places of the space at which uncertainty counts, (m, d)."""
+    """``Misclassification`` with the points of the space over which it integrates, (m, d)."""
 
     settings: Misclassification
     places: Array
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
-        """Return the expected reduction as a function of the next point."""
+        """Return the expected reduction of misclassification as a function of the next point."""
         belief = level_posterior(posterior)
         chosen, weights = self._most_telling(belief)
         return ExpectedReduction.of(belief, self.places[chosen], weights, Feasibility.of(data))
 
     def _most_telling(self, belief: LevelSetPosterior) -> tuple[NDArray[np.intp], Array]:
-        """Return rows of the places drawn by how unsure they are, (r,), and their weights, (r,).
+        """Return rows of integration points drawn by their misclassification, (r,), and weights, (r,).
 
-        Unsure by more than ``close``, to first order in the slope.  Systematic resampling: the mean over
-        these of a reduction divided by what is unsure there stands for the sum over the space.
+        Misclassification by more than ``close``, to first order in the slope.  Systematic resampling: the
+        mean of reduction / misclassification over the drawn points estimates the sum over the space.
         """
         mean, std, slope = _steep_offsets(belief, self.places)
         unsure = doubt(mean / std).sum(axis=0)
         total = doubt((np.abs(mean) + self.settings.close * slope) / std).sum(axis=0)
         share = total / np.maximum(unsure, 1e-300)
-        if total.sum() <= 1e-12 * len(total):  # all is sure to the last digit: look everywhere
+        if total.sum() <= 1e-12 * len(total):  # no misclassification left: draw by standard deviation
             total = (std / std.sum(axis=1, keepdims=True)).sum(axis=0)
             share = np.ones(len(total))
         steps = (np.arange(self.settings.n_places) + 0.5) / self.settings.n_places
@@ -99,14 +99,14 @@ class SurveyedMisclassification:
 
 @dataclass(frozen=True, eq=False)
 class ExpectedReduction:
-    """How much less of the space is expected to be unsure after an evaluation.
+    """The expected reduction of misclassification by an evaluation.
 
     Attributes:
-        belief: on the functions.
-        places: where it counts, (r, d).
-        weights: of the places, (r,).
-        feasibility: where evaluations succeed; None for everywhere.
-        mean, std: of each function minus its level at the places, (k, r).
+        belief: posterior of the functions.
+        places: integration points, (r, d).
+        weights: of the integration points, (r,).
+        feasibility: probability that evaluations succeed; None for everywhere.
+        mean, std: of each function minus its level at the integration points, (k, r).
     """
 
     belief: LevelSetPosterior
@@ -128,7 +128,7 @@ class ExpectedReduction:
         for process, mean, std in zip(self.belief.processes, self.mean, self.std):
             covariance = process.covariance(self.places, points)
             _, spread = process.moments(points)
-            told = covariance**2 / (spread**2 + process.noise)  # variance that the evaluation takes away
+            told = covariance**2 / (spread**2 + process.noise)  # reduction of the variance by the evaluation
             left = np.maximum(std[:, None] ** 2 - told, 1e-12 * process.amplitude)
             total += self.weights @ (doubt(mean / std)[:, None] - expected_doubt(mean[:, None], told, left))
         score = np.log(np.maximum(total, 1e-300))
@@ -137,7 +137,7 @@ class ExpectedReduction:
 
 @dataclass(frozen=True)
 class Straddle:
-    """Looks where a level is within reach: 1.96 standard deviations minus the distance to it.
+    """Straddle: 1.96 standard deviations minus the distance of the mean to the level.
 
     Example: ``Recipe(LevelGP(), Straddle())``
 
@@ -155,7 +155,7 @@ class Straddle:
         def criterion(points: Array) -> Array:
             mean, std = belief.offsets(points)
             score = ((self.width * std - np.abs(mean)) / sizes).max(axis=0)
-            # log Φ is not for a score of either sign: what may fail counts as nothing learned
+            # a score of either sign has no logarithm: log Φ is a penalty, in units of the amplitudes
             if feasibility is None:
                 return np.asarray(score)
             return np.asarray(score + feasibility.log_probability(points))
@@ -164,7 +164,7 @@ class Straddle:
 
 
 def _steep_offsets(belief: LevelSetPosterior, points: Array) -> tuple[Array, Array, Array]:
-    """Return mean and deviation of function minus level at unit points (m, d), and steepness, each (k, m)."""
+    """Return mean and std of function minus level at unit points (m, d), and slope norm, each (k, m)."""
     found = [process.moments_and_gradients(points)[:3] for process in belief.processes]
     mean = np.array([mean for mean, _, _ in found]) - belief.levels[:, None]
     steepness = [np.linalg.norm(slope, axis=1) for _, _, slope in found]
@@ -186,7 +186,7 @@ def expected_doubt(mean: Array, told: Array, left: Array) -> Array:
 
 
 def survey_of(space: Space, n: int, rng: np.random.Generator) -> Array:
-    """Return about n places spread evenly over what a space allows, (m, d)."""
+    """Return about n points spread evenly over the allowed part of a space, (m, d)."""
     if not space.axes:
         return np.zeros((1, 0))
     places = space.snap(design_rows("sobol", len(space.axes), int(rng.integers(2**32)), 0, n))
@@ -195,10 +195,10 @@ def survey_of(space: Space, n: int, rng: np.random.Generator) -> Array:
 
 
 def level_posterior(posterior: Posterior) -> LevelSetPosterior:
-    """Return a posterior as one of levels.
+    """Return the posterior, checked to be one of a level set.
 
     Raises:
-        RecipeError: it is another.
+        RecipeError: the posterior is another one.
     """
     if not isinstance(posterior, LevelSetPosterior):
         raise RecipeError(

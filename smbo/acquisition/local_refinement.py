@@ -1,8 +1,8 @@
-"""Local refinement: expected improvement by a Gaussian process of the evaluations nearest to the best one.
+"""Local refinement: expected improvement by a Gaussian process fitted to the neighbours of the best point.
 
-A process of the whole space knows values to a part of their spread, and near the optimum they differ by less:
-improvement by it goes on around the optimum without end.  A quadratic is settled by as many values as it
-has coefficients, so a process of the nearest ones, on their own scale, gains digits with each evaluation.
+A GP over the whole space resolves values to a fraction of their spread, and near the optimum they differ by
+less: its expected improvement stays near the optimum without converging.  A quadratic is determined by as
+many values as it has coefficients, so a GP of the nearest, on their scale, gains digits each evaluation.
 
 Source: Powell (2002), "UOBYQA: unconstrained optimization by quadratic approximation", for how many points;
     Regis (2016), "Trust regions in Kriging-based optimization with expected improvement", for improvement
@@ -28,31 +28,31 @@ from smbo.training_data import Array, Axis, TrainingData
 
 Columns: TypeAlias = NDArray[np.intp]
 
-# More than a quadratic takes: before, a process of the whole space does as well.
+# Evaluations beyond a quadratic's coefficients; with fewer a GP over the whole space does as well.
 _N_BEYOND_QUADRATIC = 4
-# Noise, in parts of the values' variance, beyond which the best is the luckiest and has no digits.
+# Noise, as a share of the values' variance, beyond which the best value is the luckiest: no refinement.
 _MOST_NOISE_SHARE = 1e-3
-# Evaluated points so near to each other have the same value, or nearly: there is nothing to learn.
+# Points nearer to each other than this have nearly equal values: nothing is left to learn.
 _LEAST_RADIUS, _LEAST_SPREAD = 1e-5, 1e-9
-# Of the box of the nearest points that part, around the best, is searched: a corner of a box that few
-# points are in promises much and holds nothing, and the box must shrink.
+# This share of the box of the nearest points, around the best one, is searched: in a corner with few
+# points the expected improvement is large and wrong, and the box must shrink.
 _SEARCHED_SHARE = 0.5
 # Length scales in that box are about its edge, and values there are smooth and exact.
 _PRIORS = Priors(log_length=(0.3, 0.7), log_amplitude=(1.0, 2.0), log_noise=(-16.0, 1.0))
 _LOCAL_GP = GP(kernel=SquaredExponential(), bend_values=False, priors=_PRIORS)
-# What is beyond the box loses as much: the logarithm of an improvement falls by tens within it.
+# Penalty by distance from the box: the logarithm of the improvement varies by tens within it.
 _STEEPNESS = 50.0
-# Gains below this part of the values' spread are none.
+# Gains below this share of the values' spread do not count.
 _LEAST_GAIN = 1e-6
 
 
 def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
-    """Return improvement within a box around the best evaluation, by a process of the points in it.
+    """Return expected improvement in a box around the best evaluation, by a GP of the points in it.
 
-    None where it would not help: with few points, with noise, without a continuous axis, where the
-    posterior is not that of one process, and where there is nothing left to gain.  Coordinates that are
-    not continuous stay as they are; the box is as large as the nearest (d + 1) (d + 2) / 2 points
-    need, so that it shrinks as they come closer.
+    None where refinement would not help: with few points, with noise, without a continuous axis, where
+    the posterior is not that of one GP, and where nothing is left to gain.  Coordinates that are not
+    continuous are fixed; the box spans the nearest (d + 1) (d + 2) / 2 points, so that it shrinks as
+    they approach.
     """
     latent = normal(posterior)
     smooth = np.flatnonzero([axis.kind == "continuous" for axis in data.axes])
@@ -75,7 +75,7 @@ def refinement(posterior: Posterior, data: TrainingData) -> Criterion | None:
 
 
 def n_without_digit(data: TrainingData) -> int:
-    """Return how many evaluations have been made since the last that gained a digit, by trial number."""
+    """Return how many evaluations, by trial number, followed the last that gained a digit."""
     feasible = data.values[data.feasible]
     return data.n_since_gain(_LEAST_GAIN * float(feasible.std())) if len(feasible) else 0
 
@@ -96,7 +96,7 @@ class _Box:
 
     Attributes:
         centre: unit point, (d,).
-        smooth: columns that it has an extent in, (k,).
+        smooth: continuous columns, in which the box has an extent, (k,).
         radius: half of its edges, (k,).
     """
 
@@ -105,18 +105,18 @@ class _Box:
     radius: Array
 
     def coordinates(self, points: Array) -> Array:
-        """Return where unit points (m, d) are, the box being the unit cube, shape (m, k)."""
+        """Return unit points (m, d) in coordinates in which the box is the unit cube, shape (m, k)."""
         return np.asarray(0.5 + (points[:, self.smooth] - self.centre[self.smooth]) / (2.0 * self.radius))
 
     def elsewhere(self, points: Array) -> Array:
-        """Return how far unit points (m, d) are from the box in the other coordinates, shape (m, d)."""
+        """Return the offsets of unit points (m, d) from the box in the fixed coordinates, shape (m, d)."""
         away = points - self.centre
         away[:, self.smooth] = 0.0
         return away
 
 
 def _within(box: _Box, data: TrainingData, rows: NDArray[np.intp]) -> DifferentiableCriterion:
-    """Return improvement by a process of these rows, over the box's coordinates."""
+    """Return expected improvement by a GP of these rows, over the box's coordinates."""
     axes = tuple(Axis(data.axes[column].name, "continuous") for column in box.smooth)
     local = TrainingData.of_values(
         axes, box.coordinates(data.points[rows]), data.values[rows], data.variances[rows]
@@ -134,7 +134,7 @@ def _within(box: _Box, data: TrainingData, rows: NDArray[np.intp]) -> Differenti
 
 @dataclass(frozen=True, eq=False)
 class _Refined:
-    """A criterion within a box, and less the farther from it."""
+    """A criterion within a box, minus a penalty by the distance from it."""
 
     box: _Box
     criterion: DifferentiableCriterion

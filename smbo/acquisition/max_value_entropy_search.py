@@ -1,4 +1,4 @@
-"""Max-value entropy search: evaluate where most is learned about the function's lowest value."""
+"""Max-value entropy search: maximise the information about the function's lowest value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smbo.surrogates.base import DifferentiablePosterior, Posterior
 from smbo.training_data import ONE_VALUE, Array, Axis, Target, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
-# Below this the terms of the gain cancel; three terms of its series are then good to 2e-8.
+# Below this γ the terms of the gain cancel; three terms of its series then have an error of 2e-8.
 _FAR = -50.0
 
 
@@ -28,13 +28,13 @@ class MaxValueEntropySearch:
     Example: ``Recipe(GP(), MaxValueEntropySearch())``
 
     Source: Wang & Jegelka (2017), "Max-value Entropy Search for Efficient Bayesian Optimization",
-        eq. 6 and sec. 3.1 (the lowest value's distribution by a Gumbel distribution), turned over
-        for minimisation.
+        eq. 6 and sec. 3.1 (the lowest value's distribution by a Gumbel distribution), here for
+        minimisation.
 
     Attributes:
         seed: of the sampled minima; a proposal sets its own.
-        n_minima: sampled from the lowest value's distribution.
-        n_places: random places at which the function is held against them.
+        n_minima: samples of the lowest value.
+        n_places: random points from whose marginals the lowest value's distribution is approximated.
 
     >>> recipe = Recipe(GP(), MaxValueEntropySearch())
     """
@@ -49,7 +49,7 @@ class MaxValueEntropySearch:
             raise RecipeError(f"{self!r}: one minimum and one place at least are needed")
 
     def seeded(self, seed: int) -> MaxValueEntropySearch:
-        """Return the same acquisition with other samples."""
+        """Return the acquisition with the samples of a seed."""
         return replace(self, seed=seed)
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
@@ -60,7 +60,7 @@ class MaxValueEntropySearch:
         mean, std = latent.moments(places)
         floor = 1e-9 * max(float(mean.std()), 1e-300)
         minima = sampled_minima(mean, np.maximum(std, floor), rng.random(self.n_minima))
-        # the lowest value is no higher than that of the best point known
+        # the lowest value is no higher than the incumbent
         best = incumbent(latent, data)
         minima = np.minimum(minima, best - 1e-3 * float(np.median(std)) - floor)
         feasibility = Feasibility.of(data)
@@ -80,15 +80,15 @@ def _places(axes: tuple[Axis, ...], n: int, rng: np.random.Generator) -> Array:
 def sampled_minima(mean: Array, std: Array, uniforms: Array) -> Array:
     """Return samples of the lowest of independent N(mean, std²), one for each uniform number.
 
-    A Gumbel distribution is laid through the quartiles of the lowest value's own distribution.
+    A Gumbel distribution is matched to the quartiles of the lowest value's distribution.
 
     Args:
-        mean, std: at some places, each (m,); std > 0.
+        mean, std: at some points, each (m,); std > 0.
         uniforms: in (0, 1), (k,).
     """
 
-    # trees that agree have almost no deviation: 10 of them must not vanish in the mean's rounding, or
-    # the bracket below holds no root
+    # trees that agree have almost no standard deviation: 10 of them must exceed the mean's rounding, or
+    # the bracket below contains no root
     std = np.maximum(std, 1e-12 * float(np.abs(mean).max()))
 
     def excess(y: float, log_share: float) -> float:
@@ -128,7 +128,7 @@ def log_gain(gamma: Array) -> tuple[Array, Array]:
     out[~far & ~above] = np.log(value)
     slope[~far & ~above] = -0.5 * hazard * (1.0 + z**2 + z * hazard) / value
 
-    # above, both terms are a share of φ(γ), which underflows: it is factored out
+    # for γ > 0 both terms are proportional to φ(γ), which underflows and is factored out
     z = gamma[above]
     log_density = -0.5 * z**2 - _LOG_ROOT_TWO_PI
     mills = np.sqrt(np.pi / 2.0) * erfcx(z / np.sqrt(2.0))
@@ -144,7 +144,7 @@ def log_gain(gamma: Array) -> tuple[Array, Array]:
 
 
 def _far_slope(t: Array) -> Array:
-    """Return the slope of the gain at γ = -t, for large t."""
+    """Return the slope of ``log_gain`` at γ = -t, for large t."""
     # -φ/Φ (1 + γ² + γ φ/Φ) / 2, the bracket being 2/t² - 10/t⁴ + 74/t⁶ - …
     hazard = t + 1.0 / t - 2.0 / t**3 + 10.0 / t**5
     return -0.5 * hazard * (2.0 / t**2 - 10.0 / t**4 + 74.0 / t**6)
@@ -168,7 +168,7 @@ class _Gain:
 
     def _gamma(self, mean: Array, std: Array) -> Array:
         gaps = mean[:, None] - self.minima
-        # keeps the square finite where trees agree and the deviation is exactly 0
+        # keeps γ² finite where trees agree and the standard deviation is 0
         return np.asarray(gaps / np.maximum(std[:, None], 1e-10 * np.abs(gaps) + 1e-150))
 
 

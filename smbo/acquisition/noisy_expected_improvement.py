@@ -1,4 +1,4 @@
-"""Noisy expected improvement: the incumbent itself is uncertain, because evaluations are noisy."""
+"""Noisy expected improvement: expected improvement averaged over draws of the uncertain incumbent."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 @dataclass(frozen=True)
 class NoisyLogExpectedImprovement:
-    """Logarithm of the improvement expected over what the function may be at the known points.
+    """Logarithm of the expected improvement, averaged over draws of the function at the known points.
 
     Example: ``Recipe(GP(), NoisyLogExpectedImprovement())``
 
     The function's values at evaluated and pending points are drawn from the posterior; each draw
-    has its own incumbent and, being free of noise, its own process.  All share one factor.
+    has its own incumbent and, being noiseless, its own posterior.  All share one Cholesky factor.
 
     Source: Letham et al. (2019), "Constrained Bayesian Optimization with Noisy Experiments",
         sec. 3; its logarithm as in Ament et al. (2023).
@@ -53,7 +53,7 @@ class NoisyLogExpectedImprovement:
         return replace(self, seed=seed)
 
     def for_posterior(self, posterior: Posterior) -> Acquisition:
-        """Return this acquisition; around a trend, whose process cannot be drawn alone, the noiseless one."""
+        """Return this acquisition, or the noiseless one where the GP with a trend cannot be drawn alone."""
         return LogExpectedImprovement() if isinstance(posterior, ResidualPosterior) else self
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
@@ -84,7 +84,7 @@ class Draws(NamedTuple):
 
     Attributes:
         factor: of the function's covariance at the rows, without noise, (n, n).
-        weights: of the rows in the mean of each draw, (n, k).
+        weights: of the rows in the posterior mean given each draw, (n, k).
         values: at the rows, latent, (n, k).
     """
 
@@ -108,14 +108,14 @@ def draws_at_rows(posterior: ExactProcess, normals: Array, errors: Array) -> Dra
 
 @dataclass(frozen=True, eq=False)
 class NoisyImprovement:
-    """The criterion: see NoisyLogExpectedImprovement.
+    """The criterion of NoisyLogExpectedImprovement.
 
     Attributes:
         posterior: latent, whose rows are the evaluated, the failed and the pending points.
         factor: of the function's covariance at these rows, without noise, (n, n).
-        weights: of the rows in the mean of each draw, (n, k).
+        weights: of the rows in the posterior mean given each draw, (n, k).
         incumbents: lowest value of each draw, (k,).
-        feasibility: of evaluations, None where all went well.
+        feasibility: of evaluations, None where all were feasible.
     """
 
     posterior: ExactProcess
@@ -133,7 +133,7 @@ class NoisyImprovement:
         usable = np.ones(len(values), dtype=np.bool_)
         n = len(data)
         usable[:n] = data.feasible if data.feasible.any() else True
-        usable[n : n + len(data.failed)] = False  # nothing was found there
+        usable[n : n + len(data.failed)] = False  # failed points have no value
         return cls(posterior, factor, weights, values[usable].min(axis=0), Feasibility.of(data))
 
     def __call__(self, points: Array) -> Array:
@@ -151,22 +151,22 @@ class NoisyImprovement:
         return self.judged(points, self.draws)
 
     def batched(self, criteria: Sequence[Criterion]) -> BatchedNoisyImprovements:
-        """Return the criteria of a batch's points, in the order in which these joined it, as one."""
+        """Return the criteria of a batch's points, in the order of their selection, stacked."""
         mine = [one for one in criteria if isinstance(one, NoisyImprovement)]
         return BatchedNoisyImprovements(mine[-1], _DrawsOfEach.of([one.draws for one in mine]))
 
     @property
     def draws(self) -> _Draws:
-        """What was drawn."""
+        """Weights and lowest values of the draws."""
         return _Draws(self.weights, self.incumbents)
 
     def judged(self, points: Array, draws: _Draws | _DrawsOfEach) -> tuple[Array, Array]:
-        """Return the criterion (m,) and its gradient (m, d) by some draws: the same for all, or of each."""
+        """Return the criterion (m,) and its gradient (m, d) by draws for all points, or for each."""
         belief = self.posterior
         scaled = belief.encode(points)
         profile, slope = belief.kernel.profile_and_slope(squared_distances(scaled, belief.scaled))
         cross = belief.amplitude * profile
-        # of a prefix of the rows: a triangular solve's first entries do not depend on what follows
+        # of a prefix of the rows: a triangular solve's first entries do not depend on later rows
         half = draws.known(linalg.solve_lower(self.factor, cross.T))
         beta = linalg.solve_lower_transposed(self.factor, half).T
         std = self._std(half)
@@ -204,10 +204,10 @@ class NoisyImprovement:
 
 @dataclass(frozen=True, eq=False)
 class BatchedNoisyImprovements:
-    """The criteria of points as they joined a batch, each for a point of its own.
+    """Stacked criteria of the points of a batch, one for each point.
 
     Attributes:
-        last: the criterion that knows of the most rows.
+        last: the criterion with the most rows.
         draws: of each criterion.
     """
 
@@ -215,7 +215,7 @@ class BatchedNoisyImprovements:
     draws: _DrawsOfEach
 
     def of_rows(self, rows: NDArray[np.intp]) -> BatchedNoisyImprovements:
-        """Return those criteria alone."""
+        """Return the criteria of these rows."""
         return replace(self, draws=self.draws.of_rows(rows))
 
     def __call__(self, points: Array) -> Array:
@@ -228,7 +228,7 @@ class BatchedNoisyImprovements:
 
 @dataclass(frozen=True, eq=False)
 class _Draws:
-    """Draws by which all points are judged: weights of the rows (n, k), lowest values (k,)."""
+    """Draws shared by all points: weights of the rows (n, k), lowest values (k,)."""
 
     weights: Array
     incumbents: Array
@@ -245,10 +245,10 @@ class _Draws:
 
 @dataclass(frozen=True, eq=False)
 class _DrawsOfEach:
-    """Draws of m criteria: weights (m, n, k), 0 at rows they do not know; lowest values (m, k).
+    """Draws of m criteria: weights (m, n, k), 0 at later rows; lowest values (m, k).
 
     Attributes:
-        is_known: rows that each knows of, (n, m).
+        is_known: whether a row is among those of a criterion, (n, m).
     """
 
     weights: Array
@@ -278,6 +278,6 @@ class _DrawsOfEach:
 
 
 def _log_sums(logs: Array) -> Array:
-    """Return log Σ_b exp(logs_ab), (m,), of finite logarithms; scipy's costs more than all else here."""
+    """Return log Σ_b exp(logs_ab), (m,), of finite logarithms; scipy's logsumexp would dominate the cost."""
     top = logs.max(axis=1)
     return np.asarray(top + np.log(np.exp(logs - top[:, None]).sum(axis=1)))

@@ -16,24 +16,24 @@ from smbo.space.numeric import Fixed
 from smbo.space.point_set import PointSet
 from smbo.training_data import Array, Axis
 
-# Up to so many combinations of levels a finite space is searched whole; up to the second figure
-# it is listed when sampling finds nothing new.
+# Up to so many combinations of levels a finite space is searched exhaustively; up to the second figure
+# its points are listed where sampling finds no new one.
 _MOST_ENUMERATED = 2_000
 _MOST_LISTED = 1_000_000
-# A grid with more levels than this is climbed as if it were continuous, then snapped.
+# An axis with more levels than this is optimised as if it were continuous, then snapped.
 _MOST_DISCRETE_LEVELS = 12
-# Of what was tried, so many of the best are worth a look by a search that follows.
+# So many of the best points tried are handed to a search that follows.
 _N_PROMISING = 64
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard to search.
+    """How many points a search tries.
 
     Attributes:
-        n_candidates: drawn from all of the space.
+        n_candidates: drawn from the whole space.
         n_local: drawn around each start point.
-        n_starts: of the ascent, the best and most diverse of the candidates.
+        n_starts: of the ascent, good candidates distant from each other.
         n_calls: of the criterion in an ascent, which tries a point from every start at each.
         n_rounds: of ascent and neighbourhood search in turn.
     """
@@ -46,7 +46,7 @@ class Effort:
 
     @classmethod
     def affordable(cls, n: int) -> Effort:
-        """Return how hard to search where a candidate costs n² operations, n values told."""
+        """Return the effort for n observed values, where a candidate costs n² operations."""
         if n <= 200:
             return cls()
         return cls(n_candidates=256, n_local=16) if n <= 1000 else cls(128, 8, 4, 20)
@@ -66,9 +66,9 @@ def maximize(
     Args:
         criterion: what to maximise; gradients are used where it has them.
         space: the point is snapped to it and allowed by its constraints.
-        start_points: places worth a closer look (the best evaluated points), (k, d).
+        start_points: centres of local candidates (the best evaluated points), (k, d).
         exclude: points that must not be returned (evaluated, pending).
-        effort: how hard to search.
+        effort: how many points to try.
 
     Raises:
         SpaceExhausted: every allowed point of a finite space is excluded.
@@ -80,11 +80,11 @@ def maximize(
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
-        point: the highest new one, (d,).
-        promising: the best of all that were tried, for another search on a similar criterion, (m, d).
+        point: the new point with the highest criterion, (d,).
+        promising: the best of all points tried, for another search on a similar criterion, (m, d).
     """
 
     point: Array
@@ -101,10 +101,10 @@ def find_maximum(
     effort: Effort | None = None,
     promising: Array | None = None,
 ) -> Found:
-    """Return the highest new point and what else looked promising; see ``maximize``.
+    """Return the new point with the highest criterion and other promising ones; see ``maximize``.
 
     Args:
-        promising: of an earlier search, tried too, (m, d).
+        promising: points of an earlier search to try too, (m, d).
     """
     effort = effort or Effort()
     n_grid = _grid_size(space)
@@ -134,7 +134,7 @@ def find_maximum(
 
 
 def best_of(criterion: Criterion, points: Array, excluded: PointSet) -> Array | None:
-    """Return that of some points (m, d) with the highest criterion, (d,), None if all are excluded."""
+    """Return the point with the highest criterion among (m, d), (d,), None if all are excluded."""
     best = _best_new(points, _finite(criterion(points)), excluded) if len(points) else None
     return None if best is None else np.asarray(points[best])
 
@@ -142,7 +142,7 @@ def best_of(criterion: Criterion, points: Array, excluded: PointSet) -> Array | 
 def polish(criterion: DifferentiableCriterion, space: Space, points: Array, n_calls: int) -> Array:
     """Return snapped and allowed points (k, d) no worse than the given ones, by an ascent from each.
 
-    Only smooth coordinates move.
+    Only smooth coordinates change.
     """
     climbed, _ = ascend(criterion, points, *_steerable(space, points), n_calls)
     return np.asarray(space.snap(climbed))
@@ -161,7 +161,7 @@ def _finite(scores: Array) -> Array:
 
 
 def _grid_size(space: Space) -> int | None:
-    """Return the number of combinations of levels, None with a continuous axis that is not fixed."""
+    """Return the number of combinations of levels, None with a continuous axis that is free."""
     size = 1
     for axis in space.axes:
         if _is_fixed(space, axis):
@@ -179,7 +179,7 @@ def _is_fixed(space: Space, axis: Axis) -> bool:
 def _remaining(space: Space, excluded: PointSet) -> Array:
     """Return every allowed point of a finite space that is not excluded, (m, d)."""
     counts = [1 if _is_fixed(space, axis) else axis.levels or 1 for axis in space.axes]
-    levels = [(np.arange(count) + 0.5) / count for count in counts]  # what is fixed snaps to its place
+    levels = [(np.arange(count) + 0.5) / count for count in counts]  # fixed coordinates snap to their value
     grid = np.stack(np.meshgrid(*levels, indexing="ij"), axis=-1).reshape(-1, len(space.axes))
     # combinations that differ in inactive coordinates only are one point
     points = np.unique(space.snap(grid), axis=0)
@@ -193,7 +193,7 @@ def _remaining(space: Space, excluded: PointSet) -> Array:
 
 
 def _candidates(space: Space, rng: np.random.Generator, centres: Array, effort: Effort) -> Array:
-    """Return snapped and allowed points: from everywhere, and from around the centres, (m, d)."""
+    """Return snapped and allowed points from the whole space and near the centres, (m, d)."""
     d = len(space.axes)
     everywhere = space.sample_unit(effort.n_candidates, rng) if effort.n_candidates else np.zeros((0, d))
     if len(centres) == 0 or effort.n_local == 0:
@@ -202,7 +202,7 @@ def _candidates(space: Space, rng: np.random.Generator, centres: Array, effort: 
     # from a tenth of the cube down to a thousandth, for optima of any width
     widths = 10.0 ** rng.uniform(-3.0, -1.0, size=(len(near), 1))
     moved = near + widths * rng.standard_normal(near.shape)
-    # most coordinates stay where d is large: a good point is good in most of them
+    # where d is large most coordinates stay: a good point has good values in most of them
     stays = rng.random(near.shape) > max(min(1.0, 5.0 / d), 0.3)
     moved = np.where(stays, near, np.clip(moved, 0.0, 1.0))
     for column, axis in enumerate(space.axes):
@@ -220,7 +220,7 @@ def _candidates(space: Space, rng: np.random.Generator, centres: Array, effort: 
 
 
 def _spread(points: Array, scores: Array, n: int) -> NDArray[np.intp]:
-    """Return rows of n good starts: the best one, then good ones that are not beside a chosen one."""
+    """Return rows of n starts: the best point, then good ones not near a chosen one."""
     order = np.argsort(-scores, kind="stable")[: 16 * n]
     good = points[order]
     near = 0.05 * np.sqrt(points.shape[1])
@@ -246,7 +246,7 @@ def _climb(
         if with_gradient and smooth.any():
             points, scores = _ascend_snapped(criterion, space, points, scores, effort.n_calls)
         if all(axis.levels is None for axis in space.axes):
-            break  # the ascent found its optimum: there are no neighbours to try
+            break  # the ascent converged, and there are no discrete neighbours to try
         points, scores = _step_to_neighbours(criterion, space, points, scores)
         if not (scores > before).any():
             break
@@ -264,7 +264,7 @@ def _ascend_snapped(
     scores: Array,
     n_calls: int,
 ) -> tuple[Array, Array]:
-    """Climb in the smooth coordinates, snap, and keep what became better."""
+    """Ascend in the smooth coordinates, snap, and keep the points that improved."""
     assert isinstance(criterion, DifferentiableCriterion)
     climbed, _ = ascend(criterion, points, *_steerable(space, points), n_calls)
     climbed = space.snap(climbed)
@@ -274,7 +274,7 @@ def _ascend_snapped(
 
 
 def _steerable(space: Space, points: Array) -> tuple[NDArray[np.bool_], Callable[[Array], NDArray[np.bool_]]]:
-    """Return which coordinates of points an ascent may change, (k, d), and what says where it may step."""
+    """Return which coordinates of points an ascent may change, (k, d), and the test of allowed steps."""
     smooth = np.array([_is_smooth(axis) for axis in space.axes])
     movable = np.zeros(points.shape, dtype=np.bool_)
     conditional = any(
@@ -283,8 +283,8 @@ def _steerable(space: Space, points: Array) -> tuple[NDArray[np.bool_], Callable
     if not conditional:
         movable[:, smooth] = True
     for column in np.flatnonzero(smooth & conditional):
-        # an inactive or fixed coordinate snaps back wherever it is put; a step of half the cube
-        # (away from where it is) is more than any grid rounds away
+        # an inactive or fixed coordinate snaps back from any value; a step of half the cube's edge
+        # is more than any grid rounds away
         probe = points.copy()
         probe[:, column] = np.where(points[:, column] < 0.5, 0.95, 0.05)
         movable[:, column] = space.snap(probe)[:, column] != points[:, column]
@@ -300,7 +300,7 @@ def _steerable(space: Space, points: Array) -> tuple[NDArray[np.bool_], Callable
 def _step_to_neighbours(
     criterion: Criterion, space: Space, points: Array, scores: Array
 ) -> tuple[Array, Array]:
-    """Move each point to the best of its neighbours (one discrete coordinate changed) while one is better."""
+    """Move each point to its best neighbour (one discrete coordinate changed) while one is better."""
     for _ in range(4 * len(space.axes)):
         rows, neighbours = _neighbours(space.axes, points)
         neighbours = space.snap(neighbours)
@@ -324,7 +324,7 @@ def _step_to_neighbours(
 def _neighbours(axes: tuple[Axis, ...], points: Array) -> tuple[NDArray[np.intp], Array]:
     """Return unsnapped points with one discrete coordinate changed, and the row each came from.
 
-    An ordered coordinate goes one level up and down, a categorical one to every other level.
+    An ordered coordinate changes by one level, a categorical one to every other level.
     """
     rows, out = [], []
     for column, axis in enumerate(axes):

@@ -19,7 +19,7 @@ from smbo.training_data import Array, Target, TrainingData, served_by
 
 
 class LogDensity(Protocol):
-    """Where the optimum is thought to lie."""
+    """A prior density of the optimum's location."""
 
     def log_density(self, points: Array) -> tuple[Array, Array]:
         """Return the log density at unit points (m, d), (m,), and its gradient, (m, d)."""
@@ -28,16 +28,16 @@ class LogDensity(Protocol):
 
 @dataclass(frozen=True)
 class PriorWeighted:
-    """Another acquisition times the density of the optimum's place to a power that fades.
+    """An acquisition times the user's prior density to a decaying power.
 
-    The power is strength / n after n evaluations, so that any prior is overcome.
+    The power is strength / n after n evaluations, so that evaluations outweigh any prior.
 
     Source: Hvarfner et al. (2022), "piBO: Augmenting Acquisition Functions with User Beliefs for
         Bayesian Optimization", eq. 6.
 
     Attributes:
-        acquisition: without the user's prior.
-        prior: the user's.
+        acquisition: that is weighted.
+        prior: the user's density.
         strength: β of the source.
     """
 
@@ -47,11 +47,11 @@ class PriorWeighted:
 
     @property
     def serves(self) -> frozenset[Target]:
-        """What the other acquisition is for."""
+        """The targets of the weighted acquisition."""
         return served_by(self.acquisition)
 
     def seeded(self, seed: int) -> PriorWeighted:
-        """Return the same with other draws."""
+        """Return the acquisition with the draws of a seed."""
         if not isinstance(self.acquisition, Seeded):
             return self
         return replace(self, acquisition=self.acquisition.seeded(seed))
@@ -64,7 +64,7 @@ class PriorWeighted:
             acquisition = LogExpectedImprovement()
         criterion = acquisition.build(posterior, data)
         if isinstance(acquisition, LowerConfidenceBound | ThompsonSampling):
-            # these are in the units of the values, so the logarithm must be brought to them
+            # the acquisition is in the units of the values, so the log density is scaled to them
             weight *= float(means(normal(posterior), data.points).std())
         if isinstance(criterion, DifferentiableCriterion):
             return _DifferentiableWeighted(criterion, self.prior, weight)

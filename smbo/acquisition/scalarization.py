@@ -1,4 +1,4 @@
-"""ParEGO: expected improvement of a Chebyshev scalarization with weights drawn anew for each point."""
+"""ParEGO: expected improvement of a Chebyshev scalarization with random weights for each point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smbo.problem.hypervolume import nondominated
 from smbo.surrogates.base import DifferentiablePosterior, Posterior
 from smbo.training_data import Array, Target, TrainingData
 
-# Of the widths of the front: what rounds the corner of the largest objective, and of no improvement.
+# Widths of the smoothed maximum and of the softplus of the improvement, as shares of the front's extent.
 _SMOOTH_LARGEST, _SMOOTH_GAIN = 0.02, 0.01
 _SHARE_OF_SUM = 0.05  # Knowles's ρ
 
@@ -30,10 +30,10 @@ class RandomScalarization:
 
     Example: ``Recipe(ModelListGP(), RandomScalarization())``
 
-    Draws of the objectives at a point make a distance each; its improvement on the lowest distance of
-    the posterior means is averaged, with rounded corners, so that it has slopes everywhere.
+    Each draw of the objectives at a point has a distance; its improvement on the lowest distance of the
+    posterior means is averaged, smoothed so that it has gradients everywhere.
 
-    Source: Knowles (2006), "ParEGO"; the rounding is that of Ament et al. (2023), sec. 4.
+    Source: Knowles (2006), "ParEGO"; the smoothing is that of Ament et al. (2023), sec. 4.
 
     Attributes:
         seed: of weights and draws; a proposal sets its own.
@@ -50,7 +50,7 @@ class RandomScalarization:
         check_draws(self.n_draws)
 
     def seeded(self, seed: int) -> RandomScalarization:
-        """Return the same acquisition with other weights and draws."""
+        """Return the acquisition with the weights and draws of a seed."""
         return replace(self, seed=seed)
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
@@ -61,7 +61,7 @@ class RandomScalarization:
         """
         belief = latent_objectives(posterior)
         assert data.objective_values is not None
-        # another draw for each point of a batch
+        # new weights and draws for each point of a batch
         rng = np.random.default_rng([self.seed, len(data.pending)])
         weights = rng.dirichlet(np.ones(len(belief.latents))) * data.objective_values.weights
         feasible = data.feasible if data.feasible.any() else np.ones_like(data.feasible)
@@ -78,7 +78,7 @@ class RandomScalarization:
 
 @dataclass(frozen=True, eq=False)
 class Distance:
-    """An augmented Chebyshev distance of objectives scaled to their front, with a rounded corner.
+    """A smoothed augmented Chebyshev distance of objectives scaled to their front.
 
     Attributes:
         low, extent: of the front, (m,).
@@ -103,14 +103,14 @@ class Distance:
 
 @dataclass(frozen=True, eq=False)
 class ScalarizedImprovement:
-    """The criterion: see RandomScalarization.
+    """The criterion of RandomScalarization.
 
     Attributes:
         parts: latent posteriors, one for each objective.
-        distance: that is to become small.
-        lowest: of the means at known points.
+        distance: that is minimised.
+        lowest: distance of the posterior means at known points.
         normals: standard normal numbers, (k, m).
-        feasibility: of evaluations, None where all went well.
+        feasibility: of evaluations, None where all were feasible.
     """
 
     parts: tuple[DifferentiablePosterior, ...]
@@ -131,7 +131,7 @@ class ScalarizedImprovement:
         return with_feasibility(self.feasibility, points, worth, slope)
 
     def _worth(self, means: Array, stds: Array) -> tuple[Array, Array, Array]:
-        """Return the log improvement (n,) and its slopes by means and deviations, each (n, m)."""
+        """Return the log improvement (n,) and its slopes by means and stds, each (n, m)."""
         values = means[:, None] + stds[:, None] * self.normals  # (n, k, m)
         found, slopes = self.distance.of(values)
         width = _SMOOTH_GAIN / means.shape[1]

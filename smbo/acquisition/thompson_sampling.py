@@ -25,11 +25,11 @@ from smbo.surrogates.gp.kernels import Features, Matern52
 from smbo.surrogates.gp.marginal_likelihood import Priors
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
-# The covariance of a draw's prior part is off by about 1/√(frequencies).
+# The covariance of a draw's prior part has an error of about 1/√(frequencies).
 _N_FREQUENCIES = 512
-# Each draw is a criterion of its own, so that every point pays for a search.
+# Each draw is a criterion of its own, so that every point needs a search.
 _PER_DRAW = Effort(n_candidates=256, n_local=16, n_starts=4, n_calls=20, n_rounds=1)
-# Evaluated points around which the search looks closer.
+# Evaluated points around which local candidates are drawn.
 _N_CENTRES = 4
 
 
@@ -39,8 +39,8 @@ class ThompsonSampling:
 
     Example: ``Recipe(GP(), ThompsonSampling())``
 
-    Points chosen by different draws differ by themselves, so that pending points need no fantasies:
-    with a thousand of them a proposal costs what it costs with none.
+    Minima of different draws differ, so that pending points need no fantasies: a proposal costs the
+    same with a thousand of them as with none.
 
     Attributes:
         seed: of the draw; a proposal sets its own.
@@ -59,7 +59,7 @@ class ThompsonSampling:
             raise RecipeError(f"n_frequencies={self.n_frequencies!r}: one at least is needed")
 
     def seeded(self, seed: int) -> ThompsonSampling:
-        """Return the same acquisition with another draw."""
+        """Return the acquisition with the draw of a seed."""
         return replace(self, seed=seed)
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
@@ -70,9 +70,9 @@ class ThompsonSampling:
         return drawn_criterion(function, Feasibility.of(data), float(mean.std()))
 
     def select(self, search: Search) -> tuple[Array, Memory]:
-        """Return the minima of n functions drawn from the posterior, (n, d); nothing is remembered.
+        """Return the minima of n functions drawn from the posterior, (n, d), and an empty memory.
 
-        Draws differ by themselves: pending points are kept out, and cost nothing beyond that.
+        Minima of different draws differ: pending points are excluded, without fantasies.
         """
         data, taken = search.data, search.taken
         mean, _ = search.posterior.moments(data.points)
@@ -93,9 +93,9 @@ def draw(
 ) -> FunctionDraw:
     """Return a function drawn from a posterior.
 
-    Of a posterior that can it is a pathwise draw.  Of any other one it is its mean plus its standard
-    deviation times a smooth field of variance one: right at every single point, while how points go
-    together is the field's guess.
+    A pathwise draw where the posterior has one.  Otherwise the mean plus the standard deviation times a
+    smooth field of variance one: the marginals are exact, the correlations between points are the
+    field's.
     """
     if isinstance(posterior, PathwisePosterior):
         return posterior.function_draw(rng, n_frequencies)
@@ -111,9 +111,9 @@ class MarginalDraw:
     """mean + std × field: a draw whose every value has the posterior's distribution.
 
     Attributes:
-        posterior: of which it is a draw.
+        posterior: that is drawn from.
         field: on features over ``lengths``, of variance one.
-        features: how unit points become them.
+        features: the map from unit points to features.
         lengths: of each feature, (D,).
     """
 
@@ -163,7 +163,7 @@ class _DifferentiableDrawn(_Drawn):
 
 
 def drawn_criterion(function: FunctionDraw, feasibility: Feasibility | None, weight: float) -> Criterion:
-    """Return minus a draw plus a weight times log feasibility, with gradients where there are any."""
+    """Return minus a draw plus a weight times log feasibility, with gradients where the draw has any."""
     if isinstance(function.posterior, DifferentiablePosterior):
         return _DifferentiableDrawn(function, feasibility, weight)
     return _Drawn(function, feasibility, weight)

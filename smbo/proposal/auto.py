@@ -1,4 +1,4 @@
-"""The rule behind the default recipe: which surrogate, acquisition and region, and why."""
+"""The rule of the default recipe: choose surrogate, acquisition and trust region, with the reason."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ from smbo.surrogates import (
 )
 from smbo.training_data import ObjectiveValues, TrainingData, VectorOutputs
 
-# Boxes of a front grow as a power of half the number of objectives.
+# The number of a front's boxes grows as a power of half the number of objectives.
 _MOST_OBJECTIVES_BY_VOLUME = 4
-# In log density, see KernelSelection.
+# In log marginal likelihood, see KernelSelection.
 _PRICE_OF_SMOOTHNESS = 3.0
 
 
 @dataclass(frozen=True)
 class Auto:
-    """Chooses by axes, by progress, by noise, and by how many evaluations are under way.
+    """Choose a recipe by axes, progress, noise and the number of pending evaluations.
 
-    A process of the whole space comes first, in many dimensions too: on the tuning half of the
-    regret benchmark a trust region from the start is no better after 100 evaluations.  Where
-    it stops paying the region takes over, and keeps the search from then on.
+    A GP over the whole space is first, in many dimensions too: on the tuning half of the regret
+    benchmark a trust region from the start is no better after 100 evaluations.  Once the GP stops
+    improving a trust region replaces it, for the rest of the search.
 
     Attributes:
-        region_from: axes from which a trust region may take over.
-        patience: evaluations in a row that gained nothing after which it does; None for twice the
+        region_from: axes from which a trust region may be used.
+        patience: evaluations in a row without improvement after which it is used; None for twice the
             axes, and never fewer than 20.
-        crowd_from: pending points from which points come of draws, which need no fantasies.
+        crowd_from: pending points from which Thompson sampling is used, which needs no fantasies.
         noisy_from: share of noise in the variance of the values from which the incumbent counts as
             uncertain.
-        most_noisy: evaluations up to which it does: its draws take another factorisation of all.
-        rough_below: share of learned noise up to which it may be roughness instead.
-        exploration_after: evaluations in a row that gained nothing, without noise, after which every third
-            point must promise more than a small gain.  Improvement alone can stay for a hundred
-            evaluations on the steps of a rough slope (three of five cut scans did).
-        margin: how much more, see ``LogExpectedImprovement``.
+        most_noisy: evaluations up to which it does: drawing it takes another factorisation.
+        rough_below: share of learned noise up to which the noise may be roughness instead.
+        exploration_after: evaluations in a row without improvement, without noise, after which every third
+            proposal uses EI with a margin.  EI alone can stay for a hundred evaluations on the steps of
+            a rough slope (three of five cut scans did).
+        margin: of that EI, see ``LogExpectedImprovement``.
 
     Raises:
         RecipeError: figures that are not in order.
@@ -107,7 +107,7 @@ class Auto:
             acquisition, about = self._acquisition(data, memory)
         patience = max(20, 2 * d) if self.patience is None else self.patience
         is_stuck = d >= self.region_from and n_without_gain(data) >= patience
-        # once it has begun a region decides for itself when to look elsewhere
+        # a region that has begun restarts itself elsewhere
         if is_stuck or "region" in memory:
             why = (
                 f"{patience} evaluations in a row gained nothing"
@@ -150,10 +150,10 @@ class Auto:
         if share is None:
             return LogExpectedImprovement(), "nothing is known of noise yet"
         if len(data.axes) >= self.region_from and not has_given_noise(data):
-            # few values along many axes look like noise to a process, whether they are or not
+            # with few values along many axes a GP explains structure as noise
             return LogExpectedImprovement(), "noise is not told from structure along so many axes"
         text = f"noise is {100 * share:.2g} % of the values' variance"
-        # a rough slope without noise looks like a little of it: told errors are believed, learned ones not
+        # a rough slope without noise is learned as a little noise: given errors are trusted, learned ones not
         is_quiet = share < self.noisy_from or (share < self.rough_below and not has_given_noise(data))
         n_idle = n_without_gain(data)
         n_asked = len(data) + len(data.failed) + len(data.pending)

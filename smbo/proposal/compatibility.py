@@ -1,4 +1,4 @@
-"""Which recipes serve a problem: follows from what their parts say that they serve."""
+"""Check that a recipe serves a problem, by the targets that its parts serve."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smbo.training_data import Target, served_by
 
 
 def targets_of(problem: Problem) -> frozenset[Target]:
-    """Return what a problem asks for, any of which a surrogate and an acquisition have to serve."""
+    """Return the targets of a problem, one of which surrogate and acquisition have to serve."""
     if problem.level_set is not None:
         return frozenset({Target.LEVEL_SET})
     if problem.multi_objective is not None:
@@ -27,10 +27,10 @@ def targets_of(problem: Problem) -> frozenset[Target]:
 
 
 def refuse_misfit(problem: Problem, recipe: Recipe) -> None:
-    """Let recipes through whose parts serve what the problem asks for.
+    """Refuse a recipe whose parts do not serve the problem's targets.
 
     Raises:
-        RecipeError: saying which recipes would do.
+        RecipeError: with the recipes that serve the problem.
     """
     wanted = targets_of(problem)
     if _serves(recipe, wanted):
@@ -59,10 +59,10 @@ def _in_words(targets: frozenset[Target]) -> str:
 
 
 def check_recipe(problem: Problem, recipe: Recipe) -> None:
-    """Refuse a recipe that cannot find what the problem asks for.
+    """Refuse a recipe that does not serve the problem.
 
     Raises:
-        RecipeError: saying which would do.
+        RecipeError: with the recipes that serve the problem.
     """
     if recipe.replication is not None:
         _refuse_replication(problem, recipe)
@@ -79,10 +79,10 @@ def check_recipe(problem: Problem, recipe: Recipe) -> None:
 
 
 def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
-    """Let repeats through where they are weighed: for one value, by a Gaussian process.
+    """Refuse replication unless the problem has one value and the surrogate is a Gaussian process.
 
     Raises:
-        RecipeError: saying what is in the way.
+        RecipeError: with what does not support it.
     """
     others = {
         "several objectives": problem.multi_objective,

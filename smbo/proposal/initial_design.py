@@ -1,4 +1,4 @@
-"""The initial design: points to try first, then of a space-filling design, at random, or left on a grid."""
+"""The initial design: points to try first, then a space-filling design, random or remaining grid points."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from smbo.training_data import Array, Target, TrainingData, served_by
 
 __all__ = ["design_points", "first_points", "left_on_grid", "n_from_design", "n_initial_of"]
 
-_ROWS_AT_ONCE = 64  # of a design; most are used where there are no constraints
-_MOST_ROWS = 2**14  # of a design to look through before random points take over
-_MOST_DRAWS = 64  # rounds of random points before a space counts as used up
+_ROWS_AT_ONCE = 64  # of a design, computed together; without constraints most are used
+_MOST_ROWS = 2**14  # of a design that are tried before random points are used
+_MOST_DRAWS = 64  # rounds of random points before the remaining grid points are listed
 
 
 def design_points(request: ProposalRequest, n: int) -> tuple[Array, dict[str, int]]:
-    """Return the next n allowed and new points of the recipe's design, (n, d), and where it stands then."""
+    """Return the next n allowed and new points of the recipe's design, (n, d), and its seed and index."""
     space, rng = request.space, request.rng
     start = request.memory.get("design") or {"seed": int(rng.integers(2**32)), "index": 0}
     seed, index = int(start["seed"]), int(start["index"])
-    if n == 0:  # and no need to look through all that is known
+    if n == 0:  # without comparing with the points taken
         return np.zeros((0, len(space.axes))), {"seed": seed, "index": index}
     taken = PointSet.within(space, [rows_in(space, each) for each in request.taken])
     if space.size is not None and len(taken) + n > space.size:
@@ -61,7 +61,7 @@ def _design_stream(space: Space, design: str, seed: int, index: int) -> Iterator
 
 
 def _random_points(space: Space, taken: PointSet, n: int, rng: np.random.Generator) -> list[Array]:
-    """Return n points that are not taken, where the design had no more of them."""
+    """Return n random points that are not taken, for when the design has no more new ones."""
     chosen: list[Array] = []
     draws = 0
     while len(chosen) < n and draws < _MOST_DRAWS:
@@ -92,22 +92,22 @@ def left_on_grid(space: Space, taken: PointSet, n: int, rng: np.random.Generator
     return [left[row] for row in rng.permutation(len(left))[:n]]
 
 
-_MOST_OF_DESIGN = 10  # of a design for one value: with more axes too, a model soon does better than chance
+_MOST_OF_DESIGN = 10  # of a design for one value: with more axes too a model soon does better than chance
 
 
-# Points before the first model where prior is supported: the fewest that show a slope.  Two of them are
-# the prior's; where those are worse than the third, the search begins as if there were none.
+# Points before the first model where the user's prior is supported: the fewest that show a slope.  Two come
+# from the prior; where they are worse than the third the search begins as if there were no prior.
 _N_WITH_PRIOR = 3
 
 
 def first_points(request: ProposalRequest) -> tuple[Array, dict[str, Any]]:
-    """Return up to n of the points to try first that are left, (k, d), and the memory of what is through.
+    """Return up to n remaining points to try first, (k, d), and the memory of those used.
 
-    Points outside the part of the space that is asked for keep for later.
+    Points outside the subspace of this ask are kept for later.
     """
     problem, memory, n = request.problem, request.memory, request.n
     start = int(memory.get("n_tried_first", 0))
-    through = set(memory.get("tried_beyond", ()))  # of those from ``start`` on
+    through = set(memory.get("tried_beyond", ()))  # used ones from ``start`` on
     rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_sources(problem)])
     rows = problem.space.snap(rows)
     taken = PointSet.within(problem.space, request.taken)
@@ -133,15 +133,15 @@ def n_from_design(request: ProposalRequest, data: TrainingData) -> int:
     space, recipe, n = request.problem.space, request.recipe, request.n
     if recipe.surrogate is None or not space.axes:  # constants alone leave nothing to learn
         return n
-    # asked for and told by hand alike: what is known need not be asked again
+    # evaluations recorded by hand count too
     n_known = len(data) + len(data.failed) + len(data.pending)
     if len(data) == 0:
-        return n  # there is nothing to learn from yet, whatever failed or is under way
+        return n  # nothing to fit a model to, whatever failed or is pending
     return min(n, max(0, n_initial_of(space, recipe, data) - n_known))
 
 
 def n_initial_of(space: Space, recipe: Recipe, data: TrainingData) -> int:
-    """Return how many points come before the surrogate; a few where the user's prior is supported."""
+    """Return the size of the initial design; a few points where the user's prior is supported."""
     if recipe.n_initial is not None:
         return recipe.n_initial
     n_initial, guidance = _n_without_prior(space, recipe), PriorDensity.of(space)
@@ -152,10 +152,10 @@ def n_initial_of(space: Space, recipe: Recipe, data: TrainingData) -> int:
 
 
 def _n_without_prior(space: Space, recipe: Recipe) -> int:
-    """Return how many points of a design come before the surrogate, but for a user's prior."""
+    """Return the size of the initial design without a user's prior."""
     d = len(space.axes)
     is_of_outputs = recipe.surrogate is not None and Target.OUTPUTS in served_by(recipe.surrogate)
-    # d + 1 points give each of many outputs a plane; of one value, which says less, it takes more
+    # d + 1 points determine a plane for each of many outputs; one value needs more points
     n_wanted = d + 1 if is_of_outputs else min(2 * d, _MOST_OF_DESIGN)
     n_initial = max(5, n_wanted)
     return n_initial if space.size is None else max(1, min(n_initial, space.size // 2))

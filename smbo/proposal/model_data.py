@@ -1,7 +1,7 @@
-"""Training data as a surrogate is fitted to it, and the surrogate that has learned from it.
+"""Training data as a surrogate is fitted to it, and the surrogate with learned hyperparameters.
 
 The order of the stages: infeasible values penalized (for a search only), replicates merged, hyperparameters
-learned, the part selected that an acquisition can afford to look at, constraints learned (for a search only).
+learned, the subset selected that the acquisition can afford, constraints learned (for a search only).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ModelData:
     Attributes:
         surrogate: with its hyperparameters fixed.
         data: that the surrogate is fitted to.
-        learned: what is added to the memory.
+        learned: entries added to the memory.
     """
 
     surrogate: Surrogate
@@ -33,11 +33,11 @@ class ModelData:
 
     @classmethod
     def as_measured(cls, surrogate: Surrogate, data: TrainingData, memory: Memory) -> ModelData:
-        """Return what recommendations, figures and explanations rest on: values as they were measured.
+        """Return the model of recommendations, figures and explanations: fitted to values as measured.
 
         Args:
-            surrogate: as the recipe has it.
-            data: as told.
+            surrogate: of the recipe.
+            data: as recorded.
             memory: of the last proposal.
         """
         fitted = merged(data) if takes_replicates(surrogate) else data
@@ -51,7 +51,7 @@ class ModelData:
 
     @classmethod
     def for_search(cls, surrogate: Surrogate, data: TrainingData, memory: Memory) -> ModelData:
-        """Return what a search rests on: infeasible values penalized, and the constraints learned."""
+        """Return the model of a search: infeasible values penalized, constraints learned."""
         model = cls.as_measured(surrogate, with_penalties(data), memory)
         known = with_constraints(model.data, memory)
         if known.outcome_constraints is None:
@@ -61,13 +61,13 @@ class ModelData:
 
 
 def with_penalties(data: TrainingData) -> TrainingData:
-    """Return the training data with infeasible points no better than the worst feasible one.
+    """Return the training data with infeasible values raised to the worst feasible one at least.
 
-    The surrogate learns to stay away, at a price that the user's own values set.  A failed point has no
-    value, good or bad: it counts for the probability of success alone.  Where a slack says why a point
-    is infeasible its value is told as it is: the best points lie on the boundary, between such neighbours.
+    The penalty repels the search by an amount on the scale of the values.  A failed point has no value: it
+    counts for the probability of success alone.  Where a slack explains why a point is infeasible its
+    value stays as observed: the best points lie on the boundary, between such neighbours.
     """
-    if data.objective_values is not None:  # what an infeasible point measured is true of each objective
+    if data.objective_values is not None:  # the values of an infeasible point are valid for each objective
         return data
     feasible = went_well(data)
     if feasible.all() or not feasible.any():
@@ -77,7 +77,7 @@ def with_penalties(data: TrainingData) -> TrainingData:
 
 
 def with_constraints(data: TrainingData, memory: Memory) -> TrainingData:
-    """Return the training data with what is learned of its slacks, feasible where that is believed."""
+    """Return the training data with the memories of its slack models, and feasibility by them."""
     if data.outcome_constraints is None:
         return data
     known = constraint_models.learned(data, memory.get("constraints", ()))

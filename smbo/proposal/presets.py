@@ -40,7 +40,7 @@ _PARTS = {"surrogate": "fit", "acquisition": "build", "rule": "choose"}
 
 
 def _cost(budget: float | None = None) -> Recipe:
-    # points of a design are as dear as any: a few show how costs vary
+    # points of a design cost as much as others: a few show how costs vary
     return Recipe(Subset(GP(), n_rows=1500), ExpectedImprovementPerCost(budget=budget), n_initial=3)
 
 
@@ -83,11 +83,11 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
 
 
 def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
-    """Return the recipe of a name, of {name: settings} or of named parts; a Recipe stays what it is.
+    """Return the recipe of a name, of {name: settings} or of named parts; a Recipe is returned unchanged.
 
-    auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust rest on a
-    Gaussian process, and pareto on one for each of several objectives; forest, extra-trees and
-    boosting on trees; random and sobol learn nothing.  cost proposes what improves most per told cost,
+    auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust use a
+    Gaussian process, and pareto one for each of several objectives; forest, extra-trees and
+    boosting use trees; random and sobol have no model.  cost maximises improvement per cost,
     and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  auto, gp and noisy take
     {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
 
@@ -162,7 +162,7 @@ def _name_and_settings(given: Any) -> tuple[str, Mapping[str, Any]]:
 
 
 def _made(name: str, make: Callable[..., Any], settings: Mapping[str, Any]) -> Any:
-    """Return what a function or class makes of settings."""
+    """Return the result of a function or class called with settings."""
     try:
         plain = {**settings}
         return make(**{key: tuple(each) if isinstance(each, list) else each for key, each in plain.items()})
@@ -171,7 +171,7 @@ def _made(name: str, make: Callable[..., Any], settings: Mapping[str, Any]) -> A
 
 
 def _installed() -> dict[str, EntryPoint]:
-    """Return what installed packages name, sorted by name; nothing of theirs is imported."""
+    """Return the entry points of installed packages, sorted by name, without importing them."""
     from importlib.metadata import entry_points
 
     return {each.name: each for each in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name)}
@@ -195,12 +195,12 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe as plain JSON values.
 
     Parts of installed packages are stored by their name in the entry-point group ``smbo.recipes``, with
-    their settings; of parts that neither smbo nor the group has, only the class's name is stored.
+    their settings; of parts outside smbo and the group, only the class's name is stored.
     """
     stored = _to_json(recipe)
     assert isinstance(stored, dict)
     if recipe.replication is None:
-        del stored["settings"]["replication"]  # studies that were stored before there was one stay the same
+        del stored["settings"]["replication"]  # so that studies stored before it existed stay the same
     return stored
 
 
@@ -247,18 +247,18 @@ def _to_json(part: Any) -> Any:
 
 
 def _entry_of(kind: type) -> EntryPoint | None:
-    """Return the entry point that names a class; of its own package, so that no other one is imported."""
+    """Return the entry point that names a class; only the class's own package is imported."""
     root = kind.__module__.partition(".")[0]
     for entry in _installed().values():
         if entry.module.partition(".")[0] == root:
-            with contextlib.suppress(RecipeError):  # another of its parts, which lacks what it needs
+            with contextlib.suppress(RecipeError):  # another part of the package, with a missing dependency
                 if _loaded(entry) is kind:
                     return entry
     return None
 
 
 def _text(part: Any) -> str | None:
-    """Return how a part prints, unless that changes from run to run (an address in memory)."""
+    """Return the repr of a part, None if it changes from run to run (an address in memory)."""
     text = repr(part)
     return None if " at 0x" in text else text
 

@@ -8,16 +8,16 @@ from smbo.surrogates import Memory
 from smbo.surrogates.gp.kernel_selection import learned_noise
 from smbo.training_data import ObjectiveValues, TrainingData
 
-# About as many as a design has.
+# About the size of an initial design.
 _N_OF_DESIGN = 10
 
 
 def n_without_gain(data: TrainingData) -> int:
-    """Return how many evaluations have been made since the last that gained on all before it.
+    """Return how many evaluations, by trial number, followed the last improvement of the best value.
 
-    By trial number.  A gain below a thousandth of what separates the best value from the median of the
-    first ones is none; the first value is one.  Of the first, which are spread: a search that has
-    settled has most of its values at the best one, and would take ever smaller gains for some.
+    An improvement below a thousandth of the distance from the best value to the median of the first ones
+    does not count; the first value counts.  The first ones are spread; a converged search has most values
+    near the best, and by the median of all ever smaller improvements would count.
     """
     feasible = data.values[data.feasible]
     if not len(feasible):
@@ -27,22 +27,22 @@ def n_without_gain(data: TrainingData) -> int:
 
 
 def noise_share(data: TrainingData, memory: Memory) -> float | None:
-    """Return the share of noise in the variance of the values, None where nothing is known of it.
+    """Return the share of noise in the variance of the values, None where it is unknown.
 
-    By the standard errors that were told where most values have one, or by what the last proposal
+    From the given standard errors where most values have one, else from the noise that the last proposal
     learned.
     """
     if has_given_noise(data):
         given = data.variances[np.isfinite(data.variances)]
         spread = float(data.values.var())
         return min(float(np.median(given)) / spread, 1.0) if spread > 0.0 else 1.0
-    # learned for standardised values, so that it is a share already
+    # learned for standardised values, of which it is a share
     noise = learned_noise(memory.get("surrogate", {}))
     return None if noise is None else min(noise, 1.0)
 
 
 def largest_noise_share(several: ObjectiveValues, memory: Memory) -> float | None:
-    """Return the largest share of noise in the variance of an objective, None where nothing is known."""
+    """Return the largest share of noise in the variance of an objective, None where it is unknown."""
     learned = memory.get("surrogate", {}).get("objectives", ())
     shares = []
     for j, (values, variances) in enumerate(zip(several.values.T, several.variances.T)):
@@ -56,5 +56,5 @@ def largest_noise_share(several: ObjectiveValues, memory: Memory) -> float | Non
 
 
 def has_given_noise(data: TrainingData) -> bool:
-    """Return whether most values came with a standard error."""
+    """Return whether most values have a given standard error."""
     return len(data) >= 2 and 2 * int(np.isfinite(data.variances).sum()) > len(data)

@@ -1,10 +1,10 @@
 """Choose between a new point and a promotion by expected improvement per cost (multi-fidelity GP).
 
-An evaluation's gain is the expected improvement at the highest fidelity on what was evaluated there, times
-the share of it that the evaluation would reveal; its cost is the increase of the fidelity.
+An evaluation's gain is the expected improvement at the highest fidelity on the incumbent there, times the
+share of it that the evaluation would reveal; its cost is the increase of the fidelity.
 
-This looks one evaluation ahead, and one more cheap point always promises something.  So a share of the cost
-is for the highest fidelity: as long as less was spent there, the most promising paused trial is promoted.
+This looks one evaluation ahead, where one more cheap point always has some gain.  So a share of the cost is
+reserved for the highest fidelity: while less was spent there, the most promising paused trial is promoted.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from smbo.surrogates.gp.multi_fidelity import MultiFidelityPosterior
 from smbo.training_data import Array, FidelityResults, TrainingData
 from smbo.trial import Trial, TrialState
 
-# Fewer trials say too little of what a low fidelity is worth: they begin at the lowest.
+# With fewer trials the correlation of the fidelities is unknown: new trials begin at the lowest one.
 _FEWEST_TRIALS = 5
-# Of the cost of all steps, for those that end at the highest fidelity: about as much as successive
-# halving spends there on a ladder of three or four rungs.
+# Share of the cost reserved for steps to the highest fidelity: about as much as successive halving spends
+# there with three or four rungs.
 _SHARE_AT_HIGHEST = 0.3
-# At the end of a search a trial still goes on if it is better than the best with this probability.
+# At the end of a search a trial is still promoted if it is better than the best with this probability.
 _LEAST_CHANCE_OF_BEST = 0.2
 
 
 def ladder_by_model(
     problem: Problem, data: TrainingData
 ) -> tuple[Fidelity, tuple[float, ...], FidelityResults] | None:
-    """Return fidelity, rungs and what is known at each; None where no model decides, or knows too little."""
+    """Return fidelity, rungs and their results; None where no model decides, or with too few trials."""
     ladder, curves = problem.multi_fidelity, data.fidelities
     if ladder is None or not isinstance(ladder.early_stopping, ByModel) or curves is None:
         return None
@@ -52,8 +52,8 @@ class ModelOfFidelities:
 
     Attributes:
         fidelity, levels: of the problem: the rungs, ascending.
-        belief: about points at all fidelities.
-        best: latent mean that there is to improve on.
+        belief: posterior of the values at all fidelities.
+        best: latent mean of the incumbent.
     """
 
     fidelity: Fidelity
@@ -63,7 +63,7 @@ class ModelOfFidelities:
 
     @classmethod
     def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> ModelOfFidelities | None:
-        """Return the model, None where too little is known."""
+        """Return the model, None with too few trials."""
         ladder = ladder_by_model(problem, data)
         if ladder is None:
             return None
@@ -80,7 +80,7 @@ class ModelOfFidelities:
         return cls(fidelity, levels, belief, float(mean.min()))
 
     def gain_per_cost(self, points: Array, below: float, level: float) -> Array:
-        """Return the logarithm of the gain of evaluations per unit of cost, shape (m,).
+        """Return the log gain per cost of evaluations, shape (m,).
 
         Args:
             points: unit points (m, d), evaluated up to fidelity ``below`` so far (0 for not at all).
@@ -102,13 +102,13 @@ class ModelOfFidelities:
     def next_promotion(
         self, space: Space, trials: Sequence[Trial], *, ignore_cost: bool = False
     ) -> tuple[Promotion, float, float] | None:
-        """Return which paused trial has most gain per cost, how much, and its probability to be the best.
+        """Return the promotion with the most gain per cost, that gain, and its probability to be the best.
 
-        None where none is paused.
+        None where no trial is paused.
 
         Args:
-            ignore_cost: whether trials are ranked by expected improvement alone, not by what of it the
-                next evaluation reveals, per cost.
+            ignore_cost: whether trials are ranked by expected improvement alone, not by the share of it that
+                the next evaluation reveals, per cost.
         """
         paused = [
             trial
@@ -150,12 +150,12 @@ def promotion_by_gain(
     memory: Memory,
     point: Array | None,
 ) -> Promotion | None:
-    """Return which paused trial is worth more than a new point, None if none is.
+    """Return the promotion whose gain per cost exceeds that of a new point, None if there is none.
 
     Args:
         memory: of the proposal of the new point, where there is one.
-        point: that would be evaluated next otherwise, (1, d); None where no new one is to come: then
-            a trial is promoted while it may well be the best, and one in any case.
+        point: the new point that would be evaluated otherwise, (1, d); None at the end of a search: then
+            trials that may well be the best are promoted, and one in any case.
     """
     model = ModelOfFidelities.of(problem, data, memory)
     if model is None:
@@ -174,7 +174,7 @@ def promotion_by_gain(
 
 
 def _share_at_highest(levels: Sequence[float], trials: Sequence[Trial]) -> float:
-    """Return which part of the cost went, or goes now, into steps to the highest fidelity."""
+    """Return the share of the cost, spent or pending, of steps to the highest fidelity."""
     spent, whole = 0.0, 0.0
     for trial in trials:
         at = 0.0 if trial.fidelity is None else float(trial.fidelity)

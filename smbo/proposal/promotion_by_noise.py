@@ -1,13 +1,13 @@
 """Choose the fidelity of an evaluation of vector outputs by its noise, and when to continue a paused run.
 
-Bins say how noisy they are, and their noise falls as one over the events.  An evaluation that is far
-noisier than what is believed of its point teaches little for its start; one that is far less noisy has spent
-events on digits that nobody needs to choose the next point.  So a point gets the lowest fidelity at which the
-noise of its loss is no more than the doubt about it, which halves the variance at least.  Far from the
-optimum, early on, that is few events; near it, where much is known, it is many.
+The noise variance of each bin is known and falls as one over the events.  An evaluation far noisier than the
+posterior at its point teaches little for its setup; one far less noisy has spent events on digits that the
+choice of the next point does not need.  So a point gets the lowest fidelity at which the noise variance of
+its loss is at most the posterior variance, which at least halves the variance.  Far from the optimum, early
+on, that is few events; near it, where the posterior is narrow, it is many.
 
-And a new point that its evaluation could not tell from a paused trial is that trial: its run is continued,
-not begun again.
+A new point that an evaluation could not distinguish from a paused trial is replaced by that trial: its run is
+continued, not begun again.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from smbo.surrogates.multi_output.composite_sample import boldness
 from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
-# Of the loss itself: noise below it does not hide where the loss falls, however sure the posterior is.
+# Noise below this share of the loss does not hide where the loss falls, however narrow the posterior is.
 _LEAST_NOISE_SHARE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class ModelOfOutputs:
-    """What is believed of the outputs' components, and how noisy one evaluation of them is.
+    """The posterior of the outputs' components, and the noise of one evaluation of them.
 
     Attributes:
         fidelity, levels: of the problem: the rungs, ascending.
-        belief: about the outputs.
+        belief: posterior of the outputs.
         noises: variance of each component in an evaluation at the highest fidelity, (c,).
     """
 
@@ -48,7 +48,7 @@ class ModelOfOutputs:
 
     @classmethod
     def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> ModelOfOutputs | None:
-        """Return the model, None where too little is known for one."""
+        """Return the model, None with too few trials or without a component."""
         ladder = ladder_by_model(problem, data)
         if ladder is None:
             return None
@@ -58,7 +58,7 @@ class ModelOfOutputs:
         belief = trained.fit(data)
         if not belief.components:
             return None
-        # rows come by number, then fidelity: the last of a trial is where its outputs are from
+        # rows are sorted by number, then fidelity: a trial's outputs are those of its last row
         last = np.searchsorted(curves.numbers, data.numbers, side="right") - 1
         growth = curves.noise_growth[last]
         noises = [float(np.median(each.noises / growth)) for each in belief.components]
@@ -74,9 +74,9 @@ class ModelOfOutputs:
         return [self.levels[row] for row in is_enough.argmax(axis=0)]
 
     def indistinguishable(self, point: Array, others: Array) -> int | None:
-        """Return which of others (m, d) an evaluation of a point (1, d) could not tell from it, if any.
+        """Return the row of others (m, d) that an evaluation cannot distinguish from a point (1, d).
 
-        Of several the nearest, in units of the evaluation's noise.
+        Of several the nearest one, in units of the evaluation's noise; None without any.
         """
         if not len(others):
             return None
@@ -87,10 +87,10 @@ class ModelOfOutputs:
         return nearest if apart[nearest] < 1.0 else None
 
     def _noise(self, means: Array, level: float) -> Array:
-        """Return the variance of the loss that an evaluation's noise makes, (m,)."""
+        """Return the variance of the loss due to an evaluation's noise, (m,)."""
         noises = np.broadcast_to(self.fidelity.noise_growth(level) * self.noises, means.shape)
         form = self.belief.form
-        # what is left without any is the doubt about the loadings
+        # the variance without noise is the uncertainty of the loadings
         return np.asarray(form.moments(means, noises)[1] - form.moments(means, np.zeros_like(noises))[1])
 
 
@@ -114,12 +114,12 @@ def promotion_by_noise(
     memory: Memory,
     point: Array | None,
 ) -> Promotion | None:
-    """Return which paused trial is continued in place of a new point, None if none is.
+    """Return the promotion of a paused trial in place of a new point, None if there is none.
 
     Args:
         memory: of the proposal of the new point.
-        point: that would be evaluated next otherwise, (1, d); None where no new one is to come: then
-            nothing needs to go on, for outputs of any fidelity count for what they are worth.
+        point: the new point that would be evaluated otherwise, (1, d); None at the end of a search: then
+            no trial is promoted, since outputs of any fidelity count by their noise.
     """
     paused = [each for each in trials if each.state is TrialState.PAUSED and each.rungs]
     model = None if point is None or not paused else ModelOfOutputs.of(problem, data, memory)

@@ -1,9 +1,9 @@
-"""What to evaluate next: a pure function from what is known to unit points.
+"""Propose the next unit points: a pure function of problem, recipe, training data and memory.
 
     propose(ProposalRequest(problem, recipe, data, n, rng, memory, fixed)) -> Proposal(points, memory)
 
-The first points come from a space-filling design, the rest from a surrogate.  What a recipe carries
-on is in ``memory``, plain JSON values: the design's seed and index, and what the surrogate learned.
+The first points are of a space-filling design, the rest of a surrogate.  ``memory`` holds plain JSON values
+for the next proposal: the design's seed and index, and the surrogate's hyperparameters.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["Proposal", "propose"]
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """Points to evaluate and what the recipe carries to the next call.
+    """Points to evaluate and the memory that the recipe carries to the next call.
 
     Attributes:
         points: unit points, snapped and allowed, shape (n, d).
@@ -48,18 +48,18 @@ class Proposal:
 def propose(request: ProposalRequest) -> Proposal:
     """Return n unit points and the memory that the recipe carries to the next call.
 
-    Deterministic in the request.  In a finite space no point comes twice, unless the fixed values leave
-    one alone.
+    Deterministic in the request.  In a finite space no point is proposed twice, unless the fixed values
+    leave only one.
 
     Raises:
         SpaceExhausted: a finite space has fewer than n points left.
         SpaceError: no point that meets the known constraints was found.
-        RecipeError: the recipe seeks something else than the problem.
+        RecipeError: the recipe does not serve the problem.
         NumericalError: the surrogate found no posterior.
     """
     check_recipe(request.problem, request.recipe)
     carried, n = dict(request.memory), request.n
-    if request.fixed and request.space.size == 1:  # what is asked for in so many words may be known
+    if request.fixed and request.space.size == 1:  # a point fixed by the user may be evaluated again
         return Proposal(np.repeat(request.space.sample_unit(1, request.rng), n, axis=0), carried)
     if request.problem.try_first or request.problem.transfer:
         first, tried = first_points(request)
@@ -91,12 +91,12 @@ def propose(request: ProposalRequest) -> Proposal:
 
 
 def _region_state(request: ProposalRequest, rule: TrustRegion) -> RegionState:
-    """Return where the recipe's trust region stands."""
+    """Return the state of the recipe's trust region."""
     data, n_initial = request.data, n_initial_of(request.problem.space, request.recipe, request.data)
     stored = request.memory.get("region")
     if stored is not None:
         return advance(rule, data, RegionState.from_json(stored), n_initial)
-    # what another recipe found before counts for the model, not for the region's successes
+    # evaluations of an earlier recipe are training data, but no successes or failures of the region
     since = int(data.numbers[-1]) + 1 if len(data) > n_initial else 0
     return advance(rule, data, RegionState(since=since, length=rule.first_length), n_initial)
 
@@ -104,18 +104,18 @@ def _region_state(request: ProposalRequest, rule: TrustRegion) -> RegionState:
 def _by_model(
     request: ProposalRequest, data: TrainingData, region: RegionState | None
 ) -> tuple[Array, dict[str, Any]]:
-    """Return ``request.n`` unit points, (n, d), by the surrogate, and what is added to the memory.
+    """Return ``request.n`` unit points, (n, d), by the surrogate, and entries added to the memory.
 
     Args:
         request: whose recipe has no rule, and whose data has the points chosen so far as pending.
-        data: the part of it that the surrogate learns from.
+        data: the subset that the surrogate is fitted to.
         region: the trust region to search, None for the whole space.
     """
     recipe, rng = request.recipe, request.rng
     assert recipe.surrogate is not None, "without one all points are of the design"
     model = ModelData.for_search(recipe.surrogate, data, request.memory)
     acquisition = recipe.acquisition
-    if isinstance(acquisition, SpaceAware):  # what is fixed for this ask counts elsewhere too
+    if isinstance(acquisition, SpaceAware):  # the whole space, not this ask's subspace
         acquisition = acquisition.with_space(request.problem.space, rng)
     known = without_chance(model.data)
     posterior, taken = search_posterior(model.surrogate, known), PointSet(request.taken)

@@ -16,11 +16,11 @@ from smbo.training_data import TrainingData
 
 @dataclass(frozen=True)
 class Choice:
-    """What a rule decided for one proposal.
+    """The choice of a rule for one proposal.
 
     Attributes:
-        recipe: that has no rule itself.
-        name: of what was chosen, one word.
+        recipe: the chosen one, without a rule.
+        name: of the choice, one word.
         reason: why, a sentence for people.
     """
 
@@ -31,7 +31,7 @@ class Choice:
 
 @runtime_checkable
 class Rule(Protocol):
-    """Chooses a recipe anew for each proposal.  Implementations are frozen dataclasses."""
+    """A rule that chooses a recipe anew for each proposal.  Implementations are frozen dataclasses."""
 
     def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the recipe to propose with; a function of its arguments alone."""
@@ -43,16 +43,16 @@ class Recipe:
     """How points are proposed.
 
     Attributes:
-        surrogate: what learns from the training data; None for points of the design only.
-        acquisition: what makes a point worth evaluating.
+        surrogate: model of the training data; None for points of the design only.
+        acquisition: acquisition function.
         design: of the first points: "sobol", "halton", "lhs" or "random".
-        n_initial: how many points come before the surrogate; None for 2d, at least 5 and at most 10, or
-            where it learns from a vector of outputs d + 1, at least 5; never more than half of a
-            finite space; 3 where the user's prior is supported by them.
+        n_initial: size of the initial design; None for 2d, at least 5 and at most 10, or, where the
+            surrogate models vector outputs, d + 1, at least 5; never more than half of a finite space;
+            3 where they support the user's prior.
         region: keeps proposals near the best point found; None searches the whole space.
         rule: chooses another recipe for each proposal, in place of all of the above.
-        replication: asks for evaluated points again where that is worth more than new ones, with a rule
-            too; None for new points only.
+        replication: evaluates known points again where their knowledge gradient is above that of new ones,
+            with a rule too; None for new points only.
 
     Raises:
         RecipeError: an unknown design, or parts that do not fit their roles.
@@ -91,7 +91,7 @@ class Recipe:
 
 
 def chosen(recipe: Recipe, data: TrainingData, memory: Memory) -> Choice:
-    """Return what a recipe amounts to for this proposal.
+    """Return the recipe without a rule for this proposal, and the reason.
 
     Raises:
         RecipeError: its rule chose a recipe that has a rule.

@@ -40,9 +40,9 @@ __all__ = [
 
 Rows = NDArray[np.intp]
 
-_N_STARTS = 5  # evaluated points from which a lower mean is looked for
-_TO_THE_END = Effort(n_candidates=1024, n_calls=100)  # a recommendation is looked for once
-# Probability of feasibility that a recommendation is to have where feasibility is uncertain.
+_N_STARTS = 5  # evaluated points around which a lower mean is searched for
+_TO_THE_END = Effort(n_candidates=1024, n_calls=100)  # a recommendation is searched for once
+# Least probability of feasibility of a recommendation, where feasibility is uncertain.
 _LEAST_FEASIBLE = 0.9
 
 
@@ -51,9 +51,9 @@ class Model:
     """A recipe's choice and posterior, for recommendations, figures and explanations.
 
     Attributes:
-        choice: the recipe that was followed, and why.
-        data: that the surrogate was given.
-        posterior: None where too little is known for one.
+        choice: the recipe and the reason.
+        data: that the surrogate was fitted to.
+        posterior: None without a surrogate or with too few values.
     """
 
     choice: Choice
@@ -74,19 +74,19 @@ def model_of(recipe: Recipe, data: TrainingData, memory: Memory) -> Model:
 
 
 def posterior_of(recipe: Recipe, data: TrainingData, memory: Memory) -> Posterior | None:
-    """Return the posterior that a recommendation rests on, None where too little is known for one."""
+    """Return the posterior for a recommendation, None where a recipe has none yet."""
     return model_of(recipe, data, memory).posterior
 
 
 def recommend(
     problem: Problem, recipe: Recipe, data: TrainingData, memory: Memory
 ) -> tuple[Array, float, float, int | None]:
-    """Return the feasible point that the posterior takes for the best.
+    """Return the feasible point with the lowest posterior mean.
 
-    Not the luckiest evaluation: where they are noisy, the posterior weighs each against its
-    neighbours.  Without a surrogate, or with a single value, the lowest value decides.  A value alone
-    says little of where nothing was evaluated, so the point is one of the evaluated; vector outputs
-    say much, and the point is the lowest of the whole space.
+    Not the luckiest evaluation: the posterior averages noisy values with their neighbours.  Without a
+    surrogate, or with a single value, the lowest value decides.  A model of one value is uncertain
+    between evaluations, so the point is an evaluated one; a model of vector outputs is trusted over the
+    whole space, and so is its lowest mean.
 
     Returns:
         unit point (d,); posterior mean and standard deviation there, minimised (without a posterior
@@ -117,7 +117,7 @@ def recommend(
 
 
 def _looked_at(surrogate: Surrogate | None, data: TrainingData, rows: Rows) -> Rows:
-    """Return those of the feasible rows of which the surrogate knows, or all if it knows none."""
+    """Return the feasible rows that the surrogate was fitted to, or all if there are none."""
     if not isinstance(surrogate, Selective):
         return rows
     known = rows[np.isin(data.numbers[rows], surrogate.relevant(data).numbers)]
@@ -127,10 +127,10 @@ def _looked_at(surrogate: Surrogate | None, data: TrainingData, rows: Rows) -> R
 def lowest_mean(posterior: Posterior, data: TrainingData, space: Space, starts: Array) -> Array:
     """Return the point of the lowest posterior mean, (d,), where evaluations are likely to succeed.
 
-    The same for the same arguments.
+    Deterministic in the arguments.
 
     Args:
-        starts: evaluated points to look around, (k, d).
+        starts: evaluated points around which to search, (k, d).
     """
     mean, _ = posterior.moments(data.points)
     criterion = drawn_criterion(_Mean(posterior), Feasibility.of(data), float(mean.std()))
@@ -154,7 +154,7 @@ class _Mean:
 
 
 def recommendable(data: TrainingData) -> Rows:
-    """Return the rows that may be recommended: feasible ones, surely so where what is told may be luck."""
+    """Return the rows that may be recommended: feasible ones, by the posterior where slacks are noisy."""
     rows = np.flatnonzero(data.feasible)
     if len(rows) == 0 or not constraints.noisy_columns(data):
         return rows
@@ -163,15 +163,15 @@ def recommendable(data: TrainingData) -> Rows:
 
 
 def feasibility_of(data: TrainingData, memory: Memory) -> Feasibility | None:
-    """Return how likely evaluations succeed and meet the constraints; None where all of them did."""
+    """Return the model of feasibility; None where all evaluations were feasible."""
     known = with_constraints(without_chance(data), memory)
     return Feasibility.of(known.without_pending())
 
 
 def probability_feasible(data: TrainingData, points: Array) -> Array:
-    """Return how likely the outcome constraints hold at feasible evaluated unit points (m, d), (m,).
+    """Return the probability of the outcome constraints at feasible evaluated unit points (m, d), (m,).
 
-    One that is measured without noise holds as it was told.
+    A constraint measured without noise holds as observed.
     """
     chances = np.ones(len(points))
     here = data.without_pending()
@@ -185,11 +185,11 @@ def probability_feasible(data: TrainingData, points: Array) -> Array:
 def recommendation(
     problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
 ) -> Recommendation:
-    """Return the point that the posterior takes for the best; see ``propose.recommend``.
+    """Return the point with the lowest posterior mean; see ``recommend``.
 
     Raises:
         TellError: no feasible evaluation is complete.
-        ProblemError: a level is sought, which has no best point.
+        ProblemError: the problem is a level set, which has no best point.
     """
     del seed  # nothing here is random
     if problem.level_set is not None:

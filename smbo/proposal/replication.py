@@ -16,31 +16,31 @@ from smbo.space.point_set import PointSet
 from smbo.surrogates.base import ReplicationPosterior
 from smbo.training_data import Array, TrainingData
 
-# Of the evaluated points those of the lowest means; others are not recommended after one evaluation more.
+# Evaluated points of the lowest means; one more evaluation would not make others the recommendation.
 _MOST_CONTENDERS = 48
-# New points beside the proposed one by which is judged what a new one is worth: from everywhere, and
-# around each of so many contenders.
+# New points, besides the proposed one, whose largest knowledge gradient a repeat has to exceed: from the
+# whole space, and around each of so many known points.
 _N_EVERYWHERE, _N_CENTRES, _N_NEAR = 128, 4, 24
-# Expectations of piecewise linear functions of N(0, 1): so close that the kinks cost a thousandth.
+# Nodes for expectations of piecewise linear functions of N(0, 1), with an error of a thousandth by kinks.
 _Z = np.linspace(-4.5, 4.5, 61)
 _WEIGHTS = np.exp(-0.5 * _Z**2) / np.exp(-0.5 * _Z**2).sum()
 
 
 @dataclass(frozen=True)
 class Replication:
-    """Asks for an evaluated point again where that is worth more than a new one.
+    """Evaluate a known point again where its knowledge gradient is above that of new points.
 
-    An evaluation is worth by how much it is expected to lower the mean at the point that is recommended
-    after it: the lowest posterior mean of the evaluated points, the new one among them.  A repeat takes
-    the place of a proposed point where it is worth more than that and than any other new point that was
-    looked at; else the proposed point stays, whatever the acquisition chose it for.  New points count as
-    likely as they are to succeed.
+    The knowledge gradient of an evaluation is the expected decrease of the mean at the point that is
+    recommended afterwards: the lowest posterior mean of the evaluated points, the new one among them.  A
+    repeat replaces a proposed point where its knowledge gradient is above that of the proposed point and of
+    all other new points compared; else the proposed point stays.  New points are weighted by their
+    probability to succeed.
 
     Source: Scott, Frazier & Powell (2011), "The Correlated Knowledge Gradient for Simulation Optimization
         of Continuous Parameters using Gaussian Process Regression", eq. 3.1.
 
     Attributes:
-        margin: how many times as much as the best new point a repeat must be worth.
+        margin: factor by which a repeat's knowledge gradient must exceed that of the best new point.
 
     Raises:
         RecipeError: a margin below 0.
@@ -57,12 +57,12 @@ class Replication:
 
 
 def with_repeats(rule: Replication, search: Search, points: Array) -> Array:
-    """Return new unit points (n, d), those of less worth than a repeat replaced by it.
+    """Return unit points (n, d), each replaced by a repeat that has a larger knowledge gradient.
 
     Args:
         rule: of the recipe.
-        search: by which the points were found; its data has all failures.
-        points: of the acquisition.
+        search: that found the points; its data has all failures.
+        points: selected by the acquisition, (n, d).
 
     Raises:
         RecipeError: the posterior is not that of a Gaussian process.
@@ -86,9 +86,9 @@ def with_repeats(rule: Replication, search: Search, points: Array) -> Array:
 
 
 def repeats_alone(search: Search) -> Array | None:
-    """Return the ``search.n`` evaluated unit points whose repeats are worth most, (n, d).
+    """Return the ``search.n`` evaluated unit points with the largest knowledge gradients, (n, d).
 
-    For where no new point is left; None where a repeat would tell nothing.
+    Used where no new point is left; None without a feasible point, or where evaluations are exact.
     """
     contest = _Contest.of(search)
     if contest is None:
@@ -103,7 +103,7 @@ def repeats_alone(search: Search) -> Array | None:
 
 @dataclass(frozen=True, eq=False)
 class _Contest:
-    """Known points (m, d) that may be asked for again, and what is believed, points under way included."""
+    """Known points (m, d) that may be repeated, pending points, and the posterior with their fantasies."""
 
     belief: ReplicationPosterior
     known: Array
@@ -111,7 +111,7 @@ class _Contest:
 
     @classmethod
     def of(cls, search: Search) -> _Contest | None:
-        """Return it for a search; None where there is nothing to repeat or to learn from it."""
+        """Return the contest of a search; None without a feasible point, or where evaluations are exact."""
         data = search.data
         known = np.unique(rows_in(search.space, data.points[data.feasible]), axis=0)
         if len(known) == 0 or is_exact(data):
@@ -128,17 +128,17 @@ class _Contest:
 
     @property
     def recommendable(self) -> Array:
-        """The known points, then those that will be known."""
+        """The known points, then the pending ones."""
         return np.concatenate([self.known, self.under_way])
 
     def best(self) -> tuple[Array, float]:
-        """Return the known point whose repeat is worth most, (d,), and its worth."""
+        """Return the known point with the largest knowledge gradient, (d,), and that gradient."""
         gains = gains_of_known(self.belief, self.recommendable)[: len(self.known)]
         best = int(np.argmax(gains))
         return self.known[best], float(gains[best])
 
     def with_point(self, point: Array) -> _Contest:
-        """Return the same once a point is under way too."""
+        """Return the contest with one more pending point."""
         new = point[None]
         return replace(
             self, belief=self.belief.fantasize(new), under_way=np.concatenate([self.under_way, new])
@@ -146,7 +146,7 @@ class _Contest:
 
 
 def _others(search: Search, known: Array) -> Array:
-    """Return new points from everywhere and around the best known ones, (m, d)."""
+    """Return new points from the whole space and around the best known ones, (m, d)."""
     space, data, rng = search.space, search.data, search.rng
     near = np.repeat(known[:_N_CENTRES], _N_NEAR, axis=0)
     moved = near + 10.0 ** rng.uniform(-2.5, -0.5, (len(near), 1)) * rng.standard_normal(near.shape)
@@ -157,7 +157,7 @@ def _others(search: Search, known: Array) -> Array:
 
 
 def is_exact(data: TrainingData) -> bool:
-    """Return whether a point gave the same value twice, to the last bit, and no error was told: no noise."""
+    """Return whether a point has the same value twice, to the last bit, without a given error: no noise."""
     repeats = data.replicates
     if repeats is None:
         return False
@@ -166,9 +166,9 @@ def is_exact(data: TrainingData) -> bool:
 
 
 def gains_of_known(belief: ReplicationPosterior, known: Array) -> Array:
-    """Return what one more evaluation of each of the unit points (m, d) is worth, (m,), latent.
+    """Return the knowledge gradients of repeats at unit points (m, d), (m,), in latent units.
 
-    Those points alone may be recommended.
+    Only these points may be recommended.
     """
     mean, covariance = belief.joint(known)
     steps = covariance / np.sqrt(np.maximum(np.diagonal(covariance), 0.0) + belief.noise)
@@ -177,9 +177,9 @@ def gains_of_known(belief: ReplicationPosterior, known: Array) -> Array:
 
 
 def gains_of_new(belief: ReplicationPosterior, known: Array, new: Array) -> Array:
-    """Return what an evaluation of each new unit point (k, d) is worth, (k,), latent.
+    """Return the knowledge gradients of new unit points (k, d), (k,), in latent units.
 
-    The known ones (m, d) may be recommended, and the new one once it is evaluated.
+    The known points (m, d) may be recommended, and the new one once it is evaluated.
     """
     bare = belief.standardized  # moments in latent units, as covariances are
     mean, _ = bare.moments(known)

@@ -1,4 +1,4 @@
-"""What is asked of a recipe: the one value that is carried through ``smbo.proposal``."""
+"""``ProposalRequest``: the arguments of a proposal, passed through ``smbo.proposal`` as one value."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from smbo.training_data import Array, TrainingData
 
 @dataclass(frozen=True, eq=False)
 class ProposalRequest:
-    """What is asked of a recipe; the proposal is a function of this alone.
+    """The arguments of a proposal, which depends on nothing else.
 
     Attributes:
-        problem: what is to be solved.
+        problem: to solve.
         recipe: how points are proposed.
-        data: all that is known, as told: finished, failed and pending evaluations.
+        data: finished, failed and pending evaluations, as recorded.
         n: how many points are wanted.
         rng: random numbers of this proposal.
         memory: of the previous proposal, {} at first.
-        fixed: values that all of the points are to have, as of ``fixed.checked``.
+        fixed: values that all of the points have, as of ``fixed.checked``.
     """
 
     problem: Problem

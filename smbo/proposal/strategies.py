@@ -1,4 +1,4 @@
-"""Select the points of one proposal: within a trust region, by the acquisition's own way, or in a batch."""
+"""Select the points of one proposal: in a trust region, by the acquisition's own method, or as a batch."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _PRIOR_STRENGTH = 10.0
 def select_points(
     search: Search, acquisition: Acquisition, region: RegionState | None
 ) -> tuple[Array, Memory]:
-    """Return ``search.n`` new unit points, (n, d), and what is added to the memory.
+    """Return ``search.n`` new unit points, (n, d), and entries added to the memory.
 
     Args:
-        search: of at least one value.
+        search: with at least one observed value.
         acquisition: of the recipe.
         region: the trust region to search, None for the whole space.
 
@@ -37,7 +37,7 @@ def select_points(
         NumericalError: no posterior could be found.
     """
     if search.data.outcome_constraints is not None and not search.data.feasible.any():
-        # a region would be around an infeasible point
+        # a region would be centred on an infeasible point
         acquisition, region = FeasibilityFirst(), None
     if isinstance(acquisition, PosteriorAware):
         acquisition = acquisition.for_posterior(search.posterior)
@@ -55,6 +55,6 @@ def select_points(
             return acquisition.select(search)
         return select(search, acquisition), {}
     except SpaceExhausted:
-        # the search may have missed the last few points of a large finite space: look them up
+        # the search may miss the last few points of a large finite space: list them
         rows = left_on_grid(search.space, search.taken, search.n, search.rng)
         return np.array(rows).reshape(search.n, len(search.space.axes)), {}

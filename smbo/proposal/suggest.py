@@ -1,6 +1,6 @@
 """Suggest the next trials of a study, a pure function of its log: points, fidelities, promotions and seeds.
 
-The optimizer in memory and the durable study are thin shells around these.
+The optimizer in memory and the durable study are thin shells around these functions.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from smbo.space import Point
 from smbo.surrogates.base import Memory
 from smbo.trial import Trial, TrialState
 
-# What the random numbers are for: the first entry of the spawn key of their seed.
+# First entry of the spawn key of a seed, by the purpose of its random numbers.
 _FOR_PROPOSALS = 0
 _FOR_EVALUATIONS = 1
 
-# In the memory: the fidelities at which the points of a proposal begin.
+# Key in the memory: the fidelities at which the points of a proposal begin.
 _FIRST_FIDELITIES = "levels"
 
 
 def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the points of the next n trials, in the user's units, and the memory that goes with them.
+    """Return the points of the next n trials, in the user's units, and the memory.
 
     Args:
         request: of a study whose random numbers are those of ``proposal_rng``.
@@ -59,7 +59,7 @@ def _proposal(request: ProposalRequest) -> Proposal:
 
 
 def proposal_rng(seed: int, first_number: int) -> np.random.Generator:
-    """Return the random numbers of a study's proposal for the trials from a number on."""
+    """Return the generator of a study's proposal whose first trial has this number."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOR_PROPOSALS, first_number)))
 
 
@@ -69,9 +69,9 @@ def first_levels(
     """Return the fidelities at which n new trials begin.
 
     Args:
-        memory: that came with their proposal.
-        first_number: of the first of them.
-        start: its place in that proposal.
+        memory: of their proposal.
+        first_number: of the first new trial.
+        start: index of the first new trial in that proposal.
     """
     is_by_model = isinstance(problem.early_stopping, ByModel) and _FIRST_FIDELITIES in memory
     if problem.fidelity is not None and is_by_model:
@@ -91,10 +91,10 @@ def next_promotion(
 ) -> Promotion | None:
     """Return which trial is promoted to a higher fidelity, None if none is.
 
-    A function of its arguments alone.
+    Deterministic in the arguments.
 
     Args:
-        is_closing: no new trials are to come, and nothing is under way.
+        is_closing: whether no new trials are asked for and none is pending.
         fixed: values of the new point that could be evaluated instead, as of ``fixing.checked``.
     """
     if not isinstance(problem.early_stopping, ByModel):
@@ -117,7 +117,7 @@ def next_promotion(
 def trial_seed(study_seed: int, number: int) -> int:
     """Return the seed of a trial's own random numbers, in [0, 2**31).
 
-    No two trials of a study have the same one: ``number`` is shuffled among the 31-bit numbers by
+    No two trials of a study have the same seed: ``number`` is shuffled among the 31-bit numbers by
     steps that can each be undone, in an order that the study's seed sets.
     """
     offset, odd = _shuffle(study_seed)

@@ -1,4 +1,4 @@
-"""Termination: whether a study is done by its own rule (plateau or regret bound), and why."""
+"""Termination of a study by its rule (plateau or regret bound)."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from smbo.surrogates.base import DifferentiablePosterior, Memory, Posterior
 from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
 
-# Standard deviations on either side of a mean: one function in twenty is outside at a given point.
+# Standard deviations on either side of a mean: 5 % of the posterior is outside at a given point.
 _N_STDS = 2.0
-# The bound has to hold without the last few evaluations too: a process that has not seen much yet may
-# be sure of what it has not found.
+# The bound has to hold without the last few evaluations too: with few data a GP may be overconfident
+# where nothing was evaluated.
 _N_HELD_BACK = 3
 _FEWEST_EVALUATIONS, _FEWEST_PER_AXIS = 10, 4
 _N_CENTRES = 4
-# Below this share of the values' variance there is no noise to speak of; the unit is then this part of
-# their standard deviation.
+# Below this share of the values' variance noise is neglected; the unit is then this share of their
+# standard deviation.
 _LEAST_NOISE_SHARE, _UNIT_WITHOUT_NOISE = 1e-4, 0.01
 
 
 def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> str | None:
-    """Return why the study is done, in words; None while it is not, or where it has no rule for it."""
+    """Return the reason of termination, in words; None while the study goes on or without a rule."""
     rule = problem.termination
     if not isinstance(rule, Termination):
         return None
@@ -60,9 +60,9 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
 
 
 def plateau_length(problem: Problem, done: Sequence[Trial], gain: float) -> int:
-    """Return how many evaluations have come, by number, since the last one that gained.
+    """Return how many evaluations, by trial number, followed the last one that gained.
 
-    There are none while nothing feasible is known: the search for the first such point is no plateau.
+    0 without a feasible point: the search for the first one is no plateau.
     """
     best, idle = np.inf, 0
     for value in _reached(problem, done).tolist():
@@ -74,9 +74,9 @@ def plateau_length(problem: Problem, done: Sequence[Trial], gain: float) -> int:
 
 
 def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
-    """Return the minimized value of each evaluation, shape (n,); infinite where there is none.
+    """Return the minimized value of each evaluation, shape (n,); infinite where it has none.
 
-    Of several objectives it is the hypervolume up to there, with the reference as it is now.
+    For several objectives, the hypervolume up to that evaluation, with the present reference point.
     """
     feasible = np.array(
         [trial.feasible is not False and trial.value is not None for trial in done], dtype=bool
@@ -99,10 +99,10 @@ def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
 def regret_bound(
     problem: Problem, recipe: Recipe, done: Sequence[Trial], memory: Memory
 ) -> tuple[float, float]:
-    """Return a bound on what the best point may be better than the best known, and its unit.
+    """Return an upper bound of the regret of the best known point, and its unit.
 
-    The bound is the difference of the lowest upper end at an evaluated point and the lowest lower end
-    anywhere.
+    The bound is the lowest upper confidence bound at an evaluated point minus the lowest lower
+    confidence bound anywhere.
 
     Source: Makarova et al. (2022), "Automatic Termination for Hyperparameter Optimization", eq. 3.
     """

@@ -24,11 +24,11 @@ from smbo.training_data import Array, Axis, Target, TrainingData
 
 _N_CANDIDATES, _N_CANDIDATES_LATER = 512, 128
 _N_STARTS, _N_CALLS = 6, 30
-# Of the expected number of coordinates that a candidate moves (Eriksson et al., sec. 2).
+# Bound of the expected number of coordinates changed in a candidate (Eriksson et al., sec. 2).
 _MEAN_MOVED = 20.0
-# A gain below this share of what separates the best value from the median is no success.
+# A gain below this share of the distance from the best value to the median is no success.
 _LEAST_GAIN = 1e-3
-# Candidates are drawn again so often, in wider boxes, before a region counts as empty.
+# Times that candidates are drawn, in ever wider boxes, before a region counts as exhausted.
 _N_DRAWS = 6
 
 
@@ -38,10 +38,10 @@ class TrustRegion:
 
     Attributes:
         first_length, least_length, most_length: of the box's edge; below the least one the region
-            starts again elsewhere, from a new design.
+            restarts elsewhere, from a new design.
         n_successes: in a row, after which the box doubles.
         n_failures: in a row, after which it is halved; None for max(4, d).
-        most_rows: of training data, the nearest to the incumbent, that the surrogate is given.
+        most_rows: of training data, the nearest to the incumbent, to which the surrogate is fitted.
 
     Raises:
         RecipeError: figures that are not in order.
@@ -56,7 +56,7 @@ class TrustRegion:
     n_successes: int = 3
     n_failures: int | None = None
     most_rows: int = 500
-    # of several objectives no single point is the best
+    # several objectives have no single best point
     serves: ClassVar[frozenset[Target]] = frozenset(Target) - {Target.OBJECTIVES}
 
     def __post_init__(self) -> None:
@@ -70,14 +70,14 @@ class TrustRegion:
 
 @dataclass(frozen=True)
 class RegionState:
-    """Where a region stands; carried in the proposal's memory.
+    """State of a region, carried in the proposal's memory.
 
     Attributes:
-        first: trial number of the first evaluation that the region knows of.
+        first: trial number of the first evaluation of the region's training data.
         since: trial number from which its successes and failures count.
         length: of the box's edge.
         successes, failures: in a row, up to now.
-        restarts: how often a region has collapsed.
+        restarts: how often a region has restarted.
     """
 
     first: int = 0
@@ -96,13 +96,13 @@ class RegionState:
 
 
 def advance(rule: TrustRegion, data: TrainingData, before: RegionState, n_initial: int) -> RegionState:
-    """Return where a region stands given all evaluations, or the one that follows if it collapsed.
+    """Return the state of a region given all evaluations, or of its successor if it shrank too far.
 
-    The counters are those of the evaluations since the region began, taken by trial number: so
-    they are the same whatever the order in which results were told.
+    The counters are those of the evaluations since the region began, by trial number: the same whatever
+    the order in which results were recorded.
 
     Args:
-        before: of the previous proposal; only where it began counts.
+        before: state of the previous proposal; only its start counts.
         n_initial: first evaluations that are of the design, neither success nor failure.
     """
     rows = np.flatnonzero((data.numbers >= before.first) & data.feasible)
@@ -119,7 +119,7 @@ def advance(rule: TrustRegion, data: TrainingData, before: RegionState, n_initia
         best = min(best, value)
         state = _counted(rule, state, patience, is_success=is_success)
         if state.length < rule.least_length:
-            # by count at least: some of the trials under way may be of the region that ends here
+            # at least the count of trials: some pending ones may be of the region that ends
             n_trials = len(data) + len(data.failed) + len(data.pending)
             start = max(int(data.numbers[-1]) + 1, n_trials)
             return RegionState(start, start, rule.first_length, restarts=before.restarts + 1)
@@ -138,7 +138,7 @@ def _counted(rule: TrustRegion, state: RegionState, patience: int, *, is_success
 
 
 def rows_of_region(rule: TrustRegion, state: RegionState, data: TrainingData) -> TrainingData:
-    """Return the training data that a region's surrogate is given: its own, the nearest rows of it."""
+    """Return the training data of a region's surrogate: the nearest rows of its own."""
     rows = np.flatnonzero(data.numbers >= state.first)
     if len(rows) > rule.most_rows:
         centre = data.points[rows[_lowest(data, rows)]]
@@ -151,13 +151,13 @@ def rows_of_region(rule: TrustRegion, state: RegionState, data: TrainingData) ->
 def length_within(rule: TrustRegion, state: RegionState, data: TrainingData) -> float:
     """Return the edge of a region's box, given the rows of ``rows_of_region``.
 
-    Where they are the nearest of many, the box is no wider than what they fill: a surrogate that was
-    given nothing from further away would take all of that for promising.
+    Where these are the nearest of many, the box is no wider than the cube they fill: a surrogate without
+    data farther away would predict promising values there.
     """
     if len(data) < rule.most_rows:
         return state.length
     gaps = data.points - data.points[_lowest(data, np.arange(len(data)))]
-    # the edge of a cube over which points that are spread evenly scatter as widely
+    # the edge of a cube whose uniform distribution has the same variance
     filled = float(np.sqrt(12.0 * np.mean(gaps**2)))
     return float(np.clip(filled, rule.least_length, state.length))
 
@@ -189,7 +189,7 @@ def box_around(posterior: Posterior, data: TrainingData, length: float) -> Box:
     centre = points[np.argmin(mean)]
     weights = np.ones(len(centre))
     if isinstance(posterior, LearnedProcess):
-        # a scale beyond the cube is as good as none: one such axis must not thin all others
+        # a length scale beyond the cube means no dependence: one such axis must not thin all others
         weights = np.clip(posterior.axis_lengths, 1e-2, 1e1)
         weights /= np.exp(np.log(weights).mean())
     half = 0.5 * length * weights
@@ -204,7 +204,7 @@ def select_within(search: Search, acquisition: Acquisition, length: float) -> Ar
 
     Args:
         search: with the data of the region.
-        acquisition: what makes a point worth evaluating.
+        acquisition: of the recipe.
         length: of the box's edge.
 
     Raises:
@@ -231,7 +231,7 @@ def _best_within(criterion: Criterion, search: Search, box: Box, n_candidates: i
         points = points[~taken.hits(points)]
         if len(points):
             break
-        # a small box on a grid is soon used up
+        # a small box on a grid is soon exhausted
         reach = np.maximum(box.high - box.low, 1e-3)
         box = Box(box.centre, np.clip(box.low - reach, 0, 1), np.clip(box.high + reach, 0, 1))
     else:
@@ -260,7 +260,7 @@ def _candidates(space: Space, box: Box, rng: np.random.Generator, n: int) -> Arr
     fresh = box.low + rng.random((n, d)) * (box.high - box.low)
     for column, axis in enumerate(space.axes):
         if axis.kind == "categorical":
-            # no level is nearer than another: the box holds all of them, and most points keep theirs
+            # categorical levels have no distance: the box contains all, and most points keep the centre's
             moved[:, column] &= rng.random(n) < max(0.1, min(1.0, 2.0 / d))
             fresh[:, column] = rng.random(n)
     points = space.snap(np.where(moved, fresh, box.centre))
@@ -269,7 +269,7 @@ def _candidates(space: Space, box: Box, rng: np.random.Generator, n: int) -> Arr
 
 @dataclass(frozen=True, eq=False)
 class _Stretched:
-    """A criterion on a cube that is the box: one step length fits all of its axes."""
+    """A criterion in coordinates in which the box is the unit cube: one step length fits all axes."""
 
     criterion: DifferentiableCriterion
     low: Array
@@ -284,11 +284,11 @@ class _Stretched:
 
 
 def _climbed(criterion: DifferentiableCriterion, space: Space, box: Box, starts: Array) -> Array:
-    """Return snapped and allowed points to which an ascent inside the box leads, (k, d)."""
+    """Return the snapped and allowed results of an ascent inside the box, (k, d)."""
     low, size = box.low.copy(), box.high - box.low
     is_fixed = [isinstance(space.dimensions[axis.name], Fixed) for axis in space.axes]
     is_still = np.array([not _is_smooth(axis) for axis in space.axes]) | is_fixed | (size <= 0.0)
-    # coordinates that do not move keep their place in the cube
+    # coordinates that do not move stay in units of the cube
     low[is_still], size[is_still] = 0.0, 1.0
     stretched = _Stretched(criterion, low, size)
 
