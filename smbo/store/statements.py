@@ -1,6 +1,6 @@
 """Plain SQL with named parameters (``:name``), run on the driver's own cursor.
 
-For what each ask and tell runs: of a statement's 60 µs through SQLAlchemy, SQLite itself takes five.
+For the statements of each ask and tell: of 60 µs through SQLAlchemy, SQLite itself takes five.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def changes(
 
 @contextmanager
 def _without_collector(is_many: bool) -> Iterator[None]:
-    """Spare the garbage collector looking through trials over and over while many are made: half the time."""
+    """Pause the garbage collector while many trials are made: it takes half the time."""
     if not is_many or not gc.isenabled():
         yield
         return
