@@ -17,7 +17,7 @@ TRANSFORMS = ("auto", *SCALES)
 UNNAMED = "value"
 
 # On a logarithmic scale, values below this fraction of the level (and all that are not positive) are clipped
-# to it: how far down CLs goes where a model is excluded anyway is not worth modelling.
+# to it: how far down CLs goes where a model is excluded anyway need not be modelled.
 _MIN_RATIO = 1e-6
 # Where nothing can be excluded CLs is 1 up to rounding: clipped, the distance from 1 is not modelled.
 _MIN_P, _MAX_P = 1e-300, 0.99

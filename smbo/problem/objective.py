@@ -123,7 +123,7 @@ class HasFigures(Protocol):
 
         Args:
             folder: exists; files are written there.
-            results: check evaluations as (point, outcome) pairs, by what they are of:
+            results: check evaluations as (point, outcome) pairs, by name of the point:
                 "recommended" and the baseline's name.
         """
         ...

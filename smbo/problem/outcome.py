@@ -168,7 +168,7 @@ def with_levels(level_set: LevelSet, outcome: Outcome) -> Outcome:
     to the nearest level.
 
     Raises:
-        ProblemError: a function is not among the metrics.
+        ProblemError: a function was not measured.
     """
     metrics, sems = dict(outcome.metrics), dict(outcome.sems)
     (first, *_) = names = level_set.names

@@ -227,7 +227,7 @@ class Problem:
 
     @property
     def sign(self) -> float:
-        """+1 when lower is better, -1 when higher is: what a value is multiplied by to be minimised."""
+        """+1 when lower is better, -1 when higher is: the factor that makes a value one to minimise."""
         if self.objectives:
             return -1.0 if next(iter(self.objectives.values())) == "max" else 1.0
         return -1.0 if self.maximize else 1.0

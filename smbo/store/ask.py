@@ -116,7 +116,7 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
     """Return n running trials, each with a fresh token.
 
     Raises:
-        StaleProposal: the proposals no longer fit what is stored; compute them anew.
+        StaleProposal: the proposals no longer fit the stored trials; compute them anew.
         BudgetExhausted: no more new trials are allowed; checked in this transaction, so that asks at
             the same time cannot overshoot it.
     """

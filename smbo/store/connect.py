@@ -21,7 +21,7 @@ BUSY_SECONDS = 30.0
 
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 
-# WAL needs memory shared by all who have the file open, so one host only; and the file locks of
+# WAL needs memory shared by all processes with the file open, so one host only; and the file locks of
 # network file systems are not to be trusted in any mode.
 NETWORK_FILE_SYSTEMS = frozenset(
     {

@@ -150,7 +150,7 @@ def beat_attempts(connection: Connection, study: int, beats: Mapping[int, int | 
         need not continue.
     """
     counters = {}
-    for token, beat in sorted(beats.items()):  # in one order, so that no two wait for each other
+    for token, beat in sorted(beats.items()):  # in one order, so that no two transactions deadlock
         is_open = _change_attempt(study, token).where(_ATTEMPT.outcome.is_(None))
         following = _ATTEMPT.beat + 1 if beat is None else _greater(_ATTEMPT.beat, beat)
         counter = connection.scalar(is_open.values(beat=following).returning(_ATTEMPT.beat))

@@ -1,7 +1,7 @@
 """A store in PostgreSQL (13 or newer): many hosts at once.
 
 Writers of one study queue for its row, so sequence numbers are committed in their order and
-without gaps; readers see one snapshot and wait for nobody.
+without gaps; readers see one snapshot and never wait.
 """
 
 from __future__ import annotations

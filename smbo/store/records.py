@@ -143,7 +143,7 @@ class AttemptRecord:
     """One execution of a trial, as it is stored; ``outcome`` is None while it is open.
 
     Attributes:
-        owner: who asked for the attempt: a word, then details.
+        owner: of the ask that made the attempt: a word, then details.
         driver: that holds the attempt, where several work on the study.
         job: its key in the back end.
         fidelity, rung: of its evaluation.
@@ -237,7 +237,7 @@ def check_name(name: object) -> str:
 
 
 def storable(text: str) -> str:
-    """Return text without what databases refuse: lone surrogates and NUL, written as escapes."""
+    """Return text with characters that databases refuse (lone surrogates and NUL) written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 

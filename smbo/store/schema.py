@@ -2,7 +2,7 @@
 
 ``seq`` is one total order of changes per study without gaps, taken from ``study.next_seq`` in the
 transaction that makes the change: ``trial.seq > cursor`` is all that changed since, and a trial's
-``watermark_seq`` says exactly what its proposal knew.  JSON columns are text, so that the same
+``watermark_seq`` says exactly which changes its proposal used.  JSON columns are text, so that the same
 tables serve any database; vectors are float64, little-endian, so that they come back bit for bit.
 """
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-# psycopg writes %(name)s for what SQLite and everybody else write as :name
+# psycopg writes %(name)s for the :name of SQLite and others
 _PARAMETER = re.compile(r":(\w+)")
 
 CALL = "call"  # in a connection's ``info``: the name of the call whose transaction it is in

@@ -66,7 +66,7 @@ class _Check:
         return (known if known is point else space.point_to_json(known)), measured
 
     def _is_plain(self, point: Mapping[str, Any]) -> bool:
-        """Return whether ``Space.check`` would give a point back as it is, in the order that it is in."""
+        """Return whether ``Space.check`` would give a point back as it is, its names in the same order."""
         plain = self._plain
         if plain is None or type(point) is not dict or len(point) != len(plain):
             return False

@@ -164,7 +164,7 @@ class DriverStudy(View):
         Under whatever numbers are next; waiting trials come first, by ``ask_for``.
 
         Raises:
-            StaleProposal: somebody else asked for one of these points, or trials are waiting.
+            StaleProposal: another ask took one of these points, or trials are waiting.
             BudgetExhausted: the study may not have so many more.
         """
         levels = first_levels(

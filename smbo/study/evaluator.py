@@ -53,7 +53,7 @@ class ObjectiveSpec:
         """
         key = repr((self.kind, sorted(self.settings.items()), self.folders))
         if key not in _loaded:
-            # a worker of somebody else's cluster was not started in the job's folder
+            # a worker of a user's own cluster was not started in the job's folder
             _put_first(self.folders)
             _loaded[key] = load_objective(self.kind, self.settings)
         return _loaded[key]
@@ -174,7 +174,7 @@ def load_objective(kind: str, settings: Mapping[str, Any]) -> Objective:
 
     Raises:
         ObjectiveError: none of that name is installed, it cannot be imported, or it does not take
-            the settings; the message says what there is.
+            the settings; the message lists the installed ones or the settings it takes.
     """
     installed = installed_objectives()
     if kind not in installed:

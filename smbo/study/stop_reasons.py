@@ -17,8 +17,8 @@ from smbo.trial import Trial, TrialState
 # without this limit such a run would never end.
 _MAX_LOST_IN_A_ROW = 3
 
-# Results that lack what the problem needs, one after the other and none before that fits: the objective
-# and the problem disagree, and the rest of the budget would go the same way.
+# Unusable results, one after the other and no usable one before: the objective and the problem disagree,
+# and the rest of the budget would go the same way.
 _MAX_MISFITS_IN_A_ROW = 3
 
 _MAX_NEW = 1_000  # trials that one look at the budget allows, where it sets no limit

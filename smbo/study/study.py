@@ -342,10 +342,10 @@ class Study(View):
         prefetch: bool | None = None,
         fixed: Mapping[str, Any] | None = None,
     ) -> RunReport:
-        """Evaluate trials until the budget is used up; continue what an earlier run left.
+        """Evaluate trials until the budget is used up; continue the trials that an earlier run left.
 
         Any number of runs, in any processes and on any hosts, may work on one study at a time: they
-        share its budget, and those that live take over what a dead one left.
+        share its budget, and live runs take over the trials of dead ones.
 
         Args:
             objective: a function of (params) or (params, context), an Objective, or an
