@@ -1,4 +1,4 @@
-"""Ask/tell in memory: ``Optimizer`` proposes points and is told what their evaluations gave."""
+"""Ask/tell in memory: ``Optimizer`` proposes points and records the results of their evaluations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Optimizer(View):
         maximize: higher is better (with a Problem: say so there).
 
     Raises:
-        SpaceError, ProblemError, RecipeError: for what does not make sense.
+        SpaceError, ProblemError, RecipeError: an argument that makes no sense.
 
     >>> optimizer = Optimizer({"x": (0.0, 1.0)}, seed=1)
     >>> for _ in range(4):
@@ -71,7 +71,7 @@ class Optimizer(View):
 
     @property
     def log(self) -> tuple[Event, ...]:
-        """Every event (see ``smbo.history.events``) in order; ``replay`` makes the same optimizer of them."""
+        """Every event (see ``smbo.history.events``) in order; ``replay`` makes the optimizer from them."""
         return tuple(self._log)
 
     @overload
@@ -79,7 +79,7 @@ class Optimizer(View):
     @overload
     def ask(self, n: int, *, fixed: Mapping[str, Any] | None = None) -> list[Trial]: ...
     def ask(self, n: int | None = None, *, fixed: Mapping[str, Any] | None = None) -> Trial | list[Trial]:
-        """Return a trial to evaluate, or a list of n that are aware of each other.
+        """Return a trial to evaluate, or a list of n that are proposed together.
 
         With a fidelity, trials that are promoted come first: each under its number, at the
         ``fidelity`` that it is to reach now.
@@ -131,7 +131,7 @@ class Optimizer(View):
         return found
 
     def _propose(self, count: int, fixed: Mapping[str, Any]) -> list[Trial]:
-        """Return new trials at points of the recipe's choice."""
+        """Return new trials at points that the recipe proposes."""
         first = len(self._trials)
         data, rng = encode(self.problem, self._trials), proposal_rng(self.seed, first)
         request = ProposalRequest(self.problem, self.recipe, data, count, rng, self._memory, dict(fixed))
@@ -156,20 +156,20 @@ class Optimizer(View):
         outputs: Any = None,
         covariance: Any = None,
     ) -> Trial:
-        """Record what an evaluation gave, and return the finished trial.
+        """Record the result of an evaluation, and return the finished trial.
 
         Args:
             trial: as asked for, its number, or a point of one's own (which gets the next number).
             result: a value, (value, standard error), a mapping of metrics, or an Outcome.  In a mapping
                 a metric may be a pair too.
-            sem, cost: standard error of the value (of several objectives: by name), and what it cost.
+            sem, cost: standard error of the value (of several objectives: by name); cost of the evaluation.
             status: "failed" (with a ``reason``) or "cancelled" where there is no result, "pruned" for
                 a trial that was ended early (with its last value, or none).
             outputs, covariance: a vector output and the covariance of its errors, in place of a value
-                (metrics may be told beside them); see ``Outcome.of_outputs``.
+                (metrics may be given beside them); see ``Outcome.of_outputs``.
 
         Raises:
-            UnknownTrial: it was not asked for here.
+            UnknownTrial: the trial was not asked for from this optimizer.
             AlreadyTold: it has a result already.
             PointError: a point of one's own that is not in the space.
             TellError: the result cannot be recorded.
@@ -181,12 +181,12 @@ class Optimizer(View):
         return told
 
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
-        """Note an intermediate value of a running trial; return whether it may end early now.
+        """Record an intermediate value of a running trial; return whether it may end early now.
 
-        Then tell it with ``status="pruned"``, and with the value; or evaluate it to the end.
+        If so, tell the trial with ``status="pruned"`` and the value, or evaluate it to the end.
 
         Raises:
-            UnknownTrial: it was not asked for here.
+            UnknownTrial: the trial was not asked for from this optimizer.
             AlreadyTold: it has a result already.
         """
         known = self._find(trial)
@@ -205,11 +205,11 @@ class Optimizer(View):
         seed: int | None = None,
         maximize: bool = False,
     ) -> Self:
-        """Return the optimizer of a log of events: every point is proposed again, and comes out the same.
+        """Return the optimizer of a log of events: every point is proposed again and compared.
 
         Raises:
-            TellError: a told trial is not what was asked for here, so that the log is of another
-                space, recipe, seed or version.
+            TellError: a recorded trial differs from the one proposed again, so that the log is of
+                another space, recipe, seed or version.
         """
         optimizer = cls(space, recipe, seed, maximize)
         for event in log:
@@ -243,7 +243,7 @@ class Optimizer(View):
         return f"Optimizer({len(self._trials)} trials, recipe={self.recipe!r}, seed={self.seed})"
 
     def _find(self, given: Trial | int | Mapping[str, Any]) -> Trial:
-        """Return the open trial that is meant, or a new one for a point of one's own."""
+        """Return the open trial given (by itself or by number), or a new one for a point of one's own."""
         number = len(self._trials)
         if isinstance(given, Mapping):
             return Trial(number, self.space.check(given), trial_seed(self.seed, number))

@@ -121,7 +121,7 @@ def _bracket_order(n_rungs: int, eta: float) -> tuple[int, ...]:
     order = []
     for _ in range(sum(shares)):
         credit = [have + share / sum(shares) for have, share in zip(credit, shares)]
-        # the bracket that is furthest behind its share; of equals the one that starts lowest
+        # the bracket furthest behind its share; of equals the one with the lowest first rung
         chosen = max(range(n_rungs), key=lambda s: (credit[s], -s))
         credit[chosen] -= 1.0
         order.append(chosen)
@@ -134,8 +134,8 @@ class RungResults:
 
     Attributes:
         number: of the trial.
-        values: by fidelity, not empty, minimised; infinite where it failed or was infeasible.
-        is_paused: whether it waits at its highest fidelity to be promoted.
+        values: by fidelity, not empty, minimised; infinite where the evaluation failed or was infeasible.
+        is_paused: whether the trial waits at its highest fidelity to be promoted.
     """
 
     number: int
@@ -145,13 +145,13 @@ class RungResults:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A decision that a trial is promoted, with what it rests on.
+    """The decision to promote a trial, with the trial's rank at its rung.
 
     Attributes:
         number: of the trial.
-        fidelity, next_fidelity: where it paused, and where it is evaluated next.
-        rank: its place in its rung, 1 the best.
-        n_rung: how many trials had a result there.
+        fidelity, next_fidelity: at which the trial paused, and at which it is evaluated next.
+        rank: of the trial at its rung, 1 the best.
+        n_rung: how many trials had a result at that rung.
     """
 
     number: int
@@ -164,8 +164,8 @@ class Promotion:
 def promotion(rule: PromotionRule, fidelity: Fidelity, trials: Iterable[RungResults]) -> Promotion | None:
     """Return the next promotion, None if no trial qualifies yet.
 
-    Of the n trials with a result at a rung the best n / eta qualify; the highest rung with one of them
-    that has not been promoted yet decides, and there the best of them.
+    Of the n trials with a result at a rung the best n / eta qualify.  Promoted is the best qualifying
+    trial not promoted yet, of the highest rung that has one.
     """
     members = _by_rung(rule, fidelity, trials)
     for bracket, rung in sorted(members, key=lambda place: (-place[1], place[0])):
@@ -173,7 +173,7 @@ def promotion(rule: PromotionRule, fidelity: Fidelity, trials: Iterable[RungResu
             continue
         ranked = members[bracket, rung]
         quota = int(len(ranked) / rule.eta + 1e-9)
-        # trials that were promoted may have dropped out of the best since: somewhat more than 1 / eta are
+        # promoted trials may have dropped out of the best since: somewhat more than 1 / eta are promoted
         for index, trial in enumerate(ranked[:quota]):
             if _can_be_promoted(trial, rung):
                 return _promoted(trial, rung, bracket, index + 1, len(ranked))

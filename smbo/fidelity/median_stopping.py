@@ -46,7 +46,7 @@ class MedianStopping:
         """Return whether a trial should end at its latest report.
 
         Args:
-            own: its reports.
+            own: reports of the trial.
             others: of complete trials, in any order.
         """
         if not own or own[-1][0] < self.grace:

@@ -1,9 +1,9 @@
 """Results at several fidelities as values at one, for surrogates of a single fidelity (as in BOHB).
 
-A model of the highest fidelity alone has too few values for long, one of the lowest alone prefers what
-learns fast to what is good in the end.  As in BOHB (Falkner et al. 2018) the target is the highest
-fidelity with enough results; trials that did not reach it are not left out, but get the value that a
-line through the results of the other trials predicts for them there.
+A model of the highest fidelity alone has too few values for long, one of the lowest alone prefers
+points that learn fast to points that are good in the end.  As in BOHB (Falkner et al. 2018) the target is
+the highest fidelity with enough results; trials that did not reach it are not left out, but get the value
+that a line through the results of the other trials predicts for them there.
 
 Measured on learning curves (docs/notes/fidelity.md): moving every value to the highest fidelity
 at once, by a shift or by a line, found worse optima for the same cost.
@@ -18,17 +18,17 @@ import numpy as np
 
 from smbo.training_data import Array
 
-MIN_RESULTS = 8  # at the target fidelity: a few more than a line through them needs
+MIN_RESULTS = 8  # needed at the target fidelity: a few more than fitting a line takes
 _MIN_PAIRS_FOR_A_LINE = 3
-_MIN_SLOPE = 0.1  # the order at the lower rung counts for a little even where it seems to be chance
+_MIN_SLOPE = 0.1  # of the line: keeps the order of the lower rung, if little, where it looks like noise
 
 
 def at_target_fidelity(values: Sequence[Mapping[float, float]]) -> Array:
     """Return one value for each trial, shape (n,), as if all had been evaluated at one fidelity.
 
-    That is the highest with ``MIN_RESULTS`` results, or the lowest where none has so many.  The value of a
-    trial that did not reach it is read off a line through the trials with results at both of two
-    successive rungs, rung by rung.  The value of a trial that began above it is taken as it is.
+    The target is the highest fidelity with ``MIN_RESULTS`` results, or the lowest where none has so many.
+    The value of a trial that did not reach it is read off a line through the trials with results at both
+    of two successive rungs, rung by rung.  The value of a trial that began above it is taken as it is.
 
     Args:
         values: of each trial by fidelity, finite and minimised; at least one each.
@@ -47,10 +47,10 @@ def at_target_fidelity(values: Sequence[Mapping[float, float]]) -> Array:
 
 
 def _predicted(values: Array, pairs: Array) -> Array:
-    """Return the values at the next rung that values at one rung predict, same shape.
+    """Return the values at the next rung, predicted from values at one rung by a line, same shape.
 
     Args:
-        pairs: results of the same trials at both, shape (n, 2), n > 0.
+        pairs: results of the same trials at both rungs, shape (n, 2), n > 0.
     """
     before, after = pairs.T
     if len(pairs) < _MIN_PAIRS_FOR_A_LINE or not np.ptp(before) > 0:

@@ -26,22 +26,22 @@ from smbo.training_data import (
 )
 from smbo.trial import Trial, TrialState
 
-# What lies outside is told to the surrogate as the nearer end, or as zero: within, the ratio of any
-# value or error to any other can be squared without leaving the range of a float.
+# Magnitudes outside are clipped to the nearer end, or to zero: within, the ratio of any value or error
+# to any other can be squared without leaving the range of a float.
 SMALLEST, LARGEST = 1e-75, 1e75
 
 
 def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = False) -> TrainingData:
-    """Return what the surrogate is told: minimised values over unit points, by trial number.
+    """Return the training data: minimised values over unit points, by trial number.
 
     Complete trials are training data, failed ones are kept as failed points, trials that are not final
-    are pending; pruned and cancelled ones say nothing.  Values and errors beyond 1e75 are told as
-    1e75, and those below 1e-75 as zero.
+    are pending; pruned and cancelled ones are left out.  Values and errors beyond 1e75 are clipped to
+    1e75, and those below 1e-75 to zero.
 
     Args:
-        is_in_full: leave out what was not evaluated at the highest fidelity, rather than move its value;
-            the curves are of all trials in any case, and so are vector outputs, whose errors say what
-            they are worth.
+        is_in_full: leave out trials not evaluated at the highest fidelity, rather than move their values;
+            the curves are of all trials in any case, and so are vector outputs, which their errors
+            weight.
     """
     ordered = sorted(trials, key=operator.attrgetter("number"))
     climbed = None
@@ -59,7 +59,7 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     vectors = _vectors(problem, done)
     if vectors is None:
         values, sems = _floats(trial.value for trial in done), _floats(trial.sem for trial in done)
-    else:  # by the loss as it is now: its weights may have changed since the values were told
+    else:  # by the loss as it is now: its weights may have changed since the values were recorded
         values, sems = _losses(vectors)
     sems = within_range(sems)
     return TrainingData(
@@ -80,7 +80,7 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
 
 
 def _is_climbed(problem: Problem) -> bool:
-    """Return whether somebody asks at which fidelity a result was; of outputs, only who chooses it."""
+    """Return whether results carry their fidelities; of vector outputs, only under ``ByModel``."""
     return problem.loss is None or isinstance(problem.early_stopping, ByModel)
 
 
@@ -100,7 +100,7 @@ def _floats(values: Iterable[float | None]) -> Array:
 
 
 def _vectors(problem: Problem, done: Sequence[Trial]) -> VectorOutputs | None:
-    """Return the vector outputs of complete trials, None where the problem makes nothing of any."""
+    """Return the vector outputs of complete trials, None where the problem uses none."""
     loss = problem.output_loss
     if loss is None:
         return None

@@ -1,4 +1,4 @@
-"""What happens to a log of trials, as values: asked, promoted, reported, told."""
+"""Events of a log of trials, as values: asked, promoted, reported, told."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Promoted:
-    """A call of ``promote``: the number of the trial that runs on at a higher fidelity."""
+    """A call of ``promote``: the number of the trial that continues at a higher fidelity."""
 
     number: int
 
@@ -44,8 +44,8 @@ Event: TypeAlias = Asked | Promoted | Reported | Told
 
 
 class Tracker(Protocol):
-    """What follows a log as it grows: a progress bar, an experiment tracker."""
+    """Follows the events of a log: a progress bar, an experiment tracker."""
 
     def on_event(self, event: Event) -> None:
-        """Take note of an event that has been recorded."""
+        """Handle an event that has been recorded."""
         ...

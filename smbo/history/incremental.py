@@ -1,6 +1,6 @@
 """Training data updated incrementally, as columns, while trials are added and change.
 
-``encode`` makes the same of all trials at once; for an ask that takes no thought, that is most of the time.
+``encode`` makes the same from all trials at once, which is most of the time of an ask without a model.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CODES = {
 }
 
 _FIRST_ROOM = 64
-_FEW = 8  # trials that are put one by one faster than all together
+_FEW = 8  # up to so many trials, rows are faster updated one by one than all together
 
 
 def is_columnar(problem: Problem) -> bool:
@@ -41,7 +41,7 @@ def is_columnar(problem: Problem) -> bool:
 
 
 class Columns:
-    """What a surrogate is told of a study, up to date with the trials that were put.
+    """The training data of a study, up to date with the trials that were put.
 
     Args:
         problem: of the trials; see ``is_columnar``.
@@ -57,7 +57,7 @@ class Columns:
         self._units: NDArray[Any] = np.zeros((0, len(problem.space.axes)))
 
     def put(self, trials: Iterable[Trial]) -> None:
-        """Take trials that are new or have changed; a trial's point never does."""
+        """Add trials that are new or have changed; a trial's point never changes."""
         self._changed.update((trial.number, trial) for trial in trials)
 
     def data(self) -> TrainingData:
@@ -94,7 +94,7 @@ class Columns:
         self._changed.clear()
 
     def _put_row(self, trial: Trial) -> None:
-        """Take one trial: as ``_put_rows``, which is slower for a few."""
+        """Update one trial's row; as ``_put_rows``, and faster for a few trials."""
         row, cost = trial.number, trial.cost
         value, sem = _in_range(trial.value), _in_range(trial.sem)
         self._codes[row] = _CODES[trial.state]
@@ -125,12 +125,12 @@ def _floats(values: Iterable[float | None]) -> Array:
 
 
 def _in_range(number: float | None) -> float:
-    """Return what ``within_range`` makes of one number."""
+    """Return one number as ``within_range`` returns it; None as NaN."""
     if number is None or math.isnan(number):
         return math.nan
     return 0.0 if abs(number) < SMALLEST else min(max(number, -LARGEST), LARGEST)
 
 
 def latest_data(problem: Problem, columns: Columns | None, trials: Iterable[Trial]) -> TrainingData:
-    """Return the training data: from the columns, or where there are none, of all trials."""
+    """Return the training data: from the columns, or from all trials where there are none."""
     return encode(problem, trials) if columns is None else columns.data()

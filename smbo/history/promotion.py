@@ -47,10 +47,10 @@ def _values(problem: Problem, trial: Trial) -> dict[float, float]:
 
 
 def promotion_due(problem: Problem, trials: Iterable[Trial], *, is_closing: bool = False) -> Promotion | None:
-    """Return which trial to promote to a higher fidelity, None if none deserves it.
+    """Return which trial to promote to a higher fidelity, None if none qualifies.
 
     Args:
-        is_closing: no new trials are to come, and nothing is under way.
+        is_closing: no new trials are to come, and no evaluation is running.
     """
     ladder = problem.multi_fidelity
     if ladder is None:
@@ -60,18 +60,18 @@ def promotion_due(problem: Problem, trials: Iterable[Trial], *, is_closing: bool
 
 
 def promoted(trial: Trial, decision: Promotion) -> Trial:
-    """Return a paused trial as it runs at its next fidelity."""
+    """Return a paused trial as running at its next fidelity."""
     return replace(trial, state=TrialState.RUNNING, fidelity=decision.next_fidelity)
 
 
 def ends_early(
     problem: Problem, number: int, reports: Mapping[int, Reports], trials: Iterable[Trial]
 ) -> bool:
-    """Return whether early stopping gives a trial up after its latest report.
+    """Return whether early stopping prunes a trial after its latest report.
 
     Args:
         number: of the trial.
-        reports: of all trials that have any, by number.
+        reports: of all trials with reports, by number.
     """
     if not isinstance(problem.early_stopping, MedianStopping):
         return False
@@ -86,8 +86,8 @@ def ends_early(
 def as_measured(trials: Sequence[Trial]) -> list[Trial]:
     """Return trials of vector outputs, each complete with the outputs that it has so far.
 
-    Outputs come with their errors, so that few events count for what they are worth and need not be
-    moved to another fidelity; what runs on to more of them is not pending.
+    Outputs come with their errors, which weight a result of few events, so that it need not be moved to
+    another fidelity; a trial that runs on to more events is not pending.
     """
     return [
         replace(trial, state=TrialState.COMPLETE)
@@ -100,7 +100,7 @@ def as_measured(trials: Sequence[Trial]) -> list[Trial]:
 def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
     """Return trials as if each had been evaluated once, all at the same fidelity; see ``at_target_fidelity``.
 
-    What has a result at any fidelity is complete; running on to a higher one, it is not pending.
+    A trial with a result at any fidelity is complete; while it runs at a higher one it is not pending.
     """
     found = []
     known = []
@@ -111,7 +111,7 @@ def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]
     moved = iter(at_target_fidelity(told)) if told else iter(())
     for trial, values in zip(trials, known):
         if not values:
-            # infeasible everywhere so far: complete, with the value that it has
+            # infeasible at every fidelity so far: complete, with its last value
             done = bool(trial.rungs) and trial.state is not TrialState.FAILED
             found.append(replace(trial, state=TrialState.COMPLETE) if done else trial)
             continue
@@ -123,7 +123,7 @@ def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]
 
 
 def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> FidelityResults | None:
-    """Return the results of trials at each fidelity, None where there is no ladder or no result yet.
+    """Return the results of trials at each fidelity, None without promotion or results.
 
     Args:
         trials: by number.

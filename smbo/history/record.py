@@ -15,7 +15,7 @@ from smbo.trial import Rung, Trial, TrialState
 
 @dataclass(frozen=True)
 class ToldResult:
-    """What ``tell`` was given for a trial, unchecked; see ``Optimizer.tell``."""
+    """The arguments of ``tell`` for a trial, unchecked; see ``Optimizer.tell``."""
 
     result: Returned | None = None
     sem: float | Mapping[str, float] | None = None
@@ -28,11 +28,11 @@ class ToldResult:
 
 
 def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
-    """Return a trial with the result that was told for it.
+    """Return a trial with its result recorded.
 
     A value that is not finite makes the trial FAILED with the reason "non-finite".  A result below
-    the highest fidelity makes it PAUSED: whether it is promoted is decided later, beside others.
-    A PRUNED trial keeps the last value that it reported, if a result says so.
+    the highest fidelity makes it PAUSED: whether it is promoted is decided later, among others.
+    A PRUNED trial keeps the last value that it reported, if that is given as the result.
 
     Raises:
         TellError: the result is of no known form, lacks a metric, or contradicts the status.
@@ -50,7 +50,7 @@ def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
         if result is not None:
             raise TellError(f"trial {trial.number}: a result beside status={status!r}; tell one of them")
         state = TrialState.FAILED if status == "failed" else TrialState.CANCELLED
-        # a value from a lower fidelity is no result of a trial that failed; it stays among its rungs
+        # a value from a lower fidelity is no result of a failed trial; it stays among the trial's rungs
         ended = replace(trial, state=state, value=None, sem=None, feasible=None)
         return replace(ended, reason=reason or status, error=told.error, cost=_cost(trial, cost))
     if result is None:
@@ -73,7 +73,7 @@ def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
 
 
 def _of_outputs(trial: Trial, metrics: Returned | None, outputs: Any, covariance: Any) -> Outcome:
-    """Return the outcome of a vector output, with metrics told beside it."""
+    """Return the outcome of a vector output, with the metrics given beside it."""
     if metrics is not None and not isinstance(metrics, Mapping):
         raise TellError(
             f"trial {trial.number}: a result beside outputs, {metrics!r}; the value follows from them. "
@@ -145,7 +145,7 @@ def _check_sem(trial: Trial, sem: float | None) -> None:
 
 
 def _pruned(trial: Trial, result: Returned | None, cost: float | None, reason: str | None) -> Trial:
-    """Return a trial that ended early, with the last value it reported where one is told."""
+    """Return a trial that ended early, with the last value it reported where one is given."""
     told = replace(trial, state=TrialState.PRUNED, reason=reason or "pruned", cost=_cost(trial, cost))
     if result is None:
         return told

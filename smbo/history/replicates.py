@@ -8,16 +8,16 @@ import numpy as np
 
 from smbo.training_data import Replicates, TrainingData
 
-# of an error that is told as zero; the least other one is 1e-150
+# stands for the variance of an error recorded as zero; the least other one is 1e-150
 _LEAST_VARIANCE = 1e-160
 
 
 def merged(data: TrainingData) -> TrainingData:
-    """Return the training data with the repeats of each point in one row, that of the first of them.
+    """Return the training data with the replicates of each point merged into the row of the first.
 
-    The row's value is their mean, weighted by one over their variances where errors are known; those
-    with and without a known error stay apart, and so do those that went well and those that did not.
-    A process that honours ``TrainingData.replicates`` believes the same as of the single rows.
+    The row's value is their mean, weighted by one over their variances where errors are known; replicates
+    with and without a known error stay apart, and so do feasible and infeasible ones.  A Gaussian
+    process that honours ``TrainingData.replicates`` has the same posterior as from the single rows.
     Training data of more than one value a row (outputs, objectives, slacks, fidelities) stays as it is.
     """
     several = (

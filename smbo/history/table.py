@@ -16,7 +16,7 @@ from smbo.trial import Trial, TrialState
 def columns(problem: Problem, trials: Sequence[Trial]) -> dict[str, list[Any]]:
     """Return the trials as columns of equal length, ordered by trial number.
 
-    What has no value is None.  Parameters are named ``params.NAME`` and metrics ``metrics.NAME``,
+    Missing values are None.  Parameters are named ``params.NAME`` and metrics ``metrics.NAME``,
     so that neither can hide another column; the value keeps the name that the problem gives it
     ("value" unless it has one), and so does each of several objectives.
     """
@@ -83,7 +83,7 @@ def to_json(problem: Problem, trials: Sequence[Trial]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: what it cannot is written as text, NaN and infinity as null."""
+    """Return a value as JSON can hold it: other types as text, NaN and infinity as null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -103,7 +103,7 @@ def to_pandas(problem: Problem, trials: Sequence[Trial]) -> Any:
 
 
 def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
-    """Return the feasible trial with the best told value (the first of equals), None if there is none."""
+    """Return the feasible trial with the best recorded value (the first of equals), None if there is none."""
     found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""What is to be solved: a space, what is measured there, and what counts as better.
+"""The problem: a space, objectives, outcome constraints, outputs and losses, level sets.
 
 This package and ``smbo.space`` are all that an objective imports.
 """

@@ -1,7 +1,7 @@
 """Which kinds of problem go together: the one table that ``Problem`` asks and docs/compatibility.md prints.
 
-What the table does not refuse is supported; which recipes serve it is decided by ``check_recipe`` of
-``smbo.proposal.compatibility``.
+A pair that the table does not refuse is supported; which recipes serve a problem is decided by
+``check_recipe`` of ``smbo.proposal.compatibility``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KINDS: Mapping[str, str] = {
     "fixed values": "ask(fixed={...})",
 }
 
-# Kinds of which a problem has one at most, since one argument says which.
+# Kinds of which a problem has one at most, since one argument sets them.
 ALTERNATIVES = (("asha", "hyperband", "model", "median"), ("named objective", "several objectives"))
 
 
@@ -71,7 +71,7 @@ def _transfer(other: str) -> Refusal:
     )
 
 
-# In this order: the first that applies is the message.
+# In this order: the first pair that applies gives the message.
 REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("vector outputs", "maximisation"): Refusal("a loss is minimised; leave maximize and 'max' out"),
     ("level set", "maximisation"): Refusal(_NO_OPTIMUM.format("maximize and 'max'")),
@@ -109,14 +109,14 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
 
 
 def refuse_incompatible(kinds: Collection[str], objectives: Collection[str] = ()) -> None:
-    """Let the kinds of a problem through that go together.
+    """Refuse kinds of a problem that do not go together.
 
     Args:
         kinds: of ``KINDS``, and "averages" where the fidelity averages.
         objectives: names of the objectives, for messages.
 
     Raises:
-        ProblemError: with the reason of the first pair that does not.
+        ProblemError: with the reason of the first refused pair.
     """
     for pair, refusal in REFUSED.items():
         if set(pair) <= set(kinds) and refusal.unless not in kinds:

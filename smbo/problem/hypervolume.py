@@ -1,7 +1,7 @@
 """Pareto fronts and their hypervolume: exact volume, box decomposition, reference point, knee; minimised.
 
-Pure functions of arrays: which of several vectors none other beats, the exact volume between a front
-and a reference point, and that volume's complement as disjoint boxes.
+Pure functions of arrays: which vectors are nondominated, the exact volume between a front and a
+reference point, and that volume's complement as disjoint boxes.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def nondominated(values: Array) -> NDArray[np.bool_]:
 
 
 def hypervolume(values: Array, reference: Array) -> float:
-    """Return the volume that lies above some of the rows and below the reference, exact.
+    """Return the exact volume that the rows dominate below the reference.
 
     Args:
         values: shape (n, m), any order; rows that are dominated or beyond the reference add nothing.
         reference: shape (m,).
 
     Source: for m > 2 While, Bradstreet & Barone (2012), "A Fast Way of Calculating Exact
-        Hypervolumes": the sum of what each row adds to those after it.
+        Hypervolumes": the sum of the volumes that each row adds to those after it.
     """
     inside = values[(values < reference).all(axis=1)]
     if len(inside) == 0:
@@ -72,14 +72,14 @@ def _volume(front: Array, reference: Array) -> float:
         return float(reference[0] - front.min())
     if front.shape[1] == 2:
         return _area(front, reference)
-    # the worst in the last objective first: what it shares with the better ones soon collapses
+    # the worst in the last objective first: few of the rows limited to it stay nondominated
     front = front[np.argsort(-front[:, -1], kind="stable")]
     total = 0.0
     for row, point in enumerate(front):
         alone = float(np.prod(reference - point))
         rest = np.maximum(front[row + 1 :], point)
         if len(rest):
-            # all of the rest lie below the point in the last objective, and are limited to it there
+            # all later rows lie below the point in the last objective, and are limited to it there
             flat = rest[:, :-1]
             shared = _volume(flat[nondominated(flat)], reference[:-1])
             alone -= shared * float(reference[-1] - point[-1])
@@ -106,7 +106,9 @@ class Boxes(NamedTuple):
 
 
 def free_boxes(front: Array, reference: Array) -> Boxes:
-    """Return what a front leaves below the reference as disjoint boxes: where a vector would add volume.
+    """Return the region below the reference that a front does not dominate, as disjoint boxes.
+
+    A vector in one of the boxes would add volume.
 
     Args:
         front: shape (n, m); rows that are dominated or beyond the reference change nothing.
@@ -123,7 +125,7 @@ def free_boxes(front: Array, reference: Array) -> Boxes:
     if m == 2:
         return _strips(front, reference)
     bounds = _local_upper_bounds(front, reference, np.full(m, -np.inf))[0]
-    # below these corners everything is free: turned round, they are a front, and its boxes are ours
+    # below these corners everything is free: negated, they are a front whose boxes are the ones sought
     corners, definers = _local_upper_bounds(-bounds, np.full(m, np.inf), -reference)
     upper, lower = np.empty_like(corners), -corners
     upper[:, 0], lower[:, 0] = -corners[:, 0], -np.inf
@@ -143,7 +145,7 @@ def _strips(front: Array, reference: Array) -> Boxes:
 
 
 def _local_upper_bounds(front: Array, reference: Array, lowest: Array) -> tuple[Array, Array]:
-    """Return the maximal corners below which no row of a front lies, (k, m), and what defines them.
+    """Return the maximal corners below which no row of a front lies, (k, m), and the points that define them.
 
     Row j of a corner's definers (k, m, m) is the point at which its j-th coordinate is: a row of the
     front, or a stand-in that is the reference there and ``lowest`` elsewhere.

@@ -17,11 +17,11 @@ TRANSFORMS = ("auto", *SCALES)
 UNNAMED = "value"
 
 # On a logarithmic scale, values below this fraction of the level (and all that are not positive) are clipped
-# to it: how far down CLs goes where a model is excluded anyway is not worth modelling.
+# to it: how far down CLs goes where a model is excluded anyway need not be modelled.
 _MIN_RATIO = 1e-6
 # Where nothing can be excluded CLs is 1 up to rounding: clipped, the distance from 1 is not modelled.
 _MIN_P, _MAX_P = 1e-300, 0.99
-# exp() of it, and its products with values, are floats
+# exp() of this, and its products with values, do not overflow
 _MAX_EXPONENT = 300.0
 
 
@@ -32,12 +32,12 @@ class LevelSet:
     Args:
         level: the value; or {name: value}, where several functions have levels of their own.
         of: names of the functions, as an evaluation returns them; all are measured at the same
-            points.  Empty for the names of ``level``, or for a single one told as a plain number.
+            points.  Empty for the names of ``level``, or for a single one returned as a plain number.
         transform: of the values before they are modelled.  "log" where they span decades
             (it needs a level > 0); "p-value" for numbers in [0, 1] such as CLs, as -log(-log p), which
             changes with a yield or a mass as evenly as the yield's logarithm does; "linear" leaves them as
-            they are; "auto" takes that of them which tells best, leaving out one evaluation after the
-            other, on which side of the level it is.
+            they are; "auto" takes the one whose leave-one-out predictions tell best on which side of
+            the level each evaluation lies.
         tolerance: the study is done once the expected share of the space that is classified on the wrong
             side of the contour is no larger, for each function; None runs to the end of the budget.
 
@@ -82,9 +82,9 @@ class LevelSet:
         return len(self.names)
 
     def scaled(self, values: Array, variances: Array) -> tuple[Array, Array]:
-        """Return what lies above the levels and its variances, both (..., k), on the scale asked for.
+        """Return differences from the levels and their variances, both (..., k), on the scale asked for.
 
-        Linear for "auto", which is decided from case to case.
+        Linear for "auto", whose scale depends on the data.
         """
         scale = "linear" if self.transform == "auto" else self.transform
         pairs = [
@@ -121,10 +121,10 @@ class LevelSet:
 
 
 def scaled(values: Array, variances: Array, level: float, scale: str) -> tuple[Array, Array]:
-    """Return what lies above a level and its variances on one of the ``SCALES``, both of the same shape."""
+    """Return differences from a level and their variances on one of the ``SCALES``, both of one shape."""
     if scale == "linear":
         return values - level, variances
-    # errors to first order; one larger than its value says no more than one as large
+    # errors to first order; a relative error above 1 counts as 1
     if scale == "log":
         raised = np.maximum(values, _MIN_RATIO * level)
         return np.log(raised / level), np.minimum(variances / raised**2, 1.0)
@@ -134,7 +134,7 @@ def scaled(values: Array, variances: Array, level: float, scale: str) -> tuple[A
 
 
 def unscaled(above: Array, level: float, scale: str) -> Array:
-    """Return the values that ``scaled`` was given, of what lies above the level, same shape."""
+    """Return values from their scaled differences from a level (the inverse of ``scaled``), same shape."""
     if scale == "linear":
         return above + level
     above = np.clip(above, -_MAX_EXPONENT, _MAX_EXPONENT)

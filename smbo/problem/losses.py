@@ -195,7 +195,7 @@ class FunctionLoss:
 
 
 def loss_to_json(loss: Loss) -> dict[str, Any]:
-    """Return a loss as plain JSON values; one that is not ours by its name only."""
+    """Return a loss as plain JSON values; any but ``ChiSquare`` by its name only."""
     if isinstance(loss, ChiSquare):
         return loss.to_json()
     function = loss.function if isinstance(loss, FunctionLoss) else type(loss)
@@ -207,7 +207,7 @@ def loss_from_json(data: Mapping[str, Any]) -> ChiSquare:
     """Return the loss that ``ChiSquare.to_json`` wrote.
 
     Raises:
-        ProblemError: it is of another kind.
+        ProblemError: the loss is of another kind.
     """
     if data.get("kind") != "chi-square":
         raise ProblemError(f"loss of kind {data.get('kind')!r}: only 'chi-square' can be read")

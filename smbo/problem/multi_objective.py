@@ -26,7 +26,7 @@ class MultiObjective:
         directions: "min" or "max" by name.
         reference: by name, in the user's sign and units, the value from which an evaluation is of no
             interest: a bound on that objective, and the corner that hypervolume is counted from.  A rule
-            stands in for what is left out.
+            stands in for objectives left out.
         weights: by name, how much an objective matters beside the others; 1 where left out.
 
     Raises:
@@ -73,7 +73,7 @@ class MultiObjective:
         return np.array(table, dtype=np.float64).reshape(len(metrics), len(self))
 
     def minimised(self, metrics: Sequence[Mapping[str, float]]) -> Array:
-        """Return the same with the signs of what is minimised, (n, m)."""
+        """Return the same objectives, minimised, (n, m)."""
         return np.asarray(self.signs * self.values(metrics))
 
     def corner(self, values: Array) -> Array:
@@ -88,7 +88,7 @@ class MultiObjective:
 
     @property
     def minimised_reference(self) -> Array:
-        """The reference, minimised, NaN where a rule is to say, (m,)."""
+        """The reference, minimised, NaN where the rule is to give it, (m,)."""
         return self.signs * np.array([self.reference.get(name, math.nan) for name in self.names])
 
     @property
@@ -97,6 +97,6 @@ class MultiObjective:
         return np.array([float(self.weights.get(name, 1.0)) for name in self.names])
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is said beside the directions, as plain JSON values; nothing where nothing is."""
+        """Return the reference and the weights as plain JSON values; each absent where not given."""
         said = {"reference": dict(self.reference), "weights": dict(self.weights)}
         return {word: given for word, given in said.items() if given}

@@ -1,4 +1,4 @@
-"""The objective function: what is evaluated, what it is given, and what more it may offer."""
+"""The objective function: its interface, the context of an evaluation, and optional protocols."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _never_stop() -> bool:
 
 @dataclass(frozen=True)
 class Context:
-    """What an evaluation is given besides its point.
+    """The context of an evaluation: its arguments besides the point.
 
     >>> context = Context(seed=7, fidelity=9)
     >>> context.report(3, 0.25)  # by hand: dropped
@@ -49,11 +49,11 @@ class Context:
 
 
 class Objective(Protocol):
-    """What an entry point of the group ``smbo.objectives`` names: a class of these.
+    """An objective function; an entry point of the group ``smbo.objectives`` names a class of these.
 
     It is constructed from the job file's settings as keyword arguments, in the driver and again
-    on every worker; a wrong one raises ObjectiveError with a message that names it.  It must
-    pickle.  What more it may offer: a problem (``HasProblem``) or a loss (``HasLoss``) of its own, a check of
+    on every worker; a wrong setting raises ObjectiveError with a message that names it.  An objective
+    must pickle.  It may also offer a problem (``HasProblem``) or a loss (``HasLoss``) of its own, a check of
     the recommendation (``Confirmable``), figures (``HasFigures``), axes of its observables (``Plottable``),
     events that can be reweighted (``Reweightable``).
 
@@ -65,13 +65,13 @@ class Objective(Protocol):
     """
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Returned:
-        """Return what was measured, or raise EvaluationFailed."""
+        """Return the measured result, or raise EvaluationFailed."""
         ...
 
 
 @runtime_checkable
 class HasLoss(Protocol):
-    """An objective that compares its vector of outputs with data, in a space that others choose."""
+    """An objective that compares its vector of outputs with data, in a space chosen by the user."""
 
     @property
     def loss(self) -> Loss | None: ...
@@ -123,7 +123,7 @@ class HasFigures(Protocol):
 
         Args:
             folder: exists; files are written there.
-            results: check evaluations as (point, outcome) pairs, by what they are of:
+            results: check evaluations as (point, outcome) pairs, by name of the point:
                 "recommended" and the baseline's name.
         """
         ...

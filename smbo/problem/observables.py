@@ -19,7 +19,7 @@ class ObservableAxes:
     Attributes:
         name: as the loss's ``counts`` has it.
         low, high: bin edges, shape (n,); bins may have gaps between them.
-        title: what it is of, such as "ALEPH 1996".
+        title: of the measurement, such as "ALEPH 1996".
         x_label, y_label: of the axes.
         log_x, log_y: whether an axis is logarithmic.
         bins: a label of each bin where the bins are categories, such as the names of hadrons; else empty.

@@ -1,4 +1,4 @@
-"""Outcomes: what one evaluation measured, and the forms in which an objective may return it."""
+"""Outcomes: the measured result of one evaluation, and the forms in which an objective may return it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_RANK = 32  # of the low-rank part of a covariance
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one evaluation measured.
+    """The measured result of one evaluation.
 
     Attributes:
         value: the objective, in the user's sign and units; None when it is one of ``metrics``.
@@ -56,7 +56,7 @@ class Outcome:
                 the 32 largest correlated directions are kept, and all variances.
 
         Raises:
-            ProblemError: shapes that do not fit, or a covariance that is none.
+            ProblemError: shapes that do not fit, or a matrix that is no covariance.
         """
         vector = _vector("outputs", outputs)
         assert vector is not None
@@ -141,7 +141,7 @@ def with_loss(loss: Loss, outcome: Outcome) -> Outcome:
     """Return an outcome whose value is the loss of its outputs, where it has none of its own.
 
     Raises:
-        ProblemError: there are no outputs, or not so many as the loss is of.
+        ProblemError: there are no outputs, or another number than the loss takes.
     """
     outputs, variance = outcome.outputs, outcome.outputs_variance
     if outputs is None:
@@ -168,7 +168,7 @@ def with_levels(level_set: LevelSet, outcome: Outcome) -> Outcome:
     to the nearest level.
 
     Raises:
-        ProblemError: a function is not among what was measured.
+        ProblemError: a function was not measured.
     """
     metrics, sems = dict(outcome.metrics), dict(outcome.sems)
     (first, *_) = names = level_set.names

@@ -32,7 +32,7 @@ class ConstraintSlacks:
 
     Attributes:
         formulas: of all constraints that are comparisons of numbers, in order.
-        is_whole: whether these say all; "a == b", "not …" and "… or …" have no slack.
+        is_whole: whether these represent all constraints; "a == b", "not …" and "… or …" have no slack.
     """
 
     formulas: tuple[Expression, ...]

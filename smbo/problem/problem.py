@@ -49,16 +49,16 @@ _KINDS_OF_ARGUMENTS: tuple[tuple[str, type, str], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is optimised: where, which way, under which constraints, at which fidelities.
+    """An optimisation problem: space, objectives, constraints, outputs and loss, level set, fidelity.
 
     Args:
         space: a Space, or what Space takes.
         objectives: {name: "min" or "max"}, one or several.  None means one value, minimised.
         constraints: on measured metrics, such as "n_background >= 100"; a point that violates
-            one is infeasible, not failed.  A metric's standard error may be told beside it, as
+            one is infeasible, not failed.  A metric's standard error may be given beside it, as
             "n_background_sem".
         maximize: shorthand for a single unnamed objective that is maximised.
-        loss: on vector outputs, such as ``ChiSquare``; it is what is minimised then, and the surrogate
+        loss: on vector outputs, such as ``ChiSquare``; the loss is minimised then, and the surrogate
             models the outputs.
         fidelity: range of the fidelity (epochs, events, …) where cheaper evaluations exist; else None.
         early_stopping: which trials are promoted to a higher fidelity ("asha", "hyperband", "model") or
@@ -227,7 +227,7 @@ class Problem:
 
     @property
     def sign(self) -> float:
-        """+1 when lower is better, -1 when higher is: what a value is multiplied by to be minimised."""
+        """+1 when lower is better, -1 when higher is: the factor that makes a value one to minimise."""
         if self.objectives:
             return -1.0 if next(iter(self.objectives.values())) == "max" else 1.0
         return -1.0 if self.maximize else 1.0
@@ -336,7 +336,7 @@ class Problem:
             "maximize": self.maximize,
             "loss": None if self.loss is None else loss_to_json(self.loss),
         }
-        # absent where there is none: so were they when there could be none
+        # absent where there is none, as in problems stored before these keys existed
         if self.fidelity is not None:
             data["fidelity"] = self.fidelity.to_json()
         if self.early_stopping is not None:
@@ -353,7 +353,7 @@ class Problem:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Problem:
-        """Return the problem that ``to_json`` wrote, under names of today or of before."""
+        """Return the problem that ``to_json`` wrote, under present or former names."""
         data = with_new_keys(data)
         space = Space.from_json(data["space"])
         return cls(
@@ -388,7 +388,7 @@ class MultiFidelity(NamedTuple):
 
 
 def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a problem's JSON says of its fidelity, as arguments of ``Problem``."""
+    """Return the fidelity and early stopping in a problem's JSON, as arguments of ``Problem``."""
     fidelity, stopping = data.get("fidelity"), data.get("early_stopping")
     return {
         "fidelity": None if fidelity is None else Fidelity.from_json(fidelity),

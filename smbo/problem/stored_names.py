@@ -1,6 +1,6 @@
-"""Names that stored studies may still bear, and the names of today: the one table of renamed things.
+"""Former names in stored studies, and the present ones: the one table of renamed things.
 
-A study that was stored under the old names opens and continues; what is written bears the new ones.
+A study that was stored under former names opens and continues; everything written has the present ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLASSES = {
     "VectorGP": "CompositeGP",
 }
 
-# modules of parts that are stored as they print: they are no public names of theirs
+# modules of parts that are stored as they print, since they have no public name
 MODULES = {
     "smbo.surrogates.trends": "smbo.surrogates.gp.trend_selection",
     "smbo.surrogates.trended": "smbo.surrogates.gp.universal_kriging",
@@ -36,12 +36,12 @@ SETTINGS = {"restless_after": "exploration_after"}
 
 
 def with_new_keys(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stored problem or job with the keys of today."""
+    """Return a stored problem or job with the present keys."""
     return {KEYS.get(key, key): value for key, value in data.items()}
 
 
 def with_new_classes(recipe: Any) -> Any:
-    """Return a stored recipe, or a part of one, with the classes and settings of today."""
+    """Return a stored recipe, or a part of one, with the present classes and settings."""
     if isinstance(recipe, list | tuple):
         return [with_new_classes(part) for part in recipe]
     if not isinstance(recipe, Mapping):
@@ -59,6 +59,6 @@ def with_new_classes(recipe: Any) -> Any:
 
 
 def _new_word(found: re.Match[str]) -> str:
-    """Return a class or a setting in the text of a part by its name of today."""
+    """Return the present name of a class or a setting in the text of a part."""
     word = found.group()
     return CLASSES.get(word) or SETTINGS.get(word, word)

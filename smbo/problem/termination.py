@@ -21,7 +21,7 @@ class Termination:
         plateau: number of evaluations in a row without a gain; counted once a feasible value is known.
         gain: smallest improvement of the best value that counts, in the value's unit; of several
             objectives it is the improvement of the hypervolume.
-        left: bound of the regret, in standard errors of one evaluation (told or learned ones); where
+        left: bound of the regret, in standard errors of one evaluation (given or learned ones); where
             there is no noise, in hundredths of the values' standard deviation.
 
     Raises:

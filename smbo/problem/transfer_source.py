@@ -54,7 +54,7 @@ class TransferSource:
         """Return the complete trials of another study: ``TransferSource.of_trials(study.trials)``.
 
         Args:
-            value: name of a metric, where it is not the trials' own value that tells of this study.
+            value: name of the metric to transfer, where it is not the trials' own value.
 
         Raises:
             ProblemError: no complete trial has that metric.
@@ -90,7 +90,7 @@ class TransferSource:
         return cls(points, [row.get(value) for row in rows], path.name)
 
     def checked(self, space: Space) -> tuple[TransferSource, list[str]]:
-        """Return the rows that a space has, in its own terms, and why each other one is refused.
+        """Return the rows that lie in a space, in its canonical form, and why each other row is refused.
 
         Raises:
             ProblemError: fewer than two rows are left.
@@ -134,7 +134,7 @@ def _finite(told: Any) -> float:
 
 
 def _in_terms_of(space: Space, given: Mapping[str, Any]) -> Point:
-    """Return a point with the names that a space has, text turned into what each dimension holds."""
+    """Return a point with the names that a space has, text converted to each dimension's type."""
     point: Point = {}
     for name, dimension in space.dimensions.items():
         cell = given.get(name)

@@ -1,4 +1,4 @@
-"""Candidates of a search: propose them, promote them to more resources, and tell their scores."""
+"""Candidates of a search: propose them, promote them to more resources, and record their scores."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ N_SAMPLES = "n_samples"  # the resource that is no parameter of the estimator
 
 @dataclass(frozen=True)
 class Resource:
-    """What a candidate gets more of while it does well.
+    """The resource that a promoted candidate gets more of.
 
     Attributes:
         fidelity: its name is a parameter of the estimator, or "n_samples".
-        early_stopping: who gets more.
+        early_stopping: which candidates get more.
     """
 
     fidelity: Fidelity
@@ -40,7 +40,7 @@ class Resource:
 class Candidates:
     """Proposes candidates, and tells the optimizers their scores.
 
-    With a resource a candidate may come again, with more of it: each evaluation has a number here.
+    With a resource a candidate may be evaluated again, with more of it: each evaluation has a number.
 
     Args:
         search_spaces: what Space takes, or a list of that; with several, each has its turn.
@@ -49,7 +49,7 @@ class Candidates:
         n_iter: candidates in total.
         metric: name of the metric to search by, None for the first.
         verbose: print a line for each candidate from 1 up.
-        resource: that candidates get more of while they do well; None evaluates each once.
+        resource: that promoted candidates get more of; None evaluates each once.
 
     Attributes:
         optimizers: one for each search space.
@@ -108,7 +108,7 @@ class Candidates:
         return list(range(first, len(self.params)))
 
     def _next(self) -> tuple[Optimizer, Trial] | None:
-        """Return what is evaluated next, None if nothing is for now."""
+        """Return the optimizer and the trial to evaluate next, None if there is none for now."""
         while self._n_candidates < self.n_iter and self._turns:
             optimizer = self._turns[0]
             n_known = len(optimizer.trials)
@@ -128,7 +128,7 @@ class Candidates:
         return None
 
     def _params(self, trial: Trial) -> dict[str, Any]:
-        """Return the parameters to set for an evaluation, the resource among them if it is one."""
+        """Return the parameters to set for an evaluation, the resource among them if it is a parameter."""
         if self._resource is None or self._resource.fidelity.name == N_SAMPLES:
             return dict(trial.params)
         return {**trial.params, self._resource.fidelity.name: trial.fidelity}
@@ -140,7 +140,7 @@ class Candidates:
         return int(self._asked[number][1].fidelity or 0)
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return what cv_results_ says of the evaluations besides parameters and scores."""
+        """Return the columns of cv_results_ besides parameters and scores."""
         if self._resource is None:
             return {}
         return {
@@ -151,7 +151,7 @@ class Candidates:
     def tell(self, number: int, results: list[Result]) -> None:
         """Record an evaluation's folds; without a finite mean score it has failed.
 
-        The spread between folds is not told as the score's error: the folds are the same for all
+        The spread between folds is not recorded as the score's error: the folds are the same for all
         candidates, so that most of it is common to them and does not blur their order.
         """
         self.results[number] = results
@@ -170,7 +170,7 @@ class Candidates:
         return [result for number in range(len(self.params)) for result in self.results[number]]
 
     def _score(self, scores: Any) -> float:
-        """Return the number to search by out of what a scorer returned for one fold."""
+        """Return the score to search by, from a scorer's result for one fold."""
         # a number in place of several metrics is the error score of a fit that failed
         if not isinstance(scores, dict):
             return float(scores)

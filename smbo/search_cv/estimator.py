@@ -32,7 +32,7 @@ class BayesSearchCV(BaseSearchCV):
     Used like RandomizedSearchCV, with the same attributes after ``fit``.
 
     Args:
-        estimator: what is tuned.
+        estimator: to tune.
         search_spaces: {parameter name: dimension or shorthand} as ``Space`` takes it, a Space, or
             a list of them.  With several, candidates come from each in turn.
         n_iter: number of candidates in total.
@@ -40,24 +40,24 @@ class BayesSearchCV(BaseSearchCV):
         objective: with several metrics, the name of the one to search by; None takes the one that
             ``refit`` names, or the first.
         n_jobs: processes (or what joblib's back end has) for the fits of a batch: as many candidates
-            as it takes to give each something to do, proposed with each other in view.  The same
-            random_state and number of jobs give the same candidates.
+            as keep all of them busy, proposed together.  The same random_state and number of jobs
+            give the same candidates.
         client: a Dask client, or a scheduler's address.  Then each (candidate, fold) is a task, and
             the next candidate is proposed as soon as no fold of an earlier one is left to start,
             so that no slot waits for a slow fold; which scores are known by then, and so the
-            candidates, depend on who finishes first.
+            candidates, depend on which fits finish first.
         random_state: seed of the proposals.
-        resource: what a candidate gets more of while it does well: the name of a parameter of the
+        resource: what promoted candidates get more of: the name of a parameter of the
             estimator, such as "n_estimators" or "mlp__max_iter", or "n_samples" of each training
             set.  None evaluates every candidate once, in full.
-        min_resources, max_resources: the least of it that tells anything, and all; for "n_samples"
+        min_resources, max_resources: lowest useful amount of it, and all; for "n_samples"
             by default a 27th part of the smallest training set (two for each class at
             least), and the whole of it.
         early_stopping: which candidates get more of it: "asha", "hyperband", "model", or an Asha(...),
             Hyperband(...), ByModel(...).
         scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as for
-            RandomizedSearchCV.  A candidate without a finite mean score is told as failed, and the
-            search stays away from where it lies.
+            RandomizedSearchCV.  A candidate without a finite mean score is recorded as failed, and
+            the search avoids its region.
 
     Attributes:
         optimizers_: one for each search space, with every trial.
@@ -194,7 +194,7 @@ class BayesSearchCV(BaseSearchCV):
             self._resource(work),
         )
         self.optimizers_ = candidates.optimizers
-        # who goes on with more of a resource is not known beforehand
+        # which candidates are promoted to more of a resource is not known beforehand
         n_fits = None if self.resource else self.n_iter * len(work.folds)
         inner = search_context(context, self, n_fits)
         if self.client is None:
@@ -206,7 +206,7 @@ class BayesSearchCV(BaseSearchCV):
         return candidates
 
     def _resource(self, work: Work) -> Resource | None:
-        """Return what candidates get more of while they do well, None if nothing."""
+        """Return the resource that promoted candidates get more of, None if there is none."""
         if self.resource is None:
             return None
         least, most = self.min_resources, self.max_resources
@@ -307,7 +307,7 @@ class BayesSearchCV(BaseSearchCV):
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        # a connection cannot travel; where it leads to can
+        # a connection does not pickle; its address does
         state = dict(super().__getstate__())
         if hasattr(self.client, "scheduler_info"):
             state["client"] = self.client.scheduler.address

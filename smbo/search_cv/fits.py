@@ -25,7 +25,7 @@ from smbo.search_cv.candidates import Candidates, Result
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What every fit needs, sent to each worker once.
+    """The data and settings of all fits, sent to each worker once.
 
     Attributes:
         estimator: unfitted.
@@ -41,7 +41,7 @@ class Work:
     settings: dict[str, Any]
 
     def fit(self, params: dict[str, Any], fold: int, n_samples: int | None = None, **more: Any) -> Result:
-        """Return the scores of one candidate on one fold, trained with so many of its samples."""
+        """Return the scores of one candidate on one fold, trained with ``n_samples`` of its samples."""
         train, test = self.folds[fold]
         if n_samples is not None:
             train = np.asarray(train)[self._order(train, fold)[:n_samples]]
@@ -58,10 +58,10 @@ class Work:
         )
 
     def _order(self, train: Any, fold: int) -> Any:
-        """Return the order in which the samples of a training set come in, as far as they are wanted.
+        """Return the order of a training set's samples, of which a fit takes the first ones.
 
-        Always the same, so that more samples are the fewer ones and others; of a classifier's every
-        class has its share from the start on.
+        Always the same, so that a larger sample contains the smaller ones; a classifier's classes have
+        their shares in every sample.
         """
         order = np.random.default_rng(fold).permutation(len(train))
         if not is_classifier(self.estimator):
@@ -74,7 +74,7 @@ class Work:
         return order[np.argsort(place, kind="stable")]
 
     def lost(self, fold: int, reason: str) -> Result:
-        """Return the result of a fit that took its workers with it: failed, as if it had raised."""
+        """Return the result of a fit that killed its workers: failed, as if it had raised."""
         error_score = self.settings["error_score"]
         scorer, scores = self.settings["scorer"], error_score
         if isinstance(scorer, _MultimetricScorer):
@@ -108,7 +108,7 @@ def run_on_joblib(
                 for number, _ in tasks
             ]
             if not isinstance(context, Silence):
-                # made before the parallel loop: making one changes what is being sent
+                # made before the parallel loop: making one changes ``search``, which the loop is sending
                 for extra, (number, fold) in zip(extras, tasks, strict=True):
                     extra.update(caller=search, callback_ctx=fit_context(context, number * n_folds + fold))
             out = parallel(
@@ -122,8 +122,8 @@ def run_on_joblib(
 def run_on_dask(client: Any, candidates: Candidates, work: Work, search: Any, context: Any) -> None:
     """Keep every slot of a cluster busy, without a barrier between candidates.
 
-    A few fits more than there are slots are under way, so that a slot goes on while the driver
-    fits its model; a candidate is proposed when no fold of an earlier one is left to hand out.
+    A few fits more than there are slots are submitted, so that no slot idles while the driver fits
+    its model; a candidate is proposed when no fold of an earlier one is left to submit.
     """
     n_folds = len(work.folds)
     waiting: deque[tuple[int, int]] = deque()
@@ -148,15 +148,15 @@ def run_on_dask(client: Any, candidates: Candidates, work: Work, search: Any, co
 
 
 def _most_at_once(client: Any) -> int:
-    """Return how many fits to hand out: one for each slot, and a few that wait on the workers."""
+    """Return how many fits to submit: one for each slot, and a few that wait on the workers."""
     n_slots = max(1, sum(client.nthreads().values()))
-    # each fit that waits makes the next candidate know less: no more of them than needed
+    # the next candidate is proposed without the waiting fits' results: no more of them than needed
     return n_slots + 1 + n_slots // 8
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """A fit that was handed to the cluster, alone once it is a suspect."""
+    """A fit submitted to the cluster; it runs alone once suspected of killing a worker."""
 
     number: int
     fold: int
@@ -166,10 +166,10 @@ class _Fit:
 
 
 class _Handed:
-    """The fits that a cluster has in hand; leaving the block takes them back.
+    """The fits submitted to a cluster; leaving the block cancels them.
 
     A fit that was on a worker when it died may have been beside or behind the one that killed it.
-    Such suspects are run again, each alone on the cluster: who kills again has failed.
+    Such suspects are run again, each alone on the cluster: one that kills a worker again has failed.
     """
 
     def __init__(self, client: Any, work: Work) -> None:
@@ -197,11 +197,11 @@ class _Handed:
 
     @property
     def is_settling_blame(self) -> bool:
-        """Whether suspects are to be run, beside whom nothing else may be."""
+        """Whether suspects are to be run, each with the cluster to itself."""
         return bool(self._suspects) or any(fit.is_suspect for fit in self._running.values())
 
     def submit(self, number: int, fold: int, params: dict[str, Any], n_samples: int | None) -> None:
-        """Hand out a fit."""
+        """Submit a fit."""
         self._submit(_Fit(number, fold, params, n_samples))
 
     def take(self) -> tuple[int, int, Result]:
@@ -233,8 +233,8 @@ class _Handed:
     def _keep(self) -> None:
         """Have the scheduler keep the data: all workers that held them died.
 
-        Scattered data are on the workers only, and gone with the last of them.  What a task returns
-        is made again, at the price of a copy in the scheduler's memory.
+        Scattered data are on the workers only, and gone with the last of them.  A task's result is
+        computed again, at the price of a copy in the scheduler's memory.
         """
         if self._is_kept and self._shared.status not in ("cancelled", "lost"):
             return  # another fit that needed the old copy came first

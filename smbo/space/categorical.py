@@ -66,7 +66,7 @@ class Categorical:
         return len(self.choices)
 
     def index(self, value: Any) -> int | None:
-        """Return which choice a value is, None if it is none of them."""
+        """Return the index of the choice that a value is, None if it is none of them."""
         key = _key(value)
         if key is not None:
             return self._index.get(key)
@@ -80,7 +80,7 @@ class Categorical:
         return None
 
     def positions(self) -> Array:
-        """Return where the choices lie, shape (n_levels,)."""
+        """Return the positions of the choices, shape (n_levels,)."""
         return Levels(len(self.choices)).to_unit(np.arange(len(self.choices)))
 
     def axis(self, name: str) -> Axis | None:

@@ -96,7 +96,7 @@ class Expression:
 
     @property
     def is_condition(self) -> bool:
-        """Whether it is true or false by its form: a comparison, or ``and``, ``or``, ``not`` of something."""
+        """Whether the formula's form is boolean: a comparison, or ``and``, ``or``, ``not`` of something."""
         tree = self._tree
         is_negation = isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
         return is_negation or isinstance(tree, ast.Compare | ast.BoolOp)
@@ -256,7 +256,7 @@ def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
 
 
 def _combined(combine: Any, node: ast.BoolOp, values: Mapping[str, Any]) -> Any:
-    """Return all (any) of the operands; a scalar one that decides spares the rest, as in Python."""
+    """Return all (any) of the operands; a scalar one that decides short-circuits the rest, as in Python."""
     decides = combine is np.logical_or
     result = _truth(_evaluate(node.values[0], values))
     for operand in node.values[1:]:

@@ -1,7 +1,7 @@
 """Fixed values of an ask: the subspace of the points that have them (BoTorch's fixed features).
 
-The subspace has the axes of the whole space, so that a surrogate of the whole can be asked; a fixed
-dimension has a single position to snap to.
+The subspace has the axes of the whole space, so that a surrogate of the whole space can be evaluated; a
+fixed dimension has a single position to snap to.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def subspace(space: Space, fixed: Point) -> Space:
         if not isinstance(dimensions[name], Constant):
             dimensions[name] = Fixed(dimensions[name], value)
     for name in _absent(space, fixed):
-        # it is in none of the points: one place is enough to count and list them
+        # the dimension is inactive in all of the points: one position is enough to count and list them
         dimensions[name] = Fixed(dimensions[name], dimensions[name].from_unit(np.array([0.5]))[0])
     conditions = dict.fromkeys(condition.text for name in fixed for condition in _conditions_for(space, name))
     return Space(dimensions, [*space.constraints, *conditions])
@@ -119,7 +119,7 @@ def _without(point: Point, name: str) -> Point:
 
 
 def _conditions_for(space: Space, name: str) -> list[Expression]:
-    """Return all that must hold for a dimension to exist: its own condition, and of those that this names."""
+    """Return the conditions for a dimension to exist: its own, and those of the dimensions it names."""
     text = space.dimensions[name].active_when
     if text is None:
         return []

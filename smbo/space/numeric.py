@@ -18,7 +18,7 @@ from smbo.training_data import Array, Axis
 
 _MAX_LEVELS = 2**48  # the middle of each is still exact to a quarter of a level in double precision
 _MAX_LOG_INTEGER = 2**40  # exp(log(n)) still rounds to n
-_ROUNDING = 1e-12  # of the range (of the bound, for a log): what a value may lose on its way through text
+_ROUNDING = 1e-12  # of the range (of the bound, for a log): rounding error of a value written as text
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Real:
         active_when: formula over other dimensions; the dimension exists only where it holds.
         prior: distribution of the optimum: Normal(mean, std) or LogNormal(median, factor).
 
-    A grid that is also logarithmic is placed by logarithm and shown to surrogates as a continuous
-    axis, so that distance means the same as it does without the step.
+    A grid that is also logarithmic is placed by logarithm and is a continuous axis to surrogates, so that
+    distance means the same as it does without the step.
 
     Raises:
         SpaceError: bounds, step or prior that make no sense.
@@ -71,7 +71,7 @@ class Real:
         return None if isinstance(self._scale, Interval) else self._scale.count
 
     def positions(self) -> Array:
-        """Return where the values lie, shape (n_levels,); there must be countably many."""
+        """Return the positions of the values, shape (n_levels,); there must be countably many."""
         assert not isinstance(self._scale, Interval)
         return self._scale.to_unit(np.arange(self._scale.count))
 
@@ -83,7 +83,7 @@ class Real:
 
     @property
     def is_linear(self) -> bool:
-        """Whether values lie in the unit interval as between their bounds."""
+        """Whether positions in the unit interval are linear in the values."""
         return isinstance(self._scale, Interval) and not self._scale.log
 
     def to_unit(self, values: Sequence[Any]) -> Array:
@@ -181,7 +181,7 @@ class Integer:
         return self._scale.count
 
     def positions(self) -> Array:
-        """Return where the values lie, shape (n_levels,)."""
+        """Return the positions of the values, shape (n_levels,)."""
         return self._scale.to_unit(np.arange(self._scale.count))
 
     def axis(self, name: str) -> Axis | None:
@@ -248,7 +248,7 @@ class Fixed:
         return self.dimension.active_when
 
     def positions(self) -> Array:
-        """Return where the value lies, shape (1,)."""
+        """Return the position of the value, shape (1,)."""
         return self.dimension.to_unit([self.value])
 
     def axis(self, name: str) -> Axis | None:

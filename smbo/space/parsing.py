@@ -14,7 +14,7 @@ from smbo.space.numeric import Dimension, Fixed, Integer, Real
 
 
 def as_dimension(name: str, given: Any) -> Dimension | Fixed:
-    """Return what a user wrote for a dimension as one.
+    """Return the dimension that a user wrote in one of its forms.
 
     Args:
         given: a dimension; (low, high) or (low, high, "log-uniform"); a list of choices; a mapping

@@ -11,7 +11,7 @@ from smbo.space.space import Space
 from smbo.training_data import Array
 
 _PER_UNIT = 1e9  # two snapped rows that agree to nine decimals are the same point
-_NEAR = 1e-8  # farther apart than what is rounded to the same
+_NEAR = 1e-8  # coordinates that round to the same differ by less
 
 
 class PointSet:

@@ -70,7 +70,7 @@ class PriorDensity:
     def is_supported(self, data: TrainingData, n: int) -> bool:
         """Return whether the lowest of the first n values is at a point of high prior density.
 
-        That is at one of the denser half of their points, where the densities differ at all.
+        High means at one of the denser half of these n points, where their densities differ at all.
         """
         values = np.where(data.feasible, data.values, np.inf)[:n]
         if len(values) < n or not np.isfinite(values).any():

@@ -13,7 +13,7 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from smbo.errors import SpaceError
 from smbo.training_data import Array
 
-# Standard deviations from the range from which on a prior is taken for a mistake in the units.
+# A prior so many standard deviations away from the range is taken for a mistake in the units.
 _MAX_DEVIATIONS = 10.0
 
 
@@ -112,7 +112,7 @@ Prior: TypeAlias = Normal | LogNormal
 
 
 def as_prior(given: Any) -> Prior | None:
-    """Return what a user wrote for the prior of a number: a prior, or {"normal": [mean, std]}.
+    """Return the prior of a number in either form: a prior, or {"normal": [mean, std]}.
 
     Raises:
         SpaceError: it is neither.

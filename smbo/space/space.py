@@ -129,7 +129,7 @@ class Space:
         for column, axis in enumerate(self.axes):
             dimension = self.dimensions[axis.name]
             assert not isinstance(dimension, Constant)
-            try:  # every point has most of the names, and there may be very many points
+            try:  # without a check of each point: most names are in every point, and points may be very many
                 units[:, column] = dimension.to_unit([point[axis.name] for point in points])
                 continue
             except KeyError:
@@ -138,7 +138,7 @@ class Space:
         return units
 
     def from_unit(self, units: Array) -> list[Point]:
-        """Return unit points, shape (n, d), as points: each row moved to the nearest one."""
+        """Return unit points, shape (n, d), as points: each row moved to the nearest point."""
         units = self._rows(units)
         if self._box is not None:
             low, high = self._box
@@ -338,7 +338,7 @@ class Space:
     def _box(self) -> tuple[Array, Array] | None:
         """The bounds, each (d,), of a space that is a mere box; None of any other.
 
-        All columns at once are done several times sooner than one by one, with the same arithmetic.
+        Converting all columns at once is several times faster than one by one, with the same arithmetic.
         """
         dimensions = self.dimensions.values()
         if self._conditions or not all(isinstance(each, Real) and each.is_linear for each in dimensions):

@@ -31,22 +31,22 @@ _EMPTY_ROW = {**dict.fromkeys(schema.trial.c.keys()), "metrics": "{}", "priority
 
 @dataclass(frozen=True)
 class Asking:
-    """One ask of n trials, worked out beforehand and outside any transaction.
+    """One ask of n trials, prepared outside any transaction.
 
     Attributes:
         n: how many trials; those beyond ``points`` are taken from the waiting ones.
         points: new points, JSON values.
-        first_number: that the first of them was proposed as.
-        watermark: sequence number of the last change that the proposals knew.
-        memory: that the recipe carries on, stored with them.
+        first_number: trial number that the first point was proposed for.
+        watermark: sequence number of the last change that the proposals take into account.
+        memory: of the recipe after the proposals, stored with the trials.
         seed_of: a trial's seed by its number.
-        owner: who evaluates: a word, then details.
+        owner: of the evaluations: a word, then details.
         key: makes the ask repeatable: the same key gives the same trials.
-        is_final: whether to take the points under other numbers if somebody asked in between,
+        is_final: whether to take the points under other numbers if another ask came between,
             rather than refuse them; repeated points are refused all the same.
-        fidelities, rungs: that the new trials begin at, one of each per point; empty where the
+        fidelities, rungs: at which the new trials begin, one of each per point; empty where the
             problem has none.  Waiting trials have theirs already.
-        origins: what each new point was made from, for the change feed; none are noted if empty.
+        origins: provenance of each new point, for the change feed; none is noted if empty.
         fixed: JSON values that all points were to have, which a repeated key must name again.
         takes_waiting: whether trials that wait are taken; else all of the n are new.
     """
@@ -116,9 +116,9 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
     """Return n running trials, each with a fresh token.
 
     Raises:
-        StaleProposal: the proposals no longer fit what is stored; compute them anew.
-        BudgetExhausted: no more new trials are allowed; judged here, so that no two who ask at
-            once can overshoot it.
+        StaleProposal: the proposals no longer fit the stored trials; compute them anew.
+        BudgetExhausted: no more new trials are allowed; checked in this transaction, so that asks at
+            the same time cannot overshoot it.
     """
     if asking.key is not None:
         lock(connection, study)
@@ -127,7 +127,7 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
             return earlier
     n_new = len(asking.points)
     memory: dict[str, Any] = {"memory": dump_json(asking.memory)} if n_new else {}
-    # all in one statement; where the ask is refused, nothing of it happens
+    # all counters in one statement; where the ask is refused, it is rolled back
     taken = take(
         connection,
         study,
@@ -191,12 +191,12 @@ def _write(
 
 
 def _waiting(connection: Connection, study: int, n: int) -> Sequence[Row[Any]]:
-    # Nobody can take them from us: who asks has the study's row (SQLite: the file) to himself.
+    # No other ask can take them: this transaction has the study's row (SQLite: the file) locked.
     return _WAITING.all(connection, study=study, n=n)
 
 
 def _refuse_stale(connection: Connection, study: int, asking: Asking, hashes: Sequence[str]) -> None:
-    """Refuse points that were proposed under numbers that others have taken meanwhile."""
+    """Refuse points that were proposed under numbers that other asks have taken meanwhile."""
     trial = schema.trial
     taken = connection.execute(
         select(trial.c.params_hash).where(trial.c.study == study, trial.c.number >= asking.first_number)

@@ -16,13 +16,13 @@ class Budget:
 
     Attributes:
         trials: evaluations.  Finished, running and waiting ones count, failed ones too; those that
-            were lost or cancelled, and points of one's own that were told, do not.
+            were lost or cancelled, and recorded points of one's own, do not.
         time_seconds: wall time of all runs together.
         failures: the study stops when so many evaluations have failed, lost ones among them.
-        cost: of all results together, in the user's unit: what ``tell`` was given.
+        cost: of all results together, in the user's unit, as given to ``tell``.
         fidelity: in units of the problem's fidelity; a trial counts with the highest that it has reached,
-            since it is continued from there.  Of this and of the cost, what is under way when the limit
-            is reached goes beyond it.
+            since it is continued from there.  Evaluations that run when this limit or that of the cost
+            is reached go beyond it.
 
     Raises:
         StoreError: a limit that is not positive, or a number of trials that is not whole.
@@ -51,18 +51,18 @@ class Budget:
 
     @property
     def needs_sums(self) -> bool:
-        """Whether it limits what only a sum over the trials tells."""
+        """Whether the budget limits cost or fidelity, which are sums over the trials."""
         return self.cost is not None or self.fidelity is not None
 
     def to_json(self) -> dict[str, Any]:
         """Return the budget as plain JSON values."""
-        # absent where there is no such limit: so were they when there could be none
+        # absent where there is no such limit, as in studies stored before these limits existed
         late = ("cost", "fidelity")
         return {name: limit for name, limit in asdict(self).items() if name not in late or limit is not None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Budget:
-        """Return what ``to_json`` gave."""
+        """Return the budget that ``to_json`` wrote."""
         return cls(**data)
 
     def raised_to(self, other: Budget) -> Budget:
@@ -87,11 +87,11 @@ class Spent:
     """What a study has used of its budget.
 
     Attributes:
-        trials: finished, running and waiting; not lost, cancelled, or told without being asked.
+        trials: finished, running and waiting; not lost, cancelled, or recorded without an ask.
         failures: evaluations that failed, lost ones among them.
         seconds: wall time of all runs.
-        cost, fidelity: of all trials together; 0 where the budget does not limit them, and nobody adds
-            them up.
+        cost, fidelity: of all trials together; 0 where the budget does not limit them: they are not
+            summed then.
     """
 
     trials: int
@@ -117,10 +117,10 @@ def exhausted(budget: Budget, spent: Spent) -> str | None:
 
 
 def check_budget(name: str, budget: Budget, spent: Spent, n: int) -> None:
-    """Let n more trials of a study through, or not.
+    """Refuse n more trials of a study where its budget does not allow them.
 
     Raises:
-        BudgetExhausted: naming what is used up.
+        BudgetExhausted: naming the limit.
     """
     why = exhausted(budget, spent)
     if why is not None:

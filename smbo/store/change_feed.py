@@ -25,7 +25,7 @@ _TRIAL = selection(schema.trial, "WHERE study = :study AND number = :number")
 
 @dataclass(frozen=True)
 class Taken:
-    """What a transaction has taken of a study's counters, and the study as it was.
+    """Values that a transaction has taken from a study's counters, and the study before it.
 
     Attributes:
         number, token, seq: the first of those taken.
@@ -44,10 +44,10 @@ class Taken:
 
 
 def lock(connection: Connection, study: int) -> None:
-    """Make everybody else who changes the study wait until this transaction ends.
+    """Lock the study: other transactions that change it wait until this one ends.
 
-    All that is read afterwards is as it will be when the change is made.  In SQLite the
-    transaction has the whole file to itself already.
+    All that is read afterwards stays as it is until this transaction's change.  In SQLite a write
+    transaction has locked the whole file already.
     """
     if connection.dialect.name != "sqlite":
         _LOCK.run(connection, {"study": study})
@@ -67,7 +67,7 @@ def take(
 ) -> Taken:
     """Take so many of each from a study's counters, charge its budget, and set further columns of its row.
 
-    Makes others who change the study wait, as ``lock`` does.
+    Locks the study, as ``lock`` does.
     """
     row = _taking(tuple(columns)).one(
         connection,
@@ -192,10 +192,10 @@ def move_trial(
     columns: Mapping[str, Any],
     payload: Mapping[str, Any] | None = None,
 ) -> int:
-    """Bring a trial into another state, with its event and what that costs; return the sequence number.
+    """Change a trial's state, add its event and charge the budget; return the sequence number.
 
     Args:
-        trial: its row as it was.
+        trial: its row before the change.
         kind, token, payload: of the event.
         columns: of the trial, set along with its state.
     """
@@ -213,7 +213,7 @@ def move_trial(
 
 
 def change_attempt(connection: Connection, study: int, token: int, **columns: Any) -> None:
-    """Write what is now known of an attempt."""
+    """Set columns of an attempt."""
     statement = change(schema.attempt, ("study", "token"), tuple(columns))
     statement.run(connection, {**columns, "study": study, "token": token})
 

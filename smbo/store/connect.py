@@ -21,7 +21,7 @@ BUSY_SECONDS = 30.0
 
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 
-# WAL needs memory shared by all who have the file open, so one host only; and the file locks of
+# WAL needs memory shared by all processes with the file open, so one host only; and the file locks of
 # network file systems are not to be trusted in any mode.
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -150,7 +150,7 @@ def file_system(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> 
 def connect_sqlite(url: str, *, create: bool) -> Engine:
     """Return an engine on the store's file, which is made (mode 0600) if it may be.
 
-    It begins no transactions of its own: see ``Database``.
+    The engine begins no transactions of its own: see ``Database``.
 
     Raises:
         StoreError: see ``sqlite_path``; or the file is missing, unreadable, or on a network disk.
@@ -201,12 +201,12 @@ def _configure(raw: sqlite3.Connection, _record: Any) -> None:
     # FULL: with NORMAL, commits that were acknowledged are lost in a power cut
     raw.execute("PRAGMA synchronous = FULL")
     raw.execute("PRAGMA foreign_keys = ON")
-    # of pages, in kB; with the 2 MB that are usual a transaction of some thousand trials writes pages twice
+    # page cache, in kB; with the default 2 MB a transaction of some thousand trials writes pages twice
     raw.execute("PRAGMA cache_size = -20000")
 
 
 def _enter_wal(raw: sqlite3.Connection) -> None:
-    # Turning a new file into a WAL file needs it alone, and SQLite does not wait for that.
+    # Turning a new file into a WAL file needs exclusive access, and SQLite does not wait for that.
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -1,8 +1,8 @@
 """Read and write transactions on SQLite or PostgreSQL.
 
-They are begun and ended by hand on the driver's connection, and connections are kept from one to the
-next: SQLAlchemy's own way takes longer than a whole ask.  Its ``Connection`` goes along for statements
-that are rare; it runs each as it comes.
+Transactions are begun and ended by hand on the driver's connection, and connections are kept from one to
+the next: SQLAlchemy's own way takes longer than a whole ask.  Its ``Connection`` is passed along for rare
+statements; it sends each to the database as it is.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ _READ = {True: "BEGIN", False: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 class Database:
     """An engine, and the two kinds of transactions on it.
 
-    What ``write`` returns was committed to disk before.  On PostgreSQL a transaction that failed for
-    want of luck or connection is run again.  Safe to use from several threads.
+    ``write`` returns once its transaction is committed to disk.  On PostgreSQL a transaction that failed
+    by a conflict or a lost connection is run again.  Safe to use from several threads.
 
     Args:
         url: of the store.
         create: whether to make the file if it is missing (SQLite).
 
     Raises:
-        StoreError: the URL, the file, the disk or the server will not do.
+        StoreError: the URL, the file, the disk or the server cannot be used.
     """
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         parsed = parse_url(url)
         self.shown = parsed.render_as_string(hide_password=True)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self._joint = threading.local()  # the transaction that this thread is in, if it is in one
+        self._joint = threading.local()  # the transaction that this thread is in, if any
         self._engine = connect_sqlite(url, create=create) if self.is_sqlite else postgres.connect(parsed)
         self._idle: list[Connection] = []
 
     def close(self) -> None:
-        """Let go of the file or the server; what was committed stays."""
+        """Close the connections to the file or the server; committed data stay."""
         self._drop_idle()
         self._engine.dispose()
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what ``work`` finds in one snapshot."""
+        """Return the result of ``work``, run in one snapshot."""
 
         def attempt(_: bool) -> T:
             with self._begun(_READ[self.is_sqlite]) as connection:
@@ -81,18 +81,18 @@ class Database:
         *,
         is_patient: bool = True,
     ) -> T:
-        """Return what ``work`` has done in one transaction.
+        """Return the result of ``work``, run in one transaction.
 
         Args:
             work: must be harmless to repeat, unless ``settle`` knows whether it was done.
-            settle: asked with the call's name before a repetition, since a COMMIT that went
-                unanswered may have happened; returns what ``work`` did, None if nothing.
+            settle: called with the call's name before a repetition, since a COMMIT that went
+                unanswered may have happened; returns the result of ``work``, None if it was not committed.
             is_patient: whether to try again for a while if the server is away.
         """
         joint = getattr(self._joint, "connection", None)
         if joint is not None:
             return work(joint)
-        call = secrets.token_hex(8)  # in the events that ``work`` notes
+        call = secrets.token_hex(8)  # stored in the events that ``work`` adds
 
         def attempt(is_repeated: bool) -> T:
             with self._begun(_WRITE[self.is_sqlite], call) as connection:
@@ -106,10 +106,10 @@ class Database:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Make all that this thread writes within the block one transaction.
+        """Combine all writes of this thread within the block into one transaction.
 
-        It is committed, once, when the block ends well; else nothing of it counts.  It is not tried
-        again here: the caller repeats the whole block, whose calls must be harmless to repeat.
+        It is committed, once, when the block ends without an exception, and else rolled back.  It is not
+        tried again: the caller repeats the whole block, whose calls must be harmless to repeat.
 
         Raises:
             StoreUnavailable: the disk is full or the server away, perhaps in the COMMIT.
@@ -145,7 +145,7 @@ class Database:
 
     @contextmanager
     def _begun(self, begin: str, call: str = "") -> Iterator[Connection]:
-        """Have a connection in a transaction, committed if the block ends well."""
+        """Yield a connection in a transaction, committed if the block ends without an exception."""
         connection = self._connection()
         raw = driver_of(connection)
         try:
@@ -171,7 +171,7 @@ class Database:
             connection.close()
 
     def _give_up(self, connection: Connection, error: BaseException) -> None:
-        """Undo what a transaction has done, and part with a connection that may be lost."""
+        """Roll a transaction back, and close a connection that may be lost."""
         if self.is_sqlite or not isinstance(error, _errors()):
             try:
                 driver_of(connection).rollback()
@@ -182,7 +182,7 @@ class Database:
                 return
         connection.invalidate()
         connection.close()
-        if not self.is_sqlite:  # the others were made before the same trouble
+        if not self.is_sqlite:  # the idle ones were made before the same trouble
             self._drop_idle()
 
     def _drop_idle(self) -> None:
@@ -192,7 +192,7 @@ class Database:
 
 
 def _errors() -> tuple[type[BaseException], ...]:
-    """Return what a failed statement raises: as SQLAlchemy wraps it, or as the driver does."""
+    """Return the exceptions of a failed statement: as SQLAlchemy wraps them, and the driver's own."""
     psycopg = sys.modules.get("psycopg")
     driver = () if psycopg is None else (psycopg.Error,)
     return (DBAPIError, sqlite3.Error, *driver)

@@ -1,8 +1,8 @@
 """Leases: registered drivers, their leader, and the heartbeats of attempts.
 
-Beats are counters.  A reader takes an attempt or a driver for dead when *it* saw the counter stand
-still for the lease by its own monotonic clock; nothing here compares clocks of two hosts.  Beats
-are no part of the change feed: they come often and change nothing that a proposal could know.
+Heartbeats are counters.  A reader takes an attempt or a driver for dead when the *reader* saw the counter
+stand still for the lease by its own monotonic clock; clocks of two hosts are never compared.  Heartbeats
+are no part of the change feed: they are frequent and no proposal depends on them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ATTEMPT = schema.attempt.c
 def register_driver(
     connection: Connection, study: int, driver: str, host: str, pid: int, capacity: int
 ) -> DriverRecord:
-    """Write a driver down, under the next epoch if it was there before."""
+    """Register a driver, under the next epoch if it was registered before."""
     lock(connection, study)
     known = _driver_row(connection, study, driver)
     record = DriverRecord(
@@ -47,7 +47,7 @@ def register_driver(
 
 
 def beat_driver(connection: Connection, study: int, driver: str, capacity: int | None) -> int | None:
-    """Count one beat of a driver; return the counter, None if it is not registered."""
+    """Count one heartbeat of a driver; return the counter, None if it is not registered."""
     columns: dict[str, Any] = {"beat": _DRIVER.beat + 1}
     if capacity is not None:
         columns["capacity"] = capacity
@@ -56,7 +56,7 @@ def beat_driver(connection: Connection, study: int, driver: str, capacity: int |
 
 
 def end_driver(connection: Connection, study: int, driver: str) -> None:
-    """Note that a driver has left in good order, and give up its lead."""
+    """Deregister a driver that ends in good order, and give up its leadership."""
     lock(connection, study)
     known = _driver_row(connection, study, driver)
     if known is None or known.ended is not None:
@@ -79,8 +79,8 @@ def lead(connection: Connection, study: int, driver: str, over: int | None) -> i
     """Make a driver the leader where there is none; return its epoch of leadership, None if it does not lead.
 
     Args:
-        over: epoch of a leadership whose driver the caller saw stand still: it is replaced, unless
-            somebody else was faster.
+        over: epoch of a leadership whose driver the caller saw dead: that leader is replaced, unless
+            another driver was faster.
     """
     lock(connection, study)
     current, epoch = leader(connection, study)
@@ -96,7 +96,7 @@ def lead(connection: Connection, study: int, driver: str, over: int | None) -> i
 
 
 def leader(connection: Connection, study: int) -> tuple[str | None, int]:
-    """Return who leads (None if nobody does) and the epoch of the latest leadership."""
+    """Return the leading driver (None if there is none) and the epoch of the latest leadership."""
     row = connection.execute(select(_STUDY.leader, _STUDY.leader_epoch).where(_STUDY.id == study)).one()
     return row.leader, int(row.leader_epoch)
 
@@ -110,9 +110,9 @@ def claim(
     job: str | None = None,
     place: Place = NOWHERE,
 ) -> bool:
-    """Begin the execution of an attempt; return whether this caller may.
+    """Claim an attempt for execution; return whether this caller may execute it.
 
-    A token is one execution: who comes second, or after the attempt was given up, may not.
+    A token is one execution: a second claim, or one after the attempt was given up, is refused.
 
     Raises:
         UnknownTrial: there is no such trial, or no such attempt at it.
@@ -132,25 +132,25 @@ def claim(
 
 
 def hold_attempts(connection: Connection, study: int, driver: str, jobs: Mapping[int, str | None]) -> None:
-    """Note which driver holds attempts, and under which keys (None: as it was) the back end knows them."""
+    """Note which driver holds attempts, and their keys in the back end (None: unchanged)."""
     for token, job in sorted(jobs.items()):
         columns = {"driver": driver} if job is None else {"driver": driver, "job": job}
         connection.execute(_change_attempt(study, token).values(columns))
 
 
 def beat_attempts(connection: Connection, study: int, beats: Mapping[int, int | None]) -> dict[int, int]:
-    """Move the counters of attempts on.
+    """Advance the heartbeat counters of attempts.
 
     Args:
-        beats: by token; a number is a counter read elsewhere (it never moves ours back), None
+        beats: by token; a number is a counter read elsewhere (a lower one changes nothing), None
             stands for one more.
 
     Returns:
-        The counters as they stand, of those attempts that are still open; who is missing has
-        ended and need not go on.
+        The present counters of the attempts that are still open; a missing one has ended and
+        need not continue.
     """
     counters = {}
-    for token, beat in sorted(beats.items()):  # in one order, so that no two wait for each other
+    for token, beat in sorted(beats.items()):  # in one order, so that no two transactions deadlock
         is_open = _change_attempt(study, token).where(_ATTEMPT.outcome.is_(None))
         following = _ATTEMPT.beat + 1 if beat is None else _greater(_ATTEMPT.beat, beat)
         counter = connection.scalar(is_open.values(beat=following).returning(_ATTEMPT.beat))

@@ -80,7 +80,7 @@ _MOST_SHOWN = 5
 
 
 def faults(connection: Connection) -> list[str]:
-    """Return what does not fit together in a store of the present version, in words."""
+    """Return the violated invariants of a store of the present version, in words."""
     found = _file_faults(connection) if connection.dialect.name == "sqlite" else []
     for what, query in _RULES:
         rows = connection.execute(text(query)).all()
@@ -99,7 +99,7 @@ def _file_faults(connection: Connection) -> list[str]:
 
 
 def refuse_other_version(found: int | None) -> None:
-    """Let a store of the present version through.
+    """Refuse a store of another version than the present one.
 
     Raises:
         StoreError: it is older or newer, or no store.
@@ -115,7 +115,7 @@ def refuse_other_version(found: int | None) -> None:
 
 
 def back_up(url: str, target: Path) -> None:
-    """Copy a SQLite store as of one moment into a new file, while others go on with it.
+    """Copy a SQLite store as of one moment into a new file, while other processes use it.
 
     Raises:
         StoreError: it is no SQLite store, the target exists, or one of them cannot be read or written.
@@ -134,7 +134,7 @@ def back_up(url: str, target: Path) -> None:
             contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old,
             contextlib.closing(sqlite3.connect(target)) as new,
         ):
-            old.backup(new)  # all pages in one go: one moment, whoever writes meanwhile
+            old.backup(new)  # all pages in one go: one moment, whatever is written meanwhile
             new.execute("PRAGMA journal_mode = DELETE")  # one file, until it is opened as a store
         with target.open("rb") as file:
             os.fsync(file.fileno())

@@ -1,6 +1,6 @@
 """Migrate a store from each schema version to the next.
 
-The statements are frozen: what a version looked like does not change when the tables of today do.
+The statements are frozen: a former version's schema does not change when today's tables do.
 Version 1 was kept in SQLite only.
 """
 
@@ -133,7 +133,7 @@ _FROM_1_TO_2 = (
          token, attempts, value, sem, cost, feasible, metrics, outputs, outputs_variance, reason, error,
          watermark_seq, proposed_as, seq, created, finished
        FROM trial_1""",
-    # what an attempt brought is known where it is its trial's result
+    # an attempt's value is known where it is its trial's result
     """INSERT INTO attempt (study, token, number, owner, host, pid, created, beat, started, ended,
          outcome, value, sem, cost, result_hash, result)
        SELECT a.study, a.token, a.number, a.owner, a.host, a.pid, a.created, 0, a.started, a.ended,

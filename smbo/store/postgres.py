@@ -1,7 +1,7 @@
 """A store in PostgreSQL (13 or newer): many hosts at once.
 
 Writers of one study queue for its row, so sequence numbers are committed in their order and
-without gaps; readers see one snapshot and wait for nobody.
+without gaps; readers see one snapshot and never wait.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _SETTINGS = (
     "SET client_encoding = 'UTF8'",
 )
 
-# Who may make tables or studies, one at a time: a number of our own.
+# Key of the advisory lock under which tables and studies are made; an arbitrary number.
 _LOCK = 0x534D424F
 
-# Of the SQL standard's classes of errors: those that say nothing of what was asked, only of when.
+# SQLSTATEs that are no fault of the statement: it may succeed at another time.
 _PASSING_STATES = frozenset(
     {
         "40001",  # serialization failure
@@ -88,13 +88,13 @@ def _configure(raw: Any, _record: Any) -> None:
     for setting in _SETTINGS:
         raw.execute(setting)
     if raw.execute("SHOW synchronous_commit").fetchone()[0] == "off":
-        # what was acknowledged would be lost in a crash
+        # else acknowledged commits would be lost in a crash
         raw.execute("SET synchronous_commit = 'on'")
     raw.commit()
 
 
 def lock_store(connection: Connection) -> None:
-    """Be the only one who makes tables or studies until this transaction ends."""
+    """Lock the making of tables and studies until this transaction ends."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 

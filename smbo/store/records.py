@@ -27,7 +27,7 @@ Decode: TypeAlias = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
 class StaleProposal(StoreError):
-    """Somebody else asked since the proposal was computed; compute it anew."""
+    """Another ask came since the proposal was computed; compute it anew."""
 
 
 class AttemptOutcome(StrEnum):
@@ -47,7 +47,7 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a trial came to, ready to be recorded: the fields of ``Trial`` of the same names.
+    """The result of a trial, ready to be recorded: the fields of ``Trial`` of the same names.
 
     A final state, or PAUSED with the value at the end of a rung.  PRUNED may have a value.
     ``checkpoint`` is the folder left for the next attempt; None leaves an earlier one in place.
@@ -82,7 +82,7 @@ class Result:
 
     @property
     def is_measured(self) -> bool:
-        """Whether it is a measurement, which counts whenever it comes."""
+        """Whether the result is a measurement, which counts however late it is."""
         return self.state in (TrialState.COMPLETE, TrialState.PAUSED)
 
     def columns(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Result:
         }
 
     def hash(self) -> str:
-        """Return what tells two results apart; a traceback's wording does not."""
+        """Return a hash of the result, a traceback left out."""
         columns = {name: value for name, value in self.columns().items() if name != "error"}
         digest = hashlib.sha256()
         for name, value in sorted(columns.items()):
@@ -118,7 +118,7 @@ class StudyRecord:
         uid: tells this study from any other of its name, in whatever store.
         problem, recipe, budget, memory: JSON values.
         seed: of the study.
-        is_stopped: somebody asked for an end.
+        is_stopped: whether the study was asked to stop.
         spent: of its budget, so far.
         next_number: of the trial that would be asked for next.
         last_seq: of the latest change.
@@ -143,13 +143,13 @@ class AttemptRecord:
     """One execution of a trial, as it is stored; ``outcome`` is None while it is open.
 
     Attributes:
-        owner: who asked for it: a word, then details.
-        driver: that holds it, where several work on the study.
-        job: the back end's key of it.
-        fidelity, rung: that it runs at.
-        claimed: when it was begun under its token; None if nobody has.
-        beat: how often it has said that it lives.
-        value, sem, cost: that it brought; of a trial on several rungs each attempt has its own.
+        owner: of the ask that made the attempt: a word, then details.
+        driver: that holds the attempt, where several work on the study.
+        job: its key in the back end.
+        fidelity, rung: of its evaluation.
+        claimed: when its execution was claimed; None if it was not.
+        beat: number of its heartbeats.
+        value, sem, cost: of its result; of a trial on several rungs each attempt has its own.
         checkpoint: folder that it left.
     """
 
@@ -179,9 +179,9 @@ class DriverRecord:
     """A process that runs trials of a study, as it is stored.
 
     Attributes:
-        id: of its own choosing; a driver that comes back under it gets the next epoch.
+        id: chosen by the driver; one that registers again under it gets the next epoch.
         epoch: how often it has registered.
-        beat: how often it has said that it lives.
+        beat: number of its heartbeats.
         capacity: how many trials it can run at once.
         created: when it registered last.
         ended: when it left in good order, None while it works or if it died.
@@ -199,7 +199,7 @@ class DriverRecord:
 
 @dataclass(frozen=True)
 class ReportRecord:
-    """An intermediate value of an attempt; NaN where it was none."""
+    """An intermediate value of an attempt; NaN where it was no number."""
 
     number: int
     token: int
@@ -226,7 +226,7 @@ def check_name(name: object) -> str:
     Raises:
         StoreError: it is not of 1 to 100 letters, digits and ``._-``, the first a letter or digit.
     """
-    # fullmatch: "$" would let a trailing newline in
+    # fullmatch: "$" would accept a trailing newline
     if not isinstance(name, str) or not _STUDY_NAME.fullmatch(name):
         shown = repr(name)
         shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
@@ -237,7 +237,7 @@ def check_name(name: object) -> str:
 
 
 def storable(text: str) -> str:
-    """Return text without what databases refuse: lone surrogates and NUL, written as escapes."""
+    """Return text with characters that databases refuse (lone surrogates and NUL) written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
@@ -266,7 +266,7 @@ def dump_numbers(numbers: Mapping[str, float]) -> str:
 
 
 def load_numbers(text: str) -> dict[str, float]:
-    """Return what ``dump_numbers`` was given."""
+    """Return the numbers that ``dump_numbers`` wrote."""
     return {name: float(value) for name, value in json.loads(text).items()}
 
 
@@ -276,15 +276,15 @@ def dump_vector(vector: Array | None) -> bytes | None:
 
 
 def load_vector(data: bytes | None) -> Array | None:
-    """Return what ``dump_vector`` was given."""
+    """Return the vector that ``dump_vector`` wrote."""
     return None if data is None else np.frombuffer(data, dtype="<f8").astype(np.float64)
 
 
 def params_hash(params: Mapping[str, Any], text: str | None = None) -> str:
-    """Return what tells two points apart, whatever the order of their names.
+    """Return a hash of a point, the same in any order of its names.
 
     Args:
-        text: what ``dump_json`` made of them, if that is known already.
+        text: the point as ``dump_json`` writes it, if that is known already.
     """
     names = list(params)
     in_order = sorted(names)

@@ -22,7 +22,7 @@ from smbo.trial import Trial
 
 
 class ChangeFeed(Protocol):
-    """Reads what has changed: a study's log, and proposals made in another process."""
+    """Reads changes: for a study's log, and for proposals made in another process."""
 
     def changes(
         self, name: str, cursor: int, decode: Decode | None = None, known: StudyRecord | None = None
@@ -31,14 +31,14 @@ class ChangeFeed(Protocol):
 
 
 class History(ChangeFeed, Protocol):
-    """Reads all that ever happened: the replay of a study."""
+    """Reads all events, attempts and trials: for the replay of a study."""
 
     def events(self, study: int, cursor: int = 0, *, kind: str | None = None) -> Sequence[Row[Any]]: ...
     def attempts(self, study: int) -> list[AttemptRecord]: ...
 
 
 class BulkRecords(Protocol):
-    """Takes results at points that were never asked for."""
+    """Records results at points that were never asked for."""
 
     def add_many(
         self,
@@ -50,7 +50,7 @@ class BulkRecords(Protocol):
 
 
 class IntermediateValues(Protocol):
-    """Takes intermediate values, and decisions that follow from them."""
+    """Records intermediate values, and decisions that follow from them."""
 
     def note_reports(
         self, study: int, number: int, token: int, values: Sequence[tuple[float, float]]
@@ -59,7 +59,7 @@ class IntermediateValues(Protocol):
 
 
 class DriverRegistry(Protocol):
-    """Knows which drivers live, and which attempts they hold."""
+    """Records drivers, their heartbeats, and the attempts that they hold."""
 
     def register_driver(
         self, study: int, driver: str, host: str, pid: int, capacity: int

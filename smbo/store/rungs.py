@@ -26,9 +26,9 @@ _MOST_NUMBERS = 500  # in one statement: databases limit its parameters
 
 
 def report(connection: Connection, study: int, number: int, token: int, step: float, value: float) -> bool:
-    """Write an intermediate value down; return whether its attempt is to go on.
+    """Record an intermediate value; return whether its attempt is to continue.
 
-    The first value of a step stands; the same may be told any number of times.
+    The first value of a step stands; it may be reported any number of times.
 
     Raises:
         UnknownTrial: there is no such trial, or no such attempt at it.
@@ -63,9 +63,9 @@ def report(connection: Connection, study: int, number: int, token: int, step: fl
 def note_reports(
     connection: Connection, study: int, number: int, token: int, values: Sequence[tuple[float, float]]
 ) -> None:
-    """Write intermediate values (step, value) of one attempt down in one go; see ``report``."""
+    """Record intermediate values (step, value) of one attempt in one go; see ``report``."""
     for step, value in values:
-        if math.isfinite(step):  # any other came from an objective that nobody can ask to mend it now
+        if math.isfinite(step):  # others are dropped: the objective cannot correct them any more
             report(connection, study, number, token, step, value)
 
 
@@ -81,7 +81,7 @@ def reports(connection: Connection, study: int, cursor: int, number: int | None)
 
 
 def with_rungs(connection: Connection, study: int, trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials with what they came to at the rungs below the highest, by their attempts."""
+    """Return trials with their results at the rungs below the highest, read from their attempts."""
     climbing = [trial.number for trial in trials if trial.rung is not None]
     if not climbing:
         return list(trials)
@@ -116,15 +116,15 @@ def promote(
     epoch: int | None = None,
     watermark: int | None = None,
 ) -> Trial:
-    """Let a paused trial wait for its next rung; the next ask restarts it there under a new token.
+    """Promote a paused trial: it waits for its next rung, where the next ask restarts it under a new token.
 
-    Deciding the same twice decides it once.
+    Repeating the same promotion changes nothing.
 
     Args:
         priority: among those that wait; by default the higher rung goes first.
         why: the training data, kept with the event.
         epoch: of the caller's leadership; None where there is one driver only.
-        watermark: sequence number of the last change that the decision knew of.
+        watermark: sequence number of the last change that the decision takes into account.
 
     Raises:
         StaleProposal: another trial was promoted after the watermark; decide anew.
@@ -160,9 +160,9 @@ def prune(
     why: Mapping[str, Any] | None = None,
     epoch: int | None = None,
 ) -> Trial:
-    """End a trial that is not worth going on with; it keeps ``value``, or else the last that it came to.
+    """Prune a trial; it keeps ``value``, or else its last value.
 
-    Its attempt ends with it, which its next report or beat is told.  Does nothing when the
+    Its attempt ends too, as the reply to its next report or heartbeat says.  Does nothing when the
     trial has ended, or runs under another token by now.
 
     Raises:
@@ -187,7 +187,7 @@ def prune(
 
 
 def _refuse_unaffordable(connection: Connection, study: int) -> None:
-    # a promotion takes no trial off the budget, but what it costs counts
+    # a promotion takes no trial off the budget, but its cost counts
     row = connection.execute(
         select(schema.study.c.name, schema.study.c.budget).where(schema.study.c.id == study)
     ).one()
@@ -199,7 +199,7 @@ def _refuse_unaffordable(connection: Connection, study: int) -> None:
 
 
 def _refuse_overtaken(connection: Connection, study: int, watermark: int) -> None:
-    # of two who decide on what they saw before the other's decision, both would fill the same place
+    # two decisions at the same time, each without the other, would fill the same place of a rung
     event = schema.event.c
     other = connection.scalar(
         select(event.number)

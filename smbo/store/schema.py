@@ -1,8 +1,8 @@
-"""The tables, and how an older file becomes a newer one.
+"""The tables, and the migration of an older store to the present version.
 
 ``seq`` is one total order of changes per study without gaps, taken from ``study.next_seq`` in the
 transaction that makes the change: ``trial.seq > cursor`` is all that changed since, and a trial's
-``watermark_seq`` says exactly what its proposal knew.  JSON columns are text, so that the same
+``watermark_seq`` says exactly which changes its proposal used.  JSON columns are text, so that the same
 tables serve any database; vectors are float64, little-endian, so that they come back bit for bit.
 """
 
@@ -127,8 +127,8 @@ attempt = Table(
     Column("token", Integer, primary_key=True),
     Column("number", Integer, nullable=False),
     Column("owner", Text, nullable=False),
-    Column("driver", String(64)),  # that holds it, where several drivers work on the study
-    Column("job", Text),  # the back end's key of it
+    Column("driver", String(64)),  # that holds the attempt, where several drivers work on the study
+    Column("job", Text),  # its key in the back end
     Column("fidelity", Float),
     Column("rung", Integer),
     Column("host", String(255)),
@@ -139,7 +139,7 @@ attempt = Table(
     Column("started", Float),
     Column("ended", Float),
     Column("outcome", String(12)),
-    Column("value", Float),  # that it brought; of a trial on several rungs, one per rung
+    Column("value", Float),  # of its result; of a trial on several rungs, one per rung
     Column("sem", Float),
     Column("cost", Float),
     Column("checkpoint", Text),
@@ -197,7 +197,7 @@ event = Table(
     Column("token", Integer),
     Column("payload", Text, nullable=False, default="{}"),
     Column("ask_key", String(200)),  # of an ask that can be repeated: its payload names the trials
-    Column("call", String(16)),  # which call made it: whose COMMIT went unanswered finds itself here
+    Column("call", String(16)),  # that made the event: one whose COMMIT went unanswered is looked up by it
     Column("created", Float, nullable=False),
     Index(
         "event_by_ask_key",

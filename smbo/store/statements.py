@@ -1,6 +1,6 @@
 """Plain SQL with named parameters (``:name``), run on the driver's own cursor.
 
-For what each ask and tell runs: of a statement's 60 µs through SQLAlchemy, SQLite itself takes five.
+For the statements of each ask and tell: of 60 µs through SQLAlchemy, SQLite itself takes five.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-# psycopg writes %(name)s for what SQLite and everybody else write as :name
+# psycopg writes %(name)s for the :name of SQLite and others
 _PARAMETER = re.compile(r":(\w+)")
 
 CALL = "call"  # in a connection's ``info``: the name of the call whose transaction it is in

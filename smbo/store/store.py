@@ -32,17 +32,17 @@ from smbo.trial import Trial, TrialState
 class SqlStore:
     """Studies, trials, attempts, drivers and events in a SQL database.
 
-    What a method returns was committed to disk before.  Safe to use from several threads and
-    from any number of processes at once.  Where the database is away for longer than a
+    Each method returns once its transaction is committed to disk.  Safe to use from several threads
+    and from any number of processes at once.  Where the database is away for longer than a
     transaction is tried again by itself, methods raise StoreUnavailable; calling them again later
-    is safe, and is all there is to do.
+    is safe, and the only remedy.
 
     Args:
         url: such as "sqlite:///runs.db" or "postgresql://user@host/database".
         create: whether to make the file if it is missing (SQLite).
 
     Raises:
-        StoreError: the URL, the file, the disk or the server will not do.
+        StoreError: the URL, the file, the disk or the server cannot be used.
     """
 
     def __init__(self, url: str, *, create: bool = True) -> None:
@@ -62,14 +62,14 @@ class SqlStore:
         return self._database.shown
 
     def close(self) -> None:
-        """Let go of the file or the server; what was committed stays."""
+        """Close the connections to the file or the server; committed data stay."""
         self._database.close()
 
     @contextmanager
     def alone(self, study: int) -> Iterator[None]:
-        """Make all that this thread writes within the block one transaction; nobody else changes the study.
+        """Combine this thread's writes within the block into one transaction that locks the study.
 
-        See ``Database.together``; what this thread reads is as it will be when it writes.
+        See ``Database.together``; values that this thread reads stay as they are until it writes.
         """
         with self.together():
             self._write(lambda at: change_feed.lock(at, study))
@@ -239,11 +239,11 @@ class SqlStore:
         return self._write(lambda at: leases.register_driver(at, study, driver, host, pid, capacity))
 
     def beat_driver(self, study: int, driver: str, capacity: int | None = None) -> int | None:
-        """Count one beat of a driver; return the counter, None if it is not registered."""
+        """Count one heartbeat of a driver; return the counter, None if it is not registered."""
         return self._write(lambda at: leases.beat_driver(at, study, driver, capacity))
 
     def end_driver(self, study: int, driver: str) -> None:
-        """Note that a driver has left in good order, and give up its lead."""
+        """Deregister a driver that ends in good order, and give up its leadership."""
         self._write(lambda at: leases.end_driver(at, study, driver))
 
     def drivers(self, study: int) -> list[DriverRecord]:
@@ -251,11 +251,11 @@ class SqlStore:
         return self._read(lambda at: leases.drivers(at, study))
 
     def lead(self, study: int, driver: str, over: int | None = None) -> int | None:
-        """Return the epoch in which a driver leads, None if another does; ``over``: one seen dead."""
+        """Return the epoch in which a driver leads, None if another does; ``over``: of a leader seen dead."""
         return self._write(lambda at: leases.lead(at, study, driver, over))
 
     def leader(self, study: int) -> tuple[str | None, int]:
-        """Return who leads (None if nobody does) and the epoch of the latest leadership."""
+        """Return the leading driver (None if there is none) and the epoch of the latest leadership."""
         return self._read(lambda at: leases.leader(at, study))
 
     def claim(
@@ -267,7 +267,7 @@ class SqlStore:
         job: str | None = None,
         place: Place = NOWHERE,
     ) -> bool:
-        """Begin the execution of an attempt; return whether this caller may."""
+        """Claim an attempt for execution; return whether this caller may execute it."""
 
         def settle(at: Connection, call: str) -> bool | None:
             return bool(change_feed.made_by(at, study, call, ("claimed",))) or None
@@ -275,11 +275,11 @@ class SqlStore:
         return self._write(lambda at: leases.claim(at, study, number, token, driver, job, place), settle)
 
     def hold_attempts(self, study: int, driver: str, jobs: Mapping[int, str | None]) -> None:
-        """Note which driver holds attempts (by token), and the back end's keys of them."""
+        """Note which driver holds attempts (by token), and their keys in the back end."""
         self._write(lambda at: leases.hold_attempts(at, study, driver, jobs))
 
     def beat_attempts(self, study: int, beats: Mapping[int, int | None]) -> dict[int, int]:
-        """Move attempts' counters on (to a number, or by one); return those of the open ones."""
+        """Advance attempts' heartbeat counters (to a number, or by one); return those of the open ones."""
         return self._write(lambda at: leases.beat_attempts(at, study, beats))
 
     # --- the change feed

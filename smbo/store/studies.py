@@ -47,7 +47,7 @@ _ATTEMPT_FIELDS = frozenset(each.name for each in fields(AttemptRecord))
 
 def names(connection: Connection) -> list[str]:
     """Return the names of all studies, sorted."""
-    # sorted here: a server's collation may put them in another order
+    # sorted in Python: a server's collation may put them in another order
     return sorted(connection.scalars(select(_STUDY.name)))
 
 
@@ -142,7 +142,7 @@ def changes(
 
 @contextmanager
 def _without_collector(is_many: bool) -> Iterator[None]:
-    """Spare the garbage collector looking through trials over and over while many are made: half the time."""
+    """Pause the garbage collector while many trials are made: else it takes half of the time."""
     if not is_many or not gc.isenabled():
         yield
         return

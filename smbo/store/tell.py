@@ -40,8 +40,8 @@ def tell(
     at the end of a rung (PAUSED) is a result like others, of the attempts at that rung alone.
 
     Returns:
-        AlreadyTold, to be raised once the transaction is through, when the trial has another
-        result: the new one is then kept with its attempt, which is worth committing.
+        AlreadyTold, to be raised once the transaction is committed, when the trial has another
+        result: the new one is then kept with its attempt.
 
     Raises:
         UnknownTrial: there is no such trial, or no such attempt at it.
@@ -50,7 +50,7 @@ def tell(
     trial = trial_row(connection, study, number)
     attempt = attempt_row(connection, study, trial, token)
     digest = result.hash()
-    if attempt is None:  # a point of one's own, told without being asked for
+    if attempt is None:  # a point of one's own, recorded without an ask
         return _repeat_or_refusal(trial, digest)
     if attempt.result_hash is not None and attempt.outcome != AttemptOutcome.DUPLICATE.value:
         return load_trial(trial) if attempt.result_hash == digest else _refusal(trial)
@@ -91,16 +91,16 @@ def attempt_row(connection: Connection, study: int, trial: Row[Any], token: int 
 
 
 def _is_settled(trial: Row[Any], attempt: Row[Any]) -> bool:
-    """Return whether the trial has what this attempt was made for."""
+    """Return whether the trial has ended, paused, or reached another rung than this attempt's."""
     is_past = trial.state == TrialState.PAUSED.value or attempt.rung != trial.rung
     return TrialState(trial.state).is_final or is_past
 
 
 def _counts(trial: Row[Any], attempt: Row[Any], result: Result) -> bool:
-    """Return whether a result moves its trial on."""
+    """Return whether a result changes its trial's state."""
     state = TrialState(trial.state)
     if state.is_final:
-        # the one way out of a final state: it was paid for
+        # the one way out of a final state: the measurement of a lost trial counts, since it was paid for
         was_lost = state is TrialState.FAILED and trial.reason == LOST
         return was_lost and result.is_measured and bool(attempt.rung == trial.rung)
     if _is_settled(trial, attempt):
@@ -128,7 +128,7 @@ def _record(
         columns["finished"] = now
     state = TrialState(columns.pop("state"))
     if token != trial.token and trial.state == TrialState.RUNNING.value:
-        # a newer attempt runs for nothing now
+        # the newer attempt's result is no longer needed
         change_attempt(connection, study, trial.token, outcome=AttemptOutcome.CANCELLED.value, ended=now)
     seq = move_trial(connection, trial, state, state.value, token, columns)
     change_attempt(
@@ -136,7 +136,7 @@ def _record(
         study,
         token,
         outcome=(AttemptOutcome.LATE if is_late else _outcome_of(result)).value,
-        # What is merely lost may still bring its result: no hash stands in its way.
+        # A lost attempt's result may still arrive, and a hash would refuse it.
         result_hash=None if result.is_lost else digest,
         # the trial's row has the result of its last rung only
         result=_dump_result(result) if state is TrialState.PAUSED else attempt.result,

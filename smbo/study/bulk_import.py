@@ -16,7 +16,7 @@ from smbo.store.records import Result
 from smbo.store.roles import BulkRecords
 from smbo.trial import Trial, TrialState
 
-# In one transaction; others who write wait that long, some tenths of a second.
+# Results in one transaction; other writers wait for it, some tenths of a second.
 _PIECE = 5_000
 
 
@@ -40,10 +40,10 @@ def add_many(
 
 
 class _Check:
-    """Makes JSON values of a point, and a Result of what it came to.
+    """Converts a point to JSON values, and its result to a Result.
 
-    A million of them should not take minutes: finite floats at plain points of a plain problem are let
-    through on sight, and come out as they would the long way.
+    A million of them should not take minutes: finite floats at plain points of a plain problem take a
+    short way, which gives the same as the full check.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -66,7 +66,7 @@ class _Check:
         return (known if known is point else space.point_to_json(known)), measured
 
     def _is_plain(self, point: Mapping[str, Any]) -> bool:
-        """Return whether ``Space.check`` would give a point back as it is, in the order that it is in."""
+        """Return whether ``Space.check`` would give a point back as it is, its names in the same order."""
         plain = self._plain
         if plain is None or type(point) is not dict or len(point) != len(plain):
             return False
@@ -78,7 +78,7 @@ class _Check:
 
 
 def plain_dimensions(space: Space) -> list[tuple[str, Any, float, float]] | None:
-    """Return name, type and bounds of all dimensions where those are all there is to check; else None."""
+    """Return name, type and bounds of all dimensions where no more has to be checked; else None."""
     if space.constraints:
         return None
     found: list[tuple[str, Any, float, float]] = []

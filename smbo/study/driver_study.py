@@ -1,7 +1,7 @@
 """The drivers' side of a durable study: ask for trials, promote them, record results.
 
-A user's side is ``smbo.study.study.Study``, which holds one of these.  A proposal that another process
-overtook is made again.
+The user's side is ``smbo.study.study.Study``, which holds a ``DriverStudy``.  A proposal that another
+process overtook is made again.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from smbo.study.provenance import Proposed, propose_from
 from smbo.study.trial_log import Look, StudyLog
 from smbo.trial import Trial, TrialState
 
-# A proposal is refused when somebody else asked while it was computed.  The second one may take
-# another number than it was made for, so that only a point that others took sends us back.  The third
-# is made with the study to ourselves: those that are quicker would hold us back for ever.
+# A proposal is refused when another ask came while it was computed.  The second one may take another
+# number than it was made for, so that it is refused only for a point that others took.  The third is
+# made with the study locked: else faster drivers could have it refused for ever.
 _RACES = 2
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is asked for: who evaluates how many trials, the ask's key, and values fixed for it.
+    """The arguments of an ask: owner and number of the trials, its key, and its fixed values.
 
     Trials that wait are among them, or all are new.
     """
@@ -164,7 +164,7 @@ class DriverStudy(View):
         Under whatever numbers are next; waiting trials come first, by ``ask_for``.
 
         Raises:
-            StaleProposal: somebody else asked for one of these points, or trials are waiting.
+            StaleProposal: another ask took one of these points, or trials are waiting.
             BudgetExhausted: the study may not have so many more.
         """
         levels = first_levels(
@@ -186,9 +186,9 @@ class DriverStudy(View):
         return self._asked(request)
 
     def promote_waiting(self, most: int, *, is_closing: bool = False, fixed: Point | None = None) -> int:
-        """Promote trials that deserve it until ``most`` wait to be run; return how many wait.
+        """Promote trials that qualify until ``most`` wait to be run; return how many wait.
 
-        Each decision is a transaction of its own, with what it rests on in the change feed.
+        Each decision is a transaction of its own, with its grounds in the change feed.
 
         Args:
             is_closing: no new trials are to come; see ``Study.promote``.
@@ -222,7 +222,7 @@ class DriverStudy(View):
                 )
 
     def next_promotion(self, *, is_closing: bool = False, fixed: Point | None = None) -> Promotion | None:
-        """Return which trial would be promoted as of the last read, None if none deserves it.
+        """Return which trial would be promoted as of the last read, None if none qualifies.
 
         Args:
             is_closing, fixed: as for ``promote_waiting``.
@@ -252,12 +252,12 @@ class DriverStudy(View):
         )
 
     def _propose(self, look: Look, wanted: _Wanted, *, is_final: bool) -> Asking:
-        """Work out an ask, outside any transaction."""
+        """Prepare an ask, outside any transaction."""
         record, fixed = look.record, wanted.fixed
         n_new = max(0, wanted.n - look.n_waiting) if wanted.takes_waiting else wanted.n
         proposed = None
         if n_new:
-            # the transaction checks it again; here it saves a proposal that nobody could use
+            # the transaction checks the budget again; this check saves a proposal that could not be used
             budget = Budget.from_json(record.budget)
             if budget != Budget():
                 budgets.check_budget(self.name, budget, record.spent, n_new)
@@ -306,5 +306,5 @@ class DriverStudy(View):
         return found
 
     def decode(self, params: dict[str, Any]) -> Mapping[str, Any]:
-        """Return a point of JSON values that the store holds; numbers are what they were."""
+        """Return a point of JSON values that the store holds; numbers are unchanged."""
         return params if self._is_numeric else self.problem.space.point_from_json(params)

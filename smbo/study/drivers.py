@@ -33,13 +33,13 @@ class Drivers:
     """The registration of one driver among those that work on a study.
 
     A driver on this machine is gone when its process is, or when it has left in good order; one
-    elsewhere, or one that is held by a signal, when its beat was watched standing still for the
-    lease.
+    elsewhere, or one that is held by a signal, when its heartbeat was watched standing still for
+    the lease.
 
     Args:
         store: of the study.
         study: its key there.
-        lease_seconds: how long a beat may stand still.
+        lease_seconds: how long a heartbeat may stand still.
         clock: monotonic seconds.
     """
 
@@ -67,7 +67,7 @@ class Drivers:
         self._next_beat = self._clock() + self.beat_seconds
 
     def leave(self) -> None:
-        """Deregister: others take over at once what this driver left open."""
+        """Deregister: other drivers take over its open attempts at once."""
         _drivers_here.discard(self.id)
         with contextlib.suppress(StoreUnavailable):  # then its lease expires
             self._store.end_driver(self._study, self.id)
@@ -86,7 +86,7 @@ class Drivers:
         self._drivers = {driver.id: driver for driver in self._store.drivers(self._study)}
         gone: list[AttemptRecord] = []
         living: list[AttemptRecord] = []
-        # this is asked at every turn: a thousand attempts of one's own are left in the store
+        # called at every turn of the loop: so a thousand own attempts are not read from the store
         for attempt in self._store.attempts(self._study, is_open=True, not_of=self.owner):
             owner = _parsed(attempt.owner)
             if owner is not None:

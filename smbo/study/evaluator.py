@@ -21,12 +21,12 @@ from smbo_scheduler.jobs import JobContext
 
 ENTRY_POINTS = "smbo.objectives"
 
-# What a study takes for an objective: an object with ``evaluate``, a function of the point, or of
+# The forms of an objective that a study takes: an object with ``evaluate``, a function of the point, or of
 # the point and its context, or the name of an installed one.
 AnyObjective: TypeAlias = "Objective | Callable[..., Returned] | ObjectiveSpec"
 
-# An objective's settings as (kind, settings) -> the objective, one per process: it may hold
-# gigabytes of events, and a worker evaluates it again and again.
+# An objective's settings as (kind, settings) -> the objective, one per process: an objective may
+# hold gigabytes of events, and a worker evaluates it again and again.
 _loaded: dict[str, Objective] = {}
 
 
@@ -53,7 +53,7 @@ class ObjectiveSpec:
         """
         key = repr((self.kind, sorted(self.settings.items()), self.folders))
         if key not in _loaded:
-            # a worker of somebody else's cluster was not started in the job's folder
+            # a worker of a user's own cluster was not started in the job's folder
             _put_first(self.folders)
             _loaded[key] = load_objective(self.kind, self.settings)
         return _loaded[key]
@@ -84,7 +84,7 @@ class Evaluator:
     def __call__(self, payload: Mapping[str, Any], job_context: JobContext) -> dict[str, Any]:
         """Return the outcome as plain JSON values, or raise what the objective raises.
 
-        Of an evaluation that was ended early it holds the last value reported, and says so.
+        The outcome of a pruned evaluation holds the last value reported, and is marked as pruned.
         """
         objective = self.objective
         evaluate = _as_function(objective.load() if isinstance(objective, ObjectiveSpec) else objective)
@@ -118,14 +118,14 @@ class _Reports:
         self.is_told_to_stop = False
 
     def report(self, step: float, value: float) -> None:
-        """Note an intermediate value; raise Pruned if it was enough."""
+        """Report an intermediate value; raise Pruned if the evaluation is to stop."""
         self._job_context.report(step, value)
         self.last = float(value)
         if self.should_stop():
             raise Pruned(f"ended early at step {step:g}")
 
     def should_stop(self) -> bool:
-        """Return whether the evaluation need not go on."""
+        """Return whether the evaluation is to stop."""
         self.is_told_to_stop = self.is_told_to_stop or self._job_context.is_asked_to_stop()
         return self.is_told_to_stop
 
@@ -133,7 +133,7 @@ class _Reports:
 def payload_of(
     params: Mapping[str, Any], seed: int, fidelity: float | None, checkpoint: str | None = None
 ) -> dict[str, Any]:
-    """Return what an Evaluator is called with; ``params`` as ``Space.point_to_json`` gives them."""
+    """Return the payload of an Evaluator's job; ``params`` as ``Space.point_to_json`` gives them."""
     payload = {"params": dict(params), "seed": seed, "fidelity": fidelity}
     return payload if checkpoint is None else {**payload, "checkpoint": checkpoint}
 
@@ -152,7 +152,7 @@ def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
-    """Return what ``outcome_to_json`` was given."""
+    """Return the outcome that ``outcome_to_json`` wrote."""
     return Outcome(
         value=data["value"],
         sem=data["sem"],
@@ -174,7 +174,7 @@ def load_objective(kind: str, settings: Mapping[str, Any]) -> Objective:
 
     Raises:
         ObjectiveError: none of that name is installed, it cannot be imported, or it does not take
-            the settings; the message says what there is.
+            the settings; the message lists the installed ones or the settings it takes.
     """
     installed = installed_objectives()
     if kind not in installed:

@@ -56,10 +56,10 @@ def _raises_unavailable(method: Callable[_Arguments, _Returned]) -> Callable[_Ar
 
 @dataclass(frozen=True)
 class _Times:
-    """Times that a run keeps; one value, so that a transaction that fails can put it back.
+    """Times of a run; one value, so that a failed transaction can restore it.
 
     Attributes:
-        counted_until: up to when wall time is on the study's account.
+        counted_until: up to when wall time has been added to the study.
         evaluation_seconds: running mean of how long evaluations take.
     """
 
@@ -93,7 +93,7 @@ class StudySource:
         self._reporter = Reporter(study, outbox)
         self._takeover = Takeover(study.name, drivers, outbox, settings.clock)
         self._reasons = StopReasons(study, settings, self._fixed, self._others_at_work)
-        self._own: dict[int, Trial] = {}  # what this run started or took over, by token
+        self._own: dict[int, Trial] = {}  # trials that this run started or took over, by token
         self._in_flight: set[int] = set()  # tokens of those of them that have not ended
         self._recorded: list[Job] = []  # in a transaction that may not be committed yet
         self._resumed: list[Trial] = []  # recorded likewise: their checkpoints may then be dropped
@@ -101,7 +101,7 @@ class StudySource:
         self._n_slots = 0
         self._times = _Times(counted_until=settings.clock())
 
-    # --- what smbo_scheduler.loop.run asks for
+    # --- called by smbo_scheduler.loop.run
 
     @_raises_unavailable
     def next_jobs(self, n: int) -> Sequence[Job]:
@@ -137,8 +137,8 @@ class StudySource:
     def _asked(self, n: int, *, is_waiting: bool) -> list[Trial]:
         """Return at most n trials that run from now on."""
         if self._prefetch is None or is_waiting:
-            # one at a time where it takes a while: the first free slot should not have to wait
-            # until the last one's point is found
+            # one at a time where a model is fitted: the first free slot should not have to wait
+            # until the last one's point is proposed
             is_quick = is_waiting or not fits_a_model(self._study.recipe)
             return self._study.ask_for(self._owner, n if is_quick else 1, fixed=self._fixed)
         self._prefetch.collect()
@@ -224,17 +224,17 @@ class StudySource:
     def n_spare(self, n_slots: int) -> int:
         """Return how many jobs to send beyond the slots: a few while evaluations are short.
 
-        Then the way from a result to the next evaluation, some tenths of a second, would be idle
-        time worth counting.  A trial that waits does not know of what ends meanwhile, so none do
-        where evaluations are long; and none where they need resources, for Dask would count such a
-        trial among those that a dying worker may have been killed by.
+        Then the time from a result to the next evaluation, some tenths of a second, would leave slots
+        idle for a noticeable share.  A waiting trial's point is proposed without the results that come
+        meanwhile, so none wait where evaluations are long; and none where they need resources, for Dask
+        would count such a trial among those that a dying worker may have been killed by.
         """
         seconds = self._times.evaluation_seconds
         if n_slots < 2 or self._settings.resources or seconds is None or seconds > _SHORT_SECONDS:
             return 0
         return math.ceil(_SPARE_SHARE * n_slots)
 
-    # --- what the shell around it asks for
+    # --- called by the run around the loop
 
     def stop_reason(self) -> StopReason | None:
         """Return why no more trials are started; None while more are to come."""
@@ -258,7 +258,7 @@ class StudySource:
     def orphans(self) -> list[Job]:
         """Return jobs in flight whose driver is gone, to be watched until their outcomes are known.
 
-        Records outcomes that came late on the way, and shows to the others that this driver lives.
+        Records outcomes that came late on the way, and sends this driver's heartbeat.
         """
         if not self._takeover.is_due(self._n_slots):
             return []
@@ -275,7 +275,7 @@ class StudySource:
         )
 
     def add_time(self, at_least: float = 0.0) -> None:
-        """Put the time since the last call on the study's account, unless it is still too little."""
+        """Add the wall time since the last call to the study, unless it is still too little."""
         now = self._settings.clock()
         seconds = now - self._times.counted_until
         if seconds > at_least:
@@ -304,13 +304,13 @@ class StudySource:
             self._in_flight.discard(job.token)
             self._reporter.forget(job)
         self._recorded.clear()
-        # a trial that is not recorded after all is resumed from there once more
+        # a trial that is not recorded after all is resumed from its checkpoint once more
         self._forget_checkpoints()
 
     def _trial_of(self, job: Job) -> Trial:
         given = self._own.get(job.token)
         if given is not None and given.number == job.number:
-            return given  # its point and fidelity never change
+            return given  # a token's point and fidelity never change
         known = self._study.trial(job.number)
         return replace(known, token=job.token, fidelity=job.payload.get("fidelity"))
 

@@ -19,7 +19,7 @@ def problem_from_json(data: Mapping[str, Any]) -> Problem:
 
 
 def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | None) -> None:
-    """Let a stored study through if it is what is wanted.
+    """Refuse a stored study that differs from the one wanted.
 
     Args:
         wanted: {"problem": …, "recipe": …} as JSON values.

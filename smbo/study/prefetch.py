@@ -1,8 +1,8 @@
 """Compute proposals in a background process, so that the driver keeps serving heartbeats and results.
 
-While all slots are busy, the next points are proposed from the trials told so far, so that a slot
-that becomes free need not wait for a model to be fitted.  The price is that a point may not know
-of the evaluations that ended meanwhile; so no more are proposed than the slots will soon need.
+While all slots are busy, the next points are proposed from the results recorded so far, so that a slot
+that becomes free need not wait for a model to be fitted.  The price is that a point may be proposed
+without results that came meanwhile; so no more are proposed than the slots will soon need.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _LATEST_WEIGHT = 0.3  # weight of the latest duration in a running mean
 def n_prefetched(n_slots: int, proposing_seconds: float | None, evaluation_seconds: float | None) -> int:
     """Return how many proposals to have ready while all slots are busy.
 
-    None where there is one slot (each point then knows all results before it), or where proposing
-    takes next to no time beside an evaluation; else as many as slots become free during one call,
+    None where there is one slot (each point is then proposed from all results before it), or where
+    proposing takes next to no time beside an evaluation; else as many as slots become free during one call,
     and one more.
 
     Args:
@@ -55,8 +55,8 @@ class PrefetchRequest:
 
     Attributes:
         n: how many.
-        beside: proposed before, and not asked for yet.
-        memory: after those; None for the study's own.
+        beside: points proposed before, and not asked for yet.
+        memory: of the recipe after those; None for the study's own.
     """
 
     n: int
@@ -66,7 +66,7 @@ class PrefetchRequest:
 
 @dataclass(frozen=True)
 class ProposerFactory:
-    """Makes a ``Proposer`` in the process that it is sent to.  It pickles if the problem does.
+    """Makes a ``Proposer`` in the process that the factory is sent to; pickles if the problem does.
 
     Attributes:
         url: of the store.
@@ -85,7 +85,7 @@ class ProposerFactory:
 
 
 class Proposer:
-    """Reads what is new in a study's log, and proposes."""
+    """Reads the changes of a study's log, and proposes."""
 
     def __init__(
         self, store: ChangeFeed, name: str, problem: Problem, recipe: Recipe, fixed: Point | None = None
@@ -104,7 +104,7 @@ class Proposer:
         trials = [self._trials[number] for number in sorted(self._trials)]
         if request.memory is not None:
             record = replace(record, memory=request.memory)
-        # what was asked for since the request was made is in the log
+        # points asked for since the request was made are in the log
         asked = {params_hash(trial.params) for trial in changed}
         beside = [point for point in request.beside if params_hash(point) not in asked]
         return propose_trials(
@@ -173,7 +173,7 @@ class Prefetch:
         return n_prefetched(n_slots, self._proposing_seconds, evaluation_seconds)
 
     def start(self, n: int) -> None:
-        """Start to propose what is missing of n points, unless a proposal is being computed."""
+        """Start to propose the missing ones of n points, unless a proposal is being computed."""
         ready = self._left()
         n_missing = n - len(ready)
         if n_missing <= 0 or self._background.is_busy:
@@ -195,7 +195,7 @@ class Prefetch:
         try:
             answer = self._background.answer()
         except SpaceExhausted:
-            # one by one, the last few points may yet be had
+            # one by one, the last few points of the space may yet be proposed
             if self._asked_for == 1 and not self._batches:
                 raise
             self._is_space_small = True
@@ -238,5 +238,5 @@ def running_mean(before: float | None, latest: float) -> float:
 
 
 def fits_a_model(recipe: Recipe) -> bool:
-    """Return whether a recipe fits a model, which takes long enough to be worth a process."""
+    """Return whether a recipe fits a model, which takes long enough for a background process."""
     return recipe.rule is not None or recipe.surrogate is not None

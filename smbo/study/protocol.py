@@ -29,12 +29,12 @@ class StopReason(StrEnum):
     STOPPED = "stopped"  # Study.stop() was called, or the run was interrupted
     SPACE = "space"  # a finite space has no point left
     ENOUGH = "enough"  # the termination rule is met; ``Study.termination`` says how
-    MISFIT = "misfit"  # no result so far has what the problem needs
+    MISFIT = "misfit"  # no result so far has the metrics or outputs that the problem needs
     LOST = "lost"  # one evaluation after the other killed its process
 
 
 class Runnable(Protocol):
-    """What a run needs of a study (``smbo.study.driver_study.DriverStudy`` is one)."""
+    """The part of a study that a run uses (``smbo.study.driver_study.DriverStudy`` is one)."""
 
     @property
     def id(self) -> int: ...

@@ -1,8 +1,8 @@
-"""Provenance of proposals: what each was made from, so that it can be made again.
+"""Provenance of proposals: the inputs of each, so that it can be computed again.
 
-A proposal is a function of the problem, the recipe, the seed and of what is noted here: the log up
-to a sequence number (the watermark), the recipe's memory, the number of its first trial, and the
-points that had been proposed before it but were not in the log yet.
+A proposal is a function of the problem, the recipe, the seed and of its provenance: the log up to a
+sequence number (the watermark), the recipe's memory, the number of its first trial, and the points that
+had been proposed before it but were not in the log yet.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ JsonPoint = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Proposed:
-    """Points for the next trials, and what they were made from.
+    """Points for the next trials, and the inputs that they were proposed from.
 
     Attributes:
         points: JSON values, one per trial.
-        first_number: of the trial that the first of them was made for.
-        watermark: sequence number of the last change that is known to them.
-        before: the recipe's memory that they were made with.
-        memory: that the recipe carries on.
+        first_number: of the trial that the first point was proposed for.
+        watermark: sequence number of the last change that the proposal takes into account.
+        before: memory of the recipe before the proposal.
+        memory: of the recipe after it.
         beside: points proposed before these, for the numbers before ``first_number``, that were
             not asked for at the watermark.
         fixed: values that all of the points were to have.
@@ -50,16 +50,16 @@ class Proposed:
 
     @property
     def name(self) -> str:
-        """What tells it from other proposals of its study."""
+        """Name of the proposal, unique in its study."""
         parts = [self.first_number, len(self.points), self.watermark, self.before, list(self.beside)]
         parts += [dict(self.fixed)] if self.fixed else []
         return hashlib.sha256(dump_json(parts).encode()).hexdigest()[:16]
 
     def origins(self, start: int, stop: int, *, is_whole: bool) -> list[dict[str, Any]]:
-        """Return what the log keeps of points ``start`` to ``stop``, one mapping each.
+        """Return the provenance of points ``start`` to ``stop`` for the log, one mapping each.
 
         Args:
-            is_whole: whether the first of them carries what the proposal was made from; once a
+            is_whole: whether the first mapping has the inputs of the whole proposal; once a
                 proposal is enough.
         """
         origins: list[dict[str, Any]] = [
@@ -92,7 +92,7 @@ def propose_trials(
 
     Args:
         record, trials: of one moment; the record's memory as of the points ``beside``.
-        beside: proposed before, and not asked for yet.
+        beside: points proposed before, and not asked for yet.
         fixed: values that all of the points are to have, as of ``fixing.checked``.
 
     Raises:
@@ -113,7 +113,7 @@ def propose_from(
     beside: Sequence[JsonPoint] = (),
     fixed: Point | None = None,
 ) -> Proposed:
-    """Return what ``propose_trials`` does, of training data that is made already, ``beside`` among it."""
+    """Return the proposal of ``propose_trials`` from encoded training data, ``beside`` among it."""
     first = record.next_number + len(beside)
     rng = proposal_rng(record.seed, first)
     points, after = suggest(ProposalRequest(problem, recipe, data, n, rng, record.memory, fixed or {}))

@@ -1,4 +1,4 @@
-"""Pruning: carry intermediate values from the outbox into the study, and ask hopeless trials to stop."""
+"""Pruning: carry intermediate values from the outbox into the study, and ask pruned trials to stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smbo_scheduler.outbox.outbox import Outbox
 
 
 class Reporting(Protocol):
-    """What is needed of a study (``smbo.study.driver_study.DriverStudy`` is one)."""
+    """The part of a study that a Reporter uses (``smbo.study.driver_study.DriverStudy`` is one)."""
 
     @property
     def id(self) -> int: ...
@@ -32,10 +32,10 @@ _MOST_AT_A_LOOK = 100
 
 
 class Reporter:
-    """Records what running jobs report, and asks those to stop that early stopping gives up.
+    """Records the reports of running jobs, and asks those to stop that early stopping prunes.
 
     A decision to end a trial is an event of the study; it takes effect when the objective reports
-    or looks the next time.  One that never does is evaluated in full, and its result counts.
+    or asks the next time.  A trial whose objective never does is evaluated in full, and its result counts.
 
     Args:
         study: whose trials report.
@@ -54,7 +54,7 @@ class Reporter:
 
     def take(self) -> None:
         """Record new reports of up to ``_MOST_AT_A_LOOK`` jobs in turn, and decide which of them to stop."""
-        # taken out and put in again at the end: those that were looked at longest ago come first
+        # moved to the end: jobs that were looked at longest ago come first
         jobs = [self._jobs[token] for token in list(self._jobs)[:_MOST_AT_A_LOOK]]
         for job in jobs:
             self._jobs[job.token] = self._jobs.pop(job.token)
@@ -75,7 +75,7 @@ class Reporter:
         self._seen.pop(job.token, None)
 
     def _take_of(self, job: Job) -> bool:
-        """Record what a job has reported since the last call; return whether it has reported."""
+        """Record a job's reports since the last call; return whether there were any."""
         is_new, self._seen[job.token] = self._write(job)
         return is_new
 

@@ -1,7 +1,7 @@
-"""Make every proposal of a study again from what the log says it was made from, and compare.
+"""Compute every proposal of a study again from its provenance in the log, and compare.
 
 A proposal is a function of the problem, the recipe, the seed, the log up to a sequence number, the
-recipe's memory, the points proposed before it that were not in the log yet, and what was fixed.  All
+recipe's memory, the points proposed before it that were not in the log yet, and the fixed values.  All
 of that is noted with the trials that were asked for, whatever the order in which results came, and however
 often drivers died in between.
 """
@@ -32,11 +32,11 @@ _BEGINS = ("asked", "restarted", "waiting", "promoted")
 
 @dataclass(frozen=True)
 class Difference:
-    """Where a proposal came out otherwise.
+    """The difference between a stored proposal and the same one computed again.
 
     Attributes:
         number: of the trial.
-        stored, now: its point, or the recipe's memory, as it was and as it is made again.
+        stored, now: its point, or the recipe's memory, as stored and as computed again.
         what: which of the two.
     """
 
@@ -51,12 +51,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Replayed:
-    """How many proposals were made again, and the first that came out otherwise.
+    """How many proposals were computed again, and the first that differed.
 
     Attributes:
-        n_proposals: calls of the recipe that were made again.
-        n_trials: trials whose points came out the same, up to the first difference.
-        n_unknown: trials asked for before the log noted what they were made from.
+        n_proposals: calls of the recipe that were repeated.
+        n_trials: trials whose points were the same, up to the first difference.
+        n_unknown: trials asked for before the log had the provenance of points.
         difference: the first, None if there is none.
     """
 
@@ -74,7 +74,7 @@ class Replayed:
 
 @dataclass
 class _Proposal:
-    """A proposal as the log has it: what it was made from, and which trials came of it."""
+    """A proposal in the log: its provenance, and the trials that it became."""
 
     first: int
     n: int
@@ -86,7 +86,7 @@ class _Proposal:
 
 
 def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Replayed:
-    """Make every proposal of a study again, in the order in which they were made.
+    """Compute every proposal of a study again, in the order in which they were made.
 
     Raises:
         SpaceError, NumericalError: a proposal cannot be made.
@@ -120,7 +120,7 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
 
 
 def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
-    """Return the proposals that the log tells of, and how many trials it says nothing about."""
+    """Return the proposals in the log, and the number of trials without one."""
     found: dict[str, _Proposal] = {}
     n_unknown = 0
     for event in events:
@@ -144,7 +144,7 @@ def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
 
 
 class _Past:
-    """A study's trials as they stood at one moment after the other."""
+    """A study's trials as they stood at successive sequence numbers."""
 
     def __init__(
         self, events: Sequence[Row[Any]], trials: Mapping[int, Trial], attempts: Sequence[AttemptRecord]
@@ -153,10 +153,10 @@ class _Past:
         self._latest = trials
         self._attempts = {attempt.token: attempt for attempt in attempts}
         self._then: dict[int, Trial] = {}
-        self._paused: set[int] = set()  # tokens of attempts that have come to the end of a rung
+        self._paused: set[int] = set()  # tokens of attempts that have reached the end of a rung
 
     def until(self, seq: int) -> Iterator[Trial]:
-        """Return the trials as they stood after a change; later and later ones."""
+        """Return the trials as they stood after a change; to be called with ascending ``seq``."""
         while self._events and self._events[0].seq <= seq:
             event = self._events.popleft()
             if event.number is not None:
@@ -174,7 +174,7 @@ class _Past:
         elif event.kind == "told" or _ENDS.get(event.kind) is trial.state:
             self._then[event.number] = trial
         elif event.kind in _ENDS:
-            # it moved on later: paused at a rung, or given up for lost and found after all
+            # the trial changed later: paused at a rung, or given up for lost and found after all
             state, attempt = _ENDS[event.kind], self._attempts.get(event.token)
             at_rung = attempt if state is TrialState.PAUSED else None
             self._then[event.number] = replace(

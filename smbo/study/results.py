@@ -1,4 +1,4 @@
-"""Make trials of what workers bring back: results, unusable results, failures.  Pure."""
+"""Make finished trials of the outcomes of jobs: results, unusable results, failures.  Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BAD_OUTPUT = "bad-output"
 
 
 def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
-    """Return a trial with its result; one that the problem cannot use is a failure."""
+    """Return a trial with its result; a result that the problem cannot use is a failure."""
     try:
         assert outcome.result is not None
         result = outcome.result
         if result.get("pruned"):
             return record_result(problem, trial, ToldResult(result["value"], status="pruned"))
         told = record_result(problem, trial, ToldResult(outcome_from_json(result)))
-        # what it left is there for the next rung
+        # the next rung resumes from the evaluation's folder
         return replace(told, checkpoint=result.get("folder")) if told.state is TrialState.PAUSED else told
     except (SmboError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         # the same words for each trial, so that a hundred of them are one cause
@@ -38,7 +38,7 @@ def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
 
 
 def _measured(outcome: JobOutcome) -> dict[str, Any]:
-    """Return what an unusable result holds all the same: it was paid for."""
+    """Return the metrics and the cost of an unusable result: they were paid for."""
     try:
         assert outcome.result is not None
         known = outcome_from_json(outcome.result)

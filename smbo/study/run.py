@@ -76,14 +76,14 @@ def run_study(
             spare=source.n_spare if place.runs_elsewhere else no_spare,
         )
     finally:
-        # on a full disk: a few seconds less on the study's account
+        # on a full disk, a few seconds are missing from the study's wall time
         with contextlib.suppress(StoreUnavailable):
             source.add_time()
         if prefetch is not None:
             prefetch.close()
         if is_ours:
             place.close()
-        # after nothing of this run can start any more: other drivers take over what is open
+        # after nothing of this run can start any more: other drivers take over the open attempts
         drivers.leave()
         if isinstance(outbox, StoreOutbox):
             outbox.close()
@@ -127,7 +127,7 @@ def _prefetch(study: Runnable, place: Executor, settings: RunSettings) -> Prefet
     try:
         return Prefetch(BackgroundProcess(factory), settings.clock)
     except (pickle.PicklingError, TypeError, AttributeError):
-        return None  # a problem that does not pickle is proposed for here, while the loop waits
+        return None  # a problem that does not pickle: proposals are computed in the loop
 
 
 def _outbox(study: Runnable, settings: RunSettings) -> Outbox:
@@ -148,7 +148,7 @@ def _outbox(study: Runnable, settings: RunSettings) -> Outbox:
 def _executor(
     given: Any, target: Target, spool: Outbox, resources: Mapping[str, float] | None
 ) -> tuple[Executor, bool]:
-    """Return where to run, and whether it is ours to close."""
+    """Return the executor, and whether this run is to close it."""
     if given is None:
         return SerialExecutor(target, spool), True
     if isinstance(given, str):

@@ -19,7 +19,7 @@ from smbo_scheduler.retry import RetryPolicy
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The arguments of ``Study.run`` besides the objective and the executor, which documents them.
+    """The arguments of ``Study.run`` (documented there) besides the objective and the executor.
 
     Attributes:
         fixed: as of ``smbo.space.fixed.checked``.

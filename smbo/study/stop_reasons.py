@@ -17,8 +17,8 @@ from smbo.trial import Trial, TrialState
 # without this limit such a run would never end.
 _MAX_LOST_IN_A_ROW = 3
 
-# Results that lack what the problem needs, one after the other and none before that fits: the objective
-# and the problem disagree, and the rest of the budget would go the same way.
+# Unusable results, one after the other and no usable one before: the objective and the problem disagree,
+# and the rest of the budget would go the same way.
 _MAX_MISFITS_IN_A_ROW = 3
 
 _MAX_NEW = 1_000  # trials that one look at the budget allows, where it sets no limit
@@ -33,7 +33,7 @@ class InARow:
 
 
 class StopReasons:
-    """Whether a run may start trials, and how many; what it has started is counted here.
+    """Whether a run may start trials, and how many; counts the trials that the run has started.
 
     Args:
         study: whose budget and log decide.
@@ -45,7 +45,7 @@ class StopReasons:
     Attributes:
         started: numbers of the trials that the run has started.
         is_space_exhausted: whether a finite space has no point left.
-        in_a_row: one value, so that a transaction that fails can put it back.
+        in_a_row: one value, so that a failed transaction can restore it.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class StopReasons:
 
     def of_the_run(self) -> StopReason | None:
         """Return why the run ends even if trials are waiting."""
-        # once seen it holds: a driver that begins meanwhile takes the request back for itself alone
+        # a request once seen holds: a driver that begins meanwhile takes it back for itself alone
         self._was_stopped = self._was_stopped or self._study.is_stopped
         if self._was_stopped:
             return StopReason.STOPPED
@@ -76,7 +76,7 @@ class StopReasons:
         if self._n_trials is not None and len(self.started) >= self._n_trials:
             if self._study.problem.multi_fidelity is not None:
                 return None if self._has_old() else StopReason.N_TRIALS
-            # what this run has started it also repeats
+            # the run also repeats the trials that it has started
             return StopReason.N_TRIALS if self._study.waiting.isdisjoint(self.started) else None
         return None
 
@@ -135,7 +135,7 @@ class StopReasons:
         return None if exhausted(budget, spent) is None else StopReason.BUDGET
 
     def _has_results(self) -> bool:
-        """Return whether any evaluation of the study gave what the problem can use."""
+        """Return whether any evaluation of the study gave a result that the problem can use."""
         return any(trial.state in (TrialState.COMPLETE, TrialState.PAUSED) for trial in self._study.trials)
 
     def _has_old(self) -> bool:

@@ -31,12 +31,12 @@ _LOOK_SECONDS = 1.0  # between looks for a request to end
 
 
 class StoreOutbox:
-    """Claims, beats and outcomes of one study's evaluations, in its store (an ``Outbox``).
+    """Claims, heartbeats and outcomes of one study's evaluations, in its store (an ``Outbox``).
 
     Args:
         url: of the store, which every worker must reach.
         study: the study's key there.
-        lease_seconds: how long a beat may stand still before its execution counts as dead.
+        lease_seconds: how long a heartbeat may stand still before its execution counts as dead.
         clock: monotonic seconds.
     """
 
@@ -57,7 +57,7 @@ class StoreOutbox:
         self._cancelled: set[int] = set()
         self._stopped: set[int] = set()
         self._reports: dict[int, list[tuple[float, float]]] = {}  # as the change feed has them
-        self._folders: dict[int, Path] = {}  # of what runs in this process
+        self._folders: dict[int, Path] = {}  # of the attempts that run in this process
         self._next_look = 0.0
 
     def __getstate__(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class StoreOutbox:
         self._store.close()
 
     def claim(self, job: Job) -> bool:
-        """Take a job for this process; return whether it was still to be had."""
+        """Claim a job for this process; return whether it was unclaimed."""
         place = Place(host=socket.gethostname(), pid=os.getpid())
         return self._store.claim(self._study, job.number, job.token, job=job.key, place=place)
 
@@ -81,7 +81,7 @@ class StoreOutbox:
         return folder
 
     def beat(self, job: Job, count: int) -> None:
-        """Show that a claimed job is being worked on; send what it has reported."""
+        """Send the heartbeat of a claimed job, and its new reports."""
         del count  # the store counts
         self._send_reports(job)
         self._store.beat_attempts(self._study, {job.token: None})
@@ -101,7 +101,7 @@ class StoreOutbox:
             )
 
     def abandon(self, job: Job) -> None:
-        """Do nothing: the beat has stopped."""
+        """Do nothing: the heartbeat has stopped."""
 
     def claim_of(self, job: Job) -> Claim | None:
         """Return the claim on a job, None if there is none."""
@@ -115,7 +115,7 @@ class StoreOutbox:
         return self._store.claim(self._study, job.number, job.token, job=_REVOKED)
 
     def is_alive(self, claim: Claim) -> bool:
-        """Return whether a claim's beat moves, or was not yet watched standing still for the lease."""
+        """Return whether a claim's heartbeat moves, or was not yet watched standing still for the lease."""
         token = int(claim.key.rsplit("-", 1)[1])
         found = [each for each in self._store.attempts(self._study, is_open=True) if each.token == token]
         return bool(found) and not claim.revoked and not self._beats.is_still(claim.key, found[0].beat)
@@ -131,7 +131,7 @@ class StoreOutbox:
         return found[start:], len(found)
 
     def ask_to_stop(self, job: Job) -> None:
-        """Tell the process that runs a job that its reports are enough; with its next heartbeat it knows."""
+        """Ask the process that runs a job to stop it early; the process reads this at its next heartbeat."""
         self._store.add_event(self._study, _STOP, {"token": job.token})
 
     def read(self, job: Job) -> JobOutcome | None:
@@ -152,7 +152,7 @@ class StoreOutbox:
         self._beats.forget(outcome.job.key)
 
     def trouble(self) -> str | None:
-        """Return None: a store in trouble says so itself."""
+        """Return None: a store in trouble raises by itself."""
         return None
 
     def _attempt(self, job: Job) -> AttemptRecord | None:
@@ -178,7 +178,7 @@ class StoreOutbox:
                 self._store.add_event(self._study, _REPORTED, {"token": job.token, "text": values})
 
     def _look(self) -> None:
-        """Read what is new in the change feed."""
+        """Read the new events of the change feed."""
         for event in self._store.events(self._study, self._cursor):
             self._cursor = event.seq
             if event.kind == _OUTCOME:

@@ -43,7 +43,7 @@ class Study(View):
     """A problem, a recipe, a seed, a budget, and the durable log of its trials.
 
     Made by ``Study.open`` and ``Study.load``.  Any number of processes may work on one study;
-    each sees what the others told.  Trials asked for by hand do not expire.
+    each sees the results of the others.  Trials asked for by hand do not expire.
 
     >>> import tempfile
     >>> from smbo import Budget, Study
@@ -57,7 +57,7 @@ class Study(View):
     """
 
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
-        # all that changes the study; for ``smbo.study`` and ``smbo.cli``, not for users
+        # all methods that change the study; for ``smbo.study`` and ``smbo.cli``, not for users
         self._driver = DriverStudy(store, problem, recipe, record)
         self.problem = problem
         self.recipe = recipe
@@ -88,7 +88,7 @@ class Study(View):
         Raises:
             StudyMismatch: the stored study is of another problem, recipe or seed, or the budget
                 would be lowered.
-            StoreError: the store or the name will not do.
+            StoreError: the store or the name cannot be used.
         """
         problem = problem if isinstance(problem, Problem) else Problem(problem)  # type: ignore[arg-type]
         recipe = preset(recipe)
@@ -194,7 +194,7 @@ class Study(View):
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
         """Record an intermediate value of a running trial; return whether it may end early now.
 
-        Then tell it with ``status="pruned"``, and with the value; or evaluate it to the end.
+        If so, tell the trial with ``status="pruned"`` and the value, or evaluate it to the end.
 
         Raises:
             UnknownTrial: it was never asked for.
@@ -232,13 +232,13 @@ class Study(View):
             status: "failed" (with a ``reason``) or "cancelled" where there is no result.
             reason, error: why, in a word and at length.
             outputs, covariance: a vector output and the covariance of its errors, in place of a value
-                (metrics may be told beside them); see ``Outcome.of_outputs``.
+                (metrics may be given beside them); see ``Outcome.of_outputs``.
 
         Raises:
             AlreadyTold: the trial has another result.
             UnknownTrial: it was never asked for.
             PointError: a point of one's own is not in the space.
-            TellError: the result will not do.
+            TellError: the result cannot be recorded.
         """
         known, driver = self._find(trial), self._driver
         given = ToldResult(result, sem, cost, status, reason, error, outputs, covariance)
@@ -263,7 +263,7 @@ class Study(View):
             How many were recorded.
 
         Raises:
-            PointError, TellError: naming the place of the first that will not do.
+            PointError, TellError: naming the place of the first that cannot be recorded.
         """
         from smbo.study.bulk_import import add_many
 
@@ -271,7 +271,7 @@ class Study(View):
         return add_many(driver.store, driver.id, self.problem, driver.seed_of, points, results)
 
     def _find(self, given: Trial | int | Mapping[str, Any]) -> Trial:
-        """Return the trial that is meant, or a new one for a point of one's own."""
+        """Return the trial given (by itself or by number), or a new one for a point of one's own."""
         if isinstance(given, Mapping):
             return Trial(-1, self.problem.space.check(given), 0)  # number and seed come with the transaction
         number = given.number if isinstance(given, Trial) else given
@@ -281,13 +281,13 @@ class Study(View):
         if not isinstance(given, Trial):
             return known
         if given.params != known.params:
-            # of another study, maybe: its result would be filed under the wrong point
+            # a trial of another study, maybe: its result would be recorded at the wrong point
             raise UnknownTrial(
                 f"trial {number} was asked for at {dict(known.params)!r}, not {dict(given.params)!r}"
             )
         return given
 
-    # --- what is known
+    # --- state
 
     @property
     def name(self) -> str:
@@ -342,10 +342,10 @@ class Study(View):
         prefetch: bool | None = None,
         fixed: Mapping[str, Any] | None = None,
     ) -> RunReport:
-        """Evaluate trials until the budget is used up; continue what an earlier run left.
+        """Evaluate trials until the budget is used up; continue the trials that an earlier run left.
 
         Any number of runs, in any processes and on any hosts, may work on one study at a time: they
-        share its budget, and those that live take over what a dead one left.
+        share its budget, and live runs take over the trials of dead ones.
 
         Args:
             objective: a function of (params) or (params, context), an Objective, or an
@@ -353,7 +353,7 @@ class Study(View):
             executor: None for this process, a Dask client, an Executor (which has its target), the name
                 of an installed one, or a function (target, outbox) -> Executor.
             n_trials: how many trials this call may start, besides the study's budget.
-            timeout_seconds: start no more after this; what runs then is waited for.
+            timeout_seconds: start no more after this; running evaluations are waited for.
             limits, resources: of each evaluation.
             retries: how often evaluations are repeated; see ``smbo_scheduler.retry``.
             on_progress, stop: see ``smbo_scheduler.loop.run``.
@@ -361,11 +361,11 @@ class Study(View):
                 the store if None.
             outbox: "spool", or "store" to have workers put results straight into PostgreSQL, where
                 they share no folder with the driver.
-            lease_seconds: how long a driver, or an evaluation, on another machine may give no sign
-                of life before it is taken for dead and its trials are run by others.
+            lease_seconds: how long the heartbeat of a driver, or of an evaluation, on another machine
+                may stand still before it is taken for dead and its trials are run by others.
             prefetch: whether to prefetch proposals in a background process while all slots are busy;
-                None does so where evaluations run elsewhere.  Such a proposal does not know of
-                evaluations that ended meanwhile; ``replay`` repeats it from what it knew.
+                None does so where evaluations run elsewhere.  Such a proposal lacks results that
+                came meanwhile; ``replay`` repeats it from the same inputs.
             fixed: values that the new trials of this run are to have, by name; see ``ask``.  Trials
                 that were asked for before keep theirs, are run again where they were lost, and are
                 promoted to higher fidelities.
@@ -374,7 +374,7 @@ class Study(View):
             Why and how it ended.
 
         Raises:
-            ObjectiveError: the objective will not do.
+            ObjectiveError: the objective cannot be used.
             AskError: no point has the fixed values.
         """
         from smbo.study.run import run_study
@@ -397,7 +397,7 @@ class Study(View):
         return run_study(self._driver, objective, executor, settings)
 
     def replay(self) -> Replayed:
-        """Make every proposal again from what was known at the time, and compare; see ``Replayed``.
+        """Compute every proposal again from its recorded inputs, and compare; see ``Replayed``.
 
         Equal to the last bit on the same build of the libraries, whatever the order in which
         results came.
@@ -411,7 +411,7 @@ class Study(View):
         self._driver.store.set_stopped(self._driver.id, True)
 
     def close(self) -> None:
-        """Let go of the store; what was told stays."""
+        """Close the store; recorded results stay."""
         self._driver.store.close()
 
     def __enter__(self) -> Self:

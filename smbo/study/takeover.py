@@ -1,4 +1,4 @@
-"""Takeover of what dead drivers left: their open attempts, and outcomes that no driver waits for."""
+"""Takeover from dead drivers: their open attempts, and outcomes that no driver waits for."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Takeover:
         self._next_look = -math.inf
 
     def is_due(self, n_slots: int) -> bool:
-        """Beat for this driver, which has so many slots; return whether it is time to look."""
+        """Send the heartbeat of this driver, which has ``n_slots``; return whether it is time to look."""
         self._drivers.beat(n_slots)
         if self._clock() < self._next_look:
             return False
-        # a watcher that looks too rarely never sees a beat stand still
+        # a watcher that looks too rarely never sees a heartbeat stand still
         self._next_look = self._clock() + min(_LOOK_SECONDS, self._drivers.beat_seconds)
         return True
 

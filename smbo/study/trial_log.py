@@ -16,7 +16,7 @@ from smbo.store.roles import ChangeFeed
 from smbo.training_data import TrainingData
 from smbo.trial import Trial, TrialState
 
-# stands where a trial is about to be read
+# placeholder where a trial is about to be read
 _UNREAD = Trial(-1, {}, 0)
 
 
@@ -27,7 +27,7 @@ class Look:
     Attributes:
         record: its row.
         n_waiting: how many trials wait to be run.
-        data: what a surrogate is told; None where no new point is needed.
+        data: the training data; None where no new point is needed.
     """
 
     record: StudyRecord
@@ -111,12 +111,12 @@ class StudyLog:
             return self._record, self._trials.copy()
 
     def note(self, asked: Iterable[Trial]) -> None:
-        """Remember trials that this process asked for, so that they need not be read to be told."""
+        """Remember trials that this process asked for, so that recording their results needs no read."""
         with self._lock:
             self._asked.update((trial.number, trial) for trial in asked)
 
     def point_of(self, number: int) -> Trial:
-        """Return a trial as it stood at some time: its point and its token's like.
+        """Return a trial as this process asked for it or last read it: token and state may be outdated.
 
         Raises:
             UnknownTrial: it was never asked for.
