@@ -33,7 +33,7 @@ def show_ranges(axes: Any, space: Space, across: str, up: str) -> None:
 def pair_panels(figure: Any, space: Space, names: Sequence[str]) -> Iterator[tuple[Any, str, str]]:
     """Yield (axes, horizontal name, vertical name) of a triangle of panels, one for each pair of names.
 
-    Ranges and labels of a panel are set when the next one is asked for, after its content is drawn.
+    Ranges and labels of a panel are set when the next panel is requested, after its content is drawn.
     """
     n = len(names) - 1
     panels = figure.subplots(n, n, squeeze=False, sharex="col", sharey="row")

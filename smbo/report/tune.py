@@ -32,7 +32,7 @@ from smbo.tuning.automatic import squares_of
 from smbo.tuning.bands import Band, eigentune_band, predicted
 
 PAGE = "index.html"
-_MIN_SHARE = 0.3  # of the information on a parameter: with less it is not listed as constrained by an observable
+_MIN_SHARE = 0.3  # of the information on a parameter, for an observable to be listed as constraining it
 
 
 @dataclass(frozen=True)
