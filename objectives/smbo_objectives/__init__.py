@@ -1,1 +1,1 @@
-"""Real problems to optimise.  Each is found through the entry-point group ``smbo.objectives``."""
+"""Objectives of real problems, registered in the entry-point group ``smbo.objectives``."""

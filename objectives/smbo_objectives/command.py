@@ -60,7 +60,7 @@ _RESULT_LIMIT_BYTES = 10_000_000
 _HISTOGRAMS_LIMIT_BYTES = 200_000_000
 _TAIL_CHARACTERS = 2_000
 
-# What a program says on stderr when the kernel refuses it memory within its address space.
+# Messages on stderr of programs to which the kernel refuses memory within their address space.
 _NO_MEMORY = re.compile(rb"MemoryError|bad_alloc|[Cc]annot allocate memory|[Oo]ut of memory")
 
 
@@ -71,35 +71,35 @@ class Command:
         argv: the program and its arguments, one list element each; there is no shell.  In an element,
             ``{x}`` is the value of parameter x, ``{params}`` the path of a JSON file with all of them,
             ``{result}`` the path where the program writes its result, ``{folder}`` a folder of its own,
-            ``{seed}`` and ``{fidelity}`` those of the trial, ``{reports}`` the path of a file for
+            ``{seed}`` and ``{fidelity}`` seed and fidelity of the trial, ``{reports}`` the path of a file for
             intermediate values, ``{checkpoint}`` the folder of an earlier attempt to resume from (empty
-            if there is none); ``{{x}}`` is the three characters.  All of it is in the environment too, as
-            SMBO_PARAM_x, SMBO_PARAMS, SMBO_RESULT, SMBO_FOLDER, SMBO_SEED, SMBO_FIDELITY,
+            if there is none); ``{{x}}`` stands for the characters ``{x}``.  All values are in the environment
+            too, as SMBO_PARAM_x, SMBO_PARAMS, SMBO_RESULT, SMBO_FOLDER, SMBO_SEED, SMBO_FIDELITY,
             SMBO_REPORTS, SMBO_CHECKPOINT; a variable without a value is not set.
         result: "file" for JSON at ``{result}``, "stdout" for JSON in the last line printed: a number, or an
             object with "value", "sem", "cost", "outputs", "outputs_variance" and any metrics.
-        timeout_seconds: of one run; then the program and all that it started get SIGTERM and, after
-            ``grace_seconds``, SIGKILL.
-        env: variables to set, beside the few that are handed on.
-        keep_env: names of further variables to hand on.
+        timeout_seconds: time limit of one run; then the program and all its descendants get SIGTERM and,
+            after ``grace_seconds``, SIGKILL.
+        env: variables to set, beside the few that are passed on.
+        keep_env: names of further variables to pass on.
         cwd: where the program runs; the current folder if None (in a job: the job file's folder).
-        log_limit_bytes: how much of stdout and of stderr is kept in files in the attempt's folder.
-        output_limit_bytes: how much may be printed at all; then the run is ended.
-        memory_bytes: for the program and all that it started, together; then the run is ended.
-        address_space_bytes, file_bytes, cpu_seconds: of each process, held by the kernel.
-        processes: how many there may be at a time; with more the run is ended.
+        log_limit_bytes: largest size of the logs of stdout and of stderr in the attempt's folder.
+        output_limit_bytes: limit of the whole output; beyond, the run is ended.
+        memory_bytes: limit for the program and its descendants together; beyond, the run is ended.
+        address_space_bytes, file_bytes, cpu_seconds: limits of each process, enforced by the kernel.
+        processes: largest number of processes at a time; beyond, the run is ended.
         cards: {name: template}, files that are written into ``{folder}`` for each run with placeholders
-            filled, for programs that have a form of their own for parameters.
+            filled, for programs with a parameter format of their own.
         histograms: {data, file, observables, weights, theory_uncertainty}: the program writes histograms
             (YODA, CSV or JSON) at ``{result}``; the value is their chi-square against measured ones, and the
             bins are its outputs.  See ``smbo_objectives.comparison``.
 
     Intermediate values: each line ``{"step": 3, "value": 0.25}`` that the program adds to ``{reports}`` is
-    handed to ``context.report`` while it runs.  When the study prunes the trial, the program is ended as at a
-    timeout.
+    passed to ``context.report`` during the run.  When the study prunes the trial, the program is ended as at
+    a timeout.
 
     Raises:
-        ObjectiveError: a setting that makes no sense, or a program that is not there.
+        ObjectiveError: an invalid setting, or a program that does not exist.
 
     Example:
         >>> from smbo.problem import Context
@@ -165,15 +165,15 @@ class Command:
         return None if self._comparison is None else self._comparison.loss
 
     def observable_axes(self) -> list[ObservableAxes]:
-        """Return how the histograms are shown (see ``Plottable``)."""
+        """Return the axes of the histograms (see ``Plottable``)."""
         return [] if self._comparison is None else self._comparison.observable_axes()
 
     def same_measurement(self) -> list[list[str]]:
-        """Return no groups: which histograms are the same measurement, only their author knows."""
+        """Return no groups: histograms of the same measurement are not known for a user's data."""
         return []
 
     def run_card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard | None:  # noqa: ARG002
-        """Return the first card with a point filled in; remarks have no place in a form of somebody's own."""
+        """Return the first card with a point filled in; remarks are ignored, as their syntax is unknown."""
         filled = self._cards.filled({**params, "seed": 1})
         if not filled:
             return None
@@ -181,12 +181,12 @@ class Command:
         return RunCard(f"tune{Path(name).suffix}", text)
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
-        """Run the program at a point and return what it measured.
+        """Run the program at a point and return its outcome.
 
         Raises:
-            EvaluationFailed: it ended with an error, took too long or used too much, left no result or
-                one that is no number; the message holds the end of its stderr.
-            ObjectiveError: the template names what the point does not have.
+            EvaluationFailed: the program ended with an error, exceeded a limit, or left no result or one that
+                is not a number; the message holds the end of its stderr.
+            ObjectiveError: the template names a parameter that the point does not have.
         """
         with _folder(context) as folder:
             values = _values(params, context, folder, self._result_name)
@@ -233,12 +233,12 @@ class Command:
                 limits=self._limits,
                 on_poll=on_poll,
             )
-        except OSError as error:  # too long an argument list, no memory, a script without an interpreter
+        except OSError as error:  # argument list too long, no memory, a script without an interpreter
             story = f"start: {self._argv[0]} cannot be run: {error}"
             raise EvaluationFailed(story, reason="cannot-start") from error
 
     def _check(self, ended: ProcessResult) -> None:
-        """Raise EvaluationFailed unless the program ended by itself and well."""
+        """Raise EvaluationFailed unless the program exited by itself with code 0."""
         if ended.ended_by is None and ended.code == 0:
             return
         reason, story = _failure_reason(ended, self._limits)
@@ -260,7 +260,7 @@ class Command:
 
     def _find_program(self) -> str:
         name = self._argv[0]
-        # beside the folder it runs in, as a shell there would find it
+        # relative to the folder it runs in, as a shell there would resolve it
         candidate = str(self._cwd / name) if os.sep in name else name
         found = shutil.which(candidate)
         if found is None:
@@ -283,14 +283,14 @@ def _folder(context: Context) -> Iterator[Path]:
 
 
 def _values(params: Mapping[str, Any], context: Context, folder: Path, result_name: str) -> dict[str, Any]:
-    """Return what placeholders stand for."""
+    """Return the values of the placeholders."""
     own: dict[str, Any] = {
         "params": str(folder / _PARAMS),
         "result": str(folder / result_name),
         "reports": str(folder / _REPORTS),
         "folder": str(folder),
         "seed": context.seed,
-        # empty, not missing: the first attempt of a trial has nothing to go on from
+        # empty, not missing: the first attempt of a trial has no checkpoint
         "checkpoint": "" if context.checkpoint is None else str(context.checkpoint),
     }
     if context.fidelity is not None:
@@ -365,7 +365,7 @@ def _exit_text(code: int) -> str:
 
 
 def _tail(ended: ProcessResult) -> str:
-    """Return the end of what was printed to stderr, to be put behind a message."""
+    """Return the end of stderr, to be appended to a message."""
     text = ended.stderr_tail.decode("utf-8", errors="replace").strip()[-_TAIL_CHARACTERS:]
     return f"; stderr ends: {printable(text)}" if text else ""
 

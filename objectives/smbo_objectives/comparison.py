@@ -33,7 +33,7 @@ class Comparison:
     Attributes:
         file: name of the file that the program writes.
         data: the measured histograms by name.
-        loss: on all bins, observable after observable.
+        loss: chi-square on all bins, observable after observable.
     """
 
     file: str
@@ -67,7 +67,7 @@ class Comparison:
         )
 
     def observable_axes(self) -> list[ObservableAxes]:
-        """Return how the histograms are shown: their own axes, logarithmic where they span decades."""
+        """Return the axes of the histograms, logarithmic where contents span decades."""
         return [_chart(name, histogram) for name, histogram in self.data.items()]
 
     def _prediction(self, name: str, found: Mapping[str, Histogram]) -> Histogram:
@@ -102,13 +102,13 @@ def comparison(settings: Mapping[str, Any], folder: Path) -> Comparison:
     """Return the comparison that settings describe.
 
     Args:
-        settings: data (paths of files of measured histograms), file (what the program writes; its ending says
-            in which format), observables (names or patterns; all in the data if left out), weights ({name or
+        settings: data (paths of files of measured histograms), file (name of the program's file; its ending
+            is the format), observables (names or patterns; all in the data if left out), weights ({name or
             pattern: weight}; later ones win, 1 for those left out), theory_uncertainty (relative, 0.05).
-        folder: where data are looked for.
+        folder: folder of relative data paths.
 
     Raises:
-        ObjectiveError: a setting that makes no sense.
+        ObjectiveError: an invalid setting.
     """
     if not isinstance(settings, Mapping) or "data" not in settings:
         raise ObjectiveError(f"command: histograms is {settings!r}; write {{data: reference.yoda}} at least")
@@ -163,7 +163,7 @@ def _text(path: Path) -> str:
 
 
 def _chosen(data: Mapping[str, Histogram], observables: Any) -> dict[str, Histogram]:
-    """Return the data that names or patterns choose, in the order of these."""
+    """Return the data selected by names or patterns, in their order."""
     if observables is None:
         return dict(data)
     chosen: dict[str, Histogram] = {}

@@ -21,7 +21,7 @@ class Histogram:
         values, variances: contents and their squared errors, shape (b,).
 
     Raises:
-        ValueError: bins that overlap or are no bins, contents that are no numbers.
+        ValueError: bins overlap or have no width, or contents are not numbers.
     """
 
     low: Array
@@ -46,7 +46,7 @@ class Histogram:
             raise ValueError(f"bin {where} holds {self.values[where]} with variance {self.variances[where]}")
 
     def has_bins_of(self, other: Histogram) -> bool:
-        """Return whether both have the same bins, within 1e-6 of a bin's width."""
+        """Return whether both histograms have the same bins, within 1e-6 of a bin's width."""
         if self.low.shape != other.low.shape:
             return False
         within = 1e-6 * (other.high - other.low)

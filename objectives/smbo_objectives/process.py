@@ -23,7 +23,7 @@ from typing import Any
 __all__ = ["ProcessLimits", "ProcessResult", "run"]
 
 _POLL_SECONDS = 0.2  # between two calls of on_poll
-_REPORT_SECONDS = 10.0  # beyond the grace: for a supervisor to end everything and say so
+_REPORT_SECONDS = 10.0  # beyond the grace: for a supervisor to kill all processes and report
 
 _START = (
     "import sys; sys.path.insert(0, sys.argv.pop(2)); from smbo_objectives.supervisor import main; main()"
@@ -35,13 +35,13 @@ class ProcessLimits:
     """Limits of one run; None means no limit.
 
     Attributes:
-        timeout_seconds: of wall time; then the program, and all that it started, get SIGTERM.
-        grace_seconds: from then until SIGKILL.
-        log_limit_bytes: how much of each stream is kept; the rest is dropped.
-        output_limit_bytes: how much may be printed at all, both streams together.
-        memory_bytes: of the program and all that it started, together: watched every 0.05 s.
-        address_space_bytes, file_bytes, cpu_seconds: of each process, by the kernel's own limits.
-        processes: how many there may be at a time, itself included.
+        timeout_seconds: wall time; then the program and all its descendants get SIGTERM.
+        grace_seconds: time from SIGTERM to SIGKILL.
+        log_limit_bytes: largest log of each stream; the rest is dropped.
+        output_limit_bytes: largest output, both streams together.
+        memory_bytes: memory of the program and all its descendants together, checked every 0.05 s.
+        address_space_bytes, file_bytes, cpu_seconds: limits of each process, enforced by the kernel.
+        processes: largest number of processes at a time, the program included.
     """
 
     timeout_seconds: float | None = None
@@ -61,10 +61,10 @@ class ProcessResult:
 
     Attributes:
         code: exit code, or minus the number of the signal that ended it.
-        ended_by: why it was ended: "timeout", "memory", "output", "processes", "asked" (its supervisor got
-            SIGTERM); None if it ended by itself.
-        kernel_killed: whether the kernel killed a process for want of memory meanwhile.
-        left: processes that could not be ended: another user's, or deaf in a system call.
+        ended_by: why the program was ended: "timeout", "memory", "output", "processes", "asked" (its
+            supervisor got SIGTERM); None if it ended by itself.
+        kernel_killed: whether the kernel killed a process for lack of memory meanwhile.
+        left: processes that could not be killed: another user's, or in an uninterruptible system call.
         stdout_tail, stderr_tail: the last 64 kB of each, or less.
         seconds: wall time.
     """
@@ -93,15 +93,15 @@ def run(
 ) -> ProcessResult:
     """Run a program without a shell, and kill every process that it started.
 
-    What it prints goes to ``stdout.txt`` and ``stderr.txt`` in ``logs``, as far as the limit; the program
-    is never blocked by having printed too much.
+    The output is written to ``stdout.txt`` and ``stderr.txt`` in ``logs``, up to the limit; the program is
+    never blocked by its output.
 
     Args:
-        on_poll: called five times a second while it runs; if it raises, the program is ended (SIGTERM, grace,
-            SIGKILL) and the exception is raised here.
+        on_poll: called five times a second during the run; if it raises, the program is ended (SIGTERM,
+            grace, SIGKILL) and ``run`` raises the exception.
 
     Raises:
-        OSError: it cannot be started, or its supervisor died.
+        OSError: the program cannot be started, or its supervisor died.
     """
     order = {
         **asdict(limits),
@@ -143,7 +143,7 @@ def _wait(connection: socket.socket, grace_seconds: float, on_poll: Callable[[],
     except _SupervisorDied:
         raise
     except BaseException:
-        # pruned or interrupted: the program is ended first, so that no process of it outlives this call
+        # pruned or interrupted: the program is ended first, so that none of its processes outlives this call
         with contextlib.suppress(OSError):
             connection.sendall(b"end\n")
             connection.settimeout(grace_seconds + _REPORT_SECONDS)
@@ -155,7 +155,7 @@ def _wait(connection: socket.socket, grace_seconds: float, on_poll: Callable[[],
 
 
 class _SupervisorDied(OSError):
-    """The supervisor is gone, so nobody can send the program SIGTERM first."""
+    """The supervisor is dead, so that the program is killed without a SIGTERM first."""
 
 
 def _received(connection: socket.socket) -> bytes | None:
@@ -176,7 +176,7 @@ class _ForkServer:
         package = str(Path(__file__).resolve().parents[1])
         with theirs:
             self._process = subprocess.Popen(
-                # without the site's packages, which it does not need and which take their time
+                # without site-packages, which it does not need and which are slow to load
                 [sys.executable, "-I", "-S", "-c", _START, str(theirs.fileno()), package],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -188,7 +188,7 @@ class _ForkServer:
         atexit.register(self.close)
 
     def is_ours(self) -> bool:
-        """Return whether it runs, and was started by this process rather than inherited in a fork."""
+        """Return whether the fork server runs, and was started by this process, not inherited in a fork."""
         return self._owner == os.getpid() and self._process.poll() is None
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Find and kill every descendant of a process: other sessions, process groups and double forks included.
 
-Orphans are found on Linux only (PR_SET_CHILD_SUBREAPER); elsewhere they go to init and are out of reach.
+Orphans are found on Linux only (PR_SET_CHILD_SUBREAPER); elsewhere they are reparented to init and not found.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def become_subreaper() -> None:
 def die_with_parent() -> None:
     """Have the kernel kill this process when the *thread* that forked it ends.
 
-    So the parent must have forked from a thread that lives as long as it does itself.
+    So the parent must have forked from a thread that lives as long as the parent.
     """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -38,9 +38,9 @@ def _prctl(option: int, value: int) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below one, zombies included, parents before their children.
+    """Return the descendants of a process, zombies included, parents before their children.
 
-    A process that forks meanwhile may hide a child: call it again.
+    A child forked meanwhile may be missing: call it again.
     """
     found, level = [], [pid]
     while level:
@@ -66,7 +66,7 @@ def children(*pids: int) -> list[int]:
 
 
 def _all_children() -> dict[int, list[int]]:
-    """Return every process's children, from the list of all processes."""
+    """Return the children of every process, from the list of all processes."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         if name.isdigit() and (fields := _stat(int(name))) is not None:
@@ -81,18 +81,18 @@ def _stat(pid: int) -> list[bytes] | None:
             content = file.read()
     except OSError:
         return None
-    # the program's name is in brackets and may hold anything, brackets too: count from the last one
+    # the program's name is in brackets and may contain brackets itself: count from the last one
     return content[content.rindex(b")") + 2 :].split()
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process exists and is no zombie."""
+    """Return whether a process exists and is not a zombie."""
     fields = _stat(pid)
     return fields is not None and fields[0] not in (b"Z", b"X")
 
 
 def send_signal(pids: Iterable[int], number: signal.Signals) -> None:
-    """Send a signal to each of these processes; those that are gone, or not ours, are passed over."""
+    """Send a signal to each of these processes; those that are gone, or another user's, are skipped."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
@@ -102,8 +102,8 @@ def kill_descendants(within_seconds: float) -> tuple[dict[int, int], list[int]]:
     """Kill all descendants of this process, which must have become their subreaper.
 
     Returns:
-        The wait statuses of the children that ended, by pid, and what still runs when the time is
-        over: processes of another user, or in a system call that nothing interrupts.
+        The wait statuses of the children that ended, by pid, and the processes that still run when the time
+        is over: another user's, or in an uninterruptible system call.
     """
     statuses: dict[int, int] = {}
     until = time.monotonic() + within_seconds
@@ -141,10 +141,10 @@ def reap() -> tuple[dict[int, int], bool]:
 
 
 def memory_bytes(pids: Iterable[int], enough: int) -> int:
-    """Return the memory that processes hold, together.
+    """Return the memory of processes together, in bytes.
 
-    What they share is counted once only where it matters: if a count of everything resident is
-    below ``enough``, that count is the answer.
+    Shared pages are counted once only if necessary: if the sum of resident memory is below ``enough``,
+    that sum is returned.
     """
     pids = list(pids)
     resident = sum(_resident_bytes(pid) for pid in pids)

@@ -16,7 +16,7 @@ class ReportFollower:
     """Report each line ``{"step": 3, "value": 0.25}`` that is added to a file, once, in order.
 
     Args:
-        path: the file, which need not be there yet.
+        path: the file, which need not exist yet.
         report: called with step and value; its exceptions reach the caller of ``poll``.
     """
 
@@ -26,10 +26,10 @@ class ReportFollower:
         self._offset = 0
 
     def poll(self, *, is_over: bool = False) -> None:
-        """Report the new lines; one without its end is still being written, unless the program has ended.
+        """Report the new lines; an incomplete line is still being written, unless the program has ended.
 
         Raises:
-            EvaluationFailed: a line is no such report, or the file is not to be read.
+            EvaluationFailed: a line is not a report, or the file cannot be read.
         """
         try:
             content = read_bounded(self._path, _LIMIT_BYTES, self._offset)
@@ -37,7 +37,7 @@ class ReportFollower:
             return
         whole = len(content) if is_over else content.rfind(b"\n") + 1
         for line in content[:whole].splitlines(keepends=True):
-            # first: a report that raises has been handed on all the same
+            # advanced first: a report whose callback raises must not be repeated
             self._offset += len(line)
             if text := line.decode("utf-8", errors="replace").strip():
                 self._report(*self._read(text))

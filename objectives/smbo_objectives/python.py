@@ -16,13 +16,13 @@ __all__ = ["PythonFunction"]
 
 
 class PythonFunction:
-    """A Python function, called with (params) or (params, context) as its signature asks.
+    """A Python function, called with (params) or (params, context) according to its signature.
 
     Args:
         function: "module:function", the module as in an import statement; the function may be an
             attribute of something in the module ("module:Class.method"), or an object with a method
             ``evaluate``.
-        path: a folder to find the module in, beside Python's own places.
+        path: a folder to find the module in, beside Python's search path.
 
     Raises:
         ObjectiveError: no such module or function, or one with another signature.
@@ -45,11 +45,11 @@ class PythonFunction:
             self.problem = target.problem
 
     def __reduce__(self) -> tuple[type[PythonFunction], tuple[str, str | None]]:
-        """Pickle by name: the function is imported anew where it is needed."""
+        """Pickle by name: the function is imported again in the other process."""
         return PythonFunction, (self._name, self._path)
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Returned:
-        """Return what the function returns."""
+        """Return the function's value at a point."""
         if self._takes_context:
             return self._call(dict(params), context)
         return self._call(dict(params))
@@ -88,8 +88,8 @@ def _find(name: str) -> Any:
 def _refuse_namesake(module_name: str) -> None:
     """Refuse a module that this process loaded from elsewhere than it would be found now.
 
-    A Dask worker serves one job after the other, and what two of them call ``model`` need not be
-    the same: the second would be evaluated with the first one's code.
+    A Dask worker runs one job after the other, and a module ``model`` of two studies need not be the same:
+    the second would be evaluated with the first one's code.
     """
     loaded = getattr(sys.modules.get(module_name), "__spec__", None)
     wanted = PathFinder.find_spec(module_name)
@@ -118,14 +118,14 @@ def _callable(name: str, target: Any) -> Callable[..., Returned]:
 
 
 def _takes_context(name: str, function: Callable[..., Any]) -> bool:
-    """Return whether a function is to be called with the context too.
+    """Return whether a function takes the context too.
 
     Raises:
-        ObjectiveError: it takes no argument, or needs more than two.
+        ObjectiveError: the function takes no argument, or needs more than two.
     """
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # written in C: it takes what it says in its documentation
+    except (TypeError, ValueError):  # written in C, without a signature
         return False
     slots = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = [p.name for p in slots if p.default is p.empty]
@@ -138,5 +138,5 @@ def _takes_context(name: str, function: Callable[..., Any]) -> bool:
         raise ObjectiveError(
             f"python: {name!r} takes no argument; it is called with (params) or (params, context)"
         )
-    # a second parameter with a default of its own is the user's, unless it is called context
+    # a second parameter with a default is the user's, unless it is called context
     return len(needed) == 2 or (len(slots) > 1 and slots[1].name == "context")

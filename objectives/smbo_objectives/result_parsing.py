@@ -21,11 +21,11 @@ def read_bounded(path: Path, limit_bytes: int, offset: int = 0) -> bytes:
     """Return the content of a regular file from an offset on.
 
     Raises:
-        FileNotFoundError: there is none.
-        EvaluationFailed: it is no regular file, is too large, or cannot be read.
+        FileNotFoundError: there is no such file.
+        EvaluationFailed: it is not a regular file, is too large, or cannot be read.
     """
     try:
-        # a link or a pipe in the place of the file must not make this process read, or wait for, another file
+        # a link or a pipe instead of the file must not make this process read, or wait for, another file
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise
@@ -48,7 +48,7 @@ def parse_json(text: str, what: str) -> Any:
     """Return a text as JSON values.
 
     Raises:
-        EvaluationFailed: it is no JSON, or has a key twice.
+        EvaluationFailed: the text is not JSON, or has a key twice.
     """
     try:
         return json.loads(text, object_pairs_hook=_unique_keys)
@@ -69,7 +69,7 @@ def parse_outcome(result: Any) -> Outcome:
     """Return a program's result, a number or an object, as an outcome.
 
     Raises:
-        EvaluationFailed: something in it is not a number.
+        EvaluationFailed: a value is not a number.
     """
     if not isinstance(result, dict):
         return Outcome(value=as_number("value", result))
@@ -95,7 +95,7 @@ def as_number(name: str, value: Any) -> float:
     """Return a number as a float; NaN and infinities too, which the study records as failures.
 
     Raises:
-        EvaluationFailed: it is no number.
+        EvaluationFailed: the value is not a number.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise bad_output(f"{printable(name[:80])} is {printable(repr(value)[:200])}, not a number")

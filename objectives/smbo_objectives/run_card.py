@@ -15,15 +15,15 @@ _LIMIT_BYTES = 1_000_000
 
 
 class RunCards:
-    """Run cards that are written for each run.
+    """Run cards, written for each run.
 
     Args:
         templates: {name of the file in the attempt's folder: path of its template}; ``{x}`` in a template
             means the same as in an argument (see ``Command``).
-        folder: where templates are looked for.
+        folder: folder of relative template paths.
 
     Raises:
-        ObjectiveError: a name that is no plain file name, or a template that cannot be read.
+        ObjectiveError: a name is not a plain file name, or a template cannot be read.
     """
 
     def __init__(self, templates: Mapping[str, str], folder: Path) -> None:

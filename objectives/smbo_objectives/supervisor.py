@@ -2,13 +2,13 @@
 
 ``smbo_objectives.process`` keeps one fork server (``main``) per process and sends it a socket for every run;
 the fork server forks a supervisor for each.  The supervisor is single-threaded and lives as long as the
-run: so the kernel can be told to kill the program when the supervisor dies (PR_SET_PDEATHSIG depends on
-the *thread* that forked, and an evaluation is called in a thread that comes and goes), and every orphan
-of the program is reparented to it, daemons in sessions of their own included.  When the other end of its
+run: so the kernel can kill the program when the supervisor dies (PR_SET_PDEATHSIG depends on the *thread*
+that forked, and an evaluation is called in a short-lived thread), and every orphan of the program, also
+daemons in sessions of their own, is reparented to the supervisor.  When the other end of its
 socket closes, the supervisor kills everything.
 
-Over the socket goes a line of JSON each way: the order (see ``Supervisor``) there, the report back; in
-between the line ``end`` asks for an early end.  Only the standard library is imported: this starts in 50 ms.
+The socket carries a line of JSON each way: the order (see ``Supervisor``) and the report; in between the
+line ``end`` requests an early end.  Only the standard library is imported, for a start within 50 ms.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _POLL_SECONDS = 0.05  # between two checks of memory and processes, where these 
 _KILL_SECONDS = 5.0
 _DRAIN_SECONDS = 1.0  # for the rest of the pipes' content once every writer is dead
 _THREADS_ALLOWED = 1_000  # beyond the processes allowed, since the kernel counts threads too
-_OOM_SCORE_ADJ = "500"  # when memory runs out, the kernel is to kill the program, not its supervisor
+_OOM_SCORE_ADJ = "500"  # when memory runs out, the kernel shall kill the program, not its supervisor
 
 
 class Supervisor:
@@ -54,7 +54,7 @@ class Supervisor:
         order: argv, env, cwd, logs (stdout's and stderr's file), log_limit_bytes, output_limit_bytes,
             timeout_seconds, grace_seconds, memory_bytes, address_space_bytes, cpu_seconds, processes,
             file_bytes; None where there is no limit.
-        is_asked_to_end: whether an early end was asked for along with the order.
+        is_asked_to_end: whether an early end was requested along with the order.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Supervisor:
         self._status: int | None = None
 
     def run(self) -> dict[str, Any]:
-        """Run the program to its end, whatever that is, and return the report."""
+        """Run the program to its end and return the report."""
         began, killings = time.monotonic(), _kernel_killings()
         wake, _ = self._wake_on_children()
         try:
@@ -108,7 +108,7 @@ class Supervisor:
         )
 
     def _prepare(self) -> None:
-        """Limit what the program may do; runs in its process, before it."""
+        """Set the program's limits; called in its process, before the program starts."""
         die_with_parent()
         signal.set_wakeup_fd(-1)
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
@@ -132,8 +132,8 @@ class Supervisor:
         wake, waker = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(waker, False)
-        # a batch system sends SIGTERM to every process: a supervisor that obeyed would take the program along
-        # before that has saved its state.  Handlers, unlike SIG_IGN, are not handed on to the program.
+        # a batch system sends SIGTERM to every process: if the supervisor exited, the program would be killed
+        # before it has saved its state.  Handlers, unlike SIG_IGN, are not inherited by the program.
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
@@ -173,11 +173,11 @@ class Supervisor:
         waits = [] if until is None else [max(0.0, until - time.monotonic())]
         if self._order["memory_bytes"] is not None or self._order["processes"] is not None:
             waits.append(_POLL_SECONDS)
-        # rounded up: a wait that is too short by less than a millisecond would spin
+        # rounded up: a wait that is too short by a fraction of a millisecond would be a busy loop
         return min(waits) * 1000 + 1 if waits else None
 
     def _check_limits(self, logs: list[_Log]) -> None:
-        """End the program if it uses more than it may."""
+        """End the program if it exceeds a limit."""
         limits = self._order
         if limits["output_limit_bytes"] is not None and (
             sum(log.n_bytes for log in logs) > limits["output_limit_bytes"]
@@ -191,11 +191,11 @@ class Supervisor:
         if limits["memory_bytes"] is not None and (
             memory_bytes(processes_below, limits["memory_bytes"]) > limits["memory_bytes"]
         ):
-            # no grace: it would take the rest of the machine's memory meanwhile
+            # no grace: the program would take the rest of the machine's memory meanwhile
             self._end("memory", at_once=True)
 
     def _receive(self) -> None:
-        """End the program early when the other end asks for it, at once when the other end is gone."""
+        """End the program early on request, and at once when the other end of the socket is closed."""
         try:
             received = self._connection.recv(_CHUNK_BYTES)
         except OSError:
@@ -262,13 +262,13 @@ def _limit(which: int, most: float | None) -> None:
     for limit in (soft, hard):
         if limit != resource.RLIM_INFINITY:
             wanted = min(wanted, limit)
-    # the signal of the soft limit says what happened; the hard one comes a moment later, for certain
+    # the signal of the soft limit names the cause; the hard limit kills a moment later
     beyond = wanted + 1 if which == resource.RLIMIT_CPU and hard == resource.RLIM_INFINITY else wanted
     resource.setrlimit(which, (wanted, beyond))
 
 
 def _tasks_of_user() -> int:
-    """Return how many threads of this user there are, as far as can be seen."""
+    """Return the number of visible threads of this user."""
     count, us = 0, os.getuid()
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         with contextlib.suppress(OSError):
@@ -278,7 +278,7 @@ def _tasks_of_user() -> int:
 
 
 def _kernel_killings() -> int:
-    """Return how often this kernel has killed a process for want of memory."""
+    """Return how often this kernel has killed a process for lack of memory."""
     with contextlib.suppress(OSError, ValueError), open("/proc/vmstat", encoding="ascii") as file:
         for line in file:
             if line.startswith("oom_kill "):
@@ -287,7 +287,7 @@ def _kernel_killings() -> int:
 
 
 def supervise(connection: socket.socket) -> None:
-    """Take an order from a socket, carry it out and report."""
+    """Receive an order from a socket, run the program and send the report."""
     become_subreaper()
     chunks: list[bytes] = []
     while not chunks or not chunks[-1].endswith(b"\n"):
@@ -301,7 +301,7 @@ def supervise(connection: socket.socket) -> None:
 
 
 def main() -> None:
-    """Be the fork server: fork a supervisor for every socket received, until the sender is gone."""
+    """Run the fork server: fork a supervisor for every socket received, until the sender exits."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     become_subreaper()
@@ -321,7 +321,7 @@ def main() -> None:
                     traceback.print_exc()
                 finally:
                     sys.stderr.flush()
-                    os._exit(0)  # never back into the loop of the fork server
+                    os._exit(0)  # never return to the loop of the fork server
             supervisors.add(pid)
 
 

@@ -27,10 +27,10 @@ def read_histograms(text: str, name: str) -> dict[str, Histogram]:
         text: of YODA; of CSV with the columns observable, bin_lo, bin_hi, value, and error or err_lo and
             err_hi or variance; or of a JSON object {observable: {"edges" or "low" and "high", "values",
             "errors" or "variances"}}.
-        name: the file's; its ending says which.
+        name: name of the file; its ending is the format.
 
     Raises:
-        ValueError: it is not of that form.
+        ValueError: the text is not of that format.
     """
     match PurePath(name).suffix:
         case ".yoda":

@@ -13,7 +13,7 @@ from smbo.problem import EvaluationFailed, ObjectiveError
 
 __all__ = ["check", "fill", "fill_text", "names", "text"]
 
-# {{name}} stands for the characters {name}; every other brace is itself
+# {{name}} stands for the characters {name}; every other brace is literal
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{([A-Za-z_]\w*)\}")
 
 _SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"}
@@ -21,11 +21,11 @@ _LANGUAGES = {"python", "python3", "perl", "ruby", "node", "lua"}
 
 
 def text(value: Any) -> str:
-    """Return a value as a program is told it: numbers in full precision, strings as they are."""
+    """Return a value as text for a program: numbers in full precision, strings unchanged."""
     if isinstance(value, str):
         return value
     try:
-        return json.dumps(value)  # true, 3, 0.1365: no digit of a float is lost
+        return json.dumps(value)  # true, 3, 0.1365: floats in full precision
     except (TypeError, ValueError) as error:
         raise ObjectiveError(f"command: {value!r} cannot be written down for a program: {error}") from error
 
@@ -57,7 +57,7 @@ def fill(argv: Sequence[str], values: Mapping[str, Any]) -> list[str]:
 
     Raises:
         ObjectiveError: a placeholder without a value.
-        EvaluationFailed: a value that would be read as an option, or that no argument can hold.
+        EvaluationFailed: a value would be read as an option, or cannot be in an argument.
     """
     return [_fill(element, values) for element in argv]
 
@@ -66,7 +66,7 @@ def fill_text(content: str, values: Mapping[str, Any], what: str) -> str:
     """Return a file's text with every placeholder replaced by its value.
 
     Args:
-        what: names the file in messages.
+        what: name of the file in messages.
 
     Raises:
         ObjectiveError: a placeholder without a value.
@@ -95,8 +95,8 @@ def _fill(element: str, values: Mapping[str, Any]) -> str:
         raise EvaluationFailed(
             f"argument: the value for {element!r} has a NUL character, which no argument can"
         )
-    # A number may be negative: programs that take one there expect its sign.  A string must not
-    # turn into an option that the template did not write.
+    # A number may be negative: programs with a number there expect its sign.  A string must not become
+    # an option that the template does not contain.
     is_number = any(
         element == f"{{{name}}}" and isinstance(values[name], int | float) for name in names(element)
     )

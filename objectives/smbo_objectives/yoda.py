@@ -1,8 +1,8 @@
 """Read histograms in YODA's text format, as Rivet and other tools of the field write them.
 
-Read are blocks of Histo1D (versions 2 and 3), Estimate1D (version 3) and Scatter2D (version 2, in which older
-reference data come).  Blocks of other kinds are passed over, and so are /RAW and /TMP ones and the
-variations of an object (a name with brackets); /REF/X and /X are one name, so that data and prediction meet.
+Blocks of Histo1D (versions 2 and 3), Estimate1D (version 3) and Scatter2D (version 2, the form of older
+reference data) are read.  Blocks of other kinds are skipped, and so are /RAW and /TMP ones and the variations
+of an object (a name with brackets); /REF/X and /X are one name, so that data and prediction match.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def read_yoda(text: str) -> dict[str, Histogram]:
     Contents are densities: sums of weights over bin widths, as they are plotted.
 
     Raises:
-        ValueError: a block that is cut short, says one thing twice or is not of its form.
+        ValueError: a block is incomplete, has an entry twice or is not of its form.
     """
     found: dict[str, Histogram] = {}
     lines = iter(text.splitlines())

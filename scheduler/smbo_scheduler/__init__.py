@@ -1,1 +1,1 @@
-"""Running trials somewhere: jobs, executors, clusters and one loop.  Knows nothing of smbo."""
+"""Run jobs on executors and clusters, in one scheduler loop.  Imports nothing of smbo."""

@@ -19,10 +19,10 @@ from smbo_scheduler.framing import FramedConnection
 class BackgroundProcess:
     """A child process with one function, which it calls with one request after the other.
 
-    It exits when this process does.  The function keeps its state between calls.
+    The child exits when this process does.  The function keeps its state between calls.
 
     Args:
-        make: returns the function; called once, in the process.  It must pickle.
+        make: returns the function; called once, in the child process.  It must pickle.
 
     Raises:
         Whatever pickling ``make`` raises.
@@ -36,7 +36,7 @@ class BackgroundProcess:
                 [sys.executable, "-P", "-m", "smbo_scheduler.background_main", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                # not in our process group: Ctrl-C is ours to handle
+                # not in our process group: Ctrl-C is handled by this process
                 start_new_session=True,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)},
             )
@@ -46,11 +46,11 @@ class BackgroundProcess:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a call is under way whose answer was not taken yet."""
+        """Whether a call is running, or its answer was not taken yet."""
         return self._is_busy
 
     def call(self, request: Any) -> None:
-        """Start a call; the answer is to be taken before the next one.
+        """Start a call; its answer must be taken before the next call.
 
         Raises:
             SchedulerError: the process is gone.
@@ -63,7 +63,7 @@ class BackgroundProcess:
             raise self._gone() from error
 
     def answer(self) -> tuple[Any] | None:
-        """Return what the call returned, in a tuple of one; None while it is under way.
+        """Return the value that the call returned, in a tuple of one; None while the call is running.
 
         Raises:
             SchedulerError: the process is gone.
@@ -76,7 +76,7 @@ class BackgroundProcess:
         if message is None:
             return None
         self._is_busy = False
-        # written by our own child, over a socket that nobody else has
+        # safe to unpickle: written by our own child, over a socket that no other process has
         value, raised = pickle.loads(message)
         if raised is not None:
             raise raised

@@ -18,7 +18,7 @@ from smbo_scheduler.framing import FramedConnection
 
 
 def main() -> None:
-    """Make the function that the parent names, then answer its calls until it is gone."""
+    """Make the function that the parent sends, then answer the parent's calls until it exits."""
     end = int(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = FramedConnection(socket.socket(fileno=end))
@@ -29,7 +29,7 @@ def main() -> None:
         while (message := connection.receive()) is not None:
             value, error = None, None
             try:
-                # written by our own parent, over a socket that nobody else has
+                # safe to unpickle: written by our own parent, over a socket that no other process has
                 if function is None:
                     function = pickle.loads(pickled or b"")()
                 value = function(pickle.loads(message))
@@ -39,10 +39,10 @@ def main() -> None:
 
 
 def _answer(value: Any, error: Exception | None) -> bytes:
-    """Return an answer as bytes; what does not pickle becomes a SchedulerError."""
+    """Return an answer as bytes; a SchedulerError in place of a value that does not pickle."""
     try:
         answer: bytes = cloudpickle.dumps((value, error))
-        pickle.loads(answer)  # an exception may pickle and not come back
+        pickle.loads(answer)  # an exception may pickle but not unpickle
     except Exception:
         text = "".join(traceback.format_exception(error)) if error else f"{type(value)} does not pickle"
         answer = cloudpickle.dumps((None, SchedulerError(text)))

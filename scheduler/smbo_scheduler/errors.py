@@ -3,7 +3,7 @@
 SchedulerError
 ├── SpoolError      a spool folder that cannot be used, or a name that does not belong in one
 ├── ClusterError    a cluster that cannot be started, reached or trusted
-└── Unavailable     what was asked of a source cannot be had now, and may be asked again
+└── Unavailable     a request to a source cannot be met now, and may be repeated
 """
 
 
@@ -20,7 +20,7 @@ class ClusterError(SchedulerError):
 
 
 class Unavailable(SchedulerError):
-    """What was asked of a source cannot be had now (a full disk, a database that is away).
+    """A request to a source cannot be met now (a full disk, an unreachable database).
 
-    The same call may be made again; the loop does so until it goes through.
+    The same call may be made again; the loop does so until it succeeds.
     """

@@ -10,7 +10,7 @@ _CHUNK = 1 << 20
 
 
 class FramedConnection:
-    """One end of a connection; a message received in part is buffered until it is whole."""
+    """One end of a connection; a message received in part is buffered until it is complete."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -26,7 +26,7 @@ class FramedConnection:
         self._connection.sendall(_LENGTH.pack(len(message)) + message)
 
     def receive(self, timeout_seconds: float | None = None) -> bytes | None:
-        """Return the next message, None if it is not there in time.
+        """Return the next message, None if it is not complete in time.
 
         Raises:
             EOFError: the other end is gone.

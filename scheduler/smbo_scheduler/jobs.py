@@ -15,8 +15,8 @@ class Limits:
     """Limits on one execution; None means no limit.
 
     Attributes:
-        time_seconds, memory_bytes: beyond which it is killed.
-        survive: whether it continues when its worker, the scheduler or the driver dies.
+        time_seconds, memory_bytes: limits beyond which the execution is killed.
+        survive: whether the execution continues when its worker, the scheduler or the driver dies.
     """
 
     time_seconds: float | None = None
@@ -32,9 +32,9 @@ class Job:
         study: an identifier safe in file names and Dask keys: [A-Za-z0-9][A-Za-z0-9._-]{0,99}.
         number: the trial's number.
         token: the attempt's fencing token; no two executions share one.
-        payload: what the target is called with; plain JSON values.
-        limits: what the execution may use.
-        resources: Dask worker resources that it occupies, such as {"GPU": 1}.
+        payload: argument of the target; plain JSON values.
+        limits: limits of the execution.
+        resources: Dask worker resources that the job occupies, such as {"GPU": 1}.
         keeps_folder: whether its folder is kept, as the checkpoint of a later job.
     """
 
@@ -56,10 +56,10 @@ class JobStatus(StrEnum):
 
     OK = "ok"  # the target returned
     ERROR = "error"  # the target raised
-    TIMEOUT = "timeout"  # it was ended at its time limit
-    MEMORY = "memory"  # it was ended at its memory limit
-    LOST = "lost"  # its process, worker or host went away, through no fault of the target
-    CANCELLED = "cancelled"  # it was asked to end
+    TIMEOUT = "timeout"  # ended at its time limit
+    MEMORY = "memory"  # ended at its memory limit
+    LOST = "lost"  # its process, worker or host died, through no fault of the target
+    CANCELLED = "cancelled"  # ended on request
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class JobOutcome:
     Attributes:
         job: the execution.
         status: how it ended.
-        result: what the target returned (plain JSON values) if it did.
+        result: return value of the target (plain JSON values), for OK.
         reason, error: for every other status: a word, and the text (traceback, stderr).
         started, ended: wall-clock times, seconds since the epoch; None if it never started.
-        host, pid: where it ran.
+        host, pid: host and process of the execution.
     """
 
     job: Job
@@ -87,7 +87,7 @@ class JobOutcome:
 
 
 class JobContext(Protocol):
-    """What a target is given for one execution, on the worker, beside its payload."""
+    """The context of one execution, passed to the target on the worker beside the payload."""
 
     @property
     def folder(self) -> Path:
@@ -99,37 +99,37 @@ class JobContext(Protocol):
         ...
 
     def is_asked_to_stop(self) -> bool:
-        """Return whether the execution need not go on: what it has reported is enough."""
+        """Return whether the execution may stop: its reports are enough."""
         ...
 
 
 # Called on the worker with the job's payload.  It returns plain JSON values, or raises; an
-# exception's attribute ``reason`` (a word), where it has one, becomes the outcome's.
+# exception's attribute ``reason`` (a word), if any, becomes that of the outcome.
 Target: TypeAlias = Callable[[Mapping[str, Any], JobContext], Mapping[str, Any]]
 
 
 class JobQueue(Protocol):
-    """Start jobs, and hear how they ended."""
+    """Start jobs, and return their outcomes."""
 
     def submit(self, job: Job) -> None:
-        """Start a job; never more of them than there are free slots."""
+        """Start a job; called for at most as many jobs as there are free slots."""
         ...
 
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
-        """Return the outcomes that are new, as soon as there is one or the time is over."""
+        """Return the new outcomes, as soon as there is one or the time is over."""
         ...
 
     def cancel(self, job: Job) -> None:
-        """Ask a job to end; its outcome still comes through ``poll``."""
+        """Request the end of a job; its outcome is still returned by ``poll``."""
         ...
 
 
 class Capacity(Protocol):
-    """How many jobs can run, and what stands in their way."""
+    """How many jobs can run, and why no more can."""
 
     @property
     def runs_elsewhere(self) -> bool:
-        """Whether jobs run outside this process, so that it has time for other work meanwhile."""
+        """Whether jobs run outside this process, which is then free for other work."""
         ...
 
     def capacity(self) -> int:
@@ -137,23 +137,23 @@ class Capacity(Protocol):
         ...
 
     def trouble(self) -> str | None:
-        """Return in words what keeps jobs from running or outcomes from being kept, None if nothing does."""
+        """Return in words why jobs cannot run or outcomes cannot be stored, None if they can."""
         ...
 
 
 class Recovery(Protocol):
-    """Jobs that outlive a driver, and outcomes that are kept until they are recorded."""
+    """Jobs that outlive a driver, and outcomes that are stored until they are recorded."""
 
     def adopt(self, jobs: Sequence[Job]) -> None:
-        """Take over jobs that an earlier driver started and did not see the end of.
+        """Take over unfinished jobs of an earlier driver.
 
-        Their outcomes come through ``poll`` like all others: what they returned, where that was
-        kept; LOST where nothing runs them any more.
+        ``poll`` returns their outcomes like all others: the stored ones, and LOST for jobs that no
+        process runs any more.
         """
         ...
 
     def settle(self, outcome: JobOutcome) -> None:
-        """Hear that an outcome is recorded for good: what was kept of it may go."""
+        """Discard the stored outcome of a job, after it was recorded durably."""
         ...
 
 
@@ -162,7 +162,7 @@ class Executor(JobQueue, Capacity, Recovery, Protocol):
     """Where jobs run."""
 
     def close(self) -> None:
-        """Let go of everything; jobs that still run are ended where this executor owns them."""
+        """Release all resources; running jobs are ended if this executor owns their processes."""
         ...
 
 
@@ -174,15 +174,15 @@ class JobSupply(Protocol):
         ...
 
     def prefetch(self) -> bool:
-        """Prepare later jobs where that pays; called often, whether a slot is free or not.
+        """Prepare later jobs in advance if useful; called often, whether a slot is free or not.
 
         Returns:
-            Whether a job is being prepared, so that it pays to ask for it again soon.
+            Whether a job is being prepared, so that ``next_jobs`` should be called again soon.
         """
         ...
 
     def is_finished(self) -> bool:
-        """Return whether no further job will come (those in flight may still be running)."""
+        """Return whether there will be no further job (those in flight may still be running)."""
         ...
 
 
@@ -190,7 +190,7 @@ class OutcomeLog(Protocol):
     """Where outcomes are recorded."""
 
     def record(self, outcome: JobOutcome) -> None:
-        """Record an outcome: for good, once the block of ``together`` around it has ended well."""
+        """Record an outcome: durably, once the block of ``together`` around the call has succeeded."""
         ...
 
     def together(self) -> AbstractContextManager[None]:
@@ -199,8 +199,8 @@ class OutcomeLog(Protocol):
 
 
 class Source(JobSupply, OutcomeLog, Protocol):
-    """A supply of jobs that records their outcomes, and knows the jobs of drivers that are gone."""
+    """A supply of jobs that records their outcomes, and returns the jobs of dead drivers."""
 
     def orphans(self) -> Sequence[Job]:
-        """Return jobs whose driver is gone, to be taken over; asked for again and again."""
+        """Return jobs whose driver is dead, to be taken over; called repeatedly."""
         ...

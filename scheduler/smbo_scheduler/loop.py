@@ -12,39 +12,39 @@ from smbo_scheduler.errors import Unavailable
 from smbo_scheduler.jobs import Executor, Job, JobOutcome, JobStatus, Source
 from smbo_scheduler.outbox.disk_full import is_disk_full
 
-_SOON_SECONDS = 0.01  # between looks for a job that is being prepared while a slot is free
+_SOON_SECONDS = 0.01  # between requests for a job that is being prepared while a slot is free
 
 
 class Stop(IntEnum):
     """How urgently a run is asked to end; a higher value includes the lower ones."""
 
-    GO = 0  # it is not
-    DRAIN = 1  # start nothing more, wait for what runs
-    CANCEL = 2  # end what runs
-    EXIT = 3  # leave at once; what runs is picked up by the next run
+    GO = 0  # no stop is requested
+    DRAIN = 1  # start no further job, wait for running ones
+    CANCEL = 2  # end running jobs
+    EXIT = 3  # leave at once; the next run adopts running jobs
 
 
 class RunEnd(StrEnum):
     """Why a run ended."""
 
     FINISHED = "finished"  # the source has no further job
-    DRAINED = "drained"  # it was asked to stop, and what ran has ended by itself
-    CANCELLED = "cancelled"  # it was asked to stop, and what ran was ended
-    LEFT = "left"  # it was asked to leave at once
+    DRAINED = "drained"  # a stop was requested, and running jobs have ended by themselves
+    CANCELLED = "cancelled"  # a stop was requested, and running jobs were ended
+    LEFT = "left"  # an immediate exit was requested
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Attributes:
-        capacity: slots that there are now.
-        running: jobs in flight, in the order in which they were started.
-        n_by_status: how many executions ended with each status during this run.
-        stop: what the run was asked for so far.
-        seconds: since the run began.
-        message: what the run waits for, if it cannot go on by itself.
-        latest: the outcome just recorded, None if this report has another cause.
+        capacity: present number of slots.
+        running: jobs in flight, in the order of their start.
+        n_by_status: number of executions that ended with each status during this run.
+        stop: most urgent stop requested so far.
+        seconds: time since the run began.
+        message: reason why the run waits, if it is blocked.
+        latest: the outcome just recorded, None if the report has another cause.
     """
 
     capacity: int
@@ -58,7 +58,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended."""
+    """The reason for the end of a run, and its counts."""
 
     end: RunEnd
     n_by_status: dict[JobStatus, int]
@@ -66,12 +66,12 @@ class Summary:
 
 
 def never_stop() -> Stop:
-    """Return GO: no stop is asked for."""
+    """Return GO: no stop is requested."""
     return Stop.GO
 
 
 def no_spare(_n_slots: int) -> int:
-    """Return 0: no more jobs are in flight than there are slots."""
+    """Return 0: as many jobs in flight as slots."""
     return 0
 
 
@@ -89,25 +89,24 @@ def run(
     poll_seconds: float = 0.5,
     spare: Callable[[int], int] = no_spare,
 ) -> Summary:
-    """Run jobs until the source is finished or a stop is asked for.
+    """Run jobs until the source is finished or a stop is requested.
 
-    Never more jobs are in flight than there are slots (and a few to spare, where that is asked
-    for).  Each outcome is recorded with the source,
-    and the executor is told so, as soon as it is there, and a new job takes the slot.  Jobs whose
-    driver is gone are taken over, whenever the source comes to know of them.  While the source is
-    unavailable, or a disk is full, the run says so in its progress and tries again.
+    At most as many jobs are in flight as there are slots, plus ``spare``.  Each new outcome is recorded
+    with the source and then settled with the executor, and a new job takes the slot.  Jobs whose driver is
+    dead are taken over as soon as the source returns them.  While the source is unavailable, or a disk is
+    full, the run reports this in its progress and tries again.
 
     Args:
         source, executor: where jobs come from and where they run.
         clock: monotonic seconds.
-        stop: called again and again; see ``Stop``.
-        on_progress: called when something changed.
+        stop: called repeatedly; see ``Stop``.
+        on_progress: called when the progress has changed.
         poll_seconds: longest wait before ``stop`` is called again.
-        spare: how many jobs to send beyond so many slots, so that a worker need not wait for its
-            next one.
+        spare: number of jobs beyond the slots, given their number, so that a worker need not wait for
+            its next job.
 
     Raises:
-        Whatever the source raises but Unavailable.  The executor is left open.
+        Whatever the source raises except Unavailable.  The executor is left open.
     """
     return _Run(source, executor, clock, stop, on_progress, poll_seconds, spare).run()
 
@@ -132,7 +131,7 @@ class _Run:
         self._on_progress = on_progress
         self._poll_seconds = poll_seconds
         self._spare = spare
-        self._places = 0  # slots, and those to spare
+        self._places = 0  # slots plus spare jobs
         self._began = clock()
         self._flight: dict[str, Job] = {}
         self._unrecorded: deque[JobOutcome] = deque()
@@ -150,7 +149,7 @@ class _Run:
         return Summary(end, dict(self._n_by_status), self._clock() - self._began)
 
     def _step(self) -> RunEnd | None:
-        """Record what came, start what can start, wait once; return why the run is over, if it is."""
+        """Record outcomes, start jobs, wait once; return the reason for the end, None to continue."""
         self._stop = max(self._stop, self._ask_stop())
         if self._stop is Stop.EXIT:
             return RunEnd.LEFT
@@ -163,7 +162,7 @@ class _Run:
         return None
 
     def _unless_unavailable(self, do: Callable[[], RunEnd | None]) -> RunEnd | None:
-        """Do a part of a step; where it must wait, note why, and leave the rest for the next step."""
+        """Do a part of a step; if the source is unavailable or a disk full, note why and end it."""
         try:
             end = do()
         except (Unavailable, OSError) as error:
@@ -185,7 +184,7 @@ class _Run:
             self._unrecorded.popleft()
 
     def _advance(self) -> RunEnd | None:
-        """Record and start what can be; return why the run is over, if it is."""
+        """Record outcomes and start jobs; return the reason for the end, None to continue."""
         self._record_all()
         if self._stop is Stop.CANCEL:
             self._cancel_all()
@@ -202,7 +201,7 @@ class _Run:
         return None
 
     def _poll_seconds_now(self) -> float:
-        """Return how long to wait for an outcome: not long while a free slot waits for a job."""
+        """Return how long to wait for an outcome: briefly while a free slot waits for a job."""
         is_soon = self._is_preparing and self._places > len(self._flight)
         return min(self._poll_seconds, _SOON_SECONDS) if is_soon else self._poll_seconds
 
@@ -216,8 +215,8 @@ class _Run:
         self._capacity = self._executor.capacity()
         self._places = self._capacity + self._spare(self._capacity)
         free = self._places - len(self._flight)
-        # the source gives fewer where proposing takes long: the first free slot should not have to
-        # wait for the last one's job
+        # the source returns fewer jobs if proposing takes long: the first free slot should not wait for the
+        # proposal of the last one
         while free > 0 and not self._source.is_finished():
             jobs = self._source.next_jobs(free)
             if not jobs:
@@ -241,7 +240,7 @@ class _Run:
         self._report(outcome)
 
     def _report(self, latest: JobOutcome | None = None) -> None:
-        """Say where the run stands, unless nothing has changed since it was last said."""
+        """Report the progress, unless it has not changed since the last report."""
         message = self._message()
         state = (self._capacity, tuple(self._flight), tuple(self._n_by_status.items()), self._stop, message)
         if latest is None and state == self._told:

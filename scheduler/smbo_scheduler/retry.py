@@ -1,4 +1,4 @@
-"""Retry policy: whether a trial whose execution failed is run again.  Pure."""
+"""Retry policy: whether a trial is run again after a failed execution.  Pure functions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from smbo_scheduler.jobs import JobOutcome, JobStatus
 class Decision(StrEnum):
     """Whether the trial is run again."""
 
-    RETRY = "retry"  # run it again: it may have been chance; this counts against the retries
-    FAIL = "fail"  # it failed, for good
-    REQUEUE = "requeue"  # run it again: its process went away or was cancelled
+    RETRY = "retry"  # run it again: the failure may be random; this counts against the retries
+    FAIL = "fail"  # the trial has failed
+    REQUEUE = "requeue"  # run it again: its process died or was cancelled
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class RetryPolicy:
         retries: further executions after the target raised.
         retries_at_limits: further executions after one ended at its time or memory limit; the
             same point usually ends there again.
-        losses: further executions after its process or host went away.  Not endless: an
-            objective that takes its worker with it each time would never let go.
+        losses: further executions after its process or host died.  Bounded, since an objective may kill
+            its worker each time.
     """
 
     retries: int = 0
@@ -37,15 +37,15 @@ class RetryPolicy:
 def decide(
     outcome: JobOutcome, earlier: Sequence[JobStatus] = (), policy: RetryPolicy | None = None
 ) -> Decision:
-    """Return whether a trial is run again whose latest execution ended in ``outcome``.
+    """Return whether a trial is run again after its latest execution ended in ``outcome``.
 
     Args:
         outcome: of the latest execution; not OK.
-        earlier: how the trial's executions before it ended, in any order.
+        earlier: outcomes of the trial's earlier executions, in any order.
         policy: default if None.
 
     Raises:
-        ValueError: the outcome is OK: there is nothing to decide.
+        ValueError: the outcome is OK.
     """
     policy = policy or RetryPolicy()
     match outcome.status:

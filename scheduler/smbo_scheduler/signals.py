@@ -13,10 +13,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopOnSignals:
-    """While the block runs, SIGINT and SIGTERM raise the value that calling this object returns.
+    """While the block runs, each SIGINT or SIGTERM increases the value that calling this object returns.
 
-    The third one also raises KeyboardInterrupt where the program stands, for a program that is
-    too busy to look.  Only the main thread can enter; earlier handlers come back at the end.
+    The third one also raises KeyboardInterrupt, for a program that does not check the value.  Only the main
+    thread can enter; earlier handlers are restored at the end.
 
     Args:
         on_signal: called with the new value from the handler: keep it short.
@@ -28,7 +28,7 @@ class StopOnSignals:
         self._earlier: dict[int, Any] = {}
 
     def __call__(self) -> Stop:
-        """Return what was asked for so far."""
+        """Return the most urgent stop requested so far."""
         return self._asked
 
     def __enter__(self) -> StopOnSignals:
@@ -40,7 +40,7 @@ class StopOnSignals:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._earlier.items():
-            # None stands for a handler that was not installed from Python: it cannot be put back
+            # None stands for a handler that was not installed from Python and cannot be restored
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:

@@ -23,27 +23,27 @@ from smbo.surrogates.base import LevelSetPosterior
 from smbo.training_data import Array
 from smbo.trial import Trial, TrialState
 
-# A contour's band: the probability of being above is within these, one standard deviation to either side.
+# A contour's band: the probability of being above lies between these, one standard deviation to either side.
 BAND = (0.16, 0.84)
 
 _N_SURVEY = 4096  # unit points over which probabilities are averaged
 _N_NEWTON = 12  # steps of Newton's method onto the contour; four suffice where the posterior is smooth
-_MAX_NEWTON_STEP = 0.1  # edges of the unit cube: further away the gradient says nothing
-# A tolerance counts from so many evaluations per parameter on, if it is met without the last few too.
+_MAX_NEWTON_STEP = 0.1  # edges of the unit cube: the linear approximation fails further away
+# A tolerance is checked from so many evaluations per parameter on, and also without the last few of them.
 _MIN_EVALUATIONS_PER_AXIS, _N_HELD_BACK = 5, 3
 _CONTOUR_TOLERANCE = 1e-6  # prior standard deviations of the function: the rounding error of its mean
 
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """Where functions cross their levels, by the posterior.
+    """Contours of functions at their levels, by the posterior.
 
     Made by ``Optimizer.contour`` and ``Study.contour``.
 
     Attributes:
         level_set: functions and their levels, k of them.
-        space: of the points.
-        posterior: of the functions.
+        space: the search space.
+        posterior: posterior of the functions.
         survey: unit points spread evenly over the space, (m, d).
         above: probability that each function is above its level at these points, (k, m).
         n_evaluations: number of complete evaluations that the posterior is fitted to.
@@ -99,7 +99,7 @@ class Contour:
         as a share of the unit cube's edge.  No points if the function is not expected to cross its level.
 
         Args:
-            name: of the function; may be left out if there is only one.
+            name: name of the function; may be left out if there is only one.
         """
         units, widths = self._crossings(self._row(name), n)
         return [
@@ -205,7 +205,7 @@ def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory
         TellError: fewer than two evaluations are complete.
     """
     posterior = level_set_posterior_of(problem, recipe, trials, memory)
-    # the same points each time, so that the estimate changes with the training data and nothing else
+    # the same survey points each time, so that the estimate changes with the training data alone
     survey = survey_of(problem.space, _N_SURVEY, np.random.default_rng(0))
     assert problem.level_set is not None
     n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
@@ -232,7 +232,7 @@ def enough(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Me
     """Return a sentence if the level set's tolerance is met, so that the study may end; None otherwise.
 
     The tolerance has to be met without the last few evaluations too: a posterior of few evaluations may
-    be certain of a contour that it has not found.
+    have a small variance at a contour that it misplaces.
     """
     level_set = problem.level_set
     if level_set is None or level_set.tolerance is None:

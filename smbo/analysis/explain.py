@@ -21,14 +21,14 @@ from smbo.surrogates.base import LearnedProcess, LeaveOneOutPosterior, Memory, S
 from smbo.training_data import TrainingData
 from smbo.trial import Trial
 
-# Length scales above this, in edges of the unit cube, are shown as "nearly flat": along the whole range a
+# Length scales above this, in edges of the unit cube, are reported as "nearly flat": along the whole range a
 # squared exponential kernel then falls by 5 % only.
 _FLAT_LENGTH_SCALE = 3.0
 
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """How well each value is predicted from all others, with the hyperparameters as they are.
+    """Scores of leave-one-out predictions, with the hyperparameters fixed.
 
     Attributes:
         n: number of values predicted.
@@ -51,15 +51,15 @@ class Explanation:
 
     Attributes:
         choice: name of the recipe that the rule chose; "given" for a recipe without a rule.
-        reason: of the choice, in words.
+        reason: reason for the choice, in words.
         surrogate, acquisition: class names.
         n_complete, n_failed, n_pending: numbers of evaluations.
         n_modelled: number of evaluations that the surrogate was fitted to.
         length_scales: by parameter, in widths of its range (on its own, perhaps logarithmic scale), the
             shortest first: the function varies most along these.
-        noise: standard deviation of an evaluation about the function, in the value's units.
+        noise: standard deviation of an evaluation around the function, in the value's units.
         amplitude: prior standard deviation of the function, in the value's units.
-        power: of the Yeo-Johnson transform of the values; 1 is the identity.
+        power: exponent of the Yeo-Johnson transform of the values; 1 is the identity.
         warped: parameters with input warping.
         region: the trust region's edge length, successes, failures and restarts; empty without one.
         leave_one_out: predictive score; None for surrogates other than Gaussian processes.
@@ -146,7 +146,7 @@ def explanation(
     """Return the explanation of a recipe, and the time that its next proposal takes.
 
     Args:
-        memory: of the last proposal.
+        memory: memory of the last proposal.
         rng: for the proposal that is timed and then discarded.
         clock: returns seconds, such as ``time.perf_counter``.
     """
@@ -189,7 +189,7 @@ def _latent_unit(process: LearnedProcess, data: TrainingData) -> float:
 def _class_name(surrogate: Surrogate | None) -> str:
     if surrogate is None:
         return "none"
-    # of a Subset, the surrogate that it fits
+    # for a Subset, the wrapped surrogate
     return type(learner_of(surrogate)).__name__
 
 
@@ -217,7 +217,7 @@ def _region(memory: Memory) -> dict[str, float]:
 def leave_one_out(posterior: LeaveOneOutPosterior) -> LeaveOneOut | None:
     """Return the leave-one-out score of a posterior, on its transformed scale; None for n < 3.
 
-    Of vector outputs each component of an evaluation, noise included, is predicted from all other
+    For vector outputs each component of an evaluation, noise included, is predicted from all other
     evaluations, and components are weighted by their effect on the loss.
 
     Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", eq. 5.10-5.12.
@@ -227,7 +227,7 @@ def leave_one_out(posterior: LeaveOneOutPosterior) -> LeaveOneOut | None:
         return None
     spreads = np.maximum(values.var(axis=1), 1e-300)
     logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * errors**2 / variances
-    # of a normal distribution with the values' own mean and variance
+    # log density of a normal distribution with the values' own mean and variance
     plain = -0.5 * np.log(2.0 * np.pi * spreads) - 0.5
     return LeaveOneOut(
         n=values.shape[1],

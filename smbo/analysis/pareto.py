@@ -73,7 +73,7 @@ class ParetoSet:
 
     @property
     def recommended(self) -> Recommendation:
-        """The knee of the set by the posterior."""
+        """The knee point of the predicted Pareto set."""
         return self.predicted[self.knee]
 
     @property
@@ -86,7 +86,7 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
     """Return the observed and the predicted Pareto set of a problem with several objectives.
 
     Raises:
-        ProblemError: it has one objective.
+        ProblemError: the problem has one objective.
         TellError: no feasible evaluation is complete.
     """
     goals = problem.multi_objective
@@ -113,7 +113,7 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
 
 
 def observed_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
-    """Return the hypervolume of the observed values; None before a feasible one, and for one objective."""
+    """Return the hypervolume of the observed values; None without a feasible value, and for one objective."""
     done = [] if problem.multi_objective is None else _done(trials)
     if problem.multi_objective is None or not done:
         return None
@@ -122,7 +122,7 @@ def observed_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | N
 
 
 def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
-    """Return the trial with the best observed value, or of several objectives the knee of the front."""
+    """Return the trial with the best observed value; for several objectives, the knee of the front."""
     if problem.multi_objective is None:
         return best_trial(problem, trials)
     done = _done(trials)
@@ -166,7 +166,7 @@ def _predicted(
     data = with_constraints(encode(problem, known.values()), memory)
     assert data.objective_values is not None
     feasible = recommendable(data)
-    if len(feasible) == 0:  # nothing is feasible by the posterior: fall back on the observed feasibility
+    if len(feasible) == 0:  # no point is feasible by the posterior: use the observed feasibility
         feasible = np.flatnonzero(encode(problem, known.values()).feasible)
     points = data.points[feasible]
     means, stds = data.objective_values.values[feasible], np.sqrt(data.objective_values.variances[feasible])

@@ -65,7 +65,7 @@ def predict(
     if problem.level_set is not None:
         functions = level_set_posterior_of(problem, recipe, trials, memory)
         return _by_name(functions.names, *functions.value_moments(units))
-    # what was evaluated below the highest fidelity says nothing here, as in a recommendation
+    # evaluations below the highest fidelity are left out, as in a recommendation
     data = encode(problem, trials, is_in_full=True)
     if problem.multi_objective is not None:
         data = with_constraints(data, memory)
@@ -98,7 +98,7 @@ def _by_name(names: Sequence[str], means: Array, stds: Array) -> Prediction:
 def _as_points(points: Points) -> Iterable[Mapping[str, Any]]:
     if isinstance(points, Mapping):
         return [points]
-    if hasattr(points, "to_dict"):  # a pandas.DataFrame, known without importing pandas
+    if hasattr(points, "to_dict"):  # a pandas.DataFrame, recognised without importing pandas
         records: Iterable[Mapping[str, Any]] = points.to_dict("records")
         return records
     if not isinstance(points, Iterable) or isinstance(points, str):

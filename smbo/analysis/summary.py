@@ -71,10 +71,10 @@ def convergence(problem: Problem, trials: Sequence[Trial]) -> Convergence:
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """The posterior along one axis, all other coordinates held at one point.
+    """The posterior along one axis, with all other coordinates fixed.
 
     Attributes:
-        axis: the axis along which the posterior is shown.
+        axis: the axis along which the posterior is evaluated.
         positions: m values of the dimension in the user's units, in ascending unit coordinate.
         mean, std: the posterior there in the user's sign and units, shape (m,); NaN where a known
             constraint forbids the point.
@@ -146,7 +146,7 @@ def optimum_samples(
     Each row is the unit point, among random candidates, at which one joint draw from the
     posterior is lowest.  Half of the candidates cover the space; the others lie around
     ``params`` at widths from 2 to 30 percent of each range, since random points of the whole
-    space leave wide gaps where it matters.  None when the posterior has no joint covariance.
+    space leave wide gaps around the optimum.  None when the posterior has no joint covariance.
 
     Args:
         well: draws of where evaluations succeed and meet the constraints; each draw of the function has
@@ -181,12 +181,11 @@ class Parameter:
     """A parameter of the recommended point.
 
     Attributes:
-        name, value: of the recommended point, in the user's units; value None where inactive.
-        low, high: the ends of the range in the user's units, or None for choices without order.
-        position: where the value lies in the range, as unit coordinate; None where inactive or
-            without order.
+        name, value: name of the parameter, and its recommended value in the user's units; None if inactive.
+        low, high: bounds of the range in the user's units; None for choices without order.
+        position: unit coordinate of the value; None where inactive or without order.
         interval: central 68 % of the optimum's distribution, in the user's units; None if unknown.
-        interval_positions: the same as unit coordinates.
+        interval_positions: the interval in unit coordinates.
         bound: "lower" or "upper" if the value lies on that bound, else None.
         baseline: value at the point that the recommended one is compared with, or None.
     """
@@ -260,7 +259,7 @@ def _decoder(space: Space, params: Mapping[str, Any], column: int, name: str) ->
 def _bound(space: Space, center: Array, column: int) -> str | None:
     """Return "lower" or "upper" if a coordinate lies on that bound of its range, else None."""
     axis = space.axes[column]
-    # with two levels every value is on a bound, which says nothing about the range
+    # with two levels every value is on a bound, which does not suggest a wider range
     if axis.levels is not None and axis.levels <= 2:
         return None
     ends = np.tile(center, (2, 1))
@@ -274,9 +273,9 @@ def _bound(space: Space, center: Array, column: int) -> str | None:
 
 @dataclass(frozen=True)
 class Measured:
-    """Repeated check evaluations of one point: mean and its standard error, over n of them.
+    """Repeated check evaluations of one point: mean and standard error of n values.
 
-    The standard error is estimated from the spread of the repeats; of a single evaluation it is the
+    The standard error is estimated from the spread of the repeats; for a single evaluation it is the
     reported one (NaN if none was reported).
     """
 
@@ -299,15 +298,15 @@ def measured(problem: Problem, outcomes: Sequence[Outcome]) -> Measured | None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which of two points is better, judged by fresh evaluations of both.
+    """Comparison of two points by fresh evaluations of both.
 
     Attributes:
-        recommended, baseline: mean and standard error at each point; baseline None without one.
+        recommended, baseline: mean and standard error at each point; None without a baseline.
         baseline_name: name of the baseline.
         gain: by how much the recommended point is better (negative: worse), in the value's units.
-        standard_errors: gain over its standard error; NaN where that is unknown.
-        threshold: of |standard_errors|, from which on the difference is significant: the two-sided 95 %
-            point of Student's t (Welch's degrees of freedom).
+        standard_errors: gain over its standard error; NaN where the error is unknown.
+        threshold: value of |standard_errors| from which on the difference is significant: the two-sided
+            95 % point of Student's t (Welch's degrees of freedom).
         winner: "recommended", "baseline", or None where the difference is not significant.
     """
 
@@ -321,7 +320,7 @@ class Comparison:
 
 
 def compare_points(problem: Problem, checks: Checks | None) -> Comparison | None:
-    """Return which point the re-evaluations favour; None where the recommended point has none."""
+    """Return the comparison by re-evaluations; None where the recommended point was not re-evaluated."""
     if not checks or RECOMMENDED not in checks:
         return None
     recommended = measured(problem, [outcome for _, outcome in checks[RECOMMENDED]])
@@ -333,7 +332,7 @@ def compare_points(problem: Problem, checks: Checks | None) -> Comparison | None
         return Comparison(recommended, baseline_name=name)
     gain = problem.sign * (baseline.mean - recommended.mean)
     error = math.hypot(recommended.sem, baseline.sem)
-    if not error > 0:  # unknown, or deterministic evaluations, of which any difference is significant
+    if not error > 0:  # NaN: unknown; 0: deterministic evaluations, any difference is significant
         winner = None
         if error == 0 and gain != 0:
             winner = RECOMMENDED if gain > 0 else "baseline"
@@ -353,7 +352,7 @@ def _welch_threshold(a: Measured, b: Measured) -> float:
         population variances are involved", for the degrees of freedom.
     """
     terms = [m.sem**4 / (m.n - 1) for m in (a, b) if m.n > 1]
-    if not terms or sum(terms) == 0:  # standard errors that were given, not estimated from a spread
+    if not terms or sum(terms) == 0:  # standard errors were reported, not estimated from a spread
         return float(ndtri(0.975))
     return float(stdtrit((a.sem**2 + b.sem**2) ** 2 / sum(terms), 0.975))
 

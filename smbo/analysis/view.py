@@ -20,7 +20,7 @@ from smbo.tuning import Tune, TuneSettings, tune_of
 
 
 class Snapshot(NamedTuple):
-    """All that the answers follow from, as of one moment."""
+    """The state from which all answers are computed, at one moment."""
 
     problem: Problem
     recipe: Recipe
@@ -30,32 +30,32 @@ class Snapshot(NamedTuple):
 
 
 class View(ABC):
-    """What can be asked of a log of trials without changing it.
+    """Read-only queries of a log of trials.
 
-    A base class and not functions, so that each answer, with its docstring, stands here once and is a
-    method of ``Optimizer`` and ``Study`` all the same.
+    A base class and not functions, so that each query and its docstring are written once and are methods of
+    both ``Optimizer`` and ``Study``.
     """
 
     problem: Problem
     recipe: Recipe
 
-    # termination as of so many complete trials: drivers ask at every turn of their loop
+    # number of complete trials and the reason then: drivers ask in every iteration of their loop
     _termination_known: tuple[int, str | None] | None = None
 
     @abstractmethod
     def _snapshot(self) -> Snapshot:
-        """Return the trials, by number, and what else the answers follow from."""
+        """Return the trials, by number, and the rest of the state that answers are computed from."""
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """All trials by number; of a study those of other processes too."""
+        """All trials by number; for a study, those of other processes too."""
         return tuple(self._snapshot().trials)
 
     @property
     def best(self) -> Trial | None:
-        """The feasible trial with the best told value, None as long as there is none.
+        """The feasible trial with the best observed value, None as long as there is none.
 
-        Of several objectives the knee of the Pareto set as told.
+        For several objectives, the knee of the observed Pareto set.
         """
         now = self._snapshot()
         return best_of(now.problem, now.trials)
@@ -71,7 +71,7 @@ class View(ABC):
         return table.to_pandas(now.problem, now.trials)
 
     def recommend(self) -> Recommendation:
-        """Return the point that the posterior takes for the best, with its mean and standard deviation.
+        """Return the point with the best posterior mean, with that mean and its standard deviation.
 
         Raises:
             TellError: no feasible evaluation is complete.
@@ -80,10 +80,10 @@ class View(ABC):
         return recommended(*self._snapshot())
 
     def predict(self, points: Points) -> Prediction:
-        """Return mean and standard deviation of the function anywhere, in the user's sign and units.
+        """Return posterior mean and standard deviation of the function, in the user's sign and units.
 
-        Without the noise of an evaluation.  Of several objectives, or the functions of a level set, by
-        name; of vector outputs, of the loss; where there are fidelities, at the highest.
+        Without the noise of an evaluation.  For several objectives, or the functions of a level set, by
+        name; for vector outputs, of the loss; with fidelities, at the highest.
 
         Args:
             points: one point ({name: value}), m of them, or a pandas.DataFrame with a column per parameter.
@@ -107,7 +107,7 @@ class View(ABC):
         return predict(problem, recipe, trials, memory, points)
 
     def pareto(self) -> ParetoSet:
-        """Return what is known of several objectives: the Pareto set as told and by the posterior.
+        """Return the observed and the predicted Pareto set of several objectives.
 
         Raises:
             ProblemError: the problem has one objective.
@@ -117,7 +117,7 @@ class View(ABC):
         return pareto_set(problem, recipe, trials, memory)
 
     def contour(self) -> Contour:
-        """Return where the functions of a level set cross their levels, and how well that is known.
+        """Return the contours of a level set, with their uncertainty.
 
         Raises:
             ProblemError: the problem has no level set.
@@ -129,8 +129,7 @@ class View(ABC):
     def tune(self, settings: TuneSettings | None = None) -> Tune:
         """Return best parameters with errors, eigentunes and pulls, where outputs are compared with data.
 
-        A function of the trials alone: with other weights or observables in ``settings``, the
-        optimum moves without a new evaluation.
+        A function of the trials alone: other weights or observables in ``settings`` need no new evaluation.
 
         Raises:
             ProblemError: the problem has no ``ChiSquare``, too few evaluations, or the settings do not fit.
@@ -142,7 +141,7 @@ class View(ABC):
         """Return why no more evaluations are needed, in words; None while they are, or without a rule.
 
         The rule is ``Problem(termination=…)``, or the tolerance of a level set.  A function of the log, so
-        that every process that knows the study gives the same answer; ``ask`` still gives trials.
+        that every process that reads the study returns the same; ``ask`` still gives trials.
         """
         level_set = self.problem.level_set
         if self.problem.termination is None and (level_set is None or level_set.tolerance is None):
@@ -155,8 +154,8 @@ class View(ABC):
         return self._termination_known[1]
 
     def explain(self) -> Explanation:
-        """Return why the recipe proposes what it does; print it to read it.
+        """Return the recipe's choice, learned hyperparameters and predictive score; print it to read it.
 
-        Nothing changes by it: the proposal whose time it measures is thrown away.
+        It changes nothing: the proposal whose time is measured is discarded.
         """
         return explained(*self._snapshot())

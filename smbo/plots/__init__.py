@@ -1,7 +1,7 @@
 """Figures of a study, drawn with matplotlib's object interface, which is loaded on first use.
 
 Nothing here touches matplotlib.pyplot or keeps global state: a figure can be drawn in any thread
-and without a screen.  Names are drawn as plain text: a dollar sign in a name starts no formula.
+and without a screen.  Names are drawn as plain text: a dollar sign in a name does not start a formula.
 """
 
 from smbo.plots.contours import contour_figures

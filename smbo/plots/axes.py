@@ -24,7 +24,7 @@ def show_ranges(axes: Any, space: Space, across: str, up: str) -> None:
         if dimension.log:
             set_scale("log")
             set_limits(low * (low / high) ** 0.05, high * (high / low) ** 0.05)
-            plain_log_labels(axis, at_most=4)  # after the limits, on which they depend
+            plain_log_labels(axis, at_most=4)  # after the limits are set, on which the labels depend
         else:
             axis.get_major_locator().set_params(nbins=4, integer=isinstance(dimension, Integer))
             set_limits(low - 0.05 * (high - low), high + 0.05 * (high - low))
@@ -33,7 +33,7 @@ def show_ranges(axes: Any, space: Space, across: str, up: str) -> None:
 def pair_panels(figure: Any, space: Space, names: Sequence[str]) -> Iterator[tuple[Any, str, str]]:
     """Yield (axes, horizontal name, vertical name) of a triangle of panels, one for each pair of names.
 
-    Ranges and labels of a panel are set when the next one is asked for, after its content is drawn.
+    Ranges and labels of a panel are set when the next panel is requested, after its content is drawn.
     """
     n = len(names) - 1
     panels = figure.subplots(n, n, squeeze=False, sharex="col", sharey="row")

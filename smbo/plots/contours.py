@@ -37,7 +37,7 @@ def contour_figures(contour: Contour, trials: Sequence[Trial]) -> list[tuple[str
     """Draw contours and return (stem of the file name, figure) pairs.
 
     With two continuous parameters one figure: the lines of all functions with their bands.  With more,
-    one figure a function: the probability that it is above its level, averaged over all parameters but
+    one figure for each function: the probability that it is above its level, averaged over all parameters but
     two.  No figures with fewer than two numeric parameters.
     """
     numeric = [

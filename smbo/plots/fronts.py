@@ -22,7 +22,7 @@ def front_figure(found: ParetoSet, trials: Sequence[Trial]) -> Any:
     n_columns = min(len(pairs), 3)
     n_rows = -(-len(pairs) // n_columns)
     with style():
-        # room for a legend above, and for both labels of each panel
+        # space for a legend above, and for both labels of each panel
         figure = new_figure(max(6.4, 3.4 * n_columns), 0.6 + (4.2 if len(pairs) == 1 else 3.2 * n_rows))
         panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
         for axes, (j, k) in zip(panels, pairs):
@@ -63,7 +63,7 @@ def _draw_pair(axes: Any, found: ParetoSet, trials: Sequence[Trial], one: str, o
         label=label,
     )
     observed = np.array(values(found.observed)).T
-    if len(found.directions) == 2:  # a front of three objectives is none in two of them
+    if len(found.directions) == 2:  # the front of three objectives is not a front of two of them
         _draw_attained_region(axes, found, observed, one, other)
     axes.plot(*observed.T, "o", mfc="none", mec=BLUE, markersize=7, mew=1.3, label="front by observed values")
     knee = found.recommended

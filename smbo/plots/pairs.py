@@ -20,7 +20,7 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
     None with fewer than two numeric dimensions, more than seven, or no complete evaluation.
     """
     valued = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
-    # a low value that violates a constraint is no good one: such evaluations have no rank
+    # evaluations that violate a constraint have no rank: their low values would look like good ones
     complete = [t for t in valued if t.feasible is not False]
     violating = [t for t in valued if t.feasible is False]
     failed = [t for t in trials if t.state is TrialState.FAILED]
@@ -29,7 +29,7 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
         return None
     keys = problem.sign * np.array([t.value for t in complete], dtype=np.float64)
     ranks = np.argsort(np.argsort(keys)) / max(1, len(keys) - 1)
-    order = np.argsort(-ranks)  # the best on top
+    order = np.argsort(-ranks)  # the best are drawn on top
     n = len(names) - 1
     with style():
         figure = new_figure(1.75 * n + 1.4, 1.65 * n + 0.7)
@@ -39,7 +39,7 @@ def pairs_figure(problem: Problem, trials: Sequence[Trial], recommendation: Reco
                 [complete[k].params[up] for k in order],
                 c=ranks[order],
                 cmap="viridis",
-                vmin=0.0,  # a single evaluation has no range of its own
+                vmin=0.0,  # the colour scale of a single evaluation would be empty
                 vmax=1.0,
                 s=16,
                 linewidths=0,

@@ -117,7 +117,7 @@ def _coordinate(one: Slice) -> Any:
     positions = list(one.positions)
 
     def position_of(value: Any) -> float:
-        # types are compared too: the choices 1, True and 1.0 are three
+        # types are compared too: the choices 1, True and 1.0 are three different ones
         matches = [k for k, p in enumerate(positions) if p == value and type(p) is type(value)]
         return float(matches[0]) if matches else math.nan
 

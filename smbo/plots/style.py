@@ -29,7 +29,7 @@ STYLE: Mapping[str, Any] = {
     "grid.linewidth": 0.6,
     "legend.fontsize": 9,
     "legend.frameon": False,
-    "pdf.fonttype": 42,  # editable text, as journals ask for
+    "pdf.fonttype": 42,  # editable text, as journals require
     "text.color": INK,
     "text.parse_math": False,
     "xtick.color": MUTED,
@@ -58,7 +58,7 @@ def new_figure(width: float, height: float, **layout: Any) -> Any:
 def save(figure: Any, stem: Path) -> None:
     """Write a figure as PNG (200 dots per inch) and PDF beside each other."""
     with warnings.catch_warnings():
-        # letters that the font lacks are drawn as boxes; that is no reason to fail
+        # letters that the font lacks are drawn as boxes; the warning must not become an error
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(stem.parent / f"{stem.name}.png", dpi=200, metadata={"Software": None})
         # without the creation date the same study gives the same file

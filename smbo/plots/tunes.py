@@ -198,7 +198,7 @@ def _spectrum(
         )
     axes.plot(*_steps(chart, values), color=BLUE, linewidth=1.3, label="tune")
     axes.errorbar(centre, data, errors, half, fmt="o", ms=2.3, lw=0.8, color=INK, label="data", zorder=3)
-    if chart.log_x:  # a first bin that begins at 0 is cut off
+    if chart.log_x:  # a first bin that begins at 0 is cut off, since 0 has no logarithm
         axes.set_xscale("log")
     positive = data[data > 0]
     if chart.log_y and positive.size:

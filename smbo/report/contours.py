@@ -32,7 +32,7 @@ def level_set_text(level_set: LevelSet) -> str:
 
 
 def contour_headline(level_set: LevelSet, contour: Contour | None) -> tuple[str, str]:
-    """Return one sentence on how well the contours are known, and one on what the estimate rests on."""
+    """Return a sentence on the uncertainty of the contours, and one on the data that it is estimated from."""
     if contour is None:
         return (
             "There are too few evaluations for a contour yet.",

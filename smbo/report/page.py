@@ -30,8 +30,8 @@ def rendered(template: str, **content: Any) -> str:
     environment.filters["plus_minus"] = wording.plus_minus
     environment.filters["line"] = shorten
     css = (templates / "report.css").read_text(encoding="utf-8")
-    # the content security policy names the digest of this style sheet: whatever text gets into the page,
-    # no other style applies and no script runs
+    # the content security policy names the digest of this style sheet: whatever text is in the page, no
+    # other style applies and no script runs
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
     return environment.get_template(template).render(css=Markup(css), css_digest=digest, **content)
 

@@ -29,7 +29,7 @@ from smbo.surrogates.base import Posterior
 from smbo.trial import Recommendation, Trial, TrialState
 from smbo.tuning import Tune
 
-# distributions whose versions a result depends on; shown where they are installed
+# distributions whose versions a result depends on; listed where they are installed
 VERSIONED = (
     *("smbo", "numpy", "scipy", "scikit-learn", "dask", "distributed", "sqlalchemy"),
     *("torch", "pythia8mc", "fastjet", "matplotlib"),
@@ -81,12 +81,12 @@ def write_report(
         folder: made if it is missing.
         name: of the study; any text.
         recommendation: None when nothing could be recommended (no evaluation finished).
-        contour: of a problem with a level set, None where too little is known.
-        posterior: of the study's surrogate; without it there are no slices and no uncertainty of
-            the parameters.
+        contour: of a problem with a level set; None with too few evaluations.
+        posterior: of the study's surrogate; without a posterior there are no slices and no uncertainty
+            of the parameters.
         checks: re-evaluations of "recommended" and of the baseline, by name.
-        figures: the objective's own, drawn already (``smbo.problem.HasFigures.figures``).
-        settings: everything needed to run the study again, shown as a table.
+        figures: the objective's own, already drawn (``smbo.problem.HasFigures.figures``).
+        settings: everything needed to run the study again, listed in a table.
         written: date and time, as text for the reader.
         seed: of the posterior draws behind the parameters' uncertainty.
         tune: of a study of vector outputs (``Study.tune``); its files are written beside the page.
@@ -173,7 +173,7 @@ def _summary(
     pareto: ParetoSet | None,
     checks: Checks | None,
 ) -> tuple[str, str, list[tuple[str, str, str]]]:
-    """Return the headline, a sentence on what it rests on, and key figures as (label, figure, remark)."""
+    """Return the headline, a sentence on the data behind it, and key figures as (label, figure, remark)."""
     if problem.level_set is not None:
         return *contour_headline(problem.level_set, contour), contour_cards(contour)
     several = problem.multi_objective is not None
@@ -209,7 +209,7 @@ def _draw(
     comparison: Comparison | None,
     baseline: Baseline | None,
 ) -> list[Figure]:
-    """Draw the figures of a study of one objective, as far as there is something to show."""
+    """Draw the figures of a study of one objective, those that have content."""
     drawn = []
 
     def add(stem: str, title: str, caption: str, figure: Any) -> None:

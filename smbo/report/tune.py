@@ -1,4 +1,4 @@
-"""The tune's part of a report: tables, figures, and files for other programs."""
+"""The tune part of a report: tables, figures, and files for other programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from smbo.tuning.automatic import squares_of
 from smbo.tuning.bands import Band, eigentune_band, predicted
 
 PAGE = "index.html"
-_MIN_SHARE = 0.3  # of the information on a parameter: an observable with less does not name it
+_MIN_SHARE = 0.3  # of the information on a parameter, for an observable to be listed as constraining it
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def write_tune(
         objective: of the study; a ``Plottable`` one gives axes, labels and the simulator's files.
         baseline: of the model's space, such as a default tune.
         written: date and time, as text for the reader.
-        weights: automatic weights that the tune was made with, shown in a section of their own.
+        weights: automatic weights of the tune, in a section of their own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = tune_content(
@@ -85,11 +85,11 @@ def tune_content(
     baseline: Baseline | None = None,
     weights: AutomaticWeights | None = None,
 ) -> dict[str, Any]:
-    """Write a tune's files and figures into a folder, and return what the template needs.
+    """Write a tune's files and figures into a folder, and return the content of the template.
 
     Files: ``tune.json`` (parameters, covariance, eigentunes, observables), ``tune_bins.csv`` (data and
-    prediction bin by bin), and, where the objective knows the simulator's own form, the tune and its
-    eigentunes in it.
+    prediction bin by bin), and, where the objective can write the simulator's own format, the tune and
+    its eigentunes in that format.
     """
     charts = (
         objective.observable_axes() if isinstance(objective, Plottable) else plain_axes(tune.statistic.counts)
@@ -283,7 +283,7 @@ def _squares(tune: Tune, outputs: Array) -> dict[str, float]:
 
 
 def _cards(folder: Path, tune: Tune, objective: object) -> list[str]:
-    """Write the tune and its eigentunes as the simulator reads them; return the names of the files."""
+    """Write the tune and its eigentunes in the simulator's format; return the names of the files."""
     if not isinstance(objective, Plottable):
         return []
     points = [("", "Tune", tune.params)]

@@ -8,13 +8,13 @@ from typing import Any
 from smbo.report.wording import number, plus_minus
 from smbo.tuning import AutomaticWeights, SlopeCheck, Tune
 
-# An observable whose mean squared pull stays above this in a tune to it alone cannot be described; the
-# errors alone would make it 1.
+# An observable whose mean squared pull stays above this in a tune to it alone cannot be described; with
+# the errors alone it would be 1.
 MAX_PULL_SQUARED_ALONE = 2.0
 
 
 def level_text(tune: Tune) -> str:
-    """Return χ²/ndf, and the rise of χ² that one standard deviation stands for, in words."""
+    """Return χ²/ndf, and the increase of χ² by one standard deviation, in words."""
     ratio = f"χ²/ndf = {tune.chi2:.1f}/{tune.ndf:.1f} = {tune.chi2 / tune.ndf:.2f}"
     how = {
         "pdg": "max(1, χ²/ndf): the scale factor of the Particle Data Group",
@@ -81,7 +81,7 @@ def slope_lines(found: Sequence[SlopeCheck], events: int) -> list[str]:
 
 
 def weights_text(found: AutomaticWeights) -> str:
-    """Return the rule by which weights were found, and the observables that no weights can describe."""
+    """Return the rule for the weights, and the observables that are not described with any weights."""
     how = {
         "robust": "An observable whose mean squared pull exceeds 1 has the inverse of that for its weight: "
         "its errors count as underestimated by its own scale factor.",

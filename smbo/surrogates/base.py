@@ -2,7 +2,7 @@
 
 Each optional ability, such as gradients or fantasies, is a small protocol that is looked up once for a
 proposal or a criterion.  Surrogates and posteriors declare their abilities themselves; a wrapper declares
-those of what it wraps.
+those of the surrogate it wraps.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class LevelSetPosterior(Posterior, Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Of the functions, k of them."""
+        """Names of the functions, k of them."""
 
     @property
     def processes(self) -> Sequence[CorrelatedProcess]:
@@ -134,13 +134,13 @@ class FunctionDraw(Protocol):
 
     @property
     def posterior(self) -> Posterior:
-        """The posterior of which it is a draw, in the units of the draw."""
+        """The posterior that the function is drawn from, in the units of the draw."""
 
     def __call__(self, points: Array) -> Array:
-        """Return its values at unit points (m, d), shape (m,)."""
+        """Return the values of the draw at unit points (m, d), shape (m,)."""
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
-        """Return its values (m,) and slopes (m, d)."""
+        """Return the values (m,) and slopes (m, d) of the draw."""
 
 
 @runtime_checkable
@@ -157,7 +157,7 @@ class StackablePosterior(DifferentiablePosterior, Protocol):
 
     @property
     def n_rows(self) -> int:
-        """Number of values and fantasies that it is conditioned on."""
+        """Number of values and fantasies that the posterior is conditioned on."""
 
     def moments_and_gradients(
         self, points: Array, n_known: NDArray[np.intp] | None = None
@@ -178,7 +178,7 @@ class ProcessPosterior(DifferentiablePosterior, Protocol):
 
     @property
     def scale(self) -> OutcomeTransform:
-        """Between the values' units and the latent ones."""
+        """The transform between the values' units and the latent ones."""
 
 
 @runtime_checkable
@@ -217,7 +217,7 @@ class ReplicationPosterior(CorrelatedProcess, JointPosterior, Protocol):
 class ExactProcess(ProcessPosterior, Protocol):
     """A Gaussian process conditioned on rows of values, with the Cholesky factor of their covariance.
 
-    A row is an evaluated, failed or pending point; all is on the latent scale.
+    A row is an evaluated, failed or pending point; all quantities are on the latent scale.
     """
 
     @property
@@ -234,7 +234,7 @@ class ExactProcess(ProcessPosterior, Protocol):
 
     @property
     def values(self) -> Array:
-        """Of the rows, (n,)."""
+        """Values of the rows, (n,)."""
 
     @property
     def factor(self) -> Array:
@@ -324,16 +324,16 @@ class Trainable(Surrogate, Protocol):
         """Return a surrogate with its hyperparameters fixed, and the memory that restores them.
 
         Deterministic in its arguments.  ``memory`` is what the previous call returned ({} at
-        first); whether to learn anew or to keep what it holds is decided here.
+        first); this method decides whether to learn again or to keep the hyperparameters in it.
         """
 
 
 def is_learning_due(n: int, n_learned: int, always_until: int, growth: float) -> bool:
-    """Return whether hyperparameters learned from n_learned values are to be learned again from n.
+    """Return whether hyperparameters learned from n_learned values are to be learned again from n values.
 
     Args:
-        always_until: number of values up to which every change counts.
-        growth: relative growth of their number that counts from there on.
+        always_until: number of values up to which hyperparameters are learned at every change.
+        growth: relative growth of the number of values after which they are learned beyond that.
     """
     if n <= always_until:
         return n != n_learned
@@ -368,7 +368,7 @@ class ReplicateAware(Surrogate, Protocol):
 
     @property
     def takes_replicates(self) -> bool:
-        """Whether it merges them."""
+        """Whether the surrogate merges replicates."""
 
 
 def takes_replicates(surrogate: Surrogate) -> bool:
@@ -382,4 +382,4 @@ class Transferable(Surrogate, Protocol):
 
     @property
     def transfer_base(self) -> Trainable | None:
-        """The surrogate that transfer is based on, a Gaussian process of one kernel; None without."""
+        """The surrogate that transfer is based on, a Gaussian process of one kernel; else None."""

@@ -18,7 +18,7 @@ from smbo.training_data import Target, TrainingData, served_by
 
 Rows = NDArray[np.intp]
 # Hyperparameters are learned again once the training data has grown by this factor: a part of fixed size
-# that is chosen anew each time differs little from the one before.
+# that is chosen again each time differs little from the one before.
 _RELEARN_FACTOR = 1.5
 # Key of the memory, beside those of the wrapped surrogate: number of rows when it was trained last.
 _COUNT_KEY = "n_all"
@@ -61,22 +61,22 @@ class Subset:
 
     @property
     def learner(self) -> Surrogate:
-        """The other surrogate."""
+        """The wrapped surrogate."""
         return self.surrogate
 
     @property
     def serves(self) -> frozenset[Target]:
-        """What the other surrogate is for."""
+        """The targets of the wrapped surrogate."""
         return served_by(self.surrogate)
 
     @property
     def takes_replicates(self) -> bool:
-        """Whether the other surrogate honours ``TrainingData.replicates``."""
+        """Whether the wrapped surrogate merges replicates (``TrainingData.replicates``)."""
         return takes_replicates(self.surrogate)
 
     @property
     def transfer_base(self) -> Subset | None:
-        """The same around what of the other surrogate can be put around source studies."""
+        """The subset around the wrapped surrogate's ``transfer_base``; None if it has none."""
         base = self.surrogate.transfer_base if isinstance(self.surrogate, Transferable) else None
         return None if base is None else replace(self, surrogate=base)
 
@@ -104,7 +104,7 @@ class Subset:
         few = _part(data, self.n_learned)
         n_before = int(memory.get(_COUNT_KEY, 0))
         is_known = self.most < n_before <= n < _RELEARN_FACTOR * n_before
-        # a part that is to be learned from gets no memory: its constant size would pass for no growth
+        # no memory is passed on if the part is to be learned from: its fixed size would look like no growth
         trained, learned = self.surrogate.train(few, _without_count(memory) if is_known else {})
         return replace(self, surrogate=trained), {**learned, _COUNT_KEY: n_before if is_known else n}
 

@@ -23,10 +23,10 @@ from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # Gain in leave-one-out log density that a source needs: chance gains about a half.  With fewer than
-# _N_VALUES_JUDGED values even a good source cannot show one, and is used unless they speak against it, which
-# costs a few evaluations if it is unrelated.  Measured by tests/benchmarks/bench_transfer.py.
+# _N_VALUES_JUDGED values even a good source cannot reach the gain, and is used unless the values contradict
+# it, which costs a few evaluations if it is unrelated.  Measured by tests/benchmarks/bench_transfer.py.
 _MIN_GAIN, _MIN_GAIN_EARLY, _N_VALUES_JUDGED = 1.0, -0.5, 8
-# Number of values from which on weights are learned: fewer do not show a slope.
+# Number of values from which on weights are learned: fewer do not determine a slope.
 _MIN_VALUES_WEIGHED = 3
 # Weights are learned at every new value up to so many, then after this relative growth.
 _ALWAYS_RELEARN_UNTIL, _RELEARN_GROWTH = 30, 0.15
@@ -46,7 +46,7 @@ class SourceData:
 class Transfer:
     """A Gaussian process around a weighted sum of the posterior means of source studies.
 
-    Without any source of non-zero weight it is ``surrogate``.
+    Without any source of non-zero weight the fit is that of ``surrogate``.
 
     Attributes:
         surrogate: GP(), or Subset(GP()).
@@ -122,7 +122,7 @@ class Transfer:
             "trends": [dict(each) for _, each in trained],
             "plain": dict(carried),
             "residual": dict(after),
-            # where learned_noise looks for the noise
+            # the keys at which ``learned_noise`` looks for the noise
             **({"hyperparameters": carried["hyperparameters"]} if "hyperparameters" in carried else {}),
         }
 
@@ -261,4 +261,4 @@ def _predictive(data: TrainingData) -> float:
     variances = 1.0 / np.einsum("ij,ij->j", half, half)
     errors = posterior.alpha * variances
     logs = -0.5 * (np.log(2.0 * np.pi * variances) + errors**2 / variances)
-    return float(logs.sum()) - len(errors) * float(np.log(posterior.scale.size))  # of the values themselves
+    return float(logs.sum()) - len(errors) * float(np.log(posterior.scale.size))  # in the values' units

@@ -1,14 +1,14 @@
 """Automatic weights of observables in a tune: robust reweighting, and a bilevel search.
 
-An observable that no setting describes pulls the parameters to where they compensate for what the model
-lacks.  Usually such data are given less weight by judgement; here one of two rules does.
+An observable that no parameter values describe biases the parameters, which compensate for what the model
+lacks.  Usually such data are given less weight by judgement; in this module by one of two rules.
 
 "robust": an observable whose mean squared pull s exceeds one gets the weight 1/s, iterated to convergence.
-That is to say that its errors are underestimated by its own scale factor √s, as the Particle Data Group
+This assumes that its errors are underestimated by a scale factor √s of its own, as the Particle Data Group
 does for each measurement; the fit minimises Σ n log s over those above one.
 
-"bilevel": weights such that the tune they lead to has the lowest portfolio score, mean plus standard
-deviation of s over the observables.  It trades a little of what is described well for the worst.
+"bilevel": weights whose tune has the lowest portfolio score, mean plus standard
+deviation of s over the observables.  It trades a little of the best described observables for the worst.
 
 Sources: Krishnamoorthy et al. (2021), "Apprentice for Event Generator Tuning", arXiv:2103.05748; Wang et al.
 (2021), "BROOD: Bilevel and Robust Optimization and Outlier Detection for Efficient Tuning of High-Energy
@@ -35,22 +35,22 @@ from smbo.tuning.tune import Tune
 Method = Literal["robust", "bilevel"]
 
 _MAX_ROUNDS = 40
-_WEIGHT_TOLERANCE = 1e-3  # of the largest change of a weight
+_WEIGHT_TOLERANCE = 1e-3  # largest change of a weight at convergence
 _MIN_WEIGHT = 1e-3
 _N_TRIALS = 120  # sets of weights in the outer search, each with a fit
 
 
 @dataclass(frozen=True, eq=False)
 class AutomaticWeights:
-    """Weights of observables that a rule found, with the tunes by these and by equal weights.
+    """Weights of observables by a rule, with the tunes by these and by equal weights.
 
     Attributes:
         method: the rule.
-        weights: by observable, those of the settings included.
-        tune: with these weights.
-        equal: with those of the settings alone.
-        alone: mean squared pull of each observable if the tune is made to it alone: what no setting mends.
-        n_fits: that it took.
+        weights: by observable, the product with those of the settings.
+        tune: the tune with these weights.
+        equal: the tune with the weights of the settings alone.
+        alone: mean squared pull of each observable in a tune to it alone, the lowest that the model allows.
+        n_fits: number of fits computed.
     """
 
     method: Method
@@ -64,12 +64,12 @@ class AutomaticWeights:
 def automatic_weights(
     problem: Problem, data: TrainingData, settings: TuneSettings | None = None, method: Method = "robust"
 ) -> AutomaticWeights:
-    """Return weights of the observables that a rule finds, with the tune that they make.
+    """Return the weights of the observables by a rule, with the tune by these weights.
 
     Deterministic in its arguments; nothing is evaluated.
 
     Raises:
-        ProblemError: see ``fit_tune``; an unknown method; fewer than two observables to weigh.
+        ProblemError: see ``fit_tune``; an unknown method; fewer than two observables with weight.
     """
     if method not in get_args(Method):
         raise ProblemError(f"tune: automatic weights {method!r}; write one of {', '.join(get_args(Method))}")
@@ -106,7 +106,7 @@ def _robust(
         squares = squares_of(tune)
         wanted = {name: first[name] * max(_MIN_WEIGHT, 1.0 / max(squares[name], 1.0)) for name in first}
         change = max(abs(wanted[name] - weights[name]) / first[name] for name in first)
-        # half of the way: two observables that pull against each other would swap their weights for ever
+        # half of the step: two observables in tension would otherwise swap their weights for ever
         weights = {name: float(np.sqrt(weights[name] * wanted[name])) for name in first}
         if change < _WEIGHT_TOLERANCE:
             break
@@ -117,13 +117,13 @@ def _robust(
 def _bilevel(
     equal: Tune, first: Mapping[str, float], tuned: Callable[[Mapping[str, float]], Tune]
 ) -> dict[str, float]:
-    """Return the best weights of a search that steps in their logarithms, at random and with a fixed seed."""
+    """Return the best weights of a random search (1+1 evolution strategy) in their logarithms, seed fixed."""
     rng = np.random.default_rng(len(first))
     names = list(first)
     best, lowest, step = np.zeros(len(names)), _portfolio(equal, names), 1.0
     for _ in range(_N_TRIALS):
         tried = np.clip(best + step * rng.standard_normal(len(names)), np.log(_MIN_WEIGHT), 0.0)
-        tried -= tried.max()  # only ratios of weights matter to where the minimum is
+        tried -= tried.max()  # the minimum depends on ratios of weights only
         score = _portfolio(tuned(_weighed(names, first, tried)), names)
         # the one-fifth rule: Rechenberg (1973), "Evolutionsstrategie"
         if score < lowest:

@@ -13,14 +13,14 @@ from smbo.tuning.tune import Tune
 
 
 class Band(NamedTuple):
-    """How far the bins go below and above a tune within its eigentunes, each (k,), from 0 up."""
+    """Largest decrease and increase of each bin within the eigentunes of a tune, each (k,), not negative."""
 
     below: Array
     above: Array
 
 
 def eigentune_band(space: Space, tune: Tune) -> Band:
-    """Return the band that the eigentunes span: of each pair the larger step to either side, in quadrature.
+    """Return the band of the eigentunes: the larger step of each pair to either side, in quadrature.
 
     Source: Campbell et al. (2007), "Hard interactions of quarks and gluons: a primer for LHC physics",
         eq. 43 (hep-ph/0611148), for the asymmetric errors of eigenvector sets.
@@ -36,6 +36,6 @@ def eigentune_band(space: Space, tune: Tune) -> Band:
 
 
 def predicted(space: Space, tune: Tune, params: Mapping[str, Any]) -> tuple[Array, Array]:
-    """Return the bins that the model expects at a point of the space, and its errors, each (k,)."""
+    """Return the model's mean of the bins at a point of the space, and its standard deviation, each (k,)."""
     mean, variance = tune.model.moments(space.to_unit([params]))
     return mean[0], np.sqrt(variance[0])

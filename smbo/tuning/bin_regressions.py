@@ -8,9 +8,9 @@ import numpy as np
 
 from smbo.training_data import Array
 
-# Grid of prior variances of a bin's slopes, in units of its scatter and of the whole range.
+# Grid of prior variances of a bin's slopes, in units of the bin's scatter and of the whole range.
 _PRIOR_VARIANCES = np.logspace(-3.0, 4.0, 29)
-_N_ROUNDS = 50  # of expectation maximisation of the grid's weights: converged long before
+_N_ROUNDS = 50  # expectation maximisation of the grid's weights converges long before
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,14 +18,14 @@ class BinRegressions:
     """k linear regressions on D features, heights + slopes (features - centre), and their covariance.
 
     The slopes of each have a normal prior, whose variance is a mixture over a grid; the weights of the
-    mixture are learned from all bins (Stephens 2017, "False discovery rates: a new deal"): a bin alone would
-    take the largest of its noise for a slope, and of hundreds of bins many would.  Of the covariance of
-    (height, slopes) in units of a bin's scatter, the first entry is 1/n and the rest is diagonal along r axes
-    of the features; slopes along directions that no evaluation varied are zero.
+    mixture are learned from all bins (Stephens 2017, "False discovery rates: a new deal"): with a
+    prior for each bin alone, noise would be estimated as slopes in many of hundreds of bins.  Of the
+    covariance of (height, slopes) in units of a bin's scatter, the first entry is 1/n and the rest is
+    diagonal along r axes of the features; slopes along directions that no evaluation varied are zero.
 
     Attributes:
         centre: of the features, shape (D,).
-        heights: values there, shape (k,).
+        heights: values at the centre, shape (k,).
         slopes: shape (k, D).
         scatter: variance of a typical evaluation around each regression, shape (k,).
         axes: shape (r, D).
@@ -33,9 +33,9 @@ class BinRegressions:
         n: number of evaluations.
         least_squares: slopes without a prior, shape (k, D); zero where there are no degrees of freedom to
             estimate their noise.
-        least_squares_variances: of these along the axes, in units of the scatter, shape (r,).
+        least_squares_variances: of the least-squares slopes along the axes, in units of the scatter, (r,).
         noise_root: root of the noise covariance of the bins, shape (k, n): noise_root noise_rootᵀ, from the
-            residuals; bins of the same events err together.
+            residuals; errors of bins filled by the same events are correlated.
         degrees_of_freedom: of the residuals, q.
     """
 
@@ -57,7 +57,7 @@ class BinRegressions:
 
         Args:
             variances: of the values' noise, shape (n, k).
-            weights: how much each row matters, shape (n,).
+            weights: weight of each row, shape (n,).
         """
         n = len(features)
         typical = np.median(variances, axis=0)
@@ -78,7 +78,7 @@ class BinRegressions:
         shrunk = shares.T @ (known * singular)
         left_over = outside + ((1.0 - shrunk * singular) ** 2 * along.T**2).sum(axis=1)
         scatter = left_over / np.maximum(n - 1.0 - (shrunk * singular).sum(axis=1), 1.0)
-        # of a mixture: the mean of the variances and the variance of the means
+        # variance of a mixture: mean of the variances plus variance of the means
         between = shares.T @ (known * singular) ** 2 - shrunk**2
         told = np.maximum(between, 0.0) * along.T**2 / np.maximum(scatter, 1e-300)[:, None]
         freedom = n - 1 - len(singular)

@@ -1,10 +1,10 @@
 """Surrogate of all bins of a vector output: PCA with Gaussian processes, and a linear regression in each bin.
 
-The same model as ``multi_output.composite`` has in the search, with three differences.  It is fitted to all
-bins, those of no weight too, so that weights can be changed and observables outside the tune be predicted.
-It predicts the bins themselves, not only the distance to the data.  And the residuals of the principal
-components are not taken for noise alone: a parameter that moves a few bins a little, below the noise of all
-the others, makes no component, although those bins were measured for it.  So the residuals of each bin are
+The same model as ``multi_output.composite`` in the search, with three differences.  It is fitted to all bins,
+also those of zero weight, so that weights can be changed and observables outside the tune be predicted.  It
+predicts the bins themselves, not only the distance to the data.  And the residuals of the principal
+components are not assumed to be noise alone: a parameter with a small effect on a few bins, below the noise
+of all others, has no component, although those bins were measured for it.  So the residuals of each bin are
 regressed on the parameters.
 """
 
@@ -34,7 +34,7 @@ _MAX_COMPONENTS = 40
 class BinModel:
     """Means and errors of k bins at any point.
 
-    bins = origin + directions coordinates: the coordinates are the means of c Gaussian processes followed
+    bins = origin + directions · coordinates: the coordinates are the means of c Gaussian processes followed
     by the D features of a point, on which the residuals are regressed.
 
     Attributes:
@@ -42,7 +42,7 @@ class BinModel:
         regressions: of the residuals of the processes.
         origin: shape (k,).
         directions: shape (k, c + D).
-        n_evaluations: that the model was fitted to.
+        n_evaluations: number of evaluations that the model was fitted to.
     """
 
     posterior: CompositePosterior
@@ -79,7 +79,7 @@ class BinModel:
             posterior.encoder.encode(data.points),
             known.values - centre - components @ directions.T,
             known.variances,
-            # far from the data a bin may be nonlinear in ways that do not matter to the tune
+            # far from the data a bin may be nonlinear without an effect on the tune
             1.0 / np.maximum(losses, np.median(losses)),
         )
         return cls(
@@ -117,8 +117,8 @@ class BinModel:
     def errors(self, point: Array) -> Array:
         """Return F (k, n): the bins at a unit point (d,) err by F Fᵀ.
 
-        All are fitted to the same n evaluations, so that the errors of components and regressions are
-        correlated as the residuals are.
+        Components and regressions are fitted to the same n evaluations, so that their errors are correlated
+        as the residuals are.
         """
         _, variances = self.coordinates(point[None])
         own = self.directions[:, : self.n_processes] * np.sqrt(variances[0])
@@ -161,7 +161,7 @@ class BinModel:
 
 
 def _residuals(process: QuadraticTrendPosterior) -> Array:
-    """Return how evaluations scatter around a process in their own errors, a unit vector (n,)."""
+    """Return the residuals of a process over the evaluations' errors, as a unit vector (n,)."""
     off = np.sqrt(process.noises) * process.alpha
     return np.asarray(off / max(float(np.sqrt(off @ off)), 1e-300))
 
@@ -176,16 +176,16 @@ def _slope_covariance(process: QuadraticTrendPosterior, up: Array, down: Array) 
     cross = between(up, process.features) - between(down, process.features)
     half = linalg.solve_lower(process.factor, cross.T)
     found = (prior - half.T @ half) / (2.0 * _STEP) ** 2
-    # rounding leaves a hundred-millionth of it below zero
+    # rounding leaves eigenvalues below zero, a hundred-millionth of the largest
     values, axes = np.linalg.eigh(0.5 * (found + found.T))
     return np.asarray((axes * np.maximum(values, 0.0)) @ axes.T)
 
 
 def _of_all_bins(vectors: VectorOutputs) -> ChiSquare:
-    """Return the χ² in which every bin counts alike, also those that the study gives no weight.
+    """Return the χ² with equal weights of all bins, also those of zero weight in the study.
 
-    Its errors are those of the data and of a typical evaluation: bins in which the simulation's noise is
-    many times the data's error would drown what moves the others.
+    Its errors are those of the data and of a typical evaluation: else bins in which the simulation's noise
+    is many times the data's error would dominate the principal components.
     """
     loss = vectors.loss
     assert isinstance(loss, ChiSquare)

@@ -1,17 +1,17 @@
 """Fit of a tune: the parameters of lowest χ², their sandwich covariance, eigentunes, and each observable.
 
-All of it is computed from the stored evaluations.  The parameters minimise the expected χ² of the bins
-under the model of them.  Their covariance is that of this estimator, linearised (a "sandwich": White
+The tune is computed from the stored evaluations alone.  The parameters minimise the expected χ² of the bins
+under the bin model.  Their covariance is that of this estimator, linearised (a "sandwich": White
 1980, "A Heteroskedasticity-Consistent Covariance Matrix Estimator"), with H = Jᵀ M J, J the slopes
 of the bins and M = w / (s² + (t d)² + e²):
 
     covariance = level · H⁻¹ Jᵀ M diag(s² + (t d)²) M J H⁻¹  +  H⁻¹ Jᵀ M E M J H⁻¹
 
 s are the data's errors, t d the theory uncertainty, and E the covariance of the model's own errors e, which
-come from the simulation's statistics and from how densely it was run; the noise of J adds to it.  Only the
-significant part of J counts (``jacobian``).  With all weights 1 the first term is
-what Δχ² = level gives.  Where the data say nothing, H is singular; there the range counts as what is
-known: a flat distribution over it has the variance of its width²/12.
+are due to the simulation's statistics and the density of its runs; the noise of J adds to it.  Only the
+significant part of J is used (``jacobian``).  With all weights 1 the first term is the covariance by
+Δχ² = level.  Along directions without information in the data H is singular; there the prior is a flat
+distribution over the range, with the variance width²/12.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from smbo.tuning.tune import Eigentune, ObservableFit, Tune, TunedParameter
 
 # A flat distribution over a range has this standard deviation, as a fraction of it.
 _UNIFORM_STD = 12.0**-0.5
-# Unit of the range: from this on two standard deviations to each side cover it, and it is unconstrained.
+# In units of the range: from this on two standard deviations to each side cover it, and it is unconstrained.
 MAX_CONSTRAINED_STD = 0.25
-BOUND_TOLERANCE = 0.01  # of a range: a value so near an end of it counts as on the bound
+BOUND_TOLERANCE = 0.01  # of a range: a value this close to an end of it counts as on the bound
 _N_PASSES = 3  # the weights depend on the model's errors at the minimum; they converge within these
 
 
 def tune_of(problem: Problem, trials: Iterable[Trial], settings: TuneSettings | None = None) -> Tune:
-    """Return the tune that the finished trials of a problem with vector outputs make; see ``fit_tune``."""
+    """Return the tune by the finished trials of a problem with vector outputs; see ``fit_tune``."""
     if not isinstance(problem.loss, ChiSquare):
         raise ProblemError(
             "a tune needs bins and data: Problem(..., loss=ChiSquare(data, errors)), or an objective that "
@@ -52,11 +52,11 @@ def tune_of(problem: Problem, trials: Iterable[Trial], settings: TuneSettings | 
 
 
 def fit_tune(problem: Problem, data: TrainingData, settings: TuneSettings | None = None) -> Tune:
-    """Return the tune that evaluations of vector outputs make.
+    """Return the tune by evaluations of vector outputs.
 
     Args:
         problem: with a ``ChiSquare`` as its loss.
-        data: at least four evaluations; what ``smbo.history.encode.encode`` makes of trials.
+        data: at least four evaluations; from trials by ``smbo.history.encode.encode``.
 
     Raises:
         ProblemError: there are no bins to compare with data, or too few evaluations, or the settings
@@ -68,7 +68,7 @@ def fit_tune(problem: Problem, data: TrainingData, settings: TuneSettings | None
 def refit(
     problem: Problem, data: TrainingData, model: BinModel, settings: TuneSettings | None = None
 ) -> Tune:
-    """Return the tune under other settings, from a model of the bins that is there already."""
+    """Return the tune under other settings, from a bin model that was fitted before."""
     settings = settings or TuneSettings()
     loss = problem.loss
     assert isinstance(loss, ChiSquare), "BinModel.of refuses others"
@@ -80,7 +80,7 @@ def refit(
         _, variance = model.moments(unit[None])
         target = Target(model, statistic, metric_of(statistic, variance[0]))
         found = [minimum_from(problem, target, unit), *found[1:]]
-    # the others by the same weights, so that their χ² may be compared
+    # the alternatives with the same weights, so that their χ² can be compared
     others = [minimum_from(problem, target, unit) for _, unit in found[1:]]
     found = sorted([found[0], *others], key=lambda end: end[0])
     return _tune(problem, target, found, settings, loss)
@@ -139,12 +139,12 @@ def _tune(
 
 
 def _precision(jacobian: Array, metric: Array) -> Array:
-    """Return H with what the range itself says, (p, p)."""
+    """Return H plus the precision of a flat distribution over the ranges, (p, p)."""
     return (jacobian.T * metric) @ jacobian + np.eye(jacobian.shape[1]) / _UNIFORM_STD**2
 
 
 def _response(jacobian: Array, metric: Array, statistic: Statistic) -> tuple[Array, float]:
-    """Return how the parameters follow the bins of the data, (p, k), and the degrees of freedom."""
+    """Return the derivatives of the parameters by the data's bins, (p, k), and the degrees of freedom."""
     factor = linalg.cholesky(_precision(jacobian, metric))
     response = linalg.solve(factor, jacobian.T * metric)
     leverage = np.einsum("kp,pk->k", jacobian, response)
@@ -152,15 +152,16 @@ def _response(jacobian: Array, metric: Array, statistic: Statistic) -> tuple[Arr
 
 
 def _range_covariance(jacobian: Array, metric: Array) -> Array:
-    """Return what is left of the ranges' own variance, (p, p): nothing where the data say much."""
+    """Return the part of the covariance due to the ranges, (p, p): near zero where the data constrain."""
     inverse = linalg.inverse(linalg.cholesky(_precision(jacobian, metric)))
     return inverse @ inverse / _UNIFORM_STD**2
 
 
 def _widen_unconstrained(coordinates: Array, covariance: Array) -> Array:
-    """Return the covariance (p, p), two deviations of what is not constrained reaching to both ends.
+    """Return the covariance (p, p), unconstrained parameters widened to reach both ends at two deviations.
 
-    Its value is anywhere, at an end as likely as not; so would be an error that is counted from there.
+    The value of an unconstrained parameter is arbitrary and may be at an end, from which a flat
+    distribution's standard deviation would not reach the other end.
     """
     widths = np.sqrt(np.diagonal(covariance))
     reach = np.maximum(coordinates, 1.0 - coordinates)
@@ -169,7 +170,7 @@ def _widen_unconstrained(coordinates: Array, covariance: Array) -> Array:
 
 
 def _simulation(response: Array, model: BinModel, unit: Array) -> Array:
-    """Return the covariance that comes of the model's own errors, (p, p)."""
+    """Return the covariance due to the model's own errors, (p, p)."""
     along = response @ model.errors(unit)
     return np.asarray(along @ along.T)
 
@@ -251,7 +252,7 @@ def _eigentunes(problem: Problem, unit: Array, columns: Array, covariance: Array
     found = []
     for square, axis in zip(squares[::-1], axes.T[::-1]):
         size = float(np.sqrt(max(square, 0.0)))
-        axis = axis * np.sign(axis[np.argmax(np.abs(axis))])  # an axis has no sign of its own
+        axis = axis * np.sign(axis[np.argmax(np.abs(axis))])  # the sign of an axis is arbitrary
         ends = np.tile(unit, (2, 1))
         ends[:, columns] += np.outer([1.0, -1.0], size * axis)
         inside = np.clip(ends, 0.0, 1.0)
@@ -291,7 +292,7 @@ def _observables(
 def _alternatives(
     problem: Problem, found: list[tuple[float, Array]]
 ) -> tuple[tuple[Mapping[str, Any], float], ...]:
-    """Return the other choices of what is not fitted, with their lowest χ²."""
+    """Return the alternatives of the parameters that are not fitted, with their lowest χ²."""
     if len(found) < 2:
         return ()
     points = problem.space.from_unit(problem.space.snap(np.array([unit for _, unit in found])))

@@ -1,14 +1,15 @@
 """The Jacobian of the bins by the parameters, with a significance test of its columns against noise.
 
 Even a parameter without effect has estimated slopes, of noise; their squares, summed over hundreds of bins,
-would pass for information on it.  So the sums of squares are tested against those of noise: a parameter
-counts if noise would exceed its sum in one of a thousand cases only, and along each direction of correlated
-parameters the expectation of the noise is subtracted.  The number of independent bins in the test is
-estimated from the residuals of the evaluations, since bins filled by the same events err together.
+look like information on it.  So the sums of squares are tested against those of noise: a parameter is
+significant if noise would exceed its sum in one of a thousand cases only, and along each direction of
+correlated parameters the expectation of the noise is subtracted.  The number of independent bins in the test
+is estimated from the residuals of the evaluations, since errors of bins filled by the same events are
+correlated.
 
 Sources: Satterthwaite (1946), "An Approximate Distribution of Estimates of Variance Components" (sums of
 squares of unequal variances as one χ²); Carroll et al. (2006), "Measurement Error in Nonlinear Models"
-(why noise in slopes draws an estimate towards the middle of its design, and makes it look sure).
+(why noise in slopes biases an estimate towards the middle of its design, and makes its error too small).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from scipy.stats import chi2
 
 from smbo.training_data import Array
 
-# Probability that noise alone makes a parameter count: three standard deviations, one-sided.
+# Probability that a parameter of noise alone is significant: three standard deviations, one-sided.
 FALSE_POSITIVE_RATE = 1.35e-3
 
 
@@ -31,11 +32,11 @@ class Jacobian:
 
     Attributes:
         values: slopes of the model, shape (k, p).
-        least_squares: the same without the prior of the regressions, whose noise is known, shape (k, p).
-        loadings: of c Gaussian processes (principal components), shape (k, c).
+        least_squares: slopes without the prior of the regressions, whose noise is known, shape (k, p).
+        loadings: loadings of c Gaussian processes (principal components), shape (k, c).
         slope_covariances: of each process' slopes, shape (c, p, p).
         noise_root: root of the noise covariance of the bins, shape (k, n).
-        degrees_of_freedom: of the residuals behind it.
+        degrees_of_freedom: of the residuals that the noise covariance is estimated from.
         regression_covariance: of the least-squares slopes, in units of that noise, shape (p, p).
     """
 
@@ -48,11 +49,11 @@ class Jacobian:
     regression_covariance: Array
 
     def significant(self, metric: Array) -> Array:
-        """Return the slopes (k, p) less what noise can make, given the weight of each bin (k,).
+        """Return the slopes (k, p) with the noise subtracted, given the weight of each bin (k,).
 
-        A parameter with no slopes beyond noise has none: else those of noise would seem to trade
-        it for the others, and widen these.  Along each direction of what is left, the squares that noise
-        makes on average are taken off.
+        A parameter without significant slopes gets zero: slopes of noise would correlate it with the other
+        parameters, and widen their errors.  Along each direction of the significant parameters, the
+        expected square of the noise is subtracted.
         """
         parts, freedoms = self._noise(metric)
         found = np.einsum("kp,k,kp->p", self.least_squares, metric, self.least_squares)
@@ -68,10 +69,10 @@ class Jacobian:
         return out
 
     def _in_directions(self, metric: Array, seen: NDArray[np.intp], noise: Array) -> Array:
-        """Return the slopes by the parameters ``seen`` less what noise (p', p') makes along each direction.
+        """Return the slopes by the parameters ``seen`` with noise (p', p') subtracted along each direction.
 
         They are mapped by the least change T (the optimal transport between normal distributions of these
-        covariances) to the information TᵀJᵀMJT that is left.
+        covariances) to the remaining information TᵀJᵀMJT.
         """
         plain, jacobian = self.least_squares[:, seen], self.values[:, seen]
         found = (plain.T * metric) @ plain

@@ -47,7 +47,7 @@ def metric_of(statistic: Statistic, variance: Array) -> Array:
 
 
 def minima(problem: Problem, data: TrainingData, target: Target) -> list[tuple[float, Array]]:
-    """Return the lowest point for each choice of what is not fitted, (value, unit point), the best first."""
+    """Return the minimum for each choice of parameters not fitted, (value, unit point), the best first."""
     values = target(data.points)
     groups: dict[bytes, list[int]] = {}
     for row in np.argsort(values):
@@ -60,7 +60,7 @@ def minima(problem: Problem, data: TrainingData, target: Target) -> list[tuple[f
 
 
 def minimum_from(problem: Problem, target: Target, start: Array) -> tuple[float, Array]:
-    """Return value and unit point of the minimum that is reached from a start along what is fitted."""
+    """Return value and unit point of the minimum over the fitted parameters that is reached from a start."""
     columns = fitted_columns(problem, start)
     if not len(columns):
         return float(target(start[None])[0]), start
@@ -79,7 +79,7 @@ def minimum_from(problem: Problem, target: Target, start: Array) -> tuple[float,
     done = minimize(at, start[columns], jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * len(columns))
     end = start.copy()
     end[columns] = np.clip(done.x, 0.0, 1.0)
-    if not problem.space.allowed(end[None])[0]:  # beyond a known constraint: the best that was evaluated
+    if not problem.space.allowed(end[None])[0]:  # violates a known constraint: keep the evaluated start
         return float(target(start[None])[0]), start
     return float(target(end[None])[0]), end
 

@@ -1,8 +1,8 @@
 """Check of a tune's Jacobian against finite differences of the simulator by reweighted events.
 
-The errors of a tune are inversely proportional to the slopes of the bins.  The model's slopes come from runs
-all over the ranges; reweighting the events of the tune to a nearby point gives the simulator's own, with no
-other noise than that of the weights.
+The errors of a tune are inversely proportional to the slopes of the bins.  The model's slopes are
+estimated from runs all over the ranges; reweighting the events of the tune to a nearby point gives the
+simulator's own, with no noise but that of the weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from smbo.training_data import Array
 from smbo.tuning.minimum import metric_of
 from smbo.tuning.tune import Tune
 
-MIN_RUNS = 2  # the standard error is that of their mean
+MIN_RUNS = 2  # needed for the standard error of their mean
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,10 @@ class SlopeCheck:
 
     Attributes:
         name: of the parameter that the point changes.
-        ratio: Σ metric (model's change) (simulator's change) / Σ metric (model's change)², the bins weighed
-            as in the tune; its error is the standard error over the runs.  NaN where it is refused.
-        reason: why the reweighting was refused, None where it was not.
+        ratio: Σ metric (model's change) (simulator's change) / Σ metric (model's change)², the bins weighted
+            as in the tune; its error is the standard error over the runs.  NaN where the
+            reweighting was refused.
+        reason: why the reweighting was refused, else None.
     """
 
     name: str
@@ -46,7 +47,7 @@ def check_slopes(
     runs: Mapping[str, Sequence[Array | None]],
     reasons: Mapping[str, str],
 ) -> list[SlopeCheck]:
-    """Return how the simulator's changes compare with the model's, parameter by parameter.
+    """Return the ratio of the simulator's changes to the model's, parameter by parameter.
 
     Args:
         space: of the study.

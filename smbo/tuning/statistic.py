@@ -32,10 +32,10 @@ class TuneSettings:
         theory: t; None takes the study's.
         same_measurement: groups of names that are one measurement in different variables (a spectrum in x
             and in log x): of each group only the first with weight counts.
-        level: what Δχ² stands for one standard deviation.  "pdg": max(1, χ²/ndf), the scale factor
-            of the Particle Data Group, for tunes are over-constrained and no generator fits all data
-            within their errors.  "residuals": χ²/ndf, below 1 too: the residuals say how large the
-            errors are.  Or a number.
+        level: Δχ² of one standard deviation.  "pdg": max(1, χ²/ndf), the scale factor
+            of the Particle Data Group, since tunes are over-constrained and no generator fits all
+            data within their errors.  "residuals": χ²/ndf, below 1 too: the residuals determine the
+            size of the errors.  Or a number.
 
     Raises:
         ProblemError: a setting that makes no sense.
@@ -70,7 +70,7 @@ class Statistic:
         weights: of each bin, 0 for those left out, shape (k,).
         data, errors: shape (k,).
         theory: absolute, shape (k,).
-        left_out: names that another measurement stands for.
+        left_out: names left out as duplicates of another measurement.
     """
 
     counts: Mapping[str, int]
@@ -82,7 +82,7 @@ class Statistic:
 
     @classmethod
     def of(cls, loss: ChiSquare, settings: TuneSettings) -> Statistic:
-        """Return the statistic that settings make of a study's loss.
+        """Return the statistic of a study's loss under settings.
 
         Raises:
             ProblemError: unknown observables, nothing left, bins without any error.
@@ -115,16 +115,16 @@ class Statistic:
 
     @property
     def variances(self) -> Array:
-        """Of each bin's difference from what is true, shape (k,)."""
+        """Variance of each bin's difference from the true value, shape (k,)."""
         return np.asarray(self.errors**2 + self.theory**2)
 
     def slices(self) -> dict[str, slice]:
-        """Return where each observable's bins are."""
+        """Return the slice of each observable's bins."""
         stops = np.cumsum(list(self.counts.values()))
         return {name: slice(int(stop) - n, int(stop)) for (name, n), stop in zip(self.counts.items(), stops)}
 
     def scaled(self, factors: Array) -> Statistic:
-        """Return it with each bin's weight times a factor, shape (k,)."""
+        """Return the statistic with each bin's weight times a factor, shape (k,)."""
         return replace(self, weights=self.weights * factors)
 
 

@@ -18,14 +18,14 @@ class TunedParameter:
     """One parameter of a tune, in the user's units.
 
     Attributes:
-        name, value: of the best point.
+        name, value: name of the parameter, and its value at the best point.
         error: one standard deviation.
-        parts: the same from "data", their errors; "theory", the uncertainty of that; "simulation", its
-            statistics and how densely it was run; "range", what neither data nor evaluations narrow.
-        low, high: its range.
+        parts: contributions to the error: "data", their errors; "theory", its uncertainty; "simulation", its
+            statistics and the density of its runs; "range", where neither data nor evaluations constrain.
+        low, high: bounds of the range.
         bound: "lower" or "upper" where the value ends on that bound.
-        is_constrained: whether the data narrow its range; else the error is about that of a flat
-            distribution.
+        is_constrained: whether the data constrain it; else the error is about that of a flat distribution
+            over the range.
     """
 
     name: str
@@ -43,10 +43,10 @@ class Eigentune:
     """Two points, one standard deviation from the best along a principal axis of the covariance.
 
     Attributes:
-        size: standard deviation along it, in units of the ranges.
-        direction: by parameter, in units of the ranges; a unit vector.
+        size: standard deviation along the axis, in units of the ranges.
+        direction: unit vector of the axis by parameter, in units of the ranges.
         plus, minus: whole points.  A step that leaves the ranges ends at the bound.
-        is_cut: whether one of them does.
+        is_cut: whether one of the steps ends at a bound.
     """
 
     size: float
@@ -58,17 +58,17 @@ class Eigentune:
 
 @dataclass(frozen=True, eq=False)
 class ObservableFit:
-    """What a tune makes of one observable.
+    """The fit of one observable in a tune.
 
     Attributes:
         name: of the observable.
-        weight: the largest of its bins'; 0 where it was left out of the fit.
+        weight: largest weight of its bins; 0 where it was left out of the fit.
         chi2: Σ (y - d)² / (s² + (t d)² + e²), unweighted; over n bins.
-        pulls: (y - d) / that error, bin by bin, shape (n,).
-        information: on each fitted parameter, as a share of what all observables together have on it
-            with the others held, shape (p,).
-        response: mean pull that a change of each parameter by one standard deviation adds, root mean
-            square over bins, with the sign of the mean, shape (p,).
+        pulls: (y - d) / √(s² + (t d)² + e²), bin by bin, shape (n,).
+        information: on each fitted parameter, as a share of that of all observables together, with the other
+            parameters fixed, shape (p,).
+        response: change of the pulls by one standard deviation of each parameter, root mean square over bins,
+            with the sign of the mean, shape (p,).
     """
 
     name: str
@@ -97,22 +97,22 @@ class Tune:
 
     Attributes:
         params: the best point, whole, in the user's units.
-        unit: the same as a unit point, shape (d,).
+        unit: the best point as a unit point, shape (d,).
         parameters: those that were fitted, p of them.
-        covariance: of these, in the user's units, shape (p, p).
+        covariance: of the fitted parameters, in the user's units, shape (p, p).
         eigentunes: the largest uncertainty first.
         observables: in the order of the bins.
         chi2: weighted, at the best point; ndf: effective number of bins less that of parameters.
         level: Δχ² of one standard deviation.
-        loss: what the study minimised, as the model has it at this point.
-        outputs, outputs_std: the bins there and the model's errors on them, shape (k,).
-        statistic, settings: what was minimised, and how that was chosen.
-        alternatives: lowest expected χ² for each choice of what is not fitted (categories, whole numbers),
-            the best first; empty where there is but one.
-        n_evaluations: that the model was fitted to.
-        model: of the bins.
-        columns: of the fitted parameters in a unit point, shape (p,).
-        unit_covariance: in unit coordinates, shape (p, p).
+        loss: the study's loss at the best point, predicted by the model.
+        outputs, outputs_std: predicted bins at the best point and the model's errors, shape (k,).
+        statistic, settings: the χ² that was minimised, and the settings that define it.
+        alternatives: lowest expected χ² for each choice of the parameters not fitted (categories, whole
+            numbers), the best first; empty where there is only one.
+        n_evaluations: number of evaluations that the model was fitted to.
+        model: model of the bins.
+        columns: columns of the fitted parameters in a unit point, shape (p,).
+        unit_covariance: covariance in unit coordinates, shape (p, p).
     """
 
     params: Mapping[str, Any]
@@ -147,6 +147,6 @@ class Tune:
 
     @property
     def correlation(self) -> Array:
-        """Of the fitted parameters, shape (p, p)."""
+        """Correlation matrix of the fitted parameters, shape (p, p)."""
         widths = np.sqrt(np.diagonal(self.covariance))
         return np.asarray(self.covariance / np.outer(widths, widths))

@@ -53,7 +53,7 @@ def distributions(events: Events, cuts: Sequence[Cut], folder: Path) -> Figure:
 def cut_flow(
     events: Events, cuts: Sequence[Cut], score: Callable[[Yields], float], name: str, folder: Path
 ) -> Figure:
-    """Draw the yields and the figure of merit after each cut in turn, as bars with the numbers beside."""
+    """Draw the yields and the figure of merit after each cut in turn, as bars with numbers beside them."""
     steps = [("no cut", events.count(()))]
     steps += [(f"${_formula(cut)}$", events.count(cuts[: i + 1])) for i, cut in enumerate(cuts)]
     figure, (left, right) = _canvas(1, 2, (12.0, 4.6), width_ratios=(2.2, 1.0))
@@ -120,7 +120,7 @@ def _distribution(axis: Any, events: Events, variable: str, cuts: Sequence[Cut])
 
 
 def _enlargement(signal: Any, background: Any) -> float:
-    """Return 1, 2, 5, 10, 20, … that brings the signal's peak closest below the background's."""
+    """Return the factor 1, 2, 5, 10, 20, … that brings the signal's peak closest below the background's."""
     if signal.max() <= 0.0 or background.max() <= signal.max():
         return 1.0
     ratio = background.max() / signal.max()

@@ -38,7 +38,7 @@ class Yields:
     Attributes:
         s, b: expected signal and background events (sums of weights).
         n_signal, n_background: simulated events.
-        b_variance: of b, from the finite simulation: the sum of the squared weights.
+        b_variance: variance of b due to the finite simulation: the sum of the squared weights.
     """
 
     s: float
@@ -50,12 +50,12 @@ class Yields:
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Simulated events, signal first, one contiguous array a variable.
+    """Simulated events, signal first, one contiguous array for each variable.
 
     Attributes:
-        columns: by variable, each float32 of shape (n,).
+        columns: arrays by variable, each float32 of shape (n,).
         weights: expected events per simulated one, shape (n,).
-        n_signal: the first so many are signal, the rest background.
+        n_signal: number of signal events, which come first; the rest is background.
     """
 
     columns: dict[str, NDArray[np.float32]]
@@ -69,7 +69,7 @@ class Events:
         """Return which events pass every cut, shape (n,)."""
         kept = np.ones(len(self), dtype=np.bool_)
         one = np.empty_like(kept)
-        # Two byte masks that are written in place: a mask a cut, or an index list that shrinks with
+        # Two byte masks that are written in place: a mask for each cut, or an index list that shrinks with
         # every cut, moves more memory (10⁶ events, 7 cuts: 2.8 ms against 4.8 ms and more;
         # tests/benchmarks/bench_cuts.py).
         for cut in cuts:

@@ -27,7 +27,7 @@ SPACE = Space(
     }
 )
 
-# The best window in the mass alone (steps of 1 GeV), every other cut as loose as the space allows.
+# The best window in the mass alone (steps of 1 GeV), with all other cuts as loose as the space allows.
 MASS_WINDOW = {
     "mmc_lo": 96.0,
     "mmc_hi": 158.0,
@@ -68,8 +68,8 @@ class FigureOfMerit:
     Attributes:
         name: one of FIGURES_OF_MERIT.
         b_reg: added to b by "ams".
-        background_uncertainty: relative, or "simulation" for √Σw² of the events that pass.
-        punzi_a: number of sigmas aimed at by "punzi".
+        background_uncertainty: relative, or "simulation" for √Σw² of the selected events.
+        punzi_a: number of sigmas in "punzi".
     """
 
     name: str
@@ -78,7 +78,7 @@ class FigureOfMerit:
     punzi_a: float
 
     def __call__(self, yields: Yields, s_total: float) -> float:
-        """Return the figure of merit; 0 where no background is left, b being unknown there."""
+        """Return the figure of merit; 0 without background events, where b is unknown."""
         s, b = yields.s, yields.b
         if b <= 0.0:
             return 0.0
@@ -107,19 +107,19 @@ class HiggsMLCuts:
     """Cut scan on 22,800 events of the ATLAS HiggsML data set (see data/README.md).
 
     Seven cuts on six variables; the figure of merit is maximised under the outcome constraint
-    that at least ``n_min`` simulated background events pass, below which its value is a guess.
+    that at least ``n_min`` simulated background events pass, below which b is too uncertain.
     The function is piecewise constant, and its maximum on the sample is biased upward: with
-    ``half`` set, the other half of the events scores every point too ("<name>_other_half").
+    ``half`` set, the figure of merit of the other half is a metric too ("<name>_other_half").
 
     Args:
         figure_of_merit: one of FIGURES_OF_MERIT.
         n_min: the constraint ``n_background >= n_min``, at least 1.
         half: "even" or "odd" event numbers to optimise on (each event counted twice);
             None for all events.
-        b_reg: of "ams".
-        background_uncertainty: of "asimov_with_uncertainty": relative to b, or "simulation".
-        punzi_a: of "punzi".
-        delay_seconds: sleep so long in each evaluation, to stand in for an expensive one.
+        b_reg: regularisation of b in "ams".
+        background_uncertainty: in "asimov_with_uncertainty": relative to b, or "simulation".
+        punzi_a: number of sigmas in "punzi".
+        delay_seconds: sleep in each evaluation, to imitate an expensive one.
 
     Raises:
         ObjectiveError: a setting out of its range.
@@ -183,7 +183,7 @@ class HiggsMLCuts:
         return self.figure_of_merit(yields, s_total=float(events.weights[: events.n_signal].sum()))
 
     def confirmation(self) -> Confirmation:
-        """One evaluation each of the recommended cuts and of the best mass window alone."""
+        """Return the check of a recommendation: one evaluation of its cuts, one of the mass window alone."""
         return Confirmation(baseline=MASS_WINDOW, baseline_name="mass window", repeats=1)
 
     def figures(

@@ -1,6 +1,6 @@
 """Figures of merit of a counting experiment, in closed form.
 
-Everywhere ``s`` and ``b`` are expected yields after the cuts, ``b > 0``.
+In all functions ``s`` and ``b`` are expected yields after the cuts, ``b > 0``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def asimov_with_uncertainty(s: float, b: float, b_sigma: float) -> float:
     v = b_sigma**2
     if v == 0.0:
         return asimov(s, b)
-    # (s + b)(b + v) / (b² + (s + b) v) is written as 1 + …, which keeps the digits of a small s / b
+    # (s + b)(b + v) / (b² + (s + b) v) is written as 1 + …, so that a small s / b loses no digits
     first = (s + b) * log1p(s * b / (b * b + (s + b) * v))
     second = b * b / v * log1p(v * s / (b * (b + v)))
     return sqrt(max(0.0, 2.0 * (first - second)))
@@ -54,6 +54,6 @@ def asimov_with_uncertainty(s: float, b: float, b_sigma: float) -> float:
 def punzi(efficiency: float, b: float, a: float = 3.0) -> float:
     """Return the signal efficiency over a/2 + √b, for discovery or exclusion at ``a`` sigma.
 
-    Needs no cross-section of the signal.  Source: Punzi, physics/0308063, eq. 7.
+    It does not depend on the signal's cross-section.  Source: Punzi, physics/0308063, eq. 7.
     """
     return efficiency / (0.5 * a + sqrt(b))

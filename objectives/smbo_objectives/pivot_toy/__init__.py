@@ -1,4 +1,4 @@
-"""A classifier taught to ignore a nuisance parameter, on the toy of arXiv:1611.01046."""
+"""Adversarial training of a classifier against a nuisance parameter, on the toy of arXiv:1611.01046."""
 
 from smbo_objectives.pivot_toy.objective import PivotToy
 

@@ -1,4 +1,4 @@
-"""Checkpoint of a training as a file; the resumed training is the uninterrupted one, bit for bit."""
+"""Checkpoint of a training as a file; a resumed training equals an uninterrupted one, bit for bit."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Checkpoint:
     """State that a training resumes from, beside its settings, its schedule and its seed.
 
     Attributes:
-        pretrained, f, r: classifier before the turns, classifier and adversary now.
-        random_state: of the generator that orders the batches; plain JSON values.
-        rows_left: of the current epoch.
+        pretrained, f, r: classifier before the turns, present classifier and adversary.
+        random_state: state of the generator that orders the batches; plain JSON values.
+        rows_left: remaining rows of the current epoch.
         history: rows (iteration, L_f, L_r, ks), shape (n, 4).
     """
 
@@ -37,7 +37,7 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint into a folder; it is there whole, or not at all."""
+    """Write a checkpoint into a folder, atomically."""
     arrays: dict[str, Any] = {
         f"{name}{index}": parameter.cpu().numpy()
         for name in ("pretrained", "f", "r")
@@ -55,7 +55,7 @@ def save(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def load(folder: Path | None, device: str) -> Checkpoint | None:
-    """Return the checkpoint in a folder, None if it holds none."""
+    """Return the checkpoint in a folder, None if there is none."""
     import torch
 
     if folder is None or not (folder / _FILE).exists():

@@ -16,7 +16,7 @@ _COLOURS = {-1.0: "#2b5c8a", 0.0: "#7a7a7a", 1.0: "#c1272d"}
 
 
 def pivot(training: Training, ks_target: float, device: str, folder: Path) -> Figure:
-    """Draw score distributions at z = -1, 0, 1 before and after the turns, and how they went."""
+    """Draw score distributions at z = -1, 0, 1 before and after the turns, and the losses during them."""
     from matplotlib.figure import Figure as Canvas
 
     figure = Canvas(figsize=(13.0, 4.2), layout="constrained")

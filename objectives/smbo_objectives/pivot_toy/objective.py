@@ -35,7 +35,7 @@ SCHEDULES = {
         n_ks=200_000,
         n_reports=10,
     ),
-    # a few seconds: fewer samples, and larger steps in the pre-training to make up for fewer of them
+    # a few seconds: fewer samples, and larger steps in the pre-training since there are fewer of them
     "quick": Schedule(
         n_train=20_000,
         n_validation=20_000,
@@ -66,7 +66,7 @@ def _space(most_r_steps: int, most_iterations: int) -> Space:
 
 SPACES = {"paper": _space(600, 400), "quick": _space(150, 150)}
 
-# With the iterations as the fidelity: the fewest that tell one point from another, and the paper's.
+# With the iterations as the fidelity: the fewest that distinguish points, and those of the paper.
 FIDELITIES = {
     "paper": Fidelity(14, 400, name="iterations"),
     "quick": Fidelity(6, 150, name="iterations"),
@@ -87,25 +87,25 @@ PAPER_POINT = {
 class PivotToy:
     """Adversarial training on the toy of "Learning to Pivot" (arXiv:1611.01046, section 5.1).
 
-    A classifier f is trained against an adversary r that guesses the nuisance parameter z from
-    f's output.  Tuned are λ, both learning rates, the steps of r per step of f, the number of
+    A classifier f is trained against an adversary r that estimates the nuisance parameter z from
+    f's output.  The parameters are λ, both learning rates, the steps of r per step of f, the number of
     such turns, and the widths.  A good training has a low classification loss (L_f) while the
     distributions of f at z = -1 and z = +1 agree (ks, their Kolmogorov distance).
 
-    What is minimised is ``loss`` = L_f + penalty × max(0, ks - ks_target).  The penalised form
-    is the default because ks varies smoothly and every training then teaches the surrogate where
-    it falls; with ``penalty=None`` it is L_f under the outcome constraint ks <= ks_target.
+    The value is ``loss`` = L_f + penalty × max(0, ks - ks_target).  The penalised form is the default
+    because ks varies smoothly, so that every training informs the surrogate of it; with ``penalty=None``
+    the value is L_f under the outcome constraint ks <= ks_target.
     Metrics: L_f, L_r, ks.  A training that diverges is a failed trial.
 
     Args:
         schedule: "paper" (half a minute and more) or "quick" (seconds).
-        ks_target: distance that is good enough.
-        penalty: price of each unit of distance beyond; at 5 the classifier without adversary
-            (L_f 0.45, ks 0.27) is worth 1.5.
-        device: "auto" takes a GPU where torch sees one; or any name that torch knows.
-        n_threads: that torch may use.  More than one does not pay for networks of this size.
+        ks_target: distance up to which there is no penalty.
+        penalty: factor on the distance beyond; at 5 the classifier without adversary (L_f 0.45, ks 0.27)
+            has the value 1.5.
+        device: "auto" takes a GPU if torch finds one; or any device name of torch.
+        n_threads: number of threads of torch.  More than one is not faster for networks of this size.
         iterations_as_fidelity: make the number of turns the fidelity rather than a parameter: the value is
-            then that of a training of the full length, and early stopping may end bad ones sooner.
+            then that of a training of the full length, and early stopping may end bad ones earlier.
         confirmation_repeats: trainings of the recommended settings, and as many of the paper's, that
             check a finished study.
 
@@ -167,7 +167,7 @@ class PivotToy:
         return Problem(space, objectives={"loss": "min"}, fidelity=fidelity)
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
-        """Train once, reporting the value after every tenth of the turns, and measure.
+        """Train once, reporting the value after every tenth of the turns, and return the outcome.
 
         Raises:
             EvaluationFailed: the training diverged.
@@ -176,7 +176,7 @@ class PivotToy:
         return Outcome(metrics=self._metrics(trained.history[-1]))
 
     def train(self, params: Mapping[str, Any], context: Context) -> Training:
-        """Return the training of a point and a seed, up to the fidelity asked for where there is one."""
+        """Return the training of a point and a seed, up to the context's fidelity if there is one."""
         point = dict(params)
         if context.fidelity is not None:
             point["iterations"] = int(context.fidelity)
@@ -205,7 +205,7 @@ class PivotToy:
         return metrics
 
     def confirmation(self) -> Confirmation:
-        """Return how to check a recommendation: beside the paper's settings, clipped to the space."""
+        """Return the check of a recommendation: against the paper's settings, clipped to the space."""
         known = self.problem.space.dimensions
         baseline = {
             name: min(value, getattr(known[name], "high", value))

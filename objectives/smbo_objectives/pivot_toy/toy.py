@@ -1,4 +1,4 @@
-"""The toy of "Learning to Pivot" (arXiv:1611.01046, section 5.1): two Gaussians, one of them moved by z.
+"""The toy of "Learning to Pivot" (arXiv:1611.01046, section 5.1): two Gaussians, one shifted by z.
 
 y = 0:  x ~ N((0, 0), [[1, -1/2], [-1/2, 1]])
 y = 1:  x ~ N((1, 1 + z), 1)           z ~ N(0, 1) for every sample, y = 0 and 1 equally likely
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 # of the covariance of y = 0
 _CHOLESKY = np.linalg.cholesky(np.array([[1.0, -0.5], [-0.5, 1.0]]))
 
-# Entropy of z: what the adversary's loss reaches when the score tells nothing about z.
+# Entropy of z: the adversary's lowest loss when the score is independent of z.
 ENTROPY_OF_Z = 0.5 * float(np.log(2.0 * np.pi * np.e))
 
 

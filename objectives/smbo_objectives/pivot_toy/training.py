@@ -1,4 +1,4 @@
-"""Adversarial training (arXiv:1611.01046): pretrain classifier and adversary, then both in turns."""
+"""Adversarial training (arXiv:1611.01046): pretrain classifier and adversary, then train both in turns."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Schedule:
     """Fixed settings of a training, beside the tuned ones.
 
     Attributes:
-        n_train, n_validation: samples.
+        n_train, n_validation: numbers of samples.
         classifier_epochs, classifier_batch, adversary_epochs: of the pre-training.
         pretraining_rate: learning rate of both pre-trainings.
         batch: size of the batches of the adversary and of the turns.
-        n_ks: samples at each of z = ±1 for the final distance.
-        n_reports: intermediate results a training reports.
+        n_ks: number of samples at each of z = ±1 for the final distance.
+        n_reports: number of intermediate values of a training.
     """
 
     n_train: int
@@ -70,7 +70,7 @@ class Training:
 
     Attributes:
         pretrained, final: classifiers before and after the turns with the adversary.
-        history: what was measured before, during and after the turns.
+        history: losses and distances before, during and after the turns.
     """
 
     pretrained: Parameters
@@ -79,7 +79,7 @@ class Training:
 
 
 def choose_device(device: str) -> str:
-    """Return the device's name, "auto" meaning the GPU where there is one."""
+    """Return the device's name; for "auto", the GPU if there is one."""
     import torch
 
     if device != "auto":
@@ -89,7 +89,7 @@ def choose_device(device: str) -> str:
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Limit torch to n threads inside: networks of this size gain nothing from more."""
+    """Limit torch to n threads in the block: networks of this size are not faster with more."""
     import torch
 
     before = torch.get_num_threads()
@@ -109,17 +109,17 @@ def train(
     start: Checkpoint | None = None,
     keep: Callable[[Checkpoint], None] | None = None,
 ) -> Training:
-    """Return the training of one seed: the same seed, device and torch give the same numbers.
+    """Return the training of one seed: the same seed, device and torch version give the same numbers.
 
     Args:
-        start: checkpoint of a training with these settings, but fewer iterations; the result is bit for bit
+        start: checkpoint of a training with these settings and fewer iterations; the result is bit for bit
             that of an uninterrupted training.
-        keep: called at the end with the checkpoint.
+        keep: function called at the end with the checkpoint.
     """
     import torch
 
     rng = np.random.default_rng(seed)
-    # no graph is recorded except where step_pivot asks for one
+    # no graph is recorded except in step_pivot
     with torch.no_grad():
         sample = _on_device(toy.draw(schedule.n_train, rng), device)
         validation = _Validation(schedule, rng, device)
@@ -165,7 +165,7 @@ def _pretrain(
 
 
 def _turn(f: Parameters, r: Parameters, stream: _Stream, settings: Settings) -> None:
-    """Take one step of f against r, then r_steps of r after it."""
+    """Take one step of f against r, then r_steps of r."""
     networks.step_pivot(f, r, stream.take(1), settings.lam, settings.lr_f)
     x, _, z = stream.take(settings.r_steps)
     # f is fixed while r is trained, so all of its scores are computed at once
@@ -174,7 +174,7 @@ def _turn(f: Parameters, r: Parameters, stream: _Stream, settings: Settings) -> 
 
 
 class _Stream:
-    """Endless batches: each epoch goes over the sample in a new random order."""
+    """Endless batches: each epoch passes over the sample in a new random order."""
 
     def __init__(self, sample: Tensors, size: int, rng: np.random.Generator) -> None:
         self.size = size
@@ -189,7 +189,7 @@ class _Stream:
 
     @property
     def rows_left(self) -> NDArray[np.int64]:
-        """Rows of the current epoch that were not taken yet."""
+        """Rows of the current epoch that are not taken yet."""
         return self._left
 
     def restore(self, start: Checkpoint) -> None:

@@ -14,7 +14,7 @@ from smbo_objectives.pythia_ee.tables import PDG_MEANS, Observable
 
 __all__ = ["card", "charts", "density_label", "once", "source_name"]
 
-# Observables of the same particles on another axis, or a number and its mean: each would count twice.
+# Observables of the same particles on another axis, or a number and its mean, would be counted twice.
 _TWINS = (
     ("x_p_charged", "xi_p_charged"),
     ("charged_multiplicity", "mean_charged_multiplicity"),
@@ -30,7 +30,7 @@ _TWINS = (
 
 
 def charts(observables: Sequence[Observable], names: Sequence[str]) -> list[ObservableAxes]:
-    """Return a chart for each observable, under the name that it was asked for by."""
+    """Return a chart for each observable, under its requested name."""
     return [_chart(observable, name) for observable, name in zip(observables, names, strict=True)]
 
 
@@ -43,7 +43,7 @@ def once(observables: Sequence[Observable], names: Sequence[str]) -> list[list[s
 
 
 def card(params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard:
-    """Return the settings as a command file, which ``Pythia::readFile`` takes."""
+    """Return the settings as a command file for ``Pythia::readFile``."""
     lines = [f"! {line}".rstrip() for remark in remarks for line in remark.splitlines() or [""]]
     width = max((len(PARAMETERS[name].setting) for name in params), default=0)
     lines += [f"{PARAMETERS[name].setting:<{width}} = {value!r}" for name, value in params.items()]
@@ -51,14 +51,14 @@ def card(params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard:
 
 
 def density_label(label: str) -> str:
-    """Return the label of a density in what the label's first formula says, as far as an equals sign."""
+    """Return the label of a density in the quantity of the label's first formula, up to an equals sign."""
     symbol = label.split("$")[1].split("=")[0]
     symbol = f"({symbol})" if re.search(r"[-/]", symbol) else symbol
     return rf"$1/N\ \mathrm{{d}}n/\mathrm{{d}}{symbol}$"
 
 
 def source_name(observable: Observable) -> str:
-    """Return who measured it, and when: "ALEPH 1996"."""
+    """Return experiment and year of an observable: "ALEPH 1996"."""
     experiment, _, year = observable.source.partition("_")
     return f"{experiment.upper()} {year.replace('_', ' ')}".strip()
 

@@ -1,4 +1,4 @@
-"""Checkpoint of a run as a folder; resumed with more events it gives the result of one run, bit for bit."""
+"""Checkpoint of a run as a folder; a run resumed with more events equals one run, bit for bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUMS, _RANDOM = "histograms.npz", "random_state"
 
 
 def save(folder: Path, histograms: Histograms, generator: Generator) -> None:
-    """Write histograms, the state of the random numbers and the count of failed events; all or none."""
+    """Write histograms, random-number state and count of failed events, atomically."""
     generator.save(folder / _RANDOM)
     part = folder / f".{_SUMS}.part"
     with open(part, "wb") as file:
@@ -29,10 +29,10 @@ def save(folder: Path, histograms: Histograms, generator: Generator) -> None:
 
 
 def load(folder: Path | None, histograms: Histograms, generator: Generator) -> None:
-    """Restore the checkpoint of a folder; do nothing where it has none.
+    """Restore the checkpoint in a folder; do nothing if there is none.
 
     Raises:
-        ObjectiveError: it is of other observables or of more events, or cannot be read.
+        ObjectiveError: the checkpoint has other observables or more events, or cannot be read.
     """
     if folder is None or not (folder / _SUMS).exists():
         return

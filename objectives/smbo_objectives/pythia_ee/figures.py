@@ -22,7 +22,7 @@ __all__ = ["Tune", "draw", "tunes"]
 Array = NDArray[np.float64]
 Results = Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
 
-# Okabe and Ito's palette: told apart by every kind of colour vision, and by the dashes in print
+# Okabe and Ito's palette, distinct for every kind of colour vision; dashes distinguish lines in print
 _STYLES = (("#0072B2", (0, (4, 1.5))), ("#D55E00", "solid"), ("#009E73", (0, (1, 1))), ("#CC79A7", "dashdot"))
 _DATA_COLOUR = "black"
 _COLUMNS = 3
@@ -41,13 +41,13 @@ _RC = {
 
 @dataclass(frozen=True, eq=False)
 class Tune:
-    """What the check evaluations of one point predict, on average over them.
+    """Average prediction of the check evaluations of one point.
 
     Attributes:
-        name: of the point.
+        name: name of the point.
         values, variances: per observable, each of shape (b,).
-        n_events: of all evaluations together.
-        colour, dashes: how it is drawn.
+        n_events: number of events of all evaluations together.
+        colour, dashes: line style.
     """
 
     name: str
@@ -62,7 +62,7 @@ def tunes(observables: Sequence[Observable], results: Results) -> list[Tune]:
     """Return the average prediction of each point's evaluations; "recommended" comes last, on top.
 
     Raises:
-        ObjectiveError: an outcome whose outputs are not the bins of these observables.
+        ObjectiveError: the outputs of an outcome are not the bins of these observables.
     """
     names = sorted((name for name in results if results[name]), key=lambda name: name == "recommended")
     return [
@@ -177,7 +177,7 @@ def _draw_page(
             shown = " / ".join(f"{term:.2f}" for term in terms)
             upper.set_title(
                 rf"$\chi^2/n$ = {shown}", loc="right", fontsize=8, y=1.02
-            )  # a given y spares a search
+            )  # with a given y matplotlib does not search for a position
     figure.legend(*upper.get_legend_handles_labels(), loc="upper center", ncols=5, frameon=False)
 
 
@@ -229,7 +229,7 @@ def _draw_ratio(
     for tune, values in curves:
         axes.plot(*_steps(observable, values / scale), color=tune.colour, ls=tune.dashes, lw=1.2)
     axes.set_ylim(0.5, 1.5)
-    axes.set_yticks([0.6, 0.8, 1.0, 1.2])  # the topmost would touch the panel above
+    axes.set_yticks([0.6, 0.8, 1.0, 1.2])  # the topmost tick would touch the panel above
     axes.tick_params(which="both", top=True, right=True)
     axes.set_ylabel("tune / data", fontsize=8)
     axes.set_xlabel(QUANTITIES[observable.name].label)
@@ -256,7 +256,7 @@ def _draw_means(
                 for i in numbers
             ]
         )
-        # side by side: points at equal pulls would hide each other
+        # side by side: points at equal pulls would overlap
         shift = 0.16 * (2 * k - len(drawn) + 1)
         axes.plot(
             pulls, rows + shift, ls="none", marker="so^D"[k % 4], ms=5, color=tune.colour, label=tune.name
@@ -319,6 +319,6 @@ def _term(observable: Observable, values: Array, variances: Array, theory_uncert
 def _saved(figure: Any, folder: Path, title: str, caption: str) -> Figure:
     stem = folder / re.sub(r"\W+", "_", title.lower()).strip("_")
     figure.savefig(stem.with_suffix(".png"), dpi=150)
-    # without the date, the same results make the same file
+    # without the date, the same results give the same file
     figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})
     return Figure(stem, title, caption)

@@ -27,9 +27,9 @@ PROCESS = (
     "Random:setSeed = on",
 )
 
-# With weights asked for, z is proposed so many times more often than needed.  At 1, Pythia's default, nothing
-# is rejected where the distribution is largest, and what another setting would reject there has no weight:
-# the change by a lower aLund came out six times too small.
+# With variations, z is proposed so many times more often than needed.  At 1, Pythia's default, no proposal is
+# rejected where the distribution is largest, so that rejections by another setting there have no weight: the
+# change by a lower aLund was six times too small.
 HEADROOM = 2.0
 
 _LARGEST_SEED = 900_000_000  # Pythia's own limit; 0 would mean the clock
@@ -45,15 +45,15 @@ class Generator:
 
     Args:
         params: values by parameter name (the keys of PARAMETERS).
-        seed: of the run, any integer.
-        max_failed_fraction: events that may fail before the run counts as failed.
-        variations: settings of the fragmentation, as ``VariationFrag:List`` has them, at which samples
-            are to have weights.  Those of z (aLund, bLund, rFactC, rFactB) take random numbers of their
-            own: the events are not those that the same seed gives without them.
+        seed: seed of the run, any integer.
+        max_failed_fraction: share of failed events above which the run counts as failed.
+        variations: fragmentation settings, in the form of ``VariationFrag:List``, for which samples have
+            weights.  Those of z (aLund, bLund, rFactC, rFactB) use random numbers of their own: the
+            events differ from those of the same seed without variations.
 
     Raises:
-        ObjectiveError: Pythia is not installed, or a parameter is unknown to it.
-        EvaluationFailed: it refuses a value, or its initialisation fails.
+        ObjectiveError: Pythia is not installed, or does not know a parameter.
+        EvaluationFailed: Pythia refuses a value, or its initialisation fails.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Generator:
             raise EvaluationFailed(f"init: Pythia does not start with {dict(params)}")
 
     def save(self, path: Path) -> None:
-        """Write the state of the random numbers; ``load`` it in a new run of this point to continue.
+        """Write the random-number state; ``load`` it in a new run of this point to continue.
 
         Raises:
             ObjectiveError: the file cannot be written.
@@ -87,7 +87,7 @@ class Generator:
             )
 
     def load(self, path: Path) -> None:
-        """Restore the state of the random numbers that ``save`` wrote.
+        """Restore the random-number state that ``save`` wrote.
 
         Raises:
             ObjectiveError: the file cannot be read.
@@ -96,13 +96,13 @@ class Generator:
             raise ObjectiveError(f"pythia-ee: {path} does not hold the state of Pythia's random numbers")
 
     def batches(self, n_events: int, batch_size: int) -> Iterator[Sample]:
-        """Yield n_events good events; which ones they are does not depend on the batch size.
+        """Yield n_events good events; the events do not depend on the batch size.
 
         Raises:
             EvaluationFailed: more than the allowed fraction of events failed.
         """
         n_good = 0
-        # a few are always allowed: one failure among the first events says nothing
+        # a few are always allowed: one failure among the first events is not significant
         allowed = max(10, int(self._max_failed_fraction * n_events))
         while n_good < n_events:
             asked = min(batch_size, n_events - n_good)
@@ -137,7 +137,7 @@ class Generator:
             event=event,
             pdg_id=integers("id"),
             status=integers("status"),
-            # Pythia counts rows within the event and writes 0 for none
+            # Pythia numbers rows within the event and writes 0 for none
             first_daughter=np.where(first > 0, start + first, -1),
             last_daughter=np.where(last > 0, start + last, -1),
             momentum=np.stack(four[:3], axis=1),
@@ -174,7 +174,7 @@ def _set(pythia: Any, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ObjectiveError(f"pythia-ee: {name} is {value!r}; a number is needed: mend the space")
     parameter = PARAMETERS[name]
-    # readString answers False and keeps the old value, which would book another point's result here
+    # readString returns False and keeps the old value: the result would be that of another point
     if not pythia.readString(f"{parameter.setting} = {float(value)!r}"):
         raise EvaluationFailed(
             f"setting: Pythia refuses {parameter.setting} = {value}; its range is "

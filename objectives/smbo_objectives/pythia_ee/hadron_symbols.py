@@ -1,4 +1,4 @@
-"""How hadrons are written, by the names of the PDG table."""
+"""Symbols of hadrons, by the names of the PDG table."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Histograms of the observables with jackknife blocks.
 
-Sums are kept for small groups of consecutive events ("grains"), of which the ten blocks of a run of any
-length are made: so a run that is resumed with more events gives the blocks of one run of all of them.
+Sums are kept for small groups of consecutive events ("grains"), which are combined into the ten blocks of a
+run of any length: so a run that is resumed with more events has the blocks of one run of all events.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = ["N_BLOCKS", "Histograms", "Prediction", "bin_numbers"]
 Array = NDArray[np.float64]
 
 N_BLOCKS = 10  # sub-batches for the jackknife
-_GRAIN = 50  # events, doubled until a run has no more than so many grains
+_GRAIN = 50  # events per grain, doubled until a run has no more than so many grains
 _MAX_GRAINS = 800
-_MAX_COMMON = 0.95  # of a bin's variance that it may share with others
+_MAX_COMMON = 0.95  # largest share of a bin's variance in common with other bins
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Prediction:
 class _Sums:
     """Sums over entries and over their squares, per grain and bin, each of shape (grains, b).
 
-    ``counted``: how many events of each grain the observable is of, shape (grains,).
+    ``counted``: number of events of each grain that count for the observable, shape (grains,).
     """
 
     total: Array
@@ -51,8 +51,8 @@ class _Sums:
 class Histograms:
     """Histograms of one run, filled batch by batch.
 
-    An event belongs to a grain, and so to one of ten blocks, by its place in the run, whatever
-    batch it came with.
+    An event belongs to a grain, and so to one of ten blocks, by its number in the run, independently of
+    batches.
     """
 
     def __init__(self, observables: Sequence[Observable], n_events: int) -> None:
@@ -73,7 +73,7 @@ class Histograms:
         self._charged = 0
 
     def state(self) -> dict[str, Array]:
-        """Return all that was filled as arrays, for ``restore`` in a run of as many events or more."""
+        """Return all sums as arrays, for ``restore`` in a run of as many events or more."""
         return {
             "grain": np.array(self._grain),
             "filled": self._filled,
@@ -87,7 +87,7 @@ class Histograms:
         """Restore the state of a shorter run.
 
         Raises:
-            ObjectiveError: it is of other observables, or of more events than this run is to have.
+            ObjectiveError: the state has other observables, or more events than this run.
         """
         n_filled, n_bins = int(state["filled"].sum()), sum(o.n_bins for o in self._observables)
         if state["total"].shape[1] != n_bins or n_filled > self._n_events:
@@ -112,7 +112,7 @@ class Histograms:
 
     @property
     def n_filled(self) -> int:
-        """Events filled so far."""
+        """Number of events filled so far."""
         return int(self._filled.sum())
 
     @property
@@ -121,7 +121,7 @@ class Histograms:
         return self._charged / max(self.n_filled, 1)
 
     def fill(self, sample: Sample) -> None:
-        """Add the events of a batch, which follow those filled before."""
+        """Add the events of the next batch."""
         number = self.n_filled + np.arange(sample.n_events)
         grain = number // self._grain
         self._filled += np.bincount(grain, minlength=len(self._filled))
@@ -142,14 +142,14 @@ class Histograms:
                 _add_counts(sums, observable, grain, entries)
 
     def predictions(self) -> list[Prediction]:
-        """Return what all events filled so far predict, per observable, shapes (b,)."""
+        """Return the prediction of all events filled so far, per observable, shapes (b,)."""
         return [
             _prediction(o, sums.total.sum(axis=0), sums.squares.sum(axis=0), max(int(sums.counted.sum()), 1))
             for o, sums in zip(self._observables, self._sums, strict=True)
         ]
 
     def leave_one_out(self) -> list[Prediction]:
-        """Return what the run without each of its blocks predicts, shapes (10, b)."""
+        """Return the predictions of the run without each of its blocks, shapes (10, b)."""
         found = []
         for o, sums in zip(self._observables, self._sums, strict=True):
             total, squares = self._by_block(sums.total), self._by_block(sums.squares)
@@ -162,9 +162,9 @@ class Histograms:
         """Return v (k,) and F (k, r), r ≤ most: the noise of all bins has covariance diag(v) + F Fᵀ.
 
         Bins filled with the same events have correlated noise, which is estimated from the grains of the run.
-        With few grains, noise alone makes directions: those that it can make are left out, the others shrunk
+        With few grains, directions arise by chance: those not significant are left out, the others shrunk
         (Donoho, Gavish & Johnstone 2018, "Optimal shrinkage of eigenvalues in the spiked covariance
-        model").  The variance of each bin stays what it is without them.
+        model").  The variance of each bin is not changed by them.
         """
         variances = np.concatenate([prediction.variances for prediction in self.predictions()])
         size = np.sqrt(variances)
@@ -187,7 +187,7 @@ class Histograms:
                 found.append(np.sqrt((true - 1.0) * along) * axis)
         factors = np.array(found).reshape(len(found), len(size)).T
         taken = (factors**2).sum(axis=1)
-        # some noise of a bin stays its own: larger common shares are scaled down
+        # each bin keeps some independent noise: larger common shares are scaled down
         factors = factors * np.minimum(1.0, np.sqrt(_MAX_COMMON / np.maximum(taken, _MAX_COMMON)))[:, None]
         left = 1.0 - (factors**2).sum(axis=1)
         return variances * left, size[:, None] * factors
@@ -228,14 +228,14 @@ def bin_numbers(observable: Observable, values: Array) -> tuple[NDArray[np.int64
     """Return the bin of each value, and whether it is in any, each (m,)."""
     bins = np.searchsorted(observable.low, values, side="right") - 1
     inside = (bins >= 0) & (values < observable.high[bins])
-    # the axis of a bounded quantity ends in its last bin: what is exactly 1 belongs there
+    # the axis of a bounded quantity ends in its last bin, which includes the value 1 itself
     return bins, inside | (values == observable.high[-1])
 
 
 def _prediction(observable: Observable, total: Array, squares: Array, n_events: Array | int) -> Prediction:
     """Return bin contents and variances from sums over n_events.
 
-    Of counts the variance is Poisson's, for spectra of particles too (the particles of one event are
+    The variance of counts is Poisson's, for spectra of particles too (the particles of one event are
     correlated, but hardly within a bin: empirical and Poisson errors agree to 1 %).
     """
     kind: Kind = "mean" if observable.hadrons else QUANTITIES[observable.name].kind

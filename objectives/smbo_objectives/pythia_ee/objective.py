@@ -36,7 +36,7 @@ from smbo_objectives.pythia_ee.value import Loss
 
 __all__ = ["PythiaEE"]
 
-_BATCH_SIZE = 2_000  # events; larger batches exceed the caches, smaller ones pay NumPy's overheads
+_BATCH_SIZE = 2_000  # events; larger batches exceed the caches, smaller ones have NumPy's overheads
 _BASELINE_NAME = "Monash 2013"
 
 
@@ -45,19 +45,19 @@ class PythiaEE:
 
     Args:
         space: ee3, ee6n, ee6 or ee20 (``spaces.SPACES``).
-        events: per evaluation; ``context.fidelity`` overrides it.
+        events: number per evaluation; ``context.fidelity`` overrides it.
         data: tables shipped with the package, or paths of CSV files of the same form.
         observables: names in those tables ("name", or "file/name"), and "pdg_means"; None for the
             fourteen charged shapes and spectra of ALEPH 1996 and the PDG means.
         hadrons: rows of the PDG table that make up "pdg_means".
         weights: {observable as named in ``observables``: weight}; 1 for those left out.
         theory_uncertainty: relative, added in quadrature in each bin.
-        common_noise: at most so many directions of correlated noise between bins of the same events,
+        common_noise: largest number of directions of correlated noise between bins of the same events,
             reported beside the variance of each bin.
-        confirmation_events, confirmation_repeats: how a recommendation is checked.
+        confirmation_events, confirmation_repeats: events and repeats in the check of a recommendation.
 
     Raises:
-        ObjectiveError: a setting that makes no sense.
+        ObjectiveError: an invalid setting.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class PythiaEE:
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Generate events at a point and compare them with the data.
 
-        With a fidelity (events) it writes a checkpoint, from which a run with more events resumes: 5,000 and
-        then 15,000 are the 20,000 of one run, bit for bit.
+        With a fidelity (events) a checkpoint is written, from which a run with more events resumes: 5,000 and
+        then 15,000 equal the 20,000 of one run, bit for bit.
 
         Returns:
             The value F (``value.Loss``) with its standard error; metrics ``chi2_<observable>`` (mean
@@ -135,7 +135,7 @@ class PythiaEE:
         return neighbours(self.observables, params, points, n_events, context.seed, min_effective)
 
     def confirmation(self) -> Confirmation:
-        """Return how to check a recommended point: beside the default tune, with more events."""
+        """Return the check of a recommended point: against the default tune, with more events."""
         return Confirmation(
             baseline=default_point(self.problem.space.names),
             baseline_name=_BASELINE_NAME,
@@ -152,7 +152,7 @@ class PythiaEE:
         return draw(folder, self.observables, results, self._loss.theory_uncertainty)
 
     def observable_axes(self) -> list[ObservableAxes]:
-        """Return how the observables are shown (see ``Plottable``)."""
+        """Return the axes of the observables (see ``Plottable``)."""
         return charts(self.observables, self._names)
 
     def same_measurement(self) -> list[list[str]]:
@@ -164,7 +164,7 @@ class PythiaEE:
         return card(params, remarks)
 
     def _chi_square(self, names: Sequence[str]) -> ChiSquare:
-        """Return the same F as a loss on the outputs, so that a surrogate can model the bins."""
+        """Return F as a loss on the outputs, so that a surrogate can model the bins."""
         pairs = {
             name: (observable.values, observable.errors) for name, observable in zip(names, self.observables)
         }
@@ -188,7 +188,7 @@ class PythiaEE:
         )
 
     def _errors(self, histograms: Histograms, predictions: Sequence[Prediction]) -> Any:
-        """Return the variances of all bins (k,), or with common noise (k, 1 + r), its factors behind them."""
+        """Return the variances of all bins (k,), or with common noise variances and factors (k, 1 + r)."""
         if not self.common_noise:
             return np.concatenate([prediction.variances for prediction in predictions])
         variances, factors = histograms.noise_together(int(self.common_noise))
@@ -198,7 +198,7 @@ class PythiaEE:
 def _observables(
     data: Sequence[str], chosen: Sequence[str] | None, hadrons: Sequence[str]
 ) -> tuple[list[Observable], list[str]]:
-    """Return the observables and the names they were asked for by."""
+    """Return the observables and their requested names."""
     tables = read_tables(_strings("data", data), _strings("hadrons", hadrons))
     names = default_names(tables) if chosen is None else _strings("observables", chosen)
     if not names:
@@ -207,7 +207,7 @@ def _observables(
 
 
 def _metric_names(chosen: Sequence[Observable]) -> list[str]:
-    """Return chi2_<name>, or chi2_<file>_<name> where two files give the same one."""
+    """Return chi2_<name>, or chi2_<file>_<name> where two files have the same name."""
     names = [observable.name for observable in chosen]
     return [
         # a metric can be named in a constraint, so it is an identifier

@@ -30,7 +30,7 @@ class Entries:
     values: Array
 
     def of(self, counted: NDArray[np.bool_]) -> Entries:
-        """Return those of the events that count, shape (n,)."""
+        """Return the entries of the counted events, a mask of shape (n,)."""
         if counted.all():
             return self
         kept = counted[self.event]
@@ -39,17 +39,17 @@ class Entries:
 
 @dataclass(frozen=True)
 class Quantity:
-    """How an observable is made.
+    """Definition of an observable.
 
     Attributes:
-        entries: what to fill.
+        entries: function from a batch to the entries of the histogram.
         kind: "density": entries per event and unit of the axis; "probability": entries per event in each
             bin; "mean": the mean over events of the one entry that each has.
-        label: for the axis, in matplotlib's mathtext.
-        log_y: whether it spans decades.
-        log_x: whether its axis does.
-        family: what it is drawn together with.
-        flavours: of the quarks that the Z decays to; only these events count.  None: all events.
+        label: label of the axis, in matplotlib's mathtext.
+        log_y: whether contents span decades.
+        log_x: whether the axis spans decades.
+        family: group of observables drawn together.
+        flavours: flavours of the quarks that the Z decays to in counted events.  None: all events.
     """
 
     entries: Callable[[Sample], Entries]
@@ -83,7 +83,7 @@ def _spectrum(of_particles: Callable[[Sample, Particles], Array]) -> Callable[[S
 
 
 def _minus_log(values: Array) -> Array:
-    """Return -ln v, infinity for v = 0, which falls beyond every last bin."""
+    """Return -ln v, infinity for v = 0, which is beyond every last bin."""
     return -np.log(values, out=np.full_like(values, -np.inf), where=values > 0)
 
 
@@ -92,14 +92,14 @@ def _x_p(particles: Particles) -> Array:
 
 
 def _all_charged(of_particles: Callable[[Particles], Array]) -> Callable[[Sample], Entries]:
-    """Make entries of every charged particle: no axis is needed, so no event is left out."""
+    """Make entries of every charged particle of all events, as no axis is needed."""
     return lambda sample: Entries(sample.all_charged.event, of_particles(sample.all_charged))
 
 
 def _rapidity(particles: Particles, axes: Array) -> Array:
     """Return |y| along the axes, with the true energies."""
     along = np.abs(particles.along(axes))
-    # E - |p_z| is what rounding leaves of a light, fast particle; it must stay above zero
+    # E - |p_z| of a light, fast particle is subject to rounding; it must stay above zero
     return 0.5 * np.log((particles.energy + along) / np.maximum(particles.energy - along, 1e-12))
 
 

@@ -3,18 +3,18 @@
 Pythia gives, for each string break of an event, the likelihood ratio of other settings of the fragmentation
 (Bierlich et al. 2023, "Reweighting Monte Carlo predictions and automated fragmentation variations in Pythia
 8", arXiv:2308.13459).  Few settings have such weights, and over short distances only: the weights of an event
-multiply up, and soon a few events carry the whole sum.  Its manual calls this experimental and does not check
-that the events cover the neighbour.  So a neighbour with too small an effective share of the events is
+multiply, and a few events soon dominate the sum.  Its manual calls this experimental, and Pythia does not
+check that the events cover the neighbour.  So a neighbour with too small an effective share of the events is
 refused.
 
-Correct weights have mean one.  Those of diquarks have not: a diquark that a popcorn meson leaves behind is
-weighed as if it were a new one (Pythia 8.317), so that with probQQtoQ protons move by a third too much and
-the charged multiplicity not at all.  By how much the mean is off, in units of the weights' deviation, is
-about the share of the predicted change that is wrong; a neighbour with too large an imbalance is refused too.
+Correct weights have mean one.  Those of diquarks do not: a diquark after a popcorn meson is weighted as a new
+one (Pythia 8.317), so that with probQQtoQ protons change by a third too much and the charged multiplicity not
+at all.  The deviation of the mean from one, in units of the weights' deviation, is about the share of the
+predicted change that is wrong; a neighbour with too large an imbalance is refused too.
 
-The bins of a neighbour are made of the same events as those of the run itself: their noise is nearly the
-same, and they are no new training data.  Their information is the change between the two, whose noise is
-far smaller than that of two runs.  A study is not fed with them (docs/notes/tune.md says why).
+The bins of a neighbour are filled with the same events as those of the run itself: their noise is nearly the
+same, so that they are no new training data.  Their information is the change between the two, whose noise is
+far smaller than that of two runs.  A study does not use them (reasons in docs/notes/tune.md).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ REWEIGHTED: Mapping[str, str] = {
     "probSQtoQQ": "x",
     "probQQ1toQQ0": "y",
 }
-# Steps that lose about two per cent of the effective events at the default tune.
+# Steps that reduce the effective events by about two per cent at the default tune.
 STEPS: Mapping[str, float] = {
     "aLund": 0.04,
     "bLund": 0.03,
@@ -71,13 +71,13 @@ class Neighbour:
     """Prediction of the bins at another point from the events of one run.
 
     Attributes:
-        params: of that point.
+        params: values of the parameters at the point.
         effective: effective share of the events there, (Σw)² / (n Σw²).
-        imbalance: by how much the mean weight is off one, in standard deviations of a weight.
-        outputs, variances: of all bins, shape (k,); None where refused.
-        changes, change_variances: from the bins of the same events as they are, shape (k,); None where
-            refused.
-        reason: of the refusal, None where it is accepted.
+        imbalance: deviation of the mean weight from one, in standard deviations of a weight.
+        outputs, variances: contents of all bins, shape (k,); None where refused.
+        changes, change_variances: difference from the bins of the same events without weights, shape (k,);
+            None where refused.
+        reason: reason of the refusal, None where accepted.
     """
 
     params: Mapping[str, float]
@@ -91,7 +91,7 @@ class Neighbour:
 
 
 def near(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a point a step away for each of the parameters that can be reweighted."""
+    """Return a point one step away for each parameter that can be reweighted."""
     found = {}
     for name in params:
         if name in STEPS:
@@ -112,12 +112,12 @@ def neighbours(
     """Return the predictions of n events at a point for neighbouring points.
 
     Args:
-        params: where the events are generated.
-        points: that differ from it in parameters of ``REWEIGHTED`` only.
+        params: point of the generated events.
+        points: points that differ from it in parameters of ``REWEIGHTED`` only.
         min_effective: least effective share of the events; below, a neighbour is refused.
 
     Raises:
-        ObjectiveError: a point that differs in another parameter or in none, no points, a share that is none.
+        ObjectiveError: a point differs in another parameter or in none, no points, an invalid share.
         EvaluationFailed: see ``Generator``.
     """
     if not points or not 0.0 < min_effective <= 1.0:
@@ -156,12 +156,12 @@ class _WeightStatistics:
     def of(cls, weights: Array) -> _WeightStatistics:
         n, mean, deviation = len(weights), float(weights.mean()), float(weights.std())
         effective = float(weights.sum() ** 2 / (n * max(float(weights @ weights), 1e-300)))
-        if deviation < 1e-6:  # rounding: the weights are one
+        if deviation < 1e-6:  # rounding errors: the weights are all one
             return cls(effective, 0.0, 0.0)
         return cls(effective, (mean - 1.0) / deviation, n**-0.5)
 
     def refusal(self, least: float) -> str | None:
-        """Return why a neighbour with these weights is refused, None where it is not."""
+        """Return why a neighbour with these weights is refused, None if it is accepted."""
         if self.effective < least:
             return (
                 f"{self.effective:.0%} of the events effectively count, fewer than {least:.0%}: "
@@ -211,7 +211,7 @@ class _Sums:
 
     Attributes:
         total, linear, mixed, squares: of w x, of w² x, of w x² and of w² x², shape (1 + g, b).
-        weight, weight_squares: of w and of w² over the events that the observable is of, shape (1 + g,).
+        weight, weight_squares: of w and of w² over the events counted for the observable, shape (1 + g,).
         is_counts: whether x counts entries, whose errors are Poisson's as in ``Histograms``.
     """
 
@@ -246,7 +246,7 @@ class _Sums:
             self.weight_squares[row] += (weights[counted] ** 2).sum()
 
     def prediction(self, observable: Observable) -> tuple[Array, Array, Array, Array]:
-        """Return contents and variances, changes from those without weights and theirs, each (g, b)."""
+        """Return contents and their variances, changes by the weights and their variances, each (g, b)."""
         whole = self.weight[:, None]
         mean = self.total / whole
         variance, both = self._errors(mean, whole)
@@ -270,7 +270,7 @@ class _Sums:
 def _entries(
     observable: Observable, sample: Sample
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, NDArray[np.bool_]]:
-    """Return event, bin and amount of each entry of a batch, (m,), and which of its events count, (n,)."""
+    """Return event, bin and amount of each entry of a batch, (m,), and a mask of the counted events, (n,)."""
     every = np.ones(sample.n_events, dtype=np.bool_)
     if observable.hadrons:
         counts = sample.hadron_counts(observable.hadrons)

@@ -23,10 +23,10 @@ Index = NDArray[np.int64]
 
 BEAM_ENERGY_GEV = 45.6
 
-# Charged particles that do not decay within a metre; the weakly decaying hyperons do in Pythia's
+# Charged particles that do not decay within a metre; the weakly decaying hyperons decay by Pythia's
 # default, and are listed for settings that make them stable.
 _CHARGED_STABLE = (11, 13, 211, 321, 2212, 3112, 3222, 3312, 3334)
-_OUTGOING = 23  # Pythia's status of what leaves the hardest process, negative once it went on
+_OUTGOING = 23  # Pythia's status of outgoing particles of the hardest process, negative after their evolution
 _LARGEST_ID = 10_000  # of the particles looked up in tables; larger ids are excited or exotic states
 
 
@@ -64,7 +64,7 @@ class Sphericity:
 
 @dataclass(frozen=True, eq=False)
 class Hemispheres:
-    """Of the two halves of n events about the thrust axis: each of shape (n, 2), larger one first."""
+    """Masses and broadenings of both halves of n events, each (n, 2), the larger one first."""
 
     mass_squared_over_evis_squared: Array
     broadening: Array
@@ -80,7 +80,7 @@ class Sample:
         pdg_id, status: shape (e,); status > 0 is final.
         first_daughter, last_daughter: row of the daughters in these arrays, -1 for none, shape (e,).
         momentum, energy: GeV, shapes (e, 3) and (e,).
-        weights: of each event at other settings, shape (n, g); None where none were asked for.
+        weights: of each event at other settings, shape (n, g); None without variations.
     """
 
     n_events: int
@@ -120,7 +120,7 @@ class Sample:
 
     @cached_property
     def charged(self) -> Particles:
-        """Charged final particles of the events that have a shape, these renumbered without gaps."""
+        """Charged final particles of the events with a shape; these events are renumbered without gaps."""
         every = self.all_charged
         kept = self.has_shape[every.event]
         number = np.cumsum(self.has_shape) - 1
@@ -133,12 +133,12 @@ class Sample:
 
     @cached_property
     def offsets(self) -> Index:
-        """Where each shaped event starts among ``charged``, shape (k + 1,)."""
+        """Start of each shaped event in ``charged``, shape (k + 1,)."""
         return np.concatenate([[0], np.cumsum(self.n_charged[self.has_shape])])
 
     @cached_property
     def sphericity(self) -> Sphericity:
-        """Of the quadratic momentum tensor."""
+        """Sphericity: eigenvalues and eigenvectors of the quadratic momentum tensor."""
         momentum = self.charged.momentum
         tensor = self._tensor(np.ones(len(momentum)))
         values, axes = np.linalg.eigh(tensor)
@@ -189,7 +189,7 @@ class Sample:
             import fastjet
         except ImportError as error:
             raise ObjectiveError(f"pythia-ee: {error}; install smbo[hep], or leave the jets out") from error
-        # what is published must cite FastJet (arXiv:1111.6097); its banner belongs in no worker's output
+        # publications must cite FastJet (arXiv:1111.6097); its banner is kept out of a worker's output
         fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
         charged = self.charged
         columns = [*charged.momentum.T, charged.energy]
@@ -233,7 +233,7 @@ class Sample:
         return species
 
     def _is_copied(self, rows: Index) -> NDArray[np.bool_]:
-        """Return whether a row's particle goes on as a daughter of the same id."""
+        """Return whether a row's particle is copied to a daughter of the same id."""
         copied = np.zeros(rows.size, dtype=bool)
         for daughters in (self.first_daughter[rows], self.last_daughter[rows]):
             copied |= (daughters >= 0) & (self.pdg_id[daughters] == self.pdg_id[rows])

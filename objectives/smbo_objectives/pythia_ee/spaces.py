@@ -16,8 +16,8 @@ class Parameter:
     """One setting of the generator.
 
     Attributes:
-        setting: Pythia's name of it.
-        default: in the Monash 2013 tune (arXiv:1404.5630), which Pythia starts from.
+        setting: Pythia's name of the setting.
+        default: value in the Monash 2013 tune (arXiv:1404.5630), Pythia's default.
         low, high: the range of Pythia's settings database; ``readString`` refuses anything outside
             and keeps the old value.
     """
@@ -101,7 +101,7 @@ SPACES: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "alphaSvalue": (0.06, 0.25),
         "pTmin": (0.1, 2.0),
     },
-    # what a person would tune by hand, over ranges that are worth trying
+    # parameters that a person would tune by hand, over plausible ranges
     "ee6n": {
         "alphaSvalue": (0.11, 0.16),
         "aLund": (0.2, 1.2),
@@ -118,7 +118,7 @@ def named_space(name: str) -> Space:
     """Return the space of that name.
 
     Raises:
-        ObjectiveError: there is none.
+        ObjectiveError: there is no space of that name.
     """
     if not isinstance(name, str) or name not in SPACES:
         raise ObjectiveError(f"pythia-ee: space is {name!r}; write one of {sorted(SPACES)}")

@@ -38,7 +38,7 @@ DEFAULT_OBSERVABLES = (
     PDG_MEANS,
 )
 
-# What the default generator makes: it has no f0, a0, f1, f2, K2*, Lambda(1520) or excited D and B.
+# Hadrons of the default generator, which has no f0, a0, f1, f2, K2*, Lambda(1520) or excited D and B.
 DEFAULT_HADRONS = (
     "PiPlus",
     "Pi0",
@@ -68,12 +68,12 @@ class Observable:
     """A measured table with the quantity to compare it with.
 
     Attributes:
-        name: of the quantity in QUANTITIES, or PDG_MEANS.
+        name: name of the quantity in QUANTITIES, or PDG_MEANS.
         source: name of the data file.
         low, high: bin edges, shape (b,); for PDG_MEANS the hadrons' numbers.
         values, errors: the data and their total errors, shape (b,).
-        hadrons: of PDG_MEANS, the PDG ids counted for each entry; else empty.
-        hadron_names: of PDG_MEANS; else empty.
+        hadrons: for PDG_MEANS, the PDG ids counted for each entry; else empty.
+        hadron_names: for PDG_MEANS, their names; else empty.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Observable:
 
     @property
     def n_bins(self) -> int:
-        """How many bins (of PDG_MEANS: hadrons)."""
+        """Number of bins (for PDG_MEANS: of hadrons)."""
         return len(self.values)
 
 
@@ -96,10 +96,10 @@ def read_tables(data: Sequence[str], hadrons: Sequence[str]) -> dict[str, dict[s
 
     Args:
         data: names of the tables shipped with the package, or paths of CSV files of the same form.
-        hadrons: which rows of a table of mean multiplicities to take.
+        hadrons: rows of a table of mean multiplicities.
 
     Raises:
-        ObjectiveError: a file that is not there or not of the form, a hadron that is not in it.
+        ObjectiveError: a file is missing or not of the form, or has no such hadron.
     """
     return {path.stem: _read(path, hadrons) for path in map(_find, data)}
 
@@ -107,10 +107,10 @@ def read_tables(data: Sequence[str], hadrons: Sequence[str]) -> dict[str, dict[s
 def observables(tables: Mapping[str, Mapping[str, Observable]], names: Sequence[str]) -> list[Observable]:
     """Return the observables of those names, in that order.
 
-    A name is one of a table, taken from the first file that has it, or "file/name".
+    A name is that in a table, of the first file that has it, or "file/name".
 
     Raises:
-        ObjectiveError: a name that is in no file or that cannot be computed, or named twice.
+        ObjectiveError: a name is in no file, cannot be computed, or is given twice.
     """
     found = [_pick(tables, name) for name in names]
     if len({(o.source, o.name) for o in found}) < len(found):
@@ -119,7 +119,7 @@ def observables(tables: Mapping[str, Mapping[str, Observable]], names: Sequence[
 
 
 def default_names(tables: Mapping[str, Mapping[str, Observable]]) -> list[str]:
-    """Return those of DEFAULT_OBSERVABLES that the files hold."""
+    """Return the names of DEFAULT_OBSERVABLES that are in the files."""
     held = {name for table in tables.values() for name in table}
     return [name for name in DEFAULT_OBSERVABLES if name in held]
 

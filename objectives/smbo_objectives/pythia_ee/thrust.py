@@ -1,7 +1,7 @@
 """Thrust of many events at once: axes, thrust, thrust major and thrust minor.
 
-Momenta come padded: shape (n, m, 3), rows of zeros behind an event's last particle, which change none
-of the sums.
+Momenta are padded: shape (n, m, 3), with rows of zeros behind an event's last particle, which do not change
+the sums.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Thrust:
 def thrust(momenta: Array) -> Thrust:
     """Return the thrust of events with momenta of shape (n, m, 3), none of them all zero.
 
-    T = max over n of sum |p·n| / sum |p|; major is the same in the plane normal to n, minor is along
+    T = max over n of sum |p·n| / sum |p|; major is the same maximum in the plane normal to n, minor is along
     the third direction.
     """
     total = np.sqrt(np.einsum("nmi,nmi->nm", momenta, momenta)).sum(axis=1)
@@ -51,7 +51,7 @@ def thrust(momenta: Array) -> Thrust:
     plane = momenta @ np.stack([first, second], axis=2)
     flat = _largest_planar_sum(plane)
     major = np.hypot(flat[:, 0], flat[:, 1])
-    # all momenta along one line (two back-to-back particles): any direction normal to it will do
+    # all momenta along one line (two back-to-back particles): any direction normal to it is valid
     planar = major > 0
     cosine = np.divide(flat[:, 0], major, out=np.ones_like(major), where=planar)
     sine = np.divide(flat[:, 1], major, out=np.zeros_like(major), where=planar)
@@ -65,7 +65,7 @@ def _largest_sum(momenta: Array) -> Array:
     """Return sum sign(p·n) p for the best axis n found, shape (n, 3).
 
     From each of the eight sign choices of the four hardest particles the iteration
-    n -> sum sign(p·n) p climbs to a local maximum; the largest is taken.
+    n -> sum sign(p·n) p converges to a local maximum; the largest is returned.
     """
     n, m, _ = momenta.shape
     squared = np.einsum("nmi,nmi->nm", momenta, momenta)

@@ -21,7 +21,7 @@ class Loss:
     """F = mean over observables of w · mean over bins of (y - d)² / (s² + (tu·d)² + e²).
 
     y and e are the prediction and its Monte Carlo error, d and s the data and their error, and tu a
-    relative theory uncertainty (arXiv:1404.5630 judges generators with 5 %).  Since e is part of the
+    relative theory uncertainty (5 % in arXiv:1404.5630).  Since e is part of the
     weight, F depends somewhat on the number of events: compare only values taken at the same number.
 
     Args:

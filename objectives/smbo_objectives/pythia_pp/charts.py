@@ -9,7 +9,7 @@ from smbo_objectives.pythia_pp.tables import Observable
 
 __all__ = ["chart"]
 
-# by kind: label of the axis, of the content, and whether each is logarithmic
+# by kind of observable: label of the axis, of the content, and whether each is logarithmic
 _AXES: Mapping[str, tuple[str, str, bool, bool]] = {
     "nch": (r"$n_\mathrm{ch}$", r"$1/N\ \mathrm{d}N/\mathrm{d}n_\mathrm{ch}$", False, True),
     "eta": (r"$\eta$", r"$1/N\ \mathrm{d}n/\mathrm{d}\eta$", False, False),

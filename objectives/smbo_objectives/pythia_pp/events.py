@@ -52,7 +52,7 @@ def events_of(params: Mapping[str, Any], energy_gev: float, seed: int, n_events:
 
     Raises:
         ObjectiveError: Pythia is not installed, or a parameter is unknown.
-        EvaluationFailed: it refuses a value, does not start, or fails on too many events.
+        EvaluationFailed: Pythia refuses a value, does not start, or fails on too many events.
     """
     pythia = _configured(params, energy_gev, seed)
     if not pythia.init():
@@ -81,7 +81,7 @@ def _configured(params: Mapping[str, Any], energy_gev: float, seed: int) -> Any:
     for name, value in params.items():
         if name not in SETTINGS:
             raise ObjectiveError(f"pythia-pp: no parameter {name!r}; there are {', '.join(SETTINGS)}")
-        # readString answers False and keeps the old value, which would book another point's result here
+        # readString returns False and keeps the old value: the result would be that of another point
         if not pythia.readString(f"{SETTINGS[name]} = {value!r}"):
             raise EvaluationFailed(f"setting: Pythia refuses {SETTINGS[name]} = {value}")
     return pythia

@@ -41,7 +41,7 @@ class Histograms:
                 _fill(sums, observable, events)
 
     def predictions(self) -> list[Histogram]:
-        """Return what all events filled so far predict, with the variances of their statistics."""
+        """Return the predictions of all events filled so far, with their statistical variances."""
         return [_prediction(o, sums) for o, sums in zip(self._observables, self._sums, strict=True)]
 
 
@@ -82,19 +82,19 @@ def _prediction(observable: Observable, sums: _Sums) -> Histogram:
     else:
         scale = max(sums.n_events, 1) * (high - low)
         mean = sums.total / scale
-        # a bin that stayed empty might have held one entry of typical weight
+        # variance of an empty bin: that of one entry of typical weight
         typical = sums.squares.sum() / max(sums.entries.sum(), 1.0) or 1.0
         variance = np.maximum(sums.squares, np.where(sums.entries > 0, 0.0, typical)) / scale**2
     return Histogram(low, high, mean, variance)
 
 
 def _means(sums: _Sums) -> tuple[Array, Array]:
-    """Return the mean weight of each bin's entries and its variance; of an empty bin what all say."""
+    """Return mean and variance of the weight of each bin's entries; for an empty bin those of all entries."""
     n = max(float(sums.entries.sum()), 1.0)
     overall = float(sums.total.sum()) / n
     spread = max(float(sums.squares.sum()) / n - overall**2, 0.0) or 1.0
     some = np.maximum(sums.entries, 1.0)
     mean = np.where(sums.entries > 0, sums.total / some, overall)
     own = np.maximum(sums.squares / some - mean**2, 0.0)
-    # of few entries the spread is not known from themselves
+    # the spread of few entries cannot be estimated from these alone
     return mean, np.where(sums.entries > 9, own, spread) / some

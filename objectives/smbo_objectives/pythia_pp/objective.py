@@ -31,21 +31,21 @@ _LEAST_EVENTS = 100
 class PythiaPP:
     """Chi-square of Pythia 8 against charged particles in minimum-bias pp collisions.
 
-    The space is conditional: ``bProfile`` chooses how matter is spread in a proton, and with it which
-    parameters of that there are.
+    The space is conditional: ``bProfile`` chooses the matter profile of a proton, and thereby the
+    parameters of the profile.
 
     Args:
-        events: per evaluation and energy; ``context.fidelity`` overrides it.
+        events: number per evaluation and energy; ``context.fidelity`` overrides it.
         data: tables shipped with the package (atlas_2010, atlas_2016), or paths of CSV files of the same
             form.
         observables: names in those tables, such as "nch_7tev_pt500_n1"; None for the four of 7 TeV with a
             threshold of 500 MeV.  With two energies or more, ``ecmPow`` is tuned too.
         weights: {observable: weight}; 1 for those left out.
         theory_uncertainty: relative, added in quadrature in each bin.
-        confirmation_events, confirmation_repeats: how a recommendation is checked.
+        confirmation_events, confirmation_repeats: events and repeats in the check of a recommendation.
 
     Raises:
-        ObjectiveError: a setting that makes no sense.
+        ObjectiveError: an invalid setting.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class PythiaPP:
         return Outcome(value=value, sem=sem, metrics=metrics, outputs=outputs, outputs_variance=variances)
 
     def confirmation(self) -> Confirmation:
-        """Return how to check a recommended point: beside the default tune."""
+        """Return the check of a recommended point: against the default tune."""
         return Confirmation(
             self.default_point(), "Monash 2013", float(self.confirmation_events), self.confirmation_repeats
         )
@@ -113,11 +113,11 @@ class PythiaPP:
         return {name: value for name, value in point.items() if not name.startswith("core")}
 
     def observable_axes(self) -> list[ObservableAxes]:
-        """Return how the observables are shown (see ``Plottable``)."""
+        """Return the axes of the observables (see ``Plottable``)."""
         return [chart(each) for each in self.observables]
 
     def same_measurement(self) -> list[list[str]]:
-        """Return which observables are the same measurement: one of them has the events of the other."""
+        """Return groups of observables of the same measurement: one has the events of the other."""
         groups: dict[tuple[Any, ...], list[str]] = {}
         for each in self.observables:
             key = (each.source, each.kind, each.phase.energy_gev, each.phase.lowest_pt_gev)

@@ -28,9 +28,9 @@ OVERLAP, DOUBLE_GAUSSIAN = 3, 2  # values of bProfile
 
 
 def minimum_bias_space(n_energies: int) -> Space:
-    """Return the space of a minimum-bias tune: which parameters of the matter profile exist depends on it.
+    """Return the space of a minimum-bias tune, conditional on the matter profile.
 
-    ``ecmPow``, by which pT0 grows with the energy, is there where data of two energies are.
+    ``ecmPow``, the power of pT0 in the energy, is a parameter only with data of two energies or more.
     """
     dimensions: dict[str, Any] = {
         "pT0Ref": Real(1.8, 2.8),

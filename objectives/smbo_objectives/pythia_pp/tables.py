@@ -25,13 +25,13 @@ _NAME = re.compile(r"(nch|eta|pt|meanpt_vs_nch)_(\d+)(gev|tev)_pt(\d+)_n(\d+)(_t
 
 @dataclass(frozen=True)
 class Phase:
-    """Which events and particles are looked at.
+    """Selection of events and particles.
 
     Attributes:
-        energy_gev: of the collision.
-        lowest_pt_gev: of a particle.
-        least_charged: of an event, in that phase space.
-        with_strange_baryons: whether those that live less than 300 ps count.
+        energy_gev: energy of the collision.
+        lowest_pt_gev: lowest pT of a particle.
+        least_charged: smallest number of such particles in an event.
+        with_strange_baryons: whether strange baryons that live less than 300 ps count.
     """
 
     energy_gev: float
@@ -42,7 +42,7 @@ class Phase:
 
 @dataclass(frozen=True, eq=False)
 class Observable:
-    """A measured table: its name and file, what it is of ("nch", "eta", "pt", "meanpt_vs_nch"), and where."""
+    """A measured table: name, file, kind ("nch", "eta", "pt", "meanpt_vs_nch") and phase space."""
 
     name: str
     source: str
@@ -59,7 +59,7 @@ def observables(data: Sequence[str], names: Sequence[str] | None) -> list[Observ
         names: such as "nch_7tev_pt500_n1".
 
     Raises:
-        ObjectiveError: a file that is not there or not of the form, a name that is in none, or twice.
+        ObjectiveError: a file is missing or not of the form, a name is in no file, or given twice.
     """
     found: dict[str, tuple[str, Histogram]] = {}
     for file in data:

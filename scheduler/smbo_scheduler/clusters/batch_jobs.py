@@ -24,20 +24,20 @@ _QUEUE = {
     "slurm": ("squeue", "--noheader", "--format=%i %T", "--user"),
     "htcondor": ("condor_q", "-autoformat:j", "JobStatus", "HoldReason"),
 }
-# HTCondor's JobStatus; what is removed or completed may stay in its queue for days (leave_in_queue, -spool)
+# HTCondor's JobStatus; removed or completed jobs may stay in its queue for days (leave_in_queue, -spool)
 _HELD, _OVER = "5", ("3", "4")
 
 
 @dataclass(frozen=True)
 class Queued:
-    """A job as the queue shows it; ``held`` says why the batch system will not run it."""
+    """State of a job in the queue; ``held`` is the reason why the batch system will not run it."""
 
     job_id: str
     held: str | None = None
 
 
 def check_batch() -> None:
-    """Check that jobs can be written.
+    """Check that job scripts can be written.
 
     Raises:
         ClusterError: with what to install.
@@ -53,10 +53,10 @@ def make_job(spec: BatchSpec, folder: Path, name: str, address: str, job_name: s
 
     Args:
         spec: resources and directives of the job.
-        folder: the cluster's, on a disk that the job reaches.
+        folder: folder of the cluster, on a disk that the job reaches.
         name: unique among the jobs of the cluster.
-        address: of the scheduler, for people who read the script.
-        job_name: under which users find it in the queue.
+        address: address of the scheduler, for people who read the script.
+        job_name: name of the job in the queue.
 
     Raises:
         ClusterError: dask-jobqueue is missing, or refuses the spec.
@@ -95,12 +95,12 @@ def make_job(spec: BatchSpec, folder: Path, name: str, address: str, job_name: s
 
 
 def job_script(spec: BatchSpec, folder: Path) -> str:
-    """Return what would be submitted, for a person to check.
+    """Return the script that would be submitted, for a person to check.
 
     Raises:
         ClusterError: as for ``make_job``.
     """
-    with tempfile.TemporaryDirectory() as scratch:  # making a job makes the folder of its logs
+    with tempfile.TemporaryDirectory() as scratch:  # creating a job creates the folder of its logs
         script = str(make_job(spec, Path(scratch), "smbo-0", "tls://SCHEDULER:PORT").job_script())
         return script.replace(shlex.quote(scratch), shlex.quote(str(folder))).replace(scratch, str(folder))
 
@@ -126,7 +126,7 @@ async def queue_of(spec: BatchSpec) -> dict[str, Queued]:
 
 
 async def cancel(spec: BatchSpec, job_ids: list[str]) -> None:
-    """Take jobs out of the queue, or end them; those that are gone are no fault."""
+    """Remove jobs from the queue, or end them; jobs that are gone are not an error."""
     command = "scancel" if spec.system == "slurm" else "condor_rm"
     if job_ids:
         try:
@@ -165,7 +165,7 @@ def _environment(spec: BatchSpec) -> list[str]:
 def _condor_directives(spec: BatchSpec) -> dict[str, str]:
     lines: dict[str, str] = {}
     if spec.walltime_seconds is not None:
-        # an attribute that CERN's and other pools end jobs by; elsewhere it says what was meant
+        # an attribute by which CERN's and other pools end jobs; elsewhere it only documents the limit
         lines["+MaxRuntime"] = str(int(spec.walltime_seconds))
     if spec.queue is not None:
         lines["+JobFlavour"] = f'"{spec.queue}"'
@@ -178,10 +178,10 @@ def _condor_directives(spec: BatchSpec) -> dict[str, str]:
 
 
 async def _call(words: list[str]) -> str:
-    """Return what a command prints.
+    """Return the output of a command.
 
     Raises:
-        ClusterError: it fails, or there is none, or it takes too long.
+        ClusterError: the command fails, does not exist, or takes too long.
     """
     pipe = asyncio.subprocess.PIPE
     try:

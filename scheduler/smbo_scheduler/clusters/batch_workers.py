@@ -17,10 +17,10 @@ from smbo_scheduler.errors import ClusterError
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-_MOST_AT_A_TIME = 10  # submissions between two looks at everything else
-_REFUSED_SECONDS = 60.0  # before the next try, when the batch system takes no more jobs
-_SETTLE_SECONDS = 10.0  # a queue may not show what was submitted a moment ago
-_MOST_FAILURES = 3  # jobs in a row that end without ever having a worker: the next would too
+_MOST_AT_A_TIME = 10  # submissions in one call of maintain
+_REFUSED_SECONDS = 60.0  # before the next try, when the batch system accepts no more jobs
+_SETTLE_SECONDS = 10.0  # a queue may not list a job that was submitted a moment ago
+_MOST_FAILURES = 3  # jobs in a row that end without ever having a worker; then no more are submitted
 
 
 @dataclass
@@ -35,8 +35,8 @@ class _Job:
 class BatchWorkers:
     """The jobs of one cluster, by name.
 
-    Their ids are kept in the folder: a manager that follows one that was killed counts them, and
-    their workers find it through the folder.
+    Job ids are kept in the folder: a manager that replaces a killed one counts these jobs, and their
+    workers find the new manager through the folder.
     """
 
     def __init__(self, folder: Path, spec: BatchSpec) -> None:
@@ -47,17 +47,17 @@ class BatchWorkers:
         self._failures = 0
 
     def prepare(self, n_workers: int) -> None:
-        """Do nothing: a job may start within the second, and needs a scheduler then."""
+        """Do nothing: a job may start within a second, and needs a scheduler then."""
 
     def update(self, spec: BatchSpec) -> None:
-        """Submit jobs by another spec from now on; what was wrong may have been put right."""
+        """Submit jobs by another spec from now on, and clear the failures: their cause may be fixed."""
         self._spec = spec
         self._failures = 0
         self._next_submit = 0.0
         clear_trouble(self._folder)
 
     async def maintain(self, scheduler: Scheduler, n_workers: int) -> None:
-        """Have jobs for this many workers: submit missing ones, cancel those beyond."""
+        """Keep jobs for this many workers: submit missing ones, cancel surplus ones."""
         self._note_workers(scheduler)
         if time.monotonic() >= self._next_look:
             await self._look(scheduler)
@@ -69,13 +69,13 @@ class BatchWorkers:
             await self._submit(scheduler, min(n_jobs - len(self._jobs), _MOST_AT_A_TIME))
 
     async def restart(self, scheduler: Scheduler, *, is_shared: bool) -> None:
-        """Restart the workers, with the present code, after what they run; keep the jobs."""
+        """Restart the workers, with the present code, after their current evaluation; keep the jobs."""
         addresses = [worker.address for worker in scheduler.workers.values()]
         if addresses and not is_shared:
             await scheduler.retire_workers(workers=addresses, close_workers=True, remove=True)
 
     async def close(self) -> None:
-        """Take all jobs out of the queue, and end those that run."""
+        """Remove all jobs from the queue, and end those that run."""
         await self._cancel(list(self._jobs))
 
     def _note_workers(self, scheduler: Scheduler) -> None:
@@ -92,7 +92,7 @@ class BatchWorkers:
         try:
             queue = await queue_of(self._spec)
         except ClusterError as error:
-            print(error, flush=True)  # the batch system is being restarted, say; its jobs live on
+            print(error, flush=True)  # the batch system may be restarting; its jobs continue
             return
         here = {_job_of(worker) for worker in scheduler.workers.values()}
         for name, job in list(self._jobs.items()):
@@ -120,7 +120,7 @@ class BatchWorkers:
 
     async def _submit(self, scheduler: Scheduler, n_jobs: int) -> None:
         if self._failures >= _MOST_FAILURES:
-            return  # until a driver comes with a new spec, or a worker after all
+            return  # until a driver writes a new spec, or a worker connects
         for _ in range(n_jobs):
             name = f"smbo-{uuid.uuid4().hex[:8]}"
             try:
@@ -173,7 +173,7 @@ def _is_busy(worker: Any) -> bool:
 
 
 def _log_tail(folder: Path) -> str:
-    """Return the end of the log that was written last."""
+    """Return the end of the most recent log."""
     try:
         logs = [path for path in (folder / "logs").iterdir() if path.stat().st_size]
         latest = max(logs, key=lambda path: path.stat().st_mtime)

@@ -1,7 +1,7 @@
 """Managed Dask clusters, which outlive the driver that starts them.
 
-A driver starts one, or adopts the one that an earlier driver left.  Its address, certificates and
-logs are in one folder that only its owner can enter.
+A driver starts a cluster, or adopts the one that an earlier driver started.  Address, certificates and logs
+of a cluster are in one folder that only its owner can enter.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.02
 _STOP_SECONDS = 5.0
-_STOP_AWAY_SECONDS = 90.0  # a batch system may take its time to take jobs out of its queue
+_STOP_AWAY_SECONDS = 90.0  # a batch system may be slow to remove jobs from its queue
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -60,9 +60,9 @@ class ManagedCluster:
     """A cluster that outlives the driver; make it with ``start_cluster``.
 
     Attributes:
-        folder: where its manager, its workers and its drivers find each other, and its logs.
-        adopted: whether it was there already, left by an earlier driver.
-        start_seconds: how long to wait for its scheduler.
+        folder: state through which manager, workers and drivers find each other, and logs.
+        adopted: whether the cluster was running already, started by an earlier driver.
+        start_seconds: how long to wait for the scheduler.
     """
 
     folder: Path
@@ -70,14 +70,14 @@ class ManagedCluster:
     start_seconds: float = 30.0
 
     def connect(self, timeout_seconds: float = 10.0) -> Client:
-        """Return a client of the cluster; start it again first if it has gone away.
+        """Return a client of the cluster; start the cluster again first if it is gone.
 
         Args:
             timeout_seconds: how long the client tries to reach the scheduler, now and whenever the
-                connection is lost; then it closes for good, and this is to be called again.
+                connection is lost; then the client closes for good, and ``connect`` must be called again.
 
         Raises:
-            ClusterError: it does not come up; the message shows the end of its log.
+            ClusterError: the cluster does not start; the message holds the end of its log.
         """
         from distributed import Client
 
@@ -94,14 +94,14 @@ class ManagedCluster:
             raise ClusterError(f"no connection to the cluster at {state.address}: {error}") from error
 
     def is_lost(self, client: Client) -> bool:
-        """Return whether the scheduler that a client looks for is gone, and waiting for it idle."""
+        """Return whether the scheduler that a client tries to reach is gone for good."""
         state = read_last_state(self.folder)
         if state is None or state.address != getattr(client.scheduler, "address", None):
             return True
         return state.manager.is_here and not state.manager.is_alive
 
     def stop(self) -> None:
-        """End the cluster and what it runs."""
+        """End the cluster and its running evaluations."""
         state = read_state(self.folder)
         if state is None:
             return
@@ -116,7 +116,7 @@ class ManagedCluster:
         _reap()
 
     def scale(self, n_workers: int) -> None:
-        """Ask for so many workers, as ``Cluster.scale`` of Dask; fixed hosts stay as they are."""
+        """Request this number of workers, as ``Cluster.scale`` of Dask; fixed hosts do not change."""
         wanted = read_wanted(self.folder)
         if wanted is not None and wanted.workers != n_workers:
             write_wanted(self.folder, replace(wanted, workers=n_workers))
@@ -125,7 +125,7 @@ class ManagedCluster:
         """Check that workers may still start.
 
         Raises:
-            ClusterError: none will, and why.
+            ClusterError: no worker can start; the message holds the reason.
         """
         trouble = read_trouble(self.folder)
         if trouble is not None:
@@ -170,20 +170,20 @@ def start_cluster(
 ) -> ManagedCluster:
     """Start a cluster by a spec, or adopt the one that lives in ``folder``.
 
-    It returns at once; ``connect`` waits.  Evaluations that an earlier driver started go on, and
-    leave their outcomes in the spool; new ones run on workers that load today's code.
+    Returns at once; ``connect`` waits.  Evaluations that an earlier driver started continue, and leave
+    their outcomes in the spool; new ones run on workers that load the present code.
 
     Args:
         folder: for this cluster alone; workers on other machines need to reach it under this path.
         spec: where the workers come from.
-        n_workers: one evaluation runs on each at a time.
-        idle_seconds: without a driver and a running evaluation, after which it ends by itself, and
-            takes its jobs out of the queue.
-        insecure: leave the connections plain, for everybody who reaches them to run programs.
+        n_workers: number of workers; each runs one evaluation at a time.
+        idle_seconds: time without a driver and a running evaluation after which the cluster ends, and
+            removes its jobs from the queue.
+        insecure: do not encrypt connections: whoever reaches them can run programs.
 
     Raises:
-        ClusterError: the folder cannot be used, a number makes no sense, something is not
-            installed, or the cluster that lives there listens in another way.
+        ClusterError: the folder cannot be used, a number is out of range, a package is not
+            installed, or the running cluster there has other scheduler options.
     """
     if n_workers < 1:
         raise ClusterError(f"workers is {n_workers}; a cluster needs at least one")
@@ -203,7 +203,7 @@ def start_cluster(
 
 
 def check_installed(spec: ClusterSpec, *, insecure: bool = False) -> None:
-    """Check that a cluster of this spec can be started with what is installed.
+    """Check that the packages for a cluster of this spec are installed.
 
     Raises:
         ClusterError: with what to install.
@@ -241,7 +241,7 @@ def _elsewhere(folder: Path) -> str:
 
 
 def log_to_file(log: Path) -> None:
-    """Send what Dask logs in this process to a file instead of the terminal."""
+    """Send Dask's log messages in this process to a file instead of the terminal."""
     import distributed  # noqa: F401  its import sets up the handlers that are replaced here
 
     handler = logging.FileHandler(log, delay=True)
@@ -270,10 +270,10 @@ def _start_manager(folder: Path) -> bool:
         environment = {**dict.fromkeys(_THREADS, "1"), **os.environ, "PYTHONPATH": os.pathsep.join(path)}
         log = os.open(folder / "manager.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        # the lock goes with it: it is the manager's from its first moment, until it is gone
+        # the lock is inherited: the manager holds it from its start to its exit
         actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in ((nothing, 0), (log, 1), (log, 2), (lock, 3))]
         try:
-            # not subprocess: it would complain that the manager outlives the object that started it
+            # not subprocess, which warns when a child outlives its Popen object
             pid = os.posix_spawn(
                 sys.executable,
                 [sys.executable, "-P", "-m", "smbo_scheduler.clusters.manager", str(folder)],
@@ -293,8 +293,8 @@ _started: list[int] = []  # pids of our children, to be reaped when they have ex
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[int | None]:
-    """Hold the lock of a folder and give its descriptor, or None if somebody has it."""
-    # far from 3, which it becomes in the manager: a descriptor put on itself would stay closed there
+    """Hold the lock of a folder and yield its descriptor, or None if another process holds it."""
+    # far from 3, its number in the manager: a descriptor duplicated onto itself would be closed there
     with open(folder / "lock", "ab") as file:
         descriptor = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 10)
     try:
@@ -306,7 +306,7 @@ def _lock(folder: Path) -> Iterator[int | None]:
     try:
         yield descriptor
     finally:
-        # closing, not unlocking: the manager shares the lock
+        # close, do not unlock: the manager shares the lock
         os.close(descriptor)
 
 

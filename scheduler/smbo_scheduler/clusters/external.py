@@ -1,6 +1,6 @@
-"""External clusters: Dask schedulers that somebody else started; connected to, never stopped.
+"""External clusters: connect to Dask schedulers that are not ours, without ever stopping them.
 
-A plain ``tcp://`` address beyond this machine is refused unless asked for: whoever reaches such a
+A plain ``tcp://`` address beyond this machine is refused unless allowed: whoever reaches such a
 scheduler can run anything as its owner.
 """
 
@@ -32,13 +32,13 @@ def connect(
     """Return a client of the scheduler at an address.
 
     Args:
-        address: such as "tls://host:8786" or "tcp://127.0.0.1:8786".
-        security: Dask's, with the certificates for tls.
-        allow_plain: whether a tcp:// address on another machine will do.
+        address: address of the scheduler, such as "tls://host:8786" or "tcp://127.0.0.1:8786".
+        security: Dask's Security, with the certificates for tls.
+        allow_plain: whether a tcp:// address on another machine is accepted.
         timeout_seconds: how long to try.
 
     Raises:
-        ClusterError: refused, or no scheduler answers.
+        ClusterError: the address is refused, or no scheduler answers.
     """
     from distributed import Client
 
@@ -84,10 +84,10 @@ def certificates(ca: str | Path, cert: str | Path, key: str | Path) -> Security:
 
 
 def check_address(address: str, *, allow_plain: bool) -> None:
-    """Refuse a scheduler's address that is malformed, or that anybody on its network can use.
+    """Check that a scheduler's address is well formed, and not open to everybody on its network.
 
     Raises:
-        ClusterError: with what to do instead.
+        ClusterError: the address is refused; the message says what to do instead.
     """
     scheme, host = _scheme_and_host(address)
     if scheme == "tcp" and not allow_plain and not _is_loopback(host):

@@ -1,11 +1,10 @@
 """Supervisor of the workers of one host or batch job: ``python -m smbo_scheduler.clusters.host_agent``.
 
 A worker that dies – a crash in compiled code, too much memory – is replaced, so that one bad
-evaluation does not cost the place that was waited for in the queue.  At the end of its lifetime,
-on SIGTERM, or when its standard input closes, workers finish what they run and
-take nothing new.
+evaluation does not cost the slot in the batch queue.  At the end of its lifetime, on SIGTERM, or when its
+standard input closes, workers finish their current evaluation and accept no new one.
 
-Dask is not imported here: the workers load it, and this process should cost a job next to nothing.
+This module does not import Dask: only the workers load it, so that the agent needs little memory.
 """
 
 from __future__ import annotations
@@ -27,20 +26,20 @@ from smbo_scheduler.outbox.processes import kill_group
 
 _LOOK_SECONDS = 0.2
 _LOOK_OVER_SECONDS = 2.0
-_RESTART_SECONDS = 1.0  # a worker that dies at once must not spin
+_RESTART_SECONDS = 1.0  # between restarts of a worker that exits at once
 _NO_SCHEDULER = 3  # smbo_scheduler.clusters.worker's exit code
 
 
 class HostAgent:
-    """The workers of one host, by place.
+    """The workers of one host, by slot.
 
     Args:
-        folder: the cluster's.
-        name: of all of them; each adds its place.
-        n_workers: how many.
-        lifetime_seconds: after which no more evaluations are taken; None: never.
+        folder: folder of the cluster.
+        name: common name of the workers; each appends its slot.
+        n_workers: number of workers.
+        lifetime_seconds: time after which no more evaluations are accepted; None: never.
         death_timeout_seconds, resources: of each worker.
-        holder: descriptor at whose end of file the workers are to end; None if there is none.
+        holder: descriptor at whose end of file the workers end; None if there is none.
     """
 
     def __init__(
@@ -130,10 +129,10 @@ class HostAgent:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the agent that the command line describes.
+    """Run the agent by the options on the command line.
 
-    The scheduler's address and what else dask-jobqueue writes there is for people who read the
-    job script: the folder has it too, also after the scheduler was replaced.
+    The scheduler's address and dask-jobqueue's further options are for readers of the job script: the agent
+    takes the address from the folder, also after the scheduler was replaced.
     """
     parser = argparse.ArgumentParser(prog="python -m smbo_scheduler.clusters.host_agent")
     parser.add_argument("address", nargs="?")

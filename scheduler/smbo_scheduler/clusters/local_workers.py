@@ -16,12 +16,12 @@ from smbo_scheduler.outbox.processes import kill_group
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-_RESTART_SECONDS = 1.0  # between two starts in one place: a worker that dies at once must not spin
+_RESTART_SECONDS = 1.0  # between two starts of a worker that exits at once
 _MOST_WORKERS = 1024
 
 
 class LocalWorkers:
-    """The worker processes, by place; the latest generation only."""
+    """The worker processes, by slot; the latest generation only."""
 
     def __init__(self, folder: Path, spec: LocalSpec) -> None:
         self._folder = folder
@@ -31,7 +31,7 @@ class LocalWorkers:
         self._started: dict[int, float] = {}
 
     def prepare(self, n_workers: int) -> None:
-        """Start the workers before there is a scheduler: they need as long as it does to load."""
+        """Start the workers before the scheduler runs: both take equally long to load."""
         self._maintain(n_workers)
 
     def update(self, spec: LocalSpec) -> None:
@@ -39,7 +39,7 @@ class LocalWorkers:
         self._spec = spec
 
     async def maintain(self, scheduler: Scheduler, n_workers: int) -> None:
-        """Have this many workers: start missing ones, replace dead ones, retire those beyond."""
+        """Keep this many workers: start missing ones, replace dead ones, retire surplus ones."""
         await self._retire(scheduler, n_workers)
         self._maintain(n_workers)
 
@@ -66,7 +66,7 @@ class LocalWorkers:
                 self._started[place] = time.monotonic()
 
     async def _retire(self, scheduler: Scheduler, first: int) -> None:
-        """Retire the workers from place ``first`` on; each exits when its evaluation is done."""
+        """Retire the workers from slot ``first`` on; each exits when its evaluation is done."""
         places = [place for place in self._processes if place >= first]
         gone = [self._processes.pop(place) for place in places]
         for place in places:

@@ -1,8 +1,8 @@
 """The cluster manager, a daemon: ``python -m smbo_scheduler.clusters.manager FOLDER``.
 
-It runs Dask's scheduler, starts workers, replaces those that die, and exits when no driver has been
-connected for a while.  It lives in a session of its own, so that neither
-Ctrl-C in the driver's terminal nor the driver's death reaches an evaluation.
+The manager runs Dask's scheduler, starts workers, replaces those that die, and exits when no driver has been
+connected for the idle time.  It has a session of its own, so that neither Ctrl-C in the driver's terminal nor
+the driver's death reaches an evaluation.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ _LOOK_SECONDS = 0.2
 
 
 class Workers(Protocol):
-    """The workers of a cluster, wherever they are started."""
+    """The workers of a cluster: local, in batch jobs, or by ssh."""
 
     def prepare(self, n_workers: int) -> None:
-        """Do what can be done before there is a scheduler."""
+        """Prepare workers before the scheduler runs."""
         ...
 
     def update(self, spec: Any) -> None:
@@ -58,7 +58,7 @@ class Workers(Protocol):
         ...
 
     async def maintain(self, scheduler: Scheduler, n_workers: int, /) -> None:
-        """Start or retire workers until there are so many; called again and again."""
+        """Start or retire workers until there are ``n_workers``; called repeatedly."""
         ...
 
     async def restart(self, scheduler: Scheduler, *, is_shared: bool) -> None:
@@ -71,7 +71,7 @@ class Workers(Protocol):
 
 
 def workers_of(folder: Path, spec: ClusterSpec) -> Workers:
-    """Return the workers that a spec asks for."""
+    """Return the workers of a spec."""
     match spec:
         case LocalSpec():
             return LocalWorkers(folder, spec)
@@ -101,7 +101,7 @@ async def manage(folder: Path) -> None:
         async with _scheduler(folder, spec) as scheduler:
             write_state(folder, ClusterState(this_process(), scheduler.address))
             await _serve(folder, scheduler, workers, wanted, over)
-            # before the scheduler closes, which would let the workers finish what they run
+            # before the scheduler closes, after which workers would finish their evaluations
             (folder / "cluster.json").unlink(missing_ok=True)
             mark_over(folder)
             await workers.close()
@@ -142,7 +142,7 @@ async def _serve(
         latest = read_wanted(folder) or wanted
         if latest.generation != wanted.generation:
             workers.update(spec_from_json(latest.spec))
-            # other drivers' workers are left as they are; this one's client is not connected yet
+            # workers of other drivers are not restarted; this driver's client is not connected yet
             await workers.restart(scheduler, is_shared=_has_driver(scheduler))
             last_used = now
         wanted = latest
@@ -170,8 +170,8 @@ def _is_at_work(scheduler: Scheduler) -> bool:
 def main() -> None:
     """Run the manager of the folder named on the command line.
 
-    Whoever starts it holds the folder's lock and hands it on as descriptor 3, which stays open
-    here, and in no worker, until the end.
+    The starting process holds the folder's lock and passes it on as descriptor 3, which stays open in the
+    manager, and in no worker, until it exits.
     """
     folder = Path(sys.argv[1])
     os.set_inheritable(3, False)

@@ -16,7 +16,7 @@ class SchedulerOptions:
     Attributes:
         host: name or address; None takes this machine's first one.
         interface: a network interface such as "ib0", instead of a host.
-        port: 0 takes any free one.
+        port: TCP port; 0 takes any free one.
     """
 
     host: str | None = None
@@ -36,22 +36,21 @@ class BatchSpec:
     """Workers in jobs of a batch system.
 
     Attributes:
-        system: which one.
-        scheduler: where it listens.
+        system: the batch system.
+        scheduler: address at which the scheduler listens.
         workers_per_job: evaluations that run at once in one job.
-        cores, memory_bytes, disk_bytes: of one job.
-        walltime_seconds: after which the batch system ends a job; None leaves it to the queue.
-        lifetime_seconds: after which a job takes no further evaluation, so that it is not in the
-            midst of one when the batch system ends it; None: never.
-        stagger_seconds: each job draws a lifetime shorter by up to this, so that not all leave at
-            once.
-        death_timeout_seconds: a job that finds no scheduler for so long ends.
-        queue, account: as the site calls them.
+        cores, memory_bytes, disk_bytes: resources of one job.
+        walltime_seconds: time after which the batch system ends a job; None: the queue's default.
+        lifetime_seconds: time after which a job accepts no further evaluation, so that none is running
+            when the batch system ends the job; None: never.
+        stagger_seconds: each job draws a lifetime shorter by up to this, so that not all end at once.
+        death_timeout_seconds: time without a scheduler after which a job ends.
+        queue, account: names at the site.
         directives: further lines for the batch system: text for SLURM, "key = value" for HTCondor.
         prologue: shell commands before the worker starts.
-        python: the interpreter there.
-        resources: that each worker offers to evaluations, such as {"GPU": 1}.
-        poll_seconds: between looks at the queue.
+        python: the interpreter on the worker's host.
+        resources: Dask resources of each worker, such as {"GPU": 1}.
+        poll_seconds: between two queries of the queue.
     """
 
     system: Literal["slurm", "htcondor"]
@@ -78,11 +77,11 @@ class SshSpec:
     """Workers on hosts reached by ssh.
 
     Attributes:
-        hosts: names, each of which stands for ``workers_per_host`` workers.
-        scheduler: where it listens.
-        user, port: to log in as, and where; None and 22 are ssh's own.
-        key: file of the private key; None asks the agent and the usual places.
-        known_hosts: file of the hosts' keys; None is the user's own.  They are always checked.
+        hosts: names of hosts, with ``workers_per_host`` workers each.
+        scheduler: address at which the scheduler listens.
+        user, port: login name and ssh port; None and 22 are ssh's defaults.
+        key: file of the private key; None tries the ssh agent and the default files.
+        known_hosts: file of the hosts' keys, which are always checked; None is the user's own.
         death_timeout_seconds, prologue, python, resources: as in ``BatchSpec``.
     """
 
@@ -113,7 +112,7 @@ def spec_from_json(data: Mapping[str, Any]) -> ClusterSpec:
     """Return the spec that ``spec_to_json`` wrote; an empty one is local, without resources.
 
     Raises:
-        ClusterError: it is none.
+        ClusterError: the data is not a spec.
     """
     settings: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
@@ -129,10 +128,10 @@ def spec_from_json(data: Mapping[str, Any]) -> ClusterSpec:
 
 
 def scheduler_options_of(spec: ClusterSpec) -> SchedulerOptions:
-    """Return where the scheduler of a spec listens; that of a local one on the loopback interface alone."""
+    """Return the scheduler options of a spec; a local one listens on the loopback interface alone."""
     return SchedulerOptions(host="127.0.0.1") if isinstance(spec, LocalSpec) else spec.scheduler
 
 
 def n_workers_of(spec: ClusterSpec, wanted: int) -> int:
-    """Return how many workers there will be when ``wanted`` are asked for: fixed hosts ignore it."""
+    """Return the number of workers when ``wanted`` are requested: fixed hosts ignore the request."""
     return len(spec.hosts) * spec.workers_per_host if isinstance(spec, SshSpec) else wanted

@@ -19,7 +19,7 @@ from smbo_scheduler.outbox.processes import module_path
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-_RETRY_SECONDS = 30.0  # before a host that could not be reached, or went away, is tried again
+_RETRY_SECONDS = 30.0  # before a host that could not be reached, or was lost, is tried again
 _CONNECT_SECONDS = 30.0
 _KEEPALIVE_SECONDS = 15.0  # a connection that is silent for three of these is lost
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -36,7 +36,7 @@ def check_ssh() -> None:
 
 
 class SshWorkers:
-    """One connection and one ``clusters.host_agent`` a host, each started again when it ends."""
+    """One connection and one ``clusters.host_agent`` for each host, started again when they end."""
 
     def __init__(self, folder: Path, spec: SshSpec) -> None:
         self._folder, self._spec = folder, spec
@@ -45,7 +45,7 @@ class SshWorkers:
         self._faults: dict[str, str] = {}
 
     def prepare(self, n_workers: int) -> None:
-        """Do nothing: a host needs a scheduler."""
+        """Do nothing: workers on a host need a running scheduler."""
 
     def update(self, spec: SshSpec) -> None:
         """Start hosts by another spec from now on."""
@@ -55,7 +55,7 @@ class SshWorkers:
         clear_trouble(self._folder)
 
     async def maintain(self, scheduler: Scheduler, _n_workers: int) -> None:
-        """Have a connection to each host of the spec; close those to others."""
+        """Keep a connection to each host of the spec; close those to other hosts."""
         here = {str(worker.name).rpartition(".")[0] for worker in scheduler.workers.values()}
         for host in here & set(self._faults):
             del self._faults[host]
@@ -71,13 +71,13 @@ class SshWorkers:
                 self._tasks[host] = asyncio.create_task(self._work_on(host, scheduler.address))
 
     async def restart(self, scheduler: Scheduler, *, is_shared: bool) -> None:
-        """Restart the workers, with the present code, once each is done with its evaluation."""
+        """Restart each worker, with the present code, after its current evaluation."""
         addresses = [worker.address for worker in scheduler.workers.values()]
         if addresses and not is_shared:
             await scheduler.retire_workers(workers=addresses, close_workers=True, remove=True)
 
     async def close(self) -> None:
-        """Close all connections; workers there end, for the folder says that the cluster is over."""
+        """Close all connections; remote workers end, since the folder marks the cluster as over."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -86,7 +86,7 @@ class SshWorkers:
         """Run a host's workers until they end.
 
         Raises:
-            ClusterError: it cannot be reached, or its key is not the known one, or they ended.
+            ClusterError: the host cannot be reached, its key is not the known one, or the workers ended.
         """
         import asyncssh
 
@@ -96,13 +96,13 @@ class SshWorkers:
         if self._spec.key is not None:
             options["client_keys"] = [self._spec.key]
         if self._spec.known_hosts is not None:
-            # left out, asyncssh reads the user's own file; None would switch the check off
+            # without the argument asyncssh reads the user's own file; None would switch the check off
             options["known_hosts"] = self._spec.known_hosts
         log = self._folder / f"host-{_file_name(host)}.log"
         try:
             async with asyncssh.connect(host, connect_timeout=_CONNECT_SECONDS, **options) as connection:
                 print(f"{host}: connected", flush=True)
-                # its standard input stays open for as long as this connection: its end ends the host
+                # the agent's standard input stays open as long as this connection; at its end the agent ends
                 process = await connection.create_process(
                     command(self._spec, self._folder, host, address), stdout=log, stderr=asyncssh.STDOUT
                 )

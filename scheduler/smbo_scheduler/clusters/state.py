@@ -1,11 +1,11 @@
 """The folder through which a cluster's manager, its workers and its drivers find each other.
 
 cluster.json    the manager's process, and the address of its scheduler
-wanted.json     the workers that the latest driver asked for
-jobs.json       batch jobs that are in the queue or run
-trouble.json    why no worker starts, in words for the user
-over            the cluster was ended on purpose: nobody waits for what still runs
-lock            held by the manager for as long as it lives
+wanted.json     the workers that the latest driver requested
+jobs.json       batch jobs that are queued or running
+trouble.json    reason why no worker starts, in words for the user
+over            the cluster was ended on purpose: no driver waits for running evaluations
+lock            held by the manager until it exits
 cert.pem, key.pem, *.log
 """
 
@@ -26,14 +26,14 @@ from smbo_scheduler.outbox.processes import ProcessName
 
 @dataclass(frozen=True)
 class Wanted:
-    """The workers and the lifetime that the latest driver asked for.
+    """The workers and the lifetime that the latest driver requested.
 
     Attributes:
-        workers: how many.
-        idle_seconds: without a driver and without a running job, after which the cluster ends.
-        generation: a new one asks for fresh workers, which load today's code.
-        spec: where its workers come from, as ``clusters.specs`` writes it; empty: this machine.
-        insecure: whether the connections are plain, for everybody on the network to use.
+        workers: number of workers.
+        idle_seconds: time without a driver and a running job after which the cluster ends.
+        generation: a new one requests fresh workers, which load the present code.
+        spec: spec of the workers, as ``clusters.specs`` writes it; empty: this machine.
+        insecure: whether connections are not encrypted and open to everybody on the network.
     """
 
     workers: int
@@ -45,7 +45,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """The process that manages a cluster, and the address of its scheduler."""
+    """The manager process of a cluster, and the address of its scheduler."""
 
     manager: ProcessName
     address: str
@@ -55,7 +55,7 @@ def make_state_folder(folder: Path) -> None:
     """Make a folder that only its owner can enter, or check that it is one.
 
     Raises:
-        ClusterError: it cannot be made, or is somebody else's.
+        ClusterError: the folder cannot be made, or belongs to another user.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,12 +68,12 @@ def make_state_folder(folder: Path) -> None:
 
 
 def write_wanted(folder: Path, wanted: Wanted) -> None:
-    """Write what a driver asks of the manager."""
+    """Write the request of a driver to the manager."""
     _write(folder / "wanted.json", asdict(wanted))
 
 
 def read_wanted(folder: Path) -> Wanted | None:
-    """Return what the latest driver asked for, None if the file is not there or not whole."""
+    """Return the latest driver's request, None if the file is missing or incomplete."""
     data = _read(folder / "wanted.json")
     try:
         return None if data is None else Wanted(**data)
@@ -102,33 +102,33 @@ def read_last_state(folder: Path) -> ClusterState | None:
 
 
 def write_jobs(folder: Path, jobs: Mapping[str, str]) -> None:
-    """Keep the batch system's ids of jobs, by our names for them."""
+    """Store the batch system's ids of jobs, by our names."""
     _write(folder / "jobs.json", dict(jobs))
 
 
 def read_jobs(folder: Path) -> dict[str, str]:
-    """Return what ``write_jobs`` kept."""
+    """Return the ids that ``write_jobs`` stored, by name."""
     return {str(name): str(job_id) for name, job_id in (_read(folder / "jobs.json") or {}).items()}
 
 
 def write_trouble(folder: Path, text: str) -> None:
-    """Write why no worker starts."""
+    """Write the reason why no worker starts."""
     _write(folder / "trouble.json", {"text": text})
 
 
 def read_trouble(folder: Path) -> str | None:
-    """Return why no worker starts, None if nothing is known to be wrong."""
+    """Return the reason why no worker starts, None if there is none."""
     data = _read(folder / "trouble.json")
     return None if data is None else str(data.get("text"))
 
 
 def clear_trouble(folder: Path) -> None:
-    """Forget why no worker started: the cause may be gone."""
+    """Remove the reason why no worker started: its cause may be gone."""
     (folder / "trouble.json").unlink(missing_ok=True)
 
 
 def mark_over(folder: Path) -> None:
-    """Tell workers on other machines that nobody waits for what they still run."""
+    """Mark the cluster as over, so that workers on other machines end their evaluations."""
     (folder / "over").touch(mode=0o600)
 
 
@@ -176,7 +176,7 @@ def check_cryptography() -> None:
     """Check that certificates can be made.
 
     Raises:
-        ClusterError: with what to install, and the choice that there is.
+        ClusterError: the message says what to install, or the option without certificates.
     """
     if importlib.util.find_spec("cryptography") is None:
         raise ClusterError(

@@ -1,7 +1,7 @@
 """One Dask worker of a managed cluster: ``python -m smbo_scheduler.clusters.worker FOLDER``.
 
-It runs one evaluation at a time.  When its scheduler goes away it finishes what it runs, which
-leaves the outcome in the spool, and then ends; so it does when it is sent SIGTERM.
+The worker runs one evaluation at a time.  When its scheduler is gone, or on SIGTERM, it finishes the current
+evaluation, whose outcome is left in the spool, and then exits.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from distributed import Worker
 from smbo_scheduler.clusters.state import is_over, read_last_state, read_state, security_of
 from smbo_scheduler.worker.runner import running_jobs
 
-NO_SCHEDULER = 3  # exit code: none was found in time
+NO_SCHEDULER = 3  # exit code: no scheduler was found in time
 
 CONFIG: dict[str, Any] = {
-    "distributed.scheduler.allowed-failures": 0,  # a token runs once; trying again is the source's business
+    "distributed.scheduler.allowed-failures": 0,  # a token runs once; retries are decided by the source
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.worker-ttl": None,  # an objective in C may hold the interpreter for minutes
     "distributed.scheduler.http.routes": [],  # these pages have no authentication
@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
 }
 
 _LOOK_SECONDS = 0.02
-_LOOK_AWAY_SECONDS = 1.0  # the same on a shared disk, with a thousand workers
+_LOOK_AWAY_SECONDS = 1.0  # the same interval on a shared disk, with a thousand workers
 _CONNECT_SECONDS = 20.0
 
 
@@ -48,13 +48,12 @@ class Options:
     """The command line of a worker.
 
     Attributes:
-        folder: the cluster's.
-        parent: pid of the process that started it, without which it ends.
-        name: of the Dask worker.
-        is_away: whether its scheduler is on another machine, so that looking after that process
-            says nothing.
+        folder: folder of the cluster.
+        parent: pid of the process that started the worker; when it exits, so does the worker.
+        name: name of the Dask worker.
+        is_away: whether the scheduler is on another machine, so that its process cannot be watched.
         death_timeout_seconds: how long to look for a scheduler.
-        resources: that it offers to evaluations.
+        resources: Dask resources for evaluations.
     """
 
     folder: Path
@@ -66,7 +65,7 @@ class Options:
 
 
 async def work(options: Options) -> int:
-    """Work for the folder's cluster until it ends, finish what is under way, and return the exit code."""
+    """Work for the folder's cluster until it ends, finish the current evaluation, return the exit code."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     until = time.monotonic() + options.death_timeout_seconds
@@ -84,22 +83,22 @@ async def work(options: Options) -> int:
                 return NO_SCHEDULER
             await asyncio.sleep(_LOOK_AWAY_SECONDS)
     await _serve(worker, stopping)
-    # an evaluation that nobody waits for must not keep a place in a batch system
+    # an evaluation that no driver waits for must not occupy a batch system
     while running_jobs() and not (options.is_away and is_over(options.folder)):
         await asyncio.sleep(0.2)
     return 0
 
 
 async def _join_while_wanted(options: Options, address: str, stopping: asyncio.Event) -> Worker | None:
-    """Return a worker that a scheduler knows, None if its parent or cluster ends meanwhile.
+    """Return a worker registered with a scheduler, None if its parent or cluster ends meanwhile.
 
     Raises:
-        OSError, TimeoutError, RuntimeError, ValueError: it cannot be reached.
+        OSError, TimeoutError, RuntimeError, ValueError: the scheduler cannot be reached.
     """
     joining = asyncio.ensure_future(_join(options, address))
     while not joining.done():
         await asyncio.wait((joining,), timeout=_LOOK_AWAY_SECONDS)
-        # Dask itself would try for half a minute, beside the workers of the next scheduler
+        # Dask itself would retry for half a minute, while the next scheduler already has its workers
         if not joining.done() and (os.getppid() != options.parent or stopping.is_set()):
             joining.cancel()
             return None
@@ -107,12 +106,12 @@ async def _join_while_wanted(options: Options, address: str, stopping: asyncio.E
 
 
 async def _join(options: Options, address: str) -> Worker:
-    """Return a worker that a scheduler knows.
+    """Return a worker registered with a scheduler.
 
     Raises:
-        OSError, TimeoutError, RuntimeError, ValueError: it cannot be reached.
+        OSError, TimeoutError, RuntimeError, ValueError: the scheduler cannot be reached.
     """
-    # on a cluster's disk thousands of workers would trip over each other's files
+    # on a shared disk the files of thousands of workers would collide
     scratch = tempfile.mkdtemp(prefix="smbo-") if options.is_away else str(options.folder / "dask")
     return await Worker(
         address,
@@ -122,7 +121,7 @@ async def _join(options: Options, address: str) -> Worker:
         security=security_of(options.folder),
         dashboard=False,
         dashboard_address="127.0.0.1:0",
-        memory_limit=0,  # limits are the runner's business; Dask would pause, then kill
+        memory_limit=0,  # limits are enforced by the runner; Dask would pause, then kill
         local_directory=scratch,
         metrics={"jobs": _count_jobs},
         resources=options.resources or None,
@@ -131,18 +130,18 @@ async def _join(options: Options, address: str) -> Worker:
 
 
 async def _serve(worker: Worker, stopping: asyncio.Event) -> None:
-    """Wait until the worker is closed, and close it when that is asked for."""
+    """Wait until the worker is closed, and close it when a stop is requested."""
     asked = asyncio.ensure_future(stopping.wait())
     finished = asyncio.ensure_future(worker.finished())
     await asyncio.wait((asked, finished), return_when=asyncio.FIRST_COMPLETED)
     if not finished.done():
-        # the scheduler is told first: no new evaluation comes here while this one is finished
+        # retire at the scheduler first, so that it sends no new evaluation while this one finishes
         await worker.close_gracefully(reason="asked to end")
     asked.cancel()
 
 
 async def _find_scheduler(options: Options, until: float, stopping: asyncio.Event) -> str | None:
-    """Return where the cluster's scheduler listens; None if there is none, or the cluster is over."""
+    """Return the address of the cluster's scheduler; None if there is none, or the cluster is over."""
     while os.getppid() == options.parent and not stopping.is_set():
         if options.is_away:
             if is_over(options.folder) or time.monotonic() > until:
@@ -158,7 +157,7 @@ async def _find_scheduler(options: Options, until: float, stopping: asyncio.Even
 
 
 def _own_address(scheduler: str) -> str:
-    """Return this machine's address on the way to a scheduler: nothing listens on any other."""
+    """Return this machine's address on the route to a scheduler: the worker listens on no other."""
     parts = urlsplit(scheduler)
     with socket.socket(
         socket.AF_INET6 if ":" in str(parts.hostname) else socket.AF_INET, socket.SOCK_DGRAM
@@ -172,7 +171,7 @@ async def _count_jobs(_worker: Any) -> int:
 
 
 def read_options(words: Sequence[str]) -> Options:
-    """Return what a command line says."""
+    """Return the options of a command line."""
     parser = argparse.ArgumentParser(prog="python -m smbo_scheduler.clusters.worker")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--parent", type=int, default=os.getppid())
@@ -187,12 +186,12 @@ def read_options(words: Sequence[str]) -> Options:
 
 
 def main() -> None:
-    """Run the worker that the command line describes."""
+    """Run the worker by the options on the command line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with dask.config.set(CONFIG):
         code = asyncio.run(work(read_options(sys.argv[1:])))
     sys.stdout.flush()
-    # Dask's threads, and what an objective left behind, must not hold the process
+    # exit at once: Dask's threads, or those of an objective, must not keep the process
     os._exit(code)
 
 

@@ -2,8 +2,8 @@
 
 Dask promises to run a task at least once while its scheduler and client live, and nothing more:
 it drops finished results when either dies, and calls a task dead whose worker still computes.
-So a future is only a wake-up here.  What counts is the outbox: which process claimed a job, whether it
-is alive, and the outcome that it left.
+So a future is only a wake-up.  The outbox decides: which process claimed a job, whether that process is
+alive, and the outcome that it left.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
 from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.worker.runner import Isolation, Runner, RunStatus, pickled
 
-_CAPACITY_SECONDS = 1.0  # a count of the workers is as good as new for this long
-_SCAN_SECONDS = 0.5  # between looks at what no future tells of
-_SCAN_REST = 10  # times as long as a look took: thousands of jobs on a shared disk take seconds
+_CAPACITY_SECONDS = 1.0  # for how long a count of the workers is reused
+_SCAN_SECONDS = 0.5  # between scans of the outbox for outcomes and deaths without a future
+_SCAN_REST = 10  # pause in units of a scan's time: thousands of jobs on a shared disk take seconds
 _MOST_QUEUED = 10_000  # an adaptive cluster without a maximum has an infinite one
-_START_SECONDS = 0.1  # between looks for the first worker
+_START_SECONDS = 0.1  # between checks for the first worker
 _LONGEST_BACK_OFF_SECONDS = 60.0
-_UNSEEN_SECONDS = 90.0  # a shared disk may show a new file as late as this: NFS looks at folders each minute
+_UNSEEN_SECONDS = 90.0  # until a new file is visible on a shared disk: NFS refreshes folders each minute
 
-# Of these the future knows nothing: the evaluation may well be alive.
+# After these errors of a future the evaluation may still be running.
 _LOSSES = (KilledWorker, FutureCancelledError, CommClosedError, OSError, TimeoutError)
 
 
 @dataclass
 class _Flight:
-    """A job under way.
+    """A submitted job.
 
     Attributes:
-        future: None once there is nothing more to hear from it.
-        loss: what is known of its loss, if it is lost.
-        said_done: when its runner said that the outcome is kept.
+        future: None once it has ended or been dropped.
+        loss: reason of the job's loss, if it is lost.
+        said_done: when the runner returned that the outcome is stored.
     """
 
     job: Job
@@ -63,15 +63,15 @@ class DaskExecutor:
     every task that was sent to a dead worker, not only the one that ran there.
 
     Args:
-        client: synchronous; it is not closed here (those that ``reconnect`` makes are).
-        target: what to call; it must pickle, and its modules must be there on the workers.
-        spool: that the workers reach too: a folder under the same path, or what else there is.
+        client: synchronous; not closed by the executor (those that ``reconnect`` makes are).
+        target: function to call; it must pickle, and its modules must be importable on the workers.
+        spool: outbox that the workers reach too: a folder under the same path, or another outbox.
         isolation, beat_seconds: as for ``Runner``.
         resources: Dask worker resources that each job occupies, besides its own.
-        reconnect: makes a new client once this one has closed for good; without it that is an
-            error.
-        is_lost: whether the scheduler that a client looks for is known to be gone: then a new client
-            need not wait until this one gives up.
+        reconnect: makes a new client once this one has closed for good; without it a closed client is
+            an error.
+        is_lost: whether the scheduler of a client is known to be gone: then a new client is made before
+            this one gives up.
         clock: monotonic seconds.
     """
 
@@ -102,7 +102,7 @@ class DaskExecutor:
         self._clock = clock
         self._flights: dict[str, _Flight] = {}
         self._ready: list[JobOutcome] = []
-        # no SimpleQueue: see ProcessExecutor
+        # not a SimpleQueue: see ProcessExecutor
         self._woken: queue.Queue[tuple[str, Future]] = queue.Queue()
         self._next_scan = 0.0
         self._capacity, self._capacity_until = 0, 0.0
@@ -110,7 +110,7 @@ class DaskExecutor:
         self._next_connect, self._back_off = 0.0, 1.0
 
     def capacity(self) -> int:
-        """Return how many jobs the workers there now can run at once; 0 while there is no scheduler.
+        """Return how many jobs the present workers can run at once; 0 while there is no scheduler.
 
         Raises:
             ClusterError: the client is closed, nothing runs, and there is no ``reconnect``.
@@ -126,17 +126,17 @@ class DaskExecutor:
             try:
                 total = self._startable(self._n_slots())
             except (OSError, RuntimeError, TimeoutError):
-                self._capacity = 0  # the scheduler went away this moment; the client's state will tell
+                self._capacity = 0  # the scheduler was just lost; the client's state will show it
                 return 0
-            # one even where others hold all: Dask gives it the next slot that is free, so that a
-            # driver that comes later gets its turn
+            # one even where other drivers hold all slots: Dask gives it the next free slot, so that a
+            # later driver is served too
             self._capacity = min(total, max(1, total - self._n_of_others()))
         return self._capacity
 
     def _n_slots(self) -> int:
-        """Return how many jobs the workers that are there can run at once."""
+        """Return how many jobs the connected workers can run at once."""
         if not self._resources:
-            return sum(self._client.nthreads().values())  # all that is needed of each
+            return sum(self._client.nthreads().values())  # the thread counts suffice
         # some versions of Dask describe five workers unless told otherwise
         workers = list(self._client.scheduler_info(n_workers=-1)["workers"].values())
         n_slots = sum(slots(worker, self._resources) for worker in workers)
@@ -144,16 +144,16 @@ class DaskExecutor:
         return n_slots
 
     def trouble(self) -> str | None:
-        """Return in words why outcomes cannot be kept, or which resources no worker has; else None."""
+        """Return in words why outcomes cannot be stored, or which resources no worker has; else None."""
         return self._spool.trouble() or self._shortage
 
     def _startable(self, n_slots: int) -> int:
         """Return how many jobs may be submitted, so that a cluster that grows with its tasks does grow.
 
-        Without resources Dask keeps what cannot start in its own queue, where no worker's death
-        touches it.  With resources it gives all of it to the workers at once, so only one waits.
+        Without resources Dask keeps jobs that cannot start in its own queue, which no worker's death
+        affects.  With resources it sends all to the workers at once, so only one is submitted ahead.
         """
-        cluster = self._client.cluster  # None where only a scheduler's address is known
+        cluster = self._client.cluster  # None for a client made from an address
         adaptive = cluster._adaptive if isinstance(cluster, Cluster) else None
         if adaptive is None or not adaptive.maximum:
             return n_slots
@@ -168,7 +168,7 @@ class DaskExecutor:
             keys = itertools.chain.from_iterable(self._client.processing().values())
             return sum(str(key) not in self._flights for key in keys)
         except (OSError, RuntimeError, TimeoutError):
-            return 0  # the connection is going; the next look will know
+            return 0  # the connection is closing; the next count will be right
 
     def submit(self, job: Job) -> None:
         """Send a job to the cluster."""
@@ -185,18 +185,18 @@ class DaskExecutor:
                 resources={**self._resources, **job.resources} or None,
             )
         except (OSError, RuntimeError) as error:
-            # the client closed this moment; whether the job arrived, its claim tells
+            # the client has just closed; the job's claim shows whether it arrived
             flight.loss = f"it could not be sent: {error}"
             return
         flight.future.add_done_callback(lambda future: self._woken.put((job.key, future)))
 
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
-        """Return the outcomes that are new, as soon as there is one or the time is over.
+        """Return the new outcomes, as soon as there is one or the time is over.
 
         Raises:
             ClusterError: the workers cannot load the target.
         """
-        # with no worker there yet, the caller should soon have another look
+        # without any worker yet, the caller should soon poll again
         until = self._clock() + (timeout_seconds if self._capacity else min(timeout_seconds, _START_SECONDS))
         while True:
             now = self._clock()
@@ -220,7 +220,7 @@ class DaskExecutor:
         self._spool.discard(outcome)
 
     def cancel(self, job: Job) -> None:
-        """Take a job back if it has not started, else ask it to end.
+        """Revoke a job that has not started, else request its end.
 
         Only a job in a child process can be ended early; any other runs to its own end.
         """
@@ -235,7 +235,7 @@ class DaskExecutor:
             self._spool.ask_to_end(job)
 
     def close(self) -> None:
-        """Revoke what has not started; what runs continues, and leaves its outcome in the outbox."""
+        """Revoke jobs that have not started; running ones continue, and leave outcomes in the outbox."""
         for flight in self._flights.values():
             if flight.future is not None and self._spool.revoke(flight.job):
                 with contextlib.suppress(OSError, RuntimeError):
@@ -244,7 +244,7 @@ class DaskExecutor:
         self._close_own_client()
 
     def _close_own_client(self) -> None:
-        """Close the client that ``reconnect`` made, if it did."""
+        """Close the client if ``reconnect`` made it."""
         if self._own_client is not None:
             with contextlib.suppress(OSError, TimeoutError):
                 self._own_client.close(timeout=5)
@@ -260,7 +260,7 @@ class DaskExecutor:
             return
 
     def _note_done(self, key: str, future: Future) -> None:
-        """Take note that a future is done."""
+        """Update a job whose future is done."""
         flight = self._flights.get(key)
         if flight is None or flight.future is not future:
             return
@@ -291,12 +291,12 @@ class DaskExecutor:
         return "its outcome is not there"
 
     def _scan(self) -> None:
-        """Look for outcomes and for deaths that no future told of, of our own jobs.
+        """Scan the outbox for outcomes and deaths of our own jobs that no future reported.
 
-        The spool may hold other drivers' outcomes too, which are theirs to record.
+        The spool may hold outcomes of other drivers too, which these record themselves.
         """
         for flight in list(self._flights.values()):
-            # a job that Dask still holds and no process has claimed may yet start
+            # a job that is unclaimed and still queued in Dask may yet start
             if flight.future is None or self._spool.claim_of(flight.job) is not None:
                 self._check(flight)
 
@@ -304,7 +304,7 @@ class DaskExecutor:
         outcome = final_outcome(flight.job, self._spool, reason=flight.loss)
         if outcome is None and flight.said_done is not None:
             seconds = self._clock() - flight.said_done
-            if seconds > _UNSEEN_SECONDS:  # its process lives on, with other jobs, and would be waited for
+            if seconds > _UNSEEN_SECONDS:  # its process runs other jobs: it may never die
                 error = f"its outcome was said to be kept, and is not to be seen {seconds:.0f} s later"
                 outcome = lost(flight.job, error)
         if outcome is not None:
@@ -315,7 +315,7 @@ class DaskExecutor:
         self._ready.append(outcome)
 
     def _connect_again(self) -> None:
-        """Replace the closed client, if the time for the next attempt has come."""
+        """Replace the closed client, if the next attempt is due."""
         if self._reconnect is None:
             if self._flights:
                 return
@@ -330,7 +330,7 @@ class DaskExecutor:
             self._client = self._own_client = self._reconnect()
             self._back_off = 1.0
             for flight in self._flights.values():
-                flight.future = None  # it was the old client's
+                flight.future = None  # a future of the old client
             self._next_scan = 0.0
 
 
@@ -342,7 +342,7 @@ def slots(worker: Mapping[str, Any], resources: Mapping[str, float]) -> int:
 
 
 def shortage_text(workers: Sequence[Mapping[str, Any]], resources: Mapping[str, float]) -> str:
-    """Return what is needed, what the workers (as Dask describes them) have, and what to do."""
+    """Return in words the resources needed, those of the workers (as Dask describes them), and the remedy."""
     most: dict[str, float] = {}
     for worker in workers:
         for name, amount in (worker.get("resources") or {}).items():
@@ -360,7 +360,7 @@ def _amounts(resources: Mapping[str, float]) -> str:
 
 
 def _chain(error: BaseException) -> str:
-    """Return an exception and its causes on one line: Dask hides what matters behind the first."""
+    """Return an exception and its causes on one line: Dask hides the cause behind the first."""
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < 5:

@@ -15,13 +15,13 @@ def final_outcome(
 ) -> JobOutcome | None:
     """Return a job's outcome: LOST if no process runs it or ever will, None while one does.
 
-    A job that is not claimed is revoked here, so that it cannot start after all.
+    A job that is not claimed is revoked, so that it cannot start later.
 
     Args:
-        job: an execution whose future or process tells no more.
-        outbox: where it would claim and leave its outcome.
-        is_alive: whether a claim's owner is at work; the outbox's own judgement if None.
-        reason: of the loss, as far as known; for the outcome's error.
+        job: an execution whose future or process has ended.
+        outbox: where the job is claimed and its outcome left.
+        is_alive: whether a claim's owner is running; ``outbox.is_alive`` if None.
+        reason: reason of the loss, as far as known; for the outcome's error.
     """
     claim = outbox.claim_of(job)
     if claim is None:
@@ -31,16 +31,16 @@ def final_outcome(
             if is_disk_full(error):
                 return None  # ask again
             raise
-        # if it is not, it was claimed a moment ago
+        # not revoked: it was claimed a moment ago
         return lost(job, "it never started" if reason is None else reason) if is_ours else None
     if (is_alive or outbox.is_alive)(claim):
         return outbox.read(job)
-    # read after the look at the process: it may have finished in between, and then have ended
+    # read after the check of the process, which may have written the outcome and exited in between
     return outbox.read(job) or lost(job, _where(claim) if reason is None else f"{reason} ({_where(claim)})")
 
 
 def lost(job: Job, error: str) -> JobOutcome:
-    """Return the outcome of an execution that went away."""
+    """Return the outcome LOST of an execution."""
     return JobOutcome(job, JobStatus.LOST, reason="lost", error=error)
 
 

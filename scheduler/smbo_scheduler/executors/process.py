@@ -20,16 +20,16 @@ from smbo_scheduler.outbox.spool import Spool
 from smbo_scheduler.worker.child import close_children
 from smbo_scheduler.worker.runner import run_job
 
-_SCAN_SECONDS = 0.5  # between looks at adopted jobs
+_SCAN_SECONDS = 0.5  # between checks of adopted jobs
 
 
 class ProcessExecutor:
-    """Runs jobs in a pool of warm child processes, which end with this one.
+    """Runs jobs in a pool of warm child processes, which end when this process does.
 
     Args:
-        target: what to call; it must pickle.
-        n_workers: how many children, at most.
-        spool: where outcomes are kept until they are recorded; a temporary folder if None.
+        target: function to call; it must pickle.
+        n_workers: largest number of children.
+        spool: where outcomes are stored until they are recorded; a temporary folder if None.
     """
 
     runs_elsewhere: ClassVar[bool] = True
@@ -41,12 +41,12 @@ class ProcessExecutor:
         self._n_workers = n_workers
         self._temporary = None if spool else tempfile.TemporaryDirectory(prefix="spool-")
         self._spool: Outbox = spool or Spool(self._temporary.name if self._temporary else "")
-        # a thread for each child, which does nothing but wait for it
+        # one thread for each child, only to wait for it
         self._threads = ThreadPoolExecutor(n_workers, thread_name_prefix="child")
         self._running: dict[str, Job] = {}
         self._adopted: dict[str, Job] = {}
-        # not a SimpleQueue: until Python 3.13 its get(timeout=…) waits for ever where a signal is at work
-        # as the time runs out, and then no Ctrl-C ends a run
+        # not a SimpleQueue: until Python 3.13 its get(timeout=…) waits for ever if a signal is handled as
+        # the time runs out, and then no Ctrl-C ends a run
         self._done: queue.Queue[tuple[Job, Future[object]]] = queue.Queue()
         self._us = this_process()
 
@@ -55,7 +55,7 @@ class ProcessExecutor:
         return self._n_workers
 
     def trouble(self) -> str | None:
-        """Return in words why outcomes cannot be kept at present, None if they can."""
+        """Return in words why outcomes cannot be stored at present, None if they can."""
         return self._spool.trouble()
 
     def submit(self, job: Job) -> None:
@@ -67,7 +67,7 @@ class ProcessExecutor:
         future.add_done_callback(lambda done: self._done.put((job, done)))
 
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
-        """Return the outcomes that are new, as soon as there is one or the time is over."""
+        """Return the new outcomes, as soon as there is one or the time is over."""
         until = time.monotonic() + timeout_seconds
         while True:
             outcomes = self._look_at_adopted()
@@ -86,12 +86,12 @@ class ProcessExecutor:
         self._spool.discard(outcome)
 
     def cancel(self, job: Job) -> None:
-        """End a job's child; a job that has not started never will."""
+        """End a job's child; a job that has not started is revoked."""
         if job.key in self._running or job.key in self._adopted:
             self._spool.ask_to_end(job)
 
     def close(self) -> None:
-        """End what runs, and the children."""
+        """End running jobs and all children."""
         for job in self._running.values():
             self._spool.ask_to_end(job)
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -126,5 +126,5 @@ class ProcessExecutor:
         return outcomes
 
     def _is_alive(self, claim: Claim) -> bool:
-        # what this process runs is in _running; any other claim of its own was left by an interrupt
+        # jobs of this process are in _running; any other claim of its own was left by an interrupt
         return claim.owner != self._us and self._spool.is_alive(claim)

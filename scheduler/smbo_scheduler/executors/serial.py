@@ -18,13 +18,13 @@ from smbo_scheduler.worker.runner import Isolation, run_job
 
 
 class SerialExecutor:
-    """Runs each job inside ``poll``, in this process (in a child process where its limits ask for one).
+    """Runs each job inside ``poll``, in this process (in a child process if its limits require one).
 
     Args:
-        target: what to call.
-        spool: where outcomes are kept until they are recorded; a temporary folder if None.
+        target: function to call.
+        spool: where outcomes are stored until they are recorded; a temporary folder if None.
         isolation: as for ``Runner``.
-        sleep: how to wait when there is nothing to run.
+        sleep: how to wait when there is no job.
     """
 
     runs_elsewhere: ClassVar[bool] = False
@@ -52,15 +52,15 @@ class SerialExecutor:
         return 1
 
     def trouble(self) -> str | None:
-        """Return in words why outcomes cannot be kept at present, None if they can."""
+        """Return in words why outcomes cannot be stored at present, None if they can."""
         return self._spool.trouble()
 
     def submit(self, job: Job) -> None:
-        """Put a job where the next ``poll`` runs it."""
+        """Queue a job for the next ``poll``."""
         self._waiting.append(job)
 
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
-        """Run one submitted job to its end, however long that takes, and return what is over."""
+        """Run one submitted job to its end, however long it takes, and return the new outcomes."""
         if self._waiting:
             job = self._waiting.popleft()
             run_job(self._target, job, self._spool, self._isolation)
@@ -85,7 +85,7 @@ class SerialExecutor:
         self._spool.discard(outcome)
 
     def cancel(self, job: Job) -> None:
-        """Take a job back if it has not started; one that runs ends by itself."""
+        """Revoke a job that has not started; a running one ends by itself."""
         if job in self._waiting:
             self._waiting.remove(job)
             self._ready.append(JobOutcome(job, JobStatus.CANCELLED, reason="cancelled"))
@@ -99,5 +99,5 @@ class SerialExecutor:
             self._temporary.cleanup()
 
     def _is_alive(self, claim: Claim) -> bool:
-        # between two polls nothing runs in this process: a claim of its own was left by an interrupt
+        # between two polls no job runs in this process: a claim of its own was left by an interrupt
         return claim.owner != self._us and self._spool.is_alive(claim)

@@ -1,1 +1,1 @@
-"""How outcomes travel from a worker to the driver, durably: spool, heartbeat, JSON values."""
+"""Durable transfer of outcomes from a worker to the driver: spool, heartbeat, JSON values."""

@@ -11,12 +11,12 @@ from smbo_scheduler.outbox.processes import ProcessName
 
 @dataclass(frozen=True)
 class Claim:
-    """Which process runs a job.
+    """A claim on a job by the process that runs it.
 
     Attributes:
-        key: of the job.
-        owner: the process that runs it; None if that is not known (a claim that was cut short).
-        revoked: whether it was claimed only so that no process runs it.
+        key: key of the job.
+        owner: the process that runs the job; None if unknown (an incomplete claim).
+        revoked: whether the job was claimed only so that no process runs it.
     """
 
     key: str
@@ -36,5 +36,5 @@ class Claims(Protocol):
         ...
 
     def is_alive(self, claim: Claim) -> bool:
-        """Return whether a claim's owner is still at work, as far as can be seen from here."""
+        """Return whether a claim's owner is still running, as far as this process can see."""
         ...

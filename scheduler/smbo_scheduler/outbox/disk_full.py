@@ -13,16 +13,16 @@ _Result = TypeVar("_Result")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRY_SECONDS = 0.25  # between two tries
-_BLOCK_BYTES = 4096  # less than one block: not even an empty folder fits in
+_BLOCK_BYTES = 4096  # with less than one block free, not even an empty folder can be made
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Return whether an error says that a disk is full, or a quota used up."""
+    """Return whether an error is due to a full disk or an exhausted quota."""
     return isinstance(error, OSError) and error.errno in _FULL
 
 
 def retry_while_full(write: Callable[[], _Result], sleep: Callable[[float], object] = time.sleep) -> _Result:
-    """Return what ``write`` returns; while the disk is full, wait and call it again.
+    """Return the result of ``write``; while the disk is full, wait and call it again.
 
     Raises:
         Whatever else ``write`` raises.
@@ -37,7 +37,7 @@ def retry_while_full(write: Callable[[], _Result], sleep: Callable[[float], obje
 
 
 def disk_full_message(folder: Path) -> str | None:
-    """Return in words that the disk of a folder is full, None if it has room (or cannot be asked)."""
+    """Return in words that the disk of a folder is full, None if it has space (or its state is unknown)."""
     try:
         about = os.statvfs(folder)
     except OSError:

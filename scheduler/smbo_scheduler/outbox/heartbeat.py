@@ -1,4 +1,4 @@
-"""Leases by heartbeats: a process is dead once its counter was watched standing still for the lease."""
+"""Leases by heartbeats: a process is dead once its counter was watched unchanged for the lease."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 DEFAULT_LEASE_SECONDS = 60.0
 
-# Heartbeats in a lease: two may be late, or fail, before a process is taken for dead.
+# Heartbeats in a lease: two may be late, or fail, before a process counts as dead.
 BEATS_PER_LEASE = 4
 
 
 @dataclass
 class _Seen:
-    """A counter as last seen: since when it is the same, and when it was last looked at."""
+    """A counter as last read: since when it is unchanged, and when it was last read."""
 
     beat: bytes | int
     since: float
@@ -24,11 +24,11 @@ class _Seen:
 class Heartbeats:
     """Heartbeats as this process has itself watched them, by its own clock.
 
-    What other hosts' clocks say plays no part, and neither does time in which nobody looked: a
-    process that was stopped for an hour, or suspended with those that it watches, starts anew.
+    Clocks of other hosts are not used, and time without a reading does not count: a process that was
+    stopped for an hour, or suspended with those that it watches, starts again.
 
     Args:
-        lease_seconds: for how long a beat may stand still.
+        lease_seconds: how long a beat may stay unchanged.
         clock: monotonic seconds of this process.
     """
 
@@ -38,7 +38,7 @@ class Heartbeats:
         self._seen: dict[str, _Seen] = {}
 
     def still_for(self, key: str, beat: bytes | int) -> float:
-        """Return for how many seconds a beat has been watched and not moved; ask often."""
+        """Return for how many seconds a beat has been watched unchanged; call often."""
         now = self._clock()
         seen = self._seen.get(key)
         if seen is None or seen.beat != beat or now - seen.looked > self.lease_seconds / 2:
@@ -48,9 +48,9 @@ class Heartbeats:
         return now - seen.since
 
     def is_still(self, key: str, beat: bytes | int) -> bool:
-        """Return whether a beat has been watched standing still for the lease."""
+        """Return whether a beat has been watched unchanged for the lease."""
         return self.still_for(key, beat) >= self.lease_seconds
 
     def forget(self, key: str) -> None:
-        """Drop what was seen of a beat."""
+        """Drop the readings of a beat."""
         self._seen.pop(key, None)

@@ -2,7 +2,7 @@
 
 JSON has no NaN and no infinities, and a measurement can be either.  They are written as
 ``{"$float": "nan"}``; a dictionary of the user's that has a key with a leading ``$`` is wrapped
-as ``{"$dict": [[key, value], …]}``, so that the two are never mistaken for each other.
+as ``{"$dict": [[key, value], …]}``, so that the two cannot be confused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def dumps(value: object) -> str:
     """Return plain values (None, bool, int, float, str, lists, dicts by str) as JSON text.
 
     Raises:
-        TypeError: something else is among them; the message says where.
+        TypeError: another type is among them; the message says where.
     """
     return json.dumps(_encode(value, "result", 0), allow_nan=False, separators=(",", ":"))
 
@@ -30,7 +30,7 @@ def loads(text: str | bytes) -> Any:
     """Return the values that ``dumps`` wrote.
 
     Raises:
-        ValueError: the text is no such thing.
+        ValueError: the text was not written by ``dumps``.
     """
     try:
         return json.loads(text, object_hook=_decode, parse_constant=_refuse)
@@ -62,7 +62,7 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
         payload=dict(data["payload"]),
         limits=Limits(data["time_seconds"], data["memory_bytes"], bool(data.get("survive", False))),
         resources=dict(data["resources"]),
-        keeps_folder=bool(data.get("keeps_folder", False)),  # absent in what an earlier version wrote
+        keeps_folder=bool(data.get("keeps_folder", False)),  # absent in jobs of earlier versions
     )
 
 

@@ -1,6 +1,6 @@
-"""Outbox: where a worker claims jobs, sends heartbeats and leaves outcomes, and the driver reads them.
+"""Outbox: where a worker claims jobs, writes heartbeats and outcomes, and the driver reads them.
 
-``Spool`` is one in a shared folder; the user of the scheduler may hand in another.
+``Spool`` is an outbox in a shared folder; the user of the scheduler may pass another.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox.claim import Claims
 
 REPORTS_FILE = "reports.jsonl"
-STOP_FILE = "stop"  # exists once the execution need not continue: a request, for targets that look
+STOP_FILE = "stop"  # exists once the execution may stop: a request, for targets that check it
 
 
 class WorkerOutbox(Protocol):
-    """The worker's side: claim a job, show that it is alive, leave its outcome.  It pickles."""
+    """The worker's side: claim a job, write its heartbeat, store its outcome.  It pickles."""
 
     @property
     def lease_seconds(self) -> float:
-        """How long a heartbeat may stand still before its execution counts as dead."""
+        """How long a heartbeat may stay unchanged before its execution counts as dead."""
         ...
 
     def claim(self, job: Job) -> bool:
-        """Take a job for this process; return False if it was taken, or revoked, before."""
+        """Claim a job for this process; return False if it was claimed, or revoked, before."""
         ...
 
     def attempt_folder(self, job: Job) -> Path:
@@ -33,19 +33,19 @@ class WorkerOutbox(Protocol):
         ...
 
     def beat(self, job: Job, count: int) -> None:
-        """Show that the job is being worked on: ``count`` differs from call to call."""
+        """Write a heartbeat of the running job: ``count`` differs from call to call."""
         ...
 
     def is_asked_to_end(self, job: Job) -> bool:
-        """Return whether the job is to end before it is done."""
+        """Return whether the end of the job was requested."""
         ...
 
     def write(self, outcome: JobOutcome) -> None:
-        """Keep an outcome for good: when this returns, it survives a power cut.
+        """Store an outcome durably: after the return it survives a power cut.
 
         Raises:
-            SpoolError: it is no outcome that can be kept.
-            OSError: it cannot be kept now.
+            SpoolError: the outcome cannot be stored at all.
+            OSError: the outcome cannot be stored now.
         """
         ...
 
@@ -62,11 +62,11 @@ class Reports(Protocol):
         ...
 
     def ask_to_stop(self, job: Job) -> None:
-        """Tell the process that runs a job that its reports are enough and it need not continue."""
+        """Request a running job to stop, since its reports are enough."""
         ...
 
     def ask_to_end(self, job: Job) -> None:
-        """Ask the process that runs a job to end it."""
+        """Request the process that runs a job to end it."""
         ...
 
 
@@ -78,7 +78,7 @@ class Outcomes(Protocol):
         ...
 
     def pending(self) -> Sequence[JobOutcome]:
-        """Return the outcomes that were not discarded yet."""
+        """Return the outcomes that are not discarded yet."""
         ...
 
     def discard(self, outcome: JobOutcome) -> None:
@@ -86,9 +86,9 @@ class Outcomes(Protocol):
         ...
 
     def trouble(self) -> str | None:
-        """Return in words why outcomes cannot be kept at present, None if they can."""
+        """Return in words why outcomes cannot be stored at present, None if they can."""
         ...
 
 
 class Outbox(WorkerOutbox, Claims, Reports, Outcomes, Protocol):
-    """Claims, heartbeats and outcomes, kept for good; both sides of it."""
+    """Claims, heartbeats and outcomes, stored durably; the worker's and the driver's side."""

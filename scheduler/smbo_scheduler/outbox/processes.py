@@ -17,14 +17,14 @@ import psutil
 
 @dataclass(frozen=True)
 class ProcessName:
-    """Names one process for good.
+    """The unique name of a process.
 
     Attributes:
         host: the machine's name, for people.
         machine: identifies the running kernel and its process table; two containers on one
             machine, or one machine before and after a reboot, differ.
-        pid, started: the process and its start time (clock ticks after boot where the kernel
-            tells, so that a step of the clock does nothing; else seconds since the epoch).
+        pid, started: the process and its start time (clock ticks after boot where /proc
+            exists, so that a step of the clock has no effect; else seconds since the epoch).
     """
 
     host: str
@@ -34,7 +34,7 @@ class ProcessName:
 
     @property
     def is_here(self) -> bool:
-        """Whether this process can see that one's process table."""
+        """Whether the named process is in the process table of the calling one."""
         return self.machine == machine_name()
 
     @property
@@ -75,12 +75,12 @@ def start_time(pid: int) -> float | None:
 
 
 def _stat_fields(pid: int) -> list[bytes] | None:
-    """Return what the kernel says of a process, from its state on; None if it cannot say."""
+    """Return the fields of /proc/PID/stat from the state on, None if they cannot be read."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # the program's name is in brackets and may hold anything, brackets too: count from the last one
+    # the program's name is in brackets and may contain brackets itself: count from the last one
     return stat[stat.rindex(b")") + 2 :].split()
 
 
@@ -95,7 +95,7 @@ def _start_time_elsewhere(pid: int) -> float | None:
 
 @lru_cache(maxsize=1)
 def machine_name() -> str:
-    """Return what identifies this kernel and process table."""
+    """Return the identifier of this kernel and process table."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -104,9 +104,9 @@ def machine_name() -> str:
 
 
 def module_path() -> str:
-    """Return where this process finds modules, for a process on another machine.
+    """Return the module search path of this process, for a process on another machine.
 
-    The standard library is left out, and what is installed with this interpreter: the one there
+    Without the standard library and the packages installed with this interpreter: the other interpreter
     has its own, and may be of another version.
     """
     own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -120,6 +120,6 @@ def module_path() -> str:
 
 
 def kill_group(group: int) -> None:
-    """End a process group at once; nothing happens if it is gone."""
+    """Kill a process group; do nothing if it is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)

@@ -1,10 +1,10 @@
-"""The spool, an outbox in a folder: outcomes there survive the death of every process, and a power cut.
+"""The spool, an outbox in a folder: outcomes survive the death of every process, and a power cut.
 
     outcomes/KEY.json   the outcome of an execution; written whole or not at all
-    claims/KEY.json     the process that runs it; only the one that creates the file may
-    beats/KEY           its heartbeat, a counter that moves while it runs
+    claims/KEY.json     the process that runs it, the one that created the file
+    beats/KEY           its heartbeat, a counter that changes while it runs
     cancels/KEY         a request to end it
-    attempts/KEY/       the execution's own folder, and KEY.log with what it printed in a child process
+    attempts/KEY/       the execution's own folder, and KEY.log with its output in a child process
 
 KEY is study-number-token.  Many processes, on many hosts, may use one spool at a time.
 """
@@ -33,27 +33,27 @@ from smbo_scheduler.outbox.processes import ProcessName, this_process
 
 LARGEST_OUTCOME_BYTES = 64 * 2**20
 
-_MOST_REPORT_BYTES = 2**20  # of reports, in one look
+_MOST_REPORT_BYTES = 2**20  # of reports, in one reading
 
-_BEATLESS_SECONDS = 1.0  # between claim and first beat lie two writes
+_BEATLESS_SECONDS = 1.0  # for the two writes between claim and first beat
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9]{1,18}-[0-9]{1,18}")
 
 
 class Spool:
-    """A spool folder; made, for the owner's eyes alone, if it is not there.
+    """A spool folder; made, readable by its owner alone, if it does not exist.
 
     Args:
         folder: on a disk that all workers can reach.
-        lease_seconds: how long a beat may stand still before its execution counts as dead.  On
-            this machine we look at the process itself: one that is gone is dead at once, and one
-            that computes is alive, even where C code holds the interpreter and no beat gets
-            through; only one that is held by a signal is judged by its beat.
-        clock: monotonic seconds of this process, by which beats are judged: what the other
-            machine's clock says plays no part.
+        lease_seconds: how long a beat may stay unchanged before its execution counts as dead.  On
+            this machine the process itself is checked: one that has exited is dead at once, and one
+            that computes is alive, even where C code holds the interpreter and no beat is written;
+            only a process stopped by a signal is judged by its beat.
+        clock: monotonic seconds of this process, by which beats are judged, not by the other
+            machine's clock.
 
     Raises:
-        SpoolError: the folder cannot be made, or is somebody else's.
+        SpoolError: the folder cannot be made, or belongs to another user.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Spool:
         return {"folder": self.folder, "lease_seconds": self.lease_seconds}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # on the worker: the folder is made there if need be, and its clock is the worker's
+        # on the worker: the folder is made there if missing, and the clock is the worker's
         self.__init__(state["folder"], lease_seconds=state["lease_seconds"])  # type: ignore[misc]
 
     def claim(self, job: Job) -> bool:
-        """Take a job for this process; return whether it was still to be had."""
+        """Claim a job for this process; return False if it was claimed, or revoked, before."""
         return self._claim(job, revoked=False)
 
     def revoke(self, job: Job) -> bool:
@@ -94,7 +94,7 @@ class Spool:
             return None
 
     def claims(self) -> list[Claim]:
-        """Return the claims on jobs whose outcome was not discarded yet."""
+        """Return the claims on jobs whose outcome is not discarded yet."""
         found = []
         for path in sorted((self.folder / "beats").iterdir()):
             if _KEY.fullmatch(path.name):
@@ -103,10 +103,10 @@ class Spool:
         return found
 
     def is_alive(self, claim: Claim) -> bool:
-        """Return whether a claim's owner is still at work, as far as can be seen from here.
+        """Return whether a claim's owner is still running, as far as this process can see.
 
-        A beat counts as dead once this object has itself watched it stand still for
-        ``lease_seconds``; so ask again.
+        A beat counts as dead once this object has itself watched it unchanged for ``lease_seconds``; so
+        call again.
         """
         if claim.revoked:
             return False
@@ -116,40 +116,40 @@ class Spool:
         try:
             beat = (self.folder / "beats" / claim.key).read_bytes()
         except FileNotFoundError:
-            # never begun, given up or discarded; or claimed this very moment
+            # not begun, abandoned or discarded; or claimed just now
             return self._beats.still_for(claim.key, b"") < _BEATLESS_SECONDS
         is_still = self._beats.is_still(claim.key, beat)
         return (owner is not None and not owner.is_stopped) or not is_still
 
     def beat(self, job: Job, count: int) -> None:
-        """Show that a claimed job is being worked on: ``count`` must differ from call to call."""
+        """Write a heartbeat of a claimed job: ``count`` must differ from call to call."""
         path = self.folder / "beats" / _key(job)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            # always as long, over what is there: it must go on while the disk is full
+            # of constant length, written in place: heartbeats must continue while the disk is full
             os.pwrite(descriptor, b"%020d" % count, 0)
         finally:
             os.close(descriptor)
 
     def abandon(self, job: Job) -> None:
-        """Show that a claimed job is no longer being worked on and leaves no outcome."""
+        """Give a claimed job up without an outcome."""
         (self.folder / "beats" / _key(job)).unlink(missing_ok=True)
 
     def ask_to_end(self, job: Job) -> None:
-        """Ask the process that runs a job to end it."""
+        """Request the process that runs a job to end it."""
         (self.folder / "cancels" / _key(job)).touch(mode=0o600)
 
     def is_asked_to_end(self, job: Job) -> bool:
-        """Return whether ``ask_to_end`` was called, here or elsewhere."""
+        """Return whether ``ask_to_end`` was called, by any process."""
         return (self.folder / "cancels" / _key(job)).exists()
 
     def reports(self, job: Job, start: int) -> tuple[list[tuple[float, float]], int]:
-        """Return what a job has reported from a place in its file on, and the next place: whole lines."""
-        # in plain text: a thousand jobs are looked at again and again, and a Path costs more than the look
+        """Return the reports of a job from an offset in its file on, whole lines, and the next offset."""
+        # a plain string: a thousand jobs are checked repeatedly, and a Path costs more than the check
         path = f"{self.folder}/attempts/{_key(job)}/{REPORTS_FILE}"
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:  # nothing yet, or nothing that could be read
+        except OSError:  # no file yet, or not readable
             return [], start
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -161,8 +161,8 @@ class Spool:
         return found, start + len(whole)
 
     def ask_to_stop(self, job: Job) -> None:
-        """Tell the process that runs a job that its reports are enough and it need not continue."""
-        with contextlib.suppress(FileNotFoundError):  # it has not begun, or is over
+        """Request a running job to stop, since its reports are enough."""
+        with contextlib.suppress(FileNotFoundError):  # the execution has not begun, or has ended
             (self.folder / "attempts" / _key(job) / STOP_FILE).touch(mode=0o600)
 
     def attempt_folder(self, job: Job) -> Path:
@@ -172,12 +172,12 @@ class Spool:
         return folder
 
     def write(self, outcome: JobOutcome) -> None:
-        """Keep an outcome: when this returns, it survives a power cut.
+        """Store an outcome durably: after the return it survives a power cut.
 
         Raises:
             TypeError: the result is not of plain JSON values.
-            SpoolError: it is larger than what can be kept.
-            OSError: the disk will not have it.
+            SpoolError: the outcome is too large.
+            OSError: the outcome cannot be written now.
         """
         key = _key(outcome.job)
         data = json_values.dumps(json_values.outcome_to_json(outcome)).encode()
@@ -186,18 +186,18 @@ class Spool:
         _write_durably(self.folder / "outcomes" / f"{key}.json", data)
 
     def read(self, job: Job) -> JobOutcome | None:
-        """Return a job's outcome, None if there is none yet (or what is there is damaged)."""
+        """Return a job's outcome, None if there is none yet (or its file is damaged)."""
         return self._read_outcome(self.folder / "outcomes" / f"{_key(job)}.json")
 
     def pending(self) -> list[JobOutcome]:
-        """Return the outcomes that were not discarded yet; damaged and foreign files are passed over."""
+        """Return the outcomes that are not discarded yet; damaged and foreign files are skipped."""
         paths = sorted((self.folder / "outcomes").glob("*.json"))
         return [outcome for path in paths if (outcome := self._read_outcome(path)) is not None]
 
     def discard(self, outcome: JobOutcome) -> None:
-        """Drop an outcome that is recorded elsewhere, its beat, and the folder if all went well and it may.
+        """Drop a recorded outcome and its beat, and the folder of an OK execution unless it is to be kept.
 
-        The claim stays: a late second execution of the same token must find it.
+        The claim stays, so that a late second execution of the same token finds it.
         """
         key = _key(outcome.job)
         if outcome.result is not None and not outcome.job.keeps_folder:
@@ -209,22 +209,22 @@ class Spool:
         self._beats.forget(key)
 
     def trouble(self) -> str | None:
-        """Return in words why outcomes cannot be kept at present, None if they can."""
+        """Return in words why outcomes cannot be stored at present, None if they can."""
         return disk_full_message(self.folder)
 
     def _claim(self, job: Job, *, revoked: bool) -> bool:
         key = _key(job)
         data = json_values.dumps({"owner": asdict(this_process()), "revoked": revoked}).encode()
         try:
-            # Not synced: after a power cut nobody runs what is claimed here, and whoever still runs it
-            # elsewhere is at worst joined by a second attempt, whose result is a duplicate.
+            # Not synced: after a power cut no process on this host runs the job, and one on another host
+            # is at worst joined by a second attempt, whose result is a duplicate.
             with _temporary(self.folder / "claims", data, is_durable=False) as written:
-                # a link, unlike O_EXCL, makes the file appear whole
+                # a link, unlike O_EXCL, creates the complete file at once
                 os.link(written, self.folder / "claims" / f"{key}.json")
         except FileExistsError:
             return False
         if not revoked:
-            # taken: a claim without a beat would be taken for dead by all drivers
+            # a claim without a beat would count as dead for all drivers
             retry_while_full(lambda: self.beat(job, 0))
         return True
 
@@ -237,7 +237,7 @@ class Spool:
 
 
 def _report(line: bytes) -> tuple[float, float] | None:
-    """Return a line of a file of reports; None if it is none: others may write there too."""
+    """Return the report on a line of a file; None for other text: the target may write there too."""
     try:
         data = json_values.loads(line)
         return float(data["step"]), float(data["value"])
@@ -267,8 +267,8 @@ def _read_claim(key: str, path: Path) -> Claim:
 
 
 def _read_bounded(path: Path) -> bytes:
-    """Return what is in a regular file of bearable size."""
-    # no links followed: the spool may be on a disk that others write to
+    """Return the content of a regular file of limited size."""
+    # links are not followed: other users may write to the spool's disk
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         about = os.fstat(descriptor)
@@ -278,7 +278,7 @@ def _read_bounded(path: Path) -> bytes:
 
 
 def _write_durably(path: Path, data: bytes) -> None:
-    """Put a file in its place so that it is there whole, or not at all, whatever happens."""
+    """Write a file atomically and durably."""
     with _temporary(path.parent, data) as written:
         os.rename(written, path)
     _sync_folder(path.parent)
@@ -286,7 +286,7 @@ def _write_durably(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _temporary(folder: Path, data: bytes, *, is_durable: bool = True) -> Iterator[Path]:
-    """Write a file under a name of no consequence; it is gone at the end unless it was renamed."""
+    """Write a file under a temporary name; it is removed at the end unless it was renamed."""
     path = folder / f".{os.getpid()}-{os.urandom(8).hex()}.tmp"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -1,1 +1,1 @@
-"""What runs on a worker: calling the objective, child processes and their supervisor, GPUs."""
+"""Code of a worker: calling the objective, child processes and their supervisor, GPUs."""

@@ -1,4 +1,4 @@
-"""Call a target once, and turn what it returns or raises into an outcome."""
+"""Call a target once, and turn its result or exception into an outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_REASON = 100
 
 
 def output_file(folder: Path) -> Path:
-    """Return the file for an execution's output: beside its folder, which is the target's alone."""
+    """Return the file for an execution's output: beside its folder, which only the target uses."""
     return folder.with_name(f"{folder.name}.log")
 
 
@@ -30,20 +30,20 @@ class FolderContext:
     folder: Path
 
     def report(self, step: float, value: float) -> None:
-        """Note an intermediate value."""
+        """Write an intermediate value."""
         line = json_values.dumps({"step": float(step), "value": float(value)})
         with open(self.folder / REPORTS_FILE, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def is_asked_to_stop(self) -> bool:
-        """Return whether the execution need not go on: what it has reported is enough."""
+        """Return whether the execution may stop: its reports are enough."""
         return (self.folder / STOP_FILE).exists()
 
 
 def call_target(target: Target, job: Job, folder: Path) -> JobOutcome:
     """Call the target with the job's payload and return the outcome.
 
-    Raises nothing but KeyboardInterrupt: an objective that fails is data.
+    Raises only KeyboardInterrupt: a failure of an objective is data.
     """
     started = time.time()
     result, reason, error = None, None, None
@@ -55,7 +55,7 @@ def call_target(target: Target, job: Job, folder: Path) -> JobOutcome:
         raise
     except MemoryError:
         status, reason, error = JobStatus.MEMORY, "memory", _traceback_text()
-    # SystemExit too: an objective that calls sys.exit() must not take its worker along
+    # SystemExit too: an objective that calls sys.exit() must not end its worker
     except BaseException as exception:
         status, reason, error = JobStatus.ERROR, reason_of(exception), _traceback_text()
     return JobOutcome(
@@ -72,7 +72,7 @@ def call_target(target: Target, job: Job, folder: Path) -> JobOutcome:
 
 
 class InvalidResult(TypeError):
-    """A target returned something else than a dictionary of JSON values."""
+    """The value returned by a target is not a dictionary of JSON values."""
 
     reason = "bad-output"
 
@@ -86,7 +86,7 @@ def reason_of(exception: BaseException) -> str:
 
 
 def _checked(returned: object) -> dict[str, object]:
-    """Return a target's result as it is once stored and read again."""
+    """Return a target's result as it will be after storing and reading."""
     if not isinstance(returned, dict):
         raise InvalidResult(f"the target returned a {type(returned).__name__}; a dictionary is needed")
     try:

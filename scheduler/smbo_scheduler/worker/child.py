@@ -1,7 +1,7 @@
-"""Run a target in a child process, which can be killed whatever it does.
+"""Run a target in a child process, which can always be killed.
 
-Children stay warm: one that has done its job waits for the next with the target loaded.  Each
-lives in a session of its own and ends, with all that it started, when this process does.
+Children stay warm: after a job a child waits for the next with the target loaded.  Each has a session of its
+own and ends, with all its descendants, when this process does.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from smbo_scheduler.outbox import json_values
 from smbo_scheduler.outbox.processes import kill_group
 from smbo_scheduler.worker.call import MAX_ERROR_LENGTH, output_file
 
-_LOOK_SECONDS = 0.1  # between checks of limits and of requests to end while a job runs
-_LOAD_SECONDS = 120.0  # for a child to import what the target needs
+_LOOK_SECONDS = 0.1  # between checks of limits and of requests to end a running job
+_LOAD_SECONDS = 120.0  # for a child to import the target's modules
 _OUTPUT_TAIL_BYTES = 4000
 _SWEEP_SECONDS = 15.0  # for a child's supervisor to kill its descendants
 
 
 @dataclass(frozen=True)
 class _End:
-    """How a job ended that returned no result."""
+    """The end of a job without a result."""
 
     status: JobStatus
     reason: str
@@ -48,7 +48,7 @@ class Child:
     """A warm child process with one target loaded.
 
     Args:
-        pickled: the target, pickled here and read by nobody but the child.
+        pickled: the target, pickled by this process and unpickled by the child only.
     """
 
     def __init__(self, pickled: bytes) -> None:
@@ -70,11 +70,11 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Of the child's supervisor, its parent."""
+        """Process id of the child's supervisor, its parent."""
         return self._process.pid
 
     def run(self, job: Job, folder: Path, is_asked_to_end: Callable[[], bool]) -> JobOutcome:
-        """Run a job and return how it ended; the child is dead afterwards unless it ended by itself."""
+        """Run a job and return its outcome; the child is dead afterwards unless the job ended by itself."""
         started = time.time()
         output = output_file(folder)
         end = self._load() or self._run(job, folder, is_asked_to_end)
@@ -98,9 +98,9 @@ class Child:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the child and everything that it started, in sessions of their own or not."""
+        """Kill the child and all its descendants, also those in other sessions."""
         with contextlib.suppress(OSError):
-            os.close(self._lifeline)  # its supervisor sees it close
+            os.close(self._lifeline)  # the supervisor reads the end of file
         self._lifeline = -1
         try:
             self._process.wait(_SWEEP_SECONDS)
@@ -110,7 +110,7 @@ class Child:
         self._connection.close()
 
     def _load(self) -> _End | None:
-        """Have the target loaded if it is not yet; return what went wrong, if something did."""
+        """Load the target in the child if it is not loaded yet; return the failure, if any."""
         if self._pickled is None:
             return None
         pickled, self._pickled = self._pickled, None
@@ -154,11 +154,11 @@ class Child:
             return _End(JobStatus.ERROR, how, f"the process that ran it ended by itself: {how}")
 
     def _how_it_ended(self) -> str:
-        """Return in a word how the child ended by itself, and clear up after it."""
+        """Return in words how the child exited by itself, and kill its descendants."""
         try:
             code = self._process.wait(5.0)
         except subprocess.TimeoutExpired:
-            code = 0  # it closed its end and lives on: as good as an exit
+            code = 0  # it closed its connection but still runs: the same as an exit
         self.kill()
         if code < 0:
             return signal.Signals(-code).name
@@ -170,10 +170,10 @@ _idle_lock = threading.Lock()
 
 
 def call_in_child(target: Target, job: Job, folder: Path, is_asked_to_end: Callable[[], bool]) -> JobOutcome:
-    """Run a job in a child process, within its limits, and return how it ended.
+    """Run a job in a child process, within its limits, and return its outcome.
 
     Args:
-        target: pickles (by value where it is of ``__main__``).
+        target: function to call; pickled, by value if it is defined in ``__main__``.
         job, folder: as for ``call_target``.
         is_asked_to_end: called every ``_LOOK_SECONDS``; True ends the job.
     """
@@ -192,7 +192,7 @@ def call_in_child(target: Target, job: Job, folder: Path, is_asked_to_end: Calla
 
 @atexit.register
 def close_children() -> None:
-    """End the children that wait for a job."""
+    """Kill the children that wait for a job."""
     with _idle_lock:
         children, _idle[:] = list(_idle), []
     for child in children:
@@ -200,7 +200,7 @@ def close_children() -> None:
 
 
 def _take(digest: bytes) -> Child | None:
-    """Return a waiting child with this target, if there is one; those with another are ended."""
+    """Return a waiting child with this target, if any; those with other targets are killed."""
     with _idle_lock:
         children, _idle[:] = list(_idle), []
         alive = [child for child in children if child.digest == digest and child.is_alive()]
@@ -219,7 +219,7 @@ def _descendants(pid: int) -> list[psutil.Process]:
 
 
 def _memory_of(pid: int) -> int:
-    """Return the resident memory of all below a process, in bytes."""
+    """Return the resident memory of all descendants of a process, in bytes."""
     used = 0
     for process in _descendants(pid):
         with contextlib.suppress(psutil.Error):

@@ -24,7 +24,7 @@ from smbo_scheduler.worker.supervisor import fork_under_supervisor
 
 
 def main() -> None:
-    """Load the target that the parent sends, then run its jobs until it is gone."""
+    """Load the target that the parent sends, then run the parent's jobs until it exits."""
     end, lifeline = int(sys.argv[1]), int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fork_under_supervisor(lifeline, end)
@@ -32,7 +32,7 @@ def main() -> None:
     os.set_inheritable(end, False)
     connection = FramedConnection(socket.socket(fileno=end))
     try:
-        # written by our own parent, over a socket that nobody else has
+        # safe to unpickle: written by our own parent, over a socket that no other process has
         target = pickle.loads(connection.receive() or b"")
     except BaseException:
         connection.send(traceback.format_exc()[-MAX_ERROR_LENGTH:].encode())
@@ -52,7 +52,7 @@ def _run(target: Any, message: dict[str, Any]) -> bytes:
 
 @contextlib.contextmanager
 def _output_to(path: Path) -> Iterator[None]:
-    """Send what this process prints, C code included, to a file; nowhere if there is no room for one."""
+    """Send the output of this process, C code included, to a file; drop it if the disk is full."""
     try:
         _point_output_at(path, os.O_CREAT | os.O_APPEND)
     except OSError as error:
@@ -76,9 +76,9 @@ def _point_output_at(path: Path, flags: int = 0) -> None:
 
 
 class _OutputFile(io.FileIO):
-    """Where print() writes: what finds no room on the disk is dropped.
+    """The file of print(), which drops output if the disk is full.
 
-    A measurement must not fail because its remarks could not be kept.
+    An evaluation must not fail because its output could not be stored.
     """
 
     def write(self, data: Any) -> int:
@@ -101,10 +101,10 @@ def _ignore_full_disks() -> None:
 
 @contextlib.contextmanager
 def _address_space(memory_bytes: int | None) -> Iterator[None]:
-    """Let an allocation that goes far beyond the limit fail at once, as a MemoryError.
+    """Let an allocation far beyond the limit fail at once, as a MemoryError.
 
-    The parent watches the memory in use; this is for the one huge array that would be there
-    before it looks.  Address space is not memory in use, so what is mapped already is added.
+    The parent watches the memory in use; this limit is for a huge array that would be allocated between two
+    checks.  Address space is not memory in use, so the memory mapped already is added.
     """
     if memory_bytes is None:
         yield

@@ -1,9 +1,9 @@
 """Executions that outlive the process that started them: ``python -m smbo_scheduler.worker.detached``.
 
-For evaluations of hours.  A process in a session of its own claims the job, beats, holds it to its
-limits and leaves the outcome in the outbox; its parent only waits.  When the worker, the
-scheduler or the driver dies, the evaluation continues, and the next driver finds it by its claim and
-its beat.  A batch system that ends all processes of a job ends this one too.
+For evaluations of hours.  A process in a session of its own claims the job, writes heartbeats, enforces the
+limits and leaves the outcome in the outbox; its parent only waits.  When the worker, the scheduler or the
+driver dies, the evaluation continues, and the next driver finds it by its claim and its beat.  A batch system
+that kills all processes of a batch job kills this one too.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def run_detached(work: Callable[[], bool], job: Job, outbox: Outbox) -> bool:
 
     Args:
         work: claims the job and runs it; returns False if it had been claimed.  It pickles.
-        job, outbox: which job, and where it is claimed.
+        job, outbox: the job, and where it is claimed.
 
     Returns:
-        What ``work`` returned there.
+        The return value of ``work`` in that process.
 
     Raises:
-        SchedulerError: that process did not start, or could not keep the outcome.
+        SchedulerError: the process did not start, or could not store the outcome.
     """
     if outbox.claim_of(job) is not None:
         return False
@@ -56,7 +56,7 @@ def run_detached(work: Callable[[], bool], job: Job, outbox: Outbox) -> bool:
         try:
             process.communicate(order)
         except BaseException:
-            process.returncode = 0  # it is meant to stay: nothing to warn about
+            process.returncode = 0  # the process is meant to outlive this one: no warning
             raise
         if process.returncode not in (0, _CLAIMED_ALREADY):
             how = f"the process that ran {job.key} ended with {process.returncode}"
@@ -65,13 +65,13 @@ def run_detached(work: Callable[[], bool], job: Job, outbox: Outbox) -> bool:
 
 
 def main() -> None:
-    """Run the job that comes through standard input."""
+    """Run the job that is read from standard input."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    # written by our own parent, through a pipe that nobody else has
+    # safe to unpickle: written by our own parent, through a pipe that no other process has
     order: tuple[Callable[[], bool], Job, Outbox] = pickle.load(sys.stdin.buffer)
     work, job, outbox = order
-    # before the claim: what waits for a device has not begun, and its time does not run
+    # before the claim: a job that waits for a device has not begun, and its time limit does not run
     with hold_gpus(job.resources, is_wanted=lambda: outbox.claim_of(job) is None) as are_held:
         has_run = are_held and work()
     sys.exit(0 if has_run else _CLAIMED_ALREADY)

@@ -1,7 +1,7 @@
 """Locks on the GPUs of this machine, so that each runs one evaluation; released when the holder exits.
 
-Dask counts a worker's GPUs; an evaluation that outlived its worker is on none of its lists.  So
-each takes a lock on a file per GPU, and the next attempt waits for the survivor.
+Dask counts a worker's GPUs, but not an evaluation that outlived its worker.  So each evaluation locks a file
+per GPU, and the next attempt waits for the surviving one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from smbo_scheduler.errors import SchedulerError
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
-_WAIT_SECONDS = (0.2, 1.0)  # between tries, at random: two that hold half of what each needs must part
+_WAIT_SECONDS = (0.2, 1.0)  # between tries, random: two that hold half of their GPUs must not retry in step
 
 
 @contextlib.contextmanager
@@ -29,18 +29,18 @@ def hold_gpus(
     is_wanted: Callable[[], bool] = lambda: True,
     folder: Path | None = None,
 ) -> Iterator[bool]:
-    """Hold as many GPUs as ``resources`` name, alone, while the block runs; wait for them first.
+    """Lock as many GPUs as ``resources`` name while the block runs; wait for them first.
 
-    CUDA_VISIBLE_DEVICES names those that are held while the block runs.  Less than one GPU is a
-    wish to share: nothing is held.
+    CUDA_VISIBLE_DEVICES names the locked GPUs while the block runs.  With less than one GPU the GPU is
+    shared: none is locked.
 
     Args:
         resources: such as {"GPU": 1}.
         is_wanted: called while waiting; False ends the wait.
-        folder: where the locks are, the same for all processes that share the GPUs.
+        folder: folder of the locks, the same for all processes that share the GPUs.
 
     Yields:
-        Whether they are held; False if they are no longer wanted.
+        Whether the GPUs are locked; False if they are no longer wanted.
     """
     needed = ceil(sum(amount for name, amount in resources.items() if name.lower() == "gpu" and amount >= 1))
     if needed == 0:
@@ -77,7 +77,7 @@ def visible_gpus() -> list[str]:
 def _wait(
     folder: Path, names: Sequence[str], needed: int, is_wanted: Callable[[], bool]
 ) -> dict[str, int] | None:
-    """Return locked descriptors by device name, None once they are no longer wanted."""
+    """Return locked descriptors by device name, None once the GPUs are no longer wanted."""
     while is_wanted():
         held: dict[str, int] = {}
         for name in names:
@@ -107,8 +107,8 @@ def _file_name(device: str) -> str:
 
 
 def _folder() -> Path:
-    """Return where this user's locks are on this machine."""
-    # not the temporary folder of the environment: two workers may have two of them
+    """Return the folder of this user's locks on this machine."""
+    # not the temporary folder of the environment, which may differ between two workers
     folder = Path("/tmp") / f"trial-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()

@@ -27,7 +27,7 @@ Isolation: TypeAlias = Literal["auto", "thread", "process"]
 
 
 class RunStatus(StrEnum):
-    """What a runner returns; the outcome itself is in the outbox."""
+    """Return value of a runner; the outcome itself is in the outbox."""
 
     DONE = "done"
     CLAIMED_ALREADY = "claimed already"
@@ -35,14 +35,14 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs jobs wherever it is sent.  It pickles.
+    """Runs jobs in any process; it pickles.
 
     Args:
-        target: what to call.
-        outbox: where jobs are claimed and outcomes left.
+        target: function to call.
+        outbox: where jobs are claimed and outcomes stored.
         isolation: "thread" calls the target where the runner is called; "process" in a warm
-            child process, so that it can be ended; "auto" in a child if the job has limits.
-        beat_seconds: how often to show a sign of life; None for a quarter of the outbox's lease.
+            child process, so that it can be killed; "auto" in a child if the job has limits.
+        beat_seconds: time between heartbeats; None for a quarter of the outbox's lease.
     """
 
     target: Target
@@ -73,15 +73,15 @@ def pickled(runner: Runner) -> PickledRunner:
 
 @lru_cache(maxsize=4)
 def _loaded(pickled: bytes) -> Runner:
-    # pickled by a driver that may run anything here, by the same way
+    # safe to unpickle: its driver may run any code on this worker anyway
     runner: Runner = _where_dask_loads(partial(pickle.loads, pickled))
     return runner
 
 
 def _where_dask_loads(do: Callable[[], Any]) -> Any:
-    """Call something in a Dask worker's event loop, in its main thread as a rule; elsewhere at once.
+    """Call a function in a Dask worker's event loop, usually its main thread; outside a worker directly.
 
-    A task has a thread of its own, in which modules that handle signals cannot be imported.
+    A task has a thread of its own, in which modules that install signal handlers cannot be imported.
     """
     if "distributed" not in sys.modules:
         return do()
@@ -110,15 +110,15 @@ def run_job(
     isolation: Isolation = "auto",
     beat_seconds: float | None = None,
 ) -> RunStatus:
-    """Run a job, here or where it outlives this process, and make its outcome durable.
+    """Run a job, in this process or detached from it, and store its outcome durably.
 
     Raises:
-        OSError, SchedulerError: the outbox will not take the outcome.
+        OSError, SchedulerError: the outbox cannot store the outcome.
     """
     if job.limits.survive:
         from smbo_scheduler.worker.detached import run_detached
 
-        # in a child there, so that it can be ended; "thread" is for what must not be
+        # detached in a child, so that it can be killed; "thread" is for targets that must not be
         work = partial(_runs_here, target, job, outbox, "process" if isolation == "auto" else isolation)
         with _counted(job):
             has_run = run_detached(partial(work, beat_seconds), job, outbox)
@@ -133,12 +133,12 @@ def run_here(
     isolation: Isolation = "auto",
     beat_seconds: float | None = None,
 ) -> RunStatus:
-    """Claim a job, run it, and make its outcome durable.
+    """Claim a job, run it, and store its outcome durably.
 
-    Where the outbox has no room, before or after, this waits until it has.
+    Waits while the outbox's disk is full, before and after the run.
 
     Raises:
-        OSError: the outbox will not take the outcome for another reason.
+        OSError: the outbox cannot store the outcome for another reason.
     """
     if not retry_while_full(lambda: outbox.claim(job)):
         return RunStatus.CLAIMED_ALREADY
@@ -147,7 +147,7 @@ def run_here(
             outcome = _run(target, job, outbox, isolation)
             retry_while_full(lambda: _write(outbox, outcome))
     except BaseException:
-        # or this process, which lives on, would be taken to be at work on it for ever
+        # else this process, which continues, would seem to run the job for ever
         outbox.abandon(job)
         raise
     return RunStatus.DONE
@@ -182,7 +182,7 @@ _running: set[str] = set()
 
 
 def running_jobs() -> int:
-    """Return how many jobs this process runs."""
+    """Return the number of jobs that this process runs."""
     return len(_running)
 
 
@@ -197,14 +197,14 @@ def _counted(job: Job) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _beating(job: Job, outbox: Outbox, beat_seconds: float) -> Iterator[None]:
-    """Keep a job's beat going for as long as the block runs."""
+    """Write a job's heartbeats while the block runs."""
     over = threading.Event()
 
     def keep_beating() -> None:
         for count in itertools.count(1):
             if over.wait(beat_seconds):
                 return
-            # a disk in trouble must not end the beat: the next one may get through
+            # a disk error must not end the heartbeats: the next write may succeed
             with contextlib.suppress(OSError):
                 outbox.beat(job, count)
 

@@ -1,7 +1,7 @@
 """Supervisor of a child process: waits for its exit, then kills every descendant that is left.
 
-It has one thread and runs no code of anybody else's, so what kills or blocks the child does not
-keep it from its work; and the kernel kills the child if the supervisor itself is killed.
+The supervisor has one thread and runs no foreign code, so that nothing that kills or blocks the child affects
+it; and the kernel kills the child if the supervisor itself is killed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ _SWEEP_SECONDS = 10.0
 def fork_under_supervisor(lifeline: int, *descriptors: int) -> None:
     """Fork, and return in the new process; this one stays as its supervisor and never returns.
 
-    The supervisor exits with the exit code, or by the signal, with which the new process ended; before,
-    it ends everything that this left behind.  When the other end of the lifeline closes, it ends
-    the new process too.
+    The supervisor kills all descendants that the new process left, then exits with its exit code, or by the
+    same signal.  When the other end of the lifeline closes, it kills the new process too.
 
     Args:
-        lifeline: a pipe's reading end.
-        descriptors: of the new process alone.
+        lifeline: reading end of a pipe.
+        descriptors: descriptors of the new process, closed in the supervisor.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     supervisor = os.getpid()
@@ -41,17 +40,17 @@ def fork_under_supervisor(lifeline: int, *descriptors: int) -> None:
             os.close(descriptor)
         _supervise(pid, lifeline)
     os.close(lifeline)
-    # of the thread that forked: the supervisor has but one
+    # the death signal is bound to the thread that forked: the supervisor has only one
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
-    # so that what it leaves behind is found below it while it lives
+    # so that orphans of the child are reparented to the supervisor and found there
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _supervise(pid: int, lifeline: int) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # sent to the group: the child ends, and then this
+        signal.signal(number, signal.SIG_IGN)  # sent to the group: the child ends first, then the supervisor
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -74,7 +73,7 @@ def _sweep(statuses: dict[int, int]) -> None:
     until = time.monotonic() + _SWEEP_SECONDS
     while _reap(statuses) and time.monotonic() < until:
         living = [each for each in psutil.Process().children(recursive=True) if _is_running(each)]
-        # stopped first: what cannot run cannot fork behind our back while the others are ended
+        # stopped first: a stopped process cannot fork while the others are killed
         for act in (signal.SIGSTOP, signal.SIGKILL):
             for each in living:
                 with contextlib.suppress(psutil.Error):

@@ -25,7 +25,7 @@ class FourierFeatures:
 
     Attributes:
         frequencies: by scaled feature, (D, l).
-        weights: of the cosines, then of the sines, (2l,).
+        weights: coefficients of the cosines, then of the sines, (2l,).
     """
 
     frequencies: Array
@@ -35,7 +35,7 @@ class FourierFeatures:
     def of(
         cls, kernel: Kernel, amplitude: float, n_features: int, n_frequencies: int, rng: np.random.Generator
     ) -> FourierFeatures:
-        """Return a draw.
+        """Return a draw of the prior.
 
         Raises:
             RecipeError: the kernel's spectral density is not implemented.
@@ -47,7 +47,7 @@ class FourierFeatures:
         frequencies = rng.standard_normal((n_features, n_frequencies))
         if np.isfinite(degrees):
             frequencies /= np.sqrt(rng.chisquare(degrees, n_frequencies) / degrees)
-        # cos a cos b + sin a sin b = cos(a - b): pairs make the variance the same everywhere
+        # cos a cos b + sin a sin b = cos(a - b): with pairs the variance is the same at all points
         weights = rng.standard_normal(2 * n_frequencies) * np.sqrt(amplitude / n_frequencies)
         return cls(frequencies, weights)
 

@@ -58,18 +58,18 @@ from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # log σ_n² of the second start of the hyperparameter search: half of the values' variance is noise.
 _NOISY_START = float(np.log(0.5))
-# The second start is used from so many values on: fewer do not tell noise from signal, and a signal taken
-# for noise ends the search.
+# The second start is used from so many values on: from fewer, noise and signal cannot be distinguished, and
+# a model that takes the signal for noise ends the search.
 _MIN_VALUES_NOISY_START = 20
 # Hyperparameters are learned from so many rows at most, so many of which are the lowest values: the cost of
-# the likelihood grows with their cube, and more rows say little more about a few hyperparameters.
+# the likelihood grows with their cube, and more rows hardly change the estimate of a few hyperparameters.
 _MAX_ROWS_LEARNED, _N_BEST_LEARNED = 256, 96
 # Up to so many values the second start is repeated: it is cheap, and the known optimum may be a local one.
 _MAX_VALUES_RESTART = 100
-# Values are transformed and axes warped from so many values on, if the log density gains this much.  Measured
-# by tests/benchmarks/regret/run.py --problems tuning/smooth.
+# Values are transformed and axes warped from so many values on, if the log density increases by this.
+# Measured by tests/benchmarks/regret/run.py --problems tuning/smooth.
 MIN_TO_TRANSFORM, _MIN_GAIN_TRANSFORM, _MIN_GAIN_WARP = 8, 1.0, 1.0
-# Outcome transforms that hyperparameters are learned for: the likeliest at the start of the search.
+# Number of outcome transforms that hyperparameters are learned for: the likeliest at the start of the search.
 _N_TRANSFORMS = 2
 # L-BFGS iterations for warps, from the hyperparameters learned without warps.
 _N_WARP_ITERATIONS = 20
@@ -123,7 +123,7 @@ class GPPosterior:
         if not self.scale.is_affine:
             return self.moments(points)[0]
         scaled = self.encode(points)
-        if np.array_equal(scaled, self.scaled[: len(scaled)]):  # by far the most frequent, and quickest
+        if np.array_equal(scaled, self.scaled[: len(scaled)]):  # the most frequent case, and the fastest
             return np.asarray(self.scale.from_latent(self.fitted[: len(scaled)]))
         known = np.array([self._rows.get(row.tobytes(), -1) for row in scaled], dtype=np.intp)
         new = known < 0
@@ -149,7 +149,7 @@ class GPPosterior:
 
     @property
     def n_rows(self) -> int:
-        """How many values and fantasies it is given."""
+        """Number of values and fantasies that the posterior is conditioned on."""
         return len(self.values)
 
     @property
@@ -267,7 +267,7 @@ class GPPosterior:
             scaled=np.concatenate([self.scaled, added]),
             values=np.concatenate([self.values, latent]),
             factor=factor,
-            # of fantasies, exactly: their residual given the other values is zero
+            # α of a fantasy is exactly 0: its residual given the other values is zero
             alpha=np.concatenate([self.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([self.fitted, latent]),
             shown=None if self.shown is None else np.concatenate([self.shown, np.ones(len(latent))]),
@@ -352,18 +352,18 @@ class GP:
 
     @property
     def transfer_base(self) -> GP:
-        """The process itself: it can be put around what source studies found."""
+        """The process itself: transfer can model its residual around the trends of source studies."""
         return self
 
     def unbent(self) -> GP:
-        """Return the same process of values as they are."""
+        """Return the same process without a power transform of the values."""
         return replace(self, bend_values=False)
 
     def fit(self, data: TrainingData, trend: Trend | None = None) -> GPPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
-        Given a trend, factor and weights are those of process and trend together, and its own moments
-        are not: ``UniversalKrigingPosterior`` has them.
+        Given a trend, ``factor`` and ``alpha`` are those of process and trend together, but ``moments`` are
+        those of the process alone: ``UniversalKrigingPosterior`` has the moments of the sum.
 
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
@@ -394,7 +394,7 @@ class GP:
             features=features,
             lengths=lengths,
             amplitude=amplitude,
-            # fantasies get the median noise of the evaluations, given or learned
+            # fantasies have the median noise variance of the evaluations, given or learned
             noise=rows.typical(variances) if len(data) else noise,
             scale=scale,
             scaled=scaled,
@@ -429,7 +429,7 @@ class GP:
         """Return the most probable hyperparameters and power transform; earlier ones are a start."""
         start = default_start(self.priors, len(data.axes))
         n, all_values = data.n_told, values_told(data)
-        if n < 2:  # one value says nothing about how values vary
+        if n < 2:  # the variation of values cannot be estimated from one
             return start, PowerTransform()
         first = start if before is None else replace(before, log_warps=())
         bends = bends_of(all_values) if self.bend_values and n >= MIN_TO_TRANSFORM else [PowerTransform()]
@@ -437,7 +437,7 @@ class GP:
         few = _rows_to_learn_from(data)
         few_values = values_told(few)
         likelihoods = [self._likelihood(few, scale, trend) for scale in scales]
-        # densities are of the values themselves: the Jacobian of each transform
+        # the Jacobian of each transform, so that densities are those of the untransformed values
         stretches = [
             np.log(scale.slopes(few_values) / scales[0].slopes(few_values)).sum() for scale in scales
         ]
@@ -446,13 +446,13 @@ class GP:
         ]
         rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
         order = np.argsort(rough, kind="stable").tolist()
-        if trend is not None:  # a function that is a polynomial is one on the plain scale only
+        if trend is not None:  # a polynomial is no longer one after a power transform
             order = [0, *(k for k in order if k != 0)]
         found = []
         for rank, k in enumerate(order[:_N_TRANSFORMS]):
             starts = [first]
             if rank == 0 and n >= _MIN_VALUES_NOISY_START and (before is None or n <= _MAX_VALUES_RESTART):
-                # noise and short length scales explain the same scatter: two local optima, a start for each
+                # noise or short length scales explain the same scatter: two local optima, a start for each
                 starts.append(replace(start, log_noise=_NOISY_START))
             theta, density = most_probable(likelihoods[k], starts, self.n_iterations)
             found.append((density - prices[k], k, theta))

@@ -1,7 +1,7 @@
 """Choose the kernel (Matérn 5/2 or squared exponential) by marginal likelihood.
 
 A squared exponential kernel needs far fewer values than a Matérn kernel if the function is analytic, and is
-overconfident if the function has a kink; the marginal likelihood tells the two cases apart clearly.
+overconfident if the function has a kink; the marginal likelihood distinguishes the two cases clearly.
 
 Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 5.2.
 """
@@ -27,8 +27,8 @@ class KernelSelection:
     Attributes:
         process: the Gaussian process, whose own kernel is not used.
         kernels: to choose from, in order of preference.
-        price: log density by which another kernel has to exceed the first one.  With few values and many
-            axes the smoothest kernel is overconfident.
+        price: log density by which another kernel has to exceed the first one to be chosen.  With few values
+            and many axes the smoothest kernel is overconfident.
 
     Example:
         >>> import numpy as np
@@ -48,11 +48,11 @@ class KernelSelection:
 
     @property
     def transfer_base(self) -> GP:
-        """The process with its own kernel: trends of source studies are weighed below one kernel."""
+        """The process with its own kernel: the weights of source studies are learned with a single kernel."""
         return self.process
 
     def unbent(self) -> KernelSelection:
-        """Return the same choice for values as they are."""
+        """Return the same selection without a power transform of the values."""
         return replace(self, process=self.process.unbent())
 
     def fit(self, data: TrainingData) -> GPPosterior:
@@ -73,7 +73,7 @@ class KernelSelection:
             found[name], learned = replace(self.process, kernel=kernel).train(data, before.get(name, {}))
             kept[name] = dict(learned)
         chosen = memory.get("kernel")
-        if len(found) == 1 or chosen not in found or kept != dict(before):  # learned anew: compare
+        if len(found) == 1 or chosen not in found or kept != dict(before):  # learned again: compare
             densities = {
                 name: log_density(gp.fit(data), data.values) - self.price * (place > 0)
                 if len(found) > 1
@@ -85,10 +85,10 @@ class KernelSelection:
 
 
 def learned_noise(memory: Memory) -> float | None:
-    """Return the learned variance of an evaluation, as a share of the values' variance; None before.
+    """Return the learned variance of an evaluation, as a share of the values' variance; None if not learned.
 
     Args:
-        memory: of ``GP`` or ``KernelSelection``.
+        memory: the memory of a ``GP`` or ``KernelSelection``.
     """
     learned = memory.get("kernels", {}).get(memory.get("kernel"), memory).get("hyperparameters")
     return None if learned is None else float(np.exp(learned["log_noise"]))

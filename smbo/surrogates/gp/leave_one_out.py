@@ -18,10 +18,10 @@ def left_out_moments(posterior: ExactProcess, first: int = 0) -> tuple[Array, Ar
     """Return mean and variance of each value given all others, latent, each (n,).
 
     Args:
-        first: row from which on they are computed; then each is (n - first,), at the cost of so many rows.
+        first: first row that is left out; both arrays are (n - first,), and the cost is that of so many rows.
 
-    The constant mean m ~ N(0, 1) is estimated without the value too: it adds one to every covariance, and
-    α = K⁻¹ (y - m) = (K + 1 1ᵀ)⁻¹ y by Sherman and Morrison's formula.
+    The constant mean m ~ N(0, 1) is also estimated without the left-out value: it adds one to every
+    covariance, and α = K⁻¹ (y - m) = (K + 1 1ᵀ)⁻¹ y by Sherman and Morrison's formula.
     """
     n = len(posterior.values)
     ones = linalg.solve(posterior.factor, np.ones(n))

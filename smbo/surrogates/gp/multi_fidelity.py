@@ -63,15 +63,15 @@ class MultiFidelityPosterior:
     fidelity_gaps: Array
 
     def one_more(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
-        """Return the standard deviation by which an evaluation moves the mean at the highest fidelity, (m,).
+        """Return the standard deviation of the change of the highest fidelity's mean by an evaluation, (m,).
 
-        That of the posterior mean at (x, 0) after an evaluation at (x, z), as predicted before it;
-        latent.
+        The change is that of the posterior mean at (x, 0) by an evaluation at (x, z), predicted before the
+        evaluation; latent.
 
         Args:
-            points: unit points, (m, d), each by itself.
-            fidelity_gap: z of that evaluation.
-            growth: its noise variance over that of an evaluation at the highest fidelity.
+            points: unit points, (m, d), each evaluated alone.
+            fidelity_gap: z of the evaluation.
+            growth: noise variance of the evaluation over that of one at the highest fidelity.
         """
         process, at = self.highest, np.full(len(points), fidelity_gap)
         scaled = process.encode(points)
@@ -91,14 +91,14 @@ class MultiFidelityPosterior:
 class MultiFidelityGP:
     """Gaussian process of results at several fidelities, which predicts the highest one.
 
-    With training data of a single fidelity it is ``otherwise``.
+    Training data of a single fidelity is fitted by ``otherwise``.
 
     Attributes:
         kernel: stationary kernel over points.
         otherwise: surrogate for training data without fidelities.
         theta: fixed hyperparameters; None to learn them.  Log length scales, then log a, c,
             log s, log w, log m and log noise (see the module).
-        power, anchor: of the power transform, learned with them; see ``PowerTransform``.
+        power, anchor: of the power transform, learned with theta; see ``PowerTransform``.
         n_rows: number of rows up to which all are used; of more, those of the highest fidelities, and
             within a fidelity of the lowest values.
         relearn_growth, always_relearn_until, n_iterations: as in ``GP``.
@@ -207,7 +207,7 @@ class MultiFidelityGP:
         data = _Data.of(self.kernel, training_data.axes, curves, OutcomeTransform.of(curves.values, *bend))
         starts = [means] if before is None else [before]
         if before is not None and len(curves) <= self.always_relearn_until:
-            starts.append(means)  # cheap, and the known optimum may be a local one
+            starts.append(means)  # cheap, and the optimum found before may be a local one
         found = [_most_probable(data, start, self.n_iterations) for start in starts]
         return min(found, key=lambda item: item[1])[0], bend
 
@@ -221,7 +221,7 @@ class MultiFidelityGP:
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """Rows as the likelihood needs them: latent values, features of the points."""
+    """Rows in the likelihood's units: latent values, features of the points."""
 
     kernel: Kernel
     features: Features
@@ -253,10 +253,10 @@ class _Data:
 def _bend_of(curves: FidelityResults) -> PowerTransform:
     """Return the power transform of values at all fidelities: the logarithm of the distance to the lowest.
 
-    A gentle one, whose unit is the distance from the lowest value to the median.  It is not chosen by
-    likelihood: on learning curves the likeliest transform of all values leaves the tail of bad values,
-    and the model is then overconfident at the highest fidelity.  Averages over few events have noise
-    that a transform would skew; they are not transformed.
+    Its unit is the distance from the lowest value to the median.  It is not chosen by likelihood: on
+    learning curves the likeliest transform of all values hardly compresses the tail of high values, and the
+    model is then overconfident at the highest fidelity.  Averages over few events are not transformed, since
+    a transform would skew their noise.
     """
     is_averaged = bool((curves.noise_growth > 1.0).any())
     return PowerTransform() if is_averaged or len(curves) < MIN_TO_TRANSFORM else PowerTransform(0.0, 1.0)

@@ -39,8 +39,8 @@ class PowerTransform(NamedTuple):
         power: λ of Yeo & Johnson's family, in [0, 2]; 1 is the identity.
         anchor: 0 for values standardised by mean and standard deviation.  Above 0 the origin is the lowest
             value, and the unit this share of its distance to the median: with power 0 the latent value is
-            the logarithm of the distance to the lowest value, and the process resolves the last digits of
-            a search that improves by decades.
+            the logarithm of the distance to the lowest value, and the process resolves differences
+            between values that approach the lowest one by decades.
     """
 
     power: float = 1.0
@@ -53,7 +53,7 @@ def bends_of(values: Array) -> list[PowerTransform]:
     bends = [PowerTransform()]
     if abs(power - 1.0) >= 0.1:
         bends.append(PowerTransform(power))
-    if 0.1 < power < 0.9:  # the logarithm of the distance to the mean, for values with an upper tail
+    if 0.1 < power < 0.9:  # values with an upper tail: try the logarithm of the distance to the mean
         bends.append(PowerTransform(0.0))
     if power < 0.9:
         bends += [PowerTransform(0.0, anchor) for anchor in _ANCHORS]
@@ -193,9 +193,9 @@ def _location(values: Array) -> tuple[float, float]:
     size = float(np.abs(values).max())
     if size == 0.0:
         return 0.0, 1.0
-    relative = values / size  # so that squares neither overflow nor underflow
+    relative = values / size  # so that their squares neither overflow nor underflow
     spread = float(relative.std())
-    # values that are equal up to rounding have no scale but their magnitude
+    # the only scale of values that are equal up to rounding is their magnitude
     return float(relative.mean()) * size, (spread if spread > 1e-13 else 1.0) * size
 
 

@@ -22,7 +22,7 @@ class GPDraw:
     """A draw of a Gaussian process posterior, on its latent scale.
 
     Attributes:
-        posterior: of which it is a draw.
+        posterior: the posterior that the function is drawn from.
         prior: the draw of the prior.
         update: K⁻¹ (values - m - prior draw - draw of the noise), (n,).
     """
@@ -33,7 +33,7 @@ class GPDraw:
 
     @classmethod
     def of(cls, posterior: ExactProcess, rng: np.random.Generator, n_frequencies: int) -> GPDraw:
-        """Return a draw."""
+        """Return a draw of the posterior."""
         n_features = posterior.scaled.shape[1]
         prior = FourierFeatures.of(posterior.kernel, posterior.amplitude, n_features, n_frequencies, rng)
         # the diagonal of L Lᵀ is σ_f² plus the noise variances
@@ -44,13 +44,13 @@ class GPDraw:
         return cls(posterior, prior, update)
 
     def __call__(self, points: Array) -> Array:
-        """Return its values at unit points (m, d), (m,)."""
+        """Return the values of the draw at unit points (m, d), (m,)."""
         scaled = self.posterior.encode(points)
         cross = self.posterior.cross_covariance(scaled)
         return np.asarray(self.posterior.mean + self.prior(scaled) + cross @ self.update)
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
-        """Return its values (m,) and slopes (m, d)."""
+        """Return the values (m,) and slopes (m, d) of the draw."""
         posterior = self.posterior
         scaled = posterior.encode(points)
         profile, slope = posterior.kernel.profile_and_slope(squared_distances(scaled, posterior.scaled))

@@ -48,7 +48,7 @@ class Polynomials:
         return np.asarray(np.prod(factors, axis=1) / np.sqrt(len(powers)))
 
     def terms_and_slopes(self, points: Array) -> tuple[Array, Array]:
-        """Return the same, (m, q), and their derivatives by the points, (m, d, q)."""
+        """Return the basis functions over √q, (m, q), and their derivatives by the points, (m, d, q)."""
         powers = degrees(points.shape[1], self.degree)
         size = np.sqrt(len(powers))
         factors = np.take_along_axis(self._of_each_axis(points), powers.T[None], axis=2)

@@ -41,7 +41,7 @@ class ReplicateScatter:
     constant: float
 
     def negative_with_slope(self, noise: float) -> tuple[float, float]:
-        """Return minus this log likelihood, and its derivative by the logarithm of the noise."""
+        """Return minus the log likelihood of the scatter, and its derivative by the log of the noise."""
         of_scatter = 0.5 * self.scatter / noise
         value = self.constant + 0.5 * self.n_left * float(np.log(noise)) + of_scatter
         return value, 0.5 * self.n_left - of_scatter
@@ -52,7 +52,7 @@ class LatentValues:
     """Values and variances of rows on the latent scale.
 
     Attributes:
-        values: (n,).
+        values: latent, (n,).
         variances: of their errors, to first order in the transform, NaN where unknown, (n,).
         counts: number of evaluations in each row, (n,).
         repeated: scatter within rows; None if each row is one evaluation.

@@ -25,7 +25,7 @@ from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # torch has no types that mypy could know
 Tensor = Any
-# from squared distances to the kernel's profile and its slope by them
+# from squared distances to the kernel's profile and its slope by the squared distance
 Profile = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 

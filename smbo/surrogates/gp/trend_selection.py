@@ -1,7 +1,7 @@
 """Choose the polynomial of universal kriging (none, or of degree two to four) by marginal likelihood.
 
-If the function is a polynomial, or nearly, the log marginal likelihood gains tens or hundreds, and a contour
-needs a fraction of the evaluations.
+If the function is a polynomial, or nearly, the log marginal likelihood increases by tens or hundreds, and a
+contour needs a fraction of the evaluations.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class TrendSelection:
         plain: the process without a polynomial, and the choice of its kernel.
         degrees: of polynomials to choose from; a degree is tried once there are more values than it has
             coefficients.
-        price: log density by which a polynomial has to exceed no polynomial: up to five are gained by
-            chance from more models to choose from, and make standard deviations too small.  Measured by
+        price: log density by which a polynomial has to exceed no polynomial: with more models to choose from
+            up to five are due to chance, and standard deviations are then too small.  Measured by
             tests/benchmarks/bench_levels.py.
     """
 
@@ -38,11 +38,11 @@ class TrendSelection:
 
     @property
     def process(self) -> GP:
-        """The Gaussian process that all choices share, but for kernel and polynomial."""
+        """The Gaussian process that all candidate models share, except for kernel and polynomial."""
         return self.plain.process
 
     def unbent(self) -> TrendSelection:
-        """Return the same choice for values as they are."""
+        """Return the same selection without a power transform of the values."""
         return replace(self, plain=self.plain.unbent())
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[GP | UniversalKriging, dict[str, Any]]:
@@ -58,7 +58,7 @@ class TrendSelection:
             found[str(degree)], learned = surrogate.train(data, before.get(str(degree), {}))
             kept[str(degree)] = dict(learned)
         chosen = memory.get("trend")
-        if chosen not in found or kept != dict(before):  # learned anew: compare
+        if chosen not in found or kept != dict(before):  # learned again: compare
             scores = {name: self._score(process, data) for name, process in found.items()}
             chosen = max(scores, key=lambda name: scores[name])
         return found[chosen], {"trend": chosen, "trends": kept}
@@ -70,6 +70,6 @@ class TrendSelection:
 
     def _score(self, process: GP | UniversalKriging, data: TrainingData) -> float:
         posterior = process.fit(data)
-        if isinstance(posterior, UniversalKrigingPosterior):  # its process has the factor of the sum
+        if isinstance(posterior, UniversalKrigingPosterior):  # ``process`` has the factor of the sum
             return log_density(posterior.process, data.values) - self.price
         return log_density(posterior, data.values)

@@ -1,8 +1,9 @@
 """Universal kriging: a GP whose mean is a polynomial with unknown coefficients, integrated out.
 
 With q basis functions h and coefficients N(0, 1/q) the function has covariance k(x, x') + h(x)ᵀ h(x') / q.
-A function that is a polynomial is known after as many values as it has coefficients, and one that is nearly a
-polynomial leaves little to the kernel; a stationary kernel alone needs several times as many values.
+A polynomial is determined by as many values as it has coefficients, and of a function that is nearly a
+polynomial the kernel has to fit only the small rest; a stationary kernel alone needs several times as many
+values.
 
 Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 2.7 (eq. 2.40).
 """
@@ -28,7 +29,7 @@ class UniversalKrigingPosterior:
     """The posterior of universal kriging.  Moments are in the training data's units.
 
     Attributes:
-        process: the process, with L, α and fitted means of process and polynomial together.
+        process: posterior of the process, with L, α and fitted means of process and polynomial together.
         polynomials: basis of the polynomial.
         points: evaluated unit points, (n, d).
     """
@@ -49,12 +50,12 @@ class UniversalKrigingPosterior:
 
     @property
     def scale(self) -> OutcomeTransform:
-        """Between the training data's units and the latent ones."""
+        """The transform between the training data's units and the latent ones."""
         return self.process.scale
 
     @property
     def values(self) -> Array:
-        """What the posterior is given, latent, (n,)."""
+        """The values that the posterior is conditioned on, latent, (n,)."""
         return self.process.values
 
     @property
@@ -69,7 +70,7 @@ class UniversalKrigingPosterior:
 
     def left_out_moments(self) -> tuple[Array, Array]:
         """Return mean and variance of each value given all others, latent, each (n,)."""
-        return self.process.left_out_moments()  # whose factor is that of process and polynomial together
+        return self.process.left_out_moments()  # its factor is that of process and polynomial together
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
@@ -126,7 +127,7 @@ class UniversalKrigingPosterior:
             scaled=np.concatenate([process.scaled, process.encode(points)]),
             values=np.concatenate([process.values, latent]),
             factor=linalg.extend_cholesky(process.factor, self._between(self.points, points), corner),
-            # of fantasies, exactly: their residual given the other values is zero
+            # α of a fantasy is exactly 0: its residual given the other values is zero
             alpha=np.concatenate([process.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([process.fitted, latent]),
         )

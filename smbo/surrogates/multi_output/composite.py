@@ -27,7 +27,7 @@ from smbo.surrogates.multi_output.loss_moments import DrawnForm, Form, SquaredFo
 from smbo.surrogates.multi_output.pca import Basis
 from smbo.training_data import Array, SquaredLoss, Target, TrainingData, VectorOutputs
 
-# Default number of components: so many more than features, and so many at least.  Measured by
+# Default number of components: so many more than features, and at least so many.  Measured by
 # tests/benchmarks/tune/closure.py ee20.
 _MIN_COMPONENTS, _N_COMPONENTS_BEYOND_FEATURES = 12, 6
 
@@ -37,8 +37,8 @@ class CompositeGP:
     """Gaussian processes of the principal components of vector outputs, with a loss on top.
 
     Attributes:
-        n_components: at most so many; None for six more than there are features, and twelve at least: with
-            fewer components than parameters the outputs cannot follow all parameters.
+        n_components: largest number of components; None for six more than features, and at least twelve: with
+            fewer components than parameters the effects of some parameters on the outputs are lost.
         thetas: fixed hyperparameters of each component; None to learn them.
         relearn_growth: ``train`` learns hyperparameters again once the number of evaluations has grown by
             this share since the last time,

@@ -52,7 +52,7 @@ class CompositePosterior:
 
     @property
     def latent(self) -> DifferentiablePosterior:
-        """The posterior of the logarithm of a loss with a lowest value, which is closer to normal."""
+        """The posterior of the logarithm of a loss with a lowest value, closer to normal than the loss."""
         return self if self.form.lowest is None else LogLossPosterior(self, self.form.lowest)
 
     def fantasize(self, points: Array) -> CompositePosterior:
@@ -96,7 +96,7 @@ class CompositePosterior:
         precisions = [linalg.inverse(each.factor) for each in self.components]
         variances = 1.0 / np.array([np.diagonal(each) for each in precisions]).reshape(-1, n)
         errors = np.array([each.alpha for each in self.components]).reshape(-1, n) * variances
-        # components count by what they do to the loss
+        # components are weighted by their effect on the loss
         form = self.form
         weights = np.diagonal(form.value.gram) if isinstance(form, SquaredForm) else np.ones(len(values))
         return LeftOut(values, errors, variances, weights)

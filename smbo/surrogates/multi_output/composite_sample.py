@@ -21,10 +21,10 @@ from smbo.training_data import Array
 # Factor on the deviation of a draw from the mean, and the number of axes up to which it applies.  The errors
 # of a loss of few components exceed its posterior standard deviation (measured on tunes of six parameters:
 # outputs deviate from the kernel's assumptions, and errors of bins filled by the same events are
-# correlated).  With a smaller factor draws find a low loss as soon, but crowd around one point: along
-# directions that hardly change the loss no slope is learned, and the errors of a tune are then wrong.  A
-# much larger factor explores regions of high loss.  Measured by
-# tests/benchmarks/tune/closure.py ee6n and ee20.
+# correlated).  With a smaller factor draws find a low loss as early, but concentrate around one point:
+# along directions that hardly change the loss no slope is learned, and the errors of a tune are then wrong.
+# A much larger factor explores regions of high loss.  Measured by tests/benchmarks/tune/closure.py ee6n and
+# ee20.
 _MAX_BOLDNESS, _N_AXES_AT_MAX = 2.5, 6
 
 
@@ -32,7 +32,7 @@ def boldness(n_axes: int) -> float:
     """Return the factor by which draws of outputs deviate more from the mean than posterior draws.
 
     The deviations along all axes add up in the loss: with twenty axes and the factor of six axes,
-    evaluations had ten times the loss of the recommended point, and were of little use.
+    evaluations had ten times the loss of the recommended point, and hardly improved the model.
     """
     return float(_MAX_BOLDNESS * np.sqrt(min(1.0, _N_AXES_AT_MAX / n_axes)))
 
@@ -43,7 +43,7 @@ class QuadraticTrendSample:
 
     Attributes:
         posterior: of which it is a draw.
-        level: the constant part.
+        level: constant part of the draw.
         slopes: of the linear part, (D,).
         bend: of the quadratic part xᵀ bend x, symmetric, (D, D).
         waves: the squared exponential part, over features in units of ``lengths``.
@@ -132,7 +132,7 @@ class CompositeSample:
         rng: np.random.Generator,
         n_frequencies: int,
     ) -> CompositeSample:
-        """Return a draw, with the boldness for its number of axes."""
+        """Return a draw, with the ``boldness`` for the posterior's number of axes."""
         factor = boldness(posterior.n_axes)
         form = posterior.form.drawn(posterior.basis, rng, factor)
         drawn = tuple(QuadraticTrendSample.of(each, rng, n_frequencies) for each in posterior.components)

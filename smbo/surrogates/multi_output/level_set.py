@@ -1,7 +1,7 @@
 """Surrogate of level sets: a GP of each function, on the scale that predicts its side of the level best.
 
-The scale (linear, logarithmic, or -log(-log p) for p-values) is chosen by leave-one-out: the log probability
-that the other values give to the side of the level on which each value is.
+The scale (linear, logarithmic, or -log(-log p) for p-values) is chosen by leave-one-out: the log probability,
+given all other values, of the side of the level on which each value is.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from smbo.training_data import Array, Target, TrainingData
 # the linear one by as much if values lie below this share of the level, where it is the natural scale.
 _MIN_GAIN_SCALE = 0.5
 _LOW_P_VALUE = 0.05
-# A contour is resolved more finely than an optimum, relative to the spread of the values: the prior allows
-# for less noise.
+# A contour is resolved more finely than an optimum, relative to the spread of the values: the prior has its
+# mean at less noise.
 _LOW_NOISE_PRIORS = Priors(log_noise=(float(np.log(1e-5)), 3.5))
 
 
@@ -189,7 +189,7 @@ class LevelGP:
         assert data.outputs is not None
         for scale in level_set.scales(data.outputs.values[:, k], k):
             process = self.process
-            if scale != "linear" or level_set.transform != "auto":  # on a scale that was asked for
+            if scale != "linear" or level_set.transform != "auto":  # no power transform beside the scale
                 process = process.unbent()
             own = kept.get(scale, {})
             trained, learned = process.train(_of_one(data, level_set, k, scale), own)
@@ -234,7 +234,8 @@ def _price(scale: str, lowest: float) -> float:
 def _side_log_probability(posterior: GPPosterior | UniversalKrigingPosterior, level: float) -> float:
     """Return the leave-one-out log probability of the side of the level on which each value is.
 
-    Sides do not depend on the scale, so that scales can be compared; values far from the level hardly count.
+    Sides do not depend on the scale, so that scales can be compared; values far from the level add almost
+    nothing.
     """
     mean, variance = posterior.left_out_moments()
     sides = np.where(posterior.values > level, 1.0, -1.0)
@@ -246,7 +247,7 @@ def _of_one(data: TrainingData, level_set: LevelSet, k: int, scale: str) -> Trai
     assert data.outputs is not None
     vectors = data.outputs
     values, variances = scaled(vectors.values[:, k], vectors.variances[:, k], level_set.levels[k], scale)
-    # a variance of zero means that none was given: the noise is learned
+    # a variance of zero stands for no given variance: the noise is learned
     known = np.where(variances > 0.0, variances, np.nan)
     return replace(data, values=values, variances=known, outputs=None)
 

@@ -81,8 +81,8 @@ class Quadratic:
             [[np.array([[self.constant]]), self.linear[None]], [self.linear[:, None], self.gram]]
         )
         in_units = np.linalg.solve(root, np.linalg.solve(root, whole).T)  # of root rootᵀ
-        # Subtracting entry by entry would remove a square that is noise and leave its linear part: a form
-        # that falls far below zero along it.
+        # Subtracting entry by entry would remove a square that is noise and leave its linear part, and the
+        # form would be far below zero in that direction.
         squares, axes = np.linalg.eigh(in_units)
         half = root @ (axes * np.sqrt(np.maximum(squares - factor, 0.0)))
         return Quadratic.of_matrix(half @ half.T)
@@ -115,9 +115,8 @@ class SquaredForm:
     def of(cls, loss: SquaredLoss, basis: Basis) -> SquaredForm:
         """Return the form of a loss, corrected for the noise of centre and loadings.
 
-        The expected square of an estimate exceeds the true square by the estimate's variance; here the
-        more, the further a point is from the centre of the evaluations, which would bias the optimum
-        towards it.
+        The expected square of an estimate exceeds the true square by the estimate's variance, which grows
+        with the distance from the centre of the evaluations and would bias the optimum towards that centre.
         """
         value = Quadratic.of(loss.metric, basis, loss.data)
         value = value.less(float(loss.metric @ basis.noise), basis.doubt)
@@ -129,7 +128,7 @@ class SquaredForm:
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> SquaredForm:
         """Return the form with centre and loadings drawn; its average over draws is this form."""
         value = Quadratic.of(self.loss.metric, basis.drawn(rng, boldness), self.loss.data)
-        # the average excess of the draws, beside that of the estimates
+        # the average excess of the drawn squares, in addition to that of the estimates
         more = (1.0 + boldness**2) * float(self.loss.metric @ basis.noise)
         return replace(self, value=value.less(more, basis.doubt))
 
@@ -177,7 +176,7 @@ class DrawnForm:
             return cls(loss, basis, np.zeros((1, 0)))
         uniform = qmc.Sobol(n_components, scramble=True, rng=np.random.default_rng(0)).random(_N_DRAWS // 2)
         half = ndtri(np.clip(uniform, 1e-9, 1.0 - 1e-9))
-        # antithetic, so that the mean of a linear loss is exact
+        # antithetic draws, so that the mean of a linear loss is exact
         return cls(loss, basis, np.concatenate([half, -half]))
 
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> DrawnForm:

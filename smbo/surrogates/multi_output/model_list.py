@@ -1,7 +1,7 @@
 """Model list: an independent GP for each of several objectives, with compressed tails.
 
-Values beyond the reference point do not count for the hypervolume, however large; compressing them
-keeps the GP from spending its length scales on them, and leaves hypervolumes as they are.
+Values beyond the reference point do not contribute to the hypervolume, however large; compressing them
+keeps them from determining the GP's length scales, and does not change hypervolumes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class TailCompression:
             np.isnan(several.reference), reference_by_rule(usable[nondominated(usable)]), several.reference
         )
         low, middle = values.min(axis=0), np.median(values, axis=0)
-        # also while no value is within the reference point the lower half of the values stays resolved
+        # the second width still resolves the lower half of the values if none is within the reference point
         width = np.maximum(start - low, _MIN_TAIL_WIDTH * (middle - low))
         return cls(start, np.where(width > 0.0, width, 1.0))
 
@@ -150,7 +150,7 @@ class ModelListGP:
     Attributes:
         process: untrained, for every objective; without a power transform, which would change hypervolumes.
         trained: trained process of each objective; () to learn them.
-        most: number of evaluations up to which all are used; of more the least dominated, and evenly chosen
+        most: number of evaluations up to which all are used; of more, the least dominated and evenly chosen
             others.
 
     Example:
@@ -223,7 +223,7 @@ def _of_objectives(data: TrainingData) -> tuple[list[TrainingData], TailCompress
     several = data.objective_values
     if several is None:
         raise RecipeError("ModelListGP models several objectives, and the problem has one; use GP()")
-    # infeasible evaluations measured the objectives too
+    # infeasible evaluations are training data of the objectives too
     feasible = np.ones(len(data), dtype=np.bool_)
     tails = TailCompression.of(several, data.feasible)
     brought_in = tails.brought_in(several.values)

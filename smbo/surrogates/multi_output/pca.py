@@ -1,6 +1,6 @@
 """Principal components of vector outputs: a basis of the few directions in which outputs vary.
 
-The bins of a histogram vary together: a few directions carry the effect of a generator's parameters.
+The bins of a histogram are correlated: the effect of a generator's parameters lies in a few directions.
 Each bin is scaled by its evaluation noise first, so that directions are found by their signal over noise and
 not by the noisiest bins; a component is then an average of the bins, weighted by their precision.  A sum of
 squares is a quadratic form of the components (``loss_moments``).
@@ -21,7 +21,7 @@ from smbo.training_data import Array, Loss, SquaredLoss, VectorOutputs
 # Smallest singular value of a component that is kept, relative to the largest.
 _MIN_SINGULAR_RATIO = 1e-3
 # Noise added to each bin, as a share of the mean variation of a bin in units of the loss: a few components
-# cannot describe less, and precise bins that hardly matter would count more than all others.
+# cannot describe smaller variations, and precise bins that hardly change the loss would outweigh all others.
 _DISCREPANCY = 1e-3
 # Smallest variance of a bin, as a share of its typical variance over evaluations: an evaluation without
 # events in a bin reports an error of zero.
@@ -64,10 +64,10 @@ class Basis:
         axes = rows[: min(int(is_kept.sum()), n_components)].T
         reader = axes / scale[:, None]
         scores = off @ reader
-        # components of unit variance: their GPs model standardised values
+        # components of unit variance, since their GPs model standardised values
         sizes = np.sqrt(np.maximum(weights @ scores**2, 1e-300))
         ones = np.concatenate([np.ones((len(scores), 1)), scores / sizes], axis=1)
-        # as in a regression of the outputs on the components
+        # covariance of centre and loadings, as in a regression of the outputs on the components
         doubt = np.linalg.inv(np.linalg.cholesky(ones.T @ (len(scores) * weights[:, None] * ones))).T
         return cls(centre, scale[:, None] * axes * sizes, reader / sizes, noise, doubt)
 

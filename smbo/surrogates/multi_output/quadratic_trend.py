@@ -24,7 +24,7 @@ from smbo.training_data import Array
 CONSTANT = 10.0
 # Posterior variances are at least this multiple of the prior variance, because of rounding.
 _VARIANCE_FLOOR = 1e-10
-# Noise variance that is always added, for standardised values: what no part of the kernel describes.
+# Noise variance that is always added, for standardised values: variation that no kernel part describes.
 NUGGET = 1e-6
 _N_OTHERS = 4  # hyperparameters beside the length scales
 # Normal priors on the logarithms: amplitude, linear, quadratic, factor on the reported noise (errors of bins
@@ -150,7 +150,7 @@ def prior_mean(n_lengths: int) -> Array:
 
 
 def learn(start: Array | None, features: Array, values: Array, variances: Array, n_iterations: int) -> Array:
-    """Return the most probable hyperparameters, searched for from ``start`` or from the prior's mean.
+    """Return the most probable hyperparameters, searched from ``start`` or from the prior's mean.
 
     Args:
         features, values, variances: shapes (n, D), (n,) and (n,).
@@ -204,7 +204,7 @@ def log_likelihood(theta: Array, features: Array, values: Array, variances: Arra
 
     weights = 0.5 * (np.outer(alpha, alpha) - linalg.inverse(factor))
     on_bell = weights * bell
-    # Σ_ab w_ab (x_a - x_b)² by coordinate, without the differences
+    # Σ_ab w_ab (x_a - x_b)² by coordinate, without an array of all differences
     sums = 2.0 * ((features**2 * on_bell.sum(axis=1)[:, None]).sum(axis=0))
     sums -= 2.0 * np.einsum("aj,ab,bj->j", features, on_bell, features, optimize=True)
     slope = np.concatenate(

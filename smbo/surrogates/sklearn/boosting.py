@@ -27,7 +27,7 @@ class BoostingPosterior:
     Attributes:
         members: for each bootstrap sample, its models of the three quantiles.
         features: encoding of unit points.
-        scale: between the training data's units and the models' ones.
+        scale: between the training data's units and those of the models.
     """
 
     members: tuple[tuple[Any, Any, Any], ...]
@@ -43,7 +43,7 @@ class BoostingPosterior:
         """
         encoded = self.features.encode(points).astype(np.float32)
         quantiles = np.array([[model.predict(encoded) for model in member] for member in self.members])
-        # each quantile has a model of its own, so that two may cross
+        # each quantile has a model of its own, so that quantiles may cross
         low, middle, high = np.moveaxis(np.sort(quantiles, axis=1), 1, 0)
         within = (0.5 * (high - low)) ** 2
         std = np.sqrt(within.mean(axis=0) + middle.var(axis=0))
@@ -52,7 +52,7 @@ class BoostingPosterior:
 
 @dataclass(frozen=True)
 class Boosting:
-    """Gradient-boosted trees for the median and the quantiles one deviation away from it.
+    """Gradient-boosted trees for the median and the quantiles one standard deviation away from it.
 
     Attributes:
         n_members: bootstrap samples of the training data, each with three models.

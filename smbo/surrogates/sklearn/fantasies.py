@@ -10,7 +10,7 @@ from smbo.surrogates.base import Posterior
 from smbo.surrogates.gp.kernels import Features, squared_distances
 from smbo.training_data import Array
 
-# Evaluated points from which the length of the shrinkage is estimated; more give the same.
+# Number of evaluated points from which the length of the shrinkage is estimated; more do not change it.
 _MAX_POINTS = 500
 
 
@@ -19,7 +19,7 @@ class ShrunkPosterior:
     """A posterior whose standard deviation is reduced near the points of fantasies.
 
     Conditioning on a value equal to the posterior mean keeps the mean and reduces the standard deviation
-    nearby; this imitates it without a new fit, by the factor √(1 - exp(-r²/reach²)) at distance r.
+    nearby; the factor √(1 - exp(-r²/reach²)) at distance r approximates this without a new fit.
 
     Attributes:
         posterior: without the fantasies.
