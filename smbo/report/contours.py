@@ -75,7 +75,11 @@ def draw_contours(folder: Path, contour: Contour | None, trials: Sequence[Trial]
     for stem, figure in contour_figures(contour, trials):
         save(figure, folder / stem)
         is_lines = stem == "contour"
-        title = "The contour" if is_lines else f"Where {contour.names[int(stem.rpartition('-')[2])]} is above"
+        title = (
+            "The contour"
+            if is_lines
+            else f"Where {contour.names[int(stem.rpartition('-')[2])]} is above its level"
+        )
         drawn.append(Figure(folder / stem, title, _LINES_CAPTION if is_lines else _PAIRS_CAPTION))
     return drawn
 

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ OBJECTIVE = '''
 """A valley with all that an evaluation may have: failures, noise, costs, metrics, fidelities."""
 
 import os, random, signal
+from dataclasses import replace
 from pathlib import Path
 
 from smbo import Outcome
@@ -180,16 +182,16 @@ def run_job(folder: str) -> None:
 
 def run_forgetful_job(folder: str) -> None:
     """Run the job with a mutant: the recipe's memory is that of its process, not of the log."""
-    from smbo.proposal import suggest as derived
+    from smbo.proposal import suggest
 
-    propose, held = derived.propose, {}
+    propose, held = suggest.propose, {}
 
-    def forgetful(problem, recipe, data, memory, n, rng, fixed=None):
-        found = propose(problem, recipe, data, held, n, rng, fixed)
+    def forgetful(request):
+        found = propose(replace(request, memory=held))
         held.update(found.memory)
         return found
 
-    derived.propose = forgetful
+    suggest.propose = forgetful
     run_job(folder)
 
 

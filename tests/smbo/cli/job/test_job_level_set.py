@@ -97,7 +97,7 @@ def test_run_show_status_and_report_tell_of_the_contours(exclusion):
     page = (out / "index.html").read_text()
     assert "of the space is expected to be on the wrong side of the contour" in page
     assert "where cls_exp = 0.05, cls_obs = 0.05" in page
-    assert "Where each function has its level" in page
+    assert "The contour" in page
     assert (out / "figures" / "contour.png").stat().st_size > 10_000
     contours = json.loads((out / "contour.json").read_text())
     assert set(contours) == {"cls_exp", "cls_obs"}
@@ -114,7 +114,10 @@ def test_a_report_without_results_says_that_too_little_is_known(exclusion):
         without=("recipe",),
     )
     assert exclusion.smbo("run", "job.yaml").exit_code == 4
-    assert "Too little is known for a contour" in (exclusion.path / "none" / "index.html").read_text()
+    assert (
+        "There are too few evaluations for a contour yet"
+        in (exclusion.path / "none" / "index.html").read_text()
+    )
     assert "too few trials" in exclusion.smbo("show", "toy").output
 
 
