@@ -24,7 +24,6 @@ OBJECTIVE = '''
 """A valley with all that an evaluation may have: failures, noise, costs, metrics, fidelities."""
 
 import os, random, signal
-from dataclasses import replace
 from pathlib import Path
 
 from smbo import Outcome
