@@ -184,7 +184,16 @@ def is_rounding(difference) -> bool:
     if difference is None:
         return True
     stored, now = difference.stored, difference.now
-    return isinstance(stored, dict) and stored == pytest.approx(now, rel=1e-6, abs=1e-9)
+    return (
+        isinstance(stored, dict)
+        and stored.keys() == now.keys()
+        and all(
+            math.isclose(value, now[name], rel_tol=1e-6, abs_tol=1e-9)
+            if isinstance(value, float)
+            else value == now[name]
+            for name, value in stored.items()
+        )
+    )
 
 
 @pytest.mark.slow
