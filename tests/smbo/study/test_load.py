@@ -186,6 +186,7 @@ def is_rounding(difference) -> bool:
     stored, now = difference.stored, difference.now
     return (
         isinstance(stored, dict)
+        and isinstance(now, dict)
         and stored.keys() == now.keys()
         and all(
             math.isclose(value, now[name], rel_tol=1e-6, abs_tol=1e-9)
