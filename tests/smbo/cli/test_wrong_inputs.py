@@ -1,6 +1,7 @@
 """Every wrong input: exit code 2, one clear message, no traceback, and the stored study untouched."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -100,7 +101,8 @@ WRONG_WORDS = {
 
 def content(path):
     """Return everything that a store holds, as SQL."""
-    with sqlite3.connect(path) as connection:
+    # closed before the folder is listed: the write-ahead log goes with the last connection
+    with closing(sqlite3.connect(path)) as connection:
         return list(connection.iterdump())
 
 
