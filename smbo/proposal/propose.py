@@ -73,8 +73,8 @@ def propose(request: ProposalRequest) -> Proposal:
     choice = chosen(request.recipe, request.data, request.memory)
     if request.recipe.rule is not None:
         carried["choice"] = {"name": choice.name, "reason": choice.reason}
-    request = replace(request, recipe=replace(choice.recipe, replication=request.recipe.replication))
-    refuse_misfit(request.problem, request.recipe)
+        refuse_misfit(request.problem, choice.recipe)
+        request = replace(request, recipe=replace(choice.recipe, replication=request.recipe.replication))
     region, data = None, request.data
     if request.recipe.region is not None:
         state = _region_state(request, request.recipe.region)
