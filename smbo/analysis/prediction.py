@@ -95,7 +95,7 @@ def _by_name(names: Sequence[str], means: Array, stds: Array) -> Prediction:
     return Prediction(dict(zip(names, np.asarray(means))), dict(zip(names, np.asarray(stds))))
 
 
-def _as_points(points: Points) -> Iterable[Mapping[str, Any]]:
+def _as_points(points: Any) -> Iterable[Mapping[str, Any]]:
     if isinstance(points, Mapping):
         return [points]
     if hasattr(points, "to_dict"):  # a pandas.DataFrame, recognised without importing pandas
