@@ -38,7 +38,9 @@ class Serves(Protocol):
 
 def served_by(part: object) -> frozenset[Target]:
     """Return the targets that a surrogate or an acquisition serves: one value where it names none."""
-    return part.serves if isinstance(part, Serves) else ONE_VALUE
+    # a class that has the attribute is recognised at once; a runtime protocol takes longer, often in a proposal
+    names_targets = hasattr(type(part), "serves") or isinstance(part, Serves)
+    return part.serves if names_targets else ONE_VALUE  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
