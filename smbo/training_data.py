@@ -38,7 +38,7 @@ class Serves(Protocol):
 
 def served_by(part: object) -> frozenset[Target]:
     """Return the targets that a surrogate or an acquisition serves: one value where it names none."""
-    # a class that has the attribute is recognised at once; a runtime protocol takes longer, often in a proposal
+    # a class that has the attribute is recognised at once; checking a runtime protocol takes far longer
     names_targets = hasattr(type(part), "serves") or isinstance(part, Serves)
     return part.serves if names_targets else ONE_VALUE  # type: ignore[attr-defined]
 
