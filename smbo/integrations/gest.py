@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gest_api import Generator
+try:
+    from gest_api import Generator
+except ImportError as error:
+    raise ImportError("the gest-api generator needs an extra: pip install 'smbo[gest]'") from error
 from gest_api.vocs import (
     VOCS,
     BoundsConstraint,

@@ -12,7 +12,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-import optuna
+try:
+    import optuna
+except ImportError as error:
+    raise ImportError("the sampler for Optuna needs an extra: pip install 'smbo[optuna]'") from error
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.search_space import IntersectionSearchSpace
