@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
@@ -23,19 +24,26 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = FramedConnection(socket.socket(fileno=end))
     os.set_inheritable(end, False)
-    function: Any = None
     with contextlib.suppress(EOFError, OSError):
-        pickled = connection.receive()
+        # at once, not with the first call: its imports may take seconds
+        function, failure = _made(connection.receive() or b"")
         while (message := connection.receive()) is not None:
-            value, error = None, None
-            try:
-                # safe to unpickle: written by our own parent, over a socket that no other process has
-                if function is None:
-                    function = pickle.loads(pickled or b"")()
-                value = function(pickle.loads(message))
-            except Exception as exception:
-                error = exception
+            value, error = None, failure
+            if function is not None:
+                try:
+                    # safe to unpickle: written by our own parent, over a socket that no other process has
+                    value = function(pickle.loads(message))
+                except Exception as exception:
+                    error = exception
             connection.send(_answer(value, error))
+
+
+def _made(pickled: bytes) -> tuple[Callable[[Any], Any] | None, Exception | None]:
+    """Return the function that the parent's factory makes, or the error that this raises."""
+    try:
+        return pickle.loads(pickled)(), None
+    except Exception as error:
+        return None, error
 
 
 def _answer(value: Any, error: Exception | None) -> bytes:

@@ -3,6 +3,8 @@
 SchedulerError
 ├── SpoolError      a spool folder that cannot be used, or a name that does not belong in one
 ├── ClusterError    a cluster that cannot be started, reached or trusted
+├── TargetNotLoaded the target cannot be loaded where jobs run, now or later
+├── ChildNotStarted no process for a job could be started this time
 └── Unavailable     a request to a source cannot be met now, and may be repeated
 """
 
@@ -17,6 +19,14 @@ class SpoolError(SchedulerError):
 
 class ClusterError(SchedulerError):
     """A cluster that cannot be started, reached or trusted."""
+
+
+class TargetNotLoaded(SchedulerError):
+    """A target cannot be loaded where jobs run: a module is missing there, or is another version."""
+
+
+class ChildNotStarted(SchedulerError):
+    """No process for a job could be started this time, through no fault of the target."""
 
 
 class Unavailable(SchedulerError):

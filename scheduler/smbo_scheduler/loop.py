@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,7 +11,9 @@ from enum import IntEnum, StrEnum
 
 from smbo_scheduler.errors import Unavailable
 from smbo_scheduler.jobs import Executor, Job, JobOutcome, JobStatus, Source
-from smbo_scheduler.outbox.disk_full import is_disk_full
+from smbo_scheduler.outbox.disk_full import may_pass, will_pass
+
+logger = logging.getLogger(__name__)
 
 _SOON_SECONDS = 0.01  # between requests for a job that is being prepared while a slot is free
 
@@ -94,7 +97,7 @@ def run(
     At most as many jobs are in flight as there are slots, plus ``spare``.  Each new outcome is recorded
     with the source and then settled with the executor, and a new job takes the slot.  Jobs whose driver is
     dead are taken over as soon as the source returns them.  While the source is unavailable, or a disk is
-    full, the run reports this in its progress and tries again.
+    full or away, the run reports this in its progress and tries again.
 
     Args:
         source, executor: where jobs come from and where they run.
@@ -136,12 +139,14 @@ class _Run:
         self._flight: dict[str, Job] = {}
         self._unrecorded: deque[JobOutcome] = deque()
         self._trouble: str | None = None
+        self._poll_trouble: str | None = None
         self._cancelled: set[str] = set()
         self._n_by_status: dict[JobStatus, int] = {}
         self._stop = Stop.GO
         self._capacity = 0
         self._is_preparing = False
         self._told: tuple[object, ...] | None = None
+        self._logged: tuple[Stop, str | None] = (Stop.GO, None)
 
     def run(self) -> Summary:
         while (end := self._step()) is None:
@@ -157,16 +162,29 @@ class _Run:
         if end is not None:
             return end
         self._report()
-        self._unrecorded += self._executor.poll(self._poll_seconds_now())
+        self._poll()
         self._unless_unavailable(self._record_all)
         return None
+
+    def _poll(self) -> None:
+        """Collect outcomes; while the disk that they are on is full or away, note why and wait."""
+        try:
+            self._unrecorded += self._executor.poll(self._poll_seconds_now())
+        except OSError as error:
+            # the run has begun, so the disk could be reached before
+            if not may_pass(error):
+                raise
+            self._poll_trouble = str(error)
+            time.sleep(self._poll_seconds)
+            return
+        self._poll_trouble = None
 
     def _unless_unavailable(self, do: Callable[[], RunEnd | None]) -> RunEnd | None:
         """Do a part of a step; if the source is unavailable or a disk full, note why and end it."""
         try:
             end = do()
         except (Unavailable, OSError) as error:
-            if not isinstance(error, Unavailable) and not is_disk_full(error):
+            if not isinstance(error, Unavailable) and not will_pass(error):
                 raise
             self._trouble = str(error)
             return None
@@ -208,6 +226,7 @@ class _Run:
     def _adopt(self, jobs: Sequence[Job]) -> None:
         strange = [job for job in jobs if job.key not in self._flight]
         if strange:
+            logger.info("waits for %d evaluations that another driver started", len(strange))
             self._flight.update({job.key: job for job in strange})
             self._executor.adopt(strange)
 
@@ -223,6 +242,7 @@ class _Run:
                 return
             for job in jobs:
                 self._flight[job.key] = job
+                logger.debug("job %s is sent", job.key)
                 self._executor.submit(job)
             free -= len(jobs)
             self._report()
@@ -235,6 +255,7 @@ class _Run:
 
     def _settle(self, outcome: JobOutcome) -> None:
         self._executor.settle(outcome)
+        logger.debug("job %s is settled: %s", outcome.job.key, outcome.status.value)
         self._flight.pop(outcome.job.key, None)
         self._n_by_status[outcome.status] = self._n_by_status.get(outcome.status, 0) + 1
         self._report(outcome)
@@ -246,6 +267,7 @@ class _Run:
         if latest is None and state == self._told:
             return
         self._told = state
+        self._log(message)
         self._on_progress(
             Progress(
                 capacity=self._capacity,
@@ -258,8 +280,23 @@ class _Run:
             )
         )
 
+    def _log(self, message: str | None) -> None:
+        """Log which stop is asked for and why the run waits, where that has changed."""
+        (stop, before), self._logged = self._logged, (self._stop, message)
+        if self._stop is not stop:
+            logger.info("asked to stop (%s) while %d run", self._stop.name.lower(), len(self._flight))
+        if message != before and self._stop is Stop.GO:
+            if message is None:
+                logger.info("resolved: %s", before)
+            else:
+                level = logging.WARNING if message == self._trouble_now() else logging.INFO
+                logger.log(level, "%s", message)
+
+    def _trouble_now(self) -> str | None:
+        return self._trouble or self._poll_trouble or self._executor.trouble()
+
     def _message(self) -> str | None:
-        trouble = self._trouble or self._executor.trouble()
+        trouble = self._trouble_now()
         if trouble is not None:
             return trouble
         if self._stop is Stop.DRAIN:

@@ -28,8 +28,10 @@ from rig.fleet import Fleet, wait_until
 RESUME_SECONDS = 30.0  # after which a driver that does not go on has stopped for good
 
 
-def one_study(root: Path, task: driver.Task, disks: dict, points: int, rng: random.Random) -> Account:
-    """Run one study on disks that fill up; return its account."""
+def one_study(
+    root: Path, task: driver.Task, disks: dict, points: int, rng: random.Random, end_seconds: float
+) -> Account:
+    """Run one study on disks that fill up, with so long for its end; return its account."""
     command.begin_ledger(root)
     fleet = Fleet(root / "output")
     waits: list[float] = []
@@ -42,7 +44,7 @@ def one_study(root: Path, task: driver.Task, disks: dict, points: int, rng: rand
             disk = disks[rng.choice(sorted(disks))]
             disk.be_full(rng.uniform(0.3, 0.9))
             waits.append(_seconds_to_resume(root / "ledger", fleet))
-        is_over = wait_until(lambda: not (fleet.reap() or fleet.pids), 120)
+        is_over = wait_until(lambda: not (fleet.reap() or fleet.pids), end_seconds)
         account = command.account_of(task.url, task.study, root, task.trials)
     finally:
         fleet.end()
@@ -76,6 +78,7 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=50)
     parser.add_argument("--trials", type=int, default=20, help="for each point")
     parser.add_argument("--pretend", action="store_true", help="without mounts, as where one is not root")
+    parser.add_argument("--end", type=float, default=120.0, help="seconds for the drivers to end")
     options = parser.parse_args()
     rng = command.begin(options)
     points = faults = trials = 0
@@ -96,7 +99,7 @@ def main() -> int:
                     pause_seconds=0.03,
                     spool=str(spool.folder / "s"),
                 )
-                account = one_study(root, task, {"store": store, "spool": spool}, n, rng)
+                account = one_study(root, task, {"store": store, "spool": spool}, n, rng, options.end)
         points, trials, faults = points + n, trials + account.n_complete, faults + len(account.faults)
         print(
             f"{n} times full, {account.n_complete} of {task.trials} complete, {account.n_attempts} attempts,"

@@ -1,6 +1,7 @@
 """Kill `smbo run` at random moments, run it again, and count what was lost or done twice.
 
     python tests/chaos/kill_run.py --kills 20 [--per-study 5] [--trials 40] [--seed 1]
+    python tests/chaos/kill_run.py --survive --kills 300 --per-study 30
 
 Each study gets ``--per-study`` SIGKILLs of the driver, each at a random moment after its start, and
 then runs to its end.  The objective notes in a log (O_APPEND, one write a line) when it starts and
@@ -10,12 +11,18 @@ ends.  What must hold for every study:
 * no evaluation is started again after it had ended;
 * at the end no process of the study is left.
 
+With ``--survive`` evaluations are to outlive the run, and each SIGKILL hits any of its processes: driver,
+cluster manager, workers, the processes that hold evaluations, their fork servers, children and supervisors.
+Then a trial may be failed whose own process was killed, an evaluation may be repeated whose end was not
+stored yet, and besides: no run ends by itself before its study does.
+
 One line a study; the exit code is 0 if all held, 1 otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -64,6 +71,8 @@ cluster: {cluster}
 seed: 1
 report: false
 """
+KILLED = ("killed by signal 9 (SIGKILL)", "memory")
+SURVIVE = "limits: {survive: true}\nretries: {lost: 30}\n"
 
 
 @dataclass
@@ -110,6 +119,35 @@ def one_study(
     return account
 
 
+def one_study_of_survivors(
+    folder: Path, kills: int, trials: int, rng: random.Random, *, mean_seconds: float = 1.0
+) -> Account:
+    """Run one study with so many kills of any of its processes, or as many as come before its end."""
+    (folder / "chaos_objective.py").write_text(OBJECTIVE)
+    job = JOB.format(trials=trials, cluster="{local: {workers: 2}}", recipe="sobol")
+    (folder / "job.yaml").write_text(job + SURVIVE)
+    account = Account(kills=0, runs=1, n_complete=0)
+    run = _start(folder)
+    while run.poll() != 0:
+        if run.poll() is not None:
+            if run.returncode != -signal.SIGKILL:
+                text = (folder / "output.txt").read_text()[-1000:]
+                account.faults.append(f"a run ended by itself with exit code {run.returncode}: {text}")
+            if account.runs > 10 * kills:
+                return account
+            account.runs += 1
+            run = _start(folder)
+        time.sleep(rng.expovariate(1 / mean_seconds))
+        if account.kills < kills and (victims := _processes_of(folder)):
+            pid, _ = rng.choice(victims)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                account.kills += 1
+    _audit(folder, trials, account, may_be_killed=True)
+    account.faults += _processes_left(folder)
+    return account
+
+
 def _environment(folder: Path) -> dict[str, str]:
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {
@@ -133,7 +171,7 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _audit(folder: Path, n_trials: int, account: Account) -> None:
+def _audit(folder: Path, n_trials: int, account: Account, *, may_be_killed: bool = False) -> None:
     export = subprocess.run(
         [sys.executable, "-m", "smbo.cli", "export", "chaos", "--format", "json"],
         cwd=folder,
@@ -141,14 +179,26 @@ def _audit(folder: Path, n_trials: int, account: Account) -> None:
         capture_output=True,
         check=True,
     )
-    judge(folder, json.loads(export.stdout), n_trials, account)
+    judge(folder, json.loads(export.stdout), n_trials, account, may_be_killed=may_be_killed)
 
 
-def judge(folder: Path, trials: list[dict[str, Any]], n_trials: int, account: Account) -> None:
-    """Hold the exported trials against the objective's log, and note every fault."""
+def judge(
+    folder: Path,
+    trials: list[dict[str, Any]],
+    n_trials: int,
+    account: Account,
+    *,
+    may_be_killed: bool = False,
+) -> None:
+    """Hold the exported trials against the objective's log, and note every fault.
+
+    Args:
+        may_be_killed: whether evaluations themselves were killed.
+    """
     complete = [trial for trial in trials if trial["state"] == "complete"]
+    killed = [trial for trial in trials if may_be_killed and trial["reason"] in KILLED]
     account.n_complete = len(complete)
-    if len(complete) != n_trials or len(trials) != n_trials:
+    if len(complete) + len(killed) != n_trials or len(trials) != n_trials:
         states = Counter(trial["state"] for trial in trials)
         account.faults.append(f"{n_trials} complete trials were wanted; there are {dict(states)}")
     ended: dict[int, str] = {}
@@ -156,7 +206,7 @@ def judge(folder: Path, trials: list[dict[str, Any]], n_trials: int, account: Ac
         word, seed, *value = line.split()
         if word == "end":
             ended[int(seed)] = value[0]
-        elif int(seed) in ended:
+        elif int(seed) in ended and not may_be_killed:
             account.faults.append(f"the trial of seed {seed} was started again after its end")
     for trial in complete:
         if ended.get(trial["seed"]) != repr(trial["value"]):
@@ -169,18 +219,18 @@ def _processes_left(folder: Path, patience_seconds: float = 10.0) -> list[str]:
     until = time.monotonic() + patience_seconds
     while left := _processes_of(folder):
         if time.monotonic() > until:
-            return [f"left running: {' '.join(words)}"[:300] for words in left]
+            return [f"left running: {' '.join(words)}"[:300] for _, words in left]
         time.sleep(0.2)
     return []
 
 
-def _processes_of(folder: Path) -> list[list[str]]:
+def _processes_of(folder: Path) -> list[tuple[int, list[str]]]:
     found = []
     for process in psutil.process_iter():
         try:
             log = process.environ().get("CHAOS_LOG")
             if log == str(folder / "log.txt") and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.cmdline())
+                found.append((process.pid, process.cmdline()))
         except psutil.Error:
             continue
     return found
@@ -192,7 +242,9 @@ def main() -> int:
     parser.add_argument("--per-study", type=int, default=5)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--survive", action="store_true", help="kill any process of surviving evaluations")
     options = parser.parse_args()
+    one = one_study_of_survivors if options.survive else one_study
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
     rng = random.Random(seed)
     print(f"seed {seed}")
@@ -201,7 +253,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="kill-run-") as name:
             began = time.monotonic()
             n = min(options.per_study, options.kills - kills)
-            account = one_study(Path(name), n, options.trials, rng)
+            account = one(Path(name), n, options.trials, rng)
         kills += account.kills
         faults += len(account.faults)
         print(

@@ -29,8 +29,9 @@ from pathlib import Path
 from smbo.errors import AlreadyTold, BudgetExhausted, StoreError, UnknownTrial
 from smbo.store import change_feed as log, maintenance as upkeep, rungs, studies, tell as telling
 from smbo.store.ask import Asking
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget
-from smbo.store.records import AttemptOutcome, Result
+from smbo.store.records import Result
 from smbo.store.store import SqlStore
 from smbo.trial import TrialState
 

@@ -37,19 +37,19 @@ MUTANTS = {
         "6 complete trials were asked for",
     ),
     "no patience with a full disk": (
-        "full.py --points 2 --pretend --seed 1 --mutant impatient",
+        "full.py --points 2 --pretend --end 20 --mutant impatient",
         "exit codes",
     ),
     "leases by the wall clock": (
-        "pause.py --pauses 0 --steps 24 --lease 1.5 --seed 1 --mutant wall-clock",
+        "pause.py --pauses 0 --steps 24 --lease 1.5 --mutant wall-clock",
         "given up though nothing died",
     ),
     "budget outside, on Dask": (
-        "dask_kill.py --seconds 1 --mean-seconds 9 --pause 0.05 --seed 1 --mutant budget-outside",
+        "dask_kill.py --seconds 1 --mean-seconds 9 --pause 0.05 --mutant budget-outside",
         "complete trials were asked for",
     ),
     "a descriptor for each result": (
-        "soak.py --minutes 0.1 --every 3 --pause 0.1 --seed 1 --mutant leak",
+        "soak.py --minutes 0.1 --every 3 --pause 0.1 --mutant leak",
         "descriptors grow",
     ),
 }
@@ -61,9 +61,10 @@ def outcomes(request):
     items = [item for item in request.session.items if item.module is request.module]
     names = [item.callspec.params.get("name") for item in items if hasattr(item, "callspec")]
     commands = {name: SCENARIOS[name] for name in names if name in SCENARIOS}
-    commands |= {name: MUTANTS[name][0] for name in names if name in MUTANTS}
     with ThreadPoolExecutor(3) as pool:
-        yield {name: pool.submit(run, command) for name, command in commands.items()}
+        futures = {name: pool.submit(run, command) for name, command in commands.items()}
+        futures |= {name: pool.submit(hunt, MUTANTS[name][0]) for name in names if name in MUTANTS}
+        yield futures
 
 
 def run(command):
@@ -72,6 +73,15 @@ def run(command):
     words = [sys.executable, str(HERE / script), *options]
     done = subprocess.run(words, capture_output=True, text=True, timeout=500)
     return done.returncode, done.stdout + done.stderr
+
+
+def hunt(command, chances=4):
+    """Run a scenario until it notices its mutant: each does wrong in a race only, and a race is chance."""
+    for chance in range(chances):
+        code, said = run(f"{command} --seed {chance + 1}")
+        if code != 0:
+            break
+    return code, said
 
 
 @pytest.mark.dask

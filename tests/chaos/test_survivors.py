@@ -99,10 +99,10 @@ def test_evaluations_outlive_driver_scheduler_and_workers_and_the_next_run_takes
     again = smbo("run", "job.yaml")
     time.sleep(5.0)  # the new run is up by then, and must wait: neither lost nor run again
     (tmp_path / "go").touch()
-    output = again.communicate(timeout=120)[0].decode()
+    output = again.communicate(timeout=300)[0].decode()
     assert again.returncode == 0, output
     words = [line.split()[0] for line in log.read_text().splitlines()]
     assert words == ["start", "start", "end", "end"]
-    trials = json.loads(smbo("export", "survivors", "--format", "json").communicate(timeout=60)[0])
+    trials = json.loads(smbo("export", "survivors", "--format", "json").communicate(timeout=300)[0])
     assert [trial["state"] for trial in trials] == ["complete", "complete"]
     assert all(trial["value"] == trial["params.x"] for trial in trials)

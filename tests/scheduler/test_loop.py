@@ -301,6 +301,24 @@ def test_what_is_done_while_the_source_is_unavailable_waits_and_nothing_else_end
     assert source.recorded == executor.settled == []
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EKEYEXPIRED, errno.ESTALE, errno.ENOSPC])
+def test_a_run_waits_for_a_disk_of_outcomes_that_is_away_and_says_so(clock, number):
+    class Away(ScriptedExecutor):
+        left = 3
+
+        def poll(self, timeout_seconds):
+            if self.left:
+                self.left -= 1
+                raise OSError(number, "Key has expired", "outcomes/tune-1-1.json")
+            return super().poll(timeout_seconds)
+
+    source, seen = CountingSource(3), []
+    run(source, Away(clock), clock=clock, on_progress=seen.append, poll_seconds=0.01)
+    assert sorted(source.recorded) == [0, 1, 2]
+    assert any("Key has expired" in str(progress.message) for progress in seen)
+    assert seen[-1].message is None
+
+
 def test_other_errors_of_the_disk_end_the_run(clock):
     source = TroubledSource(2, records=1, error=OSError(errno.EIO, "Input/output error"))
     with pytest.raises(OSError, match="Input/output"):
@@ -337,3 +355,15 @@ def test_outcomes_of_one_poll_are_taken_down_together_and_settled_afterwards(clo
     executor.settle = lambda outcome: said.append(f"settled {outcome.job.number}")
     run(Noting(2), executor, clock=clock)
     assert said == ["begin", 0, 1, "end", "settled 0", "settled 1"]
+
+
+def test_what_stands_in_the_way_is_logged_once_and_so_is_its_end(clock, caplog):
+    executor = ScriptedExecutor(clock, capacities=(0, 0, 1))
+    executor.trouble = lambda: "the disk is full" if 0.5 <= clock.now < 1.5 else None
+    with caplog.at_level("INFO", logger="smbo_scheduler.loop"):
+        run(CountingSource(3), executor, clock=clock)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "waiting for a worker"),
+        ("WARNING", "the disk is full"),
+        ("INFO", "resolved: the disk is full"),
+    ]

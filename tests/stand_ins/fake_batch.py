@@ -4,12 +4,15 @@ The file's name is the command.  Jobs are processes; their state is in a folder,
 
     N.pid       of job N;  N.log  of its submission script
     closed      while this file is there, jobs wait and none starts
-    refuse      while this file is there, no job is taken
+    refuse      while this file is there, no job is taken, for the reason in this file
+    away        while this file is there, no command is answered
+    reason      why jobs wait; else Resources
     held        HTCondor holds jobs that wait, for the reason in this file
     lingers     HTCondor shows jobs that are over, as completed, as it does for `condor_submit -spool`
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +37,8 @@ def jobs():
 def submit(script, words, environment, out, err):
     """Start a process for a job, or let it wait; return its number."""
     if (BOOKS / "refuse").exists():
-        sys.exit("error: Batch job submission failed: Invalid account")
+        reason = (BOOKS / "refuse").read_text()
+        sys.exit(f"error: Batch job submission failed: {reason or 'Invalid account'}")
     number = next(n for n in range(1, 10**6) if take(BOOKS / f"{n}.script", script))
     waiting = (
         f'while [ -e "{BOOKS}/closed" ]; do sleep 0.1; done; echo $$ > "{BOOKS}/{number}.pid"; exec "$@"'
@@ -87,15 +91,21 @@ def condor_submit(path):
 
 def squeue(*_):
     for number, pid in jobs().items():
-        print(number, "RUNNING" if pid else "PENDING")
+        name = re.search(r"^#SBATCH -J (\S+)", (BOOKS / f"{number}.script").read_text(), re.MULTILINE)[1]
+        print(f"{number}|RUNNING|{name}|None" if pid else f"{number}|PENDING|{name}|{reason()}")
+
+
+def reason():
+    """Return why jobs wait, in the batch system's words."""
+    return (BOOKS / "reason").read_text() if (BOOKS / "reason").exists() else "Resources"
 
 
 def condor_q(*_):
     held = (BOOKS / "held").read_text() if (BOOKS / "held").exists() else None
     here = jobs()
     for number, pid in here.items():
-        status, reason = (2, "undefined") if pid else (1, "undefined") if held is None else (5, held)
-        print(f"{number}.0", status, reason)
+        status, why = (2, "undefined") if pid else (1, reason()) if held is None else (5, held)
+        print(f"{number}.0", status, why)
     if (BOOKS / "lingers").exists():
         for number in {int(path.stem) for path in BOOKS.glob("*.script")} - set(here):
             print(f"{number}.0", 4, "undefined")
@@ -114,4 +124,6 @@ def scancel(*numbers):
 if __name__ == "__main__":
     known = [sbatch, squeue, scancel, condor_submit, condor_q]
     commands = {"condor_rm": scancel, **{command.__name__: command for command in known}}
+    if (BOOKS / "away").exists():
+        sys.exit("Unable to contact slurm controller (connect failure)")
     commands[Path(sys.argv[0]).name](*sys.argv[1:])

@@ -1,39 +1,31 @@
-"""Batch jobs of SLURM and HTCondor: scripts by dask-jobqueue, and the state of the queue."""
+"""Batch jobs: scripts by dask-jobqueue, submitted and cancelled, and the state of the queue."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
+import importlib
 import importlib.util
+import logging
+import os
+import re
 import shlex
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from smbo_scheduler.clusters.dialects import DIALECTS, Dialect, Queued, QueueState
+from smbo_scheduler.clusters.environment import for_submission, module_settings, thread_settings
+from smbo_scheduler.clusters.refusals import RefusalKind, Refused, refusal_kind
 from smbo_scheduler.clusters.specs import BatchSpec
 from smbo_scheduler.errors import ClusterError
-from smbo_scheduler.outbox.processes import module_path
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+logger = logging.getLogger(__name__)
+
 _COMMAND_SECONDS = 60.0
-
-# job ids and states, one job a line; of this user alone
-_QUEUE = {
-    "slurm": ("squeue", "--noheader", "--format=%i %T", "--user"),
-    "htcondor": ("condor_q", "-autoformat:j", "JobStatus", "HoldReason"),
-}
-# HTCondor's JobStatus; removed or completed jobs may stay in its queue for days (leave_in_queue, -spool)
-_HELD, _OVER = "5", ("3", "4")
-
-
-@dataclass(frozen=True)
-class Queued:
-    """State of a job in the queue; ``held`` is the reason why the batch system will not run it."""
-
-    job_id: str
-    held: str | None = None
 
 
 def check_batch() -> None:
@@ -62,9 +54,9 @@ def make_job(spec: BatchSpec, folder: Path, name: str, address: str, job_name: s
         ClusterError: dask-jobqueue is missing, or refuses the spec.
     """
     check_batch()
-    from dask_jobqueue.htcondor import HTCondorJob
-    from dask_jobqueue.slurm import SLURMJob
-
+    dialect = DIALECTS[spec.system]
+    module, _, kind = dialect.job.partition(":")
+    logs = str(folder / "logs")
     python = f"exec {shlex.quote(spec.python or sys.executable)} -P"
     common: dict[str, Any] = {
         "scheduler": address,
@@ -76,22 +68,18 @@ def make_job(spec: BatchSpec, folder: Path, name: str, address: str, job_name: s
         "worker_command": "smbo_scheduler.clusters.host_agent",
         "worker_extra_args": _agent_arguments(spec, folder),
         "death_timeout": spec.death_timeout_seconds,
-        "job_script_prologue": [*_environment(spec), *spec.prologue],
-        "log_directory": str(folder / "logs"),
+        "job_script_prologue": [*thread_settings(spec.n_threads), *module_settings(), *spec.prologue],
+        "log_directory": logs,
         "job_name": job_name,
     }
     try:
-        if spec.system == "slurm":
-            return SLURMJob(
-                **common,
-                queue=spec.queue,
-                account=spec.account,
-                walltime=None if spec.walltime_seconds is None else slurm_time(spec.walltime_seconds),
-                job_extra_directives=list(spec.directives),
-            )
-        return HTCondorJob(**common, disk=spec.disk_bytes, job_extra_directives=_condor_directives(spec))
+        job = getattr(importlib.import_module(module), kind)(**common, **dialect.settings(spec, logs))
+        if getattr(job, "job_header", None):
+            job.job_header = _with_quoted_logs(job.job_header, logs)
+        job.job_script()  # of HTCondor's it is here that quotes are checked
+        return job
     except (ValueError, TypeError) as error:
-        raise ClusterError(f"dask-jobqueue refuses the job: {error}") from error
+        raise Refused(f"dask-jobqueue refuses the job: {error}", RefusalKind.FINAL) from error
 
 
 def job_script(spec: BatchSpec, folder: Path) -> str:
@@ -100,47 +88,97 @@ def job_script(spec: BatchSpec, folder: Path) -> str:
     Raises:
         ClusterError: as for ``make_job``.
     """
-    with tempfile.TemporaryDirectory() as scratch:  # creating a job creates the folder of its logs
+    # creating a job creates the folder of its logs; one that needs quotes stands for one that does
+    needs_quotes = shlex.quote(str(folder)) != str(folder)
+    with tempfile.TemporaryDirectory(prefix="smbo logs" if needs_quotes else "smbo-logs") as scratch:
         script = str(make_job(spec, Path(scratch), "smbo-0", "tls://SCHEDULER:PORT").job_script())
         return script.replace(shlex.quote(scratch), shlex.quote(str(folder))).replace(scratch, str(folder))
 
 
-async def queue_of(spec: BatchSpec) -> dict[str, Queued]:
-    """Return this user's jobs by id.
+async def submit(spec: BatchSpec, job: Any) -> str:
+    """Submit one of dask-jobqueue's jobs and return its id.
+
+    Raises:
+        Refused: the batch system did not take the job.
+    """
+    dialect = DIALECTS[spec.system]
+    environment = for_submission(os.environ)
+
+    async def call(words: list[str], **_: Any) -> str:
+        return await _call(words, environment)
+
+    try:
+        with job.job_file() as path:
+            if dialect.reads_stdin:
+                script = Path(path).read_bytes()
+                answer = await _call(shlex.split(job.submit_command), environment, script)
+            else:
+                job._call = call  # dask-jobqueue's own has no time limit: a controller may hang
+                answer = await job._submit_job(path)
+        found = re.findall(dialect.job_id, answer, re.MULTILINE) if dialect.job_id else []
+        return str(found[-1] if found else job._job_id_from_submit_output(answer))
+    except (ValueError, OSError) as error:
+        raise Refused(_on_one_line(error), refusal_kind(str(error))) from error
+    except ClusterError as error:
+        kind = (
+            RefusalKind.FINAL if isinstance(error.__cause__, FileNotFoundError) else refusal_kind(str(error))
+        )
+        raise Refused(_on_one_line(error), kind) from error
+
+
+async def queue_of(spec: BatchSpec, job_ids: Sequence[str] = ()) -> dict[str, Queued]:
+    """Return this user's jobs by id; of some batch systems only those of ``job_ids``, which are ours.
 
     Raises:
         ClusterError: the queue does not answer.
     """
-    words = list(_QUEUE[spec.system])
-    if spec.system == "slurm":
-        words.append(getpass.getuser())
-    found = {}
-    for line in (await _call(words)).splitlines():
-        job_id, _, rest = line.strip().partition(" ")
-        state, _, reason = rest.partition(" ")
-        is_condor = spec.system == "htcondor"
-        if job_id and not (is_condor and state in _OVER):
-            is_held = is_condor and state == _HELD
-            found[job_id] = Queued(job_id, held=reason or "no reason given" if is_held else None)
-    return found
+    dialect = DIALECTS[spec.system]
+    try:
+        answer = await _call(dialect.query(getpass.getuser(), job_ids))
+    except _CommandFailed as error:
+        if dialect.empty is None or not re.search(dialect.empty, error.said):
+            raise
+        answer = error.output  # of the jobs that are still there
+    try:
+        found = {job.job_id: job for job in dialect.read(answer)}
+    except (ValueError, IndexError) as error:
+        raise ClusterError(str(error)) from None
+    return await _with_details(dialect, found, job_ids)
 
 
-async def cancel(spec: BatchSpec, job_ids: list[str]) -> None:
-    """Remove jobs from the queue, or end them; jobs that are gone are not an error."""
-    command = "scancel" if spec.system == "slurm" else "condor_rm"
+async def _with_details(
+    dialect: Dialect, found: dict[str, Queued], job_ids: Sequence[str]
+) -> dict[str, Queued]:
+    """Return jobs with the reasons that only a further command tells."""
+    waiting = [job_id for job_id in job_ids if job_id in found and found[job_id].state != QueueState.RUNNING]
+    if dialect.details is None or not waiting:
+        return found
+    try:
+        reasons = dialect.read_details(await _call(dialect.details(waiting)))
+    except ClusterError:  # the state is known; the reason can wait for the next look
+        return found
+    return {**found, **{i: replace(found[i], reason=text) for i, text in reasons.items() if i in found}}
+
+
+async def cancel(spec: BatchSpec, job_ids: list[str]) -> bool:
+    """Remove jobs from the queue, or end them; return False if the batch system was not there to do it.
+
+    Jobs that are gone are not an error.
+    """
     if job_ids:
         try:
-            await _call([command, *job_ids])
+            await _call([DIALECTS[spec.system].cancel, *job_ids])
         except ClusterError as error:
-            print(error, flush=True)
+            logger.warning("%s", error)
+            return refusal_kind(str(error)) not in (RefusalKind.PASSING, RefusalKind.CREDENTIALS)
+    return True
 
 
-def slurm_time(seconds: float) -> str:
-    """Return a duration as SLURM writes it, days-hours:minutes:seconds, rounded down to seconds."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    return f"{days}-{hours:02}:{minutes:02}:{rest:02}" if days else f"{hours:02}:{minutes:02}:{rest:02}"
+def _with_quoted_logs(header: str, logs: str) -> str:
+    """Return directives in which the files of a job's output stand in quotes if their folder needs them."""
+    if shlex.quote(logs) == logs:
+        return header
+    return re.sub(rf"(?<= -[eo] )({re.escape(logs)}\S*)$", r'"\1"', header, flags=re.MULTILINE)
 
 
 def _agent_arguments(spec: BatchSpec, folder: Path) -> list[str]:
@@ -153,31 +191,17 @@ def _agent_arguments(spec: BatchSpec, folder: Path) -> list[str]:
     return words
 
 
-def _environment(spec: BatchSpec) -> list[str]:
-    """Return shell commands that let a job find the same modules as this process, on as many threads."""
-    threads = max(1, spec.cores // spec.workers_per_job)
-    return [
-        *(f"export {name}=${{{name}:-{threads}}}" for name in _THREADS),
-        f"export PYTHONPATH={shlex.quote(module_path())}",
-    ]
+class _CommandFailed(ClusterError):
+    """A command that ended with another exit code than 0."""
+
+    def __init__(self, text: str, output: str, said: str) -> None:
+        super().__init__(text)
+        self.output, self.said = output, said
 
 
-def _condor_directives(spec: BatchSpec) -> dict[str, str]:
-    lines: dict[str, str] = {}
-    if spec.walltime_seconds is not None:
-        # an attribute by which CERN's and other pools end jobs; elsewhere it only documents the limit
-        lines["+MaxRuntime"] = str(int(spec.walltime_seconds))
-    if spec.queue is not None:
-        lines["+JobFlavour"] = f'"{spec.queue}"'
-    if spec.account is not None:
-        lines["accounting_group"] = spec.account
-    for line in spec.directives:
-        key, _, value = line.partition("=")
-        lines[key.strip()] = value.strip()
-    return lines
-
-
-async def _call(words: list[str]) -> str:
+async def _call(
+    words: Sequence[str], environment: Mapping[str, str] | None = None, stdin: bytes | None = None
+) -> str:
     """Return the output of a command.
 
     Raises:
@@ -185,16 +209,28 @@ async def _call(words: list[str]) -> str:
     """
     pipe = asyncio.subprocess.PIPE
     try:
-        process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=pipe)
+        process = await asyncio.create_subprocess_exec(
+            *words,
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=environment,
+        )
     except OSError as error:
         raise ClusterError(f"{words[0]} cannot be run here: {error}") from error
     try:
-        out, err = await asyncio.wait_for(process.communicate(), _COMMAND_SECONDS)
+        out, err = await asyncio.wait_for(process.communicate(stdin), _COMMAND_SECONDS)
     except TimeoutError:
         process.kill()
         await process.wait()
         raise ClusterError(f"{words[0]} did not answer within {_COMMAND_SECONDS:g} s") from None
+    output, said = out.decode(errors="replace"), err.decode(errors="replace").strip()
     if process.returncode:
-        said = err.decode(errors="replace").strip()[-500:]
-        raise ClusterError(f"{words[0]} failed with exit code {process.returncode}: {said}")
-    return out.decode(errors="replace")
+        # OAR and others write their refusals to standard output
+        text = f"{words[0]} failed with exit code {process.returncode}: {(said or output.strip())[-500:]}"
+        raise _CommandFailed(text, output, said)
+    return output
+
+
+def _on_one_line(text: object) -> str:
+    return " ".join(str(text).split())

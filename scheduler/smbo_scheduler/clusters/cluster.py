@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smbo_scheduler.clusters.batch_jobs import check_batch
+from smbo_scheduler.clusters.environment import credentials_of
+from smbo_scheduler.clusters.log_files import LogFile
+from smbo_scheduler.clusters.queue_report import QueueReport, read_queue
 from smbo_scheduler.clusters.specs import (
     BatchSpec,
     ClusterSpec,
@@ -45,14 +48,16 @@ from smbo_scheduler.clusters.state import (
     write_wanted,
 )
 from smbo_scheduler.errors import ClusterError
+from smbo_scheduler.outbox.processes import with_module_path
 
 if TYPE_CHECKING:
     from distributed import Client
 
+logger = logging.getLogger(__name__)
+
 _LOOK_SECONDS = 0.02
 _STOP_SECONDS = 5.0
 _STOP_AWAY_SECONDS = 90.0  # a batch system may be slow to remove jobs from its queue
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class ManagedCluster:
 
         state = self._wait()
         log_to_file(self.folder / "driver.log")
+        logger.info("connecting to the cluster's scheduler at %s", state.address)
         try:
             return Client(
                 state.address,
@@ -105,6 +111,7 @@ class ManagedCluster:
         state = read_state(self.folder)
         if state is None:
             return
+        logger.info("ending the cluster in %s, process %d", self.folder, state.manager.pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(state.manager.pid, signal.SIGTERM)
         until = time.monotonic() + (_STOP_SECONDS if self._is_here() else _STOP_AWAY_SECONDS)
@@ -112,6 +119,7 @@ class ManagedCluster:
             _reap()
             time.sleep(_LOOK_SECONDS)
         if state.manager.is_alive:
+            logger.warning("the cluster's process %d did not end, and is killed", state.manager.pid)
             os.kill(state.manager.pid, signal.SIGKILL)
         _reap()
 
@@ -119,6 +127,7 @@ class ManagedCluster:
         """Request this number of workers, as ``Cluster.scale`` of Dask; fixed hosts do not change."""
         wanted = read_wanted(self.folder)
         if wanted is not None and wanted.workers != n_workers:
+            logger.info("%d workers are of use, %d before", n_workers, wanted.workers)
             write_wanted(self.folder, replace(wanted, workers=n_workers))
 
     def check(self) -> None:
@@ -130,6 +139,10 @@ class ManagedCluster:
         trouble = read_trouble(self.folder)
         if trouble is not None:
             raise ClusterError(f"no worker starts: {trouble}")
+
+    def queue(self) -> QueueReport | None:
+        """Return what the cluster's batch jobs wait for, None where there are none."""
+        return read_queue(self.folder, is_here=read_state(self.folder) is not None)
 
     def _is_here(self) -> bool:
         wanted = read_wanted(self.folder)
@@ -195,11 +208,18 @@ def start_cluster(
     (folder / "logs").mkdir(mode=0o700, exist_ok=True)
     _check_same_scheduler(folder, spec, insecure)
     wanted = Wanted(
-        n_workers_of(spec, n_workers), idle_seconds, uuid.uuid4().hex, spec_to_json(spec), insecure
+        n_workers_of(spec, n_workers),
+        idle_seconds,
+        uuid.uuid4().hex,
+        spec_to_json(spec),
+        insecure,
+        credentials_of(os.environ),
     )
     clear_trouble(folder)
     write_wanted(folder, wanted)
-    return ManagedCluster(folder, adopted=not _start_manager(folder))
+    adopted = not _start_manager(folder)
+    logger.info("the cluster in %s is %s", folder, "running already" if adopted else "started")
+    return ManagedCluster(folder, adopted=adopted)
 
 
 def check_installed(spec: ClusterSpec, *, insecure: bool = False) -> None:
@@ -241,19 +261,31 @@ def _elsewhere(folder: Path) -> str:
 
 
 def log_to_file(log: Path) -> None:
-    """Send Dask's log messages in this process to a file instead of the terminal."""
+    """Send Dask's log messages in this process to a file instead of the terminal.
+
+    A program that has a file for them already, as the command line has, keeps that.
+    """
     import distributed  # noqa: F401  its import sets up the handlers that are replaced here
 
-    handler = logging.FileHandler(log, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    files = [
+        each for each in logging.getLogger("distributed").handlers if isinstance(each, logging.FileHandler)
+    ]
+    if any(not isinstance(each, _ClusterLog) for each in files):
+        return
+    handler = _ClusterLog(log)
     names = ("distributed", *(name for name in logging.root.manager.loggerDict if _is_dasks(name)))
     for name in names:
         logger = logging.getLogger(name)
         for old in list(logger.handlers):
             logger.removeHandler(old)
             old.close()
+        logger.propagate = True  # Dask lets some of them speak for themselves
     logging.getLogger("distributed").addHandler(handler)
     logging.getLogger("distributed").propagate = False
+
+
+class _ClusterLog(LogFile):
+    """The file of ``log_to_file``."""
 
 
 def _is_dasks(name: str) -> bool:
@@ -266,8 +298,7 @@ def _start_manager(folder: Path) -> bool:
         if lock is None:
             return False
         (folder / "cluster.json").unlink(missing_ok=True)
-        path = [os.path.abspath(entry) for entry in sys.path]
-        environment = {**dict.fromkeys(_THREADS, "1"), **os.environ, "PYTHONPATH": os.pathsep.join(path)}
+        environment = with_module_path(os.environ)
         log = os.open(folder / "manager.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         # the lock is inherited: the manager holds it from its start to its exit

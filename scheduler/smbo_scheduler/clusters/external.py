@@ -6,15 +6,24 @@ scheduler can run anything as its owner.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import ipaddress
 import json
+import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from smbo_scheduler.clusters import no_interrupt
 from smbo_scheduler.clusters.cluster import ManagedCluster, start_cluster, start_local
 from smbo_scheduler.errors import ClusterError
+
+logger = logging.getLogger(__name__)
+
+_PRELOAD = "distributed.worker.preload"  # of workers that a nanny in this process will start
 
 if TYPE_CHECKING:
     from distributed import Client, Security
@@ -43,6 +52,7 @@ def connect(
     from distributed import Client
 
     check_address(address, allow_plain=allow_plain)
+    logger.info("connecting to the Dask scheduler at %s", address)
     try:
         return Client(address, security=security, set_as_default=False, timeout=timeout_seconds)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
@@ -66,6 +76,65 @@ def connect_by_file(
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ClusterError(f"{path} is no scheduler file: {error!r}") from error
     return connect(str(address), security=security, allow_plain=allow_plain, timeout_seconds=timeout_seconds)
+
+
+class SitesClient:
+    """Dask clients made by a function of the site's, or of the user's.
+
+    Args:
+        function: "module:function", which returns a client, or a cluster that gives one.
+        settings: its keyword arguments.
+    """
+
+    def __init__(self, function: str, settings: Mapping[str, Any] | None = None) -> None:
+        self._name, self._settings = function, dict(settings or {})
+        self._clusters: list[Any] = []
+
+    def connect(self) -> Client:
+        """Return a new client of the function's.
+
+        Raises:
+            ClusterError: the function is not there, fails, or returns something else.
+        """
+        import dask
+        from distributed import Client
+
+        module, _, name = self._name.partition(":")
+        try:
+            function = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ClusterError(f"cluster.client: {self._name!r} cannot be imported: {error}") from error
+        try:
+            with dask.config.set({_PRELOAD: [*dask.config.get(_PRELOAD), no_interrupt.__name__]}):
+                made = function(**self._settings)
+            client = made.get_client() if hasattr(made, "get_client") else made
+        except Exception as error:
+            words = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ClusterError(f"cluster.client: {self._name} raised {words}") from error
+        if not isinstance(client, Client):
+            raise ClusterError(
+                f"cluster.client: {self._name} returned {type(client).__name__}, and not a distributed.Client"
+            )
+        if client.asynchronous:
+            raise ClusterError(
+                f"cluster.client: {self._name} returned an asynchronous client; it needs asynchronous=False"
+            )
+        cluster = client.cluster if made is client else made
+        if cluster is not None:
+            self._clusters.append(cluster)
+        return client
+
+    def close(self, *, keep_cluster: bool = False) -> None:
+        """Close the clusters that the function made, each in its own way: a gateway's may go on.
+
+        Args:
+            keep_cluster: whether other drivers use the cluster.
+        """
+        while self._clusters:
+            cluster = self._clusters.pop()
+            if not keep_cluster:
+                with contextlib.suppress(Exception):  # nothing is lost: the results are stored
+                    cluster.close()
 
 
 def certificates(ca: str | Path, cert: str | Path, key: str | Path) -> Security:

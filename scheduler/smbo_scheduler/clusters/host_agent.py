@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import random
 import select
@@ -22,7 +23,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from smbo_scheduler.outbox.processes import kill_group
+from smbo_scheduler.clusters.log_files import log_to_output
+from smbo_scheduler.outbox.processes import end_session, kill_group
+
+# not __name__: the module is run as a program
+logger = logging.getLogger("smbo_scheduler.clusters.host_agent")
 
 _LOOK_SECONDS = 0.2
 _LOOK_OVER_SECONDS = 2.0
@@ -89,7 +94,9 @@ class HostAgent:
         for place, worker in list(self._workers.items()):
             code = worker.poll()
             if code is not None:
+                end_session(worker.pid)  # what an evaluation had started there
                 del self._workers[place]
+                logger.info("worker %s.%d ended: %s", self._name, place, code)
                 if code == _NO_SCHEDULER:
                     self._given_up.add(place)
         if self._is_ending:
@@ -117,6 +124,7 @@ class HostAgent:
             kill_group(worker.pid)
         for worker in self._workers.values():
             worker.wait()
+            end_session(worker.pid)
 
     def _is_time_over(self) -> bool:
         return self._until is not None and time.monotonic() >= self._until
@@ -162,4 +170,5 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    log_to_output()
     raise SystemExit(main())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -21,7 +22,9 @@ import dask
 from distributed import Scheduler
 
 from smbo_scheduler.clusters.local_workers import LocalWorkers
+from smbo_scheduler.clusters.log_files import log_to_output
 from smbo_scheduler.clusters.specs import (
+    AllocationSpec,
     BatchSpec,
     ClusterSpec,
     LocalSpec,
@@ -41,7 +44,10 @@ from smbo_scheduler.clusters.state import (
 )
 from smbo_scheduler.clusters.worker import CONFIG
 from smbo_scheduler.errors import ClusterError
-from smbo_scheduler.outbox.processes import this_process
+from smbo_scheduler.outbox.processes import restore_module_path, this_process
+
+# not __name__: the module is run as a program
+logger = logging.getLogger("smbo_scheduler.clusters.manager")
 
 _LOOK_SECONDS = 0.2
 
@@ -83,6 +89,10 @@ def workers_of(folder: Path, spec: ClusterSpec) -> Workers:
             from smbo_scheduler.clusters.ssh_workers import SshWorkers
 
             return SshWorkers(folder, spec)
+        case AllocationSpec():
+            from smbo_scheduler.clusters.allocation_workers import AllocationWorkers
+
+            return AllocationWorkers(folder, spec)
 
 
 async def manage(folder: Path) -> None:
@@ -92,6 +102,7 @@ async def manage(folder: Path) -> None:
         raise SystemExit(f"{folder}/wanted.json is missing or not whole")
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    os.environ.update(wanted.environment)
     spec = spec_from_json(wanted.spec)
     (folder / "over").unlink(missing_ok=True)
     workers = workers_of(folder, spec)
@@ -100,7 +111,9 @@ async def manage(folder: Path) -> None:
         remove_certificate(folder) if wanted.insecure else make_certificate(folder)
         async with _scheduler(folder, spec) as scheduler:
             write_state(folder, ClusterState(this_process(), scheduler.address))
+            logger.info("process %d serves %s", os.getpid(), scheduler.address)
             await _serve(folder, scheduler, workers, wanted, over)
+            logger.info("ending all workers")
             # before the scheduler closes, after which workers would finish their evaluations
             (folder / "cluster.json").unlink(missing_ok=True)
             mark_over(folder)
@@ -141,19 +154,21 @@ async def _serve(
         now = time.monotonic()
         latest = read_wanted(folder) or wanted
         if latest.generation != wanted.generation:
+            os.environ.update(latest.environment)  # a later login has its credentials elsewhere
             workers.update(spec_from_json(latest.spec))
             # workers of other drivers are not restarted; this driver's client is not connected yet
             await workers.restart(scheduler, is_shared=_has_driver(scheduler))
             last_used = now
+            logger.info("another driver: %d workers, with the present code", latest.workers)
         wanted = latest
         try:
             await workers.maintain(scheduler, wanted.workers)
         except ClusterError as error:
-            print(error, flush=True)
+            logger.error("%s", error)
         if _has_driver(scheduler) or _is_at_work(scheduler):
             last_used = now
         if now - last_used > wanted.idle_seconds:
-            print(f"no driver for {wanted.idle_seconds} s: ending", flush=True)
+            logger.info("no driver for %g s: ending", wanted.idle_seconds)
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), _LOOK_SECONDS)
@@ -174,6 +189,8 @@ def main() -> None:
     manager, and in no worker, until it exits.
     """
     folder = Path(sys.argv[1])
+    restore_module_path(os.environ)
+    log_to_output()
     os.set_inheritable(3, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with dask.config.set(CONFIG):

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 from smbo_scheduler.errors import ClusterError
 
+BatchSystem: TypeAlias = Literal["slurm", "htcondor", "pbs", "lsf", "sge", "oar", "moab"]
+
 
 @dataclass(frozen=True)
 class SchedulerOptions:
@@ -26,9 +28,15 @@ class SchedulerOptions:
 
 @dataclass(frozen=True)
 class LocalSpec:
-    """Workers on this machine."""
+    """Workers on this machine.
+
+    Attributes:
+        resources: Dask resources of each worker, such as {"GPU": 1}.
+        threads: of each evaluation, where the user has not set another number.
+    """
 
     resources: Mapping[str, float] = field(default_factory=dict)
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -45,15 +53,20 @@ class BatchSpec:
             when the batch system ends the job; None: never.
         stagger_seconds: each job draws a lifetime shorter by up to this, so that not all end at once.
         death_timeout_seconds: time without a scheduler after which a job ends.
+        threads: of each evaluation, where the user has not set another number; None: its share of the cores.
         queue, account: names at the site.
-        directives: further lines for the batch system: text for SLURM, "key = value" for HTCondor.
+        directives: further lines for the batch system: options of its submit command, "key = value" for
+            HTCondor.
+        memory_property: the site's name for memory where the batch system has none of its own: OAR's
+            property, SGE's resource; None: memory is not asked for there.
+        parallel_environment: SGE's, for several cores.
         prologue: shell commands before the worker starts.
         python: the interpreter on the worker's host.
         resources: Dask resources of each worker, such as {"GPU": 1}.
         poll_seconds: between two queries of the queue.
     """
 
-    system: Literal["slurm", "htcondor"]
+    system: BatchSystem
     cores: int
     memory_bytes: int
     scheduler: SchedulerOptions = SchedulerOptions()
@@ -63,6 +76,7 @@ class BatchSpec:
     lifetime_seconds: float | None = None
     stagger_seconds: float = 0.0
     death_timeout_seconds: float = 120.0
+    threads: int | None = None
     queue: str | None = None
     account: str | None = None
     directives: tuple[str, ...] = ()
@@ -70,6 +84,13 @@ class BatchSpec:
     python: str | None = None
     resources: Mapping[str, float] = field(default_factory=dict)
     poll_seconds: float = 30.0
+    memory_property: str | None = None
+    parallel_environment: str | None = None
+
+    @property
+    def n_threads(self) -> int:
+        """How many threads an evaluation starts, where the user has not set another number."""
+        return self.threads or max(1, self.cores // self.workers_per_job)
 
 
 @dataclass(frozen=True)
@@ -83,6 +104,7 @@ class SshSpec:
         key: file of the private key; None tries the ssh agent and the default files.
         known_hosts: file of the hosts' keys, which are always checked; None is the user's own.
         death_timeout_seconds, prologue, python, resources: as in ``BatchSpec``.
+        threads: as in ``LocalSpec``.
     """
 
     hosts: tuple[str, ...]
@@ -96,10 +118,37 @@ class SshSpec:
     prologue: tuple[str, ...] = ()
     python: str | None = None
     resources: Mapping[str, float] = field(default_factory=dict)
+    threads: int = 1
 
 
-ClusterSpec: TypeAlias = LocalSpec | BatchSpec | SshSpec
-_KINDS: dict[str, type[Any]] = {"local": LocalSpec, "batch": BatchSpec, "ssh": SshSpec}
+@dataclass(frozen=True)
+class AllocationSpec:
+    """Workers on the nodes of the allocation in which the manager runs.
+
+    Attributes:
+        workers: number of workers on each node, by the node's name.
+        launch: words before a command that start it on ``{node}`` with ``{cores}``; none: here.
+        scheduler: address at which the scheduler listens.
+        death_timeout_seconds, prologue, python, resources, threads: as in ``SshSpec``.
+    """
+
+    workers: Mapping[str, int]
+    launch: tuple[str, ...] = ()
+    scheduler: SchedulerOptions = SchedulerOptions()
+    death_timeout_seconds: float = 120.0
+    prologue: tuple[str, ...] = ()
+    python: str | None = None
+    resources: Mapping[str, float] = field(default_factory=dict)
+    threads: int = 1
+
+
+ClusterSpec: TypeAlias = LocalSpec | BatchSpec | SshSpec | AllocationSpec
+_KINDS: dict[str, type[Any]] = {
+    "local": LocalSpec,
+    "batch": BatchSpec,
+    "ssh": SshSpec,
+    "allocation": AllocationSpec,
+}
 
 
 def spec_to_json(spec: ClusterSpec) -> dict[str, Any]:
@@ -134,4 +183,6 @@ def scheduler_options_of(spec: ClusterSpec) -> SchedulerOptions:
 
 def n_workers_of(spec: ClusterSpec, wanted: int) -> int:
     """Return the number of workers when ``wanted`` are requested: fixed hosts ignore the request."""
+    if isinstance(spec, AllocationSpec):
+        return sum(spec.workers.values())
     return len(spec.hosts) * spec.workers_per_host if isinstance(spec, SshSpec) else wanted

@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import logging
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smbo_scheduler.clusters.specs import SshSpec
+from smbo_scheduler.clusters.environment import module_settings, thread_settings
+from smbo_scheduler.clusters.queue_report import QueueReport, remove_queue, write_queue
+from smbo_scheduler.clusters.specs import AllocationSpec, SshSpec
 from smbo_scheduler.clusters.state import clear_trouble, write_trouble
 from smbo_scheduler.errors import ClusterError
-from smbo_scheduler.outbox.processes import module_path
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
+logger = logging.getLogger(__name__)
+
 _RETRY_SECONDS = 30.0  # before a host that could not be reached, or was lost, is tried again
 _CONNECT_SECONDS = 30.0
 _KEEPALIVE_SECONDS = 15.0  # a connection that is silent for three of these is lost
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def check_ssh() -> None:
@@ -43,6 +47,7 @@ class SshWorkers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._next_try: dict[str, float] = {}
         self._faults: dict[str, str] = {}
+        self._has_worked = False
 
     def prepare(self, n_workers: int) -> None:
         """Do nothing: workers on a host need a running scheduler."""
@@ -57,9 +62,11 @@ class SshWorkers:
     async def maintain(self, scheduler: Scheduler, _n_workers: int) -> None:
         """Keep a connection to each host of the spec; close those to other hosts."""
         here = {str(worker.name).rpartition(".")[0] for worker in scheduler.workers.values()}
+        self._has_worked = self._has_worked or bool(here)
         for host in here & set(self._faults):
             del self._faults[host]
             clear_trouble(self._folder)
+            tell_faults(self._folder, self._faults)
         for host, task in list(self._tasks.items()):
             if task.done():
                 del self._tasks[host]
@@ -81,6 +88,7 @@ class SshWorkers:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        remove_queue(self._folder)
 
     async def _work_on(self, host: str, address: str) -> None:
         """Run a host's workers until they end.
@@ -98,10 +106,10 @@ class SshWorkers:
         if self._spec.known_hosts is not None:
             # without the argument asyncssh reads the user's own file; None would switch the check off
             options["known_hosts"] = self._spec.known_hosts
-        log = self._folder / f"host-{_file_name(host)}.log"
+        log = self._folder / f"host-{file_name(host)}.log"
         try:
             async with asyncssh.connect(host, connect_timeout=_CONNECT_SECONDS, **options) as connection:
-                print(f"{host}: connected", flush=True)
+                logger.info("%s: connected", host)
                 # the agent's standard input stays open as long as this connection; at its end the agent ends
                 process = await connection.create_process(
                     command(self._spec, self._folder, host, address), stdout=log, stderr=asyncssh.STDOUT
@@ -109,43 +117,65 @@ class SshWorkers:
                 ended = await process.wait()
         except (OSError, asyncssh.Error, TimeoutError) as error:
             raise ClusterError(f"{type(error).__name__}: {error}") from error
-        raise ClusterError(f"its workers ended with exit code {ended.exit_status}{_tail(log)}")
+        raise ClusterError(f"its workers ended with exit code {ended.exit_status}{log_tail(log)}")
 
     def _note_end(self, host: str, task: asyncio.Task[None]) -> None:
         self._next_try[host] = time.monotonic() + _RETRY_SECONDS
         error = None if task.cancelled() else task.exception()
         if error is None:
             return
-        print(f"{host}: {error}", flush=True)
+        logger.warning("%s: %s", host, error)
         self._faults[host] = f"{host}: {error}"
-        if set(self._faults) >= set(self._spec.hosts):
+        # hosts that have worked come back when the network does
+        if set(self._faults) >= set(self._spec.hosts) and not self._has_worked:
             write_trouble(self._folder, "no host starts a worker.  " + "; ".join(self._faults.values()))
+        else:
+            tell_faults(self._folder, self._faults)
 
 
 def command(spec: SshSpec, folder: Path, host: str, address: str) -> str:
     """Return the shell command that runs a host's workers."""
-    environment = {**dict.fromkeys(_THREADS, "1"), "PYTHONPATH": module_path()}
-    words = [
-        spec.python or sys.executable,
-        "-P",
-        "-m",
-        "smbo_scheduler.clusters.host_agent",
-        address,
-        "--held",
-    ]
-    words += ["--folder", str(folder), "--name", host, "--workers", str(spec.workers_per_host)]
+    return agent_command(spec, folder, host, address, spec.workers_per_host, is_held=True)
+
+
+def agent_command(
+    spec: SshSpec | AllocationSpec, folder: Path, name: str, address: str, n_workers: int, *, is_held: bool
+) -> str:
+    """Return the shell command that runs a host agent.
+
+    Args:
+        spec: how workers are started.
+        folder: folder of the cluster.
+        name: common name of the workers.
+        address: address of the scheduler, for people who read the command.
+        n_workers: number of workers.
+        is_held: whether the agent ends when its standard input does.
+    """
+    words = [spec.python or sys.executable, "-P", "-m", "smbo_scheduler.clusters.host_agent", address]
+    words += ["--held"] if is_held else []
+    words += ["--folder", str(folder), "--name", name, "--workers", str(n_workers)]
     words += ["--death-timeout", f"{spec.death_timeout_seconds:g}"]
-    for name, amount in spec.resources.items():
-        words += ["--resource", f"{name}={amount:g}"]
-    settings = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    for resource, amount in spec.resources.items():
+        words += ["--resource", f"{resource}={amount:g}"]
+    settings = [*thread_settings(spec.threads), *module_settings()]
     return "; ".join([*settings, *spec.prologue, "exec " + shlex.join(words)])
 
 
-def _file_name(host: str) -> str:
+def tell_faults(folder: Path, faults: Mapping[str, str]) -> None:
+    """Show which hosts or nodes start no worker at present, for the progress and `smbo status`."""
+    if faults:
+        write_queue(folder, QueueReport(refusal="no worker on " + "; ".join(faults.values())))
+    else:
+        remove_queue(folder)
+
+
+def file_name(host: str) -> str:
+    """Return a host's name as part of the name of a file."""
     return "".join(letter if letter.isalnum() or letter in ".-" else "_" for letter in host)[:100]
 
 
-def _tail(log: Path) -> str:
+def log_tail(log: Path) -> str:
+    """Return the end of a log as the end of a message, empty if there is none."""
     with contextlib.suppress(OSError):
         if text := " ".join(log.read_text(encoding="utf-8", errors="replace")[-400:].split()):
             return f"; the log ends with: {text}"

@@ -3,6 +3,7 @@
 cluster.json    the manager's process, and the address of its scheduler
 wanted.json     the workers that the latest driver requested
 jobs.json       batch jobs that are queued or running
+queue.json      what batch jobs wait for (queue_report)
 trouble.json    reason why no worker starts, in words for the user
 over            the cluster was ended on purpose: no driver waits for running evaluations
 lock            held by the manager until it exits
@@ -34,6 +35,7 @@ class Wanted:
         generation: a new one requests fresh workers, which load the present code.
         spec: spec of the workers, as ``clusters.specs`` writes it; empty: this machine.
         insecure: whether connections are not encrypted and open to everybody on the network.
+        environment: variables that say where the driver's credentials are.
     """
 
     workers: int
@@ -41,6 +43,7 @@ class Wanted:
     generation: str
     spec: Mapping[str, Any] = field(default_factory=dict)
     insecure: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,12 @@ def make_state_folder(folder: Path) -> None:
 
 def write_wanted(folder: Path, wanted: Wanted) -> None:
     """Write the request of a driver to the manager."""
-    _write(folder / "wanted.json", asdict(wanted))
+    write_json(folder / "wanted.json", asdict(wanted))
 
 
 def read_wanted(folder: Path) -> Wanted | None:
     """Return the latest driver's request, None if the file is missing or incomplete."""
-    data = _read(folder / "wanted.json")
+    data = read_json(folder / "wanted.json")
     try:
         return None if data is None else Wanted(**data)
     except TypeError:
@@ -83,7 +86,7 @@ def read_wanted(folder: Path) -> Wanted | None:
 
 def write_state(folder: Path, state: ClusterState) -> None:
     """Write a cluster's manager and address for drivers to find."""
-    _write(folder / "cluster.json", {"keeper": asdict(state.manager), "address": state.address})
+    write_json(folder / "cluster.json", {"keeper": asdict(state.manager), "address": state.address})
 
 
 def read_state(folder: Path) -> ClusterState | None:
@@ -94,7 +97,7 @@ def read_state(folder: Path) -> ClusterState | None:
 
 def read_last_state(folder: Path) -> ClusterState | None:
     """Return the latest cluster of a folder, on this machine or another, alive or not."""
-    data = _read(folder / "cluster.json")
+    data = read_json(folder / "cluster.json")
     try:
         return None if data is None else ClusterState(ProcessName(**data["keeper"]), str(data["address"]))
     except (KeyError, TypeError):
@@ -103,22 +106,22 @@ def read_last_state(folder: Path) -> ClusterState | None:
 
 def write_jobs(folder: Path, jobs: Mapping[str, str]) -> None:
     """Store the batch system's ids of jobs, by our names."""
-    _write(folder / "jobs.json", dict(jobs))
+    write_json(folder / "jobs.json", dict(jobs))
 
 
 def read_jobs(folder: Path) -> dict[str, str]:
     """Return the ids that ``write_jobs`` stored, by name."""
-    return {str(name): str(job_id) for name, job_id in (_read(folder / "jobs.json") or {}).items()}
+    return {str(name): str(job_id) for name, job_id in (read_json(folder / "jobs.json") or {}).items()}
 
 
 def write_trouble(folder: Path, text: str) -> None:
     """Write the reason why no worker starts."""
-    _write(folder / "trouble.json", {"text": text})
+    write_json(folder / "trouble.json", {"text": text})
 
 
 def read_trouble(folder: Path) -> str | None:
     """Return the reason why no worker starts, None if there is none."""
-    data = _read(folder / "trouble.json")
+    data = read_json(folder / "trouble.json")
     return None if data is None else str(data.get("text"))
 
 
@@ -187,7 +190,8 @@ def check_cryptography() -> None:
         )
 
 
-def _write(path: Path, data: dict[str, Any]) -> None:
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write a file of the folder as a whole: no reader sees a part of it."""
     _write_text(path, json.dumps(data))
 
 
@@ -199,7 +203,8 @@ def _write_text(path: Path, text: str) -> None:
     temporary.rename(path)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the mapping in a file, None if it is missing or not whole."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

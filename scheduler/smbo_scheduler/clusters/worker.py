@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -24,8 +25,13 @@ from urllib.parse import urlsplit
 import dask
 from distributed import Worker
 
+from smbo_scheduler.clusters.log_files import log_to_output
 from smbo_scheduler.clusters.state import is_over, read_last_state, read_state, security_of
+from smbo_scheduler.outbox.processes import restore_module_path
 from smbo_scheduler.worker.runner import running_jobs
+
+# not __name__: the module is run as a program
+logger = logging.getLogger("smbo_scheduler.clusters.worker")
 
 NO_SCHEDULER = 3  # exit code: no scheduler was found in time
 
@@ -76,9 +82,10 @@ async def work(options: Options) -> int:
         try:
             worker = await _join_while_wanted(options, address, stopping)
             if worker is not None:
+                logger.info("worker %s, process %d, works for %s", options.name, os.getpid(), address)
                 break
         except (OSError, TimeoutError, RuntimeError, ValueError) as error:
-            print(f"no scheduler at {address}: {error}", flush=True)
+            logger.warning("no scheduler at %s: %s", address, error)
             if time.monotonic() > until:
                 return NO_SCHEDULER
             await asyncio.sleep(_LOOK_AWAY_SECONDS)
@@ -187,6 +194,8 @@ def read_options(words: Sequence[str]) -> Options:
 
 def main() -> None:
     """Run the worker by the options on the command line."""
+    restore_module_path(os.environ)
+    log_to_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with dask.config.set(CONFIG):
         code = asyncio.run(work(read_options(sys.argv[1:])))

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import queue
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +28,11 @@ from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors.liveness import final_outcome, lost
 from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
 from smbo_scheduler.outbox.outbox import Outbox
-from smbo_scheduler.worker.runner import Isolation, Runner, RunStatus, pickled
+from smbo_scheduler.worker.fork_server import start_server
+from smbo_scheduler.worker.loading import PickledTarget, cannot_load, import_error
+from smbo_scheduler.worker.runner import Isolation, Receipt, Runner, RunStatus, pickled
+
+logger = logging.getLogger(__name__)
 
 _CAPACITY_SECONDS = 1.0  # for how long a count of the workers is reused
 _SCAN_SECONDS = 0.5  # between scans of the outbox for outcomes and deaths without a future
@@ -83,7 +89,7 @@ class DaskExecutor:
         target: Target,
         spool: Outbox,
         *,
-        isolation: Isolation = "auto",
+        isolation: Isolation = "process",
         beat_seconds: float | None = None,
         resources: Mapping[str, float] | None = None,
         reconnect: Callable[[], Client] | None = None,
@@ -94,7 +100,10 @@ class DaskExecutor:
             raise ClusterError("the Dask client is asynchronous; give one made with asynchronous=False")
         self._client = client
         self._own_client: Client | None = None
-        self._runner = pickled(Runner(target, spool, isolation, beat_seconds))
+        pickled_target = PickledTarget.of(target)
+        self._runner = pickled(Runner(pickled_target, spool, isolation, beat_seconds))
+        if isolation != "thread":
+            _start_servers(client, pickled_target.modules)
         self._spool = spool
         self._resources = dict(resources or {})
         self._reconnect = reconnect
@@ -106,6 +115,7 @@ class DaskExecutor:
         self._woken: queue.Queue[tuple[str, Future]] = queue.Queue()
         self._next_scan = 0.0
         self._capacity, self._capacity_until = 0, 0.0
+        self._n_logged = 0
         self._shortage: str | None = None
         self._next_connect, self._back_off = 0.0, 1.0
 
@@ -124,10 +134,14 @@ class DaskExecutor:
         if self._capacity == 0 or now >= self._capacity_until:
             self._capacity_until = now + _CAPACITY_SECONDS
             try:
-                total = self._startable(self._n_slots())
+                n_slots = self._n_slots()
+                total = self._startable(n_slots)
             except (OSError, RuntimeError, TimeoutError):
                 self._capacity = 0  # the scheduler was just lost; the client's state will show it
                 return 0
+            if n_slots != self._n_logged:
+                logger.info("the workers have %d slots, %d before", n_slots, self._n_logged)
+                self._n_logged = n_slots
             # one even where other drivers hold all slots: Dask gives it the next free slot, so that a
             # later driver is served too
             self._capacity = min(total, max(1, total - self._n_of_others()))
@@ -275,17 +289,21 @@ class DaskExecutor:
         """Return why a future ended without an outcome in the spool."""
         job = flight.job
         try:
-            receipt = future.result(timeout=10)
+            receipt: Receipt = future.result(timeout=10)
         except _LOSSES as error:
             return f"Dask: {type(error).__name__}: {error}"
         except Exception as error:
-            if self._spool.claim_of(job) is None:
-                raise ClusterError(
-                    "the workers cannot load the objective; its modules, and all that they import, must be"
-                    f" there in the same versions as here.  Dask says: {_chain(error)}"
-                ) from error
-            return f"the worker could not keep the outcome: {_chain(error)}"
-        if receipt == RunStatus.CLAIMED_ALREADY:
+            if self._spool.claim_of(job) is not None:
+                return f"the worker could not keep the outcome: {_chain(error)}"
+            # without this package, or with another version of it, a worker cannot load any job
+            if import_error(error) is not None or isinstance(error, AttributeError):
+                raise ClusterError(cannot_load("the workers", _chain(error))) from error
+            return f"the worker could not begin it: {_chain(error)}"
+        if receipt.not_loaded is not None:
+            raise ClusterError(cannot_load("the workers", receipt.not_loaded))
+        if receipt.not_started is not None:
+            return receipt.not_started
+        if receipt.status is RunStatus.CLAIMED_ALREADY:
             return "its token was used before"
         flight.said_done = self._clock()
         return "its outcome is not there"
@@ -311,6 +329,8 @@ class DaskExecutor:
             self._deliver(outcome)
 
     def _deliver(self, outcome: JobOutcome) -> None:
+        if outcome.status is JobStatus.LOST:
+            logger.info("job %s is lost: %s", outcome.job.key, " ".join(str(outcome.error).split()))
         self._flights.pop(outcome.job.key, None)
         self._ready.append(outcome)
 
@@ -323,15 +343,31 @@ class DaskExecutor:
         now = self._clock()
         if now < self._next_connect:
             return
+        if self._back_off == 1.0:
+            logger.warning("the connection to the Dask scheduler is lost; connecting again")
         self._next_connect = now + self._back_off
         self._back_off = min(2 * self._back_off, _LONGEST_BACK_OFF_SECONDS)
-        with contextlib.suppress(OSError, TimeoutError, ClusterError):
+        try:
             self._close_own_client()
             self._client = self._own_client = self._reconnect()
-            self._back_off = 1.0
-            for flight in self._flights.values():
-                flight.future = None  # a future of the old client
-            self._next_scan = 0.0
+        except (OSError, TimeoutError, ClusterError) as error:
+            logger.info("%s; the next try is in %g s", error, self._next_connect - now)
+            return
+        logger.info("connected again; looking for the outcomes of %d evaluations", len(self._flights))
+        self._back_off = 1.0
+        for flight in self._flights.values():
+            flight.future = None  # a future of the old client
+        self._next_scan = 0.0
+
+
+def _start_servers(client: Client, modules: Sequence[str]) -> None:
+    """Have all workers begin with the imports at once, while this process prepares the first jobs."""
+
+    def start() -> None:
+        with contextlib.suppress(Exception):  # the first job tries again, and tells
+            client.run(start_server, modules, on_error="ignore")
+
+    threading.Thread(target=start, name="start servers", daemon=True).start()
 
 
 def slots(worker: Mapping[str, Any], resources: Mapping[str, float]) -> int:

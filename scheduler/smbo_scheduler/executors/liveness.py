@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from smbo_scheduler.jobs import Job, JobOutcome, JobStatus
 from smbo_scheduler.outbox.claim import Claim
-from smbo_scheduler.outbox.disk_full import is_disk_full
+from smbo_scheduler.outbox.disk_full import will_pass
 from smbo_scheduler.outbox.outbox import Outbox
 
 
@@ -28,7 +28,7 @@ def final_outcome(
         try:
             is_ours = outbox.revoke(job)
         except OSError as error:
-            if is_disk_full(error):
+            if will_pass(error):
                 return None  # ask again
             raise
         # not revoked: it was claimed a moment ago

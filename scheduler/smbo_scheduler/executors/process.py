@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import tempfile
 import time
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar
 
-from smbo_scheduler.errors import SchedulerError
+from smbo_scheduler.errors import SchedulerError, TargetNotLoaded
 from smbo_scheduler.executors.liveness import final_outcome, lost
 from smbo_scheduler.jobs import Job, JobOutcome, Target
 from smbo_scheduler.outbox.claim import Claim
@@ -18,7 +19,10 @@ from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.outbox.processes import this_process
 from smbo_scheduler.outbox.spool import Spool
 from smbo_scheduler.worker.child import close_children
-from smbo_scheduler.worker.runner import run_job
+from smbo_scheduler.worker.loading import PickledTarget, cannot_load
+from smbo_scheduler.worker.runner import Isolation, run_job
+
+logger = logging.getLogger(__name__)
 
 _SCAN_SECONDS = 0.5  # between checks of adopted jobs
 
@@ -30,14 +34,29 @@ class ProcessExecutor:
         target: function to call; it must pickle.
         n_workers: largest number of children.
         spool: where outcomes are stored until they are recorded; a temporary folder if None.
+        isolation: "process", or "fresh" for a new child for each job.
+
+    Raises:
+        SchedulerError: an argument makes no sense.
     """
 
     runs_elsewhere: ClassVar[bool] = True
 
-    def __init__(self, target: Target, n_workers: int, spool: Outbox | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        n_workers: int,
+        spool: Outbox | None = None,
+        *,
+        isolation: Isolation = "process",
+    ) -> None:
         if n_workers < 1:
             raise SchedulerError(f"n_workers is {n_workers}; at least one is needed")
-        self._target = target
+        if isolation not in ("process", "fresh"):
+            raise SchedulerError(
+                f"isolation={isolation!r}; give 'process' or 'fresh': jobs run in children here"
+            )
+        self._target, self._isolation = PickledTarget.of(target), isolation
         self._n_workers = n_workers
         self._temporary = None if spool else tempfile.TemporaryDirectory(prefix="spool-")
         self._spool: Outbox = spool or Spool(self._temporary.name if self._temporary else "")
@@ -62,12 +81,16 @@ class ProcessExecutor:
         """Start a job in a child."""
         self._running[job.key] = job
         future: Future[object] = self._threads.submit(
-            run_job, self._target, job, self._spool, isolation="process"
+            run_job, self._target, job, self._spool, isolation=self._isolation
         )
         future.add_done_callback(lambda done: self._done.put((job, done)))
 
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
-        """Return the new outcomes, as soon as there is one or the time is over."""
+        """Return the new outcomes, as soon as there is one or the time is over.
+
+        Raises:
+            TargetNotLoaded: the children cannot load the target.
+        """
         until = time.monotonic() + timeout_seconds
         while True:
             outcomes = self._look_at_adopted()
@@ -114,7 +137,11 @@ class ProcessExecutor:
         outcome = self._spool.read(job)
         if outcome is not None:
             return outcome
-        return lost(job, "its token was used before" if error is None else f"{type(error).__name__}: {error}")
+        if isinstance(error, TargetNotLoaded):
+            raise TargetNotLoaded(cannot_load("the child processes", str(error))) from error
+        why = "its token was used before" if error is None else f"{type(error).__name__}: {error}"
+        logger.info("job %s is lost: %s", job.key, why)
+        return lost(job, why)
 
     def _look_at_adopted(self) -> list[JobOutcome]:
         outcomes = []

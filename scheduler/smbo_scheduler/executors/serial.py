@@ -8,23 +8,28 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from smbo_scheduler.executors.liveness import final_outcome
+from smbo_scheduler.errors import ChildNotStarted, TargetNotLoaded
+from smbo_scheduler.executors.liveness import final_outcome, lost
 from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
 from smbo_scheduler.outbox.claim import Claim
 from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.outbox.processes import this_process
 from smbo_scheduler.outbox.spool import Spool
+from smbo_scheduler.worker.loading import PickledTarget, cannot_load
 from smbo_scheduler.worker.runner import Isolation, run_job
 
 
 class SerialExecutor:
-    """Runs each job inside ``poll``, in this process (in a child process if its limits require one).
+    """Runs each job inside ``poll``: in this process, or in one child process of it.
 
     Args:
         target: function to call.
         spool: where outcomes are stored until they are recorded; a temporary folder if None.
         isolation: as for ``Runner``.
         sleep: how to wait when there is no job.
+
+    Raises:
+        SchedulerError: the target cannot be sent to a child process.
     """
 
     runs_elsewhere: ClassVar[bool] = False
@@ -37,7 +42,9 @@ class SerialExecutor:
         isolation: Isolation = "auto",
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._target = target
+        # at once: a target that cannot travel is an error before the first job
+        is_sent = isolation in ("process", "fresh")
+        self._target: Target | PickledTarget = PickledTarget.of(target) if is_sent else target
         self._temporary = None if spool else tempfile.TemporaryDirectory(prefix="spool-")
         self._spool: Outbox = spool or Spool(self._temporary.name if self._temporary else "")
         self._isolation = isolation
@@ -60,11 +67,21 @@ class SerialExecutor:
         self._waiting.append(job)
 
     def poll(self, timeout_seconds: float) -> Sequence[JobOutcome]:
-        """Run one submitted job to its end, however long it takes, and return the new outcomes."""
+        """Run one submitted job to its end, however long it takes, and return the new outcomes.
+
+        Raises:
+            TargetNotLoaded: the child process cannot load the target.
+        """
         if self._waiting:
             job = self._waiting.popleft()
-            run_job(self._target, job, self._spool, self._isolation)
-            self._adopted[job.key] = job
+            try:
+                run_job(self._target, job, self._spool, self._isolation)
+            except TargetNotLoaded as error:
+                raise TargetNotLoaded(cannot_load("the child process", str(error))) from error
+            except ChildNotStarted as error:
+                self._ready.append(lost(job, str(error)))
+            else:
+                self._adopted[job.key] = job
         for job in list(self._adopted.values()):
             outcome = final_outcome(job, self._spool, self._is_alive)
             if outcome is not None:

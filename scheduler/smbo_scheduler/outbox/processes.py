@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import site
 import socket
 import sys
 import sysconfig
+import time
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import psutil
+
+# holds the PYTHONPATH that a process had before ours
+CALLERS_PATH = "SMBO_CALLERS_PYTHONPATH"
+_SESSION_SECONDS = 2.0  # for killed processes to exit
 
 
 @dataclass(frozen=True)
@@ -106,20 +113,71 @@ def machine_name() -> str:
 def module_path() -> str:
     """Return the module search path of this process, for a process on another machine.
 
-    Without the standard library and the packages installed with this interpreter: the other interpreter
-    has its own, and may be of another version.
+    Without the standard library and the packages installed with this interpreter, those of the system and
+    the user's own included: the other interpreter has its own, and may be of another version.  What the user
+    names in PYTHONPATH is kept.
     """
+    named = {os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
     own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    own |= {*site.getsitepackages(), site.getusersitepackages()}
     entries = [os.path.abspath(entry) for entry in sys.path if entry]
     kept = [
         entry
         for entry in entries
-        if not entry.endswith(".zip") and entry not in own and os.path.basename(entry) != "lib-dynload"
+        if not entry.endswith(".zip")
+        and entry not in own
+        and os.path.basename(entry) != "lib-dynload"
+        and (entry in named or os.path.basename(entry) not in ("site-packages", "dist-packages"))
     ]
     return os.pathsep.join(dict.fromkeys(kept))
+
+
+def with_module_path(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a Python process that finds the same modules as this one.
+
+    The process calls ``restore_module_path`` first, so that programs which it starts in turn, of another
+    version of Python perhaps, have the user's own PYTHONPATH.
+    """
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
+    callers = environment.get(CALLERS_PATH, environment.get("PYTHONPATH", ""))
+    return {**environment, "PYTHONPATH": path, CALLERS_PATH: callers}
+
+
+def restore_module_path(environment: MutableMapping[str, str]) -> None:
+    """Undo what ``with_module_path`` set; the modules that this process finds stay the same."""
+    callers = environment.pop(CALLERS_PATH, None)
+    if callers:
+        environment["PYTHONPATH"] = callers
+    elif callers is not None:
+        environment.pop("PYTHONPATH", None)
 
 
 def kill_group(group: int) -> None:
     """Kill a process group; do nothing if it is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+
+
+def end_session(leader: int) -> None:
+    """Kill all processes in the session of a leader that has exited and was waited for.
+
+    Descendants of the leader that moved to another process group are among them; those in sessions of their
+    own, such as evaluations that are to survive, are not.
+    """
+    until = time.monotonic() + _SESSION_SECONDS
+    # the kernel gives the number of a session to no new process while a member of it lives
+    while not psutil.pid_exists(leader) and (members := _members(leader)) and time.monotonic() < until:
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+def _members(session: int) -> list[int]:
+    """Return the living processes of a session."""
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):
+            if os.getsid(pid) == session and start_time(pid) is not None:
+                found.append(pid)
+    return found

@@ -37,6 +37,8 @@ _MOST_REPORT_BYTES = 2**20  # of reports, in one reading
 
 _BEATLESS_SECONDS = 1.0  # for the two writes between claim and first beat
 
+_durable_places: set[Path] = set()  # spools of which this process knows that a power cut leaves them
+
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9]{1,18}-[0-9]{1,18}")
 
 
@@ -183,7 +185,11 @@ class Spool:
         data = json_values.dumps(json_values.outcome_to_json(outcome)).encode()
         if len(data) > LARGEST_OUTCOME_BYTES:
             raise SpoolError(f"{key}: the result takes {len(data)} bytes, at most {LARGEST_OUTCOME_BYTES} do")
+        if outcome.job.keeps_folder and outcome.result is not None:
+            # the next attempt goes on from what this one left there: not from half of a file
+            _sync_tree(self.folder / "attempts" / key)
         _write_durably(self.folder / "outcomes" / f"{key}.json", data)
+        _make_place_durable(self.folder)
 
     def read(self, job: Job) -> JobOutcome | None:
         """Return a job's outcome, None if there is none yet (or its file is damaged)."""
@@ -307,6 +313,32 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Make all files below a folder durable, and their names, and its own."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # a link to nowhere, a pipe
+                descriptor = os.open(Path(place, name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        _sync_folder(Path(place))
+    _sync_folder(folder.parent)
+
+
+def _make_place_durable(folder: Path) -> None:
+    """Make the names that lead to a folder's own names durable, once in a process: else all in it is lost."""
+    if folder in _durable_places:
+        return
+    _sync_folder(folder)
+    for above in folder.parents:
+        # of the ancestors nearly all are durable already, and some belong to others, who let nobody open them
+        with contextlib.suppress(OSError):
+            _sync_folder(above)
+    _durable_places.add(folder)
 
 
 def _make_private(folder: Path) -> None:

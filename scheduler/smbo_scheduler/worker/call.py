@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import sys
 import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from smbo_scheduler.jobs import Job, JobOutcome, JobStatus, Target
 from smbo_scheduler.outbox import json_values
 from smbo_scheduler.outbox.outbox import REPORTS_FILE, STOP_FILE
+from smbo_scheduler.outbox.spool import LARGEST_OUTCOME_BYTES
 
 MAX_ERROR_LENGTH = 20_000  # characters of a traceback that are kept, counted from its end
 
@@ -48,8 +52,7 @@ def call_target(target: Target, job: Job, folder: Path) -> JobOutcome:
     started = time.time()
     result, reason, error = None, None, None
     try:
-        returned = target(job.payload, FolderContext(folder))
-        result = _checked(returned)
+        result = _checked(_in_this_process(target, job, folder))
         status = JobStatus.OK
     except KeyboardInterrupt:
         raise
@@ -71,6 +74,30 @@ def call_target(target: Target, job: Job, folder: Path) -> JobOutcome:
     )
 
 
+def _in_this_process(target: Target, job: Job, folder: Path) -> object:
+    """Call the target; end a process that it forked and that would return from the call a second time.
+
+    Such a copy (``if os.fork() == 0: compute(); sys.exit()``) would tell an outcome of its own, then serve
+    the next jobs beside this process.
+    """
+    process = os.getpid()
+    try:
+        return target(job.payload, FolderContext(folder))
+    finally:
+        if os.getpid() != process:
+            _end_fork(sys.exc_info()[1])
+
+
+def _end_fork(error: BaseException | None) -> NoReturn:
+    code = error.code if isinstance(error, SystemExit) else error and 1
+    if error is not None and not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed or replaced by the target
+            stream.flush()
+    os._exit(code if isinstance(code, int) else code is not None)
+
+
 class InvalidResult(TypeError):
     """The value returned by a target is not a dictionary of JSON values."""
 
@@ -90,9 +117,15 @@ def _checked(returned: object) -> dict[str, object]:
     if not isinstance(returned, dict):
         raise InvalidResult(f"the target returned a {type(returned).__name__}; a dictionary is needed")
     try:
-        return json_values.loads(json_values.dumps(returned))
+        text = json_values.dumps(returned)
     except TypeError as error:
         raise InvalidResult(str(error)) from None
+    if len(text) > LARGEST_OUTCOME_BYTES:
+        raise InvalidResult(
+            f"the result takes {len(text)} bytes, at most {LARGEST_OUTCOME_BYTES} do; write large arrays to"
+            " the folder of the execution"
+        )
+    return json_values.loads(text)
 
 
 def _traceback_text() -> str:

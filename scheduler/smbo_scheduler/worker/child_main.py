@@ -1,4 +1,4 @@
-"""The child process of ``worker.child``: ``python -m smbo_scheduler.worker.child_main SOCKET LIFELINE``."""
+"""The child process of ``worker.child``, forked by the fork server: loads a target, then runs its jobs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import faulthandler
 import io
 import os
 import pickle
+import random
 import resource
 import signal
 import socket
@@ -16,38 +17,98 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from smbo_scheduler.framing import FramedConnection
 from smbo_scheduler.outbox import json_values
 from smbo_scheduler.outbox.disk_full import is_disk_full
 from smbo_scheduler.worker.call import MAX_ERROR_LENGTH, call_target, output_file
+from smbo_scheduler.worker.loading import installed_modules, is_passing, own_files, prepare
+from smbo_scheduler.worker.process_state import ProcessState
 from smbo_scheduler.worker.supervisor import fork_under_supervisor
 
+# Signals that a batch system sends to all processes of a job which is to end soon: the worker decides then.
+_LEFT_TO_THE_WORKER = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-def main() -> None:
+_MORE_LIKELY_KILLED = b"500"  # of 1000, added to the kernel's score: an evaluation goes before its worker
+
+
+def serve(connection_end: int, lifeline: int, status: int) -> None:
     """Load the target that the parent sends, then run the parent's jobs until it exits."""
-    end, lifeline = int(sys.argv[1]), int(sys.argv[2])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    fork_under_supervisor(lifeline, end)
-    _ignore_full_disks()
-    os.set_inheritable(end, False)
-    connection = FramedConnection(socket.socket(fileno=end))
+    fork_under_supervisor(lifeline, status, connection_end)
+    _begin()
+    connection = FramedConnection(socket.socket(fileno=connection_end))
+    known = set(sys.modules)
     try:
         # safe to unpickle: written by our own parent, over a socket that no other process has
         target = pickle.loads(connection.receive() or b"")
-    except BaseException:
-        connection.send(traceback.format_exc()[-MAX_ERROR_LENGTH:].encode())
+        prepare(target)
+    except BaseException as error:
+        answer: dict[str, object] = {"error": traceback.format_exc()[-MAX_ERROR_LENGTH:]}
+        connection.send(_bytes({**answer, "is_passing": is_passing(error)}))
         return
-    connection.send(b"")
-    with contextlib.suppress(EOFError):
+    files, n_modules = own_files(target), len(sys.modules)
+    connection.send(_bytes({"modules": installed_modules(known), "files": files}))
+    state = ProcessState()
+    with contextlib.suppress(EOFError, OSError):
         while (message := connection.receive()) is not None:
-            connection.send(_run(target, json_values.loads(message)))
+            outcome = _run(target, json_values.loads(message))
+            answer = {"outcome": outcome, "is_clean": state.restore()}
+            if len(sys.modules) != n_modules:  # imported by the evaluation
+                files, n_modules = own_files(target) | files, len(sys.modules)
+                answer["files"] = files
+            connection.send(_bytes(answer))
 
 
-def _run(target: Any, message: dict[str, Any]) -> bytes:
+def _begin() -> None:
+    """Make this process, a fork, one of its own."""
+    for number in _LEFT_TO_THE_WORKER:
+        # not SIG_IGN, which programs started by an evaluation would inherit
+        signal.signal(number, _ignore)
+    os.register_at_fork(
+        before=_block_signals, after_in_parent=_unblock_signals, after_in_child=_restore_default_signals
+    )
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_bytes(_MORE_LIKELY_KILLED)
+    random.seed()
+    if (numpy_random := sys.modules.get("numpy.random")) is not None:
+        numpy_random.seed()
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.seed()
+    _ignore_full_disks()
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    return
+
+
+def _block_signals() -> None:
+    # one that arrives between the fork and the new process's own handlers would be lost: it would never end
+    signal.pthread_sigmask(signal.SIG_BLOCK, _LEFT_TO_THE_WORKER)
+
+
+def _unblock_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _LEFT_TO_THE_WORKER)
+
+
+def _restore_default_signals() -> None:
+    """Let processes that an evaluation forks be ended as usual, by ``multiprocessing`` for one."""
+    for number in _LEFT_TO_THE_WORKER:
+        if signal.getsignal(number) is _ignore:
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
+    _unblock_signals()
+
+
+def _bytes(answer: dict[str, object]) -> bytes:
+    return json_values.dumps(answer).encode()
+
+
+def _run(target: Any, message: dict[str, Any]) -> dict[str, Any]:
     job, folder = json_values.job_from_json(message["job"]), Path(message["folder"])
     with _output_to(output_file(folder)), _address_space(job.limits.memory_bytes):
         outcome = call_target(target, job, folder)
-    return json_values.dumps(json_values.outcome_to_json(outcome)).encode()
+    return json_values.outcome_to_json(outcome)
 
 
 @contextlib.contextmanager
@@ -59,7 +120,7 @@ def _output_to(path: Path) -> Iterator[None]:
         if not is_disk_full(error):
             raise
         _point_output_at(Path(os.devnull))
-    faulthandler.enable()
+    faulthandler.enable(2)
     try:
         yield
     finally:
@@ -68,11 +129,14 @@ def _output_to(path: Path) -> Iterator[None]:
 
 def _point_output_at(path: Path, flags: int = 0) -> None:
     descriptor = os.open(path, os.O_WRONLY | flags, 0o600)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(ValueError, OSError, AttributeError):  # closed, or replaced, by the target
+            stream.flush()
     for standard in (1, 2):
-        os.dup2(descriptor, standard)
-    os.close(descriptor)
+        if descriptor != standard:
+            os.dup2(descriptor, standard)
+    if descriptor > 2:
+        os.close(descriptor)
 
 
 class _OutputFile(io.FileIO):
@@ -94,8 +158,8 @@ def _ignore_full_disks() -> None:
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         raw = _OutputFile(descriptor, "wb", closefd=False)
         buffered = io.BufferedWriter(raw)
-        old = getattr(sys, name)
-        new = io.TextIOWrapper(buffered, old.encoding, old.errors, line_buffering=name == "stderr")
+        # line by line: what was printed before a crash, or so far, is in the file
+        new = io.TextIOWrapper(buffered, "utf-8", "backslashreplace", line_buffering=True)
         setattr(sys, name, new)
 
 
@@ -117,14 +181,9 @@ def _address_space(memory_bytes: int | None) -> Iterator[None]:
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        with contextlib.suppress(ValueError, OSError):  # the target may have lowered the hard limit
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _mapped_bytes() -> int:
-    import psutil
-
     return int(psutil.Process().memory_info().vms)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,10 @@
 
 Dask counts a worker's GPUs, but not an evaluation that outlived its worker.  So each evaluation locks a file
 per GPU, and the next attempt waits for the surviving one.
+
+A GPU's number is no name for it: two batch jobs on one machine that each see one GPU both call it 0.  So a
+lock is named by the device's UUID; where that is not known, and a batch system has divided the GPUs among its
+jobs, by job and number.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import os
 import random
 import re
 import stat
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
@@ -20,6 +25,14 @@ from pathlib import Path
 from smbo_scheduler.errors import SchedulerError
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+# of the batch job that this process is part of
+_JOB_IDS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "_CONDOR_SLOT", "JOB_ID", "OAR_JOB_ID")
+# set where a batch system gave GPUs to this job alone
+_DIVIDED = (
+    *("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE", "_CONDOR_AssignedGPUs"),
+    *("PBS_GPUFILE", "LSB_GPU_ALLOC_INFO", "SGE_HGR_gpu"),
+)
+_ASK_SECONDS = 20.0  # for nvidia-smi, which takes seconds where no daemon keeps the driver loaded
 _WAIT_SECONDS = (0.2, 1.0)  # between tries, random: two that hold half of their GPUs must not retry in step
 
 
@@ -48,7 +61,8 @@ def hold_gpus(
         return
     known = visible_gpus()
     names = known or [str(number) for number in range(needed)]
-    held = _wait(folder or _folder(), names, min(needed, len(names)), is_wanted)
+    locks = lock_names(names, os.environ, installed_gpus() if any(map(_is_number, names)) else {})
+    held = _wait(folder or _folder(), locks, min(needed, len(names)), is_wanted)
     if held is None:
         yield False
         return
@@ -74,14 +88,59 @@ def visible_gpus() -> list[str]:
     return sorted((match[1] for match in numbers if match), key=int)
 
 
+def lock_names(
+    devices: Sequence[str], environment: Mapping[str, str], uuids: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a name for the lock of each device, the same in all processes that use the same device.
+
+    Args:
+        devices: CUDA's names: numbers, or UUIDs.
+        environment: of this process, which tells its batch job.
+        uuids: UUIDs by number, of those devices whose UUID is known.
+    """
+    job = next((environment[name] for name in _JOB_IDS if environment.get(name)), None)
+    # sbatch hands on what the user had set; other batch systems set the variable themselves
+    signs = _DIVIDED if environment.get("SLURM_JOB_ID") else (*_DIVIDED, _VISIBLE)
+    is_divided = job is not None and any(environment.get(name) for name in signs)
+    names = {}
+    for device in devices:
+        is_unclear = _is_number(device) and device not in uuids
+        names[device] = f"{job}-{device}" if is_unclear and is_divided else uuids.get(device, device)
+    return names
+
+
+def installed_gpus() -> dict[str, str]:
+    """Return the UUIDs of the GPUs that this process may use, by number; empty where they are not known.
+
+    Of a GPU that is cut into instances (MIG), those of the instances.
+    """
+    try:
+        asked = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    found: dict[str, str] = {}
+    for gpu in re.split(r"^(?=GPU \d+:)", asked.stdout, flags=re.MULTILINE):
+        number = re.match(r"GPU (\d+):", gpu)
+        uuids = re.findall(r"UUID: ([\w-]+)", gpu)
+        if number and uuids:
+            found[number[1]] = "+".join(sorted(uuids[1:]) or uuids)
+    return found
+
+
+def _is_number(device: str) -> bool:
+    return device.isdecimal()
+
+
 def _wait(
-    folder: Path, names: Sequence[str], needed: int, is_wanted: Callable[[], bool]
+    folder: Path, locks: Mapping[str, str], needed: int, is_wanted: Callable[[], bool]
 ) -> dict[str, int] | None:
     """Return locked descriptors by device name, None once the GPUs are no longer wanted."""
     while is_wanted():
         held: dict[str, int] = {}
-        for name in names:
-            if len(held) < needed and (descriptor := _lock(folder / _file_name(name))) is not None:
+        for name, lock in locks.items():
+            if len(held) < needed and (descriptor := _lock(folder / _file_name(lock))) is not None:
                 held[name] = descriptor
         if len(held) == needed:
             return held

@@ -14,22 +14,26 @@ import select
 import signal
 import sys
 import time
+from dataclasses import dataclass
+from typing import NoReturn
 
 import psutil
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _SWEEP_SECONDS = 10.0
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
-def fork_under_supervisor(lifeline: int, *descriptors: int) -> None:
+def fork_under_supervisor(lifeline: int, status: int, *descriptors: int) -> None:
     """Fork, and return in the new process; this one stays as its supervisor and never returns.
 
-    The supervisor kills all descendants that the new process left, then exits with its exit code, or by the
-    same signal.  When the other end of the lifeline closes, it kills the new process too.
+    The supervisor kills all descendants that the new process left, and writes how that process ended to
+    ``status``.  When the other end of the lifeline closes, it kills the new process too.
 
     Args:
         lifeline: reading end of a pipe.
+        status: writing end of a pipe, for the text of an ``Exit``; it closes when no descendant is left.
         descriptors: descriptors of the new process, closed in the supervisor.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -38,8 +42,9 @@ def fork_under_supervisor(lifeline: int, *descriptors: int) -> None:
     if pid:
         for descriptor in descriptors:
             os.close(descriptor)
-        _supervise(pid, lifeline)
+        _supervise(pid, lifeline, status)
     os.close(lifeline)
+    os.close(status)
     # the death signal is bound to the thread that forked: the supervisor has only one
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
@@ -48,8 +53,31 @@ def fork_under_supervisor(lifeline: int, *descriptors: int) -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def _supervise(pid: int, lifeline: int) -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
+@dataclass(frozen=True)
+class Exit:
+    """How a supervised process ended.
+
+    Attributes:
+        code: exit code, or minus the number of the signal.
+        peak_bytes: the most resident memory that one of its processes had.
+    """
+
+    code: int
+    peak_bytes: int = 0
+
+    def text(self) -> bytes:
+        """Return what ``read`` reads."""
+        return f"{self.code} {self.peak_bytes}".encode()
+
+    @classmethod
+    def read(cls, text: bytes) -> Exit:
+        """Return the exit in a text; killed, if the supervisor could not write it."""
+        code, _, peak = text.partition(b" ")
+        return cls(int(code), int(peak)) if peak else cls(-signal.SIGKILL)
+
+
+def _supervise(pid: int, lifeline: int, status: int) -> NoReturn:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # sent to the group: the child ends first, then the supervisor
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
@@ -65,7 +93,10 @@ def _supervise(pid: int, lifeline: int) -> None:
             break
         os.read(wake, 4096)
     _sweep(statuses)
-    _exit_as(os.waitstatus_to_exitcode(statuses.get(pid, 0)))
+    peak_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _MAXRSS_UNIT
+    with contextlib.suppress(OSError):
+        os.write(status, Exit(os.waitstatus_to_exitcode(statuses.get(pid, 0)), peak_bytes).text())
+    os._exit(0)
 
 
 def _sweep(statuses: dict[int, int]) -> None:
@@ -92,15 +123,6 @@ def _reap(statuses: dict[int, int]) -> bool:
         if pid == 0:
             return True
         statuses[pid] = status
-
-
-def _exit_as(code: int) -> None:
-    if code < 0:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-        with contextlib.suppress(OSError):
-            signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code if code >= 0 else 1)
 
 
 def _is_running(process: psutil.Process) -> bool:

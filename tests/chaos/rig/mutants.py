@@ -96,7 +96,7 @@ def impatient() -> None:
     """Give an outcome up that finds no room in the spool."""
     from smbo_scheduler.worker import runner
 
-    swap(runner, "retry_while_full", lambda do: do())
+    swap(runner, "retry_while_full", lambda do, **_: do())
 
 
 def no_waiting() -> None:

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from smbo_scheduler.clusters import batch_jobs
-from smbo_scheduler.clusters.batch_jobs import Queued, job_script, queue_of, slurm_time
+from smbo_scheduler.clusters.batch_jobs import job_script, queue_of
+from smbo_scheduler.clusters.dialects import Queued, QueueState, clock_time
 from smbo_scheduler.clusters.specs import BatchSpec, SchedulerOptions
 
 pytest.importorskip("dask_jobqueue")
@@ -53,13 +54,14 @@ def test_a_condor_script_says_what_was_asked_for(tmp_path):
     ("seconds", "text"), [(59.9, "00:00:59"), (4 * 3600, "04:00:00"), (90000, "1-01:00:00")]
 )
 def test_times_are_written_as_slurm_reads_them(seconds, text):
-    assert slurm_time(seconds) == text
+    assert clock_time(seconds, days=True) == text
 
 
 def test_a_queue_tells_which_jobs_are_held_and_forgets_those_that_are_over(monkeypatch):
-    async def answer(words):
+    async def answer(words, *_):
         return "7.0 2\n8.0 5 no such file\n9.0 4\n"
 
     monkeypatch.setattr(batch_jobs, "_call", answer)
     queue = asyncio.run(queue_of(spec("htcondor")))
-    assert queue == {"7.0": Queued("7.0"), "8.0": Queued("8.0", held="no such file")}
+    held = Queued("8.0", QueueState.HELD, "no such file")
+    assert queue == {"7.0": Queued("7.0", QueueState.RUNNING), "8.0": held}

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from smbo_scheduler.clusters import external as clusters
 from smbo_scheduler.clusters.specs import BatchSpec, SchedulerOptions
@@ -19,13 +20,6 @@ from smbo_scheduler.jobs import Job, JobStatus
 pytest.importorskip("dask_jobqueue")
 
 HERE = SchedulerOptions(host="127.0.0.1")
-
-
-def wait_until(what, seconds=90.0):
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, f"still not so after {seconds} s"
-        time.sleep(0.05)
 
 
 def target(payload, context):
@@ -58,10 +52,13 @@ def test_a_killed_worker_costs_neither_its_job_nor_the_managers_death_the_queue(
     folder, spool, batch_system, tmp_path
 ):
     # a worker that comes back too early tries the dead manager's address for 20 s before it looks again
-    cluster = clusters.start_cluster(folder, spec(death_timeout_seconds=60.0), 1)
+    cluster = clusters.start_cluster(folder, spec(death_timeout_seconds=600.0), 1)
     gate = str(tmp_path / "gate")
-    with cluster.connect(timeout_seconds=2) as client:
-        executor = DaskExecutor(client, target, spool, reconnect=cluster.connect, beat_seconds=1.0)
+    with cluster.connect(timeout_seconds=5) as client:
+        # in the worker's own process: the process that is killed is the worker
+        executor = DaskExecutor(
+            client, target, spool, isolation="thread", reconnect=cluster.connect, beat_seconds=1.0
+        )
         wait_until(lambda: executor.capacity() == 1 or executor.poll(0.1))
         assert client.scheduler.address.startswith("tls://127.0.0.1:")
         job = Job("a", 0, 0, {"until": gate})

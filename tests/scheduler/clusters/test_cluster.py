@@ -12,7 +12,9 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+from waiting import wait_until
 
 from smbo_scheduler.clusters import external as clusters
 from smbo_scheduler.clusters.state import read_state
@@ -22,13 +24,6 @@ from smbo_scheduler.jobs import Job, JobStatus
 from smbo_scheduler.loop import RunEnd, Stop, run
 
 
-def wait_until(what, seconds=20.0):
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, f"still not so after {seconds} s"
-        time.sleep(0.02)
-
-
 def target(payload, context):
     """Say who runs it, and go on until the file ``until`` is there."""
     if "until" in payload:
@@ -36,6 +31,10 @@ def target(payload, context):
         while not os.path.exists(payload["until"]):
             time.sleep(0.02)
     return {"pid": os.getpid()}
+
+
+def is_a_worker(process):
+    return "smbo_scheduler.clusters.worker" in process.cmdline()
 
 
 class Requeuing:
@@ -91,8 +90,10 @@ def test_a_killed_workers_job_is_lost_and_then_run_again_by_another(folder, spoo
     def kill_it_once():
         note = Path(gate + ".pid")
         if not killed and note.exists() and note.read_text():
-            killed.append(int(note.read_text()))
-            os.kill(killed[0], signal.SIGKILL)
+            evaluation = psutil.Process(int(note.read_text()))
+            (worker,) = (each for each in evaluation.parents() if is_a_worker(each))
+            killed.append(worker.pid)
+            worker.kill()
             Path(gate).touch()
         return Stop.GO
 
@@ -107,7 +108,7 @@ def test_a_killed_workers_job_is_lost_and_then_run_again_by_another(folder, spoo
 
 DRIVER = """
 import sys
-sys.path[:0] = [{here!r}]
+sys.path[:0] = {path!r}
 from smbo_scheduler.clusters import external as clusters
 from smbo_scheduler.executors import DaskExecutor
 from smbo_scheduler.jobs import Job
@@ -126,9 +127,7 @@ executor.poll(60)
 @pytest.mark.dask
 def test_what_a_killed_driver_left_running_is_adopted_and_not_run_again(folder, spool, tmp_path):
     gate = str(tmp_path / "gate")
-    code = DRIVER.format(
-        here=os.path.dirname(__file__), folder=str(folder), spool=str(spool.folder), gate=gate
-    )
+    code = DRIVER.format(path=sys.path, folder=str(folder), spool=str(spool.folder), gate=gate)
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as driver:
         wait_until(lambda: os.path.exists(gate + ".pid"))
         driver.kill()

@@ -39,3 +39,15 @@ def test_one_that_dies_at_once_is_replaced_after_a_pause(workers, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: now)
     workers.prepare(1)
     assert workers._processes[0] is not first
+
+
+def test_what_replaces_a_dead_worker_first_ends_its_session(workers, monkeypatch):
+    ended = []
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monkeypatch.setattr(local_workers, "end_session", ended.append)
+    monkeypatch.setattr(local_workers, "_RESTART_SECONDS", 0.0)
+    workers.prepare(1)
+    first = workers._processes[0]
+    first.wait()
+    workers.prepare(1)
+    assert ended == [first.pid]

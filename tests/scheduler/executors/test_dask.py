@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from distributed import Client, LocalCluster
@@ -14,7 +17,7 @@ from smbo_scheduler.clusters import external as clusters
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors import DaskExecutor
 from smbo_scheduler.executors.dask import slots
-from smbo_scheduler.jobs import JobStatus
+from smbo_scheduler.jobs import JobStatus, Limits
 from smbo_scheduler.outbox.spool import Spool
 from smbo_scheduler.worker.child import close_children
 from smbo_scheduler.worker.runner import run_job
@@ -22,7 +25,9 @@ from smbo_scheduler.worker.runner import run_job
 
 def target(payload, context):
     time.sleep(payload.get("seconds", 0))
-    return {}
+    if "exit" in payload:
+        os._exit(payload["exit"])
+    return {"pid": os.getpid()}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +97,7 @@ def test_a_cluster_that_grows_with_its_tasks_grows_to_its_maximum(spool, make_jo
         assert executor.capacity() == 2
         for _ in range(2):
             executor.submit(make_job(seconds=1.0))
-        until = time.monotonic() + 20
+        until = time.monotonic() + 300
         while len(client.nthreads()) < 2:
             assert time.monotonic() < until
             time.sleep(0.02)
@@ -115,6 +120,71 @@ def test_a_running_job_in_a_child_can_be_cancelled(client, spool, make_job):
     executor.cancel(job)
     (outcome,) = poll_until(executor)
     assert outcome.status is JobStatus.CANCELLED
+
+
+def test_an_evaluation_that_calls_os_exit_is_one_failure_and_costs_no_worker(client, spool, make_job):
+    """It cost 20 s and a worker, four times over."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].keys()
+    executor = DaskExecutor(client, target, spool)
+    executor.submit(make_job(exit=3))
+    (outcome,) = poll_until(executor)
+    assert (outcome.status, outcome.reason) == (JobStatus.ERROR, "exit code 3 by os._exit")
+    executor.submit(make_job())
+    assert [outcome.status for outcome in poll_until(executor)] == [JobStatus.OK]
+    assert client.scheduler_info(n_workers=-1)["workers"].keys() == workers
+
+
+@pytest.mark.parametrize(("isolation", "is_here"), [("thread", True), ("process", False)])
+def test_evaluations_run_in_the_worker_only_on_request(client, spool, make_job, isolation, is_here):
+    executor = DaskExecutor(client, target, spool, isolation=isolation)
+    executor.submit(make_job())
+    (outcome,) = poll_until(executor)
+    assert (outcome.result["pid"] == os.getpid()) is is_here
+
+
+def test_a_fork_that_fails_is_a_lost_attempt_not_the_end_of_the_run(client, spool, make_job, monkeypatch):
+    def refuse(*_):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    close_children()
+    monkeypatch.setattr("smbo_scheduler.worker.child.fork_child", refuse)
+    executor = DaskExecutor(client, target, spool)
+    executor.submit(make_job())
+    (outcome,) = poll_until(executor)
+    assert outcome.status is JobStatus.LOST
+    assert "Resource temporarily unavailable" in outcome.error
+
+
+def test_a_survivor_that_is_killed_before_its_claim_is_a_lost_attempt(client, spool, make_job, monkeypatch):
+    """It ended the run: "the workers cannot load the objective"."""
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    monkeypatch.setattr(
+        "smbo_scheduler.worker.detached._start",
+        lambda log: subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE),
+    )
+    executor = DaskExecutor(client, target, spool)
+    executor.submit(replace(make_job(), limits=Limits(survive=True)))
+    (outcome,) = poll_until(executor)
+    assert outcome.status is JobStatus.LOST
+    assert "ended with -9" in outcome.error
+
+
+class Missing:
+    """A target whose module only the driver has."""
+
+    def __reduce__(self):
+        return __import__, ("no_such_module_anywhere",)
+
+    def __call__(self, payload, context):
+        return {}
+
+
+@pytest.mark.parametrize("survive", [False, True])
+def test_a_module_that_the_workers_lack_ends_the_run(client, spool, make_job, survive):
+    executor = DaskExecutor(client, Missing(), spool)
+    executor.submit(replace(make_job(), limits=Limits(survive=survive)))
+    with pytest.raises(ClusterError, match=r"cannot load the objective: .*no_such_module_anywhere"):
+        poll_until(executor)
 
 
 def test_a_job_that_has_not_started_is_cancelled_at_once_and_never_runs(client, spool, make_job):
@@ -267,7 +337,7 @@ def test_an_outcome_that_was_said_to_be_kept_and_is_not_to_be_seen_is_lost_after
     now = [0.0]
     executor = DaskExecutor(client, target, Forgetful(tmp_path / "spool"), clock=lambda: now[0])
     executor.submit(make_job())
-    until = time.monotonic() + 20
+    until = time.monotonic() + 300
     while not any(flight.said_done is not None for flight in executor._flights.values()):
         assert time.monotonic() < until
         assert executor.poll(0.0) == []

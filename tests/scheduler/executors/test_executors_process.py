@@ -45,7 +45,7 @@ def test_a_child_that_dies_is_a_failed_job_and_the_others_run(executor, make_job
     executor.submit(make_job(dies=True))
     executor.submit(make_job())
     outcomes = {outcome.job.number: outcome for outcome in outcomes_of(executor, 2)}
-    assert (outcomes[0].status, outcomes[0].reason) == (JobStatus.ERROR, "exit 3")
+    assert (outcomes[0].status, outcomes[0].reason) == (JobStatus.ERROR, "exit code 3 by os._exit")
     assert outcomes[1].status is JobStatus.OK
 
 

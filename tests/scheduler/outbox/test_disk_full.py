@@ -25,8 +25,10 @@ class FullFor:
         return "done"
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_what_finds_no_room_is_tried_again_after_a_wait(number):
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EKEYEXPIRED, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT]
+)
+def test_what_finds_no_room_or_no_disk_is_tried_again_after_a_wait(number):
     waits = []
     assert retry_while_full(FullFor(3, number), waits.append) == "done"
     assert len(waits) == 3
@@ -75,3 +77,13 @@ def test_a_beat_needs_no_new_room(spool, make_job):
     after = path.stat()
     assert (before.st_ino, before.st_size) == (after.st_ino, after.st_size)
     assert b"12345" in path.read_bytes()
+
+
+@pytest.mark.parametrize("number", [errno.EKEYEXPIRED, errno.EACCES])
+def test_a_result_outlasts_the_end_of_the_users_credentials(spool, make_job, monkeypatch, number):
+    real, fault = spool.write, FullFor(3, number)
+    monkeypatch.setattr(type(spool), "write", lambda _self, outcome: (fault(), real(outcome)))
+    job = make_job()
+    assert run_job(lambda payload, context: {"value": 1.0}, job, spool, "thread") is RunStatus.DONE
+    assert fault.times == 0
+    assert spool.read(job).status is JobStatus.OK

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from smbo_scheduler.outbox.processes import kill_group, module_path, process_name, this_process
+from smbo_scheduler.outbox.processes import end_session, kill_group, module_path, process_name, this_process
 
 
 @pytest.fixture
@@ -52,3 +52,35 @@ def test_folders_of_modules_travel_and_the_interpreters_own_do_not(monkeypatch, 
     folders = module_path().split(os.pathsep)
     assert str(tmp_path) in folders
     assert os.path.dirname(os.__file__) not in folders
+
+
+def test_the_session_of_a_dead_leader_is_ended_with_its_other_process_groups():
+    """A forked child of a killed worker lived on for 40 minutes after the study."""
+    code = (
+        "import os, subprocess\n"
+        "print(subprocess.Popen(['sleep', '1000'], process_group=0).pid, flush=True)\n"
+        "os._exit(1)"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as leader:
+        pid = int(leader.stdout.readline())
+        leader.wait()
+    assert process_name(pid).is_alive
+    end_session(leader.pid)
+    with pytest.raises(ProcessLookupError):
+        process_name(pid)
+
+
+def test_a_session_whose_leader_lives_is_left_alone():
+    # of its own: the leader of the session that the tests run in may be gone
+    code = "import subprocess; print(subprocess.Popen(['sleep', '1000']).pid, flush=True); input()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as leader:
+        member = int(leader.stdout.readline())
+        end_session(leader.pid)
+        end_session(member)
+        assert process_name(leader.pid).is_alive
+        assert process_name(member).is_alive
+        kill_group(leader.pid)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 from smbo_scheduler.jobs import JobStatus
@@ -64,3 +67,30 @@ def test_reports_are_lines_and_a_request_to_stop_is_a_file(tmp_path):
 
 def test_output_lies_beside_the_folder(tmp_path):
     assert output_file(tmp_path / "s-1-2") == tmp_path / "s-1-2.log"
+
+
+def test_a_result_that_is_too_large_to_be_kept_is_refused_where_it_was_made(make_job, tmp_path, monkeypatch):
+    monkeypatch.setattr("smbo_scheduler.worker.call.LARGEST_OUTCOME_BYTES", 500)
+    outcome = call_target(lambda payload, context: {"text": "x" * 1000}, make_job(), tmp_path)
+    assert (outcome.status, outcome.reason) == (JobStatus.ERROR, "bad-output")
+    assert "the result takes 1011 bytes, at most 500 do" in outcome.error
+
+
+def test_a_forked_copy_that_returns_from_the_target_or_exits_is_ended(make_job, tmp_path):
+    """``if os.fork() == 0: compute(); sys.exit()``: it went on as a second process that serves jobs."""
+
+    def target(payload, context):
+        copies = []
+        for code in (None, 0, 3):
+            if (copy := os.fork()) == 0:
+                if code is None:
+                    return {"value": 2.0}
+                sys.exit(code)
+            copies.append(os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]))
+        return {"codes": copies}
+
+    here = os.getpid()
+    outcome = outcome_of(target, make_job, tmp_path)
+    if os.getpid() != here:  # else the copy would run all the other tests
+        os._exit(9)
+    assert outcome.result == {"codes": [0, 0, 3]}

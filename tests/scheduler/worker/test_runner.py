@@ -29,7 +29,7 @@ def test_a_token_that_was_claimed_is_not_run(spool, make_job):
 
 def test_a_pickled_runner_runs_as_the_runner_does(spool, make_job):
     job = make_job()
-    assert pickled(Runner(counts, spool))(job) == RunStatus.DONE.value
+    assert pickled(Runner(counts, spool))(job).status is RunStatus.DONE
     assert spool.read(job).status is JobStatus.OK
 
 
