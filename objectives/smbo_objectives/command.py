@@ -13,7 +13,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from smbo.problem import (
     ObjectiveError,
     ObservableAxes,
     Outcome,
+    Problem,
     Pruned,
     RunCard,
 )
@@ -32,7 +33,14 @@ from smbo_objectives import template
 from smbo_objectives.comparison import comparison
 from smbo_objectives.process import ProcessLimits, ProcessResult, run
 from smbo_objectives.progress import ReportFollower
-from smbo_objectives.result_parsing import bad_output, parse_json, parse_outcome, printable, read_bounded
+from smbo_objectives.result_parsing import (
+    bad_output,
+    bare_number,
+    parse_json,
+    parse_outcome,
+    printable,
+    read_bounded,
+)
 from smbo_objectives.run_card import RunCards
 
 __all__ = ["Command"]
@@ -53,12 +61,22 @@ _INHERITED_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "KRB5CCNAME",
+    "X509_USER_PROXY",
+    "BEARER_TOKEN_FILE",
 )
+# Of the batch job, without which `srun` and `mpirun` do not find its nodes (SLURM_JWT is a password).
+_INHERITED_PREFIXES = ("SLURM_", "PBS_", "LSB_", "OAR_", "PE_", "JOB_ID")
 _PLACEHOLDERS = ("params", "result", "folder", "seed", "fidelity", "reports", "checkpoint")
 _PARAMS, _RESULT, _REPORTS = "params.json", "result.json", "progress.jsonl"
 _RESULT_LIMIT_BYTES = 10_000_000
 _HISTOGRAMS_LIMIT_BYTES = 200_000_000
 _TAIL_CHARACTERS = 2_000
+_HUGE = 1e18  # seconds, bytes, processes: beyond what a system counts
 
 # Messages on stderr of programs to which the kernel refuses memory within their address space.
 _NO_MEMORY = re.compile(rb"MemoryError|bad_alloc|[Cc]annot allocate memory|[Oo]ut of memory")
@@ -147,8 +165,10 @@ class Command:
             cpu_seconds=_number("cpu_seconds", cpu_seconds),
             processes=_whole("processes", processes),
         )
-        self._env = _variables(env or {})
+        self._env = _variables({} if env is None else env)
         self._keep_env = _strings("keep_env", keep_env)
+        if cwd is not None and (not isinstance(cwd, str) or "\0" in cwd):
+            raise ObjectiveError(f"command: cwd is {cwd!r}; write the path of a folder")
         self._cwd = Path(cwd) if cwd is not None else Path.cwd()
         if not self._cwd.is_dir():
             raise ObjectiveError(f"command: cwd is {str(cwd)!r}, which is no folder")
@@ -163,6 +183,11 @@ class Command:
     def loss(self) -> ChiSquare | None:
         """The chi-square on the bins of the histograms, None where the result is a number."""
         return None if self._comparison is None else self._comparison.loss
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Remarks on the measured histograms (see ``HasRemarks``)."""
+        return () if self._comparison is None else self._comparison.remarks
 
     def observable_axes(self) -> list[ObservableAxes]:
         """Return the axes of the histograms (see ``Plottable``)."""
@@ -179,6 +204,43 @@ class Command:
             return None
         name, text = next(iter(filled.items()))
         return RunCard(f"tune{Path(name).suffix}", text)
+
+    def files(self) -> list[Path]:
+        """Return the program, its arguments and its templates that are files in its folder or below."""
+        named = [self._cwd / each for each in (*self._argv, *self._cards.paths)]
+        found = [path.resolve() for path in named if os.path.isfile(path)]
+        return [path for path in found if path.is_relative_to(self._cwd.resolve())]
+
+    def check_problem(self, problem: Problem) -> str | None:
+        """Refuse placeholders that the points of a problem have no values for (see ``ChecksProblem``).
+
+        Raises:
+            ObjectiveError: a placeholder is no parameter, or one that not every point has, or could be a
+                parameter or something else.
+        """
+        space = problem.space
+        known = [*space.names, *(name for name in _PLACEHOLDERS if name != "fidelity" or problem.fidelity)]
+        used = [(each, name) for each in self._argv for name in template.names(each)]
+        used += [(f"the card {card}", name) for card, name in self._cards.used]
+        _check_clash(space.names, [name for _, name in used])
+        for place, name in used:
+            if name in space.conditional:
+                raise ObjectiveError(
+                    f"command: {place!r} needs {name!r}, which is conditional: points at which it is "
+                    f"inactive do not have it; read it from the file {{params}} or from SMBO_PARAM_{name}"
+                )
+            if name == "fidelity" and name not in known:
+                raise ObjectiveError(
+                    f"command: {place!r} needs 'fidelity', and the problem has none; add the key fidelity, "
+                    "or leave it out"
+                )
+            if name not in known:
+                raise ObjectiveError(
+                    f"command: {place!r} needs {name!r}, which is no parameter"
+                    f"{template.hint(name, known)}; write {{{{{name}}}}} for these "
+                    "very characters"
+                )
+        return None
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Run the program at a point and return its outcome.
@@ -216,10 +278,10 @@ class Command:
         if self._result == "stdout":
             return parse_outcome(_last_line(ended))
         limit = _RESULT_LIMIT_BYTES if self._comparison is None else _HISTOGRAMS_LIMIT_BYTES
-        text = _read(folder / self._result_name, limit, ended)
+        content = _read(folder / self._result_name, limit, ended)
         if self._comparison is not None:
-            return self._comparison.outcome(text)
-        return parse_outcome(parse_json(text, self._result_name))
+            return self._comparison.outcome(content)
+        return parse_outcome(_told(content.decode("utf-8", errors="replace"), self._result_name))
 
     def _run(
         self, argv: list[str], environment: Mapping[str, str], folder: Path, on_poll: Callable[[], None]
@@ -234,7 +296,7 @@ class Command:
                 on_poll=on_poll,
             )
         except OSError as error:  # argument list too long, no memory, a script without an interpreter
-            story = f"start: {self._argv[0]} cannot be run: {error}"
+            story = f"start: {self._argv[0]} cannot be run: {error}{_interpreter_trouble(argv[0])}"
             raise EvaluationFailed(story, reason="cannot-start") from error
 
     def _check(self, ended: ProcessResult) -> None:
@@ -247,8 +309,11 @@ class Command:
         raise EvaluationFailed(f"{self._argv[0]} {story}{_tail(ended)}", reason=reason)
 
     def _environment(self, params: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
+        named = (*_INHERITED_VARIABLES, *self._keep_env)
         kept = {
-            name: os.environ[name] for name in (*_INHERITED_VARIABLES, *self._keep_env) if name in os.environ
+            name: value
+            for name, value in os.environ.items()
+            if name in named or (name.startswith(_INHERITED_PREFIXES) and name != "SLURM_JWT")
         }
         own = {f"SMBO_PARAM_{name}": template.text(value) for name, value in params.items()}
         own |= {
@@ -298,8 +363,8 @@ def _values(params: Mapping[str, Any], context: Context, folder: Path, result_na
     return {**params, **own}
 
 
-def _check_clash(params: Mapping[str, Any], used: Sequence[str]) -> None:
-    if clash := sorted(set(used) & set(_PLACEHOLDERS) & params.keys()):
+def _check_clash(params: Iterable[str], used: Sequence[str]) -> None:
+    if clash := sorted(set(used) & set(_PLACEHOLDERS) & set(params)):
         raise ObjectiveError(
             f"command: {{{clash[0]}}} could be the parameter or what smbo puts there; rename the parameter"
         )
@@ -318,15 +383,49 @@ def _last_line(ended: ProcessResult) -> Any:
     lines = ended.stdout_tail.decode("utf-8", errors="replace").strip().splitlines()
     if not lines:
         raise bad_output(f"nothing was printed{_tail(ended)}")
-    return parse_json(lines[-1], "the last line printed")
-
-
-def _read(path: Path, limit_bytes: int, ended: ProcessResult) -> str:
     try:
-        content = read_bounded(path, limit_bytes)
+        return parse_json(lines[-1], "the last line printed")
+    except EvaluationFailed:
+        # a program's libraries may print when it ends: its last object still is its result
+        for line in reversed(lines[:-1]):
+            if line.startswith("{"):
+                return parse_json(line, "the last object printed")
+        return _told(lines[-1], "the last line printed")
+
+
+def _told(text: str, what: str) -> Any:
+    """Return a text as JSON, or as a number in the notation of other languages."""
+    try:
+        return parse_json(text, what)
+    except EvaluationFailed:
+        if (value := bare_number(text)) is None:
+            raise
+        return value
+
+
+def _interpreter_trouble(program: str) -> str:
+    """Return what is wrong with the first line of a script that cannot be started; "" if nothing is."""
+    try:
+        with open(program, "rb") as file:
+            first = file.readline(200)
+    except OSError:
+        return ""
+    if b"\0" in first:  # no script
+        return ""
+    if not first.startswith(b"#!"):
+        return "; its first line names no interpreter, such as #!/bin/sh"
+    name = first[2:].decode(errors="replace").strip(" \t\n").split(" ")[0]
+    if os.path.exists(name):
+        return ""
+    why = ": the file has the line ends of Windows" if name.endswith("\r") else ""
+    return f"; its first line names {name!r}, which is not there{why}"
+
+
+def _read(path: Path, limit_bytes: int, ended: ProcessResult) -> bytes:
+    try:
+        return read_bounded(path, limit_bytes)
     except FileNotFoundError:
         raise bad_output(f"the program left no file {path.name}{_tail(ended)}") from None
-    return content.decode("utf-8", errors="replace")
 
 
 def _failure_reason(ended: ProcessResult, limits: ProcessLimits) -> tuple[str, str]:
@@ -376,13 +475,16 @@ def _strings(name: str, values: Sequence[str]) -> list[str]:
         or not isinstance(values, Sequence)
         or not all(isinstance(each, str) for each in values)
     ):
-        raise ObjectiveError(f"command: {name} is {values!r}; write a list of strings, one per argument")
+        split = f": {values.split()}" if isinstance(values, str) and name == "argv" else ""
+        raise ObjectiveError(f"command: {name} is {values!r}; write a list of strings, one each{split}")
     if any("\0" in each for each in values):
         raise ObjectiveError(f"command: {name} holds a NUL character")
     return list(values)
 
 
 def _variables(env: Mapping[str, Any], error: type[Exception] = ObjectiveError) -> dict[str, str]:
+    if not isinstance(env, Mapping):
+        raise error(f"command: env is {env!r}; write a mapping, {{NAME: text}}")
     for name, value in env.items():
         if (
             not isinstance(name, str)
@@ -400,8 +502,8 @@ def _variables(env: Mapping[str, Any], error: type[Exception] = ObjectiveError) 
 def _number(name: str, value: float | None) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ObjectiveError(f"command: {name} is {value!r}; write a number above 0")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _HUGE:
+        raise ObjectiveError(f"command: {name} is {repr(value)[:40]}; write a number above 0")
     return float(value)
 
 

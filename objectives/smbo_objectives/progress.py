@@ -15,6 +15,8 @@ _LIMIT_BYTES = 50_000_000
 class ReportFollower:
     """Report each line ``{"step": 3, "value": 0.25}`` that is added to a file, once, in order.
 
+    Other entries of a line, and how they look, do not matter.
+
     Args:
         path: the file, which need not exist yet.
         report: called with step and value; its exceptions reach the caller of ``poll``.
@@ -44,7 +46,7 @@ class ReportFollower:
 
     def _read(self, text: str) -> tuple[float, float]:
         entry = parse_json(text, f"a line of {self._path.name}")
-        if not isinstance(entry, dict) or entry.keys() != {"step", "value"}:
+        if not isinstance(entry, dict) or not {"step", "value"} <= entry.keys():
             raise bad_output(
                 f'a line of {self._path.name} is {printable(text[:200])}; write {{"step": 3, "value": 0.25}}'
             )

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import inspect
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from smbo.problem import Context, HasProblem, ObjectiveError, Problem, Returned
+from smbo.problem import Call, Context, HasProblem, ObjectiveError, Problem, Returned, call_of
 
 __all__ = ["PythonFunction"]
 
 
 class PythonFunction:
-    """A Python function, called with (params) or (params, context) according to its signature.
+    """A Python function, called as its signature asks (see ``smbo.problem.call_of``).
+
+    That is with (params), with (params, context), or with each dimension by name: ``def evaluate(x, y)``.
 
     Args:
         function: "module:function", the module as in an import statement; the function may be an
@@ -39,8 +41,8 @@ class PythonFunction:
         if path is not None:
             _add(path)
         target = _find(function)
-        self._call = _callable(function, target)
-        self._takes_context = _takes_context(function, self._call)
+        self._function = _callable(function, target)
+        self._call_by(None)
         if isinstance(target, HasProblem) and isinstance(target.problem, Problem):
             self.problem = target.problem
 
@@ -50,13 +52,33 @@ class PythonFunction:
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Returned:
         """Return the function's value at a point."""
-        if self._takes_context:
-            return self._call(dict(params), context)
-        return self._call(dict(params))
+        return self._call_by(context.dimensions or tuple(params))(params, context)
+
+    def files(self) -> list[Path]:
+        """Return the file of the function's module (see ``HasFiles``)."""
+        found = getattr(sys.modules.get(self._name.split(":")[0]), "__file__", None)
+        return [] if found is None else [Path(found)]
+
+    def check_problem(self, problem: Problem) -> str | None:
+        """Return how the function is called, if by the names of the dimensions (see ``ChecksProblem``).
+
+        Raises:
+            ObjectiveError: it cannot be called, or its arguments could be dimensions or something else.
+        """
+        call = self._call_by(problem.space.names, problem.space.conditional)
+        return str(call) if call.by_name else None
+
+    def _call_by(self, names: Sequence[str] | None, conditional: Sequence[str] = ()) -> Call:
+        try:
+            return call_of(self._function, names, name=self._name.split(":")[1], conditional=conditional)
+        except ObjectiveError as error:
+            raise ObjectiveError(f"python: {error}") from None
 
 
 def _add(path: str) -> None:
-    folder = Path(path).resolve()
+    if not isinstance(path, str) or "\0" in path:
+        raise ObjectiveError(f"python: path is {path!r}; write the path of a folder")
+    folder = Path(os.path.realpath(path))  # resolve() raises where links go in a circle
     if not folder.is_dir():
         raise ObjectiveError(f"python: path is {path!r}, which is no folder")
     if str(folder) not in sys.path:
@@ -67,10 +89,20 @@ def _find(name: str) -> Any:
     if not isinstance(name, str) or name.count(":") != 1 or not all(name.split(":")):
         raise ObjectiveError(f"python: function is {name!r}; write 'module:function'")
     module_name, attributes = name.split(":")
+    if module_name.endswith(".py"):
+        module = module_name.removesuffix(".py").replace("/", ".")
+        raise ObjectiveError(f"python: {name!r} names a file; write its module, '{module}:{attributes}'")
     _refuse_namesake(module_name.split(".")[0])
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:  # the module's own code may raise anything
+    except SystemExit as error:
+        raise ObjectiveError(
+            f"python: module {module_name!r} ends the program when it is imported ({_exit_text(error)}); put "
+            'what it does as a program, such as reading sys.argv, under `if __name__ == "__main__":`'
+        ) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the module's own code may raise anything
         raise ObjectiveError(
             f"python: module {module_name!r} cannot be imported: {type(error).__name__}: {error}; "
             "is it beside the job file, installed, or in the folder that 'path' names?"
@@ -83,6 +115,10 @@ def _find(name: str) -> Any:
             )
         found = getattr(found, attribute)
     return found
+
+
+def _exit_text(error: SystemExit) -> str:
+    return "sys.exit()" if error.code is None else f"sys.exit({error.code!r})"
 
 
 def _refuse_namesake(module_name: str) -> None:
@@ -115,28 +151,3 @@ def _callable(name: str, target: Any) -> Callable[..., Returned]:
     if callable(target):
         return target
     raise ObjectiveError(f"python: {name!r} is {target!r}, which cannot be called")
-
-
-def _takes_context(name: str, function: Callable[..., Any]) -> bool:
-    """Return whether a function takes the context too.
-
-    Raises:
-        ObjectiveError: the function takes no argument, or needs more than two.
-    """
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # written in C, without a signature
-        return False
-    slots = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    needed = [p.name for p in slots if p.default is p.empty]
-    needed += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(needed) > 2 or any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
-        raise ObjectiveError(
-            f"python: {name!r} needs ({', '.join(needed)}); it is called with (params, context)"
-        )
-    if not slots and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        raise ObjectiveError(
-            f"python: {name!r} takes no argument; it is called with (params) or (params, context)"
-        )
-    # a second parameter with a default is the user's, unless it is called context
-    return len(needed) == 2 or (len(slots) > 1 and slots[1].name == "context")

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import stat
 from pathlib import Path
 from typing import Any
 
 from smbo.problem import EvaluationFailed, Outcome
+from smbo_objectives.delimited import number
 
-__all__ = ["as_number", "bad_output", "parse_json", "parse_outcome", "printable", "read_bounded"]
+__all__ = [
+    "as_number",
+    "bad_output",
+    "bare_number",
+    "parse_json",
+    "parse_outcome",
+    "printable",
+    "read_bounded",
+]
+
+_LOG = logging.getLogger(__name__)
+
+_left_out: set[str] = set()  # names that were logged
 
 BAD_OUTPUT = "bad-output"
+
+_NOT_FINITE = ("nan", "inf", "infinity")
 
 _VECTORS = ("outputs", "outputs_variance")
 
@@ -51,9 +67,24 @@ def parse_json(text: str, what: str) -> Any:
         EvaluationFailed: the text is not JSON, or has a key twice.
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique_keys)
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         raise bad_output(f"{what} is no JSON ({error}): {printable(text[:200])}") from None
+
+
+def bare_number(text: str) -> float | None:
+    """Return a result that is one number as C, Fortran and awk print it; None for any other text.
+
+    >>> bare_number("nan"), bare_number(" .5"), bare_number("0.15D+02"), bare_number("done")
+    (nan, 0.5, 15.0, None)
+    """
+    word = text.strip()
+    if not any(each.isdigit() for each in word) and word.lower().lstrip("+-") not in _NOT_FINITE:
+        return None
+    try:
+        return number(word)
+    except ValueError:
+        return None
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -68,21 +99,35 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def parse_outcome(result: Any) -> Outcome:
     """Return a program's result, a number or an object, as an outcome.
 
+    Of the other entries those that are numbers are metrics.  Texts, flags, lists and the like are left out,
+    as a metric is a number; each name is logged once.
+
     Raises:
-        EvaluationFailed: a value is not a number.
+        EvaluationFailed: value, sem, cost or an entry of the outputs is not a number.
     """
     if not isinstance(result, dict):
         return Outcome(value=as_number("value", result))
+    result = {name: value for name, value in result.items() if value is not None or name == "value"}
     known = {name: as_number(name, result[name]) for name in ("value", "sem", "cost") if name in result}
     vectors = {name: _vector(name, result[name]) for name in _VECTORS if name in result}
-    metrics = {
-        name: as_number(name, value)
-        for name, value in result.items()
-        if name not in known and name not in vectors
-    }
+    metrics = {}
+    for name, value in result.items():
+        if name in known or name in vectors:
+            continue
+        try:
+            metrics[name] = as_number(name, value)
+        except EvaluationFailed:
+            _log_left_out(name, printable(repr(value)[:80]))
     if "outputs_variance" in vectors and len(vectors["outputs_variance"]) != len(vectors.get("outputs", ())):
         raise bad_output("outputs_variance needs one entry for each of outputs")
     return Outcome(**known, **vectors, metrics=metrics)  # type: ignore[arg-type]
+
+
+def _log_left_out(name: str, value: str) -> None:
+    """Log, once a process and name, that an entry of the results is no metric."""
+    if name not in _left_out:
+        _left_out.add(name)
+        _LOG.warning("result: %s is %s, no number; it is not among the metrics", printable(name[:80]), value)
 
 
 def _vector(name: str, values: Any) -> Any:

@@ -30,11 +30,17 @@ class RunCards:
         if not isinstance(templates, Mapping):
             raise ObjectiveError(f"command: cards is {templates!r}; write {{params.dat: params.dat.in}}")
         self._texts = {_name(name): _text(name, path, folder) for name, path in templates.items()}
+        self.paths = tuple(map(str, templates.values()))
 
     @property
     def names(self) -> list[str]:
         """Names of the placeholders in all templates."""
-        return [name for text in self._texts.values() for name in template.names(text)]
+        return [name for _, name in self.used]
+
+    @property
+    def used(self) -> list[tuple[str, str]]:
+        """Names of the placeholders in all templates, each after the name of its file."""
+        return [(file, name) for file, text in self._texts.items() for name in template.names(text)]
 
     def filled(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Return the files' texts by name; a placeholder without a value stays as it is."""
@@ -52,7 +58,8 @@ class RunCards:
 
 
 def _name(name: Any) -> str:
-    if not isinstance(name, str) or PurePath(name).name != name or name in (".", ".."):
+    is_plain = isinstance(name, str) and name.isprintable() and PurePath(name).name == name
+    if not is_plain or name in ("", ".", ".."):
         raise ObjectiveError(f"command: cards: {name!r} is no name of a file in the attempt's folder")
     return name
 
@@ -63,7 +70,7 @@ def _text(name: str, path: Any, folder: Path) -> str:
         if len(content) > _LIMIT_BYTES:
             raise ObjectiveError(f"command: cards: the template {path!r} has more than {_LIMIT_BYTES} bytes")
         return content.decode("utf-8")
-    except (OSError, TypeError, UnicodeDecodeError) as error:
+    except (OSError, TypeError, ValueError) as error:  # ValueError: a NUL in the path, or no text
         raise ObjectiveError(
             f"command: cards: the template {path!r} of {name} cannot be read: {error}"
         ) from error

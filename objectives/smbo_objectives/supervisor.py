@@ -74,7 +74,10 @@ class Supervisor:
         try:
             process = self._start()
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            return {"error": str(error), "errno": getattr(error, "errno", None)}
+            return {
+                "error": getattr(error, "strerror", None) or str(error),
+                "errno": getattr(error, "errno", None),
+            }
         self._pid = process.pid
         logs = [_Log(s, path, self._order["log_limit_bytes"]) for s, path in self._streams(process)]
         self._watch(began, wake, logs)

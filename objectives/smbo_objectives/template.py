@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from smbo.problem import EvaluationFailed, ObjectiveError
 
-__all__ = ["check", "fill", "fill_text", "names", "text"]
+__all__ = ["check", "fill", "fill_text", "hint", "names", "text"]
 
 # {{name}} stands for the characters {name}; every other brace is literal
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{([A-Za-z_]\w*)\}")
@@ -33,6 +34,12 @@ def text(value: Any) -> str:
 def names(element: str) -> list[str]:
     """Return the placeholders of one element."""
     return [match[2] for match in _PLACEHOLDER.finditer(element) if match[2]]
+
+
+def hint(name: str, known: Sequence[str]) -> str:
+    """Return the middle of a message about an unknown name: the closest known one, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {{{close[0]}}}?" if close else f"; there are {', '.join(known)}"
 
 
 def check(argv: Sequence[str]) -> None:

@@ -77,7 +77,7 @@ def test_a_program_that_reports_seldom_is_ended_when_it_need_not_go_on(make_cont
     began = time.monotonic()
     with pytest.raises(Pruned):
         train("2", "1000").evaluate({}, context)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 900
     assert (context.folder / "saved").exists()
 
 

@@ -26,6 +26,12 @@ def test_a_line_that_is_no_report_fails_the_evaluation(tmp_path, line, seen):
     assert seen == []
 
 
+def test_other_entries_of_a_line_do_not_matter(tmp_path, seen):
+    (tmp_path / "progress.jsonl").write_text('{"step": 1, "epoch": "first", "value": 2, "lr": null}\n')
+    ReportFollower(tmp_path / "progress.jsonl", lambda *pair: seen.append(pair)).poll()
+    assert seen == [(1.0, 2.0)]
+
+
 def test_a_line_being_written_is_left_until_it_is_whole_or_all_is_over(tmp_path, seen):
     path = tmp_path / "progress.jsonl"
     follower = ReportFollower(path, lambda *pair: seen.append(pair))

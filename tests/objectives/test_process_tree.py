@@ -12,8 +12,8 @@ from smbo_objectives.process_tree import descendants, is_running, memory_bytes, 
 
 
 def test_descendants_are_found_with_and_without_the_kernels_lists(monkeypatch):
-    with subprocess.Popen([sys.executable, "-c", "import os, time; os.fork(); time.sleep(100)"]) as child:
-        until = time.monotonic() + 10
+    with subprocess.Popen([sys.executable, "-c", "import os, time; os.fork(); time.sleep(1000)"]) as child:
+        until = time.monotonic() + 300
         while len(descendants(child.pid)) < 1 and time.monotonic() < until:
             time.sleep(0.01)
         below = descendants(child.pid)

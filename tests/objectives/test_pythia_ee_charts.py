@@ -8,6 +8,7 @@ from smbo.problem import Plottable
 from smbo_objectives.pythia_ee import PythiaEE
 from smbo_objectives.pythia_ee.charts import once
 from smbo_objectives.pythia_ee.quantities import QUANTITIES
+from smbo_objectives.pythia_ee.tables import read_tables
 
 OPAL = ["mean_n_charged_uds", "mean_n_charged_c", "mean_n_charged_b", "mean_n_charged_all", "x_p_charged_b"]
 
@@ -55,3 +56,17 @@ def test_every_label_can_be_typeset():
         parser.parse(symbol)
     assert density_label("$1-T$") == r"$1/N\ \mathrm{d}n/\mathrm{d}(1-T)$"
     assert density_label(r"$\xi_p=-\ln x_p$") == r"$1/N\ \mathrm{d}n/\mathrm{d}\xi_p$"
+
+
+def test_every_axis_has_its_unit_and_every_panel_process_and_energy():
+    names = [name for name in QUANTITIES if name in _aleph()]
+    for chart in PythiaEE(observables=[*names, "pdg_means"]).observable_axes():
+        assert chart.process == "e⁺e⁻ → Z → hadrons, √s = 91.2 GeV"
+        is_in_gev = chart.name.endswith("_gev")
+        assert ("[GeV]" in chart.x_label) == is_in_gev
+        assert ("[GeV$^{-1}$]" in chart.y_label) == is_in_gev
+        assert chart.bins or (chart.x_label and chart.y_label)
+
+
+def _aleph():
+    return read_tables(["aleph_1996"], ["PiPlus"])["aleph_1996"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 
+import numpy as np
 import pytest
 
 from smbo.problem import Confirmable, Context, ObjectiveError
-from smbo_objectives.pythia_ee import PythiaEE
+from smbo_objectives.pythia_ee import PythiaEE, tables
+from smbo_objectives.pythia_ee.histograms import Prediction
 from smbo_objectives.pythia_ee.spaces import SPACES, default_point
 
 MONASH = default_point(SPACES["ee6n"])
@@ -116,3 +119,43 @@ def test_a_wrong_coupling_is_seen_at_once(objective):
     off = objective.evaluate({**MONASH, "alphaSvalue": 0.16}, Context(seed=7))
     default = objective.evaluate(MONASH, Context(seed=7))
     assert off.value > 2 * default.value
+
+
+HEAD = "observable,bin_lo,bin_hi,value,err_lo,err_hi\n"
+
+
+@pytest.mark.parametrize("dead", ["0,0,0", "nan,1,1", "1,nan,1"])
+def test_a_bin_of_a_table_that_cannot_count_does_not_cost_the_observable(tmp_path, dead):
+    path = tmp_path / "own.csv"
+    path.write_text(HEAD + f"sphericity,0,0.1,8,1,1\nsphericity,0.1,0.2,{dead}\nbroken,1,0,x,1,1\n")
+    objective = PythiaEE(data=[str(path)], observables=["sphericity"])
+    assert objective.problem.loss.weights.tolist() == [1.0, 0.0]
+    assert objective.remarks[0].endswith("1 of 2 in sphericity")
+    predictions = [Prediction(np.array([7.0, 5.0]), np.array([1.0, 1.0]))]
+    terms = objective._loss.terms(predictions)
+    assert objective._loss.value(terms) == pytest.approx(1 / (1 + (0.05 * 8) ** 2 + 1))
+
+
+def test_weights_of_bins_count_in_the_value_and_in_the_loss_alike():
+    weights = {"sphericity@0:0.1": 3.0, "sphericity#0": 0.0, "aplanarity": 0.5}
+    objective = PythiaEE(observables=["sphericity", "aplanarity"], weights=weights)
+    loss = objective.problem.loss
+    outputs = 1.1 * loss.data
+    predictions = [
+        Prediction(part, np.zeros(len(part))) for part in np.split(outputs, [objective.observables[0].n_bins])
+    ]
+    value = objective._loss.value(objective._loss.terms(predictions))
+    assert value == pytest.approx(float(loss.of(outputs)))
+    assert loss.weights[0] == 0.0
+
+
+def test_tables_are_read_in_the_dialects_of_all_tables(tmp_path):
+    shipped = tables.DATA_FOLDER / "aleph_1996.csv"
+    path = tmp_path / "own.csv.gz"
+    path.write_bytes(gzip.compress(("\ufeff# ALEPH\n" + shipped.read_text().replace(",", "; ")).encode()))
+    own, known = (PythiaEE(data=[data], observables=["sphericity"]) for data in (str(path), "aleph_1996"))
+    np.testing.assert_array_equal(own.problem.loss.data, known.problem.loss.data)
+    np.testing.assert_array_equal(own.problem.loss.errors, known.problem.loss.errors)
+    means = tmp_path / "means.csv"
+    means.write_text((tables.DATA_FOLDER / "pdg_2008.csv").read_text().replace(",", "\t"))
+    assert PythiaEE(data=[str(means)], observables=["pdg_means"]).observables[0].n_bins == 20

@@ -31,6 +31,14 @@ def test_a_chart_has_the_bins_of_its_data_and_labels_that_can_be_typeset(name):
 def test_a_chart_is_named_for_who_measured_it_when_and_at_which_energy(source, name, title):
     (observable,) = observables([source], [name])
     assert chart(observable).title == title
+    assert chart(observable).process == f"pp, inelastic, √s = {title.rpartition(', ')[2]}"
+
+
+def test_an_axis_of_a_momentum_has_its_unit():
+    for observable in observables(["atlas_2010"], None):
+        axes = chart(observable)
+        assert ("[GeV]" in axes.x_label) == (observable.kind == "pt")
+        assert ("GeV" in axes.y_label) == (observable.kind in ("pt", "meanpt_vs_nch"))
 
 
 def test_an_axis_is_logarithmic_only_where_its_bins_are_above_zero():

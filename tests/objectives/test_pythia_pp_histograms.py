@@ -69,3 +69,53 @@ def test_events_of_another_energy_and_short_lived_baryons_where_these_are_left_o
     strange = events_with([(1.0, 0.1)], strange=True)
     assert filled(name, strange, 13000.0, ("atlas_2016",))[1].values.sum() == 0.0
     assert filled(name, events_with([(1.0, 0.1)]), 13000.0, ("atlas_2016",))[1].values.sum() > 0.0
+
+
+def collisions(rng, n_events):
+    """Return events whose particles share a mean multiplicity and a mean momentum, above 500 MeV."""
+    hardness = rng.gamma(2.0, 0.5, n_events)
+    n = rng.poisson(1.0 + 6.0 * hardness)
+    event = np.repeat(np.arange(n_events), n)
+    pt = 0.5 + rng.exponential(0.3 + 0.4 * hardness[event])
+    eta = rng.uniform(-2.5, 2.5, len(event))
+    return Events(n_events, event, pt, eta, np.zeros(len(event), dtype=bool))
+
+
+FOUR = ["nch_7tev_pt500_n1", "eta_7tev_pt500_n1", "pt_7tev_pt500_n1", "meanpt_vs_nch_7tev_pt500_n1"]
+
+
+def test_the_variance_of_a_bin_is_that_of_runs_whose_particles_come_in_events():
+    rng = np.random.default_rng(0)
+    chosen = observables(["atlas_2010"], FOUR)
+    values, said = [], []
+    for _ in range(60):
+        histograms = Histograms(chosen)
+        histograms.fill(7000.0, collisions(rng, 1000))
+        values.append([each.values for each in histograms.predictions()])
+        said.append([each.variances for each in histograms.predictions()])
+    for k, observable in enumerate(chosen):
+        seen = np.array([each[k] for each in values])
+        claimed = np.mean([each[k] for each in said], axis=0)
+        enough = np.mean([each[0] for each in values], axis=0)[: len(claimed)] > 0.03
+        filled_well = seen.mean(axis=0) > 0.2 * seen.mean() if observable.kind != "meanpt_vs_nch" else enough
+        ratio = (seen.var(axis=0, ddof=1) / claimed)[filled_well]
+        assert len(ratio) > 5
+        assert ratio.mean() == pytest.approx(1.0, abs=0.15), observable.kind
+
+
+def test_bins_of_the_same_events_err_together_and_those_of_another_energy_do_not():
+    rng = np.random.default_rng(1)
+    chosen = observables(["atlas_2010"], ["eta_7tev_pt500_n1", "nch_7tev_pt500_n1", "eta_900gev_pt500_n1"])
+    histograms = Histograms(chosen)
+    for energy in (7000.0, 900.0):
+        for _ in range(4):
+            histograms.fill(energy, collisions(rng, 1000))
+    variances, factors = histograms.noise_together(2)
+    together = np.concatenate([each.variances for each in histograms.predictions()])
+    np.testing.assert_allclose(variances + (factors**2).sum(axis=1), together)
+    n = len(chosen[0].data.low)
+    noise = factors @ factors.T
+    # more particles than expected are more in every bin; half of a random direction's would agree
+    assert (noise[:n, :n].sum(axis=1) > 0.0).mean() > 0.75
+    assert (noise[-n:, -n:].sum(axis=1) > 0.0).mean() > 0.75
+    assert (noise[:-n, -n:] == 0.0).all()

@@ -48,3 +48,22 @@ def test_what_is_no_number_is_refused(value):
 
 def test_control_characters_are_replaced_before_a_text_is_shown():
     assert printable("a\x1b[2J\nb") == "a\N{REPLACEMENT CHARACTER}[2J\nb"
+
+
+def test_texts_and_flags_beside_a_value_are_no_metrics_and_are_logged_once(caplog, monkeypatch):
+    monkeypatch.setattr("smbo_objectives.result_parsing._left_out", set())
+    result = {"value": 1.0, "tag": "abc", "ok": True, "path": ["a"], "n": 3, "sem": None, "seed": 10**400}
+    for _ in range(2):
+        found = parse_outcome(result)
+        assert (found.value, found.sem, dict(found.metrics)) == (1.0, None, {"n": 3.0})
+    assert [record.args[0] for record in caplog.records] == ["tag", "ok", "path", "seed"]
+
+
+@pytest.mark.parametrize("result", [{"value": "abc"}, {"value": None}, {"value": 1.0, "sem": "abc"}])
+def test_a_value_or_an_error_that_is_no_number_is_refused(result):
+    with pytest.raises(EvaluationFailed, match="not a number"):
+        parse_outcome(result)
+
+
+def test_a_byte_order_mark_before_json_is_no_part_of_it():
+    assert parse_json('\ufeff{"value": 1}', "result.json") == {"value": 1}

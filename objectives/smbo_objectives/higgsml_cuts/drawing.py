@@ -116,7 +116,7 @@ def _distribution(axis: Any, events: Events, variable: str, cuts: Sequence[Cut])
     corner = {"transform": axis.transAxes, "ha": "right", "va": "top", "fontsize": 9, "color": _SIGNAL}
     axis.text(0.97, 0.95, rf"signal $\times$ {factor:g}", **corner)
     axis.set_xlabel(label)
-    axis.set_ylabel("expected events")
+    axis.set_ylabel("expected events per bin")
 
 
 def _enlargement(signal: Any, background: Any) -> float:

@@ -166,6 +166,10 @@ class PivotToy:
             return Problem(space, objectives={"L_f": "min"}, constraints=[bound], fidelity=fidelity)
         return Problem(space, objectives={"loss": "min"}, fidelity=fidelity)
 
+    def requirements(self) -> dict[str, str]:
+        """Return the module that training needs (see ``HasRequirements``)."""
+        return {"torch": "smbo[torch]"}
+
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Train once, reporting the value after every tenth of the turns, and return the outcome.
 

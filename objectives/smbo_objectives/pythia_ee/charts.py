@@ -14,6 +14,8 @@ from smbo_objectives.pythia_ee.tables import PDG_MEANS, Observable
 
 __all__ = ["card", "charts", "density_label", "once", "source_name"]
 
+PROCESS = "e⁺e⁻ → Z → hadrons, √s = 91.2 GeV"
+
 # Observables of the same particles on another axis, or a number and its mean, would be counted twice.
 _TWINS = (
     ("x_p_charged", "xi_p_charged"),
@@ -51,10 +53,14 @@ def card(params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard:
 
 
 def density_label(label: str) -> str:
-    """Return the label of a density in the quantity of the label's first formula, up to an equals sign."""
+    """Return the label of a density in the quantity of the label's first formula, up to an equals sign.
+
+    A quantity in GeV, as the label says in brackets, has a density in 1/GeV.
+    """
     symbol = label.split("$")[1].split("=")[0]
     symbol = f"({symbol})" if re.search(r"[-/]", symbol) else symbol
-    return rf"$1/N\ \mathrm{{d}}n/\mathrm{{d}}{symbol}$"
+    unit = r" [GeV$^{-1}$]" if label.endswith("[GeV]") else ""
+    return rf"$1/N\ \mathrm{{d}}n/\mathrm{{d}}{symbol}$" + unit
 
 
 def source_name(observable: Observable) -> str:
@@ -71,6 +77,7 @@ def _chart(observable: Observable, name: str) -> ObservableAxes:
             observable.low,
             observable.high,
             title=source_name(observable),
+            process=PROCESS,
             y_label="mean number per event",
             log_y=True,
             bins=bins,
@@ -82,6 +89,7 @@ def _chart(observable: Observable, name: str) -> ObservableAxes:
             observable.low,
             observable.high,
             title=source_name(observable),
+            process=PROCESS,
             y_label="mean number per event",
             bins=(quantity.label,) * observable.n_bins,
         )
@@ -90,6 +98,8 @@ def _chart(observable: Observable, name: str) -> ObservableAxes:
         observable.low,
         observable.high,
         title=source_name(observable),
+        family=quantity.family,
+        process=PROCESS,
         x_label=quantity.label,
         y_label="probability" if quantity.kind == "probability" else density_label(quantity.label),
         log_x=quantity.log_x,

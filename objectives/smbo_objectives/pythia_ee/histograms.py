@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.problem import ObjectiveError
+from smbo_objectives.histograms import noise_together, variance_of_sums
 from smbo_objectives.pythia_ee.quantities import QUANTITIES, Entries, Kind
 from smbo_objectives.pythia_ee.sample import Sample
 from smbo_objectives.pythia_ee.tables import Observable
@@ -25,7 +26,6 @@ Array = NDArray[np.float64]
 N_BLOCKS = 10  # sub-batches for the jackknife
 _GRAIN = 50  # events per grain, doubled until a run has no more than so many grains
 _MAX_GRAINS = 800
-_MAX_COMMON = 0.95  # largest share of a bin's variance in common with other bins
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,38 +159,13 @@ class Histograms:
         return found
 
     def noise_together(self, most: int) -> tuple[Array, Array]:
-        """Return v (k,) and F (k, r), r ≤ most: the noise of all bins has covariance diag(v) + F Fᵀ.
-
-        Bins filled with the same events have correlated noise, which is estimated from the grains of the run.
-        With few grains, directions arise by chance: those not significant are left out, the others shrunk
-        (Donoho, Gavish & Johnstone 2018, "Optimal shrinkage of eigenvalues in the spiked covariance
-        model").  The variance of each bin is not changed by them.
-        """
+        """Return v (k,) and F (k, r), r ≤ most: the noise of all bins has covariance diag(v) + F Fᵀ."""
         variances = np.concatenate([prediction.variances for prediction in self.predictions()])
-        size = np.sqrt(variances)
         grains = np.flatnonzero(np.min([sums.counted for sums in self._sums], axis=0) > 0)
         means = np.concatenate(
             [sums.total[grains] / np.maximum(sums.counted[grains], 1)[:, None] for sums in self._sums], axis=1
         )
-        off = means - means.mean(axis=0)
-        scatter = np.sqrt((off**2).mean(axis=0))
-        off = np.divide(off, scatter, out=np.zeros_like(off), where=scatter > 0.0)
-        n, k = len(grains), max(int((scatter > 0.0).sum()), 1)
-        _, singular, axes = np.linalg.svd(off / np.sqrt(max(n, 1)), full_matrices=False)
-        share = k / max(n - 1, 1)
-        found: list[Array] = []
-        for value, axis in zip(singular[:most] ** 2, axes[:most]):
-            if value > (1.0 + np.sqrt(share)) ** 2:
-                half = 0.5 * (value + 1.0 - share)
-                true = half + np.sqrt(max(half**2 - value, 0.0))
-                along = (1.0 - share / (true - 1.0) ** 2) / (1.0 + share / (true - 1.0))
-                found.append(np.sqrt((true - 1.0) * along) * axis)
-        factors = np.array(found).reshape(len(found), len(size)).T
-        taken = (factors**2).sum(axis=1)
-        # each bin keeps some independent noise: larger common shares are scaled down
-        factors = factors * np.minimum(1.0, np.sqrt(_MAX_COMMON / np.maximum(taken, _MAX_COMMON)))[:, None]
-        left = 1.0 - (factors**2).sum(axis=1)
-        return variances * left, size[:, None] * factors
+        return noise_together(means - means.mean(axis=0), variances, most)
 
     def _by_block(self, by_grain: NDArray[Any]) -> NDArray[Any]:
         """Return sums over the grains of each block, (10, ...)."""
@@ -236,11 +211,13 @@ def _prediction(observable: Observable, total: Array, squares: Array, n_events: 
     """Return bin contents and variances from sums over n_events.
 
     The variance of counts is Poisson's, for spectra of particles too (the particles of one event are
-    correlated, but hardly within a bin: empirical and Poisson errors agree to 1 %).
+    correlated, but hardly within a bin: empirical and Poisson errors agree to 1 %).  An empty bin, or a
+    hadron that no event has, has the variance of one entry.
     """
     kind: Kind = "mean" if observable.hadrons else QUANTITIES[observable.name].kind
     mean = total / n_events
     if kind == "mean":
+        squares = np.where(total > 0, squares, 1.0)
         return Prediction(mean, np.maximum(squares / n_events - mean**2, 0.0) / n_events)
     width = observable.high - observable.low if kind == "density" else 1.0
-    return Prediction(mean / width, mean / n_events / width**2)
+    return Prediction(mean / width, variance_of_sums(squares, total) / n_events**2 / width**2)

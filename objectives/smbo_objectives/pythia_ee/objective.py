@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from smbo.problem import (
-    ChiSquare,
     Confirmation,
     Context,
-    Figure,
     ObjectiveError,
     ObservableAxes,
     Outcome,
     Problem,
     RunCard,
 )
+from smbo_objectives.bin_weights import chi_square, remark_on_bins, weights_of_bins
+from smbo_objectives.histograms import Histogram
 from smbo_objectives.pythia_ee import checkpoint
 from smbo_objectives.pythia_ee.charts import card, charts, once
 from smbo_objectives.pythia_ee.generator import Generator
@@ -46,11 +45,12 @@ class PythiaEE:
     Args:
         space: ee3, ee6n, ee6 or ee20 (``spaces.SPACES``).
         events: number per evaluation; ``context.fidelity`` overrides it.
-        data: tables shipped with the package, or paths of CSV files of the same form.
+        data: tables shipped with the package, or paths of files of the same form (CSV, YODA or JSON).
         observables: names in those tables ("name", or "file/name"), and "pdg_means"; None for the
             fourteen charged shapes and spectra of ALEPH 1996 and the PDG means.
         hadrons: rows of the PDG table that make up "pdg_means".
-        weights: {observable as named in ``observables``: weight}; 1 for those left out.
+        weights: {observable as named in ``observables``: weight}; 1 for those left out; of ranges and bins
+            too (``bin_weights.weights_of_bins``).
         theory_uncertainty: relative, added in quadrature in each bin.
         common_noise: largest number of directions of correlated noise between bins of the same events,
             reported beside the variance of each bin.
@@ -68,7 +68,7 @@ class PythiaEE:
         data: Sequence[str] = ("aleph_1996", "pdg_2008"),
         observables: Sequence[str] | None = None,
         hadrons: Sequence[str] = DEFAULT_HADRONS,
-        weights: Mapping[str, float] | None = None,
+        weights: Mapping[str, Any] | None = None,
         theory_uncertainty: float = 0.05,
         common_noise: int = 0,
         confirmation_events: int = 20_000,
@@ -82,15 +82,22 @@ class PythiaEE:
         self.observables, names = _observables(data, observables, hadrons)
         self._names = names
         self.metric_names = _metric_names(self.observables)
-        self._loss = Loss(
-            self.observables,
-            _weights(names, weights),
-            _non_negative("theory_uncertainty", theory_uncertainty),
-        )
-        for observable in self.observables:
-            if ((observable.errors == 0) & (theory_uncertainty * observable.values == 0)).any():
-                raise ObjectiveError(f"pythia-ee: {observable.name} has bins without any error; leave it out")
-        self.problem = Problem(where, loss=self._chi_square(names))
+        theory = _non_negative("theory_uncertainty", theory_uncertainty)
+        data_by_name = {name: each.histogram for name, each in zip(names, self.observables)}
+        by_bin = _weights(data_by_name, weights)
+        self.remarks = remark_on_bins(data_by_name, by_bin, theory)
+        self._loss = Loss.of_bins(self.observables, list(by_bin.values()), theory)
+        try:
+            self.problem = Problem(where, loss=chi_square(data_by_name, by_bin, theory))
+        except ValueError as error:
+            raise ObjectiveError(f"pythia-ee: {', '.join(data)}: {error}") from error
+
+    def requirements(self) -> dict[str, str]:
+        """Return the modules that event generation needs (see ``HasRequirements``)."""
+        modules = ["pythia8mc", "awkward"]
+        if any(observable.name == "minus_ln_y3_durham" for observable in self.observables):
+            modules.append("fastjet")
+        return dict.fromkeys(modules, "smbo[hep]")
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Generate events at a point and compare them with the data.
@@ -143,14 +150,6 @@ class PythiaEE:
             repeats=self.confirmation_repeats,
         )
 
-    def figures(
-        self, folder: Path, results: Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
-    ) -> list[Figure]:
-        """Draw data, default and recommended tune for every observable (see ``HasFigures``)."""
-        from smbo_objectives.pythia_ee.figures import draw
-
-        return draw(folder, self.observables, results, self._loss.theory_uncertainty)
-
     def observable_axes(self) -> list[ObservableAxes]:
         """Return the axes of the observables (see ``Plottable``)."""
         return charts(self.observables, self._names)
@@ -162,14 +161,6 @@ class PythiaEE:
     def run_card(self, params: Mapping[str, Any], remarks: Sequence[str]) -> RunCard:
         """Return a point as a command file of Pythia."""
         return card(params, remarks)
-
-    def _chi_square(self, names: Sequence[str]) -> ChiSquare:
-        """Return F as a loss on the outputs, so that a surrogate can model the bins."""
-        pairs = {
-            name: (observable.values, observable.errors) for name, observable in zip(names, self.observables)
-        }
-        weights = dict(zip(names, self._loss.weights.tolist()))
-        return ChiSquare.of_observables(pairs, weights, self._loss.theory_uncertainty)
 
     def _outcome(self, histograms: Histograms, n_failed: int) -> Outcome:
         predictions = histograms.predictions()
@@ -216,17 +207,11 @@ def _metric_names(chosen: Sequence[Observable]) -> list[str]:
     ]
 
 
-def _weights(names: Sequence[str], weights: Mapping[str, float] | None) -> Any:
-    given = dict(weights or {})
-    unknown = sorted(given.keys() - set(names))
-    if unknown:
-        raise ObjectiveError(
-            f"pythia-ee: weights for {unknown}, which are not among the observables {list(names)}"
-        )
-    array = np.array([_non_negative(f"weight of {name}", given.get(name, 1.0)) for name in names])
-    if not array.any():
+def _weights(data: Mapping[str, Histogram], weights: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = weights_of_bins("pythia-ee", data, weights or {})
+    if not any(each.any() for each in found.values()):
         raise ObjectiveError("pythia-ee: all weights are zero; nothing is left to minimise")
-    return array
+    return found
 
 
 def _strings(name: str, values: Sequence[str]) -> list[str]:

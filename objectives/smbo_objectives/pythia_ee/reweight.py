@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.problem import ObjectiveError
+from smbo_objectives.histograms import variance_of_sums
 from smbo_objectives.pythia_ee.generator import Generator
 from smbo_objectives.pythia_ee.histograms import bin_numbers
 from smbo_objectives.pythia_ee.quantities import QUANTITIES
@@ -255,6 +256,10 @@ class _Sums:
         if self.is_counts and QUANTITIES[observable.name].kind == "density":
             unit = 1.0 / (observable.high - observable.low)
         changes = mean[1:] - mean[0]
+        # a bin that is empty here changes by nothing, and might still have held an entry
+        entries = np.broadcast_to(self.total[0], self.squares.shape)
+        filled = variance_of_sums(self.squares, entries) / whole**2
+        variance = np.where(entries > 0, variance, filled)
         return mean[1:] * unit, variance[1:] * unit**2, changes * unit, change_variance * unit**2
 
     def _errors(self, mean: Array, whole: Array) -> tuple[Array, Array]:

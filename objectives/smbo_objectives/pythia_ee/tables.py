@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.problem import ObjectiveError
+from smbo_objectives.delimited import Table, close_to, decoded, read_table
+from smbo_objectives.histograms import Histogram
 from smbo_objectives.pythia_ee.quantities import QUANTITIES
+from smbo_objectives.tables import HistogramFile, ending_of, read_histograms
 
 __all__ = ["DEFAULT_HADRONS", "DEFAULT_OBSERVABLES", "PDG_MEANS", "Observable", "observables", "read_tables"]
 
@@ -19,6 +21,8 @@ Array = NDArray[np.float64]
 
 DATA_FOLDER = Path(__file__).parent / "data"
 PDG_MEANS = "pdg_means"
+_DELIMITED = (".csv", ".tsv", ".dat")
+_LIMIT_BYTES = 100_000_000
 
 DEFAULT_OBSERVABLES = (
     "sphericity",
@@ -71,7 +75,7 @@ class Observable:
         name: name of the quantity in QUANTITIES, or PDG_MEANS.
         source: name of the data file.
         low, high: bin edges, shape (b,); for PDG_MEANS the hadrons' numbers.
-        values, errors: the data and their total errors, shape (b,).
+        values, errors: the data and their total errors, shape (b,); NaN where a bin holds no number.
         hadrons: for PDG_MEANS, the PDG ids counted for each entry; else empty.
         hadron_names: for PDG_MEANS, their names; else empty.
     """
@@ -85,23 +89,36 @@ class Observable:
     hadrons: tuple[tuple[int, ...], ...] = ()
     hadron_names: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, name: str, path: Path, histogram: Histogram) -> Observable:
+        """Return the observable of a histogram in a file."""
+        errors = np.sqrt(histogram.variances)
+        source = path.name.split(".")[0]
+        return cls(name, source, histogram.low, histogram.high, histogram.values, errors)
+
+    @property
+    def histogram(self) -> Histogram:
+        """The measured histogram."""
+        return Histogram(self.low, self.high, self.values, self.errors**2)
+
     @property
     def n_bins(self) -> int:
         """Number of bins (for PDG_MEANS: of hadrons)."""
         return len(self.values)
 
 
-def read_tables(data: Sequence[str], hadrons: Sequence[str]) -> dict[str, dict[str, Observable]]:
+def read_tables(data: Sequence[str], hadrons: Sequence[str]) -> dict[str, Mapping[str, Observable]]:
     """Return every observable of the data files, by file name and then by observable.
 
     Args:
-        data: names of the tables shipped with the package, or paths of CSV files of the same form.
+        data: names of the tables shipped with the package, or paths of files of the same form, or of any
+            that ``read_histograms`` reads.
         hadrons: rows of a table of mean multiplicities.
 
     Raises:
         ObjectiveError: a file is missing or not of the form, or has no such hadron.
     """
-    return {path.stem: _read(path, hadrons) for path in map(_find, data)}
+    return {path.name.split(".")[0]: _read(path, hadrons) for path in map(_find, data)}
 
 
 def observables(tables: Mapping[str, Mapping[str, Observable]], names: Sequence[str]) -> list[Observable]:
@@ -128,13 +145,15 @@ def _pick(tables: Mapping[str, Mapping[str, Observable]], name: str) -> Observab
     source, _, short = name.rpartition("/")
     if short != PDG_MEANS and short not in QUANTITIES:
         raise ObjectiveError(
-            f"pythia-ee: no observable {short!r}; there are {', '.join([PDG_MEANS, *sorted(QUANTITIES)])}"
+            f"pythia-ee: no observable {short!r}; {close_to(short, [PDG_MEANS, *sorted(QUANTITIES)], 100)}"
         )
     for stem, table in tables.items():
         if source in ("", stem) and short in table:
             return table[short]
+    held = [each for table in tables.values() for each in table]
     raise ObjectiveError(
-        f"pythia-ee: observable {name!r} is in none of the data files {sorted(tables)}; "
+        f"pythia-ee: observable {name!r} is in none of the data files {sorted(tables)} "
+        f"({close_to(short, held)}); "
         "add the file that has it to 'data', or leave it out"
     )
 
@@ -149,60 +168,60 @@ def _find(name: str) -> Path:
     raise ObjectiveError(f"pythia-ee: data file {name!r} is neither shipped ({known}) nor a path of a file")
 
 
-def _read(path: Path, hadrons: Sequence[str]) -> dict[str, Observable]:
+def _read(path: Path, hadrons: Sequence[str]) -> Mapping[str, Observable]:
     try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))
-        if rows and "hadron" in rows[0]:
-            return {PDG_MEANS: _read_means(path, rows, hadrons)}
-        return _read_histograms(path, rows)
-    except (KeyError, TypeError, UnicodeDecodeError, csv.Error) as error:
-        raise ObjectiveError(
-            f"pythia-ee: {path} is not a table of the form in data/README.md: {error!r}"
-        ) from error
-    except ValueError as error:
-        if isinstance(error, ObjectiveError):
-            raise
-        raise ObjectiveError(f"pythia-ee: {path}: {error}") from error
+        content = path.read_bytes()
+        if ending_of(path.name) in _DELIMITED:
+            table = read_table(decoded(content, _LIMIT_BYTES), ("observable", "hadron"))
+            if "hadron" in table:
+                return {PDG_MEANS: _read_means(path, table, hadrons)}
+        found = read_histograms(content, path.name)
+    except ObjectiveError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ObjectiveError(f"pythia-ee: {path}: {error} (columns: data/README.md)") from error
+    return _Observables(path, found)
 
 
-def _read_histograms(path: Path, rows: Sequence[Mapping[str, str]]) -> dict[str, Observable]:
-    groups: dict[str, list[Mapping[str, str]]] = {}
-    for row in rows:
-        groups.setdefault(row["observable"], []).append(row)
-    if not groups:
-        raise ObjectiveError(f"pythia-ee: {path} has no rows")
-    return {name: _histogram(path, name, group) for name, group in groups.items()}
+class _Observables(Mapping[str, Observable]):
+    """The observables of a file, of which one that cannot be read raises when it is asked for."""
+
+    def __init__(self, path: Path, found: HistogramFile) -> None:
+        self._path = path
+        self._found = found
+
+    def __getitem__(self, name: str) -> Observable:
+        try:
+            return Observable.of(name, self._path, self._found[name])
+        except ValueError as error:
+            raise ObjectiveError(f"pythia-ee: {self._path}: {error}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
-def _histogram(path: Path, name: str, rows: Sequence[Mapping[str, str]]) -> Observable:
-    def column(key: str) -> Array:
-        return np.array([float(row[key]) for row in rows])
-
-    low, high = column("bin_lo"), column("bin_hi")
-    # the mean of both sides: none of the shipped tables is asymmetric
-    errors = 0.5 * (column("err_lo") + column("err_hi"))
-    if (high <= low).any() or (low[1:] < high[:-1] - 1e-9).any():
-        raise ObjectiveError(f"pythia-ee: {path}: the bins of {name} are empty, overlap, or do not ascend")
-    if not np.isfinite([low, high, column("value"), errors]).all() or (errors < 0).any():
-        raise ObjectiveError(f"pythia-ee: {path}: {name} has a value or error that is no measurement")
-    return Observable(name, path.stem, low, high, column("value"), errors)
-
-
-def _read_means(path: Path, rows: Sequence[Mapping[str, str]], hadrons: Sequence[str]) -> Observable:
-    at_the_z = {row["hadron"]: row for row in rows if float(row["sqrts_lo_gev"]) == 91.0}
+def _read_means(path: Path, table: Table, hadrons: Sequence[str]) -> Observable:
+    names = table.texts("hadron")
+    at_the_z = {names[row]: row for row in np.flatnonzero(table.numbers("sqrts_lo_gev") == 91.0)}
     missing = [name for name in hadrons if name not in at_the_z]
     if missing or not hadrons:
         raise ObjectiveError(f"pythia-ee: hadrons {missing or 'is empty'}: {path} has {', '.join(at_the_z)}")
     chosen = [at_the_z[name] for name in hadrons]
+    ids = table.texts("pdg_ids")
+    errors = table.numbers("err")[chosen]
+    if (errors < 0.0).any():
+        raise ValueError(f"err of {hadrons[int(np.argmax(errors < 0.0))]} is negative; an error is not")
     number = np.arange(len(chosen), dtype=np.float64)
     return Observable(
         PDG_MEANS,
-        path.stem,
+        path.name.split(".")[0],
         number - 0.5,
         number + 0.5,
-        np.array([float(row["mean_per_event"]) for row in chosen]),
-        np.array([float(row["err"]) for row in chosen]),
-        hadrons=tuple(tuple(int(pdg_id) for pdg_id in row["pdg_ids"].split("|")) for row in chosen),
+        table.numbers("mean_per_event")[chosen],
+        errors,
+        hadrons=tuple(tuple(int(pdg_id) for pdg_id in ids[row].split("|")) for row in chosen),
         hadron_names=tuple(hadrons),
     )

@@ -15,7 +15,7 @@ _AXES: Mapping[str, tuple[str, str, bool, bool]] = {
     "eta": (r"$\eta$", r"$1/N\ \mathrm{d}n/\mathrm{d}\eta$", False, False),
     "pt": (
         r"$p_\perp$ [GeV]",
-        r"$1/N\ \mathrm{d}^2n/(2\pi p_\perp\mathrm{d}\eta\,\mathrm{d}p_\perp)$",
+        r"$1/N\ \mathrm{d}^2n/(2\pi p_\perp\mathrm{d}\eta\,\mathrm{d}p_\perp)$ [GeV$^{-2}$]",
         True,
         True,
     ),
@@ -33,6 +33,7 @@ def chart(observable: Observable) -> ObservableAxes:
         observable.data.low,
         observable.data.high,
         title=f"{experiment.upper()} {year}, {energy:g} TeV",
+        process=f"pp, inelastic, √s = {energy:g} TeV",
         x_label=x_label,
         y_label=y_label,
         log_x=log_x,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from smbo.problem import (
-    ChiSquare,
     Confirmation,
     Context,
     ObjectiveError,
@@ -17,6 +16,7 @@ from smbo.problem import (
     Problem,
     RunCard,
 )
+from smbo_objectives.bin_weights import chi_square, remark_on_bins, weights_of_bins
 from smbo_objectives.pythia_pp.charts import chart
 from smbo_objectives.pythia_pp.events import events_of
 from smbo_objectives.pythia_pp.histograms import Histograms
@@ -36,12 +36,15 @@ class PythiaPP:
 
     Args:
         events: number per evaluation and energy; ``context.fidelity`` overrides it.
-        data: tables shipped with the package (atlas_2010, atlas_2016), or paths of CSV files of the same
-            form.
+        data: tables shipped with the package (atlas_2010, atlas_2016), or paths of files of the same
+            form (CSV, YODA or JSON).
         observables: names in those tables, such as "nch_7tev_pt500_n1"; None for the four of 7 TeV with a
             threshold of 500 MeV.  With two energies or more, ``ecmPow`` is tuned too.
-        weights: {observable: weight}; 1 for those left out.
+        weights: {observable: weight}; 1 for those left out; of ranges and bins too
+            (``bin_weights.weights_of_bins``).
         theory_uncertainty: relative, added in quadrature in each bin.
+        common_noise: largest number of directions of correlated noise between bins of the same events, at
+            each energy, reported beside the variance of each bin.
         confirmation_events, confirmation_repeats: events and repeats in the check of a recommendation.
 
     Raises:
@@ -54,22 +57,30 @@ class PythiaPP:
         events: int = 10_000,
         data: Sequence[str] = ("atlas_2010",),
         observables: Sequence[str] | None = None,
-        weights: Mapping[str, float] | None = None,
+        weights: Mapping[str, Any] | None = None,
         theory_uncertainty: float = 0.05,
+        common_noise: int = 0,
         confirmation_events: int = 20_000,
         confirmation_repeats: int = 3,
     ) -> None:
         self.events = _events("events", events)
         self.confirmation_events = _events("confirmation_events", confirmation_events)
         self.confirmation_repeats = confirmation_repeats
+        self.common_noise = _non_negative("common_noise", common_noise)
         self.observables = chosen_observables(_strings("data", data), observables)
         self.energies = sorted({each.phase.energy_gev for each in self.observables})
-        pairs = {each.name: (each.data.values, np.sqrt(each.data.variances)) for each in self.observables}
+        data_by_name = {each.name: each.data for each in self.observables}
+        by_bin = weights_of_bins("pythia-pp", data_by_name, weights or {})
         try:
-            self._loss = ChiSquare.of_observables(pairs, weights, theory_uncertainty)
+            self.remarks = remark_on_bins(data_by_name, by_bin, theory_uncertainty)
+            self._loss = chi_square(data_by_name, by_bin, theory_uncertainty)
         except (ValueError, TypeError) as error:
             raise ObjectiveError(f"pythia-pp: {error}") from error
         self.problem = Problem(minimum_bias_space(len(self.energies)), loss=self._loss)
+
+    def requirements(self) -> dict[str, str]:
+        """Return the modules that event generation needs (see ``HasRequirements``)."""
+        return {"pythia8mc": "smbo[hep]", "awkward": "smbo[hep]"}
 
     def evaluate(self, params: Mapping[str, Any], context: Context) -> Outcome:
         """Generate events at a point, at each energy, and compare them with the data.
@@ -94,12 +105,17 @@ class PythiaPP:
         value, sem = self._loss.measured(outputs, variances)
         terms = (outputs - self._loss.data) ** 2 / (self._loss.floor + variances)
         stops = np.cumsum([len(each.data.low) for each in self.observables])[:-1]
+        counts = np.split(self._loss.floor > 0.0, stops)
         metrics = {
-            f"chi2_{each.name}": float(part.mean())
-            for each, part in zip(self.observables, np.split(terms, stops))
+            f"chi2_{each.name}": float(part[count].mean())
+            for each, part, count in zip(self.observables, np.split(terms, stops), counts)
+            if count.any()
         }
         metrics["n_events"] = float(n_events)
-        return Outcome(value=value, sem=sem, metrics=metrics, outputs=outputs, outputs_variance=variances)
+        errors = variances
+        if self.common_noise:
+            errors = np.column_stack(histograms.noise_together(self.common_noise))
+        return Outcome(value=value, sem=sem, metrics=metrics, outputs=outputs, outputs_variance=errors)
 
     def confirmation(self) -> Confirmation:
         """Return the check of a recommended point: against the default tune."""
@@ -143,3 +159,9 @@ def _events(name: str, value: float) -> int:
     if not is_whole or value < _LEAST_EVENTS:
         raise ObjectiveError(f"pythia-pp: {name} is {value!r}; write a whole number from {_LEAST_EVENTS} up")
     return int(value)
+
+
+def _non_negative(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ObjectiveError(f"pythia-pp: {name} is {value!r}; write a whole number, 0 or more")
+    return value

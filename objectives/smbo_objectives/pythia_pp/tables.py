@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smbo.problem import ObjectiveError
+from smbo_objectives.delimited import close_to
 from smbo_objectives.histograms import Histogram
-from smbo_objectives.tables import read_histograms
+from smbo_objectives.tables import HistogramFile, read_histograms
 
 __all__ = ["DEFAULT_OBSERVABLES", "Observable", "Phase", "observables"]
 
@@ -61,10 +62,10 @@ def observables(data: Sequence[str], names: Sequence[str] | None) -> list[Observ
     Raises:
         ObjectiveError: a file is missing or not of the form, a name is in no file, or given twice.
     """
-    found: dict[str, tuple[str, Histogram]] = {}
+    found: dict[str, tuple[str, HistogramFile]] = {}
     for file in data:
         source, tables = _read(file)
-        found |= {name: (source, table) for name, table in tables.items() if name not in found}
+        found |= {name: (source, tables) for name in tables if name not in found}
     chosen = [name for name in DEFAULT_OBSERVABLES if name in found] if names is None else list(names)
     if not chosen:
         raise ObjectiveError(f"pythia-pp: no observables; name some of {', '.join(found)}")
@@ -73,26 +74,29 @@ def observables(data: Sequence[str], names: Sequence[str] | None) -> list[Observ
     return [_observable(name, found) for name in chosen]
 
 
-def _observable(name: str, found: Mapping[str, tuple[str, Histogram]]) -> Observable:
+def _observable(name: str, found: Mapping[str, tuple[str, HistogramFile]]) -> Observable:
     parts = _NAME.fullmatch(name)
     if name not in found or parts is None:
-        raise ObjectiveError(f"pythia-pp: no observable {name!r} in the data; there are {', '.join(found)}")
+        raise ObjectiveError(f"pythia-pp: no observable {name!r} in the data; {close_to(name, found)}")
     kind, energy, unit, lowest, least, short = parts.groups()
     phase = Phase(
         float(energy) * (1000.0 if unit == "tev" else 1.0), float(lowest) / 1000.0, int(least), short is None
     )
-    source, data = found[name]
-    return Observable(name, source, kind, phase, data)
+    source, tables = found[name]
+    try:
+        return Observable(name, source, kind, phase, tables[name])
+    except ValueError as error:
+        raise ObjectiveError(f"pythia-pp: {error}") from None
 
 
-def _read(name: str) -> tuple[str, Mapping[str, Histogram]]:
+def _read(name: str) -> tuple[str, HistogramFile]:
     shipped = DATA_FOLDER / f"{name}.csv"
     path = shipped if shipped.is_file() else Path(name)
     try:
-        return path.stem, read_histograms(path.read_text(encoding="utf-8"), path.name)
+        return path.name.split(".")[0], read_histograms(path.read_bytes(), path.name)
     except (OSError, ValueError) as error:
         known = sorted(each.stem for each in DATA_FOLDER.glob("*.csv"))
         raise ObjectiveError(
             f"pythia-pp: data {name!r} cannot be read: {error}; shipped are {', '.join(known)}, "
-            "others are paths of CSV files"
+            "others are paths of files"
         ) from error
