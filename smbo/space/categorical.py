@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
 
 from smbo.errors import PointError, SpaceError
+from smbo.frozen import FrozenDict, FrozenList, frozen
+from smbo.plain_values import plain, shown
+from smbo.space.choices import choices_of, plain_members
 from smbo.space.json_values import frozen_lists, to_plain
+from smbo.space.options import checked_flag, options_by_name
 from smbo.space.priors import as_weights
 from smbo.space.scaling import Levels
 from smbo.training_data import Array, Axis
 
 
+@options_by_name(1, "ordered=True")
 @dataclass(frozen=True)
 class Categorical:
     """One of several objects, which come back as the very objects given.
 
     True, 1 and 1.0 are three different choices: choices are told apart by type and value, or, where
-    they do not hash, by identity and then by equality.
+    they do not hash, by identity and then by equality.  Numpy's scalars are Python's.  Lists, dicts and
+    arrays come back as equal ones that cannot be changed (``smbo.frozen``).
 
     Args:
-        choices: at least one, no two the same.
+        choices: at least one, no two the same: a list, a range, a one-dimensional array, a column of a
+            table, or a set, whose members are sorted.
         ordered: neighbours in the list are similar ("low", "mid", "high").
         active_when: as for Real.
         prior: probability of each choice to be the best, up to a factor: a positive weight for each; None
@@ -38,22 +46,25 @@ class Categorical:
     """
 
     choices: tuple[Any, ...]
+    _: KW_ONLY
     ordered: bool = False
     active_when: str | None = None
     prior: tuple[float, ...] | None = None
     _index: dict[Any, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.choices, str | bytes | Mapping) or not hasattr(self.choices, "__iter__"):
-            raise SpaceError(f"Categorical({self.choices!r}): give a list of choices")
-        object.__setattr__(self, "choices", tuple(self.choices))
+        given: Any = self.choices
+        if isinstance(given, str | bytes | bytearray | Mapping) or not hasattr(given, "__iter__"):
+            raise SpaceError(f"Categorical({shown(given)}): give a list of choices")
+        object.__setattr__(self, "choices", choices_of(given))
+        object.__setattr__(self, "ordered", checked_flag("ordered", self.ordered))
         object.__setattr__(self, "_index", {})
         if not self.choices:
             raise SpaceError("Categorical([]): give at least one choice")
         object.__setattr__(self, "prior", as_weights(self.prior, len(self.choices)))
         for index, choice in enumerate(self.choices):
             if self.index(choice) is not None:
-                raise SpaceError(f"Categorical: {choice!r} is given twice")
+                raise SpaceError(f"Categorical: {shown(choice)} is given twice")
             key = _key(choice)
             if key is not None:
                 self._index[key] = index
@@ -75,7 +86,7 @@ class Categorical:
             if self.choices[index] is value:
                 return index
         for index in candidates:
-            if type(self.choices[index]) is type(value) and _equal(self.choices[index], value):
+            if _kind(self.choices[index]) is _kind(value) and _equal(self.choices[index], value):
                 return index
         return None
 
@@ -115,16 +126,17 @@ class Categorical:
 
     def check(self, name: str, value: Any) -> Any:
         """Return the choice that a user's value is; PointError if it is none."""
-        candidates = [value]
-        if isinstance(value, np.generic):
-            candidates.append(value.item())
-        if isinstance(value, list):  # JSON and YAML have no tuples
-            candidates.append(frozen_lists(value))
+        candidates = [plain(value)]
+        if isinstance(value, list | tuple | np.ndarray):  # JSON and YAML have no tuples
+            members = value.tolist() if isinstance(value, np.ndarray) else list(value)
+            candidates += [frozen_lists(members), members]
+        if isinstance(value, Enum):
+            candidates.append(value.value)
         for candidate in candidates:
             index = self.index(candidate)
             if index is not None:
                 return self.choices[index]
-        raise PointError(f"{name}={value!r} is none of the choices {list(self.choices)!r}")
+        raise PointError(f"{name}={shown(value)} is none of the choices {list(self.choices)!r}")
 
     def to_form(self) -> dict[str, Any]:
         """Return the dimension as JSON values; SpaceError for a choice that JSON cannot hold."""
@@ -140,7 +152,7 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Constant:
-    """A value that is the same in every point.
+    """A value that is the same in every point; numpy's scalars are Python's, and lists cannot be changed.
 
     >>> Space({"x": (0.0, 1.0), "seed": Constant(3)}).check({"x": 0.5})
     {'x': 0.5, 'seed': 3}
@@ -149,6 +161,9 @@ class Constant:
     value: Any
     active_when: ClassVar[None] = None
     prior: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", frozen(plain_members(self.value)))
 
     @property
     def n_levels(self) -> int:
@@ -162,9 +177,10 @@ class Constant:
 
     def check(self, name: str, value: Any) -> Any:
         """Return the value; PointError if another was given."""
-        same = value is self.value or (type(value) is type(self.value) and _equal(value, self.value))
+        value = plain(value)
+        same = value is self.value or (_kind(value) is _kind(self.value) and _equal(value, self.value))
         if not same:
-            raise PointError(f"{name}={value!r}: it is the constant {self.value!r}; leave it out")
+            raise PointError(f"{name}={shown(value)}: it is the constant {self.value!r}; leave it out")
         return self.value
 
     def to_form(self) -> dict[str, Any]:
@@ -193,8 +209,16 @@ def _key(value: Any) -> Any:
     return (type(value), value)
 
 
+def _kind(value: Any) -> type:
+    """Return the type by which values are told apart: a frozen list is a list."""
+    kind: type = type(value)
+    return list if kind is FrozenList else dict if kind is FrozenDict else kind
+
+
 def _equal(left: Any, right: Any) -> bool:
     try:
+        if isinstance(left, float) and left != left and right != right:  # NaN is one value here
+            return True
         return bool(left == right)
     except ValueError:  # arrays compare element by element
         return bool(np.array_equal(left, right))

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from smbo.errors import ExpressionError, SpaceError
+from smbo.plain_values import shown
+from smbo.space.categorical import Categorical, Constant
+from smbo.space.derived import Derived
 from smbo.space.expressions import Expression
+from smbo.space.formula_names import about_names
 from smbo.space.numeric import Dimension, Fixed
 
 Point: TypeAlias = dict[str, Any]
@@ -29,19 +33,68 @@ class StoredCallable:
 
 
 def conditions_of(dimensions: Mapping[str, Dimension | Fixed]) -> dict[str, Expression]:
-    """Return the conditions by dimension, each after those that it refers to."""
+    """Return the conditions, and the formulas of derived dimensions, each after those that it refers to.
+
+    Raises:
+        SpaceError: one names what is no dimension, or they refer to each other in a circle.
+    """
     waiting: dict[str, Expression] = {}
     for name, dimension in dimensions.items():
-        if dimension.active_when is not None:
+        if isinstance(dimension, Derived):
+            waiting[name] = _of_numbers(name, dimension.formula, dimensions)
+        elif dimension.active_when is not None:
             waiting[name] = _formula(f"{name}: active_when", dimension.active_when, dimensions)
     conditions: dict[str, Expression] = {}
     while waiting:
         ready = [name for name, formula in waiting.items() if not formula.names & waiting.keys()]
         if not ready:
-            raise SpaceError(f"the conditions of {sorted(waiting)} refer to each other in a circle")
+            kinds = {isinstance(dimensions[name], Derived) for name in waiting}
+            what = {True: "expressions", False: "conditions"}[kinds.pop()] if len(kinds) == 1 else "formulas"
+            raise SpaceError(f"the {what} of {sorted(waiting)} refer to each other in a circle")
         for name in ready:
             conditions[name] = waiting.pop(name)
     return conditions
+
+
+def rules_of(dimensions: Mapping[str, Dimension | Fixed]) -> list[Expression]:
+    """Return the bounds of derived dimensions as known constraints."""
+    return [each.bounds_rule(name) for name, each in dimensions.items() if isinstance(each, Derived)]
+
+
+def parts_of(
+    dimensions: Mapping[str, Dimension | Fixed], conditions: Mapping[str, Expression]
+) -> dict[str, frozenset[str]]:
+    """Return, for each dimension that does not always exist, the names by which it does."""
+    parts: dict[str, frozenset[str]] = {}
+    for name, formula in conditions.items():
+        if not isinstance(dimensions[name], Derived) or formula.names & parts.keys():
+            parts[name] = formula.names
+    return parts
+
+
+def _of_numbers(name: str, formula: Expression, dimensions: Mapping[str, Dimension | Fixed]) -> Expression:
+    """Return the formula of a derived dimension, if it names dimensions with numbers as values only."""
+    for other in sorted(formula.names):
+        if other not in dimensions:
+            raise SpaceError(
+                f"{name}: expression {formula.text!r} names {other!r}, which is no dimension"
+                f"{about_names(formula.text, dimensions) or hint(other, dimensions)}"
+            )
+        each = dimensions[other]
+        values = (
+            each.choices
+            if isinstance(each, Categorical)
+            else (each.value,)
+            if isinstance(each, Constant)
+            else ()
+        )
+        for value in values:
+            if not isinstance(value, bool | int | float):
+                raise SpaceError(
+                    f"{name}: expression {formula.text!r} computes with {other!r}, one of whose values is "
+                    f"{value!r}; only numbers can be computed with"
+                )
+    return formula
 
 
 def parse_constraint(given: Any, dimensions: Mapping[str, Dimension | Fixed]) -> Constraint:
@@ -49,7 +102,7 @@ def parse_constraint(given: Any, dimensions: Mapping[str, Dimension | Fixed]) ->
     if isinstance(given, str):
         return _formula("constraint", given, dimensions)
     if not callable(given):
-        raise SpaceError(f"a constraint is a formula or a callable, got {given!r}")
+        raise SpaceError(f"a constraint is a formula or a callable, got {shown(given)}")
     return given
 
 
@@ -57,15 +110,16 @@ def _formula(role: str, text: str, dimensions: Mapping[str, Dimension | Fixed]) 
     try:
         formula = Expression.parse(text)
     except ExpressionError as error:
-        raise SpaceError(f"{role}: {error}") from None
+        raise SpaceError(f"{role}: {error}{about_names(str(text), dimensions)}") from None
     for name in sorted(formula.names):
         if name not in dimensions:
-            raise SpaceError(f"{role} {text!r} names {name!r}, which is no dimension{hint(name, dimensions)}")
-    is_flag = formula.text.strip() in dimensions
+            meant = about_names(text, dimensions) or hint(name, dimensions)
+            raise SpaceError(f"{role} {shown(text)} names {shown(name)}, which is no dimension{meant}")
+    is_flag = formula.is_name
     if not formula.is_condition and not is_flag:
-        raise SpaceError(f"{role} {text!r} is no comparison; write one, such as 'x + y <= 1'")
+        raise SpaceError(f"{role} {shown(text)} is no comparison; write one, such as 'x + y <= 1'")
     if not formula.names:
-        raise SpaceError(f"{role} {text!r} names no dimension, so it never changes; drop it")
+        raise SpaceError(f"{role} {shown(text)} names no dimension, so it never changes; drop it")
     return formula
 
 

@@ -1,5 +1,6 @@
 """Formulas from users: conditions and constraints, parsed into an allow-list, never executed as code.
 
+A name that is no plain word, or one of Python's, stands in backticks: `StringZ:aLund` <= 1, `lambda` > 0.
 A formula knows numbers, strings, True, False, None, names, + - * / // % **, comparisons (chained
 ones too), and, or, not, ``in`` and ``not in`` a literal list, and the functions abs, min, max, sqrt,
 exp, log, log10.  Arithmetic is in double precision: a division by zero or the logarithm of a
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -19,9 +19,20 @@ from typing import Any
 import numpy as np
 
 from smbo.errors import ExpressionError
+from smbo.plain_values import shown
+from smbo.space.choice_names import differ, equal
+from smbo.space.formula_names import with_stand_ins
+from smbo.space.formula_source import (
+    MAX_DEPTH,
+    Source,
+    depth_of,
+    parsed,
+    refuse_nesting,
+    too_deep,
+)
 
-_MAX_LENGTH = 2000  # characters; formulas are written by hand
-_MAX_DEPTH = 40  # nested nodes; far below the recursion limit of the walk
+_MAX_LENGTH = 8000  # characters: a sum of some hundreds of long names
+_MAX_EXACT = 2**53  # whole numbers above do not fit double precision
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
@@ -33,16 +44,16 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: np.power,
 }
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+    ast.Eq: equal,
+    ast.NotEq: differ,
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
 _MEMBERSHIP: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.In: lambda item, group: any(item == member for member in group),
-    ast.NotIn: lambda item, group: all(item != member for member in group),
+    ast.In: lambda item, group: any(equal(item, member) for member in group),
+    ast.NotIn: lambda item, group: not any(equal(item, member) for member in group),
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": np.abs,
@@ -68,6 +79,7 @@ class Expression:
     text: str
     names: frozenset[str] = field(compare=False)
     _tree: ast.expr = field(compare=False, repr=False)
+    _source: Source | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Expression:
@@ -78,21 +90,36 @@ class Expression:
                 formula may not.
         """
         if not isinstance(text, str):
-            raise ExpressionError(f"a formula is a text, got {text!r}")
+            raise ExpressionError(f"a formula is a text, got {shown(text)}")
         if len(text) > _MAX_LENGTH:
             raise ExpressionError(
                 f"the formula {text[:40]!r}… has {len(text)} characters; at most {_MAX_LENGTH} are read"
             )
-        try:
-            tree = ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            reason = error.msg if isinstance(error, SyntaxError) else str(error)
-            raise ExpressionError(f"{text!r} is no formula: {reason}{_meant(text)}") from None
-        _Checker(text).check(tree, depth=0)
+        refuse_nesting(text)
+        plain, stand_ins = with_stand_ins(text.strip())
+        if "\n" in plain:  # in brackets it may go over several lines
+            plain = f"({plain}\n)"
+        tree = parsed(text, plain)
+        if depth_of(tree, counts_terms=False) > MAX_DEPTH:
+            raise too_deep(text)
+        source = Source(plain, stand_ins, depth_of(tree, counts_terms=True) <= MAX_DEPTH)
+        quoted = source.name_nodes(tree)
+        _Checker(text, source, quoted).check(tree)
+        functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         names = frozenset(
-            node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in _FUNCTIONS
+            node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions
         )
-        return cls(text, names, tree)
+        return cls(text, names, tree, source)
+
+    @property
+    def tree(self) -> ast.expr:
+        """The parsed formula."""
+        return self._tree
+
+    def written(self, node: ast.expr) -> str:
+        """Return a part of the formula as text, from which ``parse`` makes the same again."""
+        assert self._source is not None
+        return self._source.written(node)
 
     @property
     def is_condition(self) -> bool:
@@ -100,6 +127,11 @@ class Expression:
         tree = self._tree
         is_negation = isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
         return is_negation or isinstance(tree, ast.Compare | ast.BoolOp)
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the formula is a name alone."""
+        return isinstance(self._tree, ast.Name)
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Return the value of the formula, given one for each name.
@@ -114,49 +146,41 @@ class Expression:
         """
         missing = sorted(self.names - values.keys())
         if missing:
-            raise ExpressionError(f"{self.text!r} needs {missing}, which has no value here")
+            raise ExpressionError(f"{shown(self.text)} needs {missing}, which has no value here")
         try:
             # inf and nan are the documented answers, so numpy need not warn of them
             with np.errstate(all="ignore"):
                 result = _evaluate(self._tree, values)
-        except (TypeError, ValueError) as error:
-            raise ExpressionError(f"{self.text!r} cannot be evaluated: {error}") from None
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise ExpressionError(f"{shown(self.text)} cannot be evaluated: {error}") from None
         return result.item() if isinstance(result, np.generic) else result
 
     def __str__(self) -> str:
         return self.text
 
-    def __reduce__(self) -> tuple[Callable[[str], Expression], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[..., Expression], tuple[Any, ...]]:
+        if self._source is None:  # made of a tree, its text is for people
+            return Expression, (self.text, self.names, self._tree)
         return Expression.parse, (self.text,)
-
-
-def _meant(text: str) -> str:
-    """Return what to write instead of an operator that other languages have."""
-    meant = {"=>": ">=", "=<": "<=", "&&": "and", "||": "or", "≥": ">=", "≤": "<=", "≠": "!="}
-    found = [f"{right!r} for {wrong!r}" for wrong, right in meant.items() if wrong in text]
-    if not found and re.search(r"(?<![<>=!])=(?!=)", text):
-        found = ["'==' for '='"]
-    return f"; write {' and '.join(found)}" if found else ""
 
 
 class _Checker:
     """Walks a tree once and refuses whatever is not on the allow-list."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, source: Source, quoted: set[int]) -> None:
+        self._text, self._source, self._quoted = text, source, quoted
 
-    def check(self, node: ast.expr, depth: int) -> None:
-        if depth > _MAX_DEPTH:
-            raise self._error(f"it is nested more than {_MAX_DEPTH} deep")
-        for child in self._children(node):
-            self.check(child, depth + 1)
+    def check(self, tree: ast.expr) -> None:
+        waiting = [tree]
+        while waiting:
+            waiting += reversed(self._children(waiting.pop()))
 
     def _children(self, node: ast.expr) -> list[ast.expr]:
         match node:
             case ast.Constant():
                 return self._constant(node)
             case ast.Name():
-                if node.id in _FUNCTIONS:
+                if node.id in _FUNCTIONS and id(node) not in self._quoted:
                     raise self._error(f"{node.id} is a function: write {node.id}(…)")
                 return []
             case ast.BinOp():
@@ -169,20 +193,20 @@ class _Checker:
                 return self._comparison(node)
             case ast.Call():
                 return self._call(node)
-        raise self._error(f"{ast.unparse(node)[:60]!r} is not allowed in a formula")
+        raise self._error(f"{self._shown(node)} is not allowed in a formula")
+
+    def _shown(self, node: ast.expr) -> str:
+        return shown(self._source.written(node))
 
     def _constant(self, node: ast.Constant) -> list[ast.expr]:
         if node.value is not None and not isinstance(node.value, bool | int | float | str):
-            raise self._error(f"{node.value!r} is not allowed in a formula")
-        if isinstance(node.value, int) and abs(node.value) > 2**53:
-            raise self._error(f"the number {str(node.value)[:20]}… does not fit double precision")
+            raise self._error(f"{shown(node.value)} is not allowed in a formula")
+        _refuse_inexact(node.value, self._error)
         return []
 
     def _binary(self, node: ast.BinOp) -> list[ast.expr]:
         if type(node.op) not in _ARITHMETIC:
-            raise self._error(
-                f"{ast.unparse(node)[:60]!r} is not allowed in a formula; use 'and', 'or', 'not', **"
-            )
+            raise self._error(f"{self._shown(node)} is not allowed in a formula; use 'and', 'or', 'not', **")
         return [node.left, node.right]
 
     def _comparison(self, node: ast.Compare) -> list[ast.expr]:
@@ -192,10 +216,10 @@ class _Checker:
                 if not isinstance(right, ast.List | ast.Tuple | ast.Set):
                     raise self._error("'in' needs a list on its right, such as: mode in ['a', 'b']")
                 for member in right.elts:
-                    _literal(member, self._error)
+                    _literal(member, self._not_literal)
             elif type(op) in _COMPARISONS:
                 if isinstance(right, ast.List | ast.Tuple):
-                    _literal(right, self._error)
+                    _literal(right, self._not_literal)
                 else:
                     children.append(right)
             else:
@@ -206,29 +230,45 @@ class _Checker:
         name = node.func.id if isinstance(node.func, ast.Name) else None
         if name not in _FUNCTIONS:
             raise self._error(
-                f"{ast.unparse(node.func)[:60]!r} is no function of formulas ({', '.join(_FUNCTIONS)})"
+                f"{self._shown(node.func)} is no function of formulas ({', '.join(_FUNCTIONS)})"
             )
         fits = len(node.args) >= 1 if name in _SEVERAL_ARGUMENTS else len(node.args) == 1
         if node.keywords or not fits or any(isinstance(arg, ast.Starred) for arg in node.args):
-            raise self._error(f"{ast.unparse(node)[:60]!r}: wrong number or kind of arguments for {name}")
+            raise self._error(f"{self._shown(node)}: wrong number or kind of arguments for {name}")
         return node.args
 
+    def _not_literal(self, node: ast.expr) -> ExpressionError:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return self._error(f"the number {self._shown(node)} does not fit double precision")
+        return self._error(f"{self._shown(node)} is no literal number or text")
+
     def _error(self, reason: str) -> ExpressionError:
-        return ExpressionError(f"{self._text!r}: {reason}")
+        return ExpressionError(f"{shown(self._text)}: {reason}")
 
 
-def _literal(node: ast.expr, error: Callable[[str], ExpressionError] = ExpressionError) -> Any:
+def _refuse_inexact(value: object, error: Callable[[str], ExpressionError]) -> None:
+    if isinstance(value, int) and abs(value) > _MAX_EXACT:
+        raise error(f"the number {shown(value)} does not fit double precision")
+
+
+def _no_literal(_node: ast.expr) -> ExpressionError:
+    return ExpressionError("a literal is checked when its formula is parsed")
+
+
+def _literal(node: ast.expr, error: Callable[[ast.expr], ExpressionError] = _no_literal) -> Any:
     """Return a literal number, text, True, False, None, or tuple of such."""
     match node:
+        case ast.Constant(value=int() as number) if abs(number) > _MAX_EXACT:
+            raise error(node)
         case ast.Constant(value=None | bool() | int() | float() | str()):
             return node.value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
-            return -number
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float()) as operand):
+            return -_literal(operand, error)
         case ast.Tuple(elts=members):
             return tuple(_literal(member, error) for member in members)
         case ast.List(elts=members):
             return [_literal(member, error) for member in members]
-    raise error(f"{ast.unparse(node)[:60]!r} is no literal number or text")
+    raise error(node)
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
@@ -238,8 +278,7 @@ def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
         case ast.Name():
             return values[node.id]
         case ast.BinOp():
-            operate = _ARITHMETIC[type(node.op)]
-            return operate(_number(_evaluate(node.left, values)), _number(_evaluate(node.right, values)))
+            return _chain(node, values)
         case ast.UnaryOp(op=ast.Not()):
             return np.logical_not(_truth(_evaluate(node.operand, values)))
         case ast.UnaryOp():
@@ -252,7 +291,20 @@ def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
             return _compare(node, values)
         case ast.Call(func=ast.Name(id=name)):
             return _FUNCTIONS[name](*(_number(_evaluate(argument, values)) for argument in node.args))
-    raise TypeError(f"{ast.unparse(node)} is no formula")
+    raise TypeError(f"{type(node).__name__} is not allowed in a formula")
+
+
+def _chain(node: ast.BinOp, values: Mapping[str, Any]) -> Any:
+    """Return a sum or product of any number of terms, from the left, without recursion."""
+    operations = []
+    left: ast.expr = node
+    while isinstance(left, ast.BinOp):
+        operations.append((_ARITHMETIC[type(left.op)], left.right))
+        left = left.left
+    result = _number(_evaluate(left, values))
+    for operate, right in reversed(operations):
+        result = operate(result, _number(_evaluate(right, values)))
+    return result
 
 
 def _combined(combine: Any, node: ast.BoolOp, values: Mapping[str, Any]) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from smbo.errors import AskError, PointError, SpaceError
 from smbo.space.categorical import Constant
 from smbo.space.constraints import Point, constraint_name, hint
+from smbo.space.derived import Derived
 from smbo.space.expressions import Expression
 from smbo.space.numeric import Fixed
 from smbo.space.space import Space
@@ -36,6 +37,11 @@ def checked(space: Space, fixed: Mapping[str, Any] | None) -> Point:
     for name, value in fixed.items():
         if name not in space.dimensions:
             raise AskError(f"ask: fixed {name!r} is no dimension of the space{hint(name, space.dimensions)}")
+        derived = space.dimensions[name]
+        if isinstance(derived, Derived):
+            raise AskError(
+                f"ask: fixed {name!r} follows from {derived.expression!r}; fix the dimensions that it names"
+            )
         try:
             found[name] = space.dimensions[name].check(name, value)
         except PointError as error:
@@ -66,7 +72,7 @@ def _refuse_impossible(space: Space, fixed: Point) -> None:
     try:
         subspace(space, fixed).sample_unit(1, np.random.default_rng(0))
     except SpaceError:
-        rules = [constraint_name(given) for given in space.constraints]
+        rules = [rule.text if isinstance(rule, Expression) else constraint_name(rule) for rule in space.rules]
         needed = [condition.text for name in fixed for condition in _conditions_for(space, name)]
         raise AskError(
             f"ask: no allowed point with fixed {fixed!r} was found, by the known constraints {rules} and the "

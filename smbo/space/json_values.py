@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from smbo.errors import SpaceError
+from smbo.frozen import FrozenList
+from smbo.plain_values import shown
 
 
 def to_plain(value: Any) -> Any:
@@ -22,10 +24,11 @@ def to_plain(value: Any) -> Any:
         return {"float": repr(value)}
     if value is None or type(value) in (bool, int, float, str):
         return value
-    if type(value) in (tuple, list):
-        return {type(value).__name__: [to_plain(member) for member in value]}
+    if type(value) in (tuple, list, FrozenList):
+        kind = "tuple" if type(value) is tuple else "list"
+        return {kind: [to_plain(member) for member in value]}
     raise SpaceError(
-        f"the value {value!r} ({type(value).__name__}) cannot be stored; "
+        f"the value {shown(value)} ({type(value).__name__}) cannot be stored; "
         "use texts, numbers, True, False, None or tuples of these, and look the object up from them"
     )
 

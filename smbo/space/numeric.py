@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from smbo.errors import PointError, SpaceError
+from smbo.plain_values import as_number, plain, shown
 from smbo.space.categorical import Categorical, Constant
+from smbo.space.derived import Derived
+from smbo.space.options import checked_flag, options_by_name
 from smbo.space.priors import Prior, as_prior, check_within
 from smbo.space.scaling import Interval, Levels, LogLevels, within
 from smbo.training_data import Array, Axis
@@ -21,6 +24,7 @@ _MAX_LOG_INTEGER = 2**40  # exp(log(n)) still rounds to n
 _ROUNDING = 1e-12  # of the range (of the bound, for a log): rounding error of a value written as text
 
 
+@options_by_name(2, "log=True, step=…, active_when=… or prior=…")
 @dataclass(frozen=True)
 class Real:
     """A real number in [low, high].
@@ -46,6 +50,7 @@ class Real:
 
     low: float
     high: float
+    _: KW_ONLY
     log: bool = False
     step: float | None = None
     active_when: str | None = None
@@ -53,12 +58,13 @@ class Real:
     _scale: Interval | Levels | LogLevels = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        low, high = (_float(bound) for bound in _bounds(self))
+        object.__setattr__(self, "log", checked_flag("log", self.log))
+        low, high = (float(bound) for bound in _bounds(self))
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
         scale: Interval | Levels | LogLevels = Interval(low, high, self.log)
         if self.step is not None:
-            step = _float(_number(self.step, "step"))
+            step = float(_number(self.step, "step"))
             object.__setattr__(self, "step", step)
             scale = _grid(self, Decimal(repr(low)), Decimal(repr(high)), Decimal(repr(step)))
         object.__setattr__(self, "_scale", scale)
@@ -116,7 +122,7 @@ class Real:
 
     def check(self, name: str, value: Any) -> float:
         """Return a user's value as this dimension gives it; PointError if it is not one."""
-        number = _float(_within(self, name, value))
+        number = float(_within(self, name, value))
         if self.step is None:
             return number
         index = round((number - self.low) / self.step)
@@ -140,6 +146,7 @@ class Real:
         return {"real": [self.low, self.high], **_options(self)}
 
 
+@options_by_name(2, "log=True, step=…, active_when=… or prior=…")
 @dataclass(frozen=True)
 class Integer:
     """A whole number in [low, high]; log, step, active_when and prior as for Real.
@@ -157,6 +164,7 @@ class Integer:
 
     low: int
     high: int
+    _: KW_ONLY
     log: bool = False
     step: int | None = None
     active_when: str | None = None
@@ -164,6 +172,7 @@ class Integer:
     _scale: Levels | LogLevels = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "log", checked_flag("log", self.log))
         low, high = (_whole(bound, name) for bound, name in zip(_bounds(self), ("low", "high")))
         step = 1 if self.step is None else _whole(_number(self.step, "step"), "step")
         object.__setattr__(self, "low", low)
@@ -212,7 +221,7 @@ class Integer:
         """Return a user's value as this dimension gives it; PointError if it is not one."""
         number = _within(self, name, value)
         if number != int(number):
-            raise PointError(f"{name}={number!r}: a whole number is needed")
+            raise PointError(f"{name}={shown(number)}: a whole number is needed")
         step = self.step or 1
         if (int(number) - self.low) % step:
             raise PointError(f"{name}={int(number)} is not on the grid {self.low} + k·{step}")
@@ -223,7 +232,7 @@ class Integer:
         return {"integer": [self.low, self.high], **_options(self)}
 
 
-Dimension: TypeAlias = Real | Integer | Categorical | Constant
+Dimension: TypeAlias = Real | Integer | Categorical | Constant | Derived
 
 
 @dataclass(frozen=True)
@@ -281,20 +290,15 @@ class Fixed:
 
 
 def _number(value: Any, name: str) -> int | float:
-    if isinstance(value, np.integer | np.floating):
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SpaceError(f"{name} must be a number, got {value!r}")
-    if not math.isfinite(value):
-        raise SpaceError(f"{name} must be finite, got {value!r}")
-    return value
-
-
-def _float(value: int | float) -> float:
+    value = plain(value)
     try:
-        return float(value)
-    except OverflowError:
-        raise SpaceError(f"{str(value)[:20]}… is too large for a real number") from None
+        number = as_number(value)
+    except ValueError as error:
+        raise SpaceError(f"{name} must be a number, got {shown(value)}: {error}") from None
+    if not math.isfinite(number):
+        raise SpaceError(f"{name} must be finite, got {value!r}")
+    # an int of more than 53 bits is exact only as it is
+    return value if isinstance(value, int) else number
 
 
 def _whole(value: int | float, name: str) -> int:
@@ -335,13 +339,16 @@ def _grid(dimension: Real | Integer, low: Decimal, high: Decimal, step: Decimal)
 
 def _within(dimension: Real | Integer, name: str, value: Any) -> int | float:
     """Return a user's number moved into the bounds by no more than rounding; PointError if it is out."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PointError(f"{name}={value!r}: a number is needed")
+    if type(value) is not float:
+        value = plain(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        try:
+            value = as_number(value)
+        except ValueError as error:
+            raise PointError(f"{name}={shown(value)}: {error}") from None
     below, above = _tolerance(dimension)
     if not dimension.low - below <= value <= dimension.high + above:  # false for nan, too
-        raise PointError(f"{name}={value!r} is outside [{dimension.low}, {dimension.high}]")
+        raise PointError(f"{name}={shown(value)} is outside [{dimension.low}, {dimension.high}]")
     return min(max(value, dimension.low), dimension.high)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr, ndtri
 
 from smbo.errors import SpaceError
+from smbo.plain_values import finite_number, shown
 from smbo.training_data import Array
 
 # A prior so many standard deviations away from the range is taken for a mistake in the units.
@@ -157,28 +157,28 @@ def as_weights(given: Any, n: int) -> tuple[float, ...] | None:
     """
     if given is None:
         return None
-    weights = tuple(given) if isinstance(given, list | tuple) else ()
-    are_numbers = all(isinstance(w, int | float) and not isinstance(w, bool) for w in weights)
-    if len(weights) != n or not are_numbers or not all(0.0 < w < math.inf for w in weights):
-        raise SpaceError(f"prior={given!r}: give a positive weight for each of the {n} choices")
-    return tuple(float(weight) for weight in weights)
+    is_list = isinstance(given, list | tuple) or getattr(given, "ndim", 0) == 1
+    weights = tuple(finite_number(weight) or 0.0 for weight in given) if is_list else ()
+    if len(weights) != n or not all(weight > 0.0 for weight in weights):
+        raise SpaceError(f"prior={shown(given)}: give a positive weight for each of the {n} choices")
+    return weights
 
 
 def _check(prior: Any, name: str, low: float) -> None:
-    value = getattr(prior, name)
-    if isinstance(value, np.generic):
-        value = value.item()
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (is_number and low < value < math.inf):
+    value = finite_number(getattr(prior, name))
+    if value is None or not low < value:
         needed = "a finite number" if low == -math.inf else f"a finite number above {low:g}"
-        raise SpaceError(f"prior: {name}={value!r} of {type(prior).__name__}; {needed} is needed")
-    object.__setattr__(prior, name, float(value))
+        given = shown(getattr(prior, name))
+        raise SpaceError(f"prior: {name}={given} of {type(prior).__name__}; {needed} is needed")
+    object.__setattr__(prior, name, value)
 
 
 def _truncated(low: float, high: float, shares: Array) -> Array:
     """Return quantiles of a standard normal variable within [low, high]."""
     if low > 0.0:  # in the upper tail differences of probabilities are lost; the lower has them
         return -_truncated(-high, -low, 1.0 - shares)
+    from scipy.special import log_ndtr, ndtr, ndtri  # a worker that evaluates points needs no scipy
+
     start, end = ndtr(low), ndtr(high)
     if end - start < 1e-280:  # all of it lies at the end that is nearest to the centre
         return np.full_like(shares, high)

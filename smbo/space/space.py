@@ -8,17 +8,22 @@ logarithmic grids are placed by logarithm.  Coordinates of inactive dimensions a
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smbo.errors import PointError, SpaceError
+from smbo.frozen import FrozenDict
+from smbo.plain_values import shown
 from smbo.space.categorical import Categorical, Constant
+from smbo.space.conditions import as_stored, check_conditions
 from smbo.space.constraints import (
     Constraint,
     Point,
@@ -27,22 +32,37 @@ from smbo.space.constraints import (
     constraint_name,
     hint,
     parse_constraint,
+    parts_of,
+    rules_of,
 )
+from smbo.space.derived import Derived
 from smbo.space.expressions import Expression
 from smbo.space.json_values import from_plain, to_plain
-from smbo.space.numeric import Dimension, Integer, Real
+from smbo.space.numeric import Dimension, Fixed, Integer, Real
 from smbo.space.parsing import as_dimension
+from smbo.space.rounding import holds_but_for_rounding
 from smbo.space.scaling import within
 from smbo.training_data import Array, Axis
 
-__all__ = ["Categorical", "Constant", "Dimension", "Integer", "Point", "Real", "Space", "StoredCallable"]
+if TYPE_CHECKING:
+    from smbo.space.feasible import FeasibleSet
+
+__all__ = [
+    "Categorical",
+    "Constant",
+    "Derived",
+    "Dimension",
+    "Integer",
+    "Point",
+    "Real",
+    "Space",
+    "StoredCallable",
+]
 
 Columns: TypeAlias = dict[str, NDArray[Any]]
 Mask: TypeAlias = NDArray[np.bool_]
 
 _MAX_GRID = 100_000  # points of a finite space that are listed to count or to search them
-_MAX_TRIES = 2**18  # random points drawn before the known constraints are taken to exclude all
-_MAX_TRIES_CALLABLE = 2**14  # the same where each costs a call of Python code
 _INACTIVE = 0.5
 
 
@@ -53,7 +73,8 @@ class Space:
     Args:
         dimensions: by name, each a dimension or a shorthand (see ``as_dimension``).
         constraints: formulas such as "a + b <= 2", or callables that take a point and return
-            whether it is allowed.  One that names an inactive dimension does not apply.
+            whether it is allowed.  One that names an inactive dimension does not apply.  Linear ones
+            may leave as small a region as they like; an equation is a ``Derived`` dimension.
 
     A condition that names an inactive dimension does not hold.
 
@@ -75,7 +96,8 @@ class Space:
     constraints: Sequence[str | Callable[[Point], bool]] = ()
     axes: tuple[Axis, ...] = field(init=False, repr=False, compare=False)
     _conditions: dict[str, Expression] = field(init=False, repr=False, compare=False)
-    _known: tuple[Constraint, ...] = field(init=False, repr=False, compare=False)
+    rules: tuple[Constraint, ...] = field(init=False, repr=False, compare=False)
+    parts: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.dimensions, Space):
@@ -84,22 +106,40 @@ class Space:
             raise SpaceError(f"a space is a mapping of names to dimensions, got {self.dimensions!r}")
         for name in self.dimensions:
             if not isinstance(name, str) or not name:
-                raise SpaceError(f"the name of a dimension is a text, got {name!r}")
-        if isinstance(self.constraints, str) or callable(self.constraints):
-            raise SpaceError(f"constraints={self.constraints!r}: give a list of formulas or callables")
-        dimensions = {name: as_dimension(name, given) for name, given in self.dimensions.items()}
+                raise SpaceError(f"the name of a dimension is a text, got {shown(name)}")
+        given: Any = self.constraints
+        if isinstance(given, str | Mapping) or callable(given) or not isinstance(given, Iterable):
+            raise SpaceError(f"constraints={shown(given)}: give a list of formulas or callables")
+        # numpy's texts are texts, which other programs do not know
+        dimensions = {str(name): as_dimension(name, given) for name, given in self.dimensions.items()}
         axes = (dimension.axis(name) for name, dimension in dimensions.items())
         set_once = object.__setattr__
-        set_once(self, "dimensions", dimensions)
-        set_once(self, "constraints", tuple(self.constraints))
+        set_once(self, "dimensions", FrozenDict(dimensions))
+        set_once(self, "constraints", tuple(given))
         set_once(self, "axes", tuple(axis for axis in axes if axis is not None))
-        set_once(self, "_conditions", conditions_of(dimensions))
-        set_once(self, "_known", tuple(parse_constraint(given, dimensions) for given in self.constraints))
+        conditions = conditions_of(dimensions)
+        check_conditions(
+            {name: each for name, each in conditions.items() if not isinstance(dimensions[name], Derived)},
+            dimensions,
+        )
+        given_rules = [parse_constraint(given, dimensions) for given in self.constraints]
+        set_once(self, "_conditions", conditions)
+        set_once(self, "rules", (*given_rules, *rules_of(dimensions)))
+        set_once(self, "parts", parts_of(dimensions, conditions))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what was found of the feasible points holds local functions, and is found again
+        return {name: value for name, value in self.__dict__.items() if name != "feasible"}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all dimensions, in the order given."""
         return tuple(self.dimensions)
+
+    @property
+    def conditional(self) -> tuple[str, ...]:
+        """Names of the dimensions that not every point has, in the order given."""
+        return tuple(name for name, each in self.dimensions.items() if each.active_when is not None)
 
     @cached_property
     def size(self) -> int | None:
@@ -121,14 +161,13 @@ class Space:
         points = list(points)
         if self._box is not None:
             low, high = self._box
-            values = np.array(
-                [[point[name] for name in self.dimensions] for point in points], dtype=np.float64
-            )
+            row_of = operator.itemgetter(*self.dimensions)  # of one dimension, a number; of more, a tuple
+            values = np.array([*map(row_of, points)], dtype=np.float64)
             return within((values.reshape(len(points), len(low)) - low) / (high - low), 0.0, 1.0)
         units = np.full((len(points), len(self.axes)), _INACTIVE)
         for column, axis in enumerate(self.axes):
             dimension = self.dimensions[axis.name]
-            assert not isinstance(dimension, Constant)
+            assert not isinstance(dimension, Constant | Derived)
             try:  # without a check of each point: most names are in every point, and points may be very many
                 units[:, column] = dimension.to_unit([point[axis.name] for point in points])
                 continue
@@ -148,6 +187,9 @@ class Space:
         for name, dimension in self.dimensions.items():
             if isinstance(dimension, Constant):
                 values[name] = [dimension.value] * len(units)
+            elif isinstance(dimension, Derived):
+                numbers = self._values(units, [name])[name]
+                values[name] = (numbers.astype(np.int64) if name in self._whole else numbers).tolist()
             else:
                 values[name] = dimension.from_unit(self._column(units, name))
         points = [dict(zip(values, row)) for row in zip(*values.values())]
@@ -164,7 +206,7 @@ class Space:
         snapped = np.empty_like(units)
         for column, axis in enumerate(self.axes):
             dimension = self.dimensions[axis.name]
-            assert not isinstance(dimension, Constant)
+            assert not isinstance(dimension, Constant | Derived)
             snapped[:, column] = dimension.snap(units[:, column])
         activity = self._activity(snapped)
         for column, axis in enumerate(self.axes):
@@ -176,14 +218,14 @@ class Space:
         """Return whether the known constraints hold at snapped rows, shape (n,)."""
         units = self._rows(units)
         allowed = np.ones(len(units), dtype=bool)
-        if not self._known:
+        if not self.rules:
             return allowed
-        formulas = [rule for rule in self._known if isinstance(rule, Expression)]
+        formulas = [rule for rule in self.rules if isinstance(rule, Expression)]
         activity = self._activity(units)
         for formula in formulas:
             applies = allowed & _all_active(formula.names, activity, len(units))
             allowed[applies] = self._holds(formula, units[applies])
-        callables = [rule for rule in self._known if not isinstance(rule, Expression)]
+        callables = [rule for rule in self.rules if not isinstance(rule, Expression)]
         if callables and allowed.any():
             rows = np.flatnonzero(allowed)
             points = self.from_unit(units[rows])
@@ -202,28 +244,37 @@ class Space:
 
     # ------------------------------------------------------------------------------- sampling
 
-    def sample_unit(self, n: int, rng: np.random.Generator) -> Array:
+    def sample_unit(self, n: int, rng: np.random.Generator, starts: Array | None = None) -> Array:
         """Return n random unit points, snapped and allowed, shape (n, d).
 
+        Args:
+            starts: points that may be allowed, (k, d): where they are hard to find the search starts there.
+
         Raises:
-            SpaceError: no point that meets the constraints was found.
+            SpaceError: the constraints contradict each other, or no point was found that meets them.
         """
+        if self.feasible is not None and self.feasible.is_rare:
+            return self.feasible.sample(n, rng, starts)
         found = [np.empty((0, len(self.axes)))]
-        n_found = n_tried = 0
-        limit = (
-            _MAX_TRIES if all(isinstance(rule, Expression) for rule in self._known) else _MAX_TRIES_CALLABLE
-        )
-        batch = n if not self._known else max(2 * n, 64)
+        n_found = 0
+        batch = n if not self.rules else max(2 * n, 64)
         while n_found < n:
             rows = self.snap(rng.random((batch, len(self.axes))))
             rows = rows[self.allowed(rows)]
             found.append(rows)
             n_found += len(rows)
-            n_tried += batch
             batch = min(2 * batch, 2**14)
-            if n_tried >= limit and n_found == 0:
-                found, n_found = [self._sample_grid(n, rng, n_tried)], n
         return np.concatenate(found)[:n]
+
+    @cached_property
+    def feasible(self) -> FeasibleSet | None:
+        """The points that meet the known constraints; None without any."""
+        if not self.rules:
+            return None
+        from smbo.space.feasible import FeasibleSet
+        from smbo.space.linear_constraints import LinearConstraints
+
+        return FeasibleSet(self, LinearConstraints(self))
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Point]:
         """Return n random allowed points."""
@@ -237,10 +288,10 @@ class Space:
         levels = []
         for axis in self.axes:
             dimension = self.dimensions[axis.name]
-            assert not isinstance(dimension, Constant)
+            assert not isinstance(dimension, Constant | Derived)
             levels.append(dimension.positions().tolist())
         rows = self.snap(np.array(list(product(*levels)), dtype=np.float64).reshape(combinations, -1))
-        if self._conditions:  # inactive entries coincide
+        if self.parts:  # inactive entries coincide
             rows = np.unique(rows, axis=0)
         return rows[self.allowed(rows)]
 
@@ -262,17 +313,21 @@ class Space:
                 choices, or a known constraint does not hold.
         """
         if not isinstance(point, Mapping):
-            raise PointError(f"a point is a mapping of names to values, got {point!r}")
+            raise PointError(
+                f"a point is a mapping of names to values (of a table's row, dict(row)), got {shown(point)}"
+            )
         for name in point:
             if name not in self.dimensions:
                 raise PointError(f"{name!r} is no dimension of the space{hint(name, self.dimensions)}")
         known: Point = {}
         for name in self._in_dependency_order():
             dimension = self.dimensions[name]
-            condition = self._conditions.get(name)
+            condition = None if isinstance(dimension, Derived) else self._conditions.get(name)
             if condition is not None and not self._holds_at(condition, known):
                 if name in point:
                     raise PointError(f"{name} exists only when {condition.text}; leave it out here")
+            elif isinstance(dimension, Derived):
+                self._derive(name, dimension, known, point)
             elif name in point:
                 known[name] = dimension.check(name, point[name])
             elif isinstance(dimension, Constant):
@@ -280,13 +335,30 @@ class Space:
             else:
                 raise PointError(f"{name} is missing; give a value for it")
         known = {name: known[name] for name in self.dimensions if name in known}
-        for rule, given in zip(self._known, self.constraints):
+        n_given = len(self.constraints)
+        for place, rule in enumerate(self.rules):
             applies = not isinstance(rule, Expression) or rule.names <= known.keys()
-            if applies and not (rule.evaluate(known) if isinstance(rule, Expression) else _call(rule, known)):
-                raise PointError(
-                    f"the point {known!r} violates the known constraint {constraint_name(given)!r}"
-                )
+            if applies and not _is_met(rule, known, may_round=place < n_given):
+                text = rule.text if isinstance(rule, Expression) else constraint_name(rule)
+                raise PointError(f"the point {known!r} violates the known constraint {text!r}")
         return known
+
+    def _derive(self, name: str, dimension: Derived, known: Point, point: Mapping[str, Any]) -> None:
+        """Add the value of a derived dimension to the values known so far; it must agree with a given one."""
+        missing = sorted(dimension.formula.names - known.keys())
+        if missing:
+            if name in point:
+                raise PointError(
+                    f"{name} = {dimension.expression} exists only where {missing} do; leave it out here"
+                )
+            return
+        parts = {each: np.array([float(known[each])]) for each in dimension.formula.names}
+        (number,) = dimension.column(parts, 1, self._whole).tolist()
+        if not np.isfinite(number):
+            raise PointError(f"{name} = {dimension.expression} is {number!r} at {known!r}; give other values")
+        known[name] = int(number) if name in self._whole else number
+        if name in point:
+            dimension.agreed(name, point[name], known, known[name])
 
     # ----------------------------------------------------------------------------------- storing
 
@@ -316,7 +388,8 @@ class Space:
         rules = [
             given if isinstance(given, str) else StoredCallable(given["callable"]) for given in constraints
         ]
-        return cls(dimensions, rules)
+        with as_stored() if dimensions is not data else nullcontext():
+            return cls(dimensions, rules)
 
     def point_to_json(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Return a point as plain JSON values; categories that JSON lacks are tagged."""
@@ -341,10 +414,20 @@ class Space:
         Converting all columns at once is several times faster than one by one, with the same arithmetic.
         """
         dimensions = self.dimensions.values()
-        if self._conditions or not all(isinstance(each, Real) and each.is_linear for each in dimensions):
+        if self.parts or not all(isinstance(each, Real) and each.is_linear for each in dimensions):
             return None
         bounds = np.array([[each.low, each.high] for each in dimensions], dtype=np.float64)
         return bounds[:, 0], bounds[:, 1]
+
+    @cached_property
+    def _whole(self) -> frozenset[str]:
+        """Names of the dimensions whose values are whole numbers."""
+        whole = {name for name, each in self.dimensions.items() if _is_whole(each)}
+        for name in self._conditions:  # each after those that it refers to
+            dimension = self.dimensions[name]
+            if isinstance(dimension, Derived) and dimension.is_whole(whole):
+                whole.add(name)
+        return frozenset(whole)
 
     @cached_property
     def _columns_of(self) -> dict[str, int]:
@@ -367,7 +450,11 @@ class Space:
             dimension = self.dimensions[name]
             if isinstance(dimension, Constant):
                 dimension = Categorical((dimension.value,))
-            values[name] = dimension.column(self._column(units, name))
+            if isinstance(dimension, Derived):
+                parts = self._values(units, dimension.formula.names)
+                values[name] = dimension.column(parts, len(units), self._whole)
+            else:
+                values[name] = dimension.column(self._column(units, name))
         return values
 
     def _holds(self, formula: Expression, units: Array) -> Mask:
@@ -381,8 +468,10 @@ class Space:
         """Return where the conditional dimensions are active, each of shape (n,)."""
         activity: dict[str, Mask] = {}
         for name, condition in self._conditions.items():
+            if name not in self.parts:
+                continue  # derived from dimensions that always exist
             active = _all_active(condition.names, activity, len(units))
-            if active.any():
+            if active.any() and not isinstance(self.dimensions[name], Derived):
                 active[active] = self._holds(condition, units[active])
             activity[name] = active
         return activity
@@ -400,16 +489,6 @@ class Space:
             count *= levels
         return count
 
-    def _sample_grid(self, n: int, rng: np.random.Generator, n_tried: int) -> Array:
-        grid = self.grid()
-        if grid is None or len(grid) == 0:
-            rules = [constraint_name(given) for given in self.constraints]
-            raise SpaceError(
-                f"none of {n_tried} random points meets the constraints {rules}; "
-                "loosen them, or solve an equation for one of its dimensions and leave that out"
-            )
-        return grid[rng.integers(len(grid), size=n)]
-
 
 def _all_active(names: Iterable[str], activity: Mapping[str, Mask], n: int) -> Mask:
     active = np.ones(n, dtype=bool)
@@ -419,5 +498,25 @@ def _all_active(names: Iterable[str], activity: Mapping[str, Mask], n: int) -> M
     return active
 
 
+def _is_met(rule: Constraint, point: Point, *, may_round: bool) -> bool:
+    """Return whether a user's point meets a known constraint.
+
+    Args:
+        may_round: or misses its boundary by rounding only; not so at the bounds of a derived dimension,
+            onto which its value is moved then.
+    """
+    if not isinstance(rule, Expression):
+        return _call(rule, point)
+    return bool(rule.evaluate(point)) or (may_round and holds_but_for_rounding(rule, point))
+
+
 def _call(constraint: Callable[[Point], bool], point: Point) -> bool:
     return bool(constraint(dict(point)))
+
+
+def _is_whole(dimension: Dimension | Fixed) -> bool:
+    own = dimension.dimension if isinstance(dimension, Fixed) else dimension
+    values = (
+        own.choices if isinstance(own, Categorical) else (own.value,) if isinstance(own, Constant) else ()
+    )
+    return isinstance(own, Integer) or (bool(values) and all(isinstance(value, int) for value in values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smbo import Integer, Optimizer, Problem, Real, Space
+from smbo import Derived, Integer, Optimizer, Problem, Real, Space
 from smbo.errors import AskError, SpaceExhausted
 from smbo.problem.level_set import LevelSet
 from smbo.proposal.presets import PRESETS
@@ -93,7 +93,7 @@ def test_a_climb_in_a_trust_region_judges_points_with_the_fixed_value_and_no_oth
             return self(points), np.tile([0.0, 1.0], (len(points), 1))
 
     box = Box(np.array([0.2, 0.5]), np.array([0.1, 0.4]), np.array([0.3, 0.6]))
-    climbed = _climbed(Slope(), part, box, np.array([[0.9, 0.5]]))
+    climbed = _climbed(Slope(), part, box, np.array([[0.9, 0.5]]), 30)
     assert climbed.tolist() == [[0.9, pytest.approx(0.6)]]
     assert set(judged) == {0.9}
 
@@ -158,6 +158,7 @@ def test_only_rows_with_the_fixed_values_are_in_a_part():
 
 
 BOX = {"x": Real(0, 1), "y": Real(0, 1), "z": Real(0, 1)}
+MIXTURE = Space({"a": Real(0, 1), "b": Real(0, 1), "c": Derived("1 - a - b", low=0)})
 CONSTRAINED = Space(BOX, ["x + y <= 1", lambda point: point["z"] < 0.5])
 
 
@@ -175,6 +176,7 @@ CONSTRAINED = Space(BOX, ["x + y <= 1", lambda point: point["z"] < 0.5])
         (SPACE, "x", r"fixed='x'.*a mapping of names"),
         (CONSTRAINED, {"x": 0.75, "y": 0.5}, r"'x': 0.75, 'y': 0.5.* violates .*'x \+ y <= 1'"),
         (CONSTRAINED, {"z": 0.75}, r"no allowed point with fixed \{'z': 0.75\}"),
+        (MIXTURE, {"a": 1.0}, r"by the known constraints \['0 <= c'\]"),
     ],
     ids=str,
 )

@@ -45,7 +45,7 @@ def categoricals():
         st.lists(st.sampled_from(range(len(CHOICES))), min_size=1, max_size=6, unique=True).map(
             lambda indices: tuple(CHOICES[index] for index in indices)
         ),
-        st.booleans(),
+        ordered=st.booleans(),
     )
 
 
