@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from smbo.errors import BudgetExhausted, StoreError, StudyMismatch
+from smbo.plain_values import as_whole_number, finite_number, make_fields_plain, shown
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,15 @@ class Budget:
     fidelity: float | None = None
 
     def __post_init__(self) -> None:
+        make_fields_plain(self, *(each.name for each in fields(self)))
         for name in ("trials", "failures"):
             limit = getattr(self, name)
-            if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-                raise StoreError(f"budget: {name}={limit!r}; give a whole number of 1 or more, or None")
+            if limit is not None and (as_whole_number(limit) or 0) < 1:
+                raise StoreError(f"budget: {name}={shown(limit)}; give a whole number of 1 or more, or None")
         for name in ("time_seconds", "cost", "fidelity"):
             limit = getattr(self, name)
-            if limit is not None and (
-                isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf
-            ):
-                raise StoreError(f"budget: {name}={limit!r}; give a positive number, or None")
+            if limit is not None and (finite_number(limit) or 0.0) <= 0.0:
+                raise StoreError(f"budget: {name}={shown(limit)}; give a positive number, or None")
 
     @property
     def needs_sums(self) -> bool:

@@ -163,6 +163,18 @@ def made_by(connection: Connection, study: int, call: str, kinds: Sequence[str])
     return [row.number for row in rows]
 
 
+def started_by(connection: Connection, study: int, call: str) -> list[tuple[int, int]]:
+    """Return number and token of each trial that an ask has started, if it was committed; waits likewise."""
+    lock(connection, study)
+    event = schema.event.c
+    rows = connection.execute(
+        select(event.number, event.token).where(
+            event.study == study, event.call == call, event.kind.in_(("asked", "restarted"))
+        )
+    )
+    return [(row.number, row.token) for row in rows]
+
+
 def is_made(connection: Connection, study: int, call: str) -> bool:
     """Return whether a call has made any event; waits as ``made_by`` does."""
     lock(connection, study)

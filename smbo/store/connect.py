@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sqlite3
@@ -9,13 +10,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import psutil
 from sqlalchemy import URL, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from smbo.errors import StoreError
+from smbo.errors import StoreError, UnknownStudy
 
 BUSY_SECONDS = 30.0
 
@@ -58,12 +60,36 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 
-def parse_url(url: str) -> URL:
-    """Return a store's URL in its parts.
+_SQLITE_URL = re.compile(r"sqlite(?:\+pysqlite)?:///(.*)", re.DOTALL)
+# what a URL gives another meaning, or a terminal
+_QUOTED = re.compile(r"[%?\x00-\x1f\x7f]")
+
+_HEADER = b"SQLite format 3\0"
+# of a store of any version; other databases may have a table called "study"
+OUR_TABLES = frozenset({"schema_version", "study", "trial", "attempt", "event"})
+
+
+def file_url(path: str | os.PathLike[str]) -> str:
+    """Return the URL of the SQLite file at a path, which may hold any character.
+
+    >>> file_url("50%/run?1.db")
+    'sqlite:///50%25/run%3F1.db'
+    """
+    # not by SQLAlchemy, which quotes a file's name from version 2.1 on only
+    return "sqlite:///" + _QUOTED.sub(lambda found: f"%{ord(found[0]):02X}", os.fspath(path))
+
+
+def parse_url(url: str | os.PathLike[str]) -> URL:
+    """Return a store's URL in its parts; a path object stands for the SQLite file there.
 
     Raises:
         StoreError: it is no URL, or of a database that is not supported.  No message shows a password.
     """
+    if isinstance(url, os.PathLike):
+        return URL.create("sqlite", database=os.fspath(url))
+    is_file = _SQLITE_URL.fullmatch(url) if isinstance(url, str) else None
+    if is_file is not None:
+        return URL.create("sqlite", database=_database_in(url, is_file[1]))
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -80,15 +106,28 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def masked(url: str) -> str:
+def _database_in(url: str, quoted: str) -> str:
+    """Return the path in a URL of SQLite; not by SQLAlchemy, which drops all that follows a question mark."""
+    if "?" in quoted:
+        path, _, options = quoted.partition("?")
+        advice = "" if "=" in options else "; where it belongs to the path, write %3F or give a pathlib.Path"
+        raise StoreError(f"store {url!r}: options are not supported; write {'sqlite:///' + path!r}{advice}")
+    return os.fsdecode(unquote_to_bytes(os.fsencode(quoted)))
+
+
+def masked(url: str | os.PathLike[str]) -> str:
     """Return a URL, or what was meant for one, without its password."""
+    if isinstance(url, os.PathLike):
+        return file_url(url)
+    if isinstance(url, str) and url.startswith("sqlite"):
+        return url  # as it was written
     try:
         return make_url(url).render_as_string(hide_password=True)
     except (ArgumentError, ValueError):
         return re.sub(r":[^:@/]*@", ":***@", str(url))
 
 
-def is_sqlite(url: str) -> bool:
+def is_sqlite(url: str | os.PathLike[str]) -> bool:
     """Return whether a store is a SQLite file.
 
     Raises:
@@ -97,7 +136,7 @@ def is_sqlite(url: str) -> bool:
     return parse_url(url).get_backend_name() == "sqlite"
 
 
-def sqlite_path(url: str) -> Path:
+def sqlite_path(url: str | os.PathLike[str]) -> Path:
     """Return the file that a store URL names.
 
     Raises:
@@ -106,16 +145,16 @@ def sqlite_path(url: str) -> Path:
     parsed = parse_url(url)
     if parsed.get_backend_name() != "sqlite":
         raise StoreError(f"store {masked(url)!r} is no file")
-    if parsed.query:
-        raise StoreError(f"store {url!r}: options are not supported; write sqlite:///runs.db")
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
         raise StoreError(
             f"store {url!r} names no file; write sqlite:///runs.db, or use Optimizer for a study in memory"
         )
-    return Path(parsed.database).absolute()
+    if "\0" in parsed.database:
+        raise StoreError(f"store {str(url)!r}: no file has a NUL in its path")
+    return Path(os.path.expanduser(parsed.database)).absolute()
 
 
-def spool_folder(url: str) -> Path:
+def spool_folder(url: str | os.PathLike[str]) -> Path:
     """Return the folder where results of a store's studies wait to be recorded.
 
     Beside the file; of a server's database, in the current folder.
@@ -126,7 +165,7 @@ def spool_folder(url: str) -> Path:
     if is_sqlite(url):
         path = sqlite_path(url)
         return path.with_name(f"{path.name}-spool")
-    return Path.cwd() / f"{parse_url(url).database}-spool"
+    return Path.cwd() / f"{quote(parse_url(url).database or '', safe=' ')}-spool"
 
 
 def file_system(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> str:
@@ -138,7 +177,7 @@ def file_system(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> 
     """
     if mounts is None:
         mounts = [(each.mountpoint, each.fstype) for each in psutil.disk_partitions(all=True)]
-    resolved = path.resolve()
+    resolved = Path(os.path.realpath(path))  # resolve() raises where links go in a circle
     best, kind = -1, ""
     for point, fstype in mounts:
         # the longest mount point wins, and of equal ones the last mounted
@@ -147,7 +186,7 @@ def file_system(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> 
     return kind
 
 
-def connect_sqlite(url: str, *, create: bool) -> Engine:
+def connect_sqlite(url: str | os.PathLike[str], *, create: bool) -> Engine:
     """Return an engine on the store's file, which is made (mode 0600) if it may be.
 
     The engine begins no transactions of its own: see ``Database``.
@@ -163,8 +202,9 @@ def connect_sqlite(url: str, *, create: bool) -> Engine:
             "put it on a local disk"
         )
     _ensure_file(path, create=create)
+    _refuse_foreign(path, create=create)
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         poolclass=NullPool,  # ``Database`` keeps the connections
     )
@@ -180,6 +220,14 @@ def is_temporary(error: BaseException | None) -> bool:
     return code in full_disk or (code is not None and code & 0xFF == sqlite3.SQLITE_BUSY)
 
 
+def is_damage(error: BaseException | None) -> bool:
+    """Return whether a database's error says that its file holds what SQLite does not write."""
+    code = getattr(error, "sqlite_errorcode", None)
+    kinds = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    is_text = isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8")
+    return is_text or (code is not None and code & 0xFF in kinds)
+
+
 def _ensure_file(path: Path, *, create: bool) -> None:
     try:
         if path.exists():
@@ -192,6 +240,44 @@ def _ensure_file(path: Path, *, create: bool) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreError(f"store {path} cannot be opened: {error.strerror or error}") from error
+
+
+def _refuse_foreign(path: Path, *, create: bool) -> None:
+    """Refuse a file that holds no store, before SQLite changes a byte of it.
+
+    Raises:
+        UnknownStudy: the file is empty, or without tables, and is not to be made a store.
+        StoreError: it is no database, one of another program, or damaged.
+    """
+    with path.open("rb") as file:
+        head = file.read(20)
+    if not head:
+        if create:
+            return
+        raise UnknownStudy(f"store {path} is empty: it holds no study")
+    if not head.startswith(_HEADER):
+        raise StoreError(f"store {path} is not a database of SQLite, or its first bytes are damaged")
+    # Reading makes two files beside a database with a write-ahead log, unless no process can have it open.
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    option = "immutable=1" if head[18:19] == b"\2" and not has_log else "mode=ro"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.as_uri()}?{option}", uri=True, timeout=BUSY_SECONDS)
+        ) as raw:
+            tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise StoreError(f"store {path} is damaged and cannot be read: {error}") from error
+    if tables and not tables >= OUR_TABLES:
+        raise other_tables(tables)
+    if not tables and not create:
+        raise UnknownStudy(f"store {path} holds no study")
+
+
+def other_tables(tables: Iterable[str]) -> StoreError:
+    """Return the error of a database that another program has made."""
+    return StoreError(
+        f"the database holds other tables ({', '.join(sorted(tables)[:5])}); give smbo one of its own"
+    )
 
 
 def _configure(raw: sqlite3.Connection, _record: Any) -> None:

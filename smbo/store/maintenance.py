@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from smbo.errors import StoreError
 from smbo.store.connect import sqlite_path
+from smbo.store.inspection import result_faults, row_faults
 from smbo.store.schema import SCHEMA_VERSION
 
 # Each finds rows that must not be there: what is wrong, and a query for (study, number or token, detail).
@@ -76,18 +81,54 @@ _RULES: tuple[tuple[str, str], ...] = (
            LEFT JOIN event e ON e.study = r.study AND e.seq = r.seq WHERE e.seq IS NULL""",
     ),
 )
-_MOST_SHOWN = 5
+_MOST_SHOWN = 5  # of one kind
+_MOST_ROWS = 20  # of one column
 
 
 def faults(connection: Connection) -> list[str]:
-    """Return the violated invariants of a store of the present version, in words."""
-    found = _file_faults(connection) if connection.dialect.name == "sqlite" else []
+    """Return in words what is wrong in a store of the present version: its file, its rows, its invariants."""
+    is_file = connection.dialect.name == "sqlite"
+    found = _readable(_file_faults, connection) if is_file else []
+    found += _readable(_all_row_faults, connection)
     for what, query in _RULES:
-        rows = connection.execute(text(query)).all()
-        found += [f"study {name}: {what} ({first}, {second})" for name, first, second in rows[:_MOST_SHOWN]]
-        if len(rows) > _MOST_SHOWN:
-            found.append(f"… and {len(rows) - _MOST_SHOWN} more of the same")
+        found += _readable(partial(_rule_faults, what, query), connection)
     return found
+
+
+def most_of_each(faults: Iterable[tuple[str, str]], most: int = _MOST_ROWS) -> list[str]:
+    """Return the first faults of each kind, and how many more there are."""
+    by_kind: dict[str, list[str]] = {}
+    hidden: Counter[str] = Counter()
+    for kind, fault in faults:
+        shown = by_kind.setdefault(kind, [])
+        if len(shown) < most:
+            shown.append(fault)
+        else:
+            hidden[kind] += 1
+    for kind, n in hidden.items():
+        by_kind[kind].append(f"… and {n} more of the same")
+    return [fault for shown in by_kind.values() for fault in shown]
+
+
+def _readable(find: Callable[[Connection], list[str]], connection: Connection) -> list[str]:
+    """Return what ``find`` finds; where it cannot read the store, that is the fault."""
+    try:
+        return find(connection)
+    except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        return [f"the file is damaged: {original}"]
+
+
+def _all_row_faults(connection: Connection) -> list[str]:
+    found = most_of_each(row_faults(connection))
+    # results are compared where all of their parts can be read
+    return found or most_of_each(result_faults(connection))
+
+
+def _rule_faults(what: str, query: str, connection: Connection) -> list[str]:
+    rows = connection.execute(text(query)).all()
+    found = [(what, f"study {name}: {what} ({first}, {second})") for name, first, second in rows]
+    return most_of_each(found, _MOST_SHOWN)
 
 
 def _file_faults(connection: Connection) -> list[str]:
@@ -131,13 +172,17 @@ def back_up(url: str, target: Path) -> None:
         raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old,
+            contextlib.closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old,
             contextlib.closing(sqlite3.connect(target)) as new,
         ):
             old.backup(new)  # all pages in one go: one moment, whatever is written meanwhile
             new.execute("PRAGMA journal_mode = DELETE")  # one file, until it is opened as a store
-        with target.open("rb") as file:
-            os.fsync(file.fileno())
+        for written in (target, target.absolute().parent):  # the file, and its name
+            descriptor = os.open(written, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
     except (sqlite3.Error, OSError) as error:
         target.unlink(missing_ok=True)
         raise StoreError(f"backup of {source} to {target}: {error}") from error

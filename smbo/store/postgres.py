@@ -98,6 +98,12 @@ def lock_store(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
+def wait_for_us(connection: Connection) -> None:
+    """Let this transaction be idle for as long as proposing a point may take, rather than half a minute."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '10min'")
+
+
 def is_passing(error: BaseException | None) -> bool:
     """Return whether an error of psycopg may go away by itself, a lost connection among them."""
     import psycopg

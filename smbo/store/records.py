@@ -7,13 +7,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from typing import Any, TypeAlias
 
 import numpy as np
+from sqlalchemy import Table
 
-from smbo.errors import StoreError
+from smbo.errors import DamagedStore, StoreError
+from smbo.store import schema
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Spent
+from smbo.store.column_kinds import KEYS, wrong_values
 from smbo.training_data import Array
 from smbo.trial import LOST as LOST, Trial, TrialState
 
@@ -28,21 +31,6 @@ Decode: TypeAlias = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 class StaleProposal(StoreError):
     """Another ask came since the proposal was computed; compute it anew."""
-
-
-class AttemptOutcome(StrEnum):
-    """How an attempt ended."""
-
-    COMPLETE = "complete"
-    ERROR = "error"
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    LOST = "lost"
-    PAUSED = "paused"  # it reached its rung
-    PRUNED = "pruned"
-    CANCELLED = "cancelled"
-    LATE = "late"  # its result came after it had been given up for lost, and counts
-    DUPLICATE = "duplicate"  # its result came after another attempt's, and is only kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,7 +281,7 @@ def params_hash(params: Mapping[str, Any], text: str | None = None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _load_variance(outputs: bytes | None, variance: bytes | None) -> Array | None:
+def load_variance(outputs: bytes | None, variance: bytes | None) -> Array | None:
     """Return a covariance as it was stored: (k,), or (k, 1 + r) for k outputs."""
     loaded = load_vector(variance)
     if outputs is None or loaded is None or len(variance or b"") == len(outputs):
@@ -301,8 +289,10 @@ def _load_variance(outputs: bytes | None, variance: bytes | None) -> Array | Non
     return loaded.reshape(len(outputs) // 8, -1)
 
 
-_STATES = {each.value: each for each in TrialState}
+STATES = {each.value: each for each in TrialState}
 _scan_json = json.JSONDecoder().raw_decode  # what json.loads calls, without a look at the ends of the text
+NUMBERS = frozenset({float, int, type(None)})
+INTEGERS = frozenset({int, type(None)})
 
 
 def load_trial(row: Any, decode: Decode | None = None, *, params: dict[str, Any] | None = None) -> Trial:
@@ -311,25 +301,57 @@ def load_trial(row: Any, decode: Decode | None = None, *, params: dict[str, Any]
     Args:
         decode: makes a point of its JSON values, which it is otherwise.
         params: the JSON values, if they are at hand.
+
+    Raises:
+        DamagedStore: the row holds what smbo does not write.
     """
-    if params is None:
-        params, _ = _scan_json(row.params)
-    return Trial(
-        number=row.number,
-        params=params if decode is None else decode(params),
-        seed=int(row.seed),
-        state=_STATES[row.state],
-        value=row.value,
-        sem=row.sem,
-        cost=row.cost,
-        feasible=None if row.feasible is None else bool(row.feasible),
-        metrics={} if row.metrics == "{}" else load_numbers(row.metrics),
-        outputs=load_vector(row.outputs),
-        outputs_variance=_load_variance(row.outputs, row.outputs_variance),
-        reason=row.reason,
-        error=row.error,
-        fidelity=row.fidelity,
-        token=row.token,
-        rung=row.rung,
-        checkpoint=row.checkpoint,
-    )
+    if not {
+        row.value.__class__,
+        row.sem.__class__,
+        row.cost.__class__,
+        row.fidelity.__class__,
+    } <= NUMBERS or (not {row.number.__class__, row.token.__class__, row.rung.__class__} <= INTEGERS):
+        refuse_damaged(schema.trial, row)
+    try:
+        if params is None:
+            params, end = _scan_json(row.params)
+            if end != len(row.params) or params.__class__ is not dict:
+                raise ValueError("params")
+        return Trial(
+            number=row.number,
+            params=params if decode is None else decode(params),
+            seed=int(row.seed),
+            state=STATES[row.state],
+            value=row.value,
+            sem=row.sem,
+            cost=row.cost,
+            feasible=None if row.feasible is None else bool(row.feasible),
+            metrics={} if row.metrics == "{}" else load_numbers(row.metrics),
+            outputs=load_vector(row.outputs),
+            outputs_variance=load_variance(row.outputs, row.outputs_variance),
+            reason=row.reason,
+            error=row.error,
+            fidelity=row.fidelity,
+            token=row.token,
+            rung=row.rung,
+            checkpoint=row.checkpoint,
+        )
+    except DAMAGES as error:
+        refuse_damaged(schema.trial, row)
+        raise DamagedStore(f"trial {row.number}: cannot be read: {error}") from error
+
+
+# what values of another kind than smbo writes raise where they are read
+DAMAGES = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
+def refuse_damaged(table: Table, row: Any) -> None:
+    """Refuse a row that holds what smbo does not write.
+
+    Raises:
+        DamagedStore: naming the row and its column.
+    """
+    for _, text in wrong_values(table, row):
+        key = getattr(row, KEYS[table.name])
+        where = f"study {row.name}" if table is schema.study else f"{table.name} {key!r}"
+        raise DamagedStore(f"{where}: {text}")

@@ -24,6 +24,9 @@ from smbo.trial import Trial
 class ChangeFeed(Protocol):
     """Reads changes: for a study's log, and for proposals made in another process."""
 
+    @property
+    def n_rolled_back(self) -> int: ...
+
     def changes(
         self, name: str, cursor: int, decode: Decode | None = None, known: StudyRecord | None = None
     ) -> tuple[StudyRecord, list[Trial]]: ...

@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
-from smbo.errors import StoreError
+from smbo.errors import DamagedStore, StoreError
+from smbo.frozen import FrozenDict
 from smbo.store import schema
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget, check_budget
 from smbo.store.change_feed import change_attempt, lock, move_trial, note, spent, trial_row
 from smbo.store.leases import leader
-from smbo.store.records import AttemptOutcome, ReportRecord, StaleProposal, load_trial
+from smbo.store.records import ReportRecord, StaleProposal, load_trial, load_variance, load_vector
 from smbo.store.tell import attempt_row
 from smbo.trial import Rung, Trial, TrialState
 
@@ -98,10 +100,37 @@ def with_rungs(connection: Connection, study: int, trials: Sequence[Trial]) -> l
             .order_by(_ATTEMPT.fidelity)
         )
         for row in rows:
-            feasible = bool(json.loads(row.result)["feasible"])
-            rung = Rung(row.fidelity, row.value, row.sem, row.cost, feasible, row.token)
-            found.setdefault(row.number, []).append(rung)
+            if row.rung is None and row.fidelity is None:
+                continue  # it was paused by hand, before its trial had a fidelity
+            if row.fidelity is None or row.value is None:
+                raise DamagedStore(
+                    f"attempt {row.token} of trial {row.number}: it ended at a rung, and its fidelity or its "
+                    "value is empty"
+                )
+            found.setdefault(row.number, []).append(_rung(row))
     return [replace(trial, rungs=tuple(found.get(trial.number, ()))) for trial in trials]
+
+
+def _rung(row: Row[Any]) -> Rung:
+    """Return the result of an attempt below the highest fidelity."""
+    told = json.loads(row.result)
+    outputs, variance = (
+        None if told.get(name) is None else bytes.fromhex(told[name])
+        for name in ("outputs", "outputs_variance")
+    )
+    metrics = FrozenDict({name: float(value) for name, value in told["metrics"].items()})
+    feasible = bool(told["feasible"])
+    return Rung(
+        row.fidelity,
+        row.value,
+        row.sem,
+        row.cost,
+        feasible,
+        row.token,
+        metrics,
+        load_vector(outputs),
+        load_variance(outputs, variance),
+    )
 
 
 def promote(

@@ -33,8 +33,9 @@ from sqlalchemy import (
     text,
 )
 
-from smbo.errors import StoreError
+from smbo.errors import StoreError, UnknownStudy
 from smbo.store import migrations as steps
+from smbo.store.connect import OUR_TABLES, other_tables
 from smbo.store.postgres import lock_store
 
 SCHEMA_VERSION = 2
@@ -216,7 +217,7 @@ MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: steps.from_1_to_2}
 
 def version_of(connection: Connection) -> int | None:
     """Return a store's schema version, None if the database holds no store."""
-    if not {"schema_version", "study"} <= set(inspect(connection).get_table_names()):
+    if not set(inspect(connection).get_table_names()) >= OUR_TABLES:
         return None
     version: int | None = connection.scalar(select(func.max(schema_version.c.version)))
     return version
@@ -225,6 +226,7 @@ def version_of(connection: Connection) -> int | None:
 def prepare(
     connection: Connection,
     *,
+    create: bool = True,
     version: int = SCHEMA_VERSION,
     migrations: Mapping[int, Callable[[Connection], None]] = MIGRATIONS,
 ) -> None:
@@ -233,20 +235,24 @@ def prepare(
     ``connection`` is in a write transaction: of two processes that open a new store at once, one
     waits and then finds it made.
 
+    Args:
+        create: whether tables are made in an empty database.
+
     Raises:
+        UnknownStudy: the database is empty, and is to stay so.
         StoreError: the store holds something else, or was written by a newer smbo.
     """
     if connection.dialect.name != "sqlite":
         lock_store(connection)
     tables = set(inspect(connection).get_table_names())
     if not tables:
+        if not create:
+            raise UnknownStudy("the database holds no study")
         metadata.create_all(connection)
         connection.execute(insert(schema_version).values(version=version, applied=time.time()))
         return
-    if not {"schema_version", "study"} <= tables:
-        raise StoreError(
-            f"the database holds other tables ({', '.join(sorted(tables)[:5])}); give smbo one of its own"
-        )
+    if not tables >= OUR_TABLES:
+        raise other_tables(tables)
     found = connection.scalar(select(func.max(schema_version.c.version)))
     if found is None or found > version:
         raise StoreError(

@@ -25,11 +25,16 @@ def driver_of(connection: Connection) -> Any:
 
 
 class Statement:
-    """One SQL statement, ready for both databases; its rows are named tuples."""
+    """One SQL statement, ready for both databases; its rows are named tuples.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        text: with named parameters.
+        columns: names of the columns; as the database says them, in whatever case, if there are none.
+    """
+
+    def __init__(self, text: str, columns: Sequence[str] = ()) -> None:
         self._texts = {"sqlite": text, "postgresql": _PARAMETER.sub(r"%(\1)s", text)}
-        self._row: Callable[[Sequence[Any]], Any] | None = None
+        self._row: Callable[[Sequence[Any]], Any] | None = _row_of(columns) if columns else None
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:
         """Run it and return the driver's cursor."""
@@ -63,14 +68,19 @@ class Statement:
         return None if row is None else make(row)
 
     def _name_columns(self, cursor: Any) -> Callable[[Sequence[Any]], Any]:
-        row: Any = namedtuple("Row", [column[0] for column in cursor.description])  # type: ignore[misc]
-        self._row = row._make
-        return row._make
+        self._row = _row_of([column[0] for column in cursor.description])
+        return self._row
+
+
+def _row_of(columns: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
+    row: Any = namedtuple("Row", columns)  # type: ignore[misc]
+    return row._make
 
 
 def selection(table: Table, rest: str, columns: Sequence[str] = ()) -> Statement:
     """Return a SELECT of some or all columns of a table, by name: older files have them in another order."""
-    return Statement(f"SELECT {', '.join(columns or table.c.keys())} FROM {table.name} {rest}")
+    names = list(columns or table.c.keys())
+    return Statement(f"SELECT {', '.join(names)} FROM {table.name} {rest}", names)
 
 
 @lru_cache(maxsize=32)

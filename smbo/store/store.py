@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row
 
-from smbo.errors import AlreadyTold
-from smbo.store import ask, change_feed, leases, rungs, schema, studies, tell
+from smbo.errors import AlreadyTold, DamagedStore, SmboError, StoreUnavailable
+from smbo.store import ask, change_feed, leases, postgres, retry, rungs, schema, studies, tell
 from smbo.store.ask import Asking
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget, Spent
-from smbo.store.database import Database
+from smbo.store.connect import file_url, is_sqlite, sqlite_path
+from smbo.store.database import Database, new_call
+from smbo.store.inspection import damage_text, row_faults
 from smbo.store.records import (
-    AttemptOutcome,
+    DAMAGES,
     AttemptRecord,
     Decode,
     DriverRecord,
@@ -26,7 +32,12 @@ from smbo.store.records import (
     load_trial,
 )
 from smbo.store.tell import NOWHERE
+from smbo.store.unsettled import Unsettled
 from smbo.trial import Trial, TrialState
+
+_T = TypeVar("_T")
+
+_MOST_COUNTED = 1000  # damaged values, in a message that shows the first
 
 
 class SqlStore:
@@ -38,22 +49,58 @@ class SqlStore:
     is safe, and the only remedy.
 
     Args:
-        url: such as "sqlite:///runs.db" or "postgresql://user@host/database".
-        create: whether to make the file if it is missing (SQLite).
+        url: such as "sqlite:///runs.db" or "postgresql://user@host/database"; a path object stands for
+            the SQLite file there, whatever characters it has.
+        create: whether to make the file and its tables if they are missing.
 
     Raises:
+        UnknownStudy: the database is empty, and ``create`` is False.
         StoreError: the URL, the file, the disk or the server cannot be used.
     """
 
-    def __init__(self, url: str, *, create: bool = True) -> None:
-        self.url = url
+    def __init__(self, url: str | os.PathLike[str], *, create: bool = True) -> None:
+        # absolute: an objective may change the current folder
+        self.url = file_url(sqlite_path(url)) if is_sqlite(url) else str(url)
         self._database = Database(url, create=create)
-        self._write, self._read = self._database.write, self._database.read
-        self.together = self._database.together
+        self._unsettled = Unsettled()
         try:
-            self._write(schema.prepare, is_patient=False)
+            self._write(lambda at: schema.prepare(at, create=create), is_patient=False)
         except BaseException:
             self._database.close()
+            raise
+
+    def _read(self, work: Callable[[Connection], _T]) -> _T:
+        """Return the result of ``work``, run in one snapshot.
+
+        Raises:
+            DamagedStore: it met what smbo does not write; names study, row and column.
+        """
+        with self._damage_named():
+            return self._database.read(work)
+
+    def _write(
+        self,
+        work: Callable[[Connection], _T],
+        settle: Callable[[Connection, str], _T | None] | None = None,
+        *,
+        is_patient: bool = True,
+        call: str | None = None,
+    ) -> _T:
+        """Return the result of ``work``, run in one transaction; see ``Database.write``, and ``_read``."""
+        with self._damage_named():
+            return self._database.write(work, settle, is_patient=is_patient, call=call)
+
+    @contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        """Have an error that damaged rows cause say which they are."""
+        try:
+            yield
+        except (DamagedStore, *DAMAGES) as error:
+            if isinstance(error, SmboError) and not isinstance(error, DamagedStore):
+                raise
+            found = self._database.read(lambda at: list(itertools.islice(row_faults(at), _MOST_COUNTED)))
+            if found:
+                raise DamagedStore(damage_text(self.shown, [text for _, text in found])) from error
             raise
 
     @property
@@ -65,13 +112,18 @@ class SqlStore:
         """Close the connections to the file or the server; committed data stay."""
         self._database.close()
 
-    @contextmanager
-    def alone(self, study: int) -> Iterator[None]:
-        """Combine this thread's writes within the block into one transaction that locks the study.
+    @property
+    def n_rolled_back(self) -> int:
+        """How many blocks of ``together`` were rolled back; what was read in one may be outdated."""
+        return self._database.n_rolled_back
 
-        See ``Database.together``; values that this thread reads stay as they are until it writes.
+    @contextmanager
+    def together(self, study: int) -> Iterator[None]:
+        """Combine what this thread reads and writes within the block into one transaction.
+
+        It locks the study: what is read stays as it is until this thread writes.  See ``Database.together``.
         """
-        with self.together():
+        with self._database.together():
             self._write(lambda at: change_feed.lock(at, study))
             yield
 
@@ -140,14 +192,42 @@ class SqlStore:
 
     def ask(self, study: int, request: Asking) -> list[Trial]:
         """Return running trials; see ``smbo.store.ask.ask``."""
+        return self._asked(
+            study, lambda at: self._ask_in(at, study, request), is_keyed=request.key is not None
+        )
 
+    def ask_locked(self, study: int, propose: Callable[[], Asking], *, is_keyed: bool = False) -> list[Trial]:
+        """Return running trials at points that are proposed while the study is locked.
+
+        Args:
+            propose: reads the study and returns the request; called again where the transaction is.
+            is_keyed: whether the request has a key.
+        """
+
+        def work(at: Connection) -> list[Trial]:
+            change_feed.lock(at, study)
+            postgres.wait_for_us(at)
+            return self._database.jointly(lambda: self._ask_in(at, study, propose()))(at)
+
+        return self._asked(study, work, is_keyed=is_keyed)
+
+    def _ask_in(self, at: Connection, study: int, request: Asking) -> list[Trial]:
+        return rungs.with_rungs(at, study, ask.ask(at, study, request))
+
+    def _asked(self, study: int, work: Callable[[Connection], list[Trial]], *, is_keyed: bool) -> list[Trial]:
         def settle(at: Connection, call: str) -> list[Trial] | None:
             return _trials(at, study, change_feed.made_by(at, study, call, ("asked", "restarted")))
 
-        def work(at: Connection) -> list[Trial]:
-            return rungs.with_rungs(at, study, ask.ask(at, study, request))
-
-        return self._write(work, settle)
+        for lost in self._unsettled.of_asks(study):
+            self._write(partial(tell.give_back, study=study, call=lost))
+            self._unsettled.forget(lost)
+        call = new_call()
+        try:
+            return self._write(work, settle, call=call)
+        except StoreUnavailable:
+            if not is_keyed:  # the key finds the trials, if there are any
+                self._unsettled.note(call, study)
+            raise
 
     def tell(
         self, study: int, number: int, token: int | None, result: Result, place: Place = NOWHERE
@@ -179,10 +259,24 @@ class SqlStore:
     ) -> int:
         """Record results at points of one's own in one transaction; return the first one's number."""
 
+        same = Unsettled.name_of(study, points, results)
+        call, before = new_call(), self._unsettled.call_of(same)
+
         def settle(at: Connection, call: str) -> int | None:
             return min(change_feed.made_by(at, study, call, ("told",)), default=None)
 
-        return self._write(lambda at: tell.add(at, study, points, results, seed_of), settle)
+        def work(at: Connection) -> int:
+            done = None if before is None else settle(at, before)
+            return tell.add(at, study, points, results, seed_of) if done is None else done
+
+        try:
+            first = self._write(work, settle, call=call)
+        except StoreUnavailable:
+            self._unsettled.note(before or call, study, same)
+            raise
+        if before is not None:
+            self._unsettled.forget(before)
+        return first
 
     def requeue(
         self,
@@ -194,6 +288,18 @@ class SqlStore:
     ) -> Trial:
         """End an attempt without a result; its trial waits for the next one."""
         return self._write(lambda at: tell.requeue(at, study, number, token, outcome, place))
+
+    def retry(self, study: int, numbers: Sequence[int]) -> None:
+        """Have failed trials wait to be evaluated again; see ``smbo.store.retry``."""
+
+        def settle(at: Connection, call: str) -> int | None:
+            return 0 if change_feed.is_made(at, study, call) else None
+
+        def work(at: Connection) -> int:
+            retry.retry(at, study, numbers)
+            return 0
+
+        self._write(work, settle)
 
     def attempts(
         self, study: int, *, number: int | None = None, is_open: bool = False, not_of: str | None = None
@@ -224,7 +330,13 @@ class SqlStore:
 
     def promote(self, study: int, number: int, fidelity: float, rung: int, **decision: Any) -> Trial:
         """Promote a paused trial: it waits for its next rung; ``decision``: priority, why, epoch."""
-        return self._write(lambda at: rungs.promote(at, study, number, fidelity, rung, **decision))
+
+        def settle(at: Connection, call: str) -> Trial | None:
+            return next(
+                iter(_trials(at, study, change_feed.made_by(at, study, call, ("promoted",))) or ()), None
+            )
+
+        return self._write(lambda at: rungs.promote(at, study, number, fidelity, rung, **decision), settle)
 
     def prune(
         self, study: int, number: int, token: int, value: float | None = None, **decision: Any

@@ -6,6 +6,7 @@ import gc
 import json
 import secrets
 import time
+from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -15,17 +16,18 @@ from sqlalchemy import Connection, Row, insert, select
 
 from smbo.errors import UnknownStudy
 from smbo.store import schema
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget, Spent
+from smbo.store.bulk_load import COLUMNS, load_trials
 from smbo.store.change_feed import lock, note
 from smbo.store.postgres import lock_store
 from smbo.store.records import (
-    AttemptOutcome,
     AttemptRecord,
     Decode,
     StudyRecord,
     check_name,
     dump_json,
-    load_trial,
+    refuse_damaged,
 )
 from smbo.store.statements import selection
 from smbo.trial import Trial
@@ -35,13 +37,14 @@ _BY_NAME = selection(schema.study, "WHERE name = :name")
 _CHANGED = selection(
     schema.trial,
     "WHERE study = :study AND seq > :cursor ORDER BY seq LIMIT :most",
-    [*(each.name for each in fields(Trial) if each.name in schema.trial.c), "seq"],
+    COLUMNS,
 )
 _EVENTS = selection(schema.event, "WHERE study = :study AND seq > :cursor ORDER BY seq")
 _EVENTS_OF_A_KIND = selection(
     schema.event, "WHERE study = :study AND seq > :cursor AND kind = :kind ORDER BY seq"
 )
 _PAGE = 10_000
+_Row = namedtuple("_Row", COLUMNS)  # type: ignore[misc]
 _ATTEMPT_FIELDS = frozenset(each.name for each in fields(AttemptRecord))
 
 
@@ -132,11 +135,12 @@ def changes(
         return record, trials
     with _without_collector(record.last_seq - cursor > _PAGE):
         # in pages: the rows of a million trials take more memory than the trials
-        while page := list(_CHANGED.each(connection, study=record.id, cursor=cursor, most=_PAGE)):
-            trials += [load_trial(row, decode) for row in page]
-            if len(page) < _PAGE:
+        while True:
+            rows = _CHANGED.run(connection, {"study": record.id, "cursor": cursor, "most": _PAGE}).fetchall()
+            trials += load_trials(rows, decode, _Row._make)
+            if len(rows) < _PAGE:
                 break
-            cursor = page[-1].seq
+            cursor = rows[-1][-1]
     return record, trials
 
 
@@ -183,15 +187,20 @@ def study_record(row: Row[Any] | None, known: StudyRecord | None = None) -> Stud
     """
     assert row is not None
     is_known = known is not None and known.uid == row.uid
+    problem = known.problem if known and is_known else json.loads(row.problem)
+    budget, memory = json.loads(row.budget), json.loads(row.memory)
+    counters = {row.next_number.__class__, row.next_seq.__class__, row.n_charged.__class__}
+    if not all(isinstance(each, dict) for each in (problem, budget, memory)) or counters != {int}:
+        refuse_damaged(schema.study, row)
     return StudyRecord(
         id=row.id,
         name=row.name,
         uid=row.uid,
-        problem=known.problem if known and is_known else json.loads(row.problem),
+        problem=problem,
         recipe=known.recipe if known and is_known else json.loads(row.recipe),
         seed=int(row.seed),
-        budget=json.loads(row.budget),
-        memory=json.loads(row.memory),
+        budget=budget,
+        memory=memory,
         is_stopped=bool(row.is_stopped),
         spent=Spent(row.n_charged, row.n_failed, row.spent_seconds),
         next_number=row.next_number,

@@ -12,8 +12,18 @@ from sqlalchemy import Connection, Row
 
 from smbo.errors import AlreadyTold, UnknownTrial
 from smbo.store import schema
-from smbo.store.change_feed import change_attempt, event_row, lock, move_trial, note, take, trial_row
-from smbo.store.records import LOST, AttemptOutcome, Place, Result, dump_json, load_trial, params_hash
+from smbo.store.attempt_outcome import AttemptOutcome
+from smbo.store.change_feed import (
+    change_attempt,
+    event_row,
+    lock,
+    move_trial,
+    note,
+    started_by,
+    take,
+    trial_row,
+)
+from smbo.store.records import LOST, Place, Result, dump_json, load_trial, params_hash
 from smbo.store.statements import Statement, insertion, selection
 from smbo.trial import Trial, TrialState
 
@@ -184,6 +194,12 @@ def requeue(
         payload = {"outcome": outcome.value}
         move_trial(connection, trial, TrialState.WAITING, "waiting", token, {}, payload)
     return load_trial(trial_row(connection, study, number))
+
+
+def give_back(connection: Connection, study: int, call: str) -> None:
+    """Let the trials wait that an ask has started whose caller never learned of them."""
+    for number, token in started_by(connection, study, call):
+        requeue(connection, study, number, token, AttemptOutcome.CANCELLED)
 
 
 def add(

@@ -8,8 +8,8 @@ import pytest
 
 from smbo.errors import StoreError
 from smbo.store.ask import MAX_KEY_CHARACTERS, Asking, check_key
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget
-from smbo.store.records import AttemptOutcome
 from smbo.store.store import SqlStore
 from smbo.trial import TrialState
 

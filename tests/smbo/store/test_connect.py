@@ -12,9 +12,16 @@ from sqlalchemy import text
 
 import smbo.store.connect as connect_module
 from smbo.cli.job.stored import keep_job, stored_job
-from smbo.errors import StoreError
+from smbo.errors import StoreError, UnknownStudy
 from smbo.store.budget import Budget
-from smbo.store.connect import connect_sqlite as connect, file_system, masked, spool_folder, sqlite_path
+from smbo.store.connect import (
+    connect_sqlite as connect,
+    file_system,
+    file_url,
+    masked,
+    spool_folder,
+    sqlite_path,
+)
 from smbo.store.store import SqlStore
 from smbo.study import Study
 
@@ -43,6 +50,78 @@ def test_a_relative_url_is_relative_to_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert sqlite_path("sqlite:///runs.db") == tmp_path / "runs.db"
     assert sqlite_path("sqlite:////runs.db") == Path("/runs.db")
+
+
+NAMES = [
+    "run?1",
+    "50%25",
+    "a#b",
+    "sp ace",
+    "@host",
+    "a:b@c",
+    "grün-日本",
+    "~",
+    "a&mode=ro",
+    "run?a=b",
+    "%3F",
+    "'\\",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_url_is_built_from_a_path_with_any_character_and_parsed_back(name):
+    for path in (Path("/data", name, "runs.db"), Path("/data", name)):
+        assert sqlite_path(file_url(path)) == path
+        assert sqlite_path(path) == path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_data_of_a_folder_with_any_name_stay_in_it(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    for url in ("sqlite:///relative.db", Path("object.db"), file_url(tmp_path / name / "absolute.db")):
+        store = SqlStore(url)
+        store.create_study("s", {}, "gp", 1, Budget())
+        assert SqlStore(store.url, create=False).names() == ["s"]  # as other processes open it
+        store.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    made = [path for path in (tmp_path / name).iterdir() if path.suffix == ".db"]
+    assert sorted(path.name for path in made) == ["absolute.db", "object.db", "relative.db"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
+    assert all(path.stat().st_size for path in made)
+
+
+def test_the_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert sqlite_path("sqlite:///~/runs.db") == sqlite_path(Path("~/runs.db")) == tmp_path / "runs.db"
+
+
+@pytest.mark.parametrize("path", ["run?1/a.db", "run?1?2", "a.db?"])
+def test_a_question_mark_pasted_into_a_url_is_refused_with_what_to_write(path):
+    with pytest.raises(StoreError, match=r"write %3F or give a pathlib.Path"):
+        sqlite_path(f"sqlite:///{path}")
+
+
+def test_a_store_stays_where_it_is_when_the_current_folder_changes(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    with Study.open("sqlite:///runs.db", "s", {"x": (0.0, 1.0)}, "random", 1) as study:
+        monkeypatch.chdir(tmp_path)
+        assert study._driver.spool_folder.parent == tmp_path / "a" / "runs.db-spool"
+        study.tell(study.ask(), 1.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_path_that_the_system_cannot_have_is_an_error_of_the_store():
+    for url, why in (("sqlite:///a%00b.db", "has a NUL"), (f"sqlite:////{'n' * 300}", "cannot be opened")):
+        with pytest.raises(StoreError, match=why):
+            SqlStore(url)
+
+
+def test_links_that_go_in_a_circle_are_an_error_of_the_store(tmp_path):
+    (tmp_path / "a.db").symlink_to(tmp_path / "a.db")
+    with pytest.raises(StoreError, match="Too many levels of symbolic links"):
+        SqlStore(f"sqlite:///{tmp_path}/a.db")
 
 
 def test_a_new_store_is_private_and_so_is_its_write_ahead_log(tmp_path):
@@ -92,19 +171,37 @@ def test_files_that_are_no_store_are_refused_and_left_as_they_are(tmp_path):
     with sqlite3.connect(tmp_path / "other") as other:
         other.execute("CREATE TABLE address (name)")
     other.close()
-    contents = (tmp_path / "text").read_bytes()
+    contents = {name: (tmp_path / name).read_bytes() for name in ("text", "other")}
+    os.mkfifo(tmp_path / "fifo")
     for name, message in [
         ("folder", "is not a file"),
         ("text", "not a database"),
+        ("fifo", "is not a file"),
         ("other", "holds other tables .address."),
         ("missing/a.db", "cannot be opened: No such file"),
     ]:
-        with pytest.raises(StoreError, match=message):
-            SqlStore(f"sqlite:///{tmp_path}/{name}")
-    assert (tmp_path / "text").read_bytes() == contents
-    other = sqlite3.connect(tmp_path / "other")
-    assert [row[0] for row in other.execute("SELECT name FROM sqlite_master")] == ["address"]
-    other.close()
+        for create in (True, False):
+            with pytest.raises(StoreError, match=message if create or name[0] != "m" else "does not exist"):
+                SqlStore(f"sqlite:///{tmp_path}/{name}", create=create)
+    assert {name: (tmp_path / name).read_bytes() for name in contents} == contents
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "text", "other", "fifo"}
+
+
+def test_an_empty_file_becomes_a_store_only_where_a_study_is_to_be_written(tmp_path):
+    path = tmp_path / "a.db"
+    path.touch()
+    with pytest.raises(UnknownStudy, match="is empty: it holds no study"):
+        SqlStore(path, create=False)
+    with pytest.raises(UnknownStudy):
+        Study.load(path, "s")
+    assert path.stat().st_size == 0
+    sqlite3.connect(path).execute(
+        "PRAGMA journal_mode = WAL"
+    ).close()  # as a process that died early leaves it
+    with pytest.raises(UnknownStudy, match="holds no study"):
+        SqlStore(path, create=False)
+    SqlStore(path).close()
+    assert SqlStore(path, create=False).names() == []
 
 
 def test_reading_does_not_make_a_store(tmp_path):

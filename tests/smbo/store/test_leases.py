@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from smbo.store.ask import Asking
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget
-from smbo.store.records import AttemptOutcome
 from smbo.store.store import SqlStore
 
 

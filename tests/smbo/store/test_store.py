@@ -17,8 +17,9 @@ from hypothesis.stateful import (
 
 from smbo.errors import AlreadyTold, BudgetExhausted, UnknownTrial
 from smbo.store.ask import Asking
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget
-from smbo.store.records import AttemptOutcome, Result
+from smbo.store.records import Result
 from smbo.store.store import SqlStore
 from smbo.trial import TrialState
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from smbo.store.ask import Asking
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget
-from smbo.store.records import AttemptOutcome, Place, Result
+from smbo.store.records import Place, Result
 from smbo.store.store import SqlStore
 from smbo.trial import TrialState
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from smbo.problem import Outcome, Problem
 from smbo.space import Categorical, Integer, Real
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget
-from smbo.store.records import AttemptOutcome
 from smbo.study import Study
 
 
