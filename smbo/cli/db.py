@@ -8,9 +8,12 @@ from pathlib import Path
 
 import click
 
+from smbo.report.visible_text import visible
 from smbo.store import maintenance, schema
-from smbo.store.connect import is_sqlite
+from smbo.store.connect import file_url, is_sqlite
 from smbo.store.database import Database
+from smbo.store.store import SqlStore
+from smbo.study.check import study_faults
 
 DAMAGED = 1
 
@@ -28,8 +31,12 @@ def check(url: str) -> None:
         maintenance.refuse_other_version(database.read(schema.version_of))
         faults = database.read(maintenance.faults)
         shown = database.shown
+    if not faults:  # the rows can be read: do they fit the problems
+        with contextlib.closing(SqlStore(url, create=False)) as store:
+            for name in store.names():
+                faults += maintenance.most_of_each(study_faults(store, name))
     for fault in faults:
-        click.echo(fault)
+        click.echo(visible(fault))
     if faults:
         click.echo(f"{shown}: {len(faults)} faults")
         raise click.exceptions.Exit(DAMAGED)
@@ -65,7 +72,7 @@ def backup(url: str, target: Path) -> None:
 
 def _as_url(given: str) -> str:
     """Return a URL; a path stands for the SQLite file there."""
-    return given if ":" in given else f"sqlite:///{given}"
+    return given if "://" in given else file_url(given)
 
 
 @contextlib.contextmanager

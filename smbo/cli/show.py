@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from smbo.analysis.explain import explained
+from smbo.analysis.optimum import optimum
 from smbo.analysis.pareto import ParetoSet
 from smbo.cli.job.level_set import contour_lines
 from smbo.cli.summary import (
@@ -14,6 +16,7 @@ from smbo.cli.summary import (
     feasibility_line,
     feasible_text,
     line_text,
+    missing_text,
     pareto_of,
     pareto_text,
     preference_text,
@@ -26,13 +29,16 @@ from smbo.cli.tune import objective_of, same_measurement_of
 from smbo.errors import SmboError
 from smbo.history import table as results
 from smbo.problem import ChiSquare
+from smbo.report.wording import interval, noise_remark
 from smbo.report.wording_tune import tune_lines
 from smbo.study import Study
-from smbo.trial import Trial, TrialState
+from smbo.trial import Recommendation, Trial, TrialState
 from smbo.tuning import TuneSettings
 
 _LONGEST_LINE = 1000  # of a traceback
 _HIDDEN = ("seed",)
+# of more, `show` names the point alone; the report has the intervals
+_MOST_TRIALS_FOR_INTERVALS = 5_000
 
 
 @click.command(name="show")
@@ -72,10 +78,10 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
 def _best_and_recommended(study: Study, target: str) -> list[str]:
     if study.problem.level_set is not None:
         return contour_lines(study) or ["too few trials are complete for a contour yet"]
-    name = study.problem.value_name
+    name = line_text(study.problem.value_name, 40)
     best, found = study.best, recommendation_of(study)
     if best is None:
-        return [feasibility_line(study) or "no trial is complete and feasible yet"]
+        return [feasibility_line(study) or missing_text(study) or "no trial yet"]
     if (pareto := pareto_of(study)) is not None:
         return _pareto_lines(study, pareto)
     sem = "" if best.sem is None else f" ± {best.sem:.2g}"
@@ -83,24 +89,51 @@ def _best_and_recommended(study: Study, target: str) -> list[str]:
     if found is not None:
         text = f"{name} {recommended_text(found)} by the posterior ({found.place}){feasible_text(found)}"
         lines.append(f"recommended: {text}")
-        lines += _point(found.params) if found.number != best.number else ["  the same point"]
-        lines += [*_model(study), *_tuned(study, target)]
+        if study.problem.loss is not None:
+            lines.append(f"  {noise_remark(study.problem)}")
+        # one error a parameter: the tune's contains what evaluations leave open of the optimum's place
+        lines += _tuned(study, target, found) or _optimum(study, found) or _point(found.params)
+        lines += _model(study)
     return lines
+
+
+def _optimum(study: Study, found: Recommendation) -> list[str]:
+    """Return the recommended point, each parameter with the interval of the optimum where one is known."""
+    now = study._snapshot()
+    if len(now.trials) > _MOST_TRIALS_FOR_INTERVALS:
+        return []
+    try:
+        parameters = optimum(*now, recommended=found)
+    except SmboError:
+        return []
+    rows = [
+        (
+            line_text(each.name, 60),
+            value_text(each.value),
+            "" if each.interval is None else f"68 %: {interval(*each.interval)}",
+        )
+        for each in parameters
+        if each.name in found.params
+    ]
+    widths = [max(len(row[k]) for row in rows) for k in (0, 1)] if rows else [0, 0]
+    return [f"  {name:<{widths[0]}}  {value:<{widths[1]}}  {text}".rstrip() for name, value, text in rows]
 
 
 def _model(study: Study) -> list[str]:
     """Return which model the proposals rest on, and why; none while there is none."""
-    explained = study.explain()
-    return [f"model: {explained.short()}", f"  {explained.reason}"] if explained.n_modelled else []
+    found = explained(*study._snapshot(), times_a_proposal=False)
+    if not found.n_modelled:
+        return []
+    return [f"model: {line_text(found.short(), _LONGEST_LINE)}", f"  {found.reason}"]
 
 
-def _tuned(study: Study, target: str) -> list[str]:
-    """Return the tune of a study whose outputs are compared with data; none for another."""
+def _tuned(study: Study, target: str, found: Recommendation) -> list[str]:
+    """Return the tune, at the recommended point, of a study whose outputs are compared with data."""
     if not isinstance(study.problem.loss, ChiSquare):
         return []
     try:
         settings = TuneSettings(same_measurement=same_measurement_of(objective_of(study, target)))
-        return [*tune_lines(study.tune(settings)), f"  more of it: smbo tune {target}"]
+        return [*tune_lines(study.tune(settings, found.params)), f"  more of it: smbo tune {target}"]
     except SmboError:  # too few evaluations for one
         return []
 
@@ -116,14 +149,15 @@ def _pareto_lines(study: Study, found: ParetoSet) -> list[str]:
 
 
 def _pareto_table(found: ParetoSet) -> list[str]:
-    rows = [["trial", *(line_text(name, 40) for name in found.directions), *found.recommended.params]]
+    names = [*found.recommended.params]
+    rows = [["trial", *(line_text(name, 40) for name in [*found.directions, *names])]]
     for each in found.predicted:
         means = [f"{mean:.6g}" for mean in each.means.values()]
         rows.append(
             [
                 str(each.number),
                 *means,
-                *(value_text(each.params.get(name)) for name in rows[0][1 + len(means) :]),
+                *(value_text(each.params.get(name)) for name in names),
             ]
         )
     return _aligned(rows)
@@ -135,8 +169,9 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _point(params: Mapping[str, Any]) -> list[str]:
-    width = max((len(name) for name in params), default=0)
-    return [f"  {name:<{width}}  {value_text(value)}" for name, value in params.items()]
+    shown = {line_text(name, 60): value_text(value) for name, value in params.items()}
+    width = max((len(name) for name in shown), default=0)
+    return [f"  {name:<{width}}  {value}" for name, value in shown.items()]
 
 
 def _details(study: Study, trial: Trial) -> list[str]:
@@ -180,7 +215,7 @@ def _table(study: Study, trials: Sequence[Trial], metrics: bool) -> str:
     numbers = kept["number"]
     order = [numbers.index(trial.number) for trial in trials]
     cells = [
-        [name.removeprefix("params."), *(value_text(values[i]) for i in order)]
+        [line_text(name.removeprefix("params."), 60), *(value_text(values[i]) for i in order)]
         for name, values in kept.items()
     ]
     return "\n".join(_aligned(list(zip(*cells))))

@@ -10,11 +10,13 @@ from smbo.analysis.pareto import ParetoSet
 from smbo.cli.job.level_set import contour_as_json, contour_lines
 from smbo.cli.job.quantities import duration_text
 from smbo.cli.run import lock
+from smbo.cli.run.queue import cluster_folders, queue_lines
 from smbo.cli.summary import (
     StudySummary,
     feasibility_line,
     feasible_text,
     line_text,
+    missing_text,
     n_feasible,
     pareto_of,
     pareto_text,
@@ -46,6 +48,7 @@ def _lines(study: Study, summary: StudySummary, drivers: list[str]) -> list[str]
     name = study.problem.value_name
     lines = [f"{study.name}: {summary.state}" + (f" ({summary.end_reason})" if summary.end_reason else "")]
     lines.append(f"  drivers      {'; '.join(drivers) or 'none is running'}")
+    lines += [f"  queue        {text}" for text in queue_lines(cluster_folders(study))]
     counts = ", ".join(f"{n} {state}" for state, n in sorted(summary.counts.items())) or "none yet"
     lines.append(f"  trials       {counts}; {spent.trials} of {budget.trials or 'any number'} asked for")
     if (rungs := rungs_text(study)) is not None:
@@ -72,6 +75,8 @@ def _lines(study: Study, summary: StudySummary, drivers: list[str]) -> list[str]
     if (found := summary.recommendation) is not None:
         text = f"{recommended_text(found)} by the posterior ({found.place}){feasible_text(found)}"
         lines.append(f"  recommended  {text}")
+    elif (missing := missing_text(study)) is not None:
+        lines.append(f"  recommended  not yet: {missing}")
     return lines
 
 
@@ -85,6 +90,7 @@ def _as_json(study: Study, summary: StudySummary, drivers: list[str]) -> dict[st
         "state": summary.state,
         "used_up": summary.end_reason,
         "drivers": drivers,
+        **({"queue": queue} if (queue := queue_lines(cluster_folders(study))) else {}),
         "trials": summary.counts,
         "budget": study.budget.to_json(),
         "spent": _spent_as_json(study),

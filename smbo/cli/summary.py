@@ -12,12 +12,19 @@ from smbo.cli.job.level_set import contour_lines
 from smbo.cli.job.quantities import duration_text
 from smbo.errors import SmboError
 from smbo.fidelity import early_stopping_to_json
+from smbo.proposal.recommend import what_is_missing
+from smbo.report.visible_text import visible_line
 from smbo.report.wording import percent
 from smbo.store.budget import exhausted
 from smbo.study import Study
 from smbo.trial import Recommendation, Trial, TrialState
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+
+# parts of a traceback; those of an ExceptionGroup stand behind "|"
+_TRACEBACK = re.compile(r"\s*(?:\+ Exception Group )?Traceback \(most recent call last\)")
+_FRAME = re.compile(r'^[\s|]*File "[^"\n]*", line \d+', re.MULTILINE)
+_EXCEPTION = re.compile(r"^(?:[ |]*\| )?([A-Za-z_][\w.]*(?:: .*)?)$", re.MULTILINE)
 _MOST_CAUSES = 3  # of failures in a summary; `smbo show` has them all
 
 
@@ -96,8 +103,10 @@ def summary_lines(study: Study, summary: StudySummary) -> list[str]:
     costing = "" if cost is None else f", at a cost of {cost:g}"
     lines = [f"{study.name}: {counts}; {duration_text(study.spent.seconds)} in all{costing}"]
     if (found := summary.recommendation) is not None:
-        name = "" if found.means else f"{study.problem.value_name} "
+        name = "" if found.means else f"{line_text(study.problem.value_name, 40)} "
         lines.append(f"recommended ({found.place}): {name}{recommended_text(found)}{feasible_text(found)}")
+    elif (missing := missing_text(study)) is not None:
+        lines.append(f"nothing to recommend yet: {missing}")
     if (pareto := pareto_of(study)) is not None:
         lines.append(f"Pareto set: {pareto_text(pareto)}")
     lines += contour_lines(study)
@@ -205,11 +214,29 @@ def recommendation_of(study: Study) -> Recommendation | None:
         return None
 
 
+def missing_text(study: Study) -> str | None:
+    """Return why no trial is the best one yet, on one line; None where one is, and before the first trial."""
+    if study.problem.level_set is not None or study.best is not None or not study.trials:
+        return None
+    return line_text(what_is_missing(study.problem, study.trials))
+
+
 def failure_text(trial: Trial) -> str:
-    """Return why a trial failed, on one line: its reason and the last line of its error."""
-    lines = [line.strip() for line in (trial.error or "").splitlines() if line.strip()]
-    reason = trial.reason or "failed"
-    return f"{reason}: {line_text(lines[-1])}" if lines and lines[-1] != reason else reason
+    """Return why a trial failed, on one line: its reason and what its error says."""
+    said = _said(trial.error or "")
+    reason = line_text(trial.reason or "failed")
+    return f"{reason}: {line_text(said)}" if said and said != reason else reason
+
+
+def _said(error: str) -> str:
+    """Return the exception of a traceback, without further lines and notes; of other texts the last line."""
+    if _TRACEBACK.match(error):
+        frames = list(_FRAME.finditer(error))
+        found = _EXCEPTION.search(error, frames[-1].end()) if frames else None
+        if found is not None:
+            return found[1]
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def failures_summary(trials: Sequence[Trial]) -> list[str]:
@@ -229,9 +256,9 @@ def failures_summary(trials: Sequence[Trial]) -> list[str]:
 
 
 def line_text(text: str, longest: int = 200) -> str:
-    """Return text that somebody else wrote on one line, without control characters."""
+    """Return text that somebody else wrote on one line, control and format characters as escapes."""
     text = text if len(text) <= longest else text[: longest - 1] + "…"
-    return text if text.isprintable() else repr(text)
+    return visible_line(text)
 
 
 def value_text(value: object) -> str:

@@ -13,6 +13,7 @@ from smbo.cli.job.document import Document, read_document
 from smbo.cli.job.schema import check_jobfile, read_jobfile
 from smbo.cli.job.stored import stored_job
 from smbo.cli.job.task import find_modules_beside, load_task
+from smbo.cli.summary import recommendation_of
 from smbo.cli.target import SUFFIXES, load, study_argument
 from smbo.cli.tune_slopes import slopes_beside
 from smbo.errors import ProblemError, SmboError
@@ -64,7 +65,8 @@ def command(
     """Fit the tune of STUDY: parameters with errors, eigentunes, agreement of each observable.
 
     Nothing is evaluated, except with --slopes: other weights, observables or uncertainties move the
-    optimum of the model that is fitted to the stored evaluations.
+    optimum of the model that is fitted to the stored evaluations.  With those of the study the tune is the
+    recommended point.
     """
     with load(study, store) as found:
         objective = objective_of(found, study)
@@ -77,7 +79,9 @@ def command(
         )
         weights = None
         if rule is None:
-            tune = found.tune(settings)
+            is_of_the_study = not observables and file is None and theory is None
+            recommended = recommendation_of(found) if is_of_the_study else None
+            tune = found.tune(settings, None if recommended is None else recommended.params)
         else:
             data = encode(found.problem, found.trials)
             weights = automatic_weights(found.problem, data, settings, rule)

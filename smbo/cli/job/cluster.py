@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from smbo.cli.job.section import Duration, Section, Size
-from smbo_scheduler.clusters.specs import BatchSpec, ClusterSpec, LocalSpec, SchedulerOptions, SshSpec
+from smbo.cli.job.batch_cluster import (
+    BatchSection,
+    HTCondorSection,
+    LSFSection,
+    MoabSection,
+    OARSection,
+    PBSSection,
+    SGESection,
+    SlurmSection,
+)
+from smbo.cli.job.profiles import WORDS
+from smbo.cli.job.section import Section
+from smbo.cli.job.workers import EntranceSection, Port, Resources, Text
+from smbo_scheduler.clusters.allocation import allocation_of
+from smbo_scheduler.clusters.specs import AllocationSpec, ClusterSpec, LocalSpec, SshSpec
 
 _BATCH_LEASE_SECONDS = 300.0  # batch nodes are suspended, and their disks hang, for minutes
 _LEASE_SECONDS = 60.0
-_WALLTIME_SHARE = 0.9  # of a batch job's walltime, in which evaluations are begun, without limits.time
-_END_SECONDS = 60.0  # for a worker to store its last result
-_STAGGER_SHARE = 0.05  # of the lifetime: jobs do not all end at once
 
-WorkerCount: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
-Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
-Resources: TypeAlias = dict[str, Annotated[float, Field(gt=0)]]
+# of an evaluation, as `resources: {cores: 8}` says; not a resource that Dask counts, but a number of slots
+CORES = "cores"
 
-
-def _one_line(text: str) -> str:
-    if not text or any(end in text for end in "\r\n\0"):
-        raise ValueError(f"{text!r} is not one line of text")
-    return text
-
-
-Text: TypeAlias = Annotated[str, AfterValidator(_one_line)]
+AtOnce: TypeAlias = Annotated[int, Field(ge=1, le=1024)]
 
 
 class LocalSection(Section):
     """Workers on this machine."""
 
-    workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    workers: AtOnce | None = None
     threads: int = 1
     resources: Resources = Field(default_factory=dict)
 
@@ -42,173 +45,27 @@ class LocalSection(Section):
     def _one_thread(cls, threads: int) -> int:
         if threads != 1:
             raise ValueError(
-                "evaluations in threads of one worker are not supported yet; write `workers: N` for N at once"
+                "evaluations in threads of one worker are not supported yet; write `workers: N` for N at "
+                "once, and `resources: {cores: 4}` beside `cluster` for evaluations of four cores each"
             )
         return threads
 
-    def spec(self) -> LocalSpec:
+    def n_workers(self, evaluation_cores: int | None) -> int:
+        """Return how many evaluations run at once: as many as this machine has cores for, or one."""
+        if self.workers is not None or evaluation_cores is None:
+            return self.workers or 1
+        return max(1, len(os.sched_getaffinity(0)) // evaluation_cores)
+
+    def spec(self, evaluation_cores: int | None = None) -> LocalSpec:
         """Return the specification of the workers."""
-        return LocalSpec(self.resources)
-
-
-class EntranceSection(Section):
-    """The address of the scheduler, which runs on this machine, for workers on other machines."""
-
-    host: Text | None = None
-    interface: Text | None = None
-    port: Port | None = None
-    python: Text | None = None
-    prologue: list[Text] = Field(default_factory=list, max_length=100)
-    resources: Resources = Field(default_factory=dict)
-    death_timeout: Duration = 120.0
-
-    @model_validator(mode="after")
-    def _one_entrance(self) -> EntranceSection:
-        if self.host is not None and self.interface is not None:
-            raise ValueError("give host or interface, not both")
-        return self
-
-    @property
-    def entrance(self) -> SchedulerOptions:
-        """Where the scheduler listens."""
-        return SchedulerOptions(self.host, self.interface, self.port or 0)
-
-
-class AdaptiveSection(Section):
-    """As many workers as the study has evaluations for, within bounds."""
-
-    min: Annotated[int, Field(ge=0)] = 0
-    max: WorkerCount
-
-    @model_validator(mode="after")
-    def _ordered(self) -> AdaptiveSection:
-        if self.min > self.max:
-            raise ValueError(f"min={self.min} is above max={self.max}")
-        return self
-
-
-def _bounds(value: Any) -> Any:
-    """Return a number of workers as equal bounds; bounds stay what they are."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return {"min": value, "max": value}
-    if not isinstance(value, Mapping | AdaptiveSection):
-        raise ValueError(f"{value!r} is no number of workers; write one, or {{min: 0, max: 40}}")
-    return value
-
-
-class BatchSection(EntranceSection):
-    """Workers in jobs of a batch system; cores, memory and walltime are those of one job."""
-
-    workers: Annotated[AdaptiveSection, BeforeValidator(_bounds)]
-    cores: Annotated[int, Field(ge=1, le=4096)] = 1
-    memory: Size
-    walltime: Duration | None = None
-    workers_per_job: Annotated[int, Field(ge=1, le=1024)] = 1
-    account: Text | None = None
-    lifetime: Duration | None = None
-    stagger: Duration | None = None
-    poll: Duration = 30.0
-
-    @model_validator(mode="after")
-    def _in_time(self) -> BatchSection:
-        if self.lifetime is not None and self.walltime is not None and self.lifetime >= self.walltime:
-            raise ValueError(
-                f"lifetime ({self.lifetime:g} s) is not below walltime ({self.walltime:g} s); after it a job "
-                "takes no further evaluation, so leave as much time as one needs"
-            )
-        return self
-
-    def of_use(self, n_evaluations: int | None) -> int:
-        """Return how many workers so many evaluations can use; None if their number is not known."""
-        wanted = self.workers.max if n_evaluations is None else min(n_evaluations, self.workers.max)
-        return max(wanted, self.workers.min)
-
-    def _batch(self, evaluation_seconds: float | None) -> dict[str, Any]:
-        """Return the keywords that are the same for every batch system."""
-        lifetime = self.lifetime
-        if lifetime is None and self.walltime is not None:
-            lifetime = _WALLTIME_SHARE * self.walltime
-            if evaluation_seconds is not None:
-                lifetime = self.walltime - evaluation_seconds - _END_SECONDS
-            if lifetime <= 0:
-                raise ValueError(
-                    f"walltime ({self.walltime:g} s) leaves no time for an evaluation of limits.time="
-                    f"{evaluation_seconds:g} s and {_END_SECONDS:g} s to put its result away; raise walltime"
-                )
-        stagger = self.stagger if self.stagger is not None else _STAGGER_SHARE * (lifetime or 0.0)
-        return {
-            "cores": self.cores,
-            "memory_bytes": self.memory,
-            "scheduler": self.entrance,
-            "workers_per_job": self.workers_per_job,
-            "walltime_seconds": self.walltime,
-            "lifetime_seconds": lifetime,
-            "stagger_seconds": stagger,
-            "death_timeout_seconds": self.death_timeout,
-            "account": self.account,
-            "prologue": tuple(self.prologue),
-            "python": self.python,
-            "resources": dict(self.resources),
-            "poll_seconds": self.poll,
-        }
-
-
-class SlurmSection(BatchSection):
-    """Jobs by sbatch."""
-
-    walltime: Duration  # needed here: dask-jobqueue's own is half an hour
-    partition: Text | None = None
-    directives: list[Text] = Field(default_factory=list, max_length=100)
-
-    @field_validator("directives")
-    @classmethod
-    def _as_options(cls, directives: list[str]) -> list[str]:
-        for line in directives:
-            if not line.startswith("-"):
-                raise ValueError(f'{line!r} is no option of sbatch; write one such as "--qos=long"')
-        return directives
-
-    def spec(self, evaluation_seconds: float | None = None) -> BatchSpec:
-        """Return the specification of the workers; evaluations take at most so long, if that is known."""
-        return BatchSpec(
-            "slurm",
-            queue=self.partition,
-            directives=tuple(self.directives),
-            **self._batch(evaluation_seconds),
-        )
-
-
-class HTCondorSection(BatchSection):
-    """Jobs by condor_submit."""
-
-    disk: Size = 10**9
-    flavour: Text | None = None
-    directives: dict[Text, str | int | float | bool] = Field(default_factory=dict, max_length=100)
-
-    @field_validator("directives")
-    @classmethod
-    def _on_one_line(cls, directives: dict[str, Any]) -> dict[str, Any]:
-        for key, value in directives.items():
-            if "=" in key or any(end in str(value) for end in "\r\n\0"):
-                raise ValueError(f"{key!r} cannot be written as `key = value` on one line")
-        return directives
-
-    def spec(self, evaluation_seconds: float | None = None) -> BatchSpec:
-        """Return the specification of the workers; evaluations take at most so long, if that is known."""
-        return BatchSpec(
-            "htcondor",
-            disk_bytes=self.disk,
-            queue=self.flavour,
-            directives=tuple(f"{key} = {_condor_value(value)}" for key, value in self.directives.items()),
-            **self._batch(evaluation_seconds),
-        )
+        return LocalSpec(self.resources, evaluation_cores or 1)
 
 
 class SshSection(EntranceSection):
     """Workers on hosts that are reached by ssh; their keys must be known."""
 
     hosts: list[Text] = Field(min_length=1, max_length=1000)
-    workers_per_host: Annotated[int, Field(ge=1, le=1024)] = 1
+    workers_per_host: AtOnce = 1
     user: Text | None = None
     ssh_port: Port = 22
     key: Text | None = None
@@ -221,7 +78,7 @@ class SshSection(EntranceSection):
             raise ValueError("a host is named twice; workers_per_host says how many evaluations each runs")
         return hosts
 
-    def spec(self) -> SshSpec:
+    def spec(self, evaluation_cores: int | None = None) -> SshSpec:
         """Return the specification of the workers."""
         return SshSpec(
             tuple(self.hosts),
@@ -235,7 +92,60 @@ class SshSection(EntranceSection):
             prologue=tuple(self.prologue),
             python=self.python,
             resources=dict(self.resources),
+            threads=evaluation_cores or 1,
         )
+
+
+class AllocationSection(EntranceSection):
+    """Workers on all nodes of the allocation in which the run itself runs."""
+
+    workers_per_node: AtOnce | None = None
+
+    def spec(self, evaluation_cores: int | None = None) -> AllocationSpec:
+        """Return the specification of the workers.
+
+        Raises:
+            ValueError: this process runs in no allocation, or an evaluation takes more cores than a node has.
+        """
+        allocation = allocation_of(os.environ)
+        if allocation is None:
+            raise ValueError(
+                "this process runs in no allocation of a batch system that smbo knows; start it by sbatch, "
+                "qsub, bsub or oarsub, or write `local` here"
+            )
+        n_cores = evaluation_cores or 1
+        nodes = allocation.nodes.items()
+        workers = {node: self.workers_per_node or cores // n_cores for node, cores in nodes}
+        if not all(workers.values()):
+            raise ValueError(
+                f"an evaluation takes {n_cores} cores (resources.cores), and a node of this allocation has "
+                f"{min(allocation.nodes.values())}"
+            )
+        return AllocationSpec(
+            workers,
+            allocation.launch,
+            self.entrance,
+            death_timeout_seconds=self.death_timeout,
+            prologue=tuple(self.prologue),
+            python=self.python,
+            resources=dict(self.resources),
+            threads=n_cores,
+        )
+
+
+class ClientSection(Section):
+    """A function of the site's, or of the user's, that returns a Dask client."""
+
+    function: Text
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("function")
+    @classmethod
+    def _names_a_function(cls, function: str) -> str:
+        module, _, name = function.partition(":")
+        if not module or not name.isidentifier():
+            raise ValueError(f'{function!r} names no function; write "module:function"')
+        return function
 
 
 class CertificatesSection(Section):
@@ -246,17 +156,26 @@ class CertificatesSection(Section):
     key: Text
 
 
-_KINDS = ("local", "address", "scheduler_file", "slurm", "htcondor", "ssh", "executor")
+BATCH_SYSTEMS = ("slurm", "htcondor", "pbs", "lsf", "sge", "oar", "moab")
+_OURS = ("local", "allocation", *BATCH_SYSTEMS, "ssh")
+_KINDS = (*_OURS, "address", "scheduler_file", "client", "executor")
 
 
 class ClusterSection(Section):
     """Where evaluations run: one of these, and the encryption of its connections."""
 
     local: LocalSection | None = None
+    allocation: AllocationSection | None = None
     address: str | None = None
     scheduler_file: str | None = None
+    client: ClientSection | None = None
     slurm: SlurmSection | None = None
     htcondor: HTCondorSection | None = None
+    pbs: PBSSection | None = None
+    lsf: LSFSection | None = None
+    sge: SGESection | None = None
+    oar: OARSection | None = None
+    moab: MoabSection | None = None
     ssh: SshSection | None = None
     executor: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = None
     serial: bool = False
@@ -266,14 +185,18 @@ class ClusterSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _words(cls, value: Any) -> Any:
-        if value in ("serial", "local"):
-            return {"serial": True} if value == "serial" else {"local": {}}
-        if isinstance(value, Mapping) and "local" in value and value["local"] is None:
-            return {**value, "local": {}}
-        if isinstance(value, Mapping) and isinstance(value.get("executor"), str):
-            return {**value, "executor": {value["executor"]: {}}}
+        if isinstance(value, str) and value in WORDS:
+            return {"serial": True} if value == "serial" else {value: {}}
         if not isinstance(value, Mapping):
             raise ValueError(f"{value!r} is no cluster; write {{local: {{workers: 2}}}}, or serial")
+        value = dict(value)
+        bare = [key for key in ("local", "allocation") if key in value and value[key] is None]
+        if len(bare) == 1 and not any(value.get(kind) for kind in (*_KINDS, "serial")):
+            value[bare[0]] = {}  # `cluster: {local: }`
+        if isinstance(value.get("executor"), str):
+            value["executor"] = {value["executor"]: {}}
+        if isinstance(value.get("client"), str):
+            value["client"] = {"function": value["client"]}
         return value
 
     @model_validator(mode="after")
@@ -281,45 +204,80 @@ class ClusterSection(Section):
         given = [*(getattr(self, kind) is not None for kind in _KINDS), self.serial]
         if sum(given) != 1:
             raise ValueError(f"give exactly one of {', '.join(_KINDS)}, or the word serial")
-        if self.tls is not None and not self.is_external:
+        if self.tls is not None and (not self.is_external or self.client is not None):
             raise ValueError("tls goes with address or scheduler_file; clusters of ours make their own")
         return self
 
     @property
-    def is_external(self) -> bool:
-        """Whether somebody else started the cluster."""
-        return self.address is not None or self.scheduler_file is not None
+    def kind(self) -> str:
+        """The job file's word for this cluster."""
+        return next((kind for kind in _KINDS if getattr(self, kind) is not None), "serial")
 
     @property
-    def batch(self) -> SlurmSection | HTCondorSection | None:
+    def is_here(self) -> bool:
+        """Whether evaluations run on this machine, with the packages that are installed here."""
+        return self.serial or self.local is not None
+
+    @property
+    def has_dask(self) -> bool:
+        """Whether evaluations run on a Dask cluster."""
+        return not self.serial and self.executor is None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether somebody else started the cluster."""
+        return self.kind in ("address", "scheduler_file", "client")
+
+    @property
+    def batch(self) -> BatchSection | None:
         """The section of a batch system, None for other clusters."""
-        return self.slurm or self.htcondor
+        return getattr(self, self.kind) if self.kind in BATCH_SYSTEMS else None
 
     @property
     def usual_lease_seconds(self) -> float:
         """Default of the key `lease`: how long workers of this cluster may miss their heartbeats."""
         return _LEASE_SECONDS if self.batch is None else _BATCH_LEASE_SECONDS
 
-    def spec(self, evaluation_seconds: float | None = None) -> ClusterSpec | None:
+    def spec(
+        self, evaluation_seconds: float | None = None, evaluation_cores: int | None = None
+    ) -> ClusterSpec | None:
         """Return the specification of a cluster that smbo starts; None for another.
 
         Raises:
-            ValueError: the times do not fit together.
+            ValueError: times or cores do not fit together.
         """
         if self.batch is not None:
-            return self.batch.spec(evaluation_seconds)
-        if self.ssh is not None:
-            return self.ssh.spec()
-        return None if self.local is None else self.local.spec()
+            return self.batch.spec(evaluation_seconds, evaluation_cores)
+        section = self.ssh or self.allocation or self.local
+        return None if section is None else section.spec(evaluation_cores)
 
-    def workers_of_use(self, n_evaluations: int | None) -> int:
+    def workers_of_use(self, n_evaluations: int | None, evaluation_cores: int | None = None) -> int:
         """Return how many workers so many evaluations can use."""
         if self.batch is not None:
             return self.batch.of_use(n_evaluations)
         if self.ssh is not None:
             return len(self.ssh.hosts) * self.ssh.workers_per_host
-        return 0 if self.local is None else self.local.workers
+        return 0 if self.local is None else self.local.n_workers(evaluation_cores)
 
+    def dask_resources(self, resources: Mapping[str, float]) -> dict[str, float]:
+        """Return those resources of an evaluation that Dask is to count.
 
-def _condor_value(value: str | int | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        On clusters that smbo starts a worker is a slot, which has its cores by itself.
+
+        Raises:
+            ValueError: no worker will have what an evaluation needs.
+        """
+        if self.kind not in (*_OURS, "serial"):
+            return dict(resources)
+        counted = {name: amount for name, amount in resources.items() if name != CORES}
+        offered = {} if self.kind == "serial" else getattr(self, self.kind).resources
+        for name, amount in counted.items():
+            if self.kind != "serial" and offered.get(name, 0.0) < amount:
+                has = f"have {name}={offered[name]:g}" if name in offered else f"have no {name}"
+                there = ", and ask the batch system for it there" if self.batch is not None else ""
+                raise ValueError(
+                    f"each evaluation needs {name}={amount:g}, and the workers of cluster.{self.kind} {has}: "
+                    f"write `resources: {{{name}: {amount:g}}}` under `{self.kind}` too{there}; a number "
+                    "of cores is `resources: {cores: 8}`"
+                )
+        return counted

@@ -15,16 +15,15 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
+from smbo.cli.job.hints import KeyPath, yaml_hint
 from smbo.errors import JobFileError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 # what a file may hold once its aliases are written out; nine levels of them reach 4e8 otherwise
 MAX_VALUES = 100_000
-
-KeyPath: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,13 @@ class Document:
         """Return "file:line: key" for a path, with the line of its nearest known ancestor."""
         key = ".".join(str(part) for part in path)
         return f"{self.line_of(path)}: {key}" if key else self.line_of(path)
+
+    def error(self, path: KeyPath, said: object) -> JobFileError:
+        """Return an error in the entry at ``path``, of which the key is named once."""
+        text = str(said)
+        for key in (*reversed(path), *(("ask",) if path[:1] == ("fixed",) else ())):
+            text = text.removeprefix(f"{key}: ")
+        return JobFileError(f"{self.place(path)}: {text}")
 
     def line_of(self, path: KeyPath) -> str:
         for length in range(len(path), 0, -1):
@@ -249,7 +255,10 @@ def _yaml_value(name: str, text: str) -> tuple[Any, dict[KeyPath, int]]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark is not None else name
-        raise JobFileError(f"{where}: not YAML: {error.problem or error.context}") from None
+        problem = str(error.problem or error.context)
+        lines = text.splitlines()
+        line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+        raise JobFileError(f"{where}: not YAML: {problem}{yaml_hint(problem, line)}") from None
     except ReaderError as error:
         raise JobFileError(f"{name}: not YAML: {error.reason} (character {error.position})") from None
     except (YAMLError, RecursionError, ValueError) as error:

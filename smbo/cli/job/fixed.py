@@ -7,17 +7,16 @@ or none.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from smbo.cli.job.document import Document, plain_value
 from smbo.cli.job.schema import JobFile
 from smbo.errors import AskError, JobFileError
-from smbo.space import Point, Space
-from smbo.space.constraints import hint
-from smbo.space.fixed import checked
-from smbo.space.json_values import to_plain
+
+if TYPE_CHECKING:
+    from smbo.space import Point, Space
 
 
 def fixing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,6 +44,8 @@ def fixed_by(given: object, fix: Sequence[str], free: Sequence[str]) -> object:
     found = dict(given or {})
     for name in free:
         if name not in found:
+            from smbo.space.constraints import hint
+
             raise click.UsageError(f"--free {name}: it is not fixed{hint(name, found)}")
         del found[name]
     for text in fix:
@@ -70,14 +71,18 @@ def fixed_of(job: JobFile, document: Document, space: Space) -> Point:
 
 
 def _checked(space: Space, fixed: Mapping[str, Any], document: Document, place: tuple[str, ...]) -> Point:
+    from smbo.space.fixed import checked
+
     try:
         return checked(space, fixed)
     except AskError as error:
-        raise JobFileError(f"{document.place(place)}: {str(error).removeprefix('ask: ')}") from None
+        raise document.error(place, error) from None
 
 
 def fixed_text(fixed: Mapping[str, Any]) -> str:
     """Return fixed values in words: "mode='fast' and width=0.2"."""
+    from smbo.space.json_values import to_plain
+
     return " and ".join(f"{name}={to_plain(value)!r}" for name, value in fixed.items())
 
 

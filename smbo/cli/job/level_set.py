@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from smbo.analysis.contours import Contour
 from smbo.cli.job.section import Section
 from smbo.errors import SmboError
-from smbo.problem.level_set import LevelSet
-from smbo.study import Study
+
+if TYPE_CHECKING:
+    from smbo.analysis.contours import Contour
+    from smbo.problem.level_set import LevelSet
+    from smbo.study import Study
 
 
 class LevelSetSection(Section):
@@ -28,6 +30,8 @@ class LevelSetSection(Section):
 
     def level_set(self) -> LevelSet:
         """Return the level set of the problem."""
+        from smbo.problem.level_set import LevelSet
+
         return LevelSet(self.level, tuple(self.of), self.transform, self.tolerance)
 
 

@@ -41,9 +41,9 @@ def duration_seconds(value: object) -> float:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value) if abs(value) < 1e15 else math.inf
     else:
-        raise ValueError(f'{value!r} is no duration; write one such as "90s", "30min", "2h" or "1d"')
+        raise ValueError(f'{shown(value)} is no duration; write one such as "90s", "30min", "2h" or "1d"')
     if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(f"{value!r} is not a positive, finite duration")
+        raise ValueError(f"{shown(value)} is not a positive, finite duration")
     return seconds
 
 
@@ -58,10 +58,16 @@ def size_bytes(value: object) -> int:
     elif isinstance(value, int) and not isinstance(value, bool):
         size = value
     else:
-        raise ValueError(f'{value!r} is no size; write one such as "512MB" or "4GiB"')
+        raise ValueError(f'{shown(value)} is no size; write one such as "512MB" or "4GiB"')
     if not 0 < size < 2**63:
-        raise ValueError(f"{value!r} is not a size that a process could have")
+        raise ValueError(f"{shown(value)} is not a size that a process could have")
     return size
+
+
+def shown(value: object) -> str:
+    """Return a value as Python writes it, cut short."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _sum(text: str, units: dict[str, float] | dict[str, int], wanted: str) -> float:

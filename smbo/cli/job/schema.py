@@ -6,11 +6,10 @@ Strict means that nothing is guessed: an unknown key is refused (with the one th
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -20,22 +19,20 @@ from pydantic import (
     model_validator,
 )
 
-from smbo.cli.job.cluster import (
-    AdaptiveSection,
-    CertificatesSection,
-    ClusterSection,
-    HTCondorSection,
-    LocalSection,
-    SlurmSection,
-    SshSection,
-)
-from smbo.cli.job.document import Document, KeyPath, read_document
+from smbo.cli.job.batch_cluster import AdaptiveSection
+from smbo.cli.job.cluster import BATCH_SYSTEMS, CORES, ClusterSection, LocalSection
+from smbo.cli.job.document import Document, read_document
+from smbo.cli.job.hints import KeyPath, in_job_words, key_hint, value_hint
 from smbo.cli.job.level_set import LevelSetSection
+from smbo.cli.job.profiles import Profile, with_profile
 from smbo.cli.job.section import Count, Duration, Section, Size
+from smbo.cli.job.words import close_matches
 from smbo.errors import JobFileError
-from smbo.fidelity import Fidelity, as_early_stopping
 from smbo.problem.stored_names import KEYS
-from smbo.problem.termination import as_termination
+
+# What checks a value that few jobs give is imported by the check: a mistake in a job costs no numerics.
+if TYPE_CHECKING:
+    from smbo.fidelity import Fidelity
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MAX_SHOWN = 5  # errors in one message; further ones often follow from the first
@@ -98,6 +95,8 @@ class FidelitySection(Section):
 
     def fidelity(self) -> Fidelity:
         """Return the fidelity of the problem."""
+        from smbo.fidelity import Fidelity
+
         return Fidelity(self.low, self.high, self.integer, self.name, self.averages)
 
 
@@ -113,6 +112,9 @@ class TransferSection(Section):
     def _is_one(self) -> TransferSection:
         if (self.file is None) == (self.study is None):
             raise ValueError("give `file: old.csv`, or `study: name` with its `store`")
+        for place in (self.file, self.store):
+            if place is not None and not place.isprintable():
+                raise ValueError(f"{place!r} cannot name a file or a store")
         if (self.study is None) != (self.store is None):
             raise ValueError("`study` and `store` go together")
         return self
@@ -136,6 +138,7 @@ class JobFile(Section):
     recipe: str | dict[str, Any] = "auto"
     resources: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     limits: LimitsSection = LimitsSection()
+    isolation: Literal["process", "thread", "fresh"] = "process"
     retries: RetriesSection = RetriesSection()
     cluster: ClusterSection = ClusterSection(local=LocalSection())
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
@@ -162,16 +165,35 @@ class JobFile(Section):
             )
         return objective
 
+    @field_validator("store", "spool")
+    @classmethod
+    def _a_place(cls, place: str | None) -> str | None:
+        if place is not None and (not place.isprintable() or not place):
+            raise ValueError(f"{place!r} cannot name a place")
+        return place
+
+    @field_validator("objectives", "resources")
+    @classmethod
+    def _printable(cls, named: Any) -> Any:
+        for name in named or ():
+            if not name.strip() or not name.isprintable():
+                raise ValueError(f"{name!r} cannot be a name")
+        return named
+
     @field_validator("early_stopping")
     @classmethod
     def _known_early_stopping(cls, early_stopping: Any) -> Any:
         if early_stopping is not None:
+            from smbo.fidelity import as_early_stopping
+
             as_early_stopping(early_stopping)  # its ProblemError is a ValueError
         return early_stopping
 
     @field_validator("termination")
     @classmethod
     def _known_termination(cls, termination: Any) -> Any:
+        from smbo.problem.termination import as_termination
+
         as_termination(termination)  # its ProblemError is a ValueError
         return termination
 
@@ -181,6 +203,18 @@ class JobFile(Section):
         # null and false both mean no report; the default is a folder named after the study
         return "" if report is None or report is False else report
 
+    @model_validator(mode="after")
+    def _whole_cores(self) -> JobFile:
+        cores = self.resources.get(CORES, 1.0)
+        if cores != int(cores) or cores > 4096:
+            raise ValueError(f"resources.cores is {cores:g}; an evaluation takes a whole number of cores")
+        return self
+
+    @property
+    def evaluation_cores(self) -> int | None:
+        """How many cores an evaluation takes, None where the job does not say."""
+        return int(self.resources[CORES]) if CORES in self.resources else None
+
     @property
     def lease_seconds(self) -> float:
         """How long a worker may miss its heartbeats before its evaluation counts as lost."""
@@ -189,7 +223,9 @@ class JobFile(Section):
     @property
     def store_url(self) -> str:
         """The store, by default a SQLite file named after the study in the current folder."""
-        return self.store if self.store is not None else f"sqlite:///{self.study}.db"
+        from smbo.store.connect import file_url
+
+        return self.store if self.store is not None else file_url(f"{self.study}.db")
 
     @property
     def report_folder(self) -> Path | None:
@@ -211,14 +247,21 @@ def read_jobfile(path: Path) -> tuple[JobFile, Document]:
 
 def check_jobfile(document: Document) -> JobFile:
     """Return a document as a job; JobFileError if it is none."""
+    document, profile = with_profile(document)
     try:
         return JobFile.model_validate(dict(document.data))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=True)
-        lines = [_explain(document, item) for item in found[:_MAX_SHOWN]]
+        found = _without_branches(error.errors(include_url=False, include_input=True))
+        lines = [_explain(document, item) + _origin(item, profile) for item in found[:_MAX_SHOWN]]
         if len(found) > _MAX_SHOWN:
             lines.append(f"… and {len(found) - _MAX_SHOWN} more")
         raise JobFileError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _origin(error: Mapping[str, Any], profile: Profile | None) -> str:
+    """Return, of an error in a cluster that comes from a profile, where the profile is."""
+    is_of_it = profile is not None and tuple(error["loc"])[:1] == ("cluster",)
+    return f" (with the cluster {profile.name!r} of {profile.file})" if profile and is_of_it else ""
 
 
 def _explain(document: Document, error: Mapping[str, Any]) -> str:
@@ -229,8 +272,67 @@ def _explain(document: Document, error: Mapping[str, Any]) -> str:
     if kind == "missing":
         return f"{document.place(path[:-1])}: the key {path[-1]!r} is missing".replace(": :", ":")
     if kind == "value_error":
-        return f"{document.place(path)}: {error['ctx']['error']}"
-    return f"{document.place(path)}: {_plain_words(kind, error['msg'])}; got {_shown(value)}"
+        return str(document.error(path, in_job_words(str(error["ctx"]["error"]))))
+    said = f"{_plain_words(kind, error['msg'])}; got {_shown(value)}{value_hint(path, kind, value)}"
+    return f"{document.place(path)}: {said}"
+
+
+# what pydantic adds to the path of an entry that may be of several types, and the word for each type
+_BRANCHES = {"str": "text", "dict[str,any]": "a mapping", "float": "a number", "TransferSection": "a mapping"}
+# a section with a validator of its own is called after that
+_SECTION = re.compile(r"function-after\[\w+\(\), (\w+)\]")
+_BRANCHES |= {"dict[str,float]": "a mapping of numbers"}
+
+
+def _without_branches(found: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return errors with those in the types that an entry may have put into the words of the job file.
+
+    Of a mapping those in its keys are kept; for any other value one error says what it may be.
+    """
+    kept: list[dict[str, Any]] = []
+    found = [{**each, "loc": tuple(map(_without_validator, each["loc"]))} for each in found]
+    for error in found:
+        path = tuple(error["loc"])
+        at = next((index for index, key in enumerate(path) if key in _BRANCHES and index), None)
+        if at is None or not _is_branch(path, at):
+            kept.append(dict(error))
+            continue
+        is_of_kind = "type" in str(error["type"])
+        if len(path) > at + 1 or not is_of_kind:  # within a mapping
+            kept.append({**error, "loc": (*path[:at], *path[at + 1 :])})
+        elif not any(tuple(each["loc"])[:at] == path[:at] and len(each["loc"]) > at + 1 for each in found):
+            words = [
+                _BRANCHES[str(each["loc"][at])] for each in found if tuple(each["loc"])[:at] == path[:at]
+            ]
+            said = f"{' or '.join(dict.fromkeys(words))} is needed"
+            kept.append({**error, "loc": path[:at], "type": "wrong_type", "msg": said})
+    return [
+        error
+        for number, error in enumerate(kept)
+        if error["type"] != "string_type" or not _has_better(error, kept[:number] + kept[number + 1 :])
+    ]
+
+
+def _without_validator(key: str | int) -> str | int:
+    return _SECTION.sub(r"\1", key) if isinstance(key, str) else key
+
+
+def _is_branch(path: KeyPath, at: int) -> bool:
+    """Return whether a part of an error's path is a type, and no key that happens to be called so."""
+    return path[0] in ("recipe", "early_stopping", "transfer", "level_set") and at in (1, 2)
+
+
+def _has_better(error: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
+    path = tuple(error["loc"])
+    return any(tuple(each["loc"])[: len(path)] == path and each is not error for each in others)
+
+
+def _section_of(section: type[BaseModel], key: str) -> type[BaseModel]:
+    """Return the section below an optional key of another."""
+    found: type[BaseModel] = next(
+        kind for kind in get_args(section.model_fields[key].annotation) if kind is not type(None)
+    )
+    return found
 
 
 _SECTIONS: dict[KeyPath, type[BaseModel]] = {
@@ -241,13 +343,11 @@ _SECTIONS: dict[KeyPath, type[BaseModel]] = {
     ("fidelity",): FidelitySection,
     ("level_set",): LevelSetSection,
     ("cluster",): ClusterSection,
-    ("cluster", "local"): LocalSection,
-    ("cluster", "slurm"): SlurmSection,
-    ("cluster", "htcondor"): HTCondorSection,
-    ("cluster", "ssh"): SshSection,
-    ("cluster", "tls"): CertificatesSection,
-    ("cluster", "slurm", "workers"): AdaptiveSection,
-    ("cluster", "htcondor", "workers"): AdaptiveSection,
+    **{
+        ("cluster", kind): _section_of(ClusterSection, kind)
+        for kind in ("local", "allocation", "ssh", "tls", "client", *BATCH_SYSTEMS)
+    },
+    **{("cluster", kind, "workers"): AdaptiveSection for kind in BATCH_SYSTEMS},
 }
 
 
@@ -257,13 +357,8 @@ def _meant(path: KeyPath) -> str:
         return ""
     known = sorted(section.model_fields)
     word = str(path[-1])
-    return close_matches(KEYS.get(word, word), known) or f"; known are {', '.join(known)}"
-
-
-def close_matches(word: str, known: list[str]) -> str:
-    """Return "; did you mean …?" for a misspelt word, "" where nothing is near."""
-    close = difflib.get_close_matches(word[:100], known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    meant = close_matches(KEYS.get(word, word), known)
+    return key_hint(path) or meant or f"; known are {', '.join(known)}"
 
 
 _WORDS = {
@@ -276,11 +371,13 @@ _WORDS = {
     "model_type": "a mapping is needed",
     "model_attributes_type": "a mapping is needed",
     "finite_number": "a finite number is needed",
+    "wrong_type": "",
 }
 
 
 def _plain_words(kind: str, message: str) -> str:
-    return _WORDS.get(kind, message[:1].lower() + message[1:])
+    said = _WORDS.get(kind) or message[:1].lower() + message[1:]
+    return said.removeprefix("input should be ").replace(", line 0 column -1", "")
 
 
 def _shown(value: object) -> str:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smbo.cli.job.document import Document, KeyPath
+from smbo.cli.job.document import Document
 from smbo.cli.job.fixed import fixed_of
-from smbo.cli.job.schema import JobFile, close_matches
+from smbo.cli.job.hints import KeyPath, dimension_hint, in_job_words
+from smbo.cli.job.schema import JobFile
 from smbo.cli.job.transfer import fitting_rows, transfer_sources
+from smbo.cli.job.words import close_matches
 from smbo.errors import (
     ExpressionError,
     JobFileError,
@@ -30,7 +32,9 @@ from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
 from smbo.space import Point, Space
 from smbo.space.expressions import Expression
-from smbo.study.evaluator import ObjectiveSpec, installed_objectives, load_objective
+from smbo.space.formula_names import about_names
+from smbo.space.parsing import as_dimension
+from smbo.study.evaluator import ObjectiveSpec, check_loaded, installed_objectives, load_objective
 
 # The setting of an objective that runs programs: in which folder.  In a job file, relative to that file.
 _WORKING_FOLDER = "cwd"
@@ -54,6 +58,7 @@ class Task:
         problem: what is to be solved.
         fixed: values that new trials of this run are to have.
         refused: rows of source studies that do not fit the space, and why.
+        called: how the objective's function is called, where it is by the names of the dimensions.
     """
 
     spec: ObjectiveSpec
@@ -61,6 +66,7 @@ class Task:
     problem: Problem
     fixed: Point
     refused: tuple[str, ...] = ()
+    called: str | None = None
 
 
 def load_task(job: JobFile, document: Document, folder: Path) -> Task:
@@ -81,11 +87,15 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
     sources = transfer_sources(job, document, folder)
     problem = _problem(job, document, objective, kind, sources)
     try:
-        check_recipe(problem, preset(job.recipe))
+        check_recipe(problem, preset(job.recipe), job.recipe)
     except RecipeError as error:
         raise _at(document, ("recipe",), error) from None
+    try:
+        called = check_loaded(objective, problem, is_here=job.cluster.is_here)
+    except ObjectiveError as error:
+        raise _at(document, ("objective", kind), error) from None
     refused = tuple(text for each in sources for text in each.checked(problem.space)[1])
-    return Task(spec, objective, problem, fixed_of(job, document, problem.space), refused)
+    return Task(spec, objective, problem, fixed_of(job, document, problem.space), refused, called)
 
 
 def find_modules_beside(folder: Path) -> None:
@@ -99,7 +109,7 @@ def find_modules_beside(folder: Path) -> None:
 
 
 def _at(document: Document, path: KeyPath, error: Exception) -> JobFileError:
-    return JobFileError(f"{document.place(path)}: {error}")
+    return document.error(path, in_job_words(str(error)))
 
 
 def _check_recipe(job: JobFile, document: Document) -> None:
@@ -155,6 +165,8 @@ def _problem(
     own = objective.problem if isinstance(objective, HasProblem) else None
     space, measured = _space_and_outcome_constraints(job, document, kind, own)
     fidelity = None if job.fidelity is None else job.fidelity.fidelity()
+    values = _values(job, objective, own)
+    several = [*values["objectives"]] if len(values.get("objectives") or ()) > 1 else []
     try:
         return Problem(
             space,
@@ -162,9 +174,9 @@ def _problem(
             fidelity=own.fidelity if fidelity is None and own is not None else fidelity,
             early_stopping=job.early_stopping if job.early_stopping or own is None else own.early_stopping,
             try_first=_try_first(job, document, space, own),
-            transfer=fitting_rows(sources, space, document),
+            transfer=fitting_rows(sources, space, several, document),
             termination=job.termination if job.termination or own is None else own.termination,
-            **_values(job, objective, own),
+            **values,
         )
     except (ProblemError, ExpressionError) as error:
         raise _at(document, (_key_named(error, document) or "objectives",), error) from None
@@ -191,7 +203,10 @@ def _space_and_outcome_constraints(
         on_parameters = [*(own.space.constraints if job.space is None else ()), *on_parameters]
         measured = [*own.constraints, *measured]
     try:
-        return Space(dimensions, constraints=on_parameters), measured
+        space = Space(dimensions, constraints=on_parameters)
+        if space.feasible is not None:
+            space.feasible.refuse_impossible()
+        return space, measured
     except SpaceError as error:
         raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
 
@@ -245,6 +260,8 @@ def _dimensions(job: JobFile, document: Document) -> dict[str, Any]:
     dimensions: dict[str, Any] = {}
     for name, form in (job.space or {}).items():
         place = ("space", name)
+        if not name.isprintable() or not name.strip():
+            raise JobFileError(f"{document.place(('space',))}: {name!r} cannot name a parameter")
         if isinstance(form, list) and len(form) == 2 and all(_is_number(end) for end in form):
             raise JobFileError(
                 f"{document.place(place)}: {form} could be a range or two choices; write "
@@ -253,9 +270,9 @@ def _dimensions(job: JobFile, document: Document) -> dict[str, Any]:
         try:
             # one at a time, so that an error is shown at its line; conditions are left to the whole
             plain = {k: v for k, v in form.items() if k != "active_when"} if isinstance(form, dict) else form
-            Space({name: plain})
+            as_dimension(name, plain)
         except SpaceError as error:
-            raise JobFileError(f"{document.place(place)}: {_without_name(name, error)}") from None
+            raise document.error(place, f"{_without_name(name, error)}{dimension_hint(form)}") from None
         dimensions[name] = form
     try:
         return dict(Space(dimensions).dimensions)
@@ -281,7 +298,8 @@ def _split_constraints(
         try:
             used = Expression.parse(text).names
         except ExpressionError as error:
-            raise _at(document, place, error) from None
+            meant = about_names(text, names)
+            raise JobFileError(f"{document.place(place)}: {error}{meant}") from None
         if used <= names:
             known.append(text)
         elif used.isdisjoint(names):
@@ -290,5 +308,6 @@ def _split_constraints(
             raise JobFileError(
                 f"{document.place(place)}: {text!r} mixes parameters {sorted(used & names)} with "
                 f"{sorted(used - names)}; write it on one kind, and return the metric that it needs"
+                f"{about_names(text, names)}"
             )
     return known, measured

@@ -13,10 +13,11 @@ TEMPLATE = """\
 # A job for `smbo run {file}`.  Every key that is commented out shows its default or an example.
 study: {study}                    # its name in the store; letters, digits, '.', '_' and '-'
 # store: sqlite:///{study}.db     # where results are kept; the same command resumes from there
+# spool: /shared/me/smbo        # where results wait; a folder that the workers of a cluster reach too
 
 # What is evaluated: one of these, or any name that `smbo objectives` lists.
 objective:
-  python: mymodule:evaluate       # in mymodule.py beside this file; takes (params) or (params, context)
+  python: mymodule:evaluate       # in mymodule.py beside this file: evaluate(alpha, …) or (params)
   # command: ["./simulate", "--alpha={{alpha}}", "--out={{result}}"]   # beside this file
   # pythia-ee: {{space: ee6n, events: 5000}}
 
@@ -27,6 +28,7 @@ space:
   n: {{integer: [1, 9]}}
   mode: {{choice: [fast, careful]}}
   # width: {{real: [1e-3, 1.0], log: true, active_when: "mode == 'careful'"}}
+  # rest: {{expression: "1 - rate", low: 0}}   # derived: a value that follows from others
 
 # constraints: ["alpha * n <= 1"]   # on parameters (never proposed) or on measured metrics (infeasible)
 # objectives: {{significance: max}}  # which of the returned metrics counts, and its direction
@@ -45,13 +47,15 @@ space:
 # early_stopping: asha              # how trials are promoted: asha, hyperband, model; median ends some
 
 recipe: auto                        # how to propose: auto, gp, forest, cost, sobol, random, …
-seed: 1                             # the same seed repeats the study; leave it out for a fresh one
+seed: 1                             # repeats the study in serial runs; leave it out for a fresh one
 budget: {{trials: 40}}                # also time: 2h, cost: 3600, and failures: 10 (give up after so many)
 # termination: {{plateau: 20}}             # end the study after so many evaluations without a gain
-cluster: {{local: {{workers: 2}}}}      # or slurm, htcondor, ssh, address, scheduler_file, executor, serial
+cluster: {{local: {{workers: 2}}}}      # or serial, slurm, pbs, allocation, ssh, address, client, NAME, …
+# lease: 5min                       # how long a worker elsewhere may miss its heartbeats
+# isolation: process                # one warm child process a slot; fresh: a new one each time; thread
 # limits: {{time: 30min, memory: 4GB}}  # of one evaluation
 # retries: {{lost: 3}}                # run again when a worker was lost
-# resources: {{GPU: 1}}               # Dask worker resources that one evaluation occupies
+# resources: {{cores: 4}}           # what one evaluation occupies; {{GPU: 1}} too
 # report: {study}-report            # folder of the report; false for none
 """
 

@@ -9,7 +9,7 @@ import click
 
 from smbo.cli.job.document import Document
 from smbo.cli.job.schema import JobFile, TransferSection
-from smbo.errors import JobFileError, ProblemError, SmboError, UnknownStudy
+from smbo.errors import ProblemError, SmboError, UnknownStudy
 from smbo.problem.transfer_source import TransferSource
 from smbo.space import Space
 from smbo.store.connect import is_sqlite, sqlite_path
@@ -31,11 +31,13 @@ def transfer_sources(job: JobFile, document: Document, folder: Path) -> list[Tra
         return stored
     found = []
     for index, given in enumerate(job.transfer):
+        if isinstance(given, str) and not given.isprintable():
+            raise document.error(("transfer", index), f"{given!r} cannot name a file")
         section = TransferSection(file=given) if isinstance(given, str) else given
         try:
             found.append(_source(job, section, folder))
         except SmboError as error:
-            raise JobFileError(f"{document.place(('transfer', index))}: {error}") from None
+            raise document.error(("transfer", index), error) from None
     return found
 
 
@@ -58,8 +60,13 @@ def _name(given: str | TransferSection) -> str:
     return section.study or Path(section.file or "").name
 
 
-def fitting_rows(sources: Sequence[TransferSource], space: Space, document: Document) -> list[TransferSource]:
+def fitting_rows(
+    sources: Sequence[TransferSource], space: Space, objectives: Sequence[str], document: Document
+) -> list[TransferSource]:
     """Return the sources with the rows that fit a space; refused rows are told on standard error.
+
+    Args:
+        objectives: names of several; () for one.
 
     Raises:
         JobFileError: too few rows of one fit; with its line.
@@ -67,12 +74,12 @@ def fitting_rows(sources: Sequence[TransferSource], space: Space, document: Docu
     found = []
     for index, study in enumerate(sources):
         try:
-            kept, refused = study.checked(space)
+            kept, refused = study.checked(space, objectives)
         except ProblemError as error:
-            raise JobFileError(f"{document.place(('transfer', index))}: {error}") from None
+            raise document.error(("transfer", index), error) from None
         if refused:
             click.echo(
-                f"{study.name}: {len(kept.values)} of {len(study.values)} rows are used; refused are",
+                f"{study.name}: {len(kept.points)} of {len(study.points)} rows are used; refused are",
                 err=True,
             )
             for text in refused[:_MOST_SHOWN]:
@@ -83,7 +90,25 @@ def fitting_rows(sources: Sequence[TransferSource], space: Space, document: Docu
     return found
 
 
+def _source_of_several(section: TransferSection, objectives: list[str], folder: Path) -> TransferSource:
+    if section.value is not None:
+        raise ProblemError(
+            f"value: {section.value!r}, and there are several objectives, which are read by their names: "
+            f"{', '.join(objectives)}; leave it out"
+        )
+    if section.file is not None:
+        return TransferSource.read(folder / section.file, objectives)
+    from smbo.study import Study
+
+    assert section.store is not None
+    assert section.study is not None
+    with Study.load(section.store, section.study) as study:
+        return TransferSource.of_trials(study.trials, section.study, objectives)
+
+
 def _source(job: JobFile, section: TransferSection, folder: Path) -> TransferSource:
+    if job.objectives and len(job.objectives) > 1:
+        return _source_of_several(section, [*job.objectives], folder)
     named = next(iter(job.objectives)) if job.objectives else _UNNAMED
     if section.file is not None:
         return TransferSource.read(folder / section.file, section.value or named)

@@ -7,10 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from smbo.cli.job.cluster import ClusterSection
+from smbo.cli.job.cluster import BATCH_SYSTEMS
 from smbo.cli.job.schema import JobFile
 from smbo.errors import StoreError
 from smbo.study.run import ExecutorFactory, installed_executor
+from smbo_scheduler.clusters.queue_report import QueueReport
 from smbo_scheduler.errors import ClusterError
 from smbo_scheduler.executors.serial import SerialExecutor
 from smbo_scheduler.jobs import Executor, Target
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from distributed import Client, Security
 
     from smbo_scheduler.clusters.cluster import ManagedCluster
+    from smbo_scheduler.clusters.external import SitesClient
 
 
 class RunCluster:
@@ -30,34 +32,30 @@ class RunCluster:
     it, or it ends itself when it has been idle for long.
 
     Args:
-        cluster: the section of the job file.
-        resources: Dask worker resources that each evaluation occupies.
-        evaluation_seconds: limit on the time of one evaluation, if there is one.
+        job: the job file, of which the section ``cluster`` and what an evaluation needs count here.
 
     Raises:
-        ClusterError: the cluster's times do not fit together.
+        ClusterError: the cluster's times or cores do not fit together, or no worker will have what an
+            evaluation needs.
     """
 
-    def __init__(
-        self,
-        cluster: ClusterSection,
-        resources: Mapping[str, float],
-        evaluation_seconds: float | None = None,
-    ) -> None:
-        self._cluster, self._resources = cluster, dict(resources)
+    def __init__(self, job: JobFile) -> None:
+        self._cluster, self._cores, self._isolation = job.cluster, job.evaluation_cores, job.isolation
         try:
-            self._spec = cluster.spec(evaluation_seconds)
+            self._resources = job.cluster.dask_resources(job.resources)
+            self._spec = job.cluster.spec(job.limits.time, job.evaluation_cores)
         except ValueError as error:
             raise ClusterError(f"cluster: {error}") from None
         self._folder: Path | None = None
         self._client: Client | None = None
         self._managed: ManagedCluster | None = None
+        self._sites: SitesClient | None = None
         self._n_workers: int | None = None
         self._is_left = False
 
     def keep_files_in(self, folder: Path) -> None:
         """Set the folder of a cluster that smbo starts; before the first executor."""
-        kind = "" if self._cluster.local is not None else "-" + _kind(self._cluster)
+        kind = "" if self._cluster.local is not None else f"-{self._cluster.kind}"
         self._folder = folder / f"cluster{kind}"
 
     def check(self) -> None:
@@ -82,7 +80,7 @@ class RunCluster:
             ClusterError: the cluster does not come up, or cannot be reached.
         """
         if self._cluster.serial:
-            return SerialExecutor(target, spool)
+            return SerialExecutor(target, spool, isolation=self._isolation)
         if self._cluster.executor is not None:
             return self._factory(self._cluster.executor)(target, spool)
         from smbo_scheduler.executors.dask import DaskExecutor
@@ -92,13 +90,14 @@ class RunCluster:
             target,
             spool,
             resources=self._resources,
+            isolation=self._isolation,
             reconnect=self._connect,
             is_lost=lambda client: self._managed is not None and self._managed.is_lost(client),
         )
 
     def scale_to(self, n_evaluations: int) -> None:
         """Keep no more workers than the evaluations that are left, those that run included, can use."""
-        self._n_workers = self._cluster.workers_of_use(n_evaluations)
+        self._n_workers = self._cluster.workers_of_use(n_evaluations, self._cores)
         if self._managed is not None:
             self._managed.scale(self._n_workers)
 
@@ -110,6 +109,15 @@ class RunCluster:
         """
         if self._managed is not None:
             self._managed.check()
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """Dask worker resources that each evaluation occupies."""
+        return self._resources
+
+    def queue(self) -> QueueReport | None:
+        """Return what the batch jobs of a cluster wait for, None where there are none."""
+        return None if self._managed is None else self._managed.queue()
 
     def leave_running(self) -> None:
         """Let a cluster that smbo started live on after the block: another driver uses or will use it."""
@@ -123,6 +131,8 @@ class RunCluster:
     ) -> None:
         if self._client is not None:
             self._client.close(timeout=5)
+        if self._sites is not None:
+            self._sites.close(keep_cluster=self._is_left)
         if self._is_left or self._folder is None:
             return
         if self._managed is None and self._spec is not None and self._folder.is_dir():
@@ -154,6 +164,10 @@ class RunCluster:
         from smbo_scheduler.clusters import external as clusters
 
         cluster = self._cluster
+        if cluster.client is not None:
+            named = cluster.client
+            self._sites = self._sites or clusters.SitesClient(named.function, named.settings)
+            return self._sites.connect()
         if cluster.address:
             return clusters.connect(cluster.address, security=self._security(), allow_plain=cluster.insecure)
         if cluster.scheduler_file:
@@ -163,7 +177,7 @@ class RunCluster:
         assert self._spec is not None
         assert self._folder is not None, "keep_files_in comes first"
         if self._managed is None:
-            n_workers = self._n_workers or max(1, cluster.workers_of_use(None))
+            n_workers = self._n_workers or max(1, cluster.workers_of_use(None, self._cores))
             self._managed = clusters.start_cluster(
                 self._folder, self._spec, n_workers, insecure=cluster.insecure
             )
@@ -187,16 +201,11 @@ def cluster_script(job: JobFile) -> str:
     """
     batch = job.cluster.batch
     if batch is None:
-        raise ClusterError("cluster: this job submits no batch jobs; slurm and htcondor do")
+        raise ClusterError(f"cluster: this job submits no batch jobs; {', '.join(BATCH_SYSTEMS)} do")
     from smbo_scheduler.clusters.batch_jobs import job_script
 
-    folder = Path(job.spool or "SPOOL").absolute() / "STUDY" / f"cluster-{_kind(job.cluster)}"
+    folder = Path(job.spool or "SPOOL").absolute() / "STUDY" / f"cluster-{job.cluster.kind}"
     try:
-        return job_script(batch.spec(job.limits.time), folder)
+        return job_script(batch.spec(job.limits.time, job.evaluation_cores), folder)
     except ValueError as error:
         raise ClusterError(f"cluster: {error}") from None
-
-
-def _kind(cluster: ClusterSection) -> str:
-    """Return the job file's word for a cluster that smbo starts on other machines."""
-    return "ssh" if cluster.ssh is not None else "slurm" if cluster.slurm is not None else "htcondor"

@@ -11,15 +11,13 @@ import click
 from smbo.cli.job.document import Document
 from smbo.cli.job.fixed import fixed_by, fixing_options
 from smbo.cli.job.schema import check_jobfile, read_jobfile
-from smbo.cli.job.stored import stored_job
-from smbo.cli.run.cluster import cluster_script
-from smbo.cli.run.session import run_job
 from smbo.cli.target import load, study_argument
 
 
-def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
+def overriding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that override the job's keys."""
     for option in (
+        click.option("--cluster", metavar="NAME", help="Run on a named cluster (see `smbo clusters`)."),
         click.option("--workers", type=click.IntRange(min=1), help="Run on so many local workers."),
         click.option("--trials", type=click.IntRange(min=1), help="Budget of trials."),
         click.option("--time", "time_limit", metavar="DURATION", help='Budget of time, such as "2h".'),
@@ -34,7 +32,7 @@ def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(name="run")
 @click.argument("job", type=click.Path(path_type=Path))
-@_overrides
+@overriding_options
 @fixing_options
 @click.option("--store", metavar="URL", help="Where results are kept.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of all randomness.")
@@ -43,32 +41,42 @@ def _overrides(command: Callable[..., Any]) -> Callable[..., Any]:
 def run_command(ctx: click.Context, /, job: Path, show_cluster_script: bool, **options: Any) -> None:
     """Run the study that a job file describes, or resume it."""
     _, document = read_jobfile(job)
-    document = _with_options(document, options)
+    document = with_options(document, options)
+    checked = check_jobfile(document)
     if show_cluster_script:
-        click.echo(cluster_script(check_jobfile(document)), nl=False)
+        from smbo.cli.run.cluster import cluster_script
+
+        click.echo(cluster_script(checked), nl=False)
         return
-    ctx.exit(run_job(check_jobfile(document), document, job.parent))
+    from smbo.cli.run.session import run_job  # loaded once nothing in the job is wrong
+
+    ctx.exit(run_job(checked, document, job.parent))
 
 
 @click.command(name="resume")
 @study_argument
-@_overrides
+@overriding_options
 @fixing_options
 @click.pass_context
 def resume_command(ctx: click.Context, /, study: str, store: str | None, **options: Any) -> None:
     """Resume a stored study by its name, with the job of its last run."""
+    from smbo.cli.job.stored import stored_job
+    from smbo.cli.run.session import run_job
+
     with load(study, store) as found:
         kept, folder = stored_job(found)
         kept = {**kept, "store": found._driver.store.url, "study": found.name}
-    document = _with_options(Document(f"study {kept['study']}", kept), options)
+    document = with_options(Document(f"study {kept['study']}", kept), options)
     ctx.exit(run_job(check_jobfile(document), document, folder))
 
 
-def _with_options(document: Document, options: dict[str, Any]) -> Document:
+def with_options(document: Document, options: dict[str, Any]) -> Document:
     """Return the document with its keys overridden by the options of the command line."""
     data = dict(document.data)
-    if options["serial"] and options["workers"] is not None:
-        raise click.UsageError("--serial and --workers exclude each other")
+    if sum((options["serial"], options["workers"] is not None, options["cluster"] is not None)) > 1:
+        raise click.UsageError("--serial, --workers and --cluster exclude each other")
+    if options["cluster"] is not None:
+        data["cluster"] = options["cluster"]
     if options["serial"]:
         data["cluster"] = "serial"
     if options["workers"] is not None:
@@ -94,5 +102,6 @@ def _with_options(document: Document, options: dict[str, Any]) -> Document:
 def _insecure(cluster: Any) -> Any:
     """Return the key `cluster` of a job file with `insecure: true` added."""
     if isinstance(cluster, str):
-        cluster = {cluster: True if cluster == "serial" else {}}
+        named = {"serial": {"serial": True}, "local": {"local": {}}, "allocation": {"allocation": {}}}
+        cluster = named.get(cluster, {"profile": cluster})
     return {**cluster, "insecure": True} if isinstance(cluster, dict) else cluster

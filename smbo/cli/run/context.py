@@ -25,7 +25,12 @@ class RunContext:
     @property
     def spool_folder(self) -> Path:
         """Where results wait to be recorded; workers reach it under the same path."""
-        beside_the_store = self.study._driver.spool_folder
-        if self.job.spool is None:
-            return beside_the_store
-        return Path(self.job.spool).absolute() / beside_the_store.name
+        return spool_folder(self.job, self.study)
+
+
+def spool_folder(job: JobFile, study: Study) -> Path:
+    """Return where results of a study wait: in the folder that its job names, or beside the store."""
+    beside_the_store = study._driver.spool_folder
+    if job.spool is None:
+        return beside_the_store
+    return Path(job.spool).absolute() / beside_the_store.name

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from smbo.analysis.summary import compare_points
+from smbo.cli.logs import say
 from smbo.cli.run import lock
 from smbo.cli.run.confirmation import FILE, ConfirmationQueue, ConfirmationRun, confirmation_runs
 from smbo.cli.run.context import RunContext
@@ -47,9 +48,10 @@ def finalize(context: RunContext, summary: StudySummary, *, confirm: bool) -> bo
     Returns:
         False if the confirmation runs were interrupted; the next run continues them.
     """
-    with lock.finishing(context.study._driver.spool_folder) as is_ours:
+    place = lock.place(context.spool_folder, context.study._driver.spool_folder)
+    with lock.finishing(place) as is_ours:
         if not is_ours:
-            click.echo("another driver checks the recommended point and writes the report")
+            say("another driver checks the recommended point and writes the report")
             return True
         return is_reported(context) or _confirm_and_report(context, summary, confirm)
 
@@ -105,16 +107,18 @@ def _run_confirmation(context: RunContext, queue: ConfirmationQueue) -> bool:
         queue.record(outcome)
         spool.discard(outcome)
     n_left = queue.n_wanted - queue.n_done
-    click.echo(f"checking the recommended point: {n_left} evaluations with fresh seeds")
+    say(f"checking the recommended point: {n_left} evaluations with fresh seeds")
     context.cluster.scale_to(n_left)
-    executor = context.cluster.executor(Evaluator(context.task.spec), spool)
+    executor = context.cluster.executor(
+        Evaluator(context.task.spec, context.study.problem.space.names), spool
+    )
     n_shown = queue.n_done
 
     def on_progress(_progress: Progress) -> None:
         nonlocal n_shown
         if queue.n_done > n_shown:
             n_shown = queue.n_done
-            click.echo(f"checked {n_shown} of {queue.n_wanted}")
+            say(f"checked {n_shown} of {queue.n_wanted}")
 
     try:
         summary = run(queue, executor, stop=context.signals, on_progress=on_progress)

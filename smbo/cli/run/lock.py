@@ -10,10 +10,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from smbo.cli.job.stored import spool_folders
+from smbo.errors import StoreError
 from smbo.study import Study
 
 _DRIVERS = "drivers"  # folder with one locked file for each driver
 _FINISHING = "finishing.lock"
+
+
+def place(*folders: Path) -> Path:
+    """Return the first folder whose disk knows locks, which some network file systems do not; it is made.
+
+    Raises:
+        StoreError: a folder cannot be made.
+    """
+    for folder in folders[:-1]:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"spool {folder} cannot be made: {error.strerror}; `spool:` names another"
+            ) from None
+        with contextlib.suppress(OSError), (folder / _FINISHING).open("a") as file:
+            with contextlib.suppress(BlockingIOError):  # held by another process: locks are known
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return folder
+    return folders[-1]
 
 
 @contextlib.contextmanager
@@ -39,7 +61,7 @@ def driving(folder: Path) -> Iterator[None]:
 def drivers(folder: Path) -> list[str]:
     """Return the drivers of the study of this folder, as text; files of ended drivers are removed."""
     found = []
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for path in sorted((folder / _DRIVERS).iterdir()):
             with contextlib.suppress(FileNotFoundError), path.open("r") as file:
                 try:
@@ -59,7 +81,12 @@ def drivers_of(study: Study) -> list[str]:
         for driver in study._driver.store.drivers(study._driver.id)
         if driver.ended is None and driver.host != here
     ]
-    return [*drivers(study._driver.spool_folder), *elsewhere]
+    return [*drivers_here(study), *elsewhere]
+
+
+def drivers_here(study: Study) -> list[str]:
+    """Return the drivers of a study whose locks are seen from this machine, as text."""
+    return [text for folder in spool_folders(study) for text in drivers(folder)]
 
 
 @contextlib.contextmanager

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-import click
-
 from smbo.analysis.pareto import observed_hypervolume
-from smbo.cli.run.progress import LIVE_PERIOD_SECONDS, Recommender, Snapshot, open_progress, seconds_left
+from smbo.cli.logs import is_quiet, is_verbose, say
+from smbo.cli.run.progress import (
+    LIVE_PERIOD_SECONDS,
+    NoProgress,
+    Recommender,
+    Snapshot,
+    open_progress,
+    seconds_left,
+)
+from smbo.cli.run.queue import QueueWatch
 from smbo.cli.summary import recommendation_of
+from smbo.report.visible_text import visible
 from smbo.study import Study
 from smbo.trial import TrialState
 from smbo_scheduler import loop
+from smbo_scheduler.clusters.queue_report import QueueReport
 from smbo_scheduler.loop import Stop
 from smbo_scheduler.signals import StopOnSignals
 
@@ -27,10 +37,17 @@ class Watch:
     Args:
         study: the study that runs.
         signals: asked whether the run is to stop.
+        queue: what batch jobs wait for; called often.
     """
 
-    def __init__(self, study: Study, signals: StopOnSignals) -> None:
+    def __init__(
+        self,
+        study: Study,
+        signals: StopOnSignals,
+        queue: Callable[[], QueueReport | None] = lambda: None,
+    ) -> None:
         self._study, self._signals = study, signals
+        self._queue = QueueWatch(queue, lambda text: say(text, err=True))
         self._budget = study.budget
         self._seconds_before = study.spent.seconds
         self._began = time.monotonic()
@@ -38,6 +55,7 @@ class Watch:
             trial.state.is_final or trial.state is TrialState.PAUSED for trial in study.trials
         )
         self._latest: loop.Progress | None = None
+        self._first_start: float | None = None
         self._message: str | None = None
         self._is_warned_of_costs = False
         self._snapshot: Snapshot | None = None
@@ -46,8 +64,10 @@ class Watch:
     def update(self, progress: loop.Progress) -> None:
         """Show a progress report of the loop; its message once, on standard error."""
         self._latest = progress
-        if progress.message is not None and progress.message != self._message:
-            click.echo(progress.message, err=True)
+        if progress.running and self._first_start is None:
+            self._first_start = time.monotonic()
+        if progress.message is not None and progress.message != self._message and not is_verbose():
+            say(visible(progress.message), err=True)  # with -v the loop's log says it
         self._message = progress.message
         self._warn_of_costs(len(progress.running))
         self._show()
@@ -61,7 +81,7 @@ class Watch:
         name = (
             self._study.problem.value_name if self._study.problem.multi_objective is None else "hypervolume"
         )
-        self._progress = open_progress(self._study.name, name)
+        self._progress = NoProgress() if is_quiet() else open_progress(self._study.name, name)
         self._recommender = Recommender(self._recommended)
         return self
 
@@ -77,7 +97,7 @@ class Watch:
             return
         if spent.trials - n_running >= _TRIALS_BEFORE_COST_WARNING:
             self._is_warned_of_costs = True
-            click.echo(
+            say(
                 f"no evaluation has told a cost, so the budget of cost {limit:g} ends nothing; return an "
                 "Outcome with a cost, or give a budget of trials or time",
                 err=True,
@@ -86,6 +106,7 @@ class Watch:
     def _show(self) -> None:
         now = time.monotonic()
         if now - self._drawn >= LIVE_PERIOD_SECONDS:
+            self._queue.look(0 if self._latest is None else self._latest.capacity)
             self._snapshot = self._current_snapshot()
             self._progress.show(self._snapshot)
             self._drawn = time.monotonic()
@@ -100,19 +121,26 @@ class Watch:
         time_left = None if limit is None else limit - self._seconds_before - elapsed
         best = study.best if study.problem.multi_objective is None else None
         n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
-        n_final = sum(trial.state.is_final for trial in trials) + n_paused
+        n_ended = sum(trial.state.is_final for trial in trials)
+        slots = None if latest is None else latest.capacity
+        # the pace is that of evaluations: what came before the first one started says nothing of it
+        busy = 0.0 if self._first_start is None else time.monotonic() - self._first_start
         return Snapshot(
             complete=n_complete,
             failed=n_failed,
             running=0 if latest is None else len(latest.running),
             trials=self._budget.trials,
-            slots=None if latest is None else latest.capacity,
+            slots=slots,
             best=best.value if best is not None else observed_hypervolume(study.problem, trials),
             recommended=self._recommender.latest(n_complete),
             recommended_of=self._recommender.latest_of,
             elapsed_seconds=elapsed,
-            left_seconds=seconds_left(n_final, self._n_at_start, self._budget.trials, elapsed, time_left),
+            left_seconds=seconds_left(
+                n_ended + n_paused, self._n_at_start, self._budget.trials, busy, time_left, slots
+            ),
             paused=n_paused,
+            ended_early=n_ended - n_complete - n_failed,
+            queue=self._queue.text,
         )
 
     def _recommended(self) -> tuple[float, float] | None:

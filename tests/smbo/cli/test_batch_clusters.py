@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
+from waiting import wait_until
 
 pytest.importorskip("dask_jobqueue")
 
@@ -45,13 +45,6 @@ CONDOR = "cluster: {htcondor: {workers: 2, memory: 500MB, host: 127.0.0.1, poll:
 CLUSTER = "cluster: {slurm: {workers: %s, memory: 500MB, walltime: 1h, host: 127.0.0.1, prologue: ['%s']}}"
 
 
-def wait_until(what, seconds=60.0):
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, f"still not so after {seconds} s"
-        time.sleep(0.05)
-
-
 def processes_that_name(folder):
     """Return the command lines of processes that name a folder: keepers, hosts, workers."""
     lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
@@ -84,7 +77,7 @@ def test_a_job_in_a_batch_system_is_killed_and_resumed_and_evaluates_each_trial_
         wait_until(lambda: log.exists() and len(log.read_text().split()) >= 3)
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-    resumed = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    resumed = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert "12 complete" in resumed.stdout
     evaluated = log.read_text().split()
@@ -119,7 +112,7 @@ def test_a_job_in_htcondor_runs_to_its_end_and_a_job_that_is_killed_is_replaced(
             process.kill()
         wait_until(lambda: len(batch_system.submitted) == 3)
         (folder.path / "go").touch()
-        code = driver.wait(timeout=60)
+        code = driver.wait(timeout=300)
     said = (folder.path / "driver.log").read_text()
     assert code == 0, said
     assert "6 complete" in said

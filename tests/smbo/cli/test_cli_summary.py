@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import traceback
 
 import pytest
 
@@ -91,3 +92,29 @@ def test_failures_that_differ_by_a_number_are_one_cause():
     first, *_, last = failures_summary(trials)
     assert first == "2 failed with objective-error: ValueError: aborted at x=6e-05 (trial 1, for one)"
     assert last == "… and 2 other causes"
+
+
+def noted():
+    error = ValueError("no convergence\nFor further information visit https://example.org")
+    error.add_note("a remark")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (noted(), "ValueError: no convergence"),
+        (ExceptionGroup("of a task group", [ValueError("one"), KeyError("two")]), "of a task group"),
+    ],
+    ids=["lines and notes", "group"],
+)
+def test_a_failure_is_summarised_by_its_exception_not_by_the_last_line(error, shown):
+    """A note, a further line or the frame of an ExceptionGroup stood for the cause."""
+    try:
+        raise error
+    except Exception:
+        text = traceback.format_exc()
+    trial = Trial(0, {}, 0, TrialState.FAILED, reason="objective-error", error=text)
+    (line,) = failures_summary([trial])
+    assert shown in line
+    assert not any(other in line for other in ("visit", "remark", "---"))

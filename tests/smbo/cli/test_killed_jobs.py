@@ -87,6 +87,7 @@ JOB = {
     "space": {"x": {"real": [0, 1]}, "y": {"real": [0, 1]}},
     "budget": {"trials": 9},
     "cluster": "serial",
+    "isolation": "thread",  # what ends an evaluation's process is to end the run
     "seed": 3,
     "report": False,
 }
@@ -160,6 +161,7 @@ KINDS: dict[str, dict[str, object]] = {
 }
 LOADED = [
     "smbo.cli.run.command",
+    "smbo.cli.run.session",
     "smbo.cli.job.task",
     "smbo.study.run",
     "smbo.analysis.summary",
@@ -200,7 +202,7 @@ def run(folder: Path, how: Callable[[str], None] = run_job) -> int:
     context.set_forkserver_preload(LOADED)
     process = context.Process(target=how, args=(str(folder),))
     process.start()
-    process.join(timeout=120)
+    process.join(timeout=300)
     assert process.exitcode is not None, "the run hangs"
     code = process.exitcode
     process.close()

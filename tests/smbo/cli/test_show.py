@@ -1,5 +1,9 @@
 """`smbo show`: the best trial, the model, the table of trials, and what failed evaluations said."""
 
+import unicodedata
+
+from smbo import Categorical, Problem, Real, Study
+
 
 def test_show_names_the_model_and_what_matters_most(folder):
     folder.job("recipe: gp", "budget: {trials: 8}")
@@ -40,3 +44,30 @@ def test_an_error_drives_no_terminal(folder):
     assert "\x1b" not in ran.output + shown
     assert "\\x1b[2Jgone" in ran.output
     assert max(map(len, ran.output.splitlines())) < 300
+
+
+def test_no_proposal_is_made_to_show_a_study(folder, monkeypatch):
+    folder.job("recipe: gp")
+    folder.smbo("run", "job.yaml")
+    monkeypatch.setattr("smbo.analysis.explain.propose", None)  # calling it would fail
+    shown = folder.smbo("show", "toy")
+    assert shown.exit_code == 0, shown.output
+    assert "model: " in shown.output
+
+
+def test_names_and_choices_drive_no_terminal(folder):
+    # a job file may not have such names, a study made in Python may
+    name = "x\u202e\u001b[2J"
+    space = {name: Categorical(["a\u202eb", "c\u0007d"]), "y": Real(0, 1)}
+    problem = Problem(space, {"loss\u202e": "min"})
+    with Study.open(f"sqlite:///{folder.path}/toy.db", "toy", problem, "gp", seed=1) as study:
+        for _ in range(4):
+            trial = study.ask()
+            study.tell(trial, {"loss\u202e": trial.params["y"], "m\u2066": 1.0})
+    said = ""
+    for arguments in (("show", "toy", "--metrics"), ("show", "toy", "--trial", "1"), ("status", "toy")):
+        result = folder.smbo(*arguments)
+        assert result.exit_code == 0, result.output
+        said += result.output
+    assert "a\\u202eb" in said
+    assert not {letter for letter in said if unicodedata.category(letter)[0] == "C"} - {"\n"}

@@ -52,6 +52,14 @@ def test_the_tune_is_said_with_errors_and_the_level_they_stand_for(stored):
     assert "smbo tune toy" in run("show", "toy")[1]
 
 
+def test_show_and_tune_give_each_parameter_the_same_one_error(stored):
+    tuned = [line for line in run("tune", "toy")[1].splitlines() if "(data " in line]
+    shown = run("show", "toy")[1]
+    assert len(tuned) == 2
+    assert [line for line in shown.splitlines() if "(data " in line] == tuned
+    assert "68 %:" not in shown
+
+
 def test_other_weights_move_the_tune_without_a_new_evaluation(stored):
     (stored / "weights.yaml").write_text("rising: 0\n")
     height = {}

@@ -49,8 +49,8 @@ WRONG_JOBS = {
     "unknown recipe": (["recipe: gpp"], "recipe"),
     "unknown direction": (["objectives: {loss: upwards}"], "'min' or 'max'"),
     "no objectives": (["objectives: {}"], "name at least one"),
-    "several objectives and a fidelity": (
-        ["objectives: {a: min, b: min}", "fidelity: {low: 1, high: 9}"],
+    "several objectives and median stopping": (
+        ["objectives: {a: min, b: min}", "early_stopping: median"],
         "several objectives: a, b",
     ),
     "recipe for one objective": (["objectives: {a: min, b: min}", "recipe: gp"], "for one objective"),

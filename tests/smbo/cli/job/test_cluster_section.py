@@ -10,8 +10,8 @@ BASE = "study: a\nobjective: {python: m:f}\nbudget: {trials: 4}\n"
 
 def test_a_cluster_is_a_word_or_a_mapping(read):
     assert read(BASE + "cluster: serial\n").cluster.serial
-    assert read(BASE + "cluster: local\n").cluster.local.workers == 1
-    assert read(BASE + "cluster: {local: }\n").cluster.local.workers == 1
+    assert read(BASE + "cluster: local\n").cluster.workers_of_use(None) == 1
+    assert read(BASE + "cluster: {local: }\n").cluster.workers_of_use(None) == 1
     assert read(BASE + "cluster: {address: 'tls://h:1'}\n").cluster.address == "tls://h:1"
 
 

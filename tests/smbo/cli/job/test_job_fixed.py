@@ -117,7 +117,7 @@ def problem_of(folder):
 
 
 def _lost():
-    from smbo.store.records import AttemptOutcome
+    from smbo.store.attempt_outcome import AttemptOutcome
 
     return AttemptOutcome("lost")
 

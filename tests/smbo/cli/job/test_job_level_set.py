@@ -21,11 +21,11 @@ LEVEL_SET = "level_set: {level: 0.05, of: [cls_exp, cls_obs], transform: log}"
 def exclusion(folder):
     """The example's objective, in a folder with a job of 14 trials."""
     shutil.copy(ROOT / "examples" / "exclusion.py", folder.path)
-    folder.write("slow.py", SLOW)
+    folder.write("slow_exclusion.py", SLOW)
     space = "space: {m1: {real: [300, 2000]}, m2: {real: [0, 1200]}}"
     for study, objective, file in (
         ("exclusion", "exclusion", "job.yaml"),
-        ("killed", "slow", "killed.yaml"),
+        ("killed", "slow_exclusion", "killed.yaml"),
     ):
         folder.job(
             f"study: {study}",
@@ -38,7 +38,7 @@ def exclusion(folder):
             name=file,
         )
     yield folder
-    for module in ("exclusion", "slow"):  # the next test's lie in another folder
+    for module in ("exclusion", "slow_exclusion"):  # the next test's lie in another folder
         sys.modules.pop(module, None)
 
 
@@ -67,7 +67,7 @@ def test_a_killed_run_goes_on_with_the_same_proposals(exclusion):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     marks = exclusion.path / "evaluated.txt"
     while not marks.exists() or len(marks.read_text()) < 11:  # by then points come from the model
         assert run.poll() is None

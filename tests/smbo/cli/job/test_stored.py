@@ -5,8 +5,8 @@ import json
 import pytest
 
 from smbo import Study
-from smbo.cli.job.stored import fixed_before, keep_job, stored_job
-from smbo.errors import StoreError
+from smbo.cli.job.stored import fixed_before, keep_job, spool_folders, stored_job
+from smbo.errors import DamagedStore, StoreError
 
 
 @pytest.fixture
@@ -47,3 +47,14 @@ def test_a_study_that_was_never_run_from_the_command_line_has_no_job(study):
     assert fixed_before(study) is None
     with pytest.raises(StoreError, match="run it with a job file"):
         stored_job(study)
+
+
+@pytest.mark.parametrize(
+    "payload", [{"job": 5, "folder": "/"}, {"job": {}, "folder": 7}, {"job": {"spool": 3}, "folder": "/"}, {}]
+)
+def test_a_job_that_is_none_is_a_damage_with_the_number_of_its_event(study, payload):
+    """A traceback, in `status` and `resume`."""
+    study._driver.store.add_event(study._driver.id, "job", payload)
+    for read in (stored_job, spool_folders, fixed_before):
+        with pytest.raises(DamagedStore, match=r"study a, event \d+: column payload holds "):
+            read(study)

@@ -52,3 +52,73 @@ def test_a_mistake_is_named_by_the_key_of_the_job_file(task, line, message):
         task(line)
     assert "job.yaml:" in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_a_mixture_is_written_with_a_derived_dimension(task):
+    space = task(
+        "space: {x: {real: [0, 1]}, y: {real: [0, 1]}, z: {expression: 1 - x - y, low: 0}}",
+        "try_first: [{x: 0.25, y: 0.5}]",
+        "constraints: [z <= 0.5]",
+        without=("space",),
+    ).problem.space
+    assert space.check({"x": 0.25, "y": 0.5}) == {"x": 0.25, "y": 0.5, "z": 0.25}
+    assert not space.contains({"x": 0.25, "y": 0.125})
+
+
+@pytest.mark.parametrize(
+    ("constraints", "message"),
+    [
+        ("[x + y == 1]", "constraints: no point drawn at random meets the equation"),
+        ("[x + y >= 1.5, x <= 0.5, y <= 0.5]", "contradict each other"),
+        ("[x + y >= 3]", "holds nowhere within the ranges"),
+    ],
+)
+def test_constraints_that_no_point_meets_are_refused_before_the_run(task, constraints, message):
+    with pytest.raises(JobFileError, match=message):
+        task(
+            "space: {x: {real: [0, 1]}, y: {real: [0, 1]}}",
+            f"constraints: {constraints}",
+            without=("space",),
+        )
+
+
+def test_names_of_any_form_stand_in_the_formulas_of_a_job_file(task):
+    problem = task(
+        "space: {'StringZ:aLund': {real: [0, 2]}, lambda: {real: [0, 1]}, 'my param': [1, 2, 3]}",
+        "constraints: ['`StringZ:aLund` + `lambda` <= 2', '`acc@5` >= 0.8']",
+    ).problem
+    assert [str(each) for each in problem.space.constraints] == ["`StringZ:aLund` + `lambda` <= 2"]
+    assert list(problem.constraints) == ["`acc@5` >= 0.8"]
+    for text in ("StringZ:aLund <= 1", "lambda <= 1", "my param > 1"):
+        with pytest.raises(JobFileError, match=r"job\.yaml:\d+: constraints\.0: .*with backticks"):
+            task(
+                "space: {'StringZ:aLund': {real: [0, 2]}, lambda: {real: [0, 1]}, 'my param': [1, 2, 3]}",
+                f"constraints: ['{text}']",
+            )
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("'real(0, 1)'", r"looks like a dimension; write {real: \[low, high\]}"),
+        ("'[0, 1]'", "looks like a dimension"),
+        ("{uniform: [0, 1]}", "write one of real, integer, choice, constant, .*{real:"),
+        ("{real: [0, 1], log: 'yes'}", "log='yes'"),
+        ("{real: ['0', 1]}", "low must be a number"),
+        ("{real: [0, .nan]}", "high must be finite"),
+        ("{real: [1, 0]}", "low must be below high"),
+        ("{real: [true, 1]}", "low must be a number"),
+        ("{choice: [a, b], ordered: 'no'}", "ordered='no'"),
+    ],
+)
+def test_what_is_no_dimension_is_refused_in_a_job_file_in_the_same_words(task, written, message):
+    with pytest.raises(JobFileError, match=rf"job\.yaml:\d+: space\.y: .*{message}"):
+        task(f"space: {{x: {{real: [0, 1]}}, y: {written}}}")
+
+
+def test_a_constant_of_a_job_file_is_a_plain_value_or_says_so(task):
+    space = task(
+        "space: {x: {real: [0, 1]}, a: 3, b: text, c: null, d: true, e: {constant: 'real(0, 1)'}}"
+    ).problem.space
+    constants = {name: each.value for name, each in space.dimensions.items() if name != "x"}
+    assert constants == {"a": 3, "b": "text", "c": None, "d": True, "e": "real(0, 1)"}

@@ -83,13 +83,17 @@ def test_a_run_that_was_killed_goes_on_with_the_same_points(beam):
     beam.job(*LINES, "study: whole", name="whole.yaml")
     beam.smbo("run", "whole.yaml")
     beam.job(
-        *LINES[1:], "objective: {python: cli_beam:evaluate_and_die}", "study: killed", name="killed.yaml"
+        *LINES[1:],
+        "objective: {python: cli_beam:evaluate_and_die}",
+        "isolation: thread",  # its end is to be the end of the run
+        "study: killed",
+        name="killed.yaml",
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(beam.path)])}
     command = [sys.executable, "-m", "smbo.cli", "run", "killed.yaml"]
-    first = subprocess.run(command, env=environment, capture_output=True, timeout=120)
+    first = subprocess.run(command, env=environment, capture_output=True, timeout=300)
     assert first.returncode == -signal.SIGKILL
-    second = subprocess.run(command, env=environment, capture_output=True, timeout=120, text=True)
+    second = subprocess.run(command, env=environment, capture_output=True, timeout=300, text=True)
     assert second.returncode == 0, second.stdout + second.stderr
     found = [[row["params.x"], row["params.y"], row["state"]] for row in trials(beam, "killed")]
     assert found == [[row["params.x"], row["params.y"], row["state"]] for row in trials(beam, "whole")]

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from smbo.cli.run import lock
+from smbo.store.connect import file_url
+
 ROOT = Path(__file__).resolve().parents[4]
 
 
@@ -73,7 +76,7 @@ def start(folder, objective=None):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not (folder.path / "evaluated.txt").exists():
         assert run.poll() is None, run.stdout.read()
         assert time.monotonic() < until
@@ -82,7 +85,7 @@ def start(folder, objective=None):
 
 
 def end(run):
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=300)
     assert "Traceback" not in output
     return run.returncode, output
 
@@ -107,7 +110,7 @@ def test_two_runs_share_a_study_and_evaluate_each_trial_once(folder):
         "    time.sleep", "    while not os.path.exists('both'):\n        time.sleep(0.01)\n    time.sleep"
     )
     first, second = start(folder, waits), start(folder, waits)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     try:
         while len(json.loads(folder.smbo("status", "toy", "--json").output)["drivers"]) < 2:
             assert time.monotonic() < until
@@ -136,3 +139,42 @@ def test_a_second_interrupt_ends_with_exit_code_130(folder):
     run.send_signal(signal.SIGINT)
     code, output = end(run)
     assert code == 130, output
+
+
+def test_a_spool_of_the_jobs_own_leaves_nothing_beside_the_store(folder):
+    folder.job(f"spool: {folder.path}/results")
+    assert folder.smbo("run", "job.yaml").exit_code == 0
+    assert sorted(path.name for path in folder.path.iterdir() if "toy" in path.name) == [
+        "cli_toy.py",
+        "toy.db",
+    ]
+    assert [path.name.startswith("toy-") for path in (folder.path / "results").iterdir()] == [True]
+    assert "none is running" in folder.smbo("status", "toy").output
+
+
+def test_a_driver_is_seen_by_its_lock_in_the_jobs_spool_and_from_other_folders(folder, monkeypatch):
+    folder.job("spool: results")
+    assert folder.smbo("run", "job.yaml").exit_code == 0
+    (place,) = (folder.path / "results").iterdir()
+    (folder.path / "elsewhere").mkdir()
+    monkeypatch.chdir(folder.path / "elsewhere")
+    with lock.driving(place):
+        shown = folder.smbo("status", "toy", "--store", file_url(folder.path / "toy.db")).output
+    assert f"process {os.getpid()}" in shown
+    assert list((folder.path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["run?1", "50%25", "a#b"])
+def test_a_job_in_a_folder_of_any_name_keeps_all_it_writes_there(folder, monkeypatch, name):
+    (folder.path / name).mkdir()
+    folder.job()
+    monkeypatch.chdir(folder.path / name)
+    for _ in range(2):  # it is resumed, too
+        assert folder.smbo("run", str(folder.path / "job.yaml")).exit_code == 0
+    assert "4 complete" in folder.smbo("status", "toy").output
+    assert folder.smbo("db", "check", "toy.db").exit_code == 0
+    assert folder.smbo("db", "backup", "toy.db", "copy.db").exit_code == 0
+    made = {path.name for path in (folder.path / name).iterdir()}
+    assert made - {"toy.db-wal", "toy.db-shm"} == {"toy.db", "toy.db-spool", "copy.db"}
+    others = {path.name for path in folder.path.iterdir()} - {"__pycache__"}
+    assert others == {name, "job.yaml", "cli_toy.py"}
