@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from smbo.errors import PointError, TellError
@@ -30,13 +30,43 @@ def add_many(
 ) -> int:
     """Record results at points that were never asked for; see ``Study.add_many``."""
     done = 0
-    pairs = zip(points, results, strict=True)
+    if hasattr(points, "to_dict"):  # a pandas.DataFrame, recognised without importing pandas
+        points = points.to_dict("records")
+    pairs = _paired(points, results)
     check = _Check(problem)
     while piece := list(itertools.islice(pairs, _PIECE)):
         checked = [check(done + place, *pair) for place, pair in enumerate(piece)]
-        store.add_many(study, [each[0] for each in checked], [each[1] for each in checked], seed_of)
+        add_results(store, study, seed_of, checked)
         done += len(piece)
     return done
+
+
+def _paired(points: Iterable[Any], results: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """Return points with their results.
+
+    Raises:
+        TellError: there are more of one than of the other; before anything is recorded if they have lengths.
+    """
+    words = "as many results as points are needed, None for a failed evaluation"
+    if isinstance(points, Sized) and isinstance(results, Sized) and len(points) != len(results):
+        raise TellError(f"{len(points)} points and {len(results)} results: {words}")
+    missing = object()
+    for place, (point, result) in enumerate(itertools.zip_longest(points, results, fillvalue=missing)):
+        if point is missing or result is missing:
+            raise TellError(f"{'points' if point is missing else 'results'} end at {place} (from 0): {words}")
+        yield point, result
+
+
+def add_results(
+    store: BulkRecords,
+    study: int,
+    seed_of: Callable[[int], int],
+    checked: Sequence[tuple[Mapping[str, Any], Result]],
+) -> None:
+    """Record checked points, as JSON values, with their results."""
+    for start in range(0, len(checked), _PIECE):
+        piece = checked[start : start + _PIECE]
+        store.add_many(study, [each[0] for each in piece], [each[1] for each in piece], seed_of)
 
 
 class _Check:

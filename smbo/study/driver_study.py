@@ -6,6 +6,7 @@ process overtook is made again.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -30,6 +31,8 @@ from smbo.store.store import SqlStore
 from smbo.study.provenance import Proposed, propose_from
 from smbo.study.trial_log import Look, StudyLog
 from smbo.trial import Trial, TrialState
+
+logger = logging.getLogger(__name__)
 
 # A proposal is refused when another ask came while it was computed.  The second one may take another
 # number than it was made for, so that it is refused only for a point that others took.  The third is
@@ -122,6 +125,12 @@ class DriverStudy(View):
         recorded = self.store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
         return self.decoded([recorded])[0]
 
+    def retry(self, numbers: Sequence[int]) -> None:
+        """Have failed trials wait to be evaluated again, under their numbers, points and seeds."""
+        self.store.retry(self.id, numbers)
+        if numbers:
+            logger.info("study %s: %d failed trials wait to be evaluated again", self.name, len(numbers))
+
     def ask_for(
         self,
         owner: str,
@@ -149,14 +158,17 @@ class DriverStudy(View):
             if proposal == _RACES:
                 break
             with suppress(StaleProposal):
-                return self._ask_now(wanted, is_final=proposal > 0)
-        with self.store.alone(self.id):
-            return self._ask_now(wanted, is_final=True)
+                return self._asked(self._request(wanted, is_final=proposal > 0))
+        return self._noted(
+            self.store.ask_locked(
+                self.id, lambda: self._request(wanted, is_final=True), is_keyed=key is not None
+            )
+        )
 
-    def _ask_now(self, wanted: _Wanted, *, is_final: bool) -> list[Trial]:
-        """Read the log, propose and ask."""
+    def _request(self, wanted: _Wanted, *, is_final: bool) -> Asking:
+        """Read the log and propose."""
         look = self.log.look(wanted.n if wanted.takes_waiting else math.inf)
-        return self._asked(self._propose(look, wanted, is_final=is_final))
+        return self._propose(look, wanted, is_final=is_final)
 
     def ask_proposed(self, owner: str, proposed: Proposed, start: int, stop: int) -> list[Trial]:
         """Return running trials at points ``start`` to ``stop`` of a proposal made beforehand.
@@ -283,7 +295,10 @@ class DriverStudy(View):
         )
 
     def _asked(self, request: Asking) -> list[Trial]:
-        trials = self.decoded(self.store.ask(self.id, request))
+        return self._noted(self.store.ask(self.id, request))
+
+    def _noted(self, asked: Sequence[Trial]) -> list[Trial]:
+        trials = self.decoded(asked)
         self.log.note(trials)
         return trials
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import inspect
+import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -13,13 +15,28 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from smbo.errors import ObjectiveError, Pruned
-from smbo.problem import Context, Objective, Outcome, Returned, as_outcome
+from smbo.errors import ObjectiveError, ProblemError, Pruned
+from smbo.plain_values import as_number, shown
+from smbo.problem import (
+    Call,
+    ChecksProblem,
+    Context,
+    HasFiles,
+    HasRequirements,
+    Objective,
+    Outcome,
+    Problem,
+    Returned,
+    as_outcome,
+    call_of,
+)
 from smbo.space.json_values import from_plain
 from smbo.training_data import Array
 from smbo_scheduler.jobs import JobContext
 
 ENTRY_POINTS = "smbo.objectives"
+_LOG = logging.getLogger(__name__)
+_logged: set[str] = set()  # names of entries that are no metrics, once a process
 
 # The forms of an objective that a study takes: an object with ``evaluate``, a function of the point, or of
 # the point and its context, or the name of an installed one.
@@ -70,16 +87,33 @@ class Evaluator:
 
     Args:
         objective: what to evaluate.
+        dimensions: names of all dimensions of the space; those of each point if empty.
 
     Raises:
         ObjectiveError: it is no objective.
     """
 
     objective: AnyObjective
+    dimensions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.objective, ObjectiveSpec):
-            _as_function(self.objective)
+            _call(self.objective, self.dimensions or None)
+
+    def prepare(self) -> None:
+        """Load an installed objective before the first evaluation, with the modules that it imports.
+
+        Raises:
+            ObjectiveError: see ``ObjectiveSpec.load``.
+        """
+        if isinstance(self.objective, ObjectiveSpec):
+            self.objective.load()
+
+    def files(self) -> Sequence[Path]:
+        """Return the files that an installed objective names (see ``HasFiles``)."""
+        objective = self.objective
+        loaded = objective.load() if isinstance(objective, ObjectiveSpec) else objective
+        return loaded.files() if isinstance(loaded, HasFiles) else ()
 
     def __call__(self, payload: Mapping[str, Any], job_context: JobContext) -> dict[str, Any]:
         """Return the outcome as plain JSON values, or raise what the objective raises.
@@ -87,7 +121,7 @@ class Evaluator:
         The outcome of a pruned evaluation holds the last value reported, and is marked as pruned.
         """
         objective = self.objective
-        evaluate = _as_function(objective.load() if isinstance(objective, ObjectiveSpec) else objective)
+        loaded = objective.load() if isinstance(objective, ObjectiveSpec) else objective
         params = {name: from_plain(value) for name, value in payload["params"].items()}
         checkpoint = payload.get("checkpoint")
         reports = _Reports(job_context)
@@ -98,15 +132,41 @@ class Evaluator:
             checkpoint=None if checkpoint is None else Path(checkpoint),
             report=reports.report,
             should_stop=reports.should_stop,
+            dimensions=self.dimensions,
         )
+        evaluate = _call(loaded, self.dimensions or tuple(params))
         try:
-            outcome = as_outcome(evaluate(params, context))
+            returned, left_out = _without_texts(evaluate(params, context))
+            outcome = as_outcome(returned)
         except Pruned:
-            outcome, reports.is_told_to_stop = Outcome(), True
+            outcome, left_out, reports.is_told_to_stop = Outcome(), {}, True
         found = outcome_to_json(outcome)
+        if left_out:
+            found["left_out"] = left_out
         if reports.is_told_to_stop:
             return {**found, "value": reports.last, "pruned": True}
         return {**found, "folder": str(job_context.folder)}
+
+
+def _without_texts(returned: Returned) -> tuple[Returned, dict[str, str]]:
+    """Return a mapping of metrics without entries that are no numbers, and how these look.
+
+    What was measured beside them is kept: a study that names one of them says so (``results.concluded``).
+    """
+    if not isinstance(returned, Mapping):
+        return returned, {}
+    kept, left_out = {}, {}
+    for name, value in returned.items():
+        try:
+            as_outcome({name: value})
+        except ProblemError:
+            left_out[str(name)] = repr(value)[:80]
+            if str(name) not in _logged:
+                _logged.add(str(name))
+                _LOG.warning("result: %s is %.80r, no number; it is not among the metrics", name, value)
+        else:
+            kept[name] = value
+    return kept, left_out
 
 
 class _Reports:
@@ -118,9 +178,17 @@ class _Reports:
         self.is_told_to_stop = False
 
     def report(self, step: float, value: float) -> None:
-        """Report an intermediate value; raise Pruned if the evaluation is to stop."""
+        """Report an intermediate value; raise Pruned if the evaluation is to stop.
+
+        Raises:
+            ProblemError: step or value is no number.
+        """
+        try:
+            step, value = as_number(step), as_number(value)
+        except ValueError as error:
+            raise ProblemError(f"report({shown(step)}, {shown(value)}): {error}") from None
         self._job_context.report(step, value)
-        self.last = float(value)
+        self.last = value
         if self.should_stop():
             raise Pruned(f"ended early at step {step:g}")
 
@@ -214,38 +282,57 @@ def _check_settings(kind: str, make: Callable[..., Any], settings: Mapping[str, 
         raise ObjectiveError(f"objective {kind!r} needs the setting {missing[0]!r}; it takes: {_list(taken)}")
 
 
-def _as_function(objective: Any) -> Callable[[Mapping[str, Any], Context], Returned]:
-    """Return an objective as a function of the point and its context."""
+def check_objective(objective: AnyObjective, problem: Problem) -> str | None:
+    """Refuse an objective that cannot evaluate the points of a problem.
+
+    Returns:
+        How its function is called, if by the names of the dimensions: "evaluate(x, y)"; else None.
+
+    Raises:
+        ObjectiveError: its arguments, placeholders or settings do not go with the problem, or a module that
+            it needs is not installed.
+    """
+    if isinstance(objective, ObjectiveSpec):
+        return check_loaded(objective.load(), problem)
+    call = _call(objective, problem.space.names, problem.space.conditional)
+    said = None if isinstance(objective, type) else check_loaded(objective, problem)
+    return str(call) if call.by_name else said
+
+
+def check_loaded(objective: object, problem: Problem, *, is_here: bool = True) -> str | None:
+    """Refuse an objective that an ``ObjectiveSpec`` has made, as ``check_objective`` does.
+
+    Args:
+        is_here: whether it is evaluated on this machine, with the packages that are installed here.
+    """
+    if is_here and isinstance(objective, HasRequirements):
+        refuse_missing_modules(objective)
+    return objective.check_problem(problem) if isinstance(objective, ChecksProblem) else None
+
+
+def refuse_missing_modules(objective: HasRequirements) -> None:
+    """Refuse an objective that needs a module which is not installed.
+
+    Raises:
+        ObjectiveError: with what to install.
+    """
+    for module, what in objective.requirements().items():
+        if importlib.util.find_spec(module) is None:
+            raise ObjectiveError(
+                f"the objective needs {module}, which is not installed; pip install '{what}'"
+            )
+
+
+def _call(objective: Any, names: Sequence[str] | None, conditional: Sequence[str] = ()) -> Call:
+    """Return how an objective, an object with ``evaluate`` or a function, is called."""
     evaluate = getattr(objective, "evaluate", None)
     function: Callable[..., Returned] = evaluate if callable(evaluate) else objective
     if not callable(function) or (isinstance(objective, type) and evaluate is not None):
         raise ObjectiveError(
-            f"{objective!r} is no objective; give a function of (params) or (params, context), "
-            "or an object with a method evaluate(params, context)"
+            f"{objective!r} is no objective; give a function of (params), of (params, context) or of the "
+            "dimensions by name, or an object with such a method evaluate"
         )
-    if _takes_context(function):
-        return function
-    return lambda params, _context: function(params)
-
-
-def _takes_context(function: Callable[..., Any]) -> bool:
-    """Return whether a function takes a second positional argument, or insists on one."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # built-in functions may have none
-        return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    slots = [each for each in parameters if each.kind in positional]
-    required = [each for each in slots if each.default is inspect.Parameter.empty]
-    if not slots and not any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters):
-        raise ObjectiveError(f"{function!r} takes no point; an objective is a function of (params)")
-    if len(required) > 2:
-        names = ", ".join(each.name for each in required)
-        raise ObjectiveError(
-            f"{function!r} needs ({names}); an objective takes (params) or (params, context)"
-        )
-    # a second parameter with a default of its own is the user's, unless it is called context
-    return len(required) == 2 or (len(slots) > 1 and slots[1].name == "context")
+    return call_of(function, names, conditional=conditional)
 
 
 def _meant(name: str, known: Mapping[str, Any]) -> str:

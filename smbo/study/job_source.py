@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,10 +12,12 @@ from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
 
 from smbo.errors import AlreadyTold, BudgetExhausted, SpaceExhausted, StoreUnavailable
-from smbo.store.records import AttemptOutcome, Place, StaleProposal
+from smbo.store.attempt_outcome import AttemptOutcome
+from smbo.store.records import Place, StaleProposal
 from smbo.study.drivers import Drivers
 from smbo.study.evaluator import payload_of
 from smbo.study.prefetch import Prefetch, fits_a_model, running_mean
+from smbo.study.programming_errors import cause_of
 from smbo.study.protocol import Runnable, StopReason
 from smbo.study.pruning import Reporter
 from smbo.study.results import BAD_OUTPUT, concluded, failed
@@ -27,14 +30,18 @@ from smbo_scheduler.jobs import Job, JobOutcome, JobStatus
 from smbo_scheduler.outbox.outbox import Outbox
 from smbo_scheduler.retry import Decision, decide
 
+logger = logging.getLogger(__name__)
+
 # Wall time is added to the study in steps of this; a killed run forgets less than one.
 _TIME_STEP_SECONDS = 5.0
 
 _MAX_AT_ONCE = 64  # trials in one ask
 
-# Where an evaluation takes less than this, an eighth more jobs are sent than there are slots.
+# Where an evaluation takes less than this, more jobs are sent than there are slots: an eighth more, and more
+# than that where the way of a result to the driver and of a job to the worker is a larger part of it.
 _SHORT_SECONDS = 10.0
 _SPARE_SHARE = 1 / 8
+_ONE_EACH_SECONDS = 0.5  # with evaluations as short, one more for each slot
 
 
 _Arguments = ParamSpec("_Arguments")
@@ -120,6 +127,7 @@ class StudySource:
         except (BudgetExhausted, StaleProposal):  # another driver was faster
             return ()
         except SpaceExhausted:
+            logger.info("the space has no further point")
             self._reasons.is_space_exhausted = True
             return ()
         self._reasons.started.update(trial.number for trial in trials)
@@ -130,12 +138,16 @@ class StudySource:
         own = {trial.token: trial for trial in trials if trial.token is not None}
         self._own.update(own)
         self._in_flight.update(own)
+        for trial in own.values():
+            logger.debug("trial %d is evaluated under token %d: %s", trial.number, trial.token, trial.params)
         jobs = [self.job(trial) for trial in own.values()]
         self._reporter.watch(jobs)
         return jobs
 
     def _asked(self, n: int, *, is_waiting: bool) -> list[Trial]:
         """Return at most n trials that run from now on."""
+        if self._prefetch is not None and not is_waiting and self._is_begun_by_design():
+            return self._study.ask_for(self._owner, n, fixed=self._fixed)
         if self._prefetch is None or is_waiting:
             # one at a time where a model is fitted: the first free slot should not have to wait
             # until the last one's point is proposed
@@ -152,8 +164,22 @@ class StudySource:
             if not self._study.waiting:
                 self._prefetch.drop()
             raise
+        if (
+            choice := found[0].memory.get("choice")
+        ) is not None:  # the process that proposes logs nothing here
+            logger.debug("proposed by %s: %s", choice["name"], choice["reason"])
         self._prefetch.mark_used(found[2])
         return trials
+
+    def _is_begun_by_design(self) -> bool:
+        """Return whether a study begins, and the process that proposes is not there yet.
+
+        Without any result no model is fitted, and the first evaluations need not wait for that process.
+        """
+        assert self._prefetch is not None
+        if self._prefetch.has_answered:
+            return False
+        return not any(trial.state.is_final for trial in self._study.trials)
 
     @_raises_unavailable
     def record(self, outcome: JobOutcome) -> None:
@@ -171,12 +197,16 @@ class StudySource:
         if outcome.status is JobStatus.OK:
             told = concluded(self._study.problem, trial, outcome)
             self._tell(told, place)
+            logger.debug("trial %d is recorded: %s %s", trial.number, told.state.value, told.value)
             self._reasons.note_result(is_misfit=told.reason == BAD_OUTPUT)
             self._resumed.append(trial)
             return
         if decide(outcome, self._earlier(outcome.job), self._settings.retries) is Decision.FAIL:
+            logger.info("trial %d failed: %s", trial.number, outcome.reason or outcome.status.value)
             self._tell(failed(self._study.problem, trial, outcome), place)
+            self._reasons.note_failure(outcome)
             return
+        logger.info("trial %d is evaluated again: its attempt was %s", trial.number, outcome.status.value)
         self._study.store.requeue(
             self._study.id, trial.number, outcome.job.token, AttemptOutcome(outcome.status.value), place
         )
@@ -189,7 +219,7 @@ class StudySource:
         """
         before, self._is_in_transaction = (self._times, self._reasons.in_a_row), True
         try:
-            with self._study.store.together():
+            with self._study.store.together(self._study.id):
                 yield
         except BaseException as error:
             self._times, self._reasons.in_a_row = before
@@ -232,7 +262,8 @@ class StudySource:
         seconds = self._times.evaluation_seconds
         if n_slots < 2 or self._settings.resources or seconds is None or seconds > _SHORT_SECONDS:
             return 0
-        return math.ceil(_SPARE_SHARE * n_slots)
+        share = max(_SPARE_SHARE, min(1.0, _ONE_EACH_SECONDS / max(seconds, 1e-9)))
+        return math.ceil(share * n_slots)
 
     # --- called by the run around the loop
 
@@ -267,6 +298,10 @@ class StudySource:
         for outcome in late:
             self.record(outcome)
             self._outbox.discard(outcome)
+        if abandoned or late:
+            logger.info(
+                "took over %d trials and %d late results of drivers that ended", len(abandoned), len(late)
+            )
         known = {outcome.job.token for outcome in late}.union(self._own)
         return self._started(
             replace(self._study.trial(attempt.number), token=attempt.token)
@@ -281,6 +316,26 @@ class StudySource:
         if seconds > at_least:
             self._study.store.add_time(self._study.id, seconds)
             self._times = replace(self._times, counted_until=now)
+
+    def take_back_broken(self) -> str | None:
+        """Have the trials that failed by the objective's programming errors wait for the next run.
+
+        Returns:
+            The error of one of them; None if the objective is not what fails.
+        """
+        is_final = self.stop_reason() in (StopReason.BUDGET, StopReason.FAILURES)
+        if not self._reasons.is_broken(at_end=is_final):
+            return None
+        causes = set(self._reasons.in_a_row.broken or ())
+        broken = [
+            trial
+            for trial in self._study.trials
+            if trial.state is TrialState.FAILED
+            and trial.token is not None
+            and cause_of(trial.reason, trial.error) in causes
+        ]
+        self._study.retry([trial.number for trial in broken])
+        return broken[-1].error if broken else None
 
     # --- inside
 
@@ -337,5 +392,6 @@ class StudySource:
         try:
             recorded = self._study.record(told, place)
         except AlreadyTold:  # another attempt was first; this result is kept beside it
+            logger.info("trial %d was recorded already; this result is kept beside", told.number)
             return
         self._reasons.note_recorded(recorded)

@@ -5,12 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from smbo.errors import StudyMismatch
+from smbo.errors import DamagedStore, SmboError, StudyMismatch
 from smbo.problem import Problem
 from smbo.problem.stored_names import with_new_classes, with_new_keys
-from smbo.store.records import StudyRecord
+from smbo.proposal.presets import recipe_from_json, with_new_settings
+from smbo.proposal.recipe import Recipe
+from smbo.store.records import DAMAGES, StudyRecord
 
 _MOST_SHOWN = 5
+
+
+def problem_and_recipe(record: StudyRecord) -> tuple[Problem, Recipe]:
+    """Return what a stored study is of.
+
+    Raises:
+        DamagedStore: what is stored is no problem or no recipe.
+        SmboError: it is one that this installation cannot have.
+    """
+    name = "problem"
+    try:
+        problem = problem_from_json(record.problem)
+        name = "recipe"
+        return problem, recipe_from_json(record.recipe)
+    except SmboError as error:
+        raise type(error)(f"study {record.name}: its {name} cannot be read ({error})") from error
+    except DAMAGES as error:
+        shown = f"{type(error).__name__}: {error}"
+        raise DamagedStore(f"study {record.name}: its {name} cannot be read ({shown})") from error
 
 
 def problem_from_json(data: Mapping[str, Any]) -> Problem:
@@ -28,7 +49,8 @@ def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | 
     Raises:
         StudyMismatch: saying what differs.
     """
-    stored = {"problem": with_new_keys(record.problem), "recipe": with_new_classes(record.recipe)}
+    recipe = with_new_settings(with_new_classes(record.recipe), wanted["recipe"])
+    stored = {"problem": with_new_keys(record.problem), "recipe": recipe}
     differences = list(_differences("", stored, wanted))
     if seed is not None and seed != record.seed:
         differences.append(f"seed: stored {record.seed}, now {seed}")

@@ -164,6 +164,11 @@ class Prefetch:
         return self._background.is_busy
 
     @property
+    def has_answered(self) -> bool:
+        """Whether the process, which first imports what it needs, has proposed points before."""
+        return self._proposing_seconds is not None
+
+    @property
     def n_ready(self) -> int:
         """How many points are ready."""
         return len(self._left())

@@ -9,7 +9,7 @@ often drivers died in between.
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,7 +27,7 @@ from smbo.study.provenance import JsonPoint, proposed_trials
 from smbo.trial import Trial, TrialState
 
 _ENDS = {str(state): state for state in TrialState if state.is_final} | {"paused": TrialState.PAUSED}
-_BEGINS = ("asked", "restarted", "waiting", "promoted")
+_BEGINS = ("asked", "restarted", "waiting", "promoted", "retried")
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,11 @@ class _Past:
         self._attempts = {attempt.token: attempt for attempt in attempts}
         self._then: dict[int, Trial] = {}
         self._paused: set[int] = set()  # tokens of attempts that have reached the end of a rung
+        # why trials failed, by number, before they were evaluated again
+        self._reasons: dict[int, deque[str | None]] = defaultdict(deque)
+        for event in events:
+            if event.kind == "retried":
+                self._reasons[event.number].append(json.loads(event.payload).get("reason"))
 
     def until(self, seq: int) -> Iterator[Trial]:
         """Return the trials as they stood after a change; to be called with ascending ``seq``."""
@@ -171,6 +176,20 @@ class _Past:
         if event.kind in _BEGINS:
             before = self._then.get(event.number, replace(trial, value=None, sem=None, cost=None))
             self._then[event.number] = replace(before, state=TrialState.RUNNING)
+        elif event.kind == "failed" and self._reasons[event.number]:
+            reason = self._reasons[event.number].popleft()
+            self._then[event.number] = replace(
+                trial,
+                state=TrialState.FAILED,
+                reason=reason,
+                feasible=None,
+                metrics={},
+                value=None,
+                sem=None,
+                cost=None,
+                outputs=None,
+                outputs_variance=None,
+            )
         elif event.kind == "told" or _ENDS.get(event.kind) is trial.state:
             self._then[event.number] = trial
         elif event.kind in _ENDS:

@@ -32,6 +32,9 @@ def concluded(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:
             if isinstance(error, SmboError)
             else f"{error!r}"
         )
+        left_out = (outcome.result or {}).get("left_out")
+        if left_out:
+            said += f" (no numbers: {', '.join(f'{name} = {value}' for name, value in left_out.items())})"
         bad = ToldResult(status="failed", reason=BAD_OUTPUT, error=said)
         unusable = record_result(problem, trial, bad)
         return replace(unusable, **_measured(outcome))
@@ -44,8 +47,14 @@ def _measured(outcome: JobOutcome) -> dict[str, Any]:
         known = outcome_from_json(outcome.result)
     except (KeyError, TypeError, ValueError):
         return {}
-    unnamed = {} if known.value is None else {"value": known.value}
-    return {"metrics": {**unnamed, **known.metrics}, "cost": known.cost}
+    measured = {**({} if known.value is None else {"value": known.value}), **known.metrics}
+    # metrics are numbers, whatever somebody else's worker has written
+    numbers = {name: value for name, value in measured.items() if _is_number(value)}
+    return {"metrics": numbers, "cost": known.cost if _is_number(known.cost) else None}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def failed(problem: Problem, trial: Trial, outcome: JobOutcome) -> Trial:

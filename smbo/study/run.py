@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import logging
 import pickle
 import sys
 from collections.abc import Callable, Mapping
@@ -14,9 +15,10 @@ from typing import Any, TypeAlias
 
 from smbo.errors import StoreError, StoreUnavailable
 from smbo.study.drivers import Drivers
-from smbo.study.evaluator import AnyObjective, Evaluator
+from smbo.study.evaluator import AnyObjective, Evaluator, ObjectiveSpec, check_objective
 from smbo.study.job_source import StudySource
 from smbo.study.prefetch import Prefetch, ProposerFactory, fits_a_model
+from smbo.study.programming_errors import without_our_frames
 from smbo.study.protocol import Runnable, StopReason
 from smbo.study.run_settings import RunSettings
 from smbo.study.store_outbox import StoreOutbox
@@ -30,6 +32,14 @@ from smbo_scheduler.outbox.spool import Spool
 # Makes an executor for a target, with the outbox through which its results come.
 ExecutorFactory: TypeAlias = Callable[[Target, Any], Executor]
 
+logger = logging.getLogger(__name__)
+
+BROKEN = (
+    "every evaluation failed by the same mistake in the objective; nothing was counted. Mend it and run the "
+    "study again. Where it is the point that is at fault, the objective should return NaN or raise "
+    "EvaluationFailed"
+)
+
 ENTRY_POINTS = "smbo.executors"  # the group in which packages name their executors
 
 
@@ -42,12 +52,14 @@ class RunReport:
         why: the reason for which no more trials were started.
         n_by_status: how many executions ended with each status.
         seconds: wall time.
+        error: of an objective that fails everywhere alike (``why`` is BROKEN), with its traceback; else None.
     """
 
     end: RunEnd
     why: StopReason
     n_by_status: Mapping[JobStatus, int]
     seconds: float
+    error: str | None = None
 
 
 def run_study(
@@ -58,14 +70,20 @@ def run_study(
 ) -> RunReport:
     """Evaluate a study's trials; see ``Study.run``."""
     settings = settings or RunSettings()
-    target = Evaluator(objective)
+    if executor is None or not isinstance(objective, ObjectiveSpec):  # else the workers load it
+        called = check_objective(objective, study.problem)
+        if called is not None:
+            logger.info("the objective is called as %s", called)
+    target = Evaluator(objective, study.problem.space.names)
     outbox = _outbox(study, settings)
-    place, is_ours = _executor(executor, target, outbox, settings.resources)
+    place, is_ours = _executor(executor, target, outbox, settings)
     study.set_going()
     drivers = Drivers(study.store, study.id, lease_seconds=settings.lease_seconds, clock=settings.clock)
     prefetch = _prefetch(study, place, settings)
     source = StudySource(study, settings, drivers=drivers, outbox=outbox, prefetch=prefetch)
+    error: str | None = None
     try:
+        logger.info("study %s runs on %s", study.name, type(place).__name__)
         drivers.join()
         summary = run(
             source,
@@ -75,6 +93,9 @@ def run_study(
             on_progress=settings.on_progress,
             spare=source.n_spare if place.runs_elsewhere else no_spare,
         )
+        why = source.stop_reason() if summary.end is RunEnd.FINISHED else StopReason.STOPPED
+        if summary.end is RunEnd.FINISHED:
+            error = source.take_back_broken()
     finally:
         # on a full disk, a few seconds are missing from the study's wall time
         with contextlib.suppress(StoreUnavailable):
@@ -87,8 +108,11 @@ def run_study(
         drivers.leave()
         if isinstance(outbox, StoreOutbox):
             outbox.close()
-    why = source.stop_reason() if summary.end is RunEnd.FINISHED else StopReason.STOPPED
-    return RunReport(summary.end, why or StopReason.STOPPED, summary.n_by_status, summary.seconds)
+    logger.info("study %s: the run ended: %s", study.name, why or StopReason.STOPPED)
+    if error is not None:
+        why = StopReason.BROKEN
+        logger.error("%s\n\nstudy %s: %s", without_our_frames(error).rstrip(), study.name, BROKEN)
+    return RunReport(summary.end, why or StopReason.STOPPED, summary.n_by_status, summary.seconds, error)
 
 
 def installed_executor(name: str, settings: Mapping[str, Any] | None = None) -> ExecutorFactory:
@@ -145,18 +169,23 @@ def _outbox(study: Runnable, settings: RunSettings) -> Outbox:
     return StoreOutbox(study.store.url, study.id, lease_seconds=settings.lease_seconds)
 
 
-def _executor(
-    given: Any, target: Target, spool: Outbox, resources: Mapping[str, float] | None
-) -> tuple[Executor, bool]:
+def _executor(given: Any, target: Target, spool: Outbox, settings: RunSettings) -> tuple[Executor, bool]:
     """Return the executor, and whether this run is to close it."""
+    isolation: Any = settings.isolation
     if given is None:
-        return SerialExecutor(target, spool), True
-    if isinstance(given, str):
-        return installed_executor(given)(target, spool), True
+        return SerialExecutor(target, spool, isolation=isolation or "auto"), True
     if _is_dask_client(given):
         from smbo_scheduler.executors import DaskExecutor
 
-        return DaskExecutor(given, target, spool, resources=resources), True
+        resources = settings.resources
+        return DaskExecutor(given, target, spool, resources=resources, isolation=isolation or "process"), True
+    if isolation is not None:
+        raise StoreError(
+            f"run: isolation={isolation!r} is for executor=None and for a Dask client; another executor is "
+            "given its own when it is made"
+        )
+    if isinstance(given, str):
+        return installed_executor(given)(target, spool), True
     if isinstance(given, Executor):
         return given, False
     if callable(given):

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from smbo.errors import StoreError
+from smbo.plain_values import as_flag, as_whole_number, finite_number, make_fields_plain, shown
 from smbo.space import Point
 from smbo_scheduler.jobs import Limits
 from smbo_scheduler.loop import Progress, Stop, ignore_progress, never_stop
 from smbo_scheduler.outbox.heartbeat import DEFAULT_LEASE_SECONDS
 from smbo_scheduler.retry import RetryPolicy
+
+ISOLATIONS = ("process", "thread", "fresh")  # as of ``smbo_scheduler.worker.runner.Runner``
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,26 @@ class RunSettings:
     outbox: str = "spool"
     lease_seconds: float = DEFAULT_LEASE_SECONDS
     prefetch: bool | None = None
+    isolation: str | None = None
     fixed: Point = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
+        make_fields_plain(self, "n_trials", "timeout_seconds", "lease_seconds", "prefetch")
         n = self.n_trials
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-            raise StoreError(f"run: n_trials={n!r}; give a whole number of 1 or more, or None")
+        if n is not None and (as_whole_number(n) or 0) < 1:
+            raise StoreError(f"run: n_trials={shown(n)}; give a whole number of 1 or more, or None")
         seconds = self.timeout_seconds
-        if seconds is not None and not seconds > 0:
-            raise StoreError(f"run: timeout_seconds={seconds!r}; give a positive number, or None")
+        if seconds is not None and seconds != math.inf and (finite_number(seconds) or 0.0) <= 0.0:
+            raise StoreError(f"run: timeout_seconds={shown(seconds)}; give a positive number, or None")
+        if (finite_number(self.lease_seconds) or 0.0) <= 0.0:
+            raise StoreError(f"run: lease_seconds={shown(self.lease_seconds)}; give a positive number")
+        if self.prefetch is not None and as_flag(self.prefetch) is None:
+            raise StoreError(f"run: prefetch={shown(self.prefetch)}; give True, False or None")
+        if self.isolation not in (None, *ISOLATIONS):
+            raise StoreError(
+                f"run: isolation={self.isolation!r}; give {', '.join(map(repr, ISOLATIONS))} or None"
+            )
         if not 0 < self.lease_seconds < math.inf:
             raise StoreError(f"run: lease_seconds={self.lease_seconds!r}; give a positive number")
 

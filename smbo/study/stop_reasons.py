@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from smbo.space import Point
 from smbo.store.budget import Budget, exhausted
 from smbo.store.records import LOST
+from smbo.study.programming_errors import Cause, cause_of
 from smbo.study.protocol import Runnable, StopReason
 from smbo.study.run_settings import RunSettings
 from smbo.trial import Trial, TrialState
+from smbo_scheduler.jobs import JobOutcome, JobStatus
 
 # A trial is lost for good only after several executions killed their process, so this many of
 # them one after the other are no chance; lost trials are not counted by the budget of trials, and
@@ -24,12 +27,28 @@ _MAX_MISFITS_IN_A_ROW = 3
 _MAX_NEW = 1_000  # trials that one look at the budget allows, where it sets no limit
 
 
+# Evaluations that failed by one programming error, with none that went well: chance looks different.
+_MAX_BROKEN = 3
+
+
 @dataclass(frozen=True)
 class InARow:
-    """Trials one after the other that were lost for good, and results that the problem cannot use."""
+    """What came one after the other.
+
+    Attributes:
+        lost: trials that were lost for good.
+        misfits: results that the problem cannot use.
+        broken: causes of failures by programming errors, None once another outcome has come in this run.
+    """
 
     lost: int = 0
     misfits: int = 0
+    broken: tuple[Cause, ...] | None = ()
+
+    @property
+    def commonest(self) -> tuple[Cause, int] | None:
+        """The commonest of the programming errors, and how often it came; None without any."""
+        return Counter(self.broken).most_common(1)[0] if self.broken else None
 
 
 class StopReasons:
@@ -71,6 +90,8 @@ class StopReasons:
             return StopReason.TIMEOUT
         if self.in_a_row.lost >= _MAX_LOST_IN_A_ROW:
             return StopReason.LOST
+        if self.is_broken():
+            return StopReason.BROKEN
         if self.in_a_row.misfits >= _MAX_MISFITS_IN_A_ROW and not self._has_results():
             return StopReason.MISFIT
         if self._n_trials is not None and len(self.started) >= self._n_trials:
@@ -121,7 +142,29 @@ class StopReasons:
 
     def note_result(self, *, is_misfit: bool) -> None:
         """Count a result, and whether the problem could use it."""
-        self.in_a_row = replace(self.in_a_row, misfits=self.in_a_row.misfits + 1 if is_misfit else 0)
+        misfits = self.in_a_row.misfits + 1 if is_misfit else 0
+        self.in_a_row = replace(self.in_a_row, misfits=misfits, broken=None)
+
+    def note_failure(self, outcome: JobOutcome) -> None:
+        """Count an evaluation that failed, and whether by a programming error."""
+        if outcome.status is JobStatus.LOST or self.in_a_row.broken is None:
+            return
+        cause = cause_of(outcome.reason, outcome.error) if outcome.status is JobStatus.ERROR else None
+        broken = None if cause is None else (*self.in_a_row.broken, cause)
+        self.in_a_row = replace(self.in_a_row, broken=broken)
+
+    def is_broken(self, *, at_end: bool = False) -> bool:
+        """Return whether the objective fails everywhere alike, by a mistake in its code or command.
+
+        In a study that has results only for mistakes that no point could be to blame for.
+
+        Args:
+            at_end: whether no more evaluations are to come, so that fewer are enough.
+        """
+        found = self.in_a_row.commonest
+        if found is None or found[1] < (1 if at_end else _MAX_BROKEN):
+            return False
+        return found[0].is_certain or not self._has_results()
 
     def _of_the_study(self) -> StopReason | None:
         """Return why the study needs no new trials."""

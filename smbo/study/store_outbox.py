@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from smbo.store.records import AttemptOutcome, AttemptRecord, Place
+from smbo.store.attempt_outcome import AttemptOutcome
+from smbo.store.records import AttemptRecord, Place
 from smbo.store.store import SqlStore
 from smbo_scheduler.jobs import Job, JobOutcome
 from smbo_scheduler.outbox import json_values

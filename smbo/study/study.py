@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
 
 from smbo.analysis.view import Snapshot, View
 from smbo.errors import StoreError, UnknownTrial
 from smbo.history.promotion import ends_early
-from smbo.history.record import ToldResult, record_result
+from smbo.history.record import ToldResult, checked_report, record_result
 from smbo.optimizer import checked_count, checked_seed
+from smbo.plain_values import as_whole_number, shown
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
-from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
+from smbo.proposal.presets import preset, recipe_to_json
 from smbo.proposal.recipe import Recipe
 from smbo.space import Space
 from smbo.space.fixed import checked
@@ -23,18 +25,21 @@ from smbo.store.budget import Budget, Spent
 from smbo.store.records import Result, StudyRecord
 from smbo.store.store import SqlStore
 from smbo.study.driver_study import DriverStudy
-from smbo.study.load import problem_from_json, refuse_mismatch
-from smbo.trial import Trial
+from smbo.study.load import problem_and_recipe, refuse_mismatch
+from smbo.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from smbo.study.evaluator import AnyObjective
     from smbo.study.replay import Replayed
     from smbo.study.run import ExecutorFactory, RunReport
+    from smbo.study.table_import import Imported
     from smbo_scheduler.jobs import Executor, Limits
     from smbo_scheduler.loop import Progress, Stop
     from smbo_scheduler.retry import RetryPolicy
 
 __all__ = ["Budget", "Study"]
+
+logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 1024
 
@@ -68,7 +73,7 @@ class Study(View):
     @classmethod
     def open(
         cls,
-        url: str,
+        url: str | Path,
         name: str,
         problem: Problem | Space | Mapping[str, Any],
         recipe: str | Mapping[str, Any] | Recipe = "auto",
@@ -78,7 +83,7 @@ class Study(View):
         """Return the study of this name: a new one, or the stored one with its trials.
 
         Args:
-            url: such as "sqlite:///runs.db".
+            url: such as "sqlite:///runs.db"; a ``pathlib.Path`` stands for the SQLite file there.
             name: 1 to 100 letters, digits and ``._-``.
             problem: or just its space.
             recipe: how to propose; a name, {name: settings} or a Recipe.
@@ -91,8 +96,8 @@ class Study(View):
             StoreError: the store or the name cannot be used.
         """
         problem = problem if isinstance(problem, Problem) else Problem(problem)  # type: ignore[arg-type]
-        recipe = preset(recipe)
-        check_recipe(problem, recipe)
+        written, recipe = recipe, preset(recipe)
+        check_recipe(problem, recipe, written)
         new_seed = checked_seed(seed)
         if budget is not None and budget.fidelity is not None and problem.fidelity is None:
             raise StoreError(
@@ -109,10 +114,11 @@ class Study(View):
         except BaseException:
             store.close()
             raise
+        logger.info("study %s in %s: %d trials so far", name, store.shown, record.next_number)
         return cls(store, problem, recipe, record)
 
     @classmethod
-    def load(cls, url: str, name: str) -> Study:
+    def load(cls, url: str | Path, name: str) -> Study:
         """Return a stored study.
 
         A known constraint that is Python code is stored by its name only: such a study can be
@@ -120,18 +126,18 @@ class Study(View):
 
         Raises:
             UnknownStudy: there is none of that name.
-            StoreError: there is no such store.
+            StoreError: there is no such store, or it cannot be read.
         """
         store = SqlStore(url, create=False)
         try:
             record = store.study(name)
-            return cls(store, problem_from_json(record.problem), recipe_from_json(record.recipe), record)
+            return cls(store, *problem_and_recipe(record), record)
         except BaseException:
             store.close()
             raise
 
     @staticmethod
-    def names(url: str) -> list[str]:
+    def names(url: str | Path) -> list[str]:
         """Return the names of the studies in a store, sorted.
 
         Raises:
@@ -198,11 +204,13 @@ class Study(View):
 
         Raises:
             UnknownTrial: it was never asked for.
+            TellError: step or value is no number.
         """
         known = self._find(trial)
         if known.token is None:
             raise UnknownTrial(f"trial {known.number} was told, not asked for; it has nothing to report")
         driver = self._driver
+        step, value = checked_report(known, step, value)
         driver.store.report(driver.id, known.number, known.token, step, value)
         return ends_early(self.problem, known.number, driver.reports(), driver.trials)
 
@@ -256,7 +264,7 @@ class Study(View):
         thousands.  What cannot be recorded raises before anything of its piece is.
 
         Args:
-            points: in the space.
+            points: in the space; or a pandas.DataFrame with a column per parameter.
             results: of each, as for ``tell``; None stands for a failure.
 
         Returns:
@@ -270,13 +278,33 @@ class Study(View):
         driver = self._driver
         return add_many(driver.store, driver.id, self.problem, driver.seed_of, points, results)
 
+    def import_table(self, path: str | Path, **columns: Any) -> Imported:
+        """Record the rows of a CSV, JSON or Parquet file as trials, such as what `smbo export` wrote.
+
+        Rows that the study has already are left out, rows that do not fit are named in the answer.
+
+        Args:
+            path: of the file.
+            columns: which column holds what, where names differ; see ``table_import.columns_of``.
+
+        Raises:
+            ProblemError: the file cannot be read, or lacks a column that is needed.
+        """
+        from smbo.problem.tables import read_table
+        from smbo.study.table_import import columns_of, import_table
+
+        table = read_table(path)
+        return import_table(self, table, columns_of(self.problem, table, **columns))
+
     def _find(self, given: Trial | int | Mapping[str, Any]) -> Trial:
         """Return the trial given (by itself or by number), or a new one for a point of one's own."""
         if isinstance(given, Mapping):
             return Trial(-1, self.problem.space.check(given), 0)  # number and seed come with the transaction
-        number = given.number if isinstance(given, Trial) else given
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise UnknownTrial(f"{given!r} is neither a trial, nor its number, nor a point")
+        number = as_whole_number(given.number if isinstance(given, Trial) else given)
+        if number is None:
+            raise UnknownTrial(
+                f"{shown(given)} is neither a trial nor its number nor a point (of a table's row: dict(row))"
+            )
         known = self._driver.log.point_of(number)
         if not isinstance(given, Trial):
             return known
@@ -340,6 +368,7 @@ class Study(View):
         outbox: str = "spool",
         lease_seconds: float = 60.0,
         prefetch: bool | None = None,
+        isolation: str | None = None,
         fixed: Mapping[str, Any] | None = None,
     ) -> RunReport:
         """Evaluate trials until the budget is used up; continue the trials that an earlier run left.
@@ -348,8 +377,9 @@ class Study(View):
         share its budget, and live runs take over the trials of dead ones.
 
         Args:
-            objective: a function of (params) or (params, context), an Objective, or an
-                ObjectiveSpec.  What it raises is a failure of that trial.
+            objective: a function of (params), of (params, context), or of the dimensions by name
+                (``def f(x, y)``, with ``context`` if it takes that too; see ``smbo.problem.call_of``), an
+                Objective, or an ObjectiveSpec.  What it raises is a failure of that trial.
             executor: None for this process, a Dask client, an Executor (which has its target), the name
                 of an installed one, or a function (target, outbox) -> Executor.
             n_trials: how many trials this call may start, besides the study's budget.
@@ -366,15 +396,22 @@ class Study(View):
             prefetch: whether to prefetch proposals in a background process while all slots are busy;
                 None does so where evaluations run elsewhere.  Such a proposal lacks results that
                 came meanwhile; ``replay`` repeats it from the same inputs.
+            isolation: "process" to evaluate in a warm child process, where a crash (a signal, ``os._exit``,
+                the kernel's memory killer) is a failed evaluation and no more; "fresh" in a new one each
+                time; "thread" where the run or the Dask worker is, with its state.  None for "process"
+                on Dask, and for "thread" in this process, unless ``limits`` need a child.
             fixed: values that the new trials of this run are to have, by name; see ``ask``.  Trials
                 that were asked for before keep theirs, are run again where they were lost, and are
                 promoted to higher fidelities.
 
         Returns:
-            Why and how it ended.
+            Why and how it ended.  Where the first evaluations all fail by one programming error (an
+            ImportError, a misspelt name, a command that is not found) the run ends with
+            ``why="broken"`` and the traceback as ``error``; nothing is counted, and once it is mended the
+            same call goes on.
 
         Raises:
-            ObjectiveError: the objective cannot be used.
+            ObjectiveError: the objective cannot be used, or its arguments are not those of the problem.
             AskError: no point has the fixed values.
         """
         from smbo.study.run import run_study
@@ -392,9 +429,33 @@ class Study(View):
             outbox=outbox,
             lease_seconds=lease_seconds,
             prefetch=prefetch,
+            isolation=isolation,
             fixed=checked(self.problem.space, fixed),
         )
         return run_study(self._driver, objective, executor, settings)
+
+    def retry(self, trials: Iterable[Trial | int] | None = None, *, reason: str | None = None) -> list[Trial]:
+        """Have failed trials evaluated again, after a mend, and return them as they wait for the next run.
+
+        Each keeps its number, point and seed.  The budget has been charged with it and is not charged again;
+        the log keeps the earlier attempts and what they said.
+
+        Args:
+            trials: which, or their numbers; None for all that were asked for and failed.
+            reason: only those that failed for this reason (``Trial.reason``).
+
+        Raises:
+            UnknownTrial: there is no such trial.
+            TellError: one of ``trials`` has not failed.
+        """
+        if trials is None:
+            failed = [each for each in self.trials if each.state is TrialState.FAILED]
+            wanted = [each for each in failed if each.token is not None]  # told ones have none
+        else:
+            wanted = [self.trial(each.number if isinstance(each, Trial) else each) for each in trials]
+        numbers = [each.number for each in wanted if reason is None or each.reason == reason]
+        self._driver.retry(numbers)
+        return [self.trial(number) for number in numbers]
 
     def replay(self) -> Replayed:
         """Compute every proposal again from its recorded inputs, and compare; see ``Replayed``.
@@ -421,6 +482,12 @@ class Study(View):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"study {self.name!r} is not pickled: it holds a connection; open the study where it is needed, "
+            "Study.load(url, name), or hand on its trials"
+        )
 
     def __repr__(self) -> str:
         return f"Study({self.name!r} in {self._driver.store.shown}, recipe={self.recipe!r}, seed={self.seed})"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smbo.errors import UnknownTrial
+from smbo.errors import DamagedStore, UnknownTrial
 from smbo.history.incremental import Columns, is_columnar, latest_data
 from smbo.history.promotion import Reports
 from smbo.problem import Problem
@@ -58,6 +58,7 @@ class StudyLog:
         self._asked: dict[int, Trial] = {}  # by this process, and not read yet
         self._columns = Columns(problem) if is_columnar(problem) else None
         self._cursor = 0
+        self._n_rolled_back = store.n_rolled_back
         self._reports: dict[int, dict[float, float]] = {}
         self._reports_cursor = 0
         self._lock = threading.RLock()
@@ -65,20 +66,41 @@ class StudyLog:
     def read(self) -> StudyRecord:
         """Read what has changed since the last look, and return the study's record."""
         with self._lock:
+            if self._store.n_rolled_back != self._n_rolled_back:
+                self._forget()
             record, changed = self._store.changes(self._record.name, self._cursor, self._decode, self._record)
             # a place for each number; all of them are among the changed ones
-            self._trials += [_UNREAD] * (record.next_number - len(self._trials))
+            n_known = len(self._trials)
+            self._trials += [_UNREAD] * (record.next_number - n_known)
             for trial in changed:
+                if not 0 <= trial.number < len(self._trials):
+                    raise self._damaged(f"trial {trial.number} is beyond the last, {record.next_number - 1}")
                 self._trials[trial.number] = trial
                 self._asked.pop(trial.number, None)
                 if trial.state is TrialState.WAITING:
                     self._waiting.add(trial.number)
                 else:
                     self._waiting.discard(trial.number)
+            for number in range(n_known, len(self._trials)):
+                if self._trials[number] is _UNREAD:
+                    raise self._damaged(f"trial {number} is missing")
             if self._columns is not None:
                 self._columns.put(changed)
             self._cursor, self._record = record.last_seq, record
             return record
+
+    def _forget(self) -> None:
+        """Forget all that was read: a part of it may have been rolled back."""
+        self._n_rolled_back = self._store.n_rolled_back
+        self._trials.clear()
+        self._waiting.clear()
+        self._reports.clear()
+        self._columns = Columns(self._problem) if is_columnar(self._problem) else None
+        self._cursor = self._reports_cursor = 0
+
+    def _damaged(self, what: str) -> DamagedStore:
+        self._forget()
+        return DamagedStore(f"study {self._record.name} is damaged: {what}; `smbo db check` lists all faults")
 
     @property
     def n_waiting(self) -> int:
@@ -143,6 +165,8 @@ class StudyLog:
     def reports(self) -> Mapping[int, Reports]:
         """Return all intermediate values: (step, value) pairs in the order of steps, by trial number."""
         with self._lock:
+            if self._store.n_rolled_back != self._n_rolled_back:
+                self._forget()
             for each in self._store.reports(self._record.id, self._reports_cursor):
                 self._reports.setdefault(each.number, {})[each.step] = each.value
                 self._reports_cursor = each.seq

@@ -1,16 +1,18 @@
 """BayesSearchCV in RandomizedSearchCV's place."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 import sklearn
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.model_selection import GroupKFold, RandomizedSearchCV, cross_val_score
+from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
@@ -78,10 +80,14 @@ def test_the_search_learns_from_the_scores(data):
     assert found.best_score_ > 0.99
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_the_same_random_state_gives_the_same_candidates(data, n_jobs):
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"n_jobs": 1, "n_iter": 8}, {"n_jobs": 2, "n_iter": 4}, {"n_jobs": 2, "recipe": "sobol"}],
+    ids=["one job", "one job, said so", "two jobs, initial design", "two jobs, nothing learned"],
+)
+def test_the_same_random_state_gives_the_same_candidates(data, settings):
     first, again, other = (
-        search(LogisticRegression(), C, random_state=seed, n_jobs=n_jobs).fit(*data) for seed in (4, 4, 5)
+        search(LogisticRegression(), C, random_state=seed, **settings).fit(*data) for seed in (4, 4, 5)
     )
     assert first.cv_results_["params"] == again.cv_results_["params"] != other.cv_results_["params"]
 
@@ -109,12 +115,111 @@ def test_error_score_raise_raises_the_first_error(data):
         search(Fragile(), {"x": (0.6, 1.0)}, error_score="raise").fit(*data)
 
 
-def test_a_numeric_error_score_is_the_score_that_is_searched_by(data):
-    with pytest.warns(FitFailedWarning):
-        found = search(Fragile(), {"x": (0.0, 1.0)}, error_score=-1.0).fit(*data)
+class Negative(Fragile):
+    """Scores below zero, so that an error score of 0 is better than any of them."""
+
+    def score(self, X, y, sample_weight=None):
+        return self.x - 1.0
+
+
+def test_crashing_is_not_learned_to_be_best_from_an_error_score_above_all_scores(data):
+    with pytest.warns(FitFailedWarning, match="will be set to 0"):
+        found = search(Negative(), {"x": (0.0, 1.0)}, error_score=0, n_iter=24).fit(*data)
     x = np.array([params["x"] for params in found.cv_results_["params"]])
-    assert (found.cv_results_["mean_test_score"][x > 0.5] == -1.0).all()
-    assert all(trial.state == "complete" for trial in found.optimizers_[0].trials)
+    failed = x > 0.5
+    assert failed[-9:].sum() <= 4  # at the edge, where the best is; all nine before
+    assert (found.cv_results_["mean_test_score"][failed] == 0.0).all()
+    assert [trial.state == "failed" for trial in found.optimizers_[0].trials] == list(failed)
+    assert "RuntimeError: too large" in {trial.reason for trial in found.optimizers_[0].trials}
+    assert found.best_params_["x"] == x[~failed].max()
+    ranks = found.cv_results_["rank_test_score"]
+    assert ranks[found.best_index_] == 1
+    assert ranks[failed].min() > ranks[~failed].max()
+
+
+def fragile_scorer(estimator, X, y):
+    if estimator.x > 0.5:
+        raise RuntimeError("no score")
+    return estimator.x - 1.0
+
+
+@pytest.mark.parametrize("scoring", [fragile_scorer, {"one": fragile_scorer}], ids=["one", "several"])
+def test_a_scorer_that_fails_is_a_failure_whatever_the_error_score(data, scoring):
+    refit = "one" if isinstance(scoring, dict) else True
+    with pytest.warns(UserWarning, match="no score"):
+        found = search(
+            Fragile(fails=False), {"x": (0.0, 1.0)}, scoring=scoring, refit=refit, error_score=0
+        ).fit(*data)
+    assert found.best_params_["x"] <= 0.5
+    failed = [params["x"] > 0.5 for params in found.cv_results_["params"]]
+    assert [trial.state == "failed" for trial in found.optimizers_[0].trials] == failed
+
+
+def test_a_fold_that_fails_makes_a_candidate_fail(data):
+    X = np.arange(120.0)[:, None]
+
+    class FailsOnce(Negative):
+        def fit(self, X, y):
+            if X[0, 0] > 0 and self.x > 0.5:
+                raise RuntimeError("on the first fold")
+            return self
+
+    with pytest.warns(FitFailedWarning):
+        found = search(FailsOnce(), {"x": (0.0, 1.0)}, error_score=0, cv=KFold(3)).fit(X, data[1])
+    assert found.best_params_["x"] <= 0.5
+
+
+def test_all_fits_failing_is_told_in_scikit_learns_words_whatever_the_error_score(data):
+    with pytest.raises(ValueError, match=r"All the 6 fits failed"):
+        search(Fragile(), {"x": (0.6, 1.0)}, n_iter=2, error_score=0).fit(*data)
+
+
+class Interrupts(Fragile):
+    """Is interrupted at its tenth fit."""
+
+    def fit(self, X, y):
+        COUNT.append(self.x)
+        if len(COUNT) == 10:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+COUNT = []
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading"])
+def test_an_interrupted_search_leaves_the_results_of_what_was_evaluated(data, backend):
+    COUNT.clear()
+    blank = search(Interrupts(fails=False), {"x": (0.0, 1.0)}, n_jobs=2, scoring=fragile_scorer)
+    blank.best_estimator_ = "of an earlier fit"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        parallel_config(backend=backend),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        blank.set_params(search_spaces={"x": (0.0, 0.5)}).fit(*data)
+    n_done = len(blank.cv_results_["params"])
+    # nine fits of three folds were done; the other thread may go on until joblib stops it
+    assert 1 <= n_done <= (3 if backend == "sequential" else len(blank.optimizers_[0].trials) - 1)
+    assert blank.best_score_ == max(blank.cv_results_["mean_test_score"]) == blank.best_params_["x"] - 1.0
+    assert sum(trial.state == "complete" for trial in blank.optimizers_[0].trials) == n_done
+    assert not hasattr(blank, "best_estimator_")
+
+
+class InterruptsAtOnce(Fragile):
+    """Is interrupted at its first fit; counts nothing, since a thread of another test may still fit."""
+
+    def fit(self, X, y):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_the_first_candidate_leaves_no_results_of_an_earlier_fit(data):
+    blank = search(InterruptsAtOnce(fails=False), {"x": (0.0, 1.0)})
+    blank.cv_results_ = blank.best_params_ = "of an earlier fit"
+    with pytest.raises(KeyboardInterrupt):
+        blank.fit(*data)
+    assert not hasattr(blank, "cv_results_")
+    assert not hasattr(blank, "best_params_")
 
 
 METRICS = ["accuracy", "roc_auc", "neg_log_loss"]
@@ -230,6 +335,43 @@ def test_metadata_is_routed_to_the_estimator_and_the_scorer(data):
     # with hardly any weight on class 1, the answer is always 0, and that is always right
     assert (found.predict(X) == 0).all()
     assert found.best_score_ > 0.99
+
+
+def test_a_callback_is_the_searchs_own_and_told_of_every_candidate(data):
+    told = []
+    found = search(Fragile(fails=False), {"x": (0.0, 1.0)}).fit(*data, callback=told.append, note="hello")
+    assert [each.number for each in told] == list(range(6))
+    assert [each.params for each in told] == found.cv_results_["params"]
+    assert [each.score for each in told] == list(found.cv_results_["mean_test_score"])
+    assert told[-1].best_params == found.best_params_
+    assert told[-1].best_score == found.best_score_
+    assert found.best_estimator_.note_ == "hello"
+
+
+def test_a_callback_that_returns_true_ends_the_search(data):
+    blank = search(Fragile(fails=False), {"x": (0.0, 1.0)})
+    seen = []
+
+    def stop(told):
+        seen.append(blank.best_score_)
+        return told.n_done == 2
+
+    found = blank.fit(*data, callback=[stop, lambda told: len(told.params)])
+    assert len(found.cv_results_["params"]) == len(seen) == 2
+    assert found.best_estimator_.x == found.best_params_["x"]
+
+
+def test_a_callback_that_is_none_is_refused(data):
+    with pytest.raises(TypeError, match="callback=3: give a function"):
+        search(LogisticRegression(), C).fit(*data, callback=3)
+
+
+def test_a_callback_reaches_a_search_in_a_pipeline_by_routing(data):
+    told = []
+    with sklearn.config_context(enable_metadata_routing=True):
+        inner = search(LogisticRegression(), C, n_iter=2).set_fit_request(callback=True)
+        make_pipeline(StandardScaler(), inner).fit(*data, callback=told.append)
+    assert len(told) == 2
 
 
 def test_the_package_gives_the_name_on_first_use():

@@ -110,13 +110,13 @@ def test_a_candidate_that_raises_or_kills_its_worker_is_a_failed_one(client, abo
     assert list(np.isnan(found.cv_results_["mean_test_score"])) == list(x > 0.5)
     assert [trial.state == "failed" for trial in found.optimizers_[0].trials] == list(x > 0.5)
     assert found.best_params_ == {"x": 0.3}
-    client.wait_for_workers(2, timeout=30)
+    client.wait_for_workers(2, timeout=300)
 
 
 def test_error_score_raise_raises_the_error_of_the_worker_and_leaves_nothing_behind(client):
     with pytest.raises(RuntimeError, match="too large"):
         search(Thing(above="raise"), {"x": (0.6, 1.0)}, client, error_score="raise").fit(np.zeros((9, 1)))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
         assert time.monotonic() < deadline
         time.sleep(0.05)

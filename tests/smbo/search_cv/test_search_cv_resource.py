@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from distributed import Client
+from scipy.sparse import csr_matrix
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from smbo import BayesSearchCV
 from smbo.fidelity import Hyperband
@@ -85,3 +88,63 @@ def test_a_resource_that_is_none_is_refused():
         forest_search(min_resources=None).fit(X, Y)
     with pytest.raises(ValueError, match="stopping"):
         forest_search(early_stopping="halving").fit(X, Y)
+
+
+def sampled(estimator, y, **settings):
+    """Return a search with samples as the resource, fitted to some kind of data."""
+    fit_params = settings.pop("fit_params", {})
+    X = settings.pop("X", np.random.default_rng(0).normal(size=(90, 4)))
+    blank = BayesSearchCV(
+        estimator,
+        {"max_depth": (1, 6)},
+        **{"n_iter": 4, "recipe": "random", "cv": 3, "random_state": 0, "resource": "n_samples", **settings},
+    )
+    found = blank.fit(X, y, **fit_params)
+    levels = sorted(set(found.cv_results_["n_resources"]))
+    assert len(levels) > 1
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+    return levels
+
+
+LABELS = (np.random.default_rng(1).random((90, 3)) < 0.4).astype(int)
+
+
+@pytest.mark.parametrize(
+    "y", [LABELS, LABELS[:, :1], [*map(str, LABELS[:, 0])]], ids=["several labels", "column", "list"]
+)
+def test_samples_of_several_labels_can_be_the_resource(y):
+    assert sampled(DecisionTreeClassifier(), y)[-1] == 60
+
+
+def test_samples_of_folds_given_as_masks_can_be_the_resource():
+    rows = np.arange(90)
+    folds = [(rows % 3 != k, rows % 3 == k) for k in range(3)]
+    as_masks = sampled(DecisionTreeClassifier(random_state=0), LABELS[:, 0], cv=folds)
+    indices = [(np.flatnonzero(train), np.flatnonzero(test)) for train, test in folds]
+    assert as_masks == sampled(DecisionTreeClassifier(random_state=0), LABELS[:, 0], cv=indices)
+    assert as_masks[-1] == 60
+
+
+def test_samples_of_groups_frames_and_sparse_data_can_be_the_resource():
+    pandas = pytest.importorskip("pandas")
+    X = np.random.default_rng(0).normal(size=(90, 4))
+    groups = np.arange(90) % 6
+    y = pandas.Series(LABELS[:, 0], index=np.arange(90)[::-1])
+    frame = pandas.DataFrame(X, index=y.index)
+    assert sampled(DecisionTreeClassifier(), y, X=frame, cv=GroupKFold(3), fit_params={"groups": groups})
+    assert sampled(DecisionTreeClassifier(), y, X=csr_matrix(X))
+    assert sampled(DecisionTreeRegressor(), X[:, 0], X=X)
+
+
+def test_weights_go_with_the_samples_that_a_fit_is_trained_with():
+    seen = []
+
+    class Spy(DecisionTreeClassifier):
+        def fit(self, X, y, sample_weight=None):
+            seen.append((len(X), np.array_equal(sample_weight, X[:, 0])))
+            return super().fit(X, y, sample_weight=sample_weight)
+
+    X = np.random.default_rng(0).random((90, 4))
+    sampled(Spy(), LABELS[:, 0], X=X, fit_params={"sample_weight": X[:, 0].copy()})
+    assert {is_same for _, is_same in seen} == {True}
+    assert len({n for n, _ in seen}) > 2

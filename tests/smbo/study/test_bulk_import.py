@@ -119,7 +119,7 @@ def test_constraints_and_goals_are_judged_as_ever(tmp_path):
     [
         ([*POINTS[:4], {"x": 9.0}], [0.0] * 5, PointError, "result 4 .from 0.: .*x"),
         (POINTS[:2], [0.0, "no"], TellError, "result 1 .from 0.:"),
-        (POINTS[:2], [0.0], ValueError, "shorter"),
+        (POINTS[:2], [0.0], TellError, "2 points and 1 results"),
     ],
 )
 def test_what_cannot_be_recorded_is_named_and_nothing_of_its_piece_is(
@@ -139,3 +139,15 @@ def test_a_study_goes_on_after_an_import(tmp_path):
         assert study.tell(trial, 0.1).state is TrialState.COMPLETE
         assert study.spent.trials == 1  # what was brought along costs no budget
         assert study.best.number == 7
+
+
+def test_a_frame_of_points_is_taken_and_another_number_of_results_is_refused(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    with Study.open(tmp_path / "a.db", "a", {"x": (0.0, 1.0), "n": (1, 9)}) as study:
+        assert study.add_many(pandas.DataFrame({"x": [0.1, 0.2], "n": [1, 2]}), [1.0, 2.0]) == 2
+        assert study.trials[1].params == {"x": 0.2, "n": 2}
+        with pytest.raises(TellError, match="1 points and 2 results"):
+            study.add_many([{"x": 0.1, "n": 1}], [1.0, 2.0])
+        with pytest.raises(TellError, match="results end at 1"):
+            study.add_many(iter(study.trials[k].params for k in (0, 1)), iter([1.0]))
+        assert len(study.trials) == 2

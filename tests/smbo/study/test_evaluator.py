@@ -120,6 +120,17 @@ def test_an_objective_takes_the_form_that_suits_its_author(objective, value):
         assert call(objective).value == value
 
 
+def test_texts_beside_the_metrics_do_not_cost_what_was_measured(caplog, monkeypatch):
+    monkeypatch.setattr("smbo.study.evaluator._logged", set())
+    others = {"tag": "abc", "ok": True, "note": None, "history": [3.0, 2.0, 1.0], "setup": {"n": 1}}
+    evaluator = Evaluator(lambda params: {"loss": (0.5, 0.1), "size": np.float32(2.0), **others})
+    for _ in range(2):
+        found = evaluator(payload_of({"x": 1.0}, seed=7, fidelity=None), FakeBench())
+        assert found["metrics"] == {"loss": 0.5, "size": 2.0}
+        assert found["left_out"] == {name: repr(value) for name, value in others.items()}
+    assert [record.args[0] for record in caplog.records] == list(others)
+
+
 def test_the_context_holds_seed_fidelity_folder_checkpoint_and_reports():
     bench, seen = FakeBench(Path("/somewhere")), []
     payload = {**payload_of({"x": 1.0}, 7, 100.0), "checkpoint": "/earlier"}
@@ -151,7 +162,7 @@ def test_categories_that_json_lacks_reach_the_objective_as_they_are():
 @pytest.mark.parametrize("bad", [3, "text", None, lambda: 1.0, lambda a, b, c: 1.0, Method], ids=repr)
 def test_what_is_no_objective_is_refused_at_once(bad):
     with pytest.raises(ObjectiveError):
-        Evaluator(bad)
+        Evaluator(bad, ("x",))
 
 
 def test_an_evaluator_travels():

@@ -71,7 +71,10 @@ def test_a_few_more_jobs_than_slots_are_sent_while_evaluations_are_short(study, 
         return source
 
     assert source_of(study, clock).n_spare(8) == 0  # nothing is known yet
-    assert [after(1.0).n_spare(n) for n in (1, 2, 8, 64)] == [0, 1, 1, 8]
+    long = after(9.0)
+    assert [long.n_spare(n) for n in (1, 2, 8, 64)] == [0, 1, 1, 8]
+    # from a result to the next evaluation it takes some tens of milliseconds: much, of half a second
+    assert [after(seconds).n_spare(4) for seconds in (0.0, 1.0)] == [4, 2]
     assert after(3600.0).n_spare(64) == 0
     assert after(1.0, resources={"GPU": 1}).n_spare(64) == 0
 
@@ -105,8 +108,8 @@ def test_what_is_not_committed_is_not_counted_and_what_is_repeated_is_counted_on
     together = study._driver.store.together
 
     @contextlib.contextmanager
-    def interrupted():
-        with together():
+    def interrupted(number):
+        with together(number):
             yield
             raise StoreUnavailable("the disk is full")
 

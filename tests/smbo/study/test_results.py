@@ -72,3 +72,18 @@ def test_a_paused_trial_keeps_its_folder_and_a_complete_one_does_not():
 def test_a_failure_is_named_by_its_objective_or_by_how_the_job_ended(status, reason, expected):
     told = failed(PROBLEM, TRIAL, JobOutcome(JOB, status, reason=reason, error="story"))
     assert (told.state, told.reason, told.error) == (TrialState.FAILED, expected, "story")
+
+
+def test_of_an_unusable_result_only_numbers_are_kept_among_the_metrics():
+    known = brought(value="abc", metrics={"size": 9.0, "tag": "abc", "ok": True}, cost="dear")
+    told = concluded(PROBLEM, TRIAL, known)
+    assert (told.state, told.reason) == (TrialState.FAILED, BAD_OUTPUT)
+    assert (dict(told.metrics), told.cost) == ({"size": 9.0}, None)
+
+
+def test_a_named_metric_that_is_a_text_is_shown_as_it_is():
+    outcome = brought(value=1.0)
+    outcome.result["left_out"] = {"size": "'three'"}
+    told = concluded(PROBLEM, TRIAL, outcome)
+    assert told.reason == BAD_OUTPUT
+    assert told.error.endswith("(no numbers: size = 'three')")

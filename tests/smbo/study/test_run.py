@@ -152,9 +152,8 @@ def test_the_objective_gets_its_point_its_seed_and_a_folder_of_its_own(url):
         (lambda params: 1 / 0, "objective-error"),
         (lambda params: float("nan"), "non-finite"),
         (lambda params: {"other": 1.0}, "bad-output"),
-        (lambda params: "text", "bad-output"),
     ],
-    ids=["raises", "nan", "lacks its value", "text"],
+    ids=["raises", "nan", "lacks its value"],
 )
 def test_what_goes_wrong_in_an_objective_is_a_failed_trial_with_its_reason(url, objective, reason):
     with opened(url, budget=Budget(trials=2)) as study:
@@ -163,6 +162,18 @@ def test_what_goes_wrong_in_an_objective_is_a_failed_trial_with_its_reason(url, 
         if reason != "bad-output" or "bad" in states(study)[0][1]:
             assert states(study)[0][1] == reason
         assert study.trials[0].error
+
+
+@pytest.mark.parametrize("returned", [None, "text"])
+def test_an_objective_that_returns_no_result_ends_the_run_and_nothing_is_counted(url, returned):
+    """Where ``return`` is missing, all of the budget was spent."""
+    with opened(url, budget=Budget(trials=9)) as study:
+        report = study.run(lambda params: returned)
+        assert report.why is StopReason.BROKEN
+        assert f"the result's value is {returned!r}" in (report.error or "")
+        assert {state for state, _ in states(study)} == {"waiting"}
+        assert study.run(parabola).why is StopReason.BUDGET
+        assert len(study.trials) == 9
 
 
 def test_a_run_ends_when_no_result_is_one_that_the_problem_can_use_and_keeps_what_was_measured(url):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import subprocess
 import sys
 
@@ -312,7 +313,7 @@ def test_processes_that_share_a_study_leave_no_gap_and_do_not_overshoot_the_budg
     for worker in workers:
         worker.stdin.write("go\n")
         worker.stdin.flush()
-    outputs = [worker.communicate(timeout=120)[0].split() for worker in workers]
+    outputs = [worker.communicate(timeout=300)[0].split() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert all(outputs), "one process did all the work: nothing was shared"
     assert sorted(int(number) for output in outputs for number in output) == list(range(101))
@@ -323,3 +324,8 @@ def test_processes_that_share_a_study_leave_no_gap_and_do_not_overshoot_the_budg
         assert len({trial.params["x"] for trial in trials}) == 101
         seqs = [event.seq for event in study._driver.store.events(study._driver.id)]
         assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_a_study_says_why_it_is_not_pickled(url):
+    with Study.open(url, "s", SPACE) as study, pytest.raises(TypeError, match=r"Study\.load\(url, name\)"):
+        pickle.dumps(study)

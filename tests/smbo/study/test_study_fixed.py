@@ -12,7 +12,8 @@ from smbo.cli import main
 from smbo.errors import AskError, StoreError
 from smbo.fidelity import Fidelity
 from smbo.problem import Problem
-from smbo.store.records import AttemptOutcome, Place
+from smbo.store.attempt_outcome import AttemptOutcome
+from smbo.store.records import Place
 from smbo.study import Study
 from smbo.trial import TrialState
 

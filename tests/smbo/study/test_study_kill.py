@@ -50,7 +50,7 @@ def log_of(folder):
 def undisturbed(folder, recipe, trials):
     folder.mkdir()
     process = driver(folder, recipe, trials, pause=0.0)
-    process.communicate(timeout=120)
+    process.communicate(timeout=300)
     assert process.returncode == 0
     return log_of(folder)
 
@@ -83,7 +83,7 @@ def disturbed(folder, recipe, trials, rng):
         if kills < 6 and process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
-        process.communicate(timeout=120)
+        process.communicate(timeout=300)
         assert not finished.intersection(begun(folder)[n_begun:]), "finished evaluations were run again"
         if process.returncode == 0:
             return kills

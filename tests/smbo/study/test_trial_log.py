@@ -6,7 +6,7 @@ import pytest
 
 from smbo.errors import UnknownTrial
 from smbo.space import Categorical, Integer, Real
-from smbo.store.records import AttemptOutcome
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.study import Study
 
 SPACE = {"x": Real(0.0, 1.0), "n": Integer(1, 5), "kind": Categorical(["a", ("b", 2), None])}
