@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.surrogates.gp.kernels import Kernel
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import Ability, Array, TrainingData
 
 # What a recipe carries from one proposal to the next, such as learned hyperparameters; plain JSON values,
 # which are stored with the study.
@@ -24,7 +24,7 @@ Memory: TypeAlias = Mapping[str, Any]
 
 
 @runtime_checkable
-class Posterior(Protocol):
+class Posterior(Ability, Protocol):
     """The posterior distribution of the objective, without the noise of its evaluations."""
 
     def moments(self, points: Array) -> tuple[Array, Array]:
@@ -73,7 +73,7 @@ class MultiObjectivePosterior(Posterior, Protocol):
 
 
 @runtime_checkable
-class LatentObjectives(Protocol):
+class LatentObjectives(Ability, Protocol):
     """A posterior of several objectives that is a Gaussian process for each on an increasing scale."""
 
     @property
@@ -112,6 +112,16 @@ class LevelSetPosterior(Posterior, Protocol):
     def above(self, points: Array) -> Array:
         """Return the probability that each function is above its level at unit points (m, d), (k, m)."""
 
+    @property
+    def height(self) -> float:
+        """Standard deviation of structure that no evaluation has shown, latent."""
+
+    def hidden(self, points: Array) -> Array:
+        """Return the probability of structure that no evaluation has shown, at unit points (m, d), (m,)."""
+
+    def seen(self, points: Array, others: Array) -> Array:
+        """Return the probability that structure at unit points (m, d) shows at others (r, d), (m, r)."""
+
 
 @runtime_checkable
 class JointPosterior(Posterior, Protocol):
@@ -129,7 +139,7 @@ class DrawnPosterior(Posterior, Protocol):
         """Return n draws of the values at unit points (m, d), shape (m, n)."""
 
 
-class FunctionDraw(Protocol):
+class FunctionDraw(Ability, Protocol):
     """One function drawn from a posterior; repeated evaluations agree."""
 
     @property
@@ -149,6 +159,44 @@ class PathwisePosterior(Posterior, Protocol):
 
     def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> FunctionDraw:
         """Return a function whose prior part is a sum of so many random Fourier features."""
+
+
+class FunctionDraws(Protocol):
+    """k functions drawn from a posterior, evaluated together."""
+
+    def __len__(self) -> int: ...
+
+    def __call__(self, points: Array) -> Array:
+        """Return the values of all draws at unit points (m, d), on the scale of the draws, (m, k)."""
+
+    def in_units(self, points: Array) -> Array:
+        """Return the values of all draws at unit points (m, d) in the training data's units, (m, k)."""
+
+    def of_rows(self, points: Array, draws: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Return values (m,) and slopes (m, d) at unit points (m, d), of one draw at each, (m,)."""
+
+
+@runtime_checkable
+class FunctionsPosterior(Protocol):
+    """A posterior that draws many whole functions together, for claims about the optimum."""
+
+    def function_draws(
+        self, rng: np.random.Generator, n: int, n_frequencies: int, boldness: float = 1.0
+    ) -> FunctionDraws:
+        """Return n functions.
+
+        Args:
+            n_frequencies: random Fourier features of their prior part.
+            boldness: factor on the deviations of draws from their mean.
+        """
+
+
+@runtime_checkable
+class RedrawnPosterior(FunctionsPosterior, Protocol):
+    """A posterior that draws its own hyperparameters anew."""
+
+    def redrawn(self, n: int, rng: np.random.Generator) -> Sequence[FunctionsPosterior]:
+        """Return n posteriors with hyperparameters drawn around the learned ones."""
 
 
 @runtime_checkable
@@ -179,6 +227,15 @@ class ProcessPosterior(DifferentiablePosterior, Protocol):
     @property
     def scale(self) -> OutcomeTransform:
         """The transform between the values' units and the latent ones."""
+
+
+@runtime_checkable
+class LatentProcess(ProcessPosterior, Protocol):
+    """A Gaussian process that gives its moments in the latent units too."""
+
+    @property
+    def standardized(self) -> Posterior:
+        """The same posterior in the latent units, in which values are standardized."""
 
 
 @runtime_checkable
@@ -271,7 +328,7 @@ class LeftOut(NamedTuple):
 
 
 @runtime_checkable
-class LeaveOneOutPosterior(Protocol):
+class LeaveOneOutPosterior(Ability, Protocol):
     """A posterior with leave-one-out predictions."""
 
     def left_out(self) -> LeftOut:
@@ -297,7 +354,7 @@ class WarpedPosterior(Posterior, Protocol):
 
 
 @runtime_checkable
-class QuickMeans(Protocol):
+class QuickMeans(Ability, Protocol):
     """A posterior whose means cost far less than its standard deviations."""
 
     def means_only(self, points: Array) -> Array:
@@ -305,7 +362,7 @@ class QuickMeans(Protocol):
 
 
 @runtime_checkable
-class Surrogate(Protocol):
+class Surrogate(Ability, Protocol):
     """A regression model that gives a posterior.  Implementations are frozen dataclasses.
 
     >>> isinstance(GP(), Surrogate)
@@ -326,6 +383,45 @@ class Trainable(Surrogate, Protocol):
         Deterministic in its arguments.  ``memory`` is what the previous call returned ({} at
         first); this method decides whether to learn again or to keep the hyperparameters in it.
         """
+
+
+class ObjectivePosterior(Posterior, Protocol):
+    """A posterior of one of several objectives, on its scale and on the latent one, on which it is normal."""
+
+    @property
+    def latent(self) -> ObjectivePosterior: ...
+
+    def means_only(self, points: Array) -> Array:
+        """Return the means at unit points (m, d), shape (m,)."""
+
+    def fantasize(self, points: Array) -> ObjectivePosterior:
+        """Return the posterior given also its own means as values at unit points (m, d)."""
+
+    def condition_on(self, points: Array, values: Array) -> ObjectivePosterior:
+        """Return the posterior given also values (m,) at unit points (m, d)."""
+
+
+class FidelitiesPosterior(Protocol):
+    """A posterior of one quantity at all fidelities."""
+
+    @property
+    def highest(self) -> ObjectivePosterior:
+        """The posterior at the highest fidelity, given the results of all."""
+
+    def one_more(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
+        """Return by how much an evaluation at unit points (m, d) is to move the highest's mean, (m,).
+
+        Args:
+            fidelity_gap, growth: of the evaluation, see ``FidelityResults``.
+        """
+
+
+@runtime_checkable
+class FitsFidelities(Surrogate, Protocol):
+    """A surrogate with a posterior of all fidelities."""
+
+    def fit_curves(self, training_data: TrainingData) -> FidelitiesPosterior:
+        """Return the posterior at all fidelities; ``training_data.fidelities`` is needed."""
 
 
 def is_learning_due(n: int, n_learned: int, always_until: int, growth: float) -> bool:
@@ -374,6 +470,14 @@ class ReplicateAware(Surrogate, Protocol):
 def takes_replicates(surrogate: Surrogate) -> bool:
     """Return whether a surrogate merges replicates (``TrainingData.replicates``)."""
     return isinstance(surrogate, ReplicateAware) and surrogate.takes_replicates
+
+
+@runtime_checkable
+class TakesSources(Surrogate, Protocol):
+    """A surrogate of several quantities, each of which may have a trend of source studies."""
+
+    def with_sources(self, sources: Sequence[Sequence[Any]]) -> Surrogate:
+        """Return the surrogate with source studies (``SourceData``) of each quantity."""
 
 
 @runtime_checkable

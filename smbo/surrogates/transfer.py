@@ -19,6 +19,7 @@ import numpy as np
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory, Posterior, Selective, Trainable, is_learning_due, learner_of
 from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
@@ -49,7 +50,7 @@ class Transfer:
     Without any source of non-zero weight the fit is that of ``surrogate``.
 
     Attributes:
-        surrogate: GP(), or Subset(GP()).
+        surrogate: GP(), Subset(GP()), or MultiFidelityGP().
         transfer: the source studies.
         weights: one for each source; None before they are learned.
         trends: Gaussian processes of the sources, with their hyperparameters fixed; () before.
@@ -60,7 +61,7 @@ class Transfer:
     transfer: tuple[SourceData, ...]
     weights: tuple[float, ...] | None = None
     trends: tuple[GP, ...] = field(default=(), repr=False)
-    residual: GP | None = field(default=None, repr=False)
+    residual: GP | MultiFidelityGP | None = field(default=None, repr=False)
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     @property
@@ -99,7 +100,7 @@ class Transfer:
         assert isinstance(plain, Trainable), "a Gaussian process, or one of a part of the data"
         few = self.relevant(data)
         trained = [
-            GP().train(_data_of_source(each, data), before)
+            GP(bend_values=data.fidelities is None).train(_data_of_source(each, data), before)
             for each, before in zip(
                 self.transfer, memory.get("trends", ({},) * len(self.transfer)), strict=True
             )
@@ -114,7 +115,8 @@ class Transfer:
         after: Memory = {}
         if known.is_in_use:
             residual = _around(known._trend(few), _latent(known._scale(few), few))
-            gp, after = GP(bend_values=False).train(residual, before)
+            process = GP() if data.fidelities is None else MultiFidelityGP()
+            gp, after = process.unbent().train(residual, before)
             known = replace(known, residual=gp)
         return known, {
             "weights": list(weights),
@@ -127,6 +129,8 @@ class Transfer:
         }
 
     def _scale(self, data: TrainingData) -> OutcomeTransform:
+        if data.fidelities is not None:  # values at low fidelities are bent whatever the sources' shape
+            return OutcomeTransform.of(data.fidelities.values, 1.0, 0.0)
         return OutcomeTransform.of(data.values, self._process.power, self._process.anchor)
 
     def _trend(self, like: TrainingData) -> Trend:
@@ -193,6 +197,10 @@ class TransferPosterior:
         """The same posterior on the latent scale of the values, on which it is normal."""
         return self if self.scale == OutcomeTransform() else replace(self, scale=OutcomeTransform())
 
+    def means_only(self, points: Array) -> Array:
+        """Return the means at unit points (m, d), shape (m,)."""
+        return self.moments(points)[0]
+
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
         mean, std = self.residual.moments(points)
@@ -216,10 +224,11 @@ class TransferPosterior:
 
 
 def _latent(scale: OutcomeTransform, data: TrainingData) -> TrainingData:
-    """Return training data on the latent scale."""
-    slopes = scale.slopes(data.values)
+    """Return training data on the latent scale, at all fidelities alike."""
+    slopes, results = scale.slopes(data.values), data.fidelities
     return replace(
         data,
+        fidelities=None if results is None else replace(results, data=_latent(scale, results.data)),
         values=scale.to_latent(data.values),
         variances=data.variances * slopes**2,
         outputs=None,
@@ -228,7 +237,13 @@ def _latent(scale: OutcomeTransform, data: TrainingData) -> TrainingData:
 
 
 def _around(trend: Trend, data: TrainingData) -> TrainingData:
-    return replace(data, values=data.values - trend.means(data.points))
+    """Return training data less a trend, at all fidelities alike."""
+    results = data.fidelities
+    return replace(
+        data,
+        values=data.values - trend.means(data.points),
+        fidelities=None if results is None else replace(results, data=_around(trend, results.data)),
+    )
 
 
 def _data_of_source(earlier: SourceData, like: TrainingData) -> TrainingData:

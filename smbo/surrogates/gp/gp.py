@@ -29,10 +29,11 @@ Riche & Carraro 2010, "Kriging is well-suited to parallelize optimization").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,12 +50,17 @@ from smbo.surrogates.gp.marginal_likelihood import (
     constant_mean,
     default_start,
     most_probable,
+    negatives,
     noise_variances,
 )
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform, bends_of
-from smbo.surrogates.gp.pathwise import GPDraw
-from smbo.surrogates.gp.replicated_values import LatentValues, values_told
+from smbo.surrogates.gp.replicated_values import LatentValues, values_told, variances_told
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
+
+if TYPE_CHECKING:
+    from smbo.surrogates.gp.hyperparameter_draws import Proposed
+    from smbo.surrogates.gp.pathwise import GPDraw
+    from smbo.surrogates.gp.pathwise_draws import GPDraws
 
 # log σ_n² of the second start of the hyperparameter search: half of the values' variance is noise.
 _NOISY_START = float(np.log(0.5))
@@ -63,16 +69,20 @@ _NOISY_START = float(np.log(0.5))
 _MIN_VALUES_NOISY_START = 20
 # Hyperparameters are learned from so many rows at most, so many of which are the lowest values: the cost of
 # the likelihood grows with their cube, and more rows hardly change the estimate of a few hyperparameters.
-_MAX_ROWS_LEARNED, _N_BEST_LEARNED = 256, 96
-# Up to so many values the second start is repeated: it is cheap, and the known optimum may be a local one.
-_MAX_VALUES_RESTART = 100
+MAX_ROWS_LEARNED, _N_BEST_LEARNED = 256, 96
+# Up to so many values the second start is repeated, once they have grown by the factor: it is cheap, and the
+# known optimum may be a local one (of 190 repeats at each new value 6 were likelier, by .1 and more).
+_MAX_VALUES_RESTART, _GROWTH_RESTART = 100, 1.3
 # Values are transformed and axes warped from so many values on, if the log density increases by this.
 # Measured by tests/benchmarks/regret/run.py --problems tuning/smooth.
 MIN_TO_TRANSFORM, _MIN_GAIN_TRANSFORM, _MIN_GAIN_WARP = 8, 1.0, 1.0
-# Number of outcome transforms that hyperparameters are learned for: the likeliest at the start of the search.
+# Number of outcome transforms that hyperparameters are learned for, the likeliest at the start of the search:
+# at first, and once the values have grown by the factor of a restart.  In between only for the likeliest.
 _N_TRANSFORMS = 2
 # L-BFGS iterations for warps, from the hyperparameters learned without warps.
 _N_WARP_ITERATIONS = 20
+# Entries of an array of points to predict by evaluated ones that are done at once, and points at least.
+_BLOCK, _LEAST_BLOCK = 12_000, 64
 # From training data to the covariance (n, n) of a polynomial added to the process (universal kriging).
 Trend: TypeAlias = Callable[[TrainingData], Array]
 
@@ -134,6 +144,15 @@ class GPPosterior:
         return np.asarray(self.scale.from_latent(mean))
 
     @cached_property
+    def _norms(self) -> Array:
+        return np.vecdot(self.scaled, self.scaled)
+
+    @cached_property
+    def _scaled_and_one(self) -> Array:
+        """The features of the rows, and 1 as another column, (n, D + 1)."""
+        return np.concatenate([self.scaled, np.ones((len(self.scaled), 1))], axis=1)
+
+    @cached_property
     def _rows(self) -> dict[bytes, int]:
         return {row.tobytes(): index for index, row in enumerate(self.scaled)}
 
@@ -142,7 +161,7 @@ class GPPosterior:
         """The same posterior on the increasing scale of the values on which it is normal."""
         return self if self.scale.is_affine else self.standardized
 
-    @property
+    @cached_property
     def standardized(self) -> GPPosterior:
         """The same posterior in the latent units, in which values are standardized."""
         return replace(self, scale=OutcomeTransform())
@@ -159,7 +178,21 @@ class GPPosterior:
 
     def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> GPDraw:
         """Return a function drawn from the posterior, standardized, of so many random Fourier features."""
+        from smbo.surrogates.gp.pathwise import GPDraw
+
         return GPDraw.of(self.standardized, rng, n_frequencies)
+
+    def function_draws(
+        self, rng: np.random.Generator, n: int, n_frequencies: int, boldness: float = 1.0
+    ) -> GPDraws:
+        """Return n functions drawn from the posterior, standardized, to be evaluated together.
+
+        Args:
+            boldness: factor on the deviations of draws from their mean.
+        """
+        from smbo.surrogates.gp.pathwise_draws import GPDraws
+
+        return GPDraws.of(self, rng, n, n_frequencies, self.shown, boldness=boldness)
 
     def left_out_moments(self, first: int = 0) -> tuple[Array, Array]:
         """Return mean and variance of each value given all others, latent, from row ``first`` on."""
@@ -184,7 +217,7 @@ class GPPosterior:
                 factor is the factor of the leading rows, and a fantasy does not change the mean.
         """
         scaled = self.encode(points)
-        profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, self.scaled))
+        profile, slope = self.kernel.profile_and_slope(squared_distances(scaled, self.scaled, self._norms))
         if self.shown is not None:
             profile, slope = profile * self.shown, slope * self.shown
         cross = self.amplitude * profile
@@ -192,7 +225,7 @@ class GPPosterior:
         half = linalg.solve_lower(self.factor, cross.T)
         if n_known is not None:
             half[np.arange(len(half))[:, None] >= n_known] = 0.0
-        variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
+        variance = self._floored(self.amplitude - np.vecdot(half.T, half.T))
         std = np.sqrt(variance)
         beta = linalg.solve_lower_transposed(self.factor, half).T
 
@@ -208,9 +241,14 @@ class GPPosterior:
             slope: dk / d(r²), (m, n).
             beta: k* K⁻¹, (m, n).
         """
-        slope = slope * (2.0 * self.amplitude)  # d cross / d scaled = slope * (scaled - self.scaled)
-        to_mean = self._weighted_differences(slope * self.alpha, scaled)
-        to_variance = -2.0 * self._weighted_differences(slope * beta, scaled)
+        # d cross / d scaled = 2 amplitude slope * (scaled - self.scaled); both at once: for few points the
+        # calls cost more than the sums
+        weights = np.empty((2, *slope.shape))
+        np.multiply(slope, self.alpha, out=weights[0])
+        np.multiply(slope, beta, out=weights[1])
+        to_mean, to_variance = self._weighted_differences(weights, scaled)
+        to_mean *= 2.0 * self.amplitude
+        to_variance *= -4.0 * self.amplitude
         if self.warp is None:
             return to_mean, to_variance
         bends = self.warp.slopes(points)
@@ -274,10 +312,16 @@ class GPPosterior:
         )
 
     def _latent_moments(self, points: Array) -> tuple[Array, Array]:
-        cross = self.cross_covariance(self.encode(points))
-        half = linalg.solve_lower(self.factor, cross.T)
-        variance = self._floored(self.amplitude - np.einsum("ij,ij->j", half, half))
-        return self.mean + cross @ self.alpha, np.sqrt(variance)
+        mean, variance = np.empty(len(points)), np.empty(len(points))
+        # in blocks, whose arrays stay in the cache, and below the size that is mapped anew at each call
+        size = max(_BLOCK // max(len(self.scaled), 1), _LEAST_BLOCK)
+        for first in range(0, len(points), size):
+            rows = slice(first, first + size)
+            cross = self.cross_covariance(self.encode(points[rows]))
+            np.matmul(cross, self.alpha, out=mean[rows])
+            half = linalg.solve_lower(self.factor, cross.T, in_place=True).T
+            np.vecdot(half, half, out=variance[rows])
+        return self.mean + mean, np.sqrt(self._floored(self.amplitude - variance))
 
     def encode(self, points: Array) -> Array:
         """Return features of unit points (m, d) over their length scales, axes warped, (m, D)."""
@@ -285,8 +329,11 @@ class GPPosterior:
 
     def cross_covariance(self, scaled: Array) -> Array:
         """Return the function's covariance between encoded points (m, D) and the rows, (m, n)."""
-        cross = self.amplitude * self.kernel.profile(squared_distances(scaled, self.scaled))
-        return cross if self.shown is None else cross * self.shown
+        cross = self.kernel.profile(squared_distances(scaled, self.scaled, self._norms))
+        cross *= self.amplitude
+        if self.shown is not None:
+            cross *= self.shown
+        return cross
 
     def pulled_back(self, points: Array, to_scaled: Array) -> Array:
         """Return slopes by unit points (m, d) from slopes by features (m, D); 0 along categories."""
@@ -299,13 +346,14 @@ class GPPosterior:
         return np.maximum(variance, linalg.VARIANCE_FLOOR * self.amplitude)
 
     def _weighted_differences(self, weights: Array, scaled: Array) -> Array:
-        """Return Σ_b weights_ab (z_a - z_b) by coordinate of the unit point, shape (m, d)."""
-        sums = (scaled * weights.sum(axis=1)[:, None] - weights @ self.scaled) / self.lengths
-        coordinates: NDArray[np.bool_] = self.features.coordinates
-        if coordinates.all():
+        """Return Σ_b weights_kab (z_a - z_b) by coordinate of the unit point, shape (k, m, d)."""
+        products = weights @ self._scaled_and_one
+        sums = (scaled * products[..., -1:] - products[..., :-1]) / self.lengths
+        if self.features.is_plain:
             return np.asarray(sums)
-        gradient = np.zeros((len(scaled), self.n_axes))
-        gradient[:, self.features.columns[coordinates]] = sums[:, coordinates]
+        coordinates: NDArray[np.bool_] = self.features.coordinates
+        gradient = np.zeros((*sums.shape[:-1], self.n_axes))
+        gradient[..., self.features.columns[coordinates]] = sums[..., coordinates]
         return gradient
 
 
@@ -373,12 +421,13 @@ class GP:
             return self._fixed(theta, bend).fit(data, trend)
         theta = self.hyperparameters
         features = Features.of(data.axes)
-        scale = OutcomeTransform.of(values_told(data), self.power, self.anchor)
+        scale = self.scale_of(data)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = float(np.exp(theta.log_amplitude)), float(np.exp(theta.log_noise))
         warp = theta.warp
         scaled = features.encode(data.points, warp) / lengths
-        covariance = amplitude * self.kernel.profile(squared_distances(scaled, scaled))
+        covariance = self.kernel.profile(squared_distances(scaled, scaled))
+        covariance *= amplitude
         if trend is not None:
             covariance += trend(data)
         rows = LatentValues.of(data, scale)
@@ -415,25 +464,56 @@ class GP:
         if before is not None and not is_learning_due(
             n, int(memory["n_learned"]), self.always_relearn_until, self.relearn_growth
         ):
-            return self._fixed(before, PowerTransform(memory["power"], memory.get("anchor", 0.0))), memory
-        theta, bend = self._learn(data, before, trend)
+            return self.restored(memory), memory
+        theta, bend = self._learn(data, before, trend, int(memory.get("n_learned", 0)))
         learned = {"hyperparameters": theta.to_json(), **bend._asdict(), "n_learned": n}
         return self._fixed(theta, bend), learned
+
+    def with_hyperparameters(self, theta: Hyperparameters) -> GP:
+        """Return the same process with other hyperparameters."""
+        return replace(self, hyperparameters=theta)
+
+    def proposed(
+        self, data: TrainingData, n: int, rng: np.random.Generator, trend: Trend | None = None
+    ) -> Proposed:
+        """Return n hyperparameters proposed around the fixed ones, weighed by their posterior density."""
+        from smbo.surrogates.gp.hyperparameter_draws import proposed_around
+
+        assert self.hyperparameters is not None, "train first"
+        scale = self.scale_of(data)
+        # the Jacobian of the transform, so that densities are those of the values
+        stretch = float(np.log(scale.slopes(values_told(data))).sum())
+        return proposed_around(self._likelihood(data, scale, trend), self.hyperparameters, n, rng, stretch)
+
+    def restored(self, memory: Memory) -> GP:
+        """Return the process with the hyperparameters of a memory that is not empty."""
+        theta = Hyperparameters.from_json(memory["hyperparameters"])
+        return self._fixed(theta, PowerTransform(memory["power"], memory.get("anchor", 0.0)))
 
     def _fixed(self, theta: Hyperparameters, bend: PowerTransform) -> GP:
         return replace(self, hyperparameters=theta, power=float(bend.power), anchor=float(bend.anchor))
 
     def _learn(
-        self, data: TrainingData, before: Hyperparameters | None, trend: Trend | None
+        self,
+        data: TrainingData,
+        before: Hyperparameters | None,
+        trend: Trend | None,
+        n_before: int = 0,
     ) -> tuple[Hyperparameters, PowerTransform]:
-        """Return the most probable hyperparameters and power transform; earlier ones are a start."""
-        start = default_start(self.priors, len(data.axes))
+        """Return the most probable hyperparameters and power transform.
+
+        Args:
+            before: earlier ones, which are a start; None without.
+            n_before: number of values that they were learned from.
+        """
+        start = default_start(self.priors, data.axes)
         n, all_values = data.n_told, values_told(data)
         if n < 2:  # the variation of values cannot be estimated from one
             return start, PowerTransform()
         first = start if before is None else replace(before, log_warps=())
         bends = bends_of(all_values) if self.bend_values and n >= MIN_TO_TRANSFORM else [PowerTransform()]
-        scales = [OutcomeTransform.of(all_values, *bend) for bend in bends]
+        variances = variances_told(data)
+        scales = [OutcomeTransform.of(all_values, *bend, variances) for bend in bends]
         few = _rows_to_learn_from(data)
         few_values = values_told(few)
         likelihoods = [self._likelihood(few, scale, trend) for scale in scales]
@@ -444,14 +524,18 @@ class GP:
         prices = [
             _MIN_GAIN_TRANSFORM * (bend != PowerTransform()) - float(s) for bend, s in zip(bends, stretches)
         ]
-        rough = [price + likelihood.negative(first) for price, likelihood in zip(prices, likelihoods)]
+        rough = [price + negative for price, negative in zip(prices, negatives(likelihoods, first))]
         order = np.argsort(rough, kind="stable").tolist()
         if trend is not None:  # a polynomial is no longer one after a power transform
             order = [0, *(k for k in order if k != 0)]
         found = []
-        for rank, k in enumerate(order[:_N_TRANSFORMS]):
+        # which transform is the likeliest changes slowly
+        is_settled = before is not None and trend is None and not _is_step(n, n_before, MIN_TO_TRANSFORM)
+        for rank, k in enumerate(order[: 1 if is_settled else _N_TRANSFORMS]):
             starts = [first]
-            if rank == 0 and n >= _MIN_VALUES_NOISY_START and (before is None or n <= _MAX_VALUES_RESTART):
+            # of values whose errors are all given a second start that differs in the noise alone is none
+            is_other = bool(np.isnan(few.variances).any()) if before is None else _is_restart_due(n, n_before)
+            if rank == 0 and n >= _MIN_VALUES_NOISY_START and is_other:
                 # noise or short length scales explain the same scatter: two local optima, a start for each
                 starts.append(replace(start, log_noise=_NOISY_START))
             theta, density = most_probable(likelihoods[k], starts, self.n_iterations)
@@ -472,6 +556,15 @@ class GP:
         warped, found = most_probable(likelihood, [start], _N_WARP_ITERATIONS)
         return warped if found > score + _MIN_GAIN_WARP else theta
 
+    def likelihood(self, data: TrainingData) -> tuple[Likelihood, Array]:
+        """Return the likelihood on the scale of the fixed power transform, and the unit points it is of."""
+        few = _rows_to_learn_from(data)
+        return self._likelihood(few, self.scale_of(data)), few.points
+
+    def scale_of(self, data: TrainingData) -> OutcomeTransform:
+        """Return the outcome transform of training data, with the fixed power and anchor."""
+        return OutcomeTransform.of(values_told(data), self.power, self.anchor, variances_told(data))
+
     def _likelihood(
         self, data: TrainingData, scale: OutcomeTransform, trend: Trend | None = None
     ) -> Likelihood:
@@ -490,13 +583,27 @@ class GP:
         )
 
 
+def _is_restart_due(n: int, n_before: int) -> bool:
+    """Return whether a step of the growth of n_before values to n repeats the second start."""
+    is_among = _MIN_VALUES_NOISY_START <= n <= _MAX_VALUES_RESTART
+    return is_among and _is_step(n, n_before, _MIN_VALUES_NOISY_START)
+
+
+def _is_step(n: int, n_before: int, first: int) -> bool:
+    """Return whether the growth of n_before values to n passes one of the steps from ``first`` on."""
+    now, last = (
+        math.floor(math.log(max(each, 1) / first) / math.log(_GROWTH_RESTART)) for each in (n, n_before)
+    )
+    return now > last
+
+
 def _rows_to_learn_from(data: TrainingData) -> TrainingData:
     """Return the rows to learn hyperparameters from: the lowest values, and rows spread over the others."""
     n = len(data)
-    if n <= _MAX_ROWS_LEARNED:
+    if n <= MAX_ROWS_LEARNED:
         return data
     order = np.argsort(data.values, kind="stable")
     others = np.sort(order[_N_BEST_LEARNED:])
-    spread = np.linspace(0, len(others) - 1, _MAX_ROWS_LEARNED - _N_BEST_LEARNED).astype(np.intp)
+    spread = np.linspace(0, len(others) - 1, MAX_ROWS_LEARNED - _N_BEST_LEARNED).astype(np.intp)
     rows = np.sort(np.concatenate([order[:_N_BEST_LEARNED], others[spread]]))
     return data.rows(rows)

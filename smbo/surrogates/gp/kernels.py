@@ -11,13 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from functools import cached_property
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smbo.surrogates.gp.input_warping import Warp
 from smbo.training_data import Array, Axis
+
+Places: TypeAlias = tuple[Array, Array]
+
+
+# Kernels work in place: a hundred rows and more fill arrays that the allocator takes from the system and
+# gives back at each call, which costs several times what the arithmetic does.
 
 
 @runtime_checkable
@@ -28,8 +35,12 @@ class Kernel(Protocol):
         """Return k at squared scaled distances, same shape."""
         ...
 
-    def profile_and_slope(self, squared: Array) -> tuple[Array, Array]:
-        """Return k and dk / d(r²), each of the shape of ``squared``; finite at zero."""
+    def profile_and_slope(self, squared: Array, out: Places | None = None) -> tuple[Array, Array]:
+        """Return k and dk / d(r²), each of the shape of ``squared``; finite at zero.
+
+        Args:
+            out: arrays for them, of which the first may be ``squared`` itself; None for new ones.
+        """
         ...
 
 
@@ -42,14 +53,28 @@ class Matern52:
     """
 
     def profile(self, squared: Array) -> Array:
-        s = np.sqrt(5.0 * squared)
-        return np.asarray((1.0 + s + (5.0 / 3.0) * squared) * np.exp(-s))
+        decay = np.multiply(squared, 5.0)
+        np.sqrt(decay, out=decay)
+        profile = np.add(decay, 1.0)
+        np.negative(decay, out=decay)
+        np.exp(decay, out=decay)
+        profile += (5.0 / 3.0) * squared
+        profile *= decay
+        return profile
 
-    def profile_and_slope(self, squared: Array) -> tuple[Array, Array]:
-        s = np.sqrt(5.0 * squared)
-        decay = np.exp(-s)
-        slope = (-5.0 / 6.0) * (1.0 + s) * decay
-        return (1.0 + s + (5.0 / 3.0) * squared) * decay, slope
+    def profile_and_slope(self, squared: Array, out: Places | None = None) -> tuple[Array, Array]:
+        profile, slope = _places(squared, out)
+        decay = np.multiply(squared, 5.0)
+        np.sqrt(decay, out=decay)
+        np.add(decay, 1.0, out=slope)
+        np.negative(decay, out=decay)
+        np.exp(decay, out=decay)
+        np.multiply(squared, 5.0 / 3.0, out=profile)
+        profile += slope
+        profile *= decay
+        slope *= -5.0 / 6.0
+        slope *= decay
+        return profile, slope
 
 
 @dataclass(frozen=True)
@@ -64,10 +89,13 @@ class Matern32:
         s = np.sqrt(3.0 * squared)
         return np.asarray((1.0 + s) * np.exp(-s))
 
-    def profile_and_slope(self, squared: Array) -> tuple[Array, Array]:
+    def profile_and_slope(self, squared: Array, out: Places | None = None) -> tuple[Array, Array]:
+        profile, slope = _places(squared, out)
         s = np.sqrt(3.0 * squared)
-        decay = np.exp(-s)
-        return (1.0 + s) * decay, -1.5 * decay
+        np.exp(-s, out=slope)
+        np.multiply(1.0 + s, slope, out=profile)
+        slope *= -1.5
+        return profile, slope
 
 
 @dataclass(frozen=True)
@@ -81,9 +109,15 @@ class SquaredExponential:
     def profile(self, squared: Array) -> Array:
         return np.asarray(np.exp(-0.5 * squared))
 
-    def profile_and_slope(self, squared: Array) -> tuple[Array, Array]:
-        k = np.exp(-0.5 * squared)
-        return k, -0.5 * k
+    def profile_and_slope(self, squared: Array, out: Places | None = None) -> tuple[Array, Array]:
+        profile, slope = _places(squared, out)
+        np.exp(-0.5 * squared, out=profile)
+        np.multiply(profile, -0.5, out=slope)
+        return profile, slope
+
+
+def _places(squared: Array, out: Places | None) -> Places:
+    return (np.empty_like(squared), np.empty_like(squared)) if out is None else out
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,16 +154,29 @@ class Features:
                 counts.append(1)
         return cls(*(np.array(items, dtype=np.intp) for items in (columns, levels, counts)))
 
-    @property
+    @cached_property
     def coordinates(self) -> NDArray[np.bool_]:
         """Which features are plain coordinates, shape (D,)."""
         return np.asarray(self.levels < 0)
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether the features are the plain coordinates of all axes, in their order."""
+        return bool(self.coordinates.all()) and np.array_equal(self.columns, np.arange(len(self.columns)))
+
+    @cached_property
+    def n_levels(self) -> NDArray[np.intp] | None:
+        """Number of levels of each categorical axis, 1 for others, (d,); None where none is categorical."""
+        if self.coordinates.all():
+            return None
+        _, first = np.unique(self.columns, return_index=True)
+        return self.counts[first]
+
     def encode(self, points: Array, warp: Warp | None = None) -> Array:
         """Return the features of unit points (m, d), shape (m, D); coordinates are warped first."""
+        if self.is_plain:
+            return np.asarray((points if warp is None else warp(points)) - 0.5)
         values = points[:, self.columns]
-        if self.coordinates.all():
-            return np.asarray((values if warp is None else warp(points)) - 0.5)
         if warp is not None:
             values = np.where(self.coordinates, warp(points)[:, self.columns], values)
         level = np.minimum(np.floor(values * self.counts), self.counts - 1)
@@ -140,10 +187,19 @@ class Features:
         return np.asarray(np.bincount(self.columns, weights=sums, minlength=n_axes), dtype=np.float64)
 
 
-def squared_distances(left: Array, right: Array) -> Array:
-    """Return squared Euclidean distances between rows (m, D) and (n, D), shape (m, n), ≥ 0."""
-    squared = left @ right.T
-    squared *= -2.0
-    squared += np.einsum("ij,ij->i", left, left)[:, None]
-    squared += np.einsum("ij,ij->i", right, right)
-    return np.asarray(np.maximum(squared, 0.0, out=squared))
+def squared_distances(
+    left: Array, right: Array, norms: Array | None = None, out: Array | None = None
+) -> Array:
+    """Return squared Euclidean distances between rows (m, D) and (n, D), shape (m, n), ≥ 0.
+
+    Args:
+        norms: squared lengths of the right rows, (n,), where they are known.
+        out: the array for them; None for a new one.
+    """
+    squared = np.matmul(-2.0 * left, right.T, out=out)
+    of_left = np.vecdot(left, left)
+    squared += of_left[:, None]
+    if norms is None:
+        norms = of_left if right is left else np.vecdot(right, right)
+    squared += norms
+    return np.maximum(squared, 0.0, out=squared)

@@ -99,6 +99,7 @@ class MultiFidelityGP:
         theta: fixed hyperparameters; None to learn them.  Log length scales, then log a, c,
             log s, log w, log m and log noise (see the module).
         power, anchor: of the power transform, learned with theta; see ``PowerTransform``.
+        bend_values: whether values may be transformed.
         n_rows: number of rows up to which all are used; of more, those of the highest fidelities, and
             within a fidelity of the lowest values.
         relearn_growth, always_relearn_until, n_iterations: as in ``GP``.
@@ -123,11 +124,21 @@ class MultiFidelityGP:
     theta: tuple[float, ...] | None = None
     power: float = 1.0
     anchor: float = 0.0
+    bend_values: bool = True
     n_rows: int = 500
     relearn_growth: float = 0.1
     always_relearn_until: int = 40
     n_iterations: int = 40
     serves: ClassVar[frozenset[Target]] = frozenset({Target.VALUE, Target.FIDELITIES})
+
+    @property
+    def transfer_base(self) -> MultiFidelityGP:
+        """The surrogate itself."""
+        return self
+
+    def unbent(self) -> MultiFidelityGP:
+        """Return the same surrogate without a transform of the values."""
+        return replace(self, bend_values=False, otherwise=self.otherwise.unbent())
 
     def fit(self, data: TrainingData) -> GPPosterior:
         """Return the posterior at the highest fidelity.
@@ -203,7 +214,7 @@ class MultiFidelityGP:
         means, _ = _prior(len(training_data.axes))
         if len(curves) < 2:
             return means, PowerTransform()
-        bend = _bend_of(curves)
+        bend = _bend_of(curves) if self.bend_values else PowerTransform()
         data = _Data.of(self.kernel, training_data.axes, curves, OutcomeTransform.of(curves.values, *bend))
         starts = [means] if before is None else [before]
         if before is not None and len(curves) <= self.always_relearn_until:

@@ -13,6 +13,7 @@ Sources: Yeo & Johnson (2000), "A new family of power transformations to improve
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ _MAX_TRANSFORMED = 200.0
 # Anchors that are tried, see ``PowerTransform``: a decade apart, for values that span several decades above
 # the lowest one.  Measured by tests/benchmarks/regret/run.py --problems tuning/smooth.
 _ANCHORS = (1.0, 0.1)
+# Given errors, in standard deviations, below which an anchored transform does not resolve differences.
+_NOISES = 3.0
 
 
 class PowerTransform(NamedTuple):
@@ -79,14 +82,26 @@ class OutcomeTransform:
     width: float = 1.0
 
     @classmethod
-    def of(cls, values: Array, power: float = 1.0, anchor: float = 0.0) -> OutcomeTransform:
-        """Return the transform to values of mean 0 and standard deviation 1; see ``PowerTransform``."""
+    def of(
+        cls, values: Array, power: float = 1.0, anchor: float = 0.0, variances: Array | None = None
+    ) -> OutcomeTransform:
+        """Return the transform to values of mean 0 and standard deviation 1; see ``PowerTransform``.
+
+        Args:
+            variances: of the values' errors, NaN where unknown, (n,).  The unit of an anchored transform is
+                no finer than what they resolve: else the luckiest value is the origin, and errors near it,
+                carried over by the slope there, count for more than they are.
+        """
         shift, size = _location(values)
         if power == 1.0 or len(values) == 0:
             return cls(shift, size)
         if anchor:
-            lowest = float(values.min())
-            reach = anchor * (float(np.median(values)) - lowest)
+            ordered = np.sort(values)  # several times as fast as its median
+            lowest = float(ordered[0])
+            median = 0.5 * float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2])
+            reach = anchor * (median - lowest)
+            if variances is not None and 2 * np.isfinite(variances).sum() > len(values):
+                reach = max(reach, _NOISES * float(np.nanmedian(variances) ** 0.5))
             if reach > 1e-12 * size:  # else half of the values are the lowest one
                 shift, size = lowest, reach
         bent = _bend((values - shift) / size, power)
@@ -194,9 +209,11 @@ def _location(values: Array) -> tuple[float, float]:
     if size == 0.0:
         return 0.0, 1.0
     relative = values / size  # so that their squares neither overflow nor underflow
-    spread = float(relative.std())
+    mean = float(relative.sum()) / len(relative)
+    relative -= mean
+    spread = math.sqrt(float(relative @ relative) / len(relative))
     # the only scale of values that are equal up to rounding is their magnitude
-    return float(relative.mean()) * size, (spread if spread > 1e-13 else 1.0) * size
+    return mean * size, (spread if spread > 1e-13 else 1.0) * size
 
 
 def _bend(y: Array, power: float) -> Array:

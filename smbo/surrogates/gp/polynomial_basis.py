@@ -28,6 +28,11 @@ class Polynomials:
 
     degree: int
 
+    @property
+    def mean_variance(self) -> float:
+        """Variance, averaged over the cube."""
+        return 1.0
+
     def count(self, d: int) -> int:
         """Return the number q of basis functions for d axes."""
         return comb(d + self.degree, d) - 1
@@ -56,6 +61,16 @@ class Polynomials:
         for j in range(points.shape[1]):
             slopes[:, j] *= np.prod(np.delete(factors, j, axis=1), axis=1)
         return np.prod(factors, axis=1) / size, slopes / size
+
+    def pulled(self, points: Array, others: Array, weights: Array) -> Array:
+        """Return Σ_b weights_ab dc(x_a, x_b) / dx_a of the covariance c at unit points (m, d), (m, d)."""
+        _, slopes = self.terms_and_slopes(points)
+        return np.asarray((slopes @ (weights @ self.terms(others))[:, :, None])[:, :, 0])
+
+    def variance_slopes(self, points: Array) -> Array:
+        """Return the derivatives of the variance by unit points (m, d), (m, d)."""
+        terms, slopes = self.terms_and_slopes(points)
+        return np.asarray(2.0 * np.einsum("mdq,mq->md", slopes, terms))
 
     def _of_each_axis(self, points: Array) -> Array:
         """Return the polynomials of each axis by degree, (m, d, degree + 1)."""

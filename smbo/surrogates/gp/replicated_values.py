@@ -76,6 +76,8 @@ class LatentValues:
 
     def typical(self, variances: Array) -> float:
         """Return the median variance of a single evaluation, given that of each row, (n,)."""
+        if self.repeated is None:
+            return float(np.median(variances))
         return float(np.median(np.repeat(variances * self.counts, self.counts.astype(np.intp))))
 
 
@@ -99,3 +101,8 @@ def _merged(rows: NDArray[np.intp], values: Array, variances: Array, n: int) -> 
 def values_told(data: TrainingData) -> Array:
     """Return the value of each single evaluation, (N,), from which outcome transforms are estimated."""
     return data.values if data.replicates is None else data.replicates.values
+
+
+def variances_told(data: TrainingData) -> Array:
+    """Return the variance of each single evaluation's error, NaN where it was not given, (N,)."""
+    return data.variances if data.replicates is None else data.replicates.variances

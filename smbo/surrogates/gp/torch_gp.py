@@ -190,7 +190,7 @@ class TorchGP:
             return self.train(data, {})[0].fit(data)
         torch = _torch()
         features = Features.of(data.axes)
-        scale = OutcomeTransform.of(data.values, self.process.power, self.process.anchor)
+        scale = self.process.scale_of(data)
         lengths = np.exp(np.array(theta.log_lengths))[features.columns]
         amplitude, noise = math.exp(theta.log_amplitude), math.exp(theta.log_noise)
         latent_variances = data.variances * scale.slopes(data.values) ** 2

@@ -8,15 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.kernel_selection import KernelSelection, log_density
 from smbo.surrogates.gp.kernels import SquaredExponential
+from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
 from smbo.surrogates.gp.polynomial_basis import Polynomials
+from smbo.surrogates.gp.ridge_function import train_with_ridge
 from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
 from smbo.training_data import TrainingData
+
+# A process of one quantity, for which hyperparameters are learned.
+Process: TypeAlias = GP | UniversalKriging | MultiFidelityGP
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A surrogate with its hyperparameters fixed.
+
+    Attributes:
+        surrogate: a process, with a trend or without.
+        score: log density of the values, minus the price of a trend.
+    """
+
+    surrogate: Process
+    score: float
 
 
 @dataclass(frozen=True)
@@ -30,11 +48,13 @@ class TrendSelection:
         price: log density by which a polynomial has to exceed no polynomial: with more models to choose from
             up to five are due to chance, and standard deviations are then too small.  Measured by
             tests/benchmarks/bench_levels.py.
+        ridges: whether to try a ridge function with each kernel, at the same price.
     """
 
     plain: KernelSelection = field(default_factory=KernelSelection)
     degrees: tuple[int, ...] = (2, 3, 4)
     price: float = 5.0
+    ridges: bool = True
 
     @property
     def process(self) -> GP:
@@ -45,8 +65,13 @@ class TrendSelection:
         """Return the same selection without a power transform of the values."""
         return replace(self, plain=self.plain.unbent())
 
-    def train(self, data: TrainingData, memory: Memory) -> tuple[GP | UniversalKriging, dict[str, Any]]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[Process, dict[str, Any]]:
         """Return the chosen surrogate with its hyperparameters fixed, and the memory that restores it."""
+        candidates, kept = self.candidates(data, memory)
+        return candidates[0].surrogate, kept
+
+    def candidates(self, data: TrainingData, memory: Memory) -> tuple[list[Candidate], dict[str, Any]]:
+        """Return all surrogates with their hyperparameters fixed, the likeliest first, and the memory."""
         before: Mapping[str, Any] = memory.get("trends", {})
         found: dict[str, GP | UniversalKriging] = {}
         kept: dict[str, Any] = {}
@@ -57,11 +82,25 @@ class TrendSelection:
             )
             found[str(degree)], learned = surrogate.train(data, before.get(str(degree), {}))
             kept[str(degree)] = dict(learned)
-        chosen = memory.get("trend")
-        if chosen not in found or kept != dict(before):  # learned again: compare
+        for name, plain in self._trained_kernels(kept["none"]) if self.ridges else ():
+            trained = train_with_ridge(plain, data, before.get(name, {}))
+            if trained is not None:
+                found[name], kept[name] = trained
+        scores: Mapping[str, float] = memory.get("scores", {})
+        if scores.keys() != found.keys() or kept != dict(before):  # learned again: compare
             scores = {name: self._score(process, data) for name, process in found.items()}
-            chosen = max(scores, key=lambda name: scores[name])
-        return found[chosen], {"trend": chosen, "trends": kept}
+        order = sorted(found, key=lambda name: -scores[name])  # a stable sort: the plainer one where equal
+        candidates = [Candidate(found[name], scores[name]) for name in order]
+        return candidates, {"trend": order[0], "trends": kept, "scores": dict(scores)}
+
+    def _trained_kernels(self, memory: Memory) -> list[tuple[str, GP]]:
+        """Return the process of each kernel as it was trained, by the name of that with a ridge function."""
+        learned = memory["kernels"]
+        return [
+            (f"ridge {name}", replace(self.process, kernel=kernel).restored(learned[name]))
+            for kernel in self.plain.kernels
+            if "hyperparameters" in learned.get(name := type(kernel).__name__, {})
+        ]
 
     def _affordable(self, data: TrainingData) -> list[int]:
         """Return the degrees with fewer coefficients than there are values."""

@@ -11,6 +11,7 @@ Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,31 @@ from numpy.typing import NDArray
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory
 from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.hyperparameter_draws import Proposed
 from smbo.surrogates.gp.kernels import SquaredExponential, squared_distances
+from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.surrogates.gp.polynomial_basis import Polynomials
 from smbo.training_data import Array, TrainingData
+
+
+class TrendFunction(Protocol):
+    """A random function added to the process, of the columns of unit points that are not categorical."""
+
+    @property
+    def mean_variance(self) -> float:
+        """Variance, averaged over the cube."""
+
+    def covariance(self, left: Array, right: Array) -> Array:
+        """Return the covariance between unit points (m, d) and (n, d), (m, n)."""
+
+    def variance(self, points: Array) -> Array:
+        """Return the variance at unit points (m, d), (m,)."""
+
+    def pulled(self, points: Array, others: Array, weights: Array) -> Array:
+        """Return Σ_b weights_ab dc(x_a, x_b) / dx_a of the covariance c at unit points (m, d), (m, d)."""
+
+    def variance_slopes(self, points: Array) -> Array:
+        """Return the derivatives of the variance by unit points (m, d), (m, d)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,19 +51,19 @@ class UniversalKrigingPosterior:
     """The posterior of universal kriging.  Moments are in the training data's units.
 
     Attributes:
-        process: posterior of the process, with L, α and fitted means of process and polynomial together.
-        polynomials: basis of the polynomial.
+        process: posterior of the process, with L, α and fitted means of process and trend together.
+        trend: polynomial, or another function that is added to the process.
         points: evaluated unit points, (n, d).
     """
 
     process: GPPosterior
-    polynomials: Polynomials
+    trend: TrendFunction
     points: Array
 
     @property
     def amplitude(self) -> float:
         """Variance of the function, averaged over the cube, on the latent scale."""
-        return self.process.amplitude + 1.0
+        return self.process.amplitude + self.trend.mean_variance
 
     @property
     def noise(self) -> float:
@@ -84,16 +106,17 @@ class UniversalKrigingPosterior:
         process, smooth = self.process, _smooth(self.process)
         scaled = process.encode(points)
         profile, slope = process.kernel.profile_and_slope(squared_distances(scaled, process.scaled))
-        terms, slopes = self.polynomials.terms_and_slopes(points[:, smooth])
-        there = self.polynomials.terms(self.points[:, smooth])
-        cross = process.amplitude * profile + terms @ there.T
+        here, there = points[:, smooth], self.points[:, smooth]
+        cross = process.amplitude * profile + self.trend.covariance(here, there)
         half = linalg.solve_lower(process.factor, cross.T)
         beta = linalg.solve_lower_transposed(process.factor, half).T
         mean, std = process.mean + cross @ process.alpha, self._deviation(points, half)
 
         to_mean, to_variance = process.of_kernel(points, scaled, slope, beta)
-        to_mean[:, smooth] += slopes @ (there.T @ process.alpha)
-        to_variance[:, smooth] += 2.0 * np.einsum("mdq,mq->md", slopes, terms - beta @ there)
+        to_mean[:, smooth] += self.trend.pulled(here, there, process.alpha[None])
+        to_variance[:, smooth] += self.trend.variance_slopes(here) - 2.0 * self.trend.pulled(
+            here, there, beta
+        )
         return process.scale.moments_and_gradients(mean, std, to_mean, to_variance / (2.0 * std[:, None]))
 
     def covariance(self, points: Array, others: Array) -> Array:
@@ -138,10 +161,10 @@ class UniversalKrigingPosterior:
         process, smooth = self.process, _smooth(self.process)
         squared = squared_distances(process.encode(left), process.encode(right))
         of_process = process.amplitude * process.kernel.profile(squared)
-        return of_process + self.polynomials.covariance(left[:, smooth], right[:, smooth])
+        return of_process + self.trend.covariance(left[:, smooth], right[:, smooth])
 
     def _deviation(self, points: Array, half: Array) -> Array:
-        prior = self.process.amplitude + self.polynomials.variance(points[:, _smooth(self.process)])
+        prior = self.process.amplitude + self.trend.variance(points[:, _smooth(self.process)])
         variance = prior - np.einsum("ij,ij->j", half, half)
         return np.sqrt(np.maximum(variance, linalg.VARIANCE_FLOOR * prior))
 
@@ -151,11 +174,11 @@ class UniversalKriging:
     """Universal kriging with a polynomial mean in all axes but the categorical ones.
 
     Attributes:
-        polynomials: basis of the polynomial mean.
+        trend: polynomial mean, or another function that is added to the process.
         process: the Gaussian process, with fixed hyperparameters once trained.
     """
 
-    polynomials: Polynomials
+    trend: TrendFunction
     process: GP = field(default_factory=lambda: GP(kernel=SquaredExponential()))
 
     def fit(self, data: TrainingData) -> UniversalKrigingPosterior:
@@ -164,17 +187,25 @@ class UniversalKriging:
         Raises:
             NumericalError: no jitter makes the covariance positive definite.
         """
-        return UniversalKrigingPosterior(self.process.fit(data, self._trend), self.polynomials, data.points)
+        return UniversalKrigingPosterior(self.process.fit(data, self._covariance), self.trend, data.points)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[UniversalKriging, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
-        process, learned = self.process.train(data, memory, self._trend)
+        process, learned = self.process.train(data, memory, self._covariance)
         return replace(self, process=process), learned
 
-    def _trend(self, data: TrainingData) -> Array:
+    def proposed(self, data: TrainingData, n: int, rng: np.random.Generator) -> Proposed:
+        """Return n hyperparameters proposed around the fixed ones, weighed by their posterior density."""
+        return self.process.proposed(data, n, rng, self._covariance)
+
+    def with_hyperparameters(self, theta: Hyperparameters) -> UniversalKriging:
+        """Return the same model with other hyperparameters."""
+        return replace(self, process=self.process.with_hyperparameters(theta))
+
+    def _covariance(self, data: TrainingData) -> Array:
         smooth = [column for column, axis in enumerate(data.axes) if axis.kind != "categorical"]
         points = data.points[:, smooth]
-        return self.polynomials.covariance(points, points)
+        return self.trend.covariance(points, points)
 
 
 def _smooth(process: GPPosterior) -> NDArray[np.intp]:

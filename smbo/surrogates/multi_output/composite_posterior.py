@@ -10,10 +10,11 @@ import numpy as np
 from smbo.surrogates import linalg
 from smbo.surrogates.base import DifferentiablePosterior, LeftOut
 from smbo.surrogates.gp.kernels import Features
+from smbo.surrogates.multi_output.composite_draws import CompositeDraws
 from smbo.surrogates.multi_output.composite_sample import CompositeSample
 from smbo.surrogates.multi_output.loss_moments import Form, SquaredForm
 from smbo.surrogates.multi_output.pca import Basis
-from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior
+from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior, redrawn
 from smbo.training_data import Array
 
 _TINY = 1e-300
@@ -88,6 +89,21 @@ class CompositePosterior:
     def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> CompositeSample:
         """Return the loss of outputs drawn from the posterior, of so many random Fourier features."""
         return CompositeSample.of(self, rng, n_frequencies)
+
+    def function_draws(
+        self, rng: np.random.Generator, n: int, n_frequencies: int, boldness: float = 1.0
+    ) -> CompositeDraws:
+        """Return n draws of the loss, to be evaluated together; centre and loadings are drawn too.
+
+        Args:
+            boldness: factor on the deviations of components from their means.
+        """
+        return CompositeDraws.of(self, rng, n, n_frequencies, boldness)
+
+    def redrawn(self, n: int, rng: np.random.Generator) -> list[CompositePosterior]:
+        """Return n posteriors whose components' hyperparameters are drawn."""
+        drawn = [redrawn(each, n, rng) for each in self.components]
+        return [replace(self, components=tuple(each[k] for each in drawn)) for k in range(n)]
 
     def left_out(self) -> LeftOut:
         """Return how each component of an evaluation, noise included, is predicted from all others."""

@@ -1,33 +1,44 @@
-"""Surrogate of level sets: a GP of each function, on the scale that predicts its side of the level best.
+"""Surrogate of level sets: GPs of each function, on the scale that best predicts the order of its values.
 
 The scale (linear, logarithmic, or -log(-log p) for p-values) is chosen by leave-one-out: the log probability,
-given all other values, of the side of the level on which each value is.
+given all other values, of where each value is among the level and the deciles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from itertools import compress
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
 from smbo.errors import RecipeError
 from smbo.problem.level_set import LevelSet, NearestLevel, scaled, unscaled
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import FidelitiesPosterior, FitsFidelities, LeftOut, Memory, is_learning_due
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import KernelSelection
 from smbo.surrogates.gp.marginal_likelihood import Priors
+from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
 from smbo.surrogates.gp.outcome_transform import NODES, WEIGHTS, OutcomeTransform
-from smbo.surrogates.gp.trend_selection import TrendSelection
-from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
-from smbo.training_data import Array, Target, TrainingData
+from smbo.surrogates.gp.trend_selection import Candidate, Process, TrendSelection
+from smbo.surrogates.gp.universal_kriging import UniversalKrigingPosterior
+from smbo.surrogates.multi_output.hidden_structure import HiddenStructure
+from smbo.training_data import Array, Axis, Target, TrainingData
 
 # Log probability by which another scale must exceed the linear one.  The scale of p-values may fall short of
 # the linear one by as much if values lie below this share of the level, where it is the natural scale.
-_MIN_GAIN_SCALE = 0.5
+_MIN_GAIN_SCALE = 2.0
 _LOW_P_VALUE = 0.05
+# Evaluations are at the contour, so that each may show structure: hyperparameters of five evaluations ago can
+# be surprised by 20 in log probability.
+_ALWAYS_RELEARNED = 48
+# Scales are compared at every new value up to so many, and once their number has grown by this share beyond.
+_ALWAYS_COMPARED, _COMPARED_GROWTH = 12, 0.2
+_DECILES = np.arange(1, 10) / 10.0
+_LEAST_GAP = 1e-9  # between a value and a threshold, as a share of the values' range
+_LEAST_WEIGHT = 0.03  # of a model in the claim: below, it costs a factorisation and changes nothing
 # A contour is resolved more finely than an optimum, relative to the spread of the values: the prior has its
 # mean at less noise.
 _LOW_NOISE_PRIORS = Priors(log_noise=(float(np.log(1e-5)), 3.5))
@@ -59,25 +70,76 @@ class ValueScale:
 
 
 @dataclass(frozen=True, eq=False)
+class Weighted:
+    """One of the models of a function, by the share of the claim that it makes.
+
+    Attributes:
+        weight: probability of the model.
+        process: its posterior, on its latent scale.
+        level: on the same scale.
+    """
+
+    weight: float
+    process: GPPosterior | UniversalKrigingPosterior
+    level: float
+
+    def fantasize(self, points: Array) -> Weighted:
+        """Return the model given also its own means as values at unit points (m, d)."""
+        return replace(self, process=self.process.fantasize(points))
+
+
+@dataclass(frozen=True, eq=False)
 class LevelPosterior:
     """The posterior of the functions of a level set.
 
+    What is claimed (``above``) is of all likely models of each function, and of structure that evaluations
+    have not shown; points are chosen by the likeliest model, and by that structure.
+
     Attributes:
         names: of the functions, k of them.
-        processes: the posterior of each function, on its latent scale.
-        levels: on the same scales, (k,).
-        scales: the map from each latent scale to the function's values.
+        models: of each function, the likeliest first.
+        scales: the map from the latent scale of the likeliest model to the function's values.
+        told: unit points of evaluations and fantasies, (n, d).
+        axes: of the space, d of them.
+        structure: prior of structure that evaluations have not shown.
+        inflation: factor on the standard deviations of processes in what is claimed.
     """
 
     names: tuple[str, ...]
-    processes: tuple[GPPosterior | UniversalKrigingPosterior, ...]
-    levels: Array
+    models: tuple[tuple[Weighted, ...], ...]
     scales: tuple[ValueScale, ...]
+    told: Array
+    axes: tuple[Axis, ...]
+    structure: HiddenStructure
+    inflation: float = 1.0
+
+    @property
+    def processes(self) -> tuple[GPPosterior | UniversalKrigingPosterior, ...]:
+        """The likeliest posterior of each function, on its latent scale."""
+        return tuple(models[0].process for models in self.models)
+
+    @property
+    def levels(self) -> Array:
+        """The levels on the same scales, (k,)."""
+        return np.array([models[0].level for models in self.models])
+
+    @property
+    def height(self) -> float:
+        """Standard deviation of hidden structure, latent."""
+        return self.structure.height
+
+    def seen(self, points: Array, others: Array) -> Array:
+        """Return the probability that structure at unit points (m, d) shows at others (r, d), (m, r)."""
+        return self.structure.seen(points, others, self.axes)
+
+    def hidden(self, points: Array) -> Array:
+        """Return the probability of structure that no evaluation has shown, at unit points (m, d), (m,)."""
+        return self.structure.left(points, self.told, self.axes)
 
     def offsets(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of function minus level at unit points (m, d), each (k, m).
 
-        On the latent scale, on which both are normal.
+        Of the likeliest model, on the latent scale, on which both are normal.
         """
         pairs = [process.moments(points) for process in self.processes]
         mean = np.array([mean for mean, _ in pairs]) - self.levels[:, None]
@@ -85,15 +147,33 @@ class LevelPosterior:
 
     def value_moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the functions at unit points (m, d), each (k, m)."""
-        pairs = [
-            scale.moments(*process.moments(points)) for process, scale in zip(self.processes, self.scales)
-        ]
+        pairs = []
+        for process, scale in zip(self.processes, self.scales):
+            mean, std = process.moments(points)
+            pairs.append(scale.moments(mean, self.inflation * std))
         return np.array([mean for mean, _ in pairs]), np.array([std for _, std in pairs])
 
     def above(self, points: Array) -> Array:
         """Return the probability that each function is above its level at unit points (m, d), (k, m)."""
-        mean, std = self.offsets(points)
-        return np.asarray(ndtr(mean / std))
+        hidden = self.hidden(points)
+        return np.array([self._above(models, points, hidden) for models in self.models])
+
+    def _above(self, models: tuple[Weighted, ...], points: Array, hidden: Array) -> Array:
+        """Return the probability that a function is above its level at unit points (m, d), (m,)."""
+        total = np.zeros(len(points))
+        for model in models:
+            mean, std = model.process.moments(points)
+            mean, std = mean - model.level, self.inflation * std
+            known, unknown = ndtr(mean / std), ndtr(mean / np.hypot(std, self.height))
+            total += model.weight * ((1.0 - hidden) * known + hidden * unknown)
+        return total
+
+    def left_out(self) -> LeftOut:
+        """Return how each function is predicted from all other evaluations, with deviations as claimed."""
+        found = [process.left_out_moments() for process in self.processes]
+        values = np.array([process.values for process in self.processes])
+        means, variances = (np.array(each) for each in zip(*found))
+        return LeftOut(values, values - means, variances * self.inflation**2, np.ones(len(values)))
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return the distance of the mean from the nearest level, and that function's deviation, each (m,).
@@ -108,15 +188,32 @@ class LevelPosterior:
 
     def fantasize(self, points: Array) -> LevelPosterior:
         """Return the posterior given also its own means as values at unit points (m, d)."""
-        return replace(self, processes=tuple(process.fantasize(points) for process in self.processes))
+        return replace(
+            self,
+            models=tuple(tuple(model.fantasize(points) for model in models) for models in self.models),
+            told=np.concatenate([self.told, points]),
+        )
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Scale and trained Gaussian process of one function."""
+    """Scale and trained Gaussian processes of one function.
+
+    Attributes:
+        scale: of the values, one of ``SCALES``.
+        candidates: with their hyperparameters fixed, the likeliest first.
+    """
 
     scale: str
-    process: GP | UniversalKriging
+    candidates: tuple[Candidate, ...]
+
+
+@runtime_checkable
+class OffersCandidates(Protocol):
+    """A selection that keeps the models that it did not choose."""
+
+    def candidates(self, data: TrainingData, memory: Memory) -> tuple[list[Candidate], dict[str, Any]]:
+        """Return all surrogates with their hyperparameters fixed, the likeliest first, and the memory."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +222,13 @@ class LevelGP:
 
     Attributes:
         process: untrained, for every function.
-        learned: scale and trained process of each function; () to learn them.
+        learned: scale and trained processes of each function; () to learn them.
+        structure: prior of structure that evaluations have not shown, for what is claimed and where to look.
+        temperature: by which differences of log density are divided when models are weighed.  Hyperparameters
+            are at their maximum in each, which makes the likeliest model look surer than it is.
+        inflation: factor on the standard deviations in what is claimed, for the same reason.  Both are
+        measured by
+            tests/benchmarks/bench_levels.py --calibration.
 
     Example:
         >>> import numpy as np
@@ -140,10 +243,15 @@ class LevelGP:
         array([[0., 1.]])
     """
 
-    process: GP | KernelSelection | TrendSelection = field(
-        default_factory=lambda: TrendSelection(KernelSelection(GP(priors=_LOW_NOISE_PRIORS)))
+    process: GP | KernelSelection | TrendSelection | MultiFidelityGP = field(
+        default_factory=lambda: TrendSelection(
+            KernelSelection(GP(priors=_LOW_NOISE_PRIORS, always_relearn_until=_ALWAYS_RELEARNED))
+        )
     )
     learned: tuple[Learned, ...] = ()
+    structure: HiddenStructure = field(default_factory=HiddenStructure)
+    temperature: float = 3.0
+    inflation: float = 1.25
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def fit(self, data: TrainingData) -> LevelPosterior:
@@ -156,16 +264,35 @@ class LevelGP:
         if not self.learned:
             return self.train(data, {})[0].fit(data)
         level_set = _level_set(data)
-        fitted = [_fitted(each, data, level_set, k) for k, each in enumerate(self.learned)]
+        models, scales = [], []
+        for k, (level, learned) in enumerate(zip(level_set.levels, self.learned)):
+            fitted = [
+                (weight, *_fitted(learned.scale, surrogate, data, level_set, k))
+                for weight, surrogate in _likely(learned.candidates, self.temperature)
+            ]
+            models.append(tuple(Weighted(weight, process, there) for weight, process, there, _ in fitted))
+            scales.append(ValueScale(level, learned.scale, fitted[0][3]))
         return LevelPosterior(
-            level_set.names,
-            tuple(process for process, _, _ in fitted),
-            np.array([level for _, level, _ in fitted]),
-            tuple(
-                ValueScale(level, learned.scale, transform)
-                for level, learned, (_, _, transform) in zip(level_set.levels, self.learned, fitted)
-            ),
+            names=level_set.names,
+            models=tuple(models),
+            scales=tuple(scales),
+            told=data.points,
+            axes=tuple(data.axes),
+            structure=self.structure,
+            inflation=self.inflation,
         )
+
+    def fit_curves(self, data: TrainingData) -> tuple[FidelitiesPosterior, ...]:
+        """Return the posterior of each function at all fidelities, by its likeliest model.
+
+        The process is to be ``MultiFidelityGP``, trained, and the data to have results at fidelities.
+        """
+        level_set, found = _level_set(data), []
+        for k, learned in enumerate(self.learned):
+            surrogate = learned.candidates[0].surrogate
+            assert isinstance(surrogate, FitsFidelities)
+            found.append(surrogate.fit_curves(_of_one(data, level_set, k, learned.scale)))
+        return tuple(found)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[LevelGP, Memory]:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
@@ -183,38 +310,67 @@ class LevelGP:
     def _train_one(
         self, data: TrainingData, level_set: LevelSet, k: int, memory: Memory
     ) -> tuple[Learned, dict[str, Any]]:
-        """Return scale and trained process of function k, and their memory."""
-        kept: Mapping[str, Any] = memory.get("scales", {})
-        found: dict[str, tuple[Learned, Memory]] = {}
-        assert data.outputs is not None
-        for scale in level_set.scales(data.outputs.values[:, k], k):
-            process = self.process
-            if scale != "linear" or level_set.transform != "auto":  # no power transform beside the scale
-                process = process.unbent()
-            own = kept.get(scale, {})
-            trained, learned = process.train(_of_one(data, level_set, k, scale), own)
-            found[scale] = Learned(scale, trained), learned
-        chosen = memory.get("scale")
-        if len(found) == 1 or chosen not in found or dict(found[chosen][1]) != dict(kept.get(chosen, {})):
-            # hyperparameters changed: compare the scales again
-            level = level_set.levels[k]
-            lowest = float(data.outputs.values[:, k].min()) / level if level > 0.0 else 1.0
-            scores = {
-                scale: _side_log_probability(*_fitted(each, data, level_set, k)[:2]) - _price(scale, lowest)
-                for scale, (each, _) in found.items()
-            }
+        """Return scale and trained processes of function k, and their memory."""
+        measured = data if data.fidelities is None else data.fidelities.data
+        assert measured.outputs is not None
+        values = measured.outputs.values[:, k]
+        kept: dict[str, Any] = {scale: dict(own) for scale, own in memory.get("scales", {}).items()}
+        scales = level_set.scales(values, k)
+        chosen, n, n_compared = str(memory.get("scale")), measured.n_told, int(memory.get("n_compared", 0))
+        is_due = chosen not in scales or is_learning_due(n, n_compared, _ALWAYS_COMPARED, _COMPARED_GROWTH)
+        found: dict[str, Learned] = {}
+        for scale in scales if is_due else (chosen,):
+            found[scale], learned = self._train_on(data, level_set, k, scale, kept.get(scale, {}))
+            kept[scale] = dict(learned)
+        if is_due and (len(found) > 1 or chosen not in found):
+            level, n_compared = level_set.levels[k], n
+            lowest = float(values.min()) / level if level > 0.0 else 1.0
+            thresholds = _thresholds(values, level, tuple(found))
+            scores = {}
+            for scale, each in found.items():
+                process, _, transform = _fitted(scale, each.candidates[0].surrogate, data, level_set, k)
+                there = transform.to_latent(scaled(thresholds, np.zeros(len(thresholds)), level, scale)[0])
+                scores[scale] = _order_log_probability(process, values, thresholds, there)
+                scores[scale] -= _price(scale, lowest)
             chosen = max(scores, key=lambda scale: scores[scale])
-        return found[chosen][0], {
-            "scale": chosen,
-            "scales": {scale: dict(learned) for scale, (_, learned) in found.items()},
-        }
+        return found[chosen], {"scale": chosen, "n_compared": n_compared, "scales": kept}
+
+    def _train_on(
+        self, data: TrainingData, level_set: LevelSet, k: int, scale: str, memory: Memory
+    ) -> tuple[Learned, Memory]:
+        """Return the trained processes of function k on a scale, and their memory."""
+        process, one = self.process, _of_one(data, level_set, k, scale)
+        if scale != "linear" or level_set.transform != "auto":  # no power transform beside the scale
+            process = process.unbent()
+        if isinstance(process, OffersCandidates):
+            candidates, learned = process.candidates(one, memory)
+            return Learned(scale, tuple(candidates)), learned
+        trained, kept = process.train(one, memory)
+        return Learned(scale, (Candidate(trained, 0.0),)), kept
+
+
+# For results at several fidelities.
+LEVELS_AT_FIDELITIES = LevelGP(MultiFidelityGP())
+
+
+def _likely(candidates: Sequence[Candidate], temperature: float) -> list[tuple[float, Process]]:
+    """Return the candidates with a weight worth fitting, and these weights, which add up to one."""
+    scores = np.array([candidate.score for candidate in candidates])
+    weights = np.exp((scores - scores[0]) / temperature)
+    kept = weights >= _LEAST_WEIGHT * weights.sum()
+    weights = weights[kept] / weights[kept].sum()
+    return [(w, each.surrogate) for w, each in zip(weights.tolist(), compress(candidates, kept))]
 
 
 def _fitted(
-    learned: Learned, data: TrainingData, level_set: LevelSet, k: int
+    scale: str,
+    surrogate: Process,
+    data: TrainingData,
+    level_set: LevelSet,
+    k: int,
 ) -> tuple[GPPosterior | UniversalKrigingPosterior, float, OutcomeTransform]:
     """Return the posterior of function k on its latent scale, its level there, and the transform."""
-    fitted = learned.process.fit(_of_one(data, level_set, k, learned.scale))
+    fitted = surrogate.fit(_of_one(data, level_set, k, scale))
     # the training data of a function are its values minus the level; ``latent`` would keep the units of an
     # affine scale
     return fitted.standardized, float(fitted.scale.to_latent(np.zeros(1))[0]), fitted.scale
@@ -231,15 +387,36 @@ def _price(scale: str, lowest: float) -> float:
     return -_MIN_GAIN_SCALE if scale == "p-value" and lowest < _LOW_P_VALUE else _MIN_GAIN_SCALE
 
 
-def _side_log_probability(posterior: GPPosterior | UniversalKrigingPosterior, level: float) -> float:
-    """Return the leave-one-out log probability of the side of the level on which each value is.
+def _thresholds(values: Array, level: float, scales: tuple[str, ...]) -> Array:
+    """Return the level and those deciles of the values (n,) that no value equals on any of the scales, (t,).
 
-    Sides do not depend on the scale, so that scales can be compared; values far from the level add almost
-    nothing.
+    Where a scale clips values, or they lie on a plateau, nothing tells on which side of itself a value is.
+    """
+    thresholds = np.append(np.quantile(values, _DECILES), level)
+    apart = np.ones(len(thresholds), dtype=np.bool_)
+    for scale in scales:
+        places, there = (scaled(each, np.zeros(len(each)), level, scale)[0] for each in (values, thresholds))
+        apart &= np.abs(places[:, None] - there).min(axis=0) > _LEAST_GAP * max(float(np.ptp(places)), 1e-300)
+    return thresholds[apart]
+
+
+def _order_log_probability(
+    posterior: GPPosterior | UniversalKrigingPosterior, values: Array, thresholds: Array, latent: Array
+) -> float:
+    """Return the leave-one-out log probability of where each value is among thresholds.
+
+    The sum over thresholds of the log probability of the side on which each value is: sides do not depend on
+    the scale, so that scales can be compared.  By the side of the level alone they cannot: the more
+    evaluations are at the contour, the more that is a toss-up on every scale.
+
+    Args:
+        values: of the function, (n,).
+        thresholds: in the same units, (t,).
+        latent: thresholds on the posterior's latent scale, (t,).
     """
     mean, variance = posterior.left_out_moments()
-    sides = np.where(posterior.values > level, 1.0, -1.0)
-    return float(log_ndtr(sides * (mean - level) / np.sqrt(variance)).sum())
+    sides = np.where(values[:, None] > thresholds, 1.0, -1.0)
+    return float(log_ndtr(sides * (mean[:, None] - latent) / np.sqrt(variance)[:, None]).sum())
 
 
 def _of_one(data: TrainingData, level_set: LevelSet, k: int, scale: str) -> TrainingData:
@@ -249,7 +426,10 @@ def _of_one(data: TrainingData, level_set: LevelSet, k: int, scale: str) -> Trai
     values, variances = scaled(vectors.values[:, k], vectors.variances[:, k], level_set.levels[k], scale)
     # a variance of zero stands for no given variance: the noise is learned
     known = np.where(variances > 0.0, variances, np.nan)
-    return replace(data, values=values, variances=known, outputs=None)
+    results = data.fidelities
+    if results is not None:
+        results = replace(results, data=_of_one(results.data, level_set, k, scale))
+    return replace(data, values=values, variances=known, outputs=None, fidelities=results)
 
 
 def _level_set(data: TrainingData) -> LevelSet:

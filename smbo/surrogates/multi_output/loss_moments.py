@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import qmc
 
+from smbo.space.designs import design_rows
 from smbo.surrogates.multi_output.pca import Basis
 from smbo.training_data import Array, Loss, SquaredLoss
 
@@ -31,6 +31,10 @@ class Form(Protocol):
 
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> Form:
         """Return the loss with the basis' centre and loadings drawn; see ``Basis.drawn``."""
+        ...
+
+    def drawn_given_components(self, basis: Basis, rng: np.random.Generator) -> Form:
+        """Return the loss with the basis drawn; see ``Basis.drawn_given_components``."""
         ...
 
     def of_components(self, components: Array) -> Array:
@@ -132,6 +136,12 @@ class SquaredForm:
         more = (1.0 + boldness**2) * float(self.loss.metric @ basis.noise)
         return replace(self, value=value.less(more, basis.doubt))
 
+    def drawn_given_components(self, basis: Basis, rng: np.random.Generator) -> SquaredForm:
+        """Return the form with centre and loadings drawn; its average over draws is this form."""
+        value = Quadratic.of(self.loss.metric, basis.drawn_given_components(rng), self.loss.data)
+        more = float(self.loss.metric @ (basis.noise + basis.unread_noise()))
+        return replace(self, value=value.less(more, basis.doubt))
+
     def of_components(self, components: Array) -> Array:
         """Return the loss of components (..., c), shape (...)."""
         return self.value(components)
@@ -174,7 +184,7 @@ class DrawnForm:
         n_components = basis.loadings.shape[1]
         if n_components == 0:
             return cls(loss, basis, np.zeros((1, 0)))
-        uniform = qmc.Sobol(n_components, scramble=True, rng=np.random.default_rng(0)).random(_N_DRAWS // 2)
+        uniform = design_rows("sobol", n_components, 0, 0, _N_DRAWS // 2)
         half = ndtri(np.clip(uniform, 1e-9, 1.0 - 1e-9))
         # antithetic draws, so that the mean of a linear loss is exact
         return cls(loss, basis, np.concatenate([half, -half]))
@@ -182,6 +192,10 @@ class DrawnForm:
     def drawn(self, basis: Basis, rng: np.random.Generator, boldness: float) -> DrawnForm:
         """Return the loss with the basis' centre and loadings drawn."""
         return replace(self, basis=basis.drawn(rng, boldness))
+
+    def drawn_given_components(self, basis: Basis, rng: np.random.Generator) -> DrawnForm:
+        """Return the loss with the basis' centre and loadings drawn."""
+        return replace(self, basis=basis.drawn_given_components(rng))
 
     def of_components(self, components: Array) -> Array:
         """Return the loss of components (..., c), shape (...)."""

@@ -6,18 +6,27 @@ keeps them from determining the GP's length scales, and does not change hypervol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smbo.errors import RecipeError
-from smbo.problem.hypervolume import nondominated, reference_by_rule, scaled_to_front
-from smbo.surrogates.base import Memory
-from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.problem.hypervolume import nondominated, reference_by_rule, scaled_to_front, spread_out
+from smbo.surrogates.base import (
+    FidelitiesPosterior,
+    FitsFidelities,
+    Memory,
+    ObjectivePosterior,
+    Surrogate,
+    Trainable,
+)
+from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.kernel_selection import KernelSelection
+from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
+from smbo.surrogates.transfer import SourceData, Transfer
 from smbo.training_data import Array, ObjectiveValues, Target, TrainingData
 
 # Evaluated points around which candidates are concentrated.
@@ -82,7 +91,7 @@ class ModelListPosterior:
         tails: the compression.
     """
 
-    parts: tuple[GPPosterior, ...]
+    parts: tuple[ObjectivePosterior, ...]
     tails: TailCompression
 
     def moments(self, points: Array) -> tuple[Array, Array]:
@@ -98,7 +107,7 @@ class ModelListPosterior:
         return means, np.stack([std for _, std in pairs], axis=1) / self.tails.slopes(means)
 
     @property
-    def latents(self) -> tuple[GPPosterior, ...]:
+    def latents(self) -> tuple[ObjectivePosterior, ...]:
         """The posteriors on their latent scales, on which they are normal."""
         return tuple(part.latent for part in self.parts)
 
@@ -130,17 +139,7 @@ class ModelListPosterior:
         points = data.points[data.feasible] if data.feasible.any() else data.points
         means = self.latent_means(points)
         rows = np.flatnonzero(nondominated(means))
-        return np.asarray(points[rows[_spread(scaled_to_front(means[rows], means[rows]), _N_CENTRES)]])
-
-
-def _spread(values: Array, n: int) -> NDArray[np.intp]:
-    """Return up to n rows by farthest-point sampling, beginning with the lowest in the first column."""
-    chosen = [int(np.argmin(values[:, 0]))]
-    gaps = ((values - values[chosen[0]]) ** 2).sum(axis=1)
-    while len(chosen) < n and gaps.max() > 0.0:
-        chosen.append(int(np.argmax(gaps)))
-        gaps = np.minimum(gaps, ((values - values[chosen[-1]]) ** 2).sum(axis=1))
-    return np.array(chosen, dtype=np.intp)
+        return np.asarray(points[rows[spread_out(scaled_to_front(means[rows], means[rows]), _N_CENTRES)]])
 
 
 @dataclass(frozen=True)
@@ -152,6 +151,7 @@ class ModelListGP:
         trained: trained process of each objective; () to learn them.
         most: number of evaluations up to which all are used; of more, the least dominated and evenly chosen
             others.
+        sources: source studies of each objective; () without transfer.
 
     Example:
         >>> from smbo import Optimizer, Problem
@@ -167,9 +167,10 @@ class ModelListGP:
         (8, 2)
     """
 
-    process: GP | KernelSelection = field(default_factory=lambda: _unbent())
-    trained: tuple[GP, ...] = ()
+    process: GP | KernelSelection | MultiFidelityGP = field(default_factory=lambda: _unbent())
+    trained: tuple[Surrogate, ...] = ()
     most: int = 1000
+    sources: tuple[tuple[SourceData, ...], ...] = ()
     serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
 
     def fit(self, data: TrainingData) -> ModelListPosterior:
@@ -180,18 +181,40 @@ class ModelListGP:
             NumericalError: no jitter makes a covariance positive definite.
         """
         parts, tails = _of_objectives(self.relevant(data))
-        processes = self.trained or (self.process,) * len(parts)
-        return ModelListPosterior(tuple(process.fit(part) for process, part in zip(processes, parts)), tails)
+        processes = self.trained or tuple(self._process_of(j) for j in range(len(parts)))
+        fitted = tuple(cast(ObjectivePosterior, process.fit(part)) for process, part in zip(processes, parts))
+        return ModelListPosterior(fitted, tails)
+
+    def fit_curves(self, data: TrainingData) -> tuple[tuple[FidelitiesPosterior, ...], ModelListPosterior]:
+        """Return the posterior of each objective at all fidelities, and that of all at the highest.
+
+        The processes are to be ``MultiFidelityGP``, trained, and the data to have results at fidelities.
+        """
+        parts, tails = _of_objectives(data)
+        beliefs = tuple(
+            process.fit_curves(part)
+            for process, part in zip(self.trained, parts)
+            if isinstance(process, FitsFidelities)
+        )
+        return beliefs, ModelListPosterior(tuple(belief.highest for belief in beliefs), tails)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[ModelListGP, Memory]:
         """Return the processes with their hyperparameters fixed, and the memory that restores them."""
         before = memory.get("objectives", ())
         trained, learned = [], []
         for j, part in enumerate(_of_objectives(self.relevant(data))[0]):
-            found: tuple[GP, Mapping[str, Any]] = self.process.train(part, before[j] if before else {})
-            trained.append(found[0])
-            learned.append(dict(found[1]))
+            process, known = self._process_of(j).train(part, before[j] if before else {})
+            trained.append(process)
+            learned.append(dict(known))
         return replace(self, trained=tuple(trained)), {"objectives": learned}
+
+    def with_sources(self, sources: Sequence[Sequence[SourceData]]) -> ModelListGP:
+        """Return the surrogate with source studies of each objective."""
+        return replace(self, sources=tuple(tuple(each) for each in sources))
+
+    def _process_of(self, j: int) -> Trainable:
+        """Return the process of objective j, untrained."""
+        return Transfer(self.process, self.sources[j]) if self.sources else self.process
 
     def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part of the training data that the processes are fitted to; all if there is little."""
@@ -201,6 +224,10 @@ class ModelListGP:
         rest = np.setdiff1d(np.arange(len(data)), rows, assume_unique=True)
         others = rest[np.linspace(0, len(rest) - 1, self.most - len(rows)).astype(np.intp)]
         return data.rows(np.sort(np.concatenate([rows, others])))
+
+
+# For results at several fidelities.
+OBJECTIVES_AT_FIDELITIES = ModelListGP(MultiFidelityGP(bend_values=False))
 
 
 def _unbent() -> KernelSelection:
@@ -223,15 +250,21 @@ def _of_objectives(data: TrainingData) -> tuple[list[TrainingData], TailCompress
     several = data.objective_values
     if several is None:
         raise RecipeError("ModelListGP models several objectives, and the problem has one; use GP()")
-    # infeasible evaluations are training data of the objectives too
-    feasible = np.ones(len(data), dtype=np.bool_)
     tails = TailCompression.of(several, data.feasible)
-    brought_in = tails.brought_in(several.values)
-    variances = several.variances * tails.slopes(several.values) ** 2
-    parts = [
-        replace(
-            data, values=brought_in[:, j], variances=variances[:, j], feasible=feasible, objective_values=None
-        )
-        for j in range(brought_in.shape[1])
-    ]
-    return parts, tails
+    return [_of_one(data, j, tails) for j in range(several.values.shape[1])], tails
+
+
+def _of_one(data: TrainingData, j: int, tails: TailCompression) -> TrainingData:
+    """Return the training data of objective j, as if it were the only one; at all fidelities alike."""
+    several = data.objective_values
+    assert several is not None
+    results = data.fidelities
+    return replace(
+        data,
+        values=tails.brought_in(several.values)[:, j],
+        variances=(several.variances * tails.slopes(several.values) ** 2)[:, j],
+        # infeasible evaluations are training data of the objectives too
+        feasible=np.ones(len(data), dtype=np.bool_),
+        objective_values=None,
+        fidelities=None if results is None else replace(results, data=_of_one(results.data, j, tails)),
+    )

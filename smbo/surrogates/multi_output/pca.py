@@ -90,6 +90,26 @@ class Basis:
         off = boldness * np.sqrt(self.noise)[:, None] * (normals @ self.doubt.T)
         return replace(self, centre=self.centre + off[:, 0], loadings=self.loadings + off[:, 1:])
 
+    def drawn_given_components(self, rng: np.random.Generator) -> Basis:
+        """Return the basis with centre and loadings drawn, such that ``reader`` still reads the components.
+
+        Components are what the reader makes of outputs, whatever the loadings are: an error of these along
+        the reader would be one of the components, whose processes have it already.
+        """
+        normals = rng.standard_normal((len(self.centre), len(self.doubt)))
+        along = self._read_noise()
+        normals -= along @ (along.T @ normals)
+        off = np.sqrt(self.noise)[:, None] * (normals @ self.doubt.T)
+        return replace(self, centre=self.centre + off[:, 0], loadings=self.loadings + off[:, 1:])
+
+    def unread_noise(self) -> Array:
+        """Return the mean variance of an evaluation by output that is left given its components, (k,)."""
+        return np.asarray(self.noise * (1.0 - (self._read_noise() ** 2).sum(axis=1)))
+
+    def _read_noise(self) -> Array:
+        """Return orthonormal directions of the noise, in its units, that components are read from, (k, c)."""
+        return np.linalg.qr(np.sqrt(self.noise)[:, None] * self.reader)[0]
+
     def outputs(self, components: Array) -> Array:
         """Return the outputs of components (..., c), shape (..., k)."""
         return np.asarray(self.centre + components @ self.loadings.T)

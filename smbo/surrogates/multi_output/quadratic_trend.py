@@ -34,6 +34,7 @@ _PRIOR_WIDTHS = np.array([0.8, 1.0, 0.8, 0.7])
 _LENGTH_MEAN, _LENGTH_WIDTH = np.log(1.0), 0.4
 _LOWEST, _HIGHEST = np.log([1e-6, 1e-4, 1e-6, 0.5]), np.log([1e2, 1e3, 1e3, 1e2])
 _LENGTH_BOUNDS = (np.log(0.05), np.log(30.0))
+_THETA_STEP = 1e-3  # of differences of gradients
 _VALUE_TOLERANCE, _SLOPE_TOLERANCE = 1e-5, 1e-2
 
 
@@ -144,6 +145,16 @@ def weighted(posterior: QuadraticTrendPosterior, features: Array, weights: Array
     return values, posterior.pulled(to_inner, bell * weights, features, lengths**-2.0)
 
 
+def weighted_rows(posterior: QuadraticTrendPosterior, features: Array, weights: Array) -> tuple[Array, Array]:
+    """Return Σ_b weights_mb k(x_m, x_b) at features (m, D), (m,), and its slopes (m, D); weights (m, n)."""
+    amplitude, linear, quadratic, lengths = parts(posterior.theta)
+    inner = features @ posterior.features.T
+    bell = amplitude * _bell(posterior.theta, features, posterior.features)
+    values = ((CONSTANT + linear * inner + quadratic * inner**2 + bell) * weights).sum(axis=1)
+    to_inner = (linear + 2.0 * quadratic * inner) * weights
+    return values, posterior.pulled(to_inner, bell * weights, features, lengths**-2.0)
+
+
 def prior_mean(n_lengths: int) -> Array:
     """Return the prior's mean of the hyperparameters, shape (4 + n_lengths,)."""
     return np.concatenate([_PRIOR_MEANS, np.full(n_lengths, _LENGTH_MEAN)])
@@ -157,20 +168,13 @@ def learn(start: Array | None, features: Array, values: Array, variances: Array,
         n_iterations: of L-BFGS.
     """
     n_lengths = features.shape[1]
-    means = prior_mean(n_lengths)
-    widths = np.concatenate([_PRIOR_WIDTHS, np.full(n_lengths, _LENGTH_WIDTH)])
+    means, _ = _prior(n_lengths)
     lowest = np.concatenate([_LOWEST, np.full(n_lengths, _LENGTH_BOUNDS[0])])
     highest = np.concatenate([_HIGHEST, np.full(n_lengths, _LENGTH_BOUNDS[1])])
-
     bounds: list[tuple[float, float]] = [(float(a), float(b)) for a, b in zip(lowest, highest)]
 
     def negative(theta: Array) -> tuple[float, Array]:
-        try:
-            log_density, slope = log_likelihood(theta, features, values, variances)
-        except NumericalError:
-            return 1e10, np.zeros_like(theta)
-        off = (theta - means) / widths
-        return 0.5 * float(off @ off) - log_density, off / widths - slope
+        return _negative(theta, features, values, variances)
 
     first = means if start is None or len(start) != len(means) else start
     found = minimize(
@@ -182,6 +186,45 @@ def learn(start: Array | None, features: Array, values: Array, variances: Array,
         options={"maxiter": n_iterations, "ftol": _VALUE_TOLERANCE, "gtol": _SLOPE_TOLERANCE},
     )
     return np.asarray(found.x)
+
+
+def redrawn(
+    posterior: QuadraticTrendPosterior, n: int, rng: np.random.Generator
+) -> list[QuadraticTrendPosterior]:
+    """Return n posteriors whose hyperparameters are drawn: Laplace's approximation around the learned ones.
+
+    Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 5.2.
+    """
+    variances = (posterior.noises - NUGGET) / float(np.exp(posterior.theta[_N_OTHERS - 1]))
+    told = posterior.features, posterior.values, variances
+    steps = _THETA_STEP * np.eye(len(posterior.theta))
+    rows = [
+        (_negative(posterior.theta + step, *told)[1] - _negative(posterior.theta - step, *told)[1])
+        for step in steps
+    ]
+    curvature = np.array(rows) / (2.0 * _THETA_STEP)
+    _, widths = _prior(posterior.features.shape[1])
+    # in units of the prior, than which no direction is wider
+    squares, axes = np.linalg.eigh(0.5 * (curvature + curvature.T) * np.outer(widths, widths))
+    root = widths[:, None] * axes / np.sqrt(np.maximum(squares, 1.0))
+    thetas = posterior.theta + rng.standard_normal((n, len(widths))) @ root.T
+    return [fit(theta, *told) for theta in thetas]
+
+
+def _prior(n_lengths: int) -> tuple[Array, Array]:
+    """Return means and widths of the prior of the hyperparameters, each (4 + n_lengths,)."""
+    return prior_mean(n_lengths), np.concatenate([_PRIOR_WIDTHS, np.full(n_lengths, _LENGTH_WIDTH)])
+
+
+def _negative(theta: Array, features: Array, values: Array, variances: Array) -> tuple[float, Array]:
+    """Return minus the log posterior density of the hyperparameters and its gradient, (4 + D,)."""
+    means, widths = _prior(features.shape[1])
+    try:
+        log_density, slope = log_likelihood(theta, features, values, variances)
+    except NumericalError:
+        return 1e10, np.zeros_like(theta)
+    off = (theta - means) / widths
+    return 0.5 * float(off @ off) - log_density, off / widths - slope
 
 
 def log_likelihood(theta: Array, features: Array, values: Array, variances: Array) -> tuple[float, Array]:

@@ -60,3 +60,22 @@ def test_solves_undo_products(shape):
     np.testing.assert_allclose(linalg.solve_lower(factor, factor @ right), right, rtol=1e-9)
     np.testing.assert_allclose(linalg.solve_lower_transposed(factor, factor.T @ right), right, rtol=1e-9)
     np.testing.assert_allclose(linalg.inverse(factor) @ matrix, np.eye(6), atol=1e-10)
+
+
+def test_a_factor_in_a_given_place_is_the_same_also_where_jitter_is_needed():
+    half = np.random.default_rng(3).standard_normal((5, 5))
+    for matrix in (half @ half.T, np.ones((5, 5))):
+        place = np.empty((5, 5), order="F")
+        found = linalg.cholesky(matrix, place)
+        assert np.shares_memory(found, place)
+        np.testing.assert_allclose(found, linalg.cholesky(matrix), rtol=1e-12, atol=1e-12)
+
+
+def test_the_triangle_of_an_inverse_less_a_square_multiplies_as_the_whole_does():
+    rng = np.random.default_rng(4)
+    half, vector, right = (rng.standard_normal(shape) for shape in ((5, 5), 5, (5, 3)))
+    matrix = half @ half.T + np.eye(5)
+    whole = np.linalg.inv(matrix) - np.outer(vector, vector)
+    lower = linalg.inverse_less(linalg.cholesky(matrix), vector)
+    np.testing.assert_allclose(lower, np.tril(whole), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(linalg.symmetric_product(lower, right), whole @ right, rtol=1e-9, atol=1e-12)

@@ -63,6 +63,44 @@ def test_hyperparameters_are_learned_from_a_bounded_number_of_values(monkeypatch
         assert set(sizes) == {256}
 
 
+def test_the_second_start_is_repeated_when_the_values_have_grown_and_not_at_each_new_one(monkeypatch):
+    n_starts = []
+    search = module.most_probable
+
+    def watched(likelihood, starts, n_iterations):
+        n_starts.append(len(starts))
+        return search(likelihood, starts, 2)
+
+    monkeypatch.setattr(module, "most_probable", watched)
+    process, memory, repeated = GP(bend_values=False), {}, []
+    for n in range(18, 31):
+        _, memory = process.train(training_data_of(n), memory)
+        repeated += [n] * (n_starts[-1] == 2)
+    assert repeated == [20, 26]
+    process.train(training_data_of(30), {**memory, "n_learned": 25})  # a batch that steps over 26
+    assert n_starts[-1] == 2
+
+
+def test_a_second_transform_is_tried_when_the_values_have_grown_and_not_at_each_new_one(monkeypatch):
+    searched = []
+    search = module.most_probable
+    monkeypatch.setattr(module, "most_probable", lambda *given: searched.append(1) or search(*given))
+    memory, tried = {}, []
+    for n in range(8, 20):
+        searched.clear()
+        data = training_data_of(n)
+        _, memory = GP().train(replace(data, values=np.exp(5.0 * data.points[:, 0])), memory)
+        tried += [n] * (len(searched) == 2)
+    assert tried == [8, 11, 14, 18]
+
+
+def test_many_points_have_the_moments_that_each_has_alone():
+    posterior = GP(bend_values=False).fit(training_data_of(90))
+    points = np.random.default_rng(3).random((2 * module._BLOCK // 90 + 7, 2))
+    alone = np.concatenate([posterior.moments(point[None]) for point in points], axis=1)
+    np.testing.assert_allclose(posterior.moments(points), alone, rtol=1e-5, atol=1e-7)
+
+
 def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
     data = training_data_of(400)
     kept = module._rows_to_learn_from(data)
@@ -76,7 +114,7 @@ def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
 def test_a_part_of_the_values_tells_nearly_the_same_as_all_of_them(monkeypatch):
     data = training_data_of(300)
     part = GP().train(data, {})[0]
-    monkeypatch.setattr(module, "_MAX_ROWS_LEARNED", 300)
+    monkeypatch.setattr(module, "MAX_ROWS_LEARNED", 300)
     whole = GP().train(data, {})[0]
     queries = np.random.default_rng(3).random((200, 2))
     means = [replace(gp).fit(data).moments(queries)[0] for gp in (part, whole)]

@@ -38,6 +38,17 @@ def test_slopes_are_those_of_finite_differences_and_finite_at_zero(kernel):
     assert near[0] == pytest.approx(1.0, abs=1e-11)
 
 
+@pytest.mark.parametrize("kernel", KERNELS, ids=repr)
+def test_a_profile_may_take_the_place_of_its_distances(kernel):
+    squared = np.linspace(0.05, 9.0, 30).reshape(5, 6)
+    profile, slope = kernel.profile_and_slope(squared)
+    places = squared.copy(), np.empty((5, 6))
+    found = kernel.profile_and_slope(places[0], places)
+    assert found[0] is places[0]
+    assert found[1] is places[1]
+    np.testing.assert_array_equal(found, (profile, slope))
+
+
 def test_categories_are_one_apart_and_coordinates_their_difference():
     features = Features.of(MIXED)
     points = np.array([[0.2, 1 / 6, 0.125], [0.2, 0.5, 0.125], [0.7, 1.0, 0.125], [0.2, 0.1, 0.875]])

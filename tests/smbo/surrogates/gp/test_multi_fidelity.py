@@ -1,5 +1,7 @@
 """The process over points and fidelities: slopes, what another evaluation would tell, what it predicts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -23,13 +25,18 @@ def seen(points, fidelity_gaps):
     return truth(points) + fidelity_gaps * (0.5 + 0.4 * points[:, 0])
 
 
+def results(numbers, points, gaps, values, variances, growth):
+    data = TrainingData.of_values(AXES, points, values, variances)
+    return FidelityResults(replace(data, numbers=numbers), gaps, growth)
+
+
 def curves(n_by_rung=(24, 10, 5), seed=0):
     points = np.random.default_rng(seed).random((n_by_rung[0], 2))
     rows = [(i, k) for i in range(len(points)) for k in range(3) if i < n_by_rung[k]]
     numbers, rungs = (np.array(column) for column in zip(*rows, strict=True))
     fidelity_gaps = SHORTFALLS[rungs]
     values = seen(points[numbers], fidelity_gaps)
-    return FidelityResults(
+    return results(
         numbers, points[numbers], fidelity_gaps, values, np.full(len(rows), np.nan), np.ones(len(rows))
     )
 
@@ -55,7 +62,7 @@ def test_the_density_has_the_slope_of_its_differences():
     given = curves((8, 4, 2))
     rng = np.random.default_rng(1)
     variances = np.where(rng.random(len(given)) < 0.3, 0.01, np.nan)
-    given = FidelityResults(
+    given = results(
         given.numbers, given.points, given.fidelity_gaps, given.values, variances, 1.0 + given.fidelity_gaps
     )
     data = _Data.of(Matern52(), AXES, given, OutcomeTransform.of(given.values))
@@ -94,7 +101,7 @@ def test_what_one_more_evaluation_moves_is_what_it_takes_from_the_uncertainty(fi
     point = np.array([[0.8, 0.1]])
     before = belief.highest.latent.moments(point)[1][0]
     growth = 1.0 + fidelity_gap
-    more = FidelityResults(
+    more = results(
         np.append(given.numbers, 99),
         np.concatenate([given.points, point]),
         np.append(given.fidelity_gaps, fidelity_gap),

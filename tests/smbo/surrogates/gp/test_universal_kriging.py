@@ -20,7 +20,7 @@ def prior(posterior, left, right):
     process, smooth = posterior.process, posterior.process.features.coordinates
     gaps = process.encode(left)[:, None] - process.encode(right)[None]
     columns = process.features.columns[smooth]
-    terms = [posterior.polynomials.terms(points[:, columns]) for points in (left, right)]
+    terms = [posterior.trend.terms(points[:, columns]) for points in (left, right)]
     return process.amplitude * process.kernel.profile((gaps**2).sum(axis=2)) + terms[0] @ terms[1].T
 
 

@@ -60,16 +60,47 @@ def test_drawn_losses_scatter_as_the_processes_say(data):
     assert drawn.std(axis=0) == pytest.approx(std, rel=0.25)
 
 
-def test_drawn_loadings_leave_the_loss_where_it_is_on_average(data):
+@pytest.mark.parametrize("is_read", [True, False])
+def test_drawn_loadings_leave_the_loss_where_it_is_on_average(data, is_read):
     posterior = CompositeGP().fit(data)
     rng = np.random.default_rng(7)
     components = 0.5 * rng.standard_normal((4, len(posterior.components)))
-    drawn = np.array(
-        [posterior.form.drawn(posterior.basis, rng, 1.0).of_components(components) for _ in range(800)]
-    )
+
+    def draw():
+        form, basis = posterior.form, posterior.basis
+        return form.drawn_given_components(basis, rng) if is_read else form.drawn(basis, rng, 1.0)
+
+    drawn = np.array([draw().of_components(components) for _ in range(800)])
     error = drawn.std(axis=0) / np.sqrt(800)
     assert np.abs(drawn.mean(axis=0) - posterior.form.of_components(components)).max() < 4 * error.max()
     assert (drawn.std(axis=0) > 0).all()
+
+
+def test_components_are_read_from_outputs_of_drawn_loadings_as_before(data):
+    basis = CompositeGP().fit(data).basis
+    rng = np.random.default_rng(3)
+    components = rng.standard_normal((5, basis.loadings.shape[1]))
+    drawn = basis.drawn_given_components(rng)
+    assert np.abs(drawn.loadings - basis.loadings).max() > 1e-3 * np.abs(basis.loadings).max()
+    read = (drawn.outputs(components) - basis.centre) @ basis.reader
+    np.testing.assert_allclose(read, components, atol=1e-9)
+    otherwise = basis.drawn(rng, 1.0).outputs(components)
+    assert np.abs((otherwise - basis.centre) @ basis.reader - read).max() > 1e-3
+
+
+def test_noise_that_components_do_not_read_is_what_drawn_outputs_vary_by(data):
+    basis = CompositeGP().fit(data).basis
+    rng = np.random.default_rng(5)
+    centres = np.array([basis.drawn_given_components(rng).centre for _ in range(1500)])
+    expected = basis.unread_noise() * float((basis.doubt @ basis.doubt.T)[0, 0])
+    assert centres.var(axis=0) == pytest.approx(expected, rel=0.25, abs=1e-3 * expected.max())
+
+
+def test_outputs_without_noise_have_certain_loadings(data):
+    exact = replace(data, outputs=replace(data.outputs, variances=np.zeros_like(data.outputs.variances)))
+    basis = CompositeGP().fit(exact).basis
+    drawn = basis.drawn_given_components(np.random.default_rng(0))
+    np.testing.assert_array_equal(drawn.loadings, basis.loadings)
 
 
 def test_what_a_draw_is_off_by_along_many_axes_adds_up_to_no_more_than_along_six():
