@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from smbo.errors import RecipeError
 from smbo.space import Space
 from smbo.space.point_set import PointSet
 from smbo.surrogates.base import Memory, Posterior, Surrogate
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import Ability, Array, TrainingData
 
 
 def check_draws(n_draws: int) -> None:
@@ -27,7 +27,7 @@ def check_draws(n_draws: int) -> None:
 
 
 @runtime_checkable
-class Criterion(Protocol):
+class Criterion(Ability, Protocol):
     """An acquisition function built for one posterior and training data; higher is better."""
 
     def __call__(self, points: Array) -> Array:
@@ -59,7 +59,7 @@ class Batchable(DifferentiableCriterion, Protocol):
 
 
 @runtime_checkable
-class Acquisition(Protocol):
+class Acquisition(Ability, Protocol):
     """An acquisition function.  Implementations are frozen dataclasses.
 
     >>> isinstance(LogExpectedImprovement(), Acquisition)
@@ -129,7 +129,15 @@ class PosteriorAware(Acquisition, Protocol):
 
 
 @runtime_checkable
-class SpaceAware(Protocol):
+class WrapsAcquisitions(SelectsPoints, Protocol):
+    """An acquisition that selects points by others."""
+
+    def with_acquisitions(self, change: Callable[[Acquisition], Acquisition]) -> Acquisition:
+        """Return the same with each of the others changed."""
+
+
+@runtime_checkable
+class SpaceAware(Ability, Protocol):
     """An acquisition that integrates over the whole space."""
 
     def with_space(self, space: Space, rng: np.random.Generator) -> Acquisition:

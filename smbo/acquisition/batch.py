@@ -46,6 +46,8 @@ def select(search: Search, acquisition: Acquisition) -> Array:
     """
     n, search = search.n, replace(search, posterior=pending_posterior(search))
     centres, effort = _centres(search.posterior, search.data), Effort.affordable(len(search.data))
+    if n == 1:
+        effort = effort.of_one(search.space.axes)
     chosen, found = np.zeros((0, len(search.space.axes))), None
     while True:
         find = partial(

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from smbo.acquisition.base import Criterion, check_draws
+from smbo.acquisition.base import Acquisition, Criterion, check_draws
 from smbo.acquisition.feasibility import Feasibility
 from smbo.acquisition.hypervolume_closed_form import (
     Sides,
@@ -21,7 +21,13 @@ from smbo.errors import RecipeError
 from smbo.problem.hypervolume import free_boxes, nondominated, reference_by_rule, scaled_to_front
 from smbo.space.designs import design_rows
 from smbo.surrogates import linalg
-from smbo.surrogates.base import DifferentiablePosterior, ExactProcess, LatentObjectives, Posterior
+from smbo.surrogates.base import (
+    DifferentiablePosterior,
+    ExactProcess,
+    LatentObjectives,
+    Posterior,
+    ResidualPosterior,
+)
 from smbo.surrogates.gp.kernels import squared_distances
 from smbo.training_data import Array, Axis, Target, TrainingData
 
@@ -91,6 +97,12 @@ class NoisyLogExpectedHypervolumeImprovement:
     def seeded(self, seed: int) -> NoisyLogExpectedHypervolumeImprovement:
         """Return the same acquisition with other draws."""
         return replace(self, seed=seed)
+
+    def for_posterior(self, posterior: Posterior) -> Acquisition:
+        """Return this acquisition, or the noiseless one where a GP with a trend cannot be drawn alone."""
+        parts = latent_objectives(posterior).latents
+        has_trend = any(isinstance(part, ResidualPosterior) for part in parts)
+        return LogExpectedHypervolumeImprovement() if has_trend else self
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised.

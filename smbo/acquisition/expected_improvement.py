@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, log_ndtr, ndtr
+from scipy.special import erfcx, log_ndtr
 
 from smbo.acquisition.base import Criterion, DifferentiableCriterion
 from smbo.acquisition.feasibility import Feasibility
@@ -22,6 +23,9 @@ from smbo.surrogates.base import (
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
+_ROOT_HALF, _ROOT_HALF_PI = math.sqrt(0.5), math.sqrt(0.5 * math.pi)
+# Beyond these deviations from the incumbent the improvement's formula is replaced by its limits.
+_FAR, _LARGE = -1e4, 25.0
 
 # (mean, std, incumbent) to (score, d score / d mean, d score / d std), each (m,)
 Score = Callable[[Array, Array, float | Array], tuple[Array, Array, Array]]
@@ -53,6 +57,11 @@ class LogExpectedImprovement:
         if self.margin:
             target -= self.margin * _spread(latent, data)
         return _criterion(latent, target, _log_expected_improvement, Feasibility.of(data))
+
+
+def improvement_on(posterior: Posterior, best: float, data: TrainingData) -> Criterion:
+    """Return the logarithm of the expected improvement on a given value, of a posterior that is normal."""
+    return _criterion(posterior, best, _log_expected_improvement, Feasibility.of(data))
 
 
 @dataclass(frozen=True)
@@ -164,28 +173,44 @@ def log_expected_improvement(mean: Array, std: Array, best: float) -> Array:
 
 def _log_h(z: Array) -> Array:
     """Return log(φ(z) + z Φ(z)), shape (n,)."""
-    # φ(z) underflows below z = -38 and the plain logarithm is -inf, so φ is
-    # factored out.  What is left tends to 1/z² and loses its digits in turn:
-    # from z = -1e4 on, 1/z² itself is closer (there both err by 3e-8).
-    log_phi = -0.5 * z**2 - _LOG_ROOT_TWO_PI
-    near, far = z > -1, z < -1e4
-    mid = ~near & ~far
+    if _is_moderate(z):
+        return np.asarray(_log_density(z) + np.log1p(z * _mills_ratio(z)))
+    far, large = z < _FAR, z > _LARGE
+    inside = np.where(far | large, 0.0, z)
+    log_h = _log_density(inside) + np.log1p(inside * _mills_ratio(inside))
+    # for large z φ is nothing beside z; far out 1 + z Φ/φ loses its digits and tends to 1/z²: from z = -1e4
+    # on 1/z² itself is closer (there both err by 3e-8)
+    log_h = np.where(large, np.log(np.maximum(z, 1.0)), log_h)
+    return np.where(far, _log_density(z) - 2.0 * np.log(np.maximum(-z, 1.0)), log_h)
 
-    out = np.empty_like(z)
-    out[near] = np.log(np.exp(log_phi[near]) + z[near] * ndtr(z[near]))
-    out[mid] = log_phi[mid] + np.log1p(np.sqrt(np.pi / 2) * z[mid] * erfcx(-z[mid] / np.sqrt(2)))
-    out[far] = log_phi[far] - 2 * np.log(-z[far])
-    return out
+
+def _is_moderate(z: Array) -> bool:
+    return z.size > 0 and z.min() >= _FAR and z.max() <= _LARGE
+
+
+def _log_density(z: Array) -> Array:
+    return -0.5 * z**2 - _LOG_ROOT_TWO_PI
+
+
+def _mills_ratio(z: Array) -> Array:
+    """Return Φ(z) / φ(z), (n,): φ(z) alone underflows below z = -38."""
+    return np.asarray(_ROOT_HALF_PI * erfcx(z * -_ROOT_HALF))
 
 
 def _log_expected_improvement(mean: Array, std: Array, best: float | Array) -> tuple[Array, Array, Array]:
     z = (best - mean) / std
+    # d EI / d mean = -Φ(z) and d EI / d std = φ(z); over EI = std * h
+    if _is_moderate(z):
+        mills = _mills_ratio(z)
+        excess = z * mills
+        by_std = 1.0 / ((1.0 + excess) * std)
+        return np.log(std) + _log_density(z) + np.log1p(excess), -mills * by_std, by_std
     log_h = _log_h(z)
-    # d EI / d mean = -Φ(z) and d EI / d std = φ(z); over EI = std * h, by their logarithms
     # far out the difference of the logarithms is rounding alone, and may overflow; the ratios tend to |z|, z²
-    far = z < -1e4
-    to_mean = -np.where(far, -z, np.exp(np.where(far, 0.0, log_ndtr(z) - log_h))) / std
-    to_std = np.where(far, z**2, np.exp(np.where(far, 0.0, -0.5 * z**2 - _LOG_ROOT_TWO_PI - log_h))) / std
+    far = z < _FAR
+    share, density = log_ndtr(z) - log_h, _log_density(z) - log_h
+    to_mean = -np.where(far, -z, np.exp(np.where(far, 0.0, share))) / std
+    to_std = np.where(far, z**2, np.exp(np.where(far, 0.0, density))) / std
     return np.log(std) + log_h, to_mean, to_std
 
 

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from smbo.acquisition.base import Criterion
 from smbo.acquisition.feasibility import Feasibility
@@ -32,6 +33,10 @@ from smbo.training_data import Array, Target, TrainingData
 # product itself its mean over a normal z has a closed form without bivariate probabilities.
 _STEEPNESS = 2.0 / np.pi
 _FEWEST_ALLOWED = 256
+# Misclassification due to hidden structure far from the level, where it would have to be of any height: once
+# evaluations near the level have ruled it out there, they spread.
+_ANY_HEIGHT = 0.01
+_NO_REDUCTION = 1e-300  # of misclassification: beyond, its logarithm loses its order
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,43 @@ class SurveyedMisclassification:
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
-        """Return the expected reduction of misclassification as a function of the next point."""
-        belief = level_posterior(posterior)
-        chosen, weights = self._most_telling(belief)
-        return ExpectedReduction.of(belief, self.places[chosen], weights, Feasibility.of(data))
+        """Return the expected reduction of misclassification as a function of the next point.
 
-    def _most_telling(self, belief: LevelSetPosterior) -> tuple[NDArray[np.intp], Array]:
+        Where no evaluation reduces any, and some fail, it is the distance to the points that are
+        evaluated or under way: the probability of success alone would ask beside one point again and again.
+        """
+        belief = level_posterior(posterior)
+        chosen, weights, left = self._most_telling(belief)
+        feasibility = Feasibility.of(data)
+        places = self.places[chosen]
+        if left or feasibility is None:
+            hidden = self._hidden(belief, data, left)
+            return ExpectedReduction(belief, places, weights, feasibility, *belief.offsets(places), *hidden)
+        found = ExpectedReduction.of(belief, places, weights, feasibility)
+        if (found.reduction(self.places) > _NO_REDUCTION).any():
+            return found
+        return Farthest(np.concatenate([data.points, data.failed, data.pending]), feasibility)
+
+    def _hidden(self, belief: LevelSetPosterior, data: TrainingData, left: float) -> tuple[Array, Array]:
+        """Return points drawn by the misclassification due to hidden structure, (h, d), and weights, (h,).
+
+        Args:
+            left: misclassification in all that the processes know of, the unit of the weights; if 0 nothing
+                else is left to learn, and the unit does not matter.
+        """
+        mean, std = belief.offsets(self.places)
+        hidden = belief.hidden(self.places)
+        if len(data.failed):  # an evaluation that failed there will fail again
+            hidden *= np.prod(1.0 - belief.seen(self.places, data.failed), axis=1)
+        near = doubt(mean / np.hypot(std, belief.height)).sum(axis=0)
+        total = np.maximum(hidden * (near + _ANY_HEIGHT), 1e-300)
+        rows, counts = _resampled(total, self.settings.n_places)
+        return self.places[rows], counts * (total.sum() / (left or 1.0))
+
+    def _most_telling(self, belief: LevelSetPosterior) -> tuple[NDArray[np.intp], Array, float]:
         """Return rows of integration points drawn by their misclassification, (r,), and weights, (r,).
+
+        The third is what of misclassification is left; if 0, they are drawn by standard deviation.
 
         Misclassification by more than ``close``, to first order in the slope.  Systematic resampling: the
         mean of reduction / misclassification over the drawn points estimates the sum over the space.
@@ -88,18 +123,17 @@ class SurveyedMisclassification:
         unsure = doubt(mean / std).sum(axis=0)
         total = doubt((np.abs(mean) + self.settings.close * slope) / std).sum(axis=0)
         share = total / np.maximum(unsure, 1e-300)
-        if total.sum() <= 1e-12 * len(total):  # no misclassification left: draw by standard deviation
+        left = float(total.sum())
+        if left <= 1e-12 * len(total):
             total = (std / std.sum(axis=1, keepdims=True)).sum(axis=0)
-            share = np.ones(len(total))
-        steps = (np.arange(self.settings.n_places) + 0.5) / self.settings.n_places
-        rows = np.searchsorted(np.cumsum(total) / total.sum(), steps)
-        rows, counts = np.unique(np.minimum(rows, len(total) - 1), return_counts=True)
-        return rows, counts / total[rows] * share[rows]
+            share, left = np.ones(len(total)), 0.0
+        rows, counts = _resampled(total, self.settings.n_places)
+        return rows, counts / total[rows] * share[rows], left
 
 
 @dataclass(frozen=True, eq=False)
 class ExpectedReduction:
-    """The expected reduction of misclassification by an evaluation.
+    """The expected reduction of misclassification by an evaluation: by the processes and by hidden structure.
 
     Attributes:
         belief: posterior of the functions.
@@ -107,6 +141,8 @@ class ExpectedReduction:
         weights: of the integration points, (r,).
         feasibility: probability that evaluations succeed; None for everywhere.
         mean, std: of each function minus its level at the integration points, (k, r).
+        hidden_places: integration points of hidden structure, (h, d); see ``HiddenStructure``.
+        hidden_weights: misclassification due to hidden structure there, (h,).
     """
 
     belief: LevelSetPosterior
@@ -115,15 +151,23 @@ class ExpectedReduction:
     feasibility: Feasibility | None
     mean: Array
     std: Array
+    hidden_places: Array
+    hidden_weights: Array
 
     @classmethod
     def of(
         cls, belief: LevelSetPosterior, places: Array, weights: Array, feasibility: Feasibility | None
     ) -> ExpectedReduction:
-        return cls(belief, places, weights, feasibility, *belief.offsets(places))
+        """Return the reduction by what the processes know of alone."""
+        return cls(belief, places, weights, feasibility, *belief.offsets(places), places[:0], np.zeros(0))
 
     def __call__(self, points: Array) -> Array:
         """Return the log of the expected reduction at unit points (m, d), shape (m,)."""
+        score = np.log(np.maximum(self.reduction(points), _NO_REDUCTION))
+        return score if self.feasibility is None else score + self.feasibility.log_probability(points)
+
+    def reduction(self, points: Array) -> Array:
+        """Return the expected reduction by an evaluation that succeeds, at unit points (m, d), shape (m,)."""
         total = np.zeros(len(points))
         for process, mean, std in zip(self.belief.processes, self.mean, self.std):
             covariance = process.covariance(self.places, points)
@@ -131,8 +175,27 @@ class ExpectedReduction:
             told = covariance**2 / (spread**2 + process.noise)  # reduction of the variance by the evaluation
             left = np.maximum(std[:, None] ** 2 - told, 1e-12 * process.amplitude)
             total += self.weights @ (doubt(mean / std)[:, None] - expected_doubt(mean[:, None], told, left))
-        score = np.log(np.maximum(total, 1e-300))
-        return score if self.feasibility is None else score + self.feasibility.log_probability(points)
+        if len(self.hidden_weights):
+            total += self.hidden_weights @ self.belief.seen(self.hidden_places, points)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Farthest:
+    """The log of the distance to the nearest of some points, and of the probability of success.
+
+    Attributes:
+        known: unit points, (k, d).
+        feasibility: probability that evaluations succeed.
+    """
+
+    known: Array
+    feasibility: Feasibility
+
+    def __call__(self, points: Array) -> Array:
+        """Return the criterion at unit points (m, d), shape (m,)."""
+        score = np.log(np.maximum(cdist(points, self.known).min(axis=1), 1e-12))
+        return score + self.feasibility.log_probability(points)
 
 
 @dataclass(frozen=True)
@@ -161,6 +224,13 @@ class Straddle:
             return np.asarray(score + feasibility.log_probability(points))
 
         return criterion
+
+
+def _resampled(weights: Array, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows drawn n times by systematic resampling, (r,), and how often each, (r,)."""
+    steps = (np.arange(n) + 0.5) / n
+    rows = np.searchsorted(np.cumsum(weights) / weights.sum(), steps)
+    return np.unique(np.minimum(rows, len(weights) - 1), return_counts=True)
 
 
 def _steep_offsets(belief: LevelSetPosterior, points: Array) -> tuple[Array, Array, Array]:
@@ -202,6 +272,7 @@ def level_posterior(posterior: Posterior) -> LevelSetPosterior:
     """
     if not isinstance(posterior, LevelSetPosterior):
         raise RecipeError(
-            f"a level is sought by a surrogate of levels; use LevelGP(), not {type(posterior).__name__}"
+            "a level set is sought by the surrogate LevelGP, and the posterior is "
+            f"{type(posterior).__name__}; use recipe 'auto', which chooses it"
         )
     return posterior

@@ -113,3 +113,19 @@ def test_a_surrogate_without_levels_is_refused():
         Straddle().build(GP().fit(data), data)
     with pytest.raises(RecipeError, match="level_set"):
         LevelGP().fit(data)
+
+
+@pytest.mark.parametrize("fails", [lambda x: x >= 0.6, lambda x: 0.55 < x < 0.8, lambda x: False])
+def test_once_a_level_is_known_asks_spread_where_evaluations_succeed(fails):
+    optimizer = Optimizer(Problem({"x": (0.0, 1.0)}, level_set=LevelSet(0.05)), seed=1)
+    asked = []
+    for _ in range(18):
+        trial = optimizer.ask()
+        x = trial.params["x"]
+        asked.append(x)
+        optimizer.tell(trial, np.nan if fails(x) else x - 0.4)
+    late = np.array(asked[8:])
+    gaps = np.abs(late[:, None] - late)[np.triu_indices(len(late), 1)]
+    assert gaps.min() > 1e-3
+    assert np.ptp(late) > 0.4
+    assert sum(map(fails, late)) <= 3

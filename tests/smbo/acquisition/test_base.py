@@ -17,10 +17,15 @@ ACQUISITIONS = [
 ]
 
 
+def _named(package):
+    """Return what a package hands on, which it loads on first use."""
+    return {name: getattr(package, name) for name in package.__all__}
+
+
 @pytest.mark.parametrize("kind", ACQUISITIONS, ids=lambda kind: kind.__name__)
 def test_the_example_of_an_acquisition_is_a_recipe_with_it(kind):
     (text,) = re.findall(r"Example: ``(.+)``", kind.__doc__)
-    recipe = eval(text, {"Recipe": Recipe} | vars(smbo.acquisition) | vars(smbo.surrogates))
+    recipe = eval(text, {"Recipe": Recipe} | _named(smbo.acquisition) | _named(smbo.surrogates))
     assert type(recipe.acquisition) is kind
 
 

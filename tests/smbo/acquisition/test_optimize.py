@@ -184,3 +184,21 @@ def test_what_looked_promising_is_where_a_second_search_starts():
     assert not (again.point == first.point).all()
     others = first.promising[~(first.promising == first.point).all(axis=1)]
     assert criterion(again.point[None])[0] == criterion(others).max()
+
+
+def test_the_best_three_of_thirty_items_are_found():
+    """Before: with more than 24 items none was exchanged for another, and the search stopped too early."""
+    names = [f"use_{i}" for i in range(30)]
+    space = Space(dict.fromkeys(names, (0, 1)), [" + ".join(names) + " == 3"])
+    worth = np.random.default_rng(5).normal(size=30)
+    found = search(lambda points: points @ worth, space)
+    assert set(np.flatnonzero(found > 0.5)) == set(np.argsort(worth)[-3:])
+
+
+def test_a_single_point_without_levels_is_searched_for_with_less_effort_than_the_first_of_a_batch():
+    first = Effort.affordable(50)
+    alone = first.of_one(Space({"x": (0.0, 1.0)}).axes)
+    assert alone.n_candidates < first.n_candidates
+    assert alone.most_gain < first.most_gain
+    mixed = first.of_one(Space({"x": (0.0, 1.0), "c": ["a", "b"]}).axes)
+    assert mixed.n_candidates == first.n_candidates
