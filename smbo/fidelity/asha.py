@@ -17,11 +17,14 @@ from typing import TypeAlias
 
 from smbo.errors import ProblemError
 from smbo.fidelity.fidelity import Fidelity
+from smbo.plain_values import finite_number, make_fields_plain, shown
 
 
-def _check_eta(eta: float) -> None:
-    if isinstance(eta, bool) or not isinstance(eta, int | float) or not 1 < eta < math.inf:
-        raise ProblemError(f"eta={eta!r}: one trial in eta is promoted, so give a number above 1")
+def _check_eta(rule: PromotionRule) -> None:
+    make_fields_plain(rule, "eta")
+    eta = finite_number(rule.eta)
+    if eta is None or not eta > 1:
+        raise ProblemError(f"eta={shown(rule.eta)}: one trial in eta is promoted, so give a number above 1")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Asha:
     eta: float = 3.0
 
     def __post_init__(self) -> None:
-        _check_eta(self.eta)
+        _check_eta(self)
 
     def rungs(self, fidelity: Fidelity, number: int) -> tuple[float, ...]:
         """Return the fidelities of a new trial's evaluations, ascending: the same for all trials."""
@@ -70,7 +73,7 @@ class Hyperband:
     eta: float = 3.0
 
     def __post_init__(self) -> None:
-        _check_eta(self.eta)
+        _check_eta(self)
 
     def rungs(self, fidelity: Fidelity, number: int) -> tuple[float, ...]:
         """Return the fidelities of a new trial's evaluations, ascending: those of its bracket."""
@@ -99,7 +102,7 @@ class ByModel:
     eta: float = 3.0
 
     def __post_init__(self) -> None:
-        _check_eta(self.eta)
+        _check_eta(self)
 
     def rungs(self, fidelity: Fidelity, number: int) -> tuple[float, ...]:
         """Return the fidelities of a new trial's evaluations, ascending, before there is a model."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from smbo.errors import ProblemError
+from smbo.plain_values import finite_number, make_fields_plain, shown
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,23 @@ class Fidelity:
     averages: bool = False
 
     def __post_init__(self) -> None:
+        make_fields_plain(self, "low", "high", "integer", "averages", "name")
+        for word in ("integer", "averages"):
+            if not isinstance(getattr(self, word), bool):
+                raise ProblemError(f"fidelity: {word}={shown(getattr(self, word))}; say true or false")
         for word in ("low", "high"):
-            bound = getattr(self, word)
-            if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
-                raise ProblemError(f"fidelity: {word}={bound!r}; give a number above 0")
-            if self.integer and float(bound) != int(bound):
+            bound = finite_number(getattr(self, word))
+            if bound is None:
+                raise ProblemError(f"fidelity: {word}={shown(getattr(self, word))}; give a number above 0")
+            if self.integer and bound != int(bound):
                 raise ProblemError(
                     f"fidelity: {word}={bound!r} is no whole number; round it, or say integer=False"
                 )
-            object.__setattr__(self, word, float(bound))
+            object.__setattr__(self, word, bound)
         if not 0 < self.low < self.high:
             raise ProblemError(f"fidelity: low={self.low:g}, high={self.high:g}; 0 < low < high is needed")
-        if not isinstance(self.averages, bool):
-            raise ProblemError(f"fidelity: averages={self.averages!r}; say true or false")
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
-            raise ProblemError(f"fidelity: name={self.name!r}; give a word, such as 'epochs'")
+            raise ProblemError(f"fidelity: name={shown(self.name)}; give a word, such as 'epochs'")
 
     def rungs(self, eta: float, start: int = 0) -> tuple[float, ...]:
         """Return the fidelities at which trials are compared, ascending; the last is ``high``.

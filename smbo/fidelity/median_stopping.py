@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
 from typing import TypeAlias
 
 from smbo.errors import ProblemError
+from smbo.plain_values import as_whole_number, finite_number, make_fields_plain, shown
 
 Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, minimised value) of one trial, by step
 
@@ -37,10 +37,12 @@ class MedianStopping:
     grace: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.n_others, bool) or not isinstance(self.n_others, int) or self.n_others < 1:
-            raise ProblemError(f"n_others={self.n_others!r}: a whole number from 1 up is needed")
-        if isinstance(self.grace, bool) or not isinstance(self.grace, int | float) or self.grace < 0:
-            raise ProblemError(f"grace={self.grace!r}: a step from 0 up is needed")
+        make_fields_plain(self, "n_others", "grace")
+        if (as_whole_number(self.n_others) or 0) < 1:
+            raise ProblemError(f"n_others={shown(self.n_others)}: a whole number from 1 up is needed")
+        grace = finite_number(self.grace)
+        if self.grace != float("inf") and (grace is None or grace < 0):
+            raise ProblemError(f"grace={shown(self.grace)}: a step from 0 up is needed")
 
     def ends(self, own: Reports, others: Iterable[Reports]) -> bool:
         """Return whether a trial should end at its latest report.
@@ -51,6 +53,8 @@ class MedianStopping:
         """
         if not own or own[-1][0] < self.grace:
             return False
+        from statistics import fmean, median  # takes as long to load as the rest of this package
+
         step = own[-1][0]
         averages = [
             fmean(value for at, value in reports if at <= step)

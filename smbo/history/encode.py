@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from smbo.fidelity import ByModel
-from smbo.history.promotion import as_at_one_fidelity, as_measured, curves
+from smbo.history.promotion import as_at_one_fidelity, as_measured, results_by_fidelity
 from smbo.history.table import value_of
+from smbo.history.winsorize import is_penalty, winsorized, winsorized_on_both_sides, with_errors
 from smbo.problem import Problem
-from smbo.problem.multi_objective import MultiObjective
+from smbo.problem.level_set import NearestLevel
 from smbo.problem.outcome_constraints import sem_name
 from smbo.space.scaling import within
 from smbo.training_data import (
@@ -29,69 +30,138 @@ from smbo.trial import Trial, TrialState
 # Magnitudes outside are clipped to the nearer end, or to zero: within, the ratio of any value or error
 # to any other can be squared without leaving the range of a float.
 SMALLEST, LARGEST = 1e-75, 1e75
+# An objective whose largest magnitude is outside of these is divided by a power of two: no digit changes.
+_LEAST_MAGNITUDE, _MOST_MAGNITUDE = 1e-50, 1e50
+
+_by_number = operator.attrgetter("number")
 
 
 def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = False) -> TrainingData:
     """Return the training data: minimised values over unit points, by trial number.
 
     Complete trials are training data, failed ones are kept as failed points, trials that are not final
-    are pending; pruned and cancelled ones are left out.  Values and errors beyond 1e75 are clipped to
-    1e75, and those below 1e-75 to zero.
+    are pending; pruned and cancelled ones are left out.  Penalties are moved next to the other values, see
+    ``winsorize``.  Objectives beyond 1e50 or below 1e-50 are in a unit of their own, see
+    ``TrainingData.unit``; other magnitudes beyond 1e75 are clipped to 1e75, and those below 1e-75 to zero.
 
     Args:
         is_in_full: leave out trials not evaluated at the highest fidelity, rather than move their values;
             the curves are of all trials in any case, and so are vector outputs, which their errors
             weight.
     """
-    ordered = sorted(trials, key=operator.attrgetter("number"))
-    climbed = None
-    if problem.multi_fidelity is not None:
-        climbed = curves(problem, ordered, problem.space.to_unit([trial.params for trial in ordered]))
-    if problem.multi_fidelity is not None and problem.loss is not None:
+    ordered = sorted(trials, key=_by_number)
+    if problem.multi_fidelity is None:
+        return _encoded(problem, ordered)
+    results = _at_all_fidelities(problem, ordered)
+    if problem.loss is not None:
         ordered = as_measured(ordered)
-    elif problem.multi_fidelity is not None and not is_in_full:
+    elif not is_in_full:
         ordered = as_at_one_fidelity(problem, ordered)
+    return replace(_encoded(problem, ordered), fidelities=results)
+
+
+def _at_all_fidelities(problem: Problem, ordered: Sequence[Trial]) -> FidelityResults | None:
+    """Return the results at each fidelity, None without any; of vector outputs losses, for ``ByModel``."""
+    assert problem.multi_fidelity is not None
+    if problem.loss is not None and not isinstance(problem.early_stopping, ByModel):
+        return None
+    told = [result for trial in ordered for result in results_by_fidelity(problem, trial)]
+    if not told:
+        return None
+    fidelity, levels = problem.multi_fidelity.fidelity, [_fidelity_of(result) for result in told]
+    return FidelityResults(
+        _encoded(problem, told, with_outputs=problem.loss is None),
+        np.array([fidelity.fidelity_gap(level) for level in levels]),
+        np.array([fidelity.noise_growth(level) for level in levels]),
+    )
+
+
+def _fidelity_of(result: Trial) -> float:
+    assert result.fidelity is not None, "results_by_fidelity says at which fidelity each was measured"
+    return result.fidelity
+
+
+def _encoded(problem: Problem, ordered: Sequence[Trial], *, with_outputs: bool = True) -> TrainingData:
+    """Return the training data of trials, by number, each at the fidelity that it is at.
+
+    Args:
+        with_outputs: as far as the problem has any; else the losses as recorded.
+    """
     done = [trial for trial in ordered if trial.state is TrialState.COMPLETE]
     failed = [trial for trial in ordered if trial.state is TrialState.FAILED]
     pending = [trial for trial in ordered if not trial.state.is_final]
+    vectors = _vectors(problem, done) if with_outputs else None
+    if vectors is not None and (crashed := is_penalty(_losses(vectors)[0])).any():
+        failed = sorted([*failed, *(trial for trial, is_one in zip(done, crashed) if is_one)], key=_by_number)
+        done = [trial for trial, is_one in zip(done, crashed) if not is_one]
+        vectors = vectors.rows(np.flatnonzero(~crashed))
     units = problem.space.to_unit([trial.params for trial in (*done, *failed, *pending)])
     n_done, n_failed = len(done), len(failed)
-    vectors = _vectors(problem, done)
     if vectors is None:
         values, sems = _floats(trial.value for trial in done), _floats(trial.sem for trial in done)
     else:  # by the loss as it is now: its weights may have changed since the values were recorded
         values, sems = _losses(vectors)
-    sems = within_range(sems)
+    values, variances, unit = in_own_unit(problem.sign * values, sems, is_free=is_alone(problem))
     return TrainingData(
         axes=problem.space.axes,
         numbers=np.array([trial.number for trial in done], dtype=np.int64),
         points=units[:n_done],
-        values=problem.sign * within_range(values),
-        variances=sems**2,
+        values=values,
+        variances=variances,
         costs=_floats(trial.cost for trial in done),
         feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_),
         failed=units[n_done : n_done + n_failed],
         pending=units[n_done + n_failed :],
         outputs=vectors,
         outcome_constraints=_slacks(problem, done),
-        objective_values=None if problem.multi_objective is None else _several(problem.multi_objective, done),
-        fidelities=None if climbed is None or not _is_climbed(problem) else _bounded(climbed),
+        objective_values=_several(problem, done),
+        unit=unit,
     )
 
 
-def _is_climbed(problem: Problem) -> bool:
-    """Return whether results carry their fidelities; of vector outputs, only under ``ByModel``."""
-    return problem.loss is None or isinstance(problem.early_stopping, ByModel)
+def in_own_unit(values: Array, sems: Array, *, is_free: bool = True) -> tuple[Array, Array, float]:
+    """Return values and variances of their errors, (n,) each, without penalties, and their unit.
+
+    Args:
+        values: minimised, in the user's unit.
+        sems: their standard errors, NaN where unknown.
+        is_free: whether the unit may be another one than the user's.
+    """
+    moved = winsorized(values)
+    largest = float(np.abs(moved).max(initial=0.0))
+    unit = 1.0
+    if is_free and largest > 0.0 and not _LEAST_MAGNITUDE <= largest <= _MOST_MAGNITUDE:
+        unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)
+        with np.errstate(over="ignore"):  # penalties, and errors that say that nothing is known
+            values, sems = values / unit, sems / unit
+    return *with_errors(within_range(values), within_range(sems) ** 2), unit
 
 
-def _several(goals: MultiObjective, done: Sequence[Trial]) -> ObjectiveValues:
-    """Return the values of several objectives at complete trials, minimised."""
+def is_alone(problem: Problem) -> bool:
+    """Return whether nothing else in the training data is in the unit of the values."""
+    several = (problem.multi_objective, problem.multi_fidelity, problem.output_loss)
+    return all(each is None for each in several) and not problem.transfer
+
+
+def _several(problem: Problem, done: Sequence[Trial]) -> ObjectiveValues | None:
+    """Return the values of several objectives at complete trials, minimised; None where there is one."""
+    goals = problem.multi_objective
+    if goals is None:
+        return None
+    is_free = problem.multi_fidelity is None  # results at all fidelities are in one unit
     metrics = [trial.metrics for trial in done]
+    told, sems = goals.minimised(metrics), goals.sems(metrics)
+    values, variances, units = np.empty_like(told), np.empty_like(sems), np.ones(len(goals))
+    for column in range(len(goals)):
+        values[:, column], variances[:, column], units[column] = in_own_unit(
+            told[:, column], sems[:, column], is_free=is_free
+        )
     return ObjectiveValues(
-        goals.signs * within_range(goals.values(metrics)),
-        within_range(goals.sems(metrics)) ** 2,
-        goals.minimised_reference,
+        values,
+        variances,
+        goals.minimised_reference / units,
         goals.weight_vector,
+        units,
     )
 
 
@@ -113,9 +183,13 @@ def _vectors(problem: Problem, done: Sequence[Trial]) -> VectorOutputs | None:
     factors = np.zeros((len(done), k, rank))
     for row, each in enumerate(packed):
         factors[row, :, : each.shape[1] - 1] = each[:, 1:]
+    values = np.array(outputs).reshape(len(done), k)
+    if isinstance(loss, NearestLevel):
+        for column, level in enumerate(loss.level_set.levels):
+            values[:, column] = winsorized_on_both_sides(within_range(values[:, column]), level)
     return VectorOutputs(
         loss,
-        np.array(outputs).reshape(len(done), k),
+        values,
         np.array([each[:, 0] for each in packed]).reshape(len(done), k),
         factors,
     )
@@ -131,12 +205,9 @@ def _slacks(problem: Problem, done: Sequence[Trial]) -> OutcomeConstraintValues 
         if trial.sem is not None:
             known[sem_name(problem.value_name)] = trial.sem
         metrics.append(known)
-    return problem.constraint_slacks.of_metrics(metrics, (trial.feasible is not False for trial in done))
-
-
-def _bounded(curves: FidelityResults) -> FidelityResults:
-    sems = within_range(np.sqrt(curves.variances))
-    return replace(curves, values=within_range(curves.values), variances=sems**2)
+    slacks = problem.constraint_slacks.of_metrics(metrics, (trial.feasible is not False for trial in done))
+    columns = [winsorized_on_both_sides(within_range(column), 0.0) for column in slacks.values.T]
+    return replace(slacks, values=np.column_stack(columns)) if done else slacks
 
 
 def _losses(vectors: VectorOutputs) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from smbo.frozen import frozen
 from smbo.trial import Trial
 
 
@@ -15,6 +16,9 @@ class Asked:
 
     n: int
     fixed: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fixed", frozen(self.fixed))
 
 
 @dataclass(frozen=True)

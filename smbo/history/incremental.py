@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smbo.history.encode import LARGEST, SMALLEST, encode, within_range
+from smbo.history.encode import encode, in_own_unit, is_alone
 from smbo.problem import Problem
 from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial, TrialState
@@ -53,7 +53,7 @@ class Columns:
         self._changed: dict[int, Trial] = {}
         self._codes: NDArray[Any] = np.zeros(0, dtype=np.int8)
         self._feasible: NDArray[Any] = np.zeros(0, dtype=np.bool_)
-        self._floats: NDArray[Any] = np.zeros((3, 0))  # minimised values, variances, costs
+        self._floats: NDArray[Any] = np.zeros((3, 0))  # minimised values, standard errors, costs
         self._units: NDArray[Any] = np.zeros((0, len(problem.space.axes)))
 
     def put(self, trials: Iterable[Trial]) -> None:
@@ -64,7 +64,8 @@ class Columns:
         """Return the same as ``encode`` of all trials."""
         self._take_changed()
         done, failed, pending = (np.flatnonzero(self._codes == code) for code in (_DONE, _FAILED, _PENDING))
-        values, variances, costs = self._floats[:, done]
+        values, sems, costs = self._floats[:, done]
+        values, variances, unit = in_own_unit(values, sems, is_free=is_alone(self._problem))
         return TrainingData(
             axes=self._problem.space.axes,
             numbers=done.astype(np.int64),
@@ -75,6 +76,7 @@ class Columns:
             feasible=self._feasible[done],
             failed=self._units[failed],
             pending=self._units[pending],
+            unit=unit,
         )
 
     def _take_changed(self) -> None:
@@ -96,17 +98,17 @@ class Columns:
     def _put_row(self, trial: Trial) -> None:
         """Update one trial's row; as ``_put_rows``, and faster for a few trials."""
         row, cost = trial.number, trial.cost
-        value, sem = _in_range(trial.value), _in_range(trial.sem)
+        value, sem = (math.nan if each is None else each for each in (trial.value, trial.sem))
         self._codes[row] = _CODES[trial.state]
         self._feasible[row] = trial.feasible is not False
-        self._floats[:, row] = self._problem.sign * value, sem * sem, math.nan if cost is None else cost
+        self._floats[:, row] = self._problem.sign * value, sem, math.nan if cost is None else cost
 
     def _put_rows(self, trials: Sequence[Trial]) -> None:
         rows = [trial.number for trial in trials]
         self._codes[rows] = [_CODES[trial.state] for trial in trials]
         self._feasible[rows] = [trial.feasible is not False for trial in trials]
-        self._floats[0, rows] = self._problem.sign * within_range(_floats(trial.value for trial in trials))
-        self._floats[1, rows] = within_range(_floats(trial.sem for trial in trials)) ** 2
+        self._floats[0, rows] = self._problem.sign * _floats(trial.value for trial in trials)
+        self._floats[1, rows] = _floats(trial.sem for trial in trials)
         self._floats[2, rows] = _floats(trial.cost for trial in trials)
 
     def _make_room(self, n: int) -> None:
@@ -122,13 +124,6 @@ class Columns:
 
 def _floats(values: Iterable[float | None]) -> Array:
     return np.array([math.nan if value is None else value for value in values])
-
-
-def _in_range(number: float | None) -> float:
-    """Return one number as ``within_range`` returns it; None as NaN."""
-    if number is None or math.isnan(number):
-        return math.nan
-    return 0.0 if abs(number) < SMALLEST else min(max(number, -LARGEST), LARGEST)
 
 
 def latest_data(problem: Problem, columns: Columns | None, trials: Iterable[Trial]) -> TrainingData:

@@ -18,8 +18,12 @@ from smbo.fidelity import (
     promotion,
 )
 from smbo.problem import Problem
-from smbo.training_data import Array, FidelityResults
+from smbo.problem.hypervolume import fronts_first
+from smbo.training_data import Array
 from smbo.trial import LOST, Trial, TrialState
+
+# What a rung has of a trial.
+_MEASURED = ("value", "sem", "cost", "feasible", "metrics", "outputs", "outputs_variance")
 
 Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, value) of one trial, in the user's sign, by step
 
@@ -27,8 +31,9 @@ Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, value) of one trial
 def standings(problem: Problem, trials: Iterable[Trial]) -> list[RungResults]:
     """Return the results by fidelity of each trial that has any; infinite where it failed."""
     found = []
-    for trial in trials:
-        values = _values(problem, trial)
+    trials = list(trials)
+    known = _values_by_fidelity(problem, trials)
+    for trial, values in zip(trials, known):
         if trial.state is TrialState.FAILED and trial.reason != LOST and trial.fidelity is not None:
             values[trial.fidelity] = math.inf
         if values:
@@ -36,14 +41,52 @@ def standings(problem: Problem, trials: Iterable[Trial]) -> list[RungResults]:
     return found
 
 
-def _values(problem: Problem, trial: Trial) -> dict[float, float]:
-    """Return a trial's minimised values by fidelity, infinite where infeasible."""
-    values = {rung.fidelity: problem.sign * rung.value if rung.feasible else math.inf for rung in trial.rungs}
-    if trial.state is TrialState.COMPLETE and trial.value is not None:
-        high = problem.fidelity.high if problem.fidelity else math.nan
-        at = trial.fidelity if trial.fidelity is not None else high
-        values[at] = problem.sign * trial.value if trial.feasible is not False else math.inf
+def _values_by_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[dict[float, float]]:
+    """Return each trial's minimised values by fidelity, infinite where infeasible.
+
+    Of several objectives it is the trial's place among all results at that fidelity, see ``fronts_first``.
+    """
+    results = [_by_fidelity(results_by_fidelity(problem, trial)) for trial in trials]
+    goals = problem.multi_objective
+    values = [
+        {at: math.inf if result.feasible is False else _value(problem, result) for at, result in each.items()}
+        for each in results
+    ]
+    if goals is None:
+        return values
+    for at in {level for each in results for level in each}:
+        rows = [row for row, each in enumerate(values) if math.isfinite(each.get(at, math.inf))]
+        order = fronts_first(goals.minimised([results[row][at].metrics for row in rows]))
+        for place, row in enumerate(order):
+            values[rows[row]][at] = float(place)
     return values
+
+
+def _by_fidelity(results: Iterable[Trial]) -> dict[float, Trial]:
+    return {result.fidelity: result for result in results if result.fidelity is not None}
+
+
+def _value(problem: Problem, result: Trial) -> float:
+    assert result.value is not None, "a complete trial has a value"
+    return problem.sign * result.value
+
+
+def results_by_fidelity(problem: Problem, trial: Trial) -> list[Trial]:
+    """Return a trial's results, each as a trial complete at that fidelity, feasible or not; ascending."""
+    found = [
+        replace(
+            trial,
+            state=TrialState.COMPLETE,
+            fidelity=rung.fidelity,
+            rungs=(),
+            **{name: getattr(rung, name) for name in _MEASURED},
+        )
+        for rung in trial.rungs
+    ]
+    if trial.state is TrialState.COMPLETE and trial.value is not None and problem.fidelity is not None:
+        at = problem.fidelity.high if trial.fidelity is None else trial.fidelity
+        found.append(replace(trial, fidelity=at, rungs=()))
+    return found
 
 
 def promotion_due(problem: Problem, trials: Iterable[Trial], *, is_closing: bool = False) -> Promotion | None:
@@ -100,60 +143,54 @@ def as_measured(trials: Sequence[Trial]) -> list[Trial]:
 def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]:
     """Return trials as if each had been evaluated once, all at the same fidelity; see ``at_target_fidelity``.
 
-    A trial with a result at any fidelity is complete; while it runs at a higher one it is not pending.
+    A trial with a feasible result at any fidelity is complete; while it runs at a higher one it is not
+    pending.  Each objective, and each function of a level set, is moved by itself.
     """
+    known = [
+        {
+            at: _quantities(problem, result)
+            for at, result in _by_fidelity(results_by_fidelity(problem, trial)).items()
+            if result.feasible is not False and trial.state is not TrialState.FAILED
+        }
+        for trial in trials
+    ]
+    told = [each for each in known if each]
+    n_quantities = len(next(iter(told[0].values()))) if told else 0
+    columns = [
+        at_target_fidelity([{level: float(row[k]) for level, row in each.items()} for each in told])
+        for k in range(n_quantities)
+    ]
+    moved = iter(zip(*columns))
     found = []
-    known = []
-    for trial in trials:
-        values = _values(problem, trial) if trial.state is not TrialState.FAILED else {}
-        known.append({level: value for level, value in values.items() if math.isfinite(value)})
-    told = [values for values in known if values]
-    moved = iter(at_target_fidelity(told)) if told else iter(())
-    for trial, values in zip(trials, known):
-        if not values:
+    for trial, results in zip(trials, known):
+        if not results:
             # infeasible at every fidelity so far: complete, with its last value
             done = bool(trial.rungs) and trial.state is not TrialState.FAILED
             found.append(replace(trial, state=TrialState.COMPLETE) if done else trial)
             continue
-        value = problem.sign * float(next(moved))
         last = trial.rungs[-1] if trial.rungs else None
         feasible = trial.feasible if last is None or trial.state is TrialState.COMPLETE else last.feasible
-        found.append(replace(trial, state=TrialState.COMPLETE, value=value, feasible=feasible))
+        complete = replace(trial, state=TrialState.COMPLETE, feasible=feasible)
+        found.append(_with_quantities(problem, complete, next(moved)))
     return found
 
 
-def curves(problem: Problem, trials: Iterable[Trial], unit_points: Array) -> FidelityResults | None:
-    """Return the results of trials at each fidelity, None without promotion or results.
-
-    Args:
-        trials: by number.
-        unit_points: of the trials, shape (n, d).
-    """
-    if problem.multi_fidelity is None:
-        return None
-    rows = [
-        (trial.number, row, level, value, sem)
-        for row, trial in enumerate(trials)
-        for level, value, sem in _results(problem, trial)
-    ]
-    if not rows:
-        return None
-    numbers, places, levels, values, sems = (np.array(column) for column in zip(*rows))
-    fidelity = problem.multi_fidelity.fidelity
-    return FidelityResults(
-        numbers=numbers.astype(np.int64),
-        points=unit_points[places],
-        fidelity_gaps=np.array([fidelity.fidelity_gap(level) for level in levels]),
-        values=problem.sign * values,
-        variances=sems**2,
-        noise_growth=np.array([fidelity.noise_growth(level) for level in levels]),
-    )
+def _quantities(problem: Problem, result: Trial) -> Array:
+    """Return what is modelled of a result: its objectives, minimised, or the functions of a level set."""
+    if problem.multi_objective is not None:
+        return np.asarray(problem.multi_objective.minimised([result.metrics])[0])
+    if problem.level_set is not None and result.outputs is not None:
+        return result.outputs
+    return np.array([_value(problem, result)])
 
 
-def _results(problem: Problem, trial: Trial) -> list[tuple[float, float, float]]:
-    """Return a trial's fidelities, values and standard errors (NaN where unknown), feasible or not."""
-    told = [(each.fidelity, each.value, each.sem) for each in trial.rungs]
-    if trial.state is TrialState.COMPLETE and trial.value is not None and problem.fidelity is not None:
-        at = problem.fidelity.high if trial.fidelity is None else trial.fidelity
-        told.append((at, trial.value, trial.sem))
-    return [(level, value, math.nan if sem is None else sem) for level, value, sem in told]
+def _with_quantities(problem: Problem, trial: Trial, quantities: Sequence[float]) -> Trial:
+    """Return a trial with other ones, see ``_quantities``."""
+    if problem.level_set is not None:
+        return replace(trial, outputs=np.array(quantities))
+    value = problem.sign * float(quantities[0])
+    if problem.multi_objective is None:
+        return replace(trial, value=value)
+    goals = problem.multi_objective
+    told = dict(zip(goals.names, (goals.signs * np.array(quantities)).tolist()))
+    return replace(trial, value=value, metrics={**trial.metrics, **told})

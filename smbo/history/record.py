@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smbo.errors import ProblemError, TellError
+from smbo.plain_values import as_number, shown
 from smbo.problem import Outcome, Problem, Returned, as_outcome
 from smbo.problem.outcome_constraints import sem_name
 from smbo.trial import Rung, Trial, TrialState
@@ -44,6 +45,7 @@ def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
         raise TellError(f"trial {trial.number}: covariance without outputs")
     if status not in (None, "complete", "failed", "cancelled", "pruned"):
         raise TellError(f"status={status!r}: write 'complete', 'failed', 'pruned' or 'cancelled'")
+    reason = _reason(trial, reason)
     if status == "pruned":
         return _pruned(trial, result, cost, reason)
     if status in ("failed", "cancelled"):
@@ -70,6 +72,15 @@ def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
     except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
         raise TellError(f"trial {trial.number}: {problem_error}") from None
     return _recorded(problem, trial, outcome, sem, cost)
+
+
+def _reason(trial: Trial, reason: object) -> str | None:
+    """Return the reason of a failure as text; that of an exception is its type and message."""
+    if isinstance(reason, BaseException):
+        return f"{type(reason).__name__}: {reason}".removesuffix(": ")
+    if reason is not None and not isinstance(reason, str):
+        raise TellError(f"trial {trial.number}: reason={shown(reason)}; a text or an exception is needed")
+    return reason
 
 
 def _of_outputs(trial: Trial, metrics: Returned | None, outputs: Any, covariance: Any) -> Outcome:
@@ -119,7 +130,7 @@ def _recorded(
     measured = replace(
         trial,
         cost=cost,
-        metrics=dict(outcome.metrics),
+        metrics=outcome.metrics,
         outputs=outcome.outputs,
         outputs_variance=outcome.outputs_variance,
     )
@@ -135,7 +146,17 @@ def _recorded(
     if not problem.is_below_the_highest(trial.fidelity):
         return told
     assert trial.fidelity is not None
-    rung = Rung(trial.fidelity, value, sem, cost, feasible, trial.token)
+    rung = Rung(
+        trial.fidelity,
+        value,
+        sem,
+        cost,
+        feasible,
+        trial.token,
+        told.metrics,
+        told.outputs,
+        told.outputs_variance,
+    )
     return replace(told, state=TrialState.PAUSED, rungs=(*trial.rungs, rung))
 
 
@@ -167,7 +188,20 @@ def _cost(trial: Trial, cost: float | None) -> float | None:
     return cost
 
 
+def checked_report(trial: Trial, step: Any, value: Any) -> tuple[float, float]:
+    """Return step and intermediate value as floats; a value may be NaN or infinite.
+
+    Raises:
+        TellError: one is no number, or the step is not finite.
+    """
+    told = _told_number(trial, "step", step), _told_number(trial, "an intermediate value", value)
+    if not math.isfinite(told[0]):
+        raise TellError(f"trial {trial.number}: step={told[0]!r}; a finite number is needed")
+    return told
+
+
 def _told_number(trial: Trial, name: str, value: Any) -> float:
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
-        raise TellError(f"trial {trial.number}: {name}={value!r}; a number is needed")
-    return float(value)
+    try:
+        return as_number(value)
+    except ValueError as error:
+        raise TellError(f"trial {trial.number}: {name}={shown(value)}; {error}") from None

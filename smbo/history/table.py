@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 from smbo.problem import Problem
+from smbo.space.categorical import Categorical
 from smbo.trial import Trial, TrialState
 
 
@@ -60,30 +62,87 @@ def to_csv(problem: Problem, trials: Sequence[Trial]) -> str:
     """Return the table as CSV with a header line; empty cells where nothing is known.
 
     A text that a spreadsheet would take for a formula (it begins with =, +, -, @ or a control
-    character) is written behind an apostrophe, so that opening the file runs nothing.
+    character), or that begins with an apostrophe, is written behind an apostrophe, so that opening the
+    file runs nothing.  Choices that would look the same (1 and "1") are written as JSON.
+    ``smbo.problem.tables`` reads it all back.
     """
-    table = columns(problem, trials)
+    from smbo.problem.tables import FORMULA_STARTS
+
+    table = _as_cells(problem, columns(problem, trials))
+    guarded = (*FORMULA_STARTS, "'")
+    lines = [[_cell(name, guarded) for name in table]]
+    lines += [[_cell(value, guarded) for value in row] for row in zip(*table.values())]
+    # a carriage return (of a progress bar, in a reason) ends a line for readers, and csv does not quote it
+    has_returns = any(isinstance(cell, str) and "\r" in cell for line in lines for cell in line)
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_cell(name) for name in table])
-    writer.writerows([_cell(value) for value in row] for row in zip(*table.values()))
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if has_returns else csv.QUOTE_MINIMAL
+    csv.writer(out, lineterminator="\n", quoting=quoting).writerows(lines)
     return out.getvalue()
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
+def _as_cells(problem: Problem, table: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return columns with choices as text."""
+    from smbo.problem.tables import PARAMETER, cell_text
+
+    found = dict(table)
+    for name, dimension in problem.space.dimensions.items():
+        column = PARAMETER + name
+        if isinstance(dimension, Categorical):
+            found[column] = [
+                None if value is None else cell_text(dimension, value) for value in table[column]
+            ]
+            if dimension.active_when is None and dimension.index(None) is not None:
+                found[column] = [cell_text(dimension, value) for value in table[column]]
+    return found
+
+
+def _cell(value: Any, guarded: Sequence[str]) -> Any:
+    is_guarded = isinstance(value, str) and value[:1] in guarded and value[:1]
+    return "'" + value if is_guarded else value
 
 
 def to_json(problem: Problem, trials: Sequence[Trial]) -> str:
     """Return the table as a JSON array of objects; null where nothing is known."""
-    table = [{key: plain(value) for key, value in row.items()} for row in rows(problem, trials)]
+    from smbo.problem.tables import PARAMETER
+
+    choices = {
+        PARAMETER + name: each
+        for name, each in problem.space.dimensions.items()
+        if isinstance(each, Categorical)
+    }
+    table = [
+        {key: plain(_finite_or_text(choices.get(key), value)) for key, value in row.items()}
+        for row in rows(problem, trials)
+    ]
     return json.dumps(table, indent=1, allow_nan=False) + "\n"
+
+
+def _finite_or_text(dimension: Categorical | None, value: Any) -> Any:
+    """Return a choice that JSON has no number for (inf, nan) as text, and any other value as it is."""
+    if dimension is None or not isinstance(value, float) or math.isfinite(value):
+        return value
+    from smbo.problem.tables import cell_text
+
+    return cell_text(dimension, value)
+
+
+def to_parquet(problem: Problem, trials: Sequence[Trial], path: str | Path) -> None:
+    """Write the table as a Parquet file; choices are texts, as in CSV.
+
+    Raises:
+        ImportError: pyarrow is not installed.
+        OSError: the file cannot be written.
+    """
+    import pyarrow  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from pyarrow import parquet  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    parquet.write_table(pyarrow.table(_as_cells(problem, columns(problem, trials))), path)
 
 
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it: other types as text, NaN and infinity as null."""
+    if isinstance(value, list | tuple):
+        return [plain(member) for member in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -97,7 +156,13 @@ def to_pandas(problem: Problem, trials: Sequence[Trial]) -> Any:
     Raises:
         ImportError: pandas is not installed.
     """
-    import pandas as pd
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            "to_pandas needs pandas, which is not installed; pip install 'smbo[pandas]', or take table()",
+            name="pandas",
+        ) from error
 
     return pd.DataFrame(columns(problem, trials)).set_index("number")
 

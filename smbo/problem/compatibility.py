@@ -56,12 +56,16 @@ class Refusal(NamedTuple):
 
 _NO_OPTIMUM = "a level_set has nothing to optimise; leave {} out"
 _ONE_VALUE = Refusal(
-    "early_stopping and fidelity compare trials by one value, and there are several objectives: "
-    "{objectives}; leave both out, or optimise one objective with constraints on the others"
+    "early_stopping='median' compares trials by one value, and there are several objectives: "
+    "{objectives}; use early_stopping='asha', or optimise one objective with constraints on the others"
 )
-_ONE_FIDELITY = Refusal("a level_set is sought at one fidelity; leave fidelity and early_stopping out")
+_NO_BEST = Refusal(
+    "early_stopping='median' prunes trials whose reports are worse than others', and of a level_set no trial "
+    "is worse; leave early_stopping out, or give a fidelity and early_stopping='asha' or 'model'"
+)
 _TOLERANCE = Refusal(
-    "termination is about the best value; a level_set has LevelSet(tolerance=...) instead, such as 0.01"
+    "termination is about the best value; a level_set has a tolerance of its own instead: "
+    "LevelSet(tolerance=...)"
 )
 
 
@@ -81,7 +85,7 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("level set", "prior"): Refusal(
         "a level_set has no optimum that a prior could be about; leave prior out of the space"
     ),
-    **{("level set", each): _ONE_FIDELITY for each in ("fidelity", *ALTERNATIVES[0])},
+    ("level set", "median"): _NO_BEST,
     ("level set", "plateau"): _TOLERANCE,
     ("level set", "left"): _TOLERANCE,
     ("level set", "transfer"): _transfer("a level_set"),
@@ -89,12 +93,11 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
         "a loss on vector outputs is one objective, and there are several objectives: {objectives}; "
         "leave one of the two out"
     ),
-    **{("several objectives", each): _ONE_VALUE for each in ("fidelity", *ALTERNATIVES[0])},
+    ("several objectives", "median"): _ONE_VALUE,
     ("several objectives", "left"): Refusal(
         "termination: left bounds one value; with several objectives use plateau, which counts evaluations "
         "that gained no hypervolume"
     ),
-    ("several objectives", "transfer"): _transfer("several objectives"),
     ("outcome constraints", "left"): Refusal(
         "termination: left does not know of constraints on metrics; use plateau beside them"
     ),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from smbo.errors import ProblemError
+from smbo.frozen import FrozenDict
+from smbo.plain_values import finite_number, make_fields_plain, plain, shown
 from smbo.training_data import Array
 
 SCALES = ("linear", "log", "p-value")
@@ -21,6 +23,7 @@ UNNAMED = "value"
 _MIN_RATIO = 1e-6
 # Where nothing can be excluded CLs is 1 up to rounding: clipped, the distance from 1 is not modelled.
 _MIN_P, _MAX_P = 1e-300, 0.99
+_MAX_LEVEL = 1e75  # squares of values and levels stay within the range of a float
 # exp() of this, and its products with values, do not overflow
 _MAX_EXPONENT = 300.0
 
@@ -57,10 +60,15 @@ class LevelSet:
     levels: tuple[float, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_fields_plain(self, "level", "transform", "tolerance")
         names, levels = _names_and_levels(self.level, self.of)
-        if self.transform not in TRANSFORMS:
+        if not isinstance(self.transform, str) or self.transform not in TRANSFORMS:
             raise ProblemError(
-                f"level_set: transform={self.transform!r}; there are {', '.join(map(repr, TRANSFORMS))}"
+                f"level_set: transform={shown(self.transform)}; there are {', '.join(map(repr, TRANSFORMS))}"
+            )
+        if abs(far := max(levels, key=abs)) > _MAX_LEVEL:
+            raise ProblemError(
+                f"level_set: level={far:g} is beyond {_MAX_LEVEL:g}; scale the function and its level down"
             )
         if self.transform == "log" and min(levels) <= 0.0:
             raise ProblemError(f"level_set: transform='log' needs levels above 0, got {min(levels):g}")
@@ -73,6 +81,9 @@ class LevelSet:
             raise ProblemError(
                 f"level_set: tolerance={tolerance!r}; a share of the space is needed, such as 0.01"
             )
+        if isinstance(self.level, Mapping):
+            levels_by_name = {name: plain(each) for name, each in self.level.items()}
+            object.__setattr__(self, "level", FrozenDict(levels_by_name))
         object.__setattr__(self, "of", tuple(self.of))
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "levels", levels)
@@ -124,7 +135,10 @@ def scaled(values: Array, variances: Array, level: float, scale: str) -> tuple[A
     """Return differences from a level and their variances on one of the ``SCALES``, both of one shape."""
     if scale == "linear":
         return values - level, variances
-    # errors to first order; a relative error above 1 counts as 1
+    # Errors to first order; a relative error above 1 counts as 1.  A value below its own error (a p-value of
+    # 0 from so many toys) is known to be low and not how low: else its logarithm would be an outlier that is
+    # believed to be exact.
+    values = np.maximum(values, np.minimum(np.sqrt(variances), level))
     if scale == "log":
         raised = np.maximum(values, _MIN_RATIO * level)
         return np.log(raised / level), np.minimum(variances / raised**2, 1.0)
@@ -167,8 +181,8 @@ class NearestLevel:
 
 def _names_and_levels(level: Any, of: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Return the functions' names and their levels, in the same order."""
-    if isinstance(of, str):
-        raise ProblemError(f"level_set: of={of!r}; give a list of names, such as [{of!r}]")
+    if isinstance(of, str) or not isinstance(of, Iterable):
+        raise ProblemError(f"level_set: of={shown(of)}; give a list of names, such as ['cls']")
     names = tuple(of)
     if len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
         raise ProblemError(f"level_set: of={list(names)!r}; different names are needed")
@@ -181,10 +195,12 @@ def _names_and_levels(level: Any, of: Any) -> tuple[tuple[str, ...], tuple[float
             raise ProblemError(f"level_set: of={list(names)!r} and the levels are of {sorted(level)}")
     for name, each in levels.items():
         if not _is_number(each):
-            raise ProblemError(f"level_set: the level of {name!r} is {each!r}; a finite number is needed")
+            raise ProblemError(
+                f"level_set: the level of {name!r} is {shown(each)}; a finite number is needed"
+            )
     names = names or (UNNAMED,)
     return names, tuple(float(levels[name]) for name in names)
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return finite_number(value) is not None

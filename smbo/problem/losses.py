@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smbo.errors import ProblemError
+from smbo.frozen import FrozenDict
+from smbo.plain_values import as_numbers, finite_number, shown
 from smbo.training_data import Array, Loss
 
 
@@ -42,6 +44,10 @@ class ChiSquare:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        theory = finite_number(self.theory)
+        if theory is None:
+            raise ProblemError(f"ChiSquare: theory={shown(self.theory)}; a number is needed, such as 0.05")
+        object.__setattr__(self, "theory", theory)
         data, errors = _vector("data", self.data), _vector("errors", self.errors)
         weights = np.broadcast_to(_finite("weights", self.weights), data.shape).copy()
         if errors.shape != data.shape:
@@ -61,20 +67,21 @@ class ChiSquare:
         for name, value in (("data", data), ("errors", errors), ("weights", weights)):
             value.flags.writeable = False
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "counts", dict(self.counts))
+        object.__setattr__(self, "counts", FrozenDict(self.counts))
 
     @classmethod
     def of_observables(
         cls,
         observables: Mapping[str, tuple[ArrayLike, ArrayLike]],
-        weights: Mapping[str, float] | None = None,
+        weights: Mapping[str, float | ArrayLike] | None = None,
         theory: float = 0.0,
     ) -> ChiSquare:
-        """Return the mean over observables of weight times the mean over bins.
+        """Return the mean over observables of the mean of weight times squared pull over bins.
 
         Args:
-            observables: (data, errors) of each, by name.
-            weights: of observables, by name; 1 for those left out.
+            observables: (data, errors) of each, by name; anything in bins of weight 0, such as NaN.
+            weights: of observables, or of each of their bins, by name; 1 for those left out.  The mean is
+                over bins with a weight above 0.
             theory: relative theory uncertainty.
 
         Raises:
@@ -82,18 +89,29 @@ class ChiSquare:
         """
         if not observables:
             raise ProblemError("ChiSquare: no observables; give {name: (data, errors)}")
-        pairs = {name: (_vector(name, d), _vector(name, s)) for name, (d, s) in observables.items()}
-        counts = {name: len(d) for name, (d, _) in pairs.items()}
-        plain = cls(
-            np.concatenate([d for d, _ in pairs.values()]),
-            np.concatenate([s for _, s in pairs.values()]),
-            theory=theory,
-            counts=counts,
+        chosen: dict[str, float | ArrayLike] = dict.fromkeys(observables, 1.0) | dict(weights or {})
+        if wrong := sorted(set(chosen) - set(observables)):
+            raise ProblemError(f"weights: {wrong} should be the observables {sorted(observables)}")
+        data, errors, shares = [], [], []
+        for name, (values, stds) in observables.items():
+            d, s = np.array(values, dtype=np.float64), np.array(stds, dtype=np.float64)
+            weight = np.broadcast_to(_finite(f"weights of {name}", chosen[name]), d.shape)
+            used = weight != 0.0
+            if d.shape == s.shape:  # what weighs nothing may be unknown
+                unknown = ~used & ~(np.isfinite(d) & np.isfinite(s))
+                d, s = np.where(unknown, 0.0, d), np.where(unknown, 0.0, s)
+            data.append(_vector(name, d))
+            errors.append(_vector(name, s))
+            shares.append(weight / (max(int(used.sum()), 1) * len(observables)))
+        counts = {name: len(each) for name, each in zip(observables, data)}
+        return cls(
+            np.concatenate(data), np.concatenate(errors), np.concatenate(shares), theory=theory, counts=counts
         )
-        return plain.reweighted(dict.fromkeys(counts, 1.0) | dict(weights or {}))
 
     def reweighted(self, weights: Mapping[str, float]) -> ChiSquare:
         """Return the mean over observables of these weights times the mean over bins.
+
+        Bins without any error have no weight, whatever that of their observable.
 
         Raises:
             ProblemError: a name that is none of the observables, or one that is missing.
@@ -101,8 +119,55 @@ class ChiSquare:
         if set(weights) != set(self.counts):
             wrong = sorted(set(weights) ^ set(self.counts))
             raise ProblemError(f"weights: {wrong} should be the observables {sorted(self.counts)}")
-        shares = [np.full(n, weights[name] / (n * len(self.counts))) for name, n in self.counts.items() if n]
+        shares = []
+        for counts, name in zip(np.split(self.floor > 0.0, self._stops[:-1]), self.counts):
+            shares.append(
+                np.where(counts, weights[name] / (max(int(counts.sum()), 1) * len(self.counts)), 0.0)
+            )
         return replace(self, weights=np.concatenate(shares))
+
+    @property
+    def _stops(self) -> Array:
+        return np.cumsum(list(self.counts.values()) or [len(self.data)])
+
+    def filled(self, outputs: Array, variances: Array) -> tuple[ChiSquare, Array, Array]:
+        """Return the loss over the bins of which outputs are known, and numbers in place of the others.
+
+        A bin whose output or variance is NaN, or whose variance is infinite, holds no information.  Means are
+        taken over the bins that are left, and over the observables that have any, so that such a bin is
+        neither a good agreement nor a bad one.  For a surrogate it is the datum, with an error of its size.
+
+        Args:
+            outputs, variances: shape (k,).
+
+        Raises:
+            ProblemError: no bin of any weight is known.
+
+        >>> loss = ChiSquare(data=[1.0, 2.0], errors=[1.0, 1.0], weights=[0.5, 0.5])
+        >>> known, outputs, variances = loss.filled(np.array([3.0, np.nan]), np.zeros(2))
+        >>> known.weights.tolist(), outputs.tolist(), variances.tolist()
+        ([1.0, 0.0], [3.0, 2.0], [0.0, 4.0])
+        """
+        known = ~np.isnan(outputs) & np.isfinite(variances)
+        if known.all():
+            return self, outputs, variances
+        weights = np.where(known, self.weights, 0.0)
+        if not weights.any():
+            raise ProblemError("no bin of any weight holds a number, only NaN")
+        shares = zip(np.split(self.weights, self._stops[:-1]), np.split(weights, self._stops[:-1]))
+        n_before = n_after = 0
+        for before, after in shares:  # after is a view of weights
+            n_before += bool(before.any())
+            n_after += bool(after.any())
+            after *= np.count_nonzero(before) / max(int(np.count_nonzero(after)), 1)
+        weights *= n_before / n_after
+        sizes = np.maximum(self.data**2, self.floor)
+        sizes = np.where(sizes > 0.0, sizes, max(float(sizes.mean()), 1e-300))
+        return (
+            replace(self, weights=weights),
+            np.where(known, outputs, self.data),
+            np.where(known, variances, sizes),
+        )
 
     @property
     def n_outputs(self) -> int:
@@ -129,10 +194,11 @@ class ChiSquare:
         full = self.floor + variances
         share = np.divide(self.weights, full, out=np.zeros_like(full), where=self.weights > 0.0)
         off = outputs - self.data
-        # the variance of (y - d)² is 4 m² e² + 2 e⁴ for y ~ N(d + m, e²), and (y - d)² - e² estimates m²
-        least = 2.0 * (share * variances) ** 2
-        spread = max((4.0 * (share * off) ** 2 * variances - least).sum(), least.sum())
-        return float((share * off**2).sum()), float(np.sqrt(spread))
+        with np.errstate(over="ignore", invalid="ignore"):  # the largest float: an infinite loss, a failure
+            # the variance of (y - d)² is 4 m² e² + 2 e⁴ for y ~ N(d + m, e²), and (y - d)² - e² estimates m²
+            least = 2.0 * (share * variances) ** 2
+            spread = max((4.0 * (share * off) ** 2 * variances - least).sum(), least.sum())
+            return float((share * off**2).sum()), float(np.sqrt(spread))
 
     def by_observable(self, outputs: Array) -> dict[str, Array]:
         """Return each observable's part of the loss of noiseless outputs (..., k), shape (...) each."""
@@ -228,7 +294,10 @@ def _vector(name: str, values: ArrayLike | Sequence[float]) -> Array:
 
 
 def _finite(name: str, values: ArrayLike) -> Array:
-    numbers = np.array(values, dtype=np.float64)
+    try:
+        numbers = as_numbers(values)
+    except ValueError as error:
+        raise ProblemError(f"ChiSquare: {name}={shown(values)}; {error}") from None
     if not np.isfinite(numbers).all():
         raise ProblemError(f"ChiSquare: {name} holds numbers that are not finite")
     return numbers

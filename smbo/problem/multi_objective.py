@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from smbo.errors import ProblemError
+from smbo.plain_values import finite_number, shown
 from smbo.problem.hypervolume import nondominated, reference_by_rule
 from smbo.problem.outcome_constraints import sem_name
 from smbo.training_data import Array
@@ -48,8 +49,8 @@ class MultiObjective:
                     raise ProblemError(
                         f"{word}: {name!r} is no objective; there are {', '.join(self.directions)}"
                     )
-                if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                    raise ProblemError(f"{word} of {name!r} is {value!r}; a finite number is needed")
+                if finite_number(value) is None:
+                    raise ProblemError(f"{word} of {name!r} is {shown(value)}; a finite number is needed")
         for name, weight in self.weights.items():
             if weight <= 0:
                 raise ProblemError(f"the weight of {name!r} is {weight!r}; a number above 0 is needed")

@@ -38,6 +38,8 @@ class Context:
             is pruned.
         should_stop: ``should_stop()`` returns whether the trial is pruned, without raising.  An objective
             may return then; its trial counts as pruned.
+        dimensions: names of all dimensions of the space, those that this point does not have among them;
+            empty with ask/tell by hand.
     """
 
     seed: int
@@ -46,6 +48,7 @@ class Context:
     checkpoint: Path | None = None
     report: Callable[[float, float], None] = field(default=_ignore_report)
     should_stop: Callable[[], bool] = field(default=_never_stop)
+    dimensions: tuple[str, ...] = ()
 
 
 class Objective(Protocol):
@@ -53,9 +56,12 @@ class Objective(Protocol):
 
     It is constructed from the job file's settings as keyword arguments, in the driver and again
     on every worker; a wrong setting raises ObjectiveError with a message that names it.  An objective
-    must pickle.  It may also offer a problem (``HasProblem``) or a loss (``HasLoss``) of its own, a check of
-    the recommendation (``Confirmable``), figures (``HasFigures``), axes of its observables (``Plottable``),
-    events that can be reweighted (``Reweightable``).
+    must pickle.  It may also offer a problem (``HasProblem``) or a loss (``HasLoss``) of its own, say what
+    it needs (``HasRequirements``) and which problems it serves (``ChecksProblem``),
+    which files it depends on (``HasFiles``), a check of the
+    recommendation (``Confirmable``), figures (``HasFigures``), axes of its observables
+    (``Plottable``), events that can be reweighted (``Reweightable``), remarks before
+    a run (``HasRemarks``).
 
     >>> class Sphere:
     ...     def evaluate(self, params, context):
@@ -75,6 +81,24 @@ class HasLoss(Protocol):
 
     @property
     def loss(self) -> Loss | None: ...
+
+
+@runtime_checkable
+class HasRequirements(Protocol):
+    """An objective that needs modules which it imports only when it evaluates."""
+
+    def requirements(self) -> Mapping[str, str]:
+        """Return, by the name of each module, what to install: {"pythia8mc": "smbo[hep]"}."""
+        ...
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """An objective whose results depend on files of its user: a module, a program, a template."""
+
+    def files(self) -> Sequence[Path]:
+        """Return these files; a study that goes on after one has changed says so."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -110,6 +134,14 @@ class Confirmable(Protocol):
     def confirmation(self) -> Confirmation:
         """Return how to check a recommended point."""
         ...
+
+
+@runtime_checkable
+class HasRemarks(Protocol):
+    """An objective that has something to say about its settings or data once, before a run."""
+
+    @property
+    def remarks(self) -> Sequence[str]: ...
 
 
 @runtime_checkable

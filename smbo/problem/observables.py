@@ -20,7 +20,9 @@ class ObservableAxes:
         name: as the loss's ``counts`` has it.
         low, high: bin edges, shape (n,); bins may have gaps between them.
         title: of the measurement, such as "ALEPH 1996".
-        x_label, y_label: of the axes.
+        family: of observables drawn together, such as "Event shapes".
+        process: in which it was measured, with its energy, such as "e⁺e⁻ → hadrons, √s = 91.2 GeV".
+        x_label, y_label: of the axes, with units in brackets unless they are pure numbers.
         log_x, log_y: whether an axis is logarithmic.
         bins: a label of each bin where the bins are categories, such as the names of hadrons; else empty.
     """
@@ -29,6 +31,8 @@ class ObservableAxes:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     title: str = ""
+    family: str = ""
+    process: str = ""
     x_label: str = ""
     y_label: str = ""
     log_x: bool = False

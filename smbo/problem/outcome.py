@@ -10,11 +10,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from smbo.errors import ProblemError
+from smbo.plain_values import as_number, as_numbers, shown
 from smbo.problem.level_set import LevelSet, NearestLevel
+from smbo.problem.losses import ChiSquare
 from smbo.problem.outcome_constraints import sem_name
 from smbo.training_data import Array, Loss
 
+LOST_BINS = "bins_without_information"  # the metric that counts them, where there are any
 _MAX_RANK = 32  # of the low-rank part of a covariance
+_MAX_METRICS = 10_000  # each is a name and a number in every listing of the trial; vectors are outputs
+_MAX_NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +78,7 @@ def as_outcome(returned: Returned) -> Outcome:
         ProblemError: it is of no known form.
     """
     if isinstance(returned, Outcome):
+        _check_count(returned.metrics)
         return Outcome(
             value=None if returned.value is None else _number("value", returned.value),
             sem=None if returned.sem is None else _number("sem", returned.sem),
@@ -93,6 +99,7 @@ def as_outcome(returned: Returned) -> Outcome:
 
 def _of_metrics(returned: Mapping[str, Any]) -> Outcome:
     """Return metrics by name, each a number or a pair (value, standard error), as an Outcome."""
+    _check_count(returned)
     metrics, sems = {}, {}
     for name, value in returned.items():
         if isinstance(value, tuple | list):
@@ -104,6 +111,22 @@ def _of_metrics(returned: Mapping[str, Any]) -> Outcome:
     return Outcome(metrics=metrics, sems=sems)
 
 
+def _check_count(metrics: Mapping[str, Any]) -> None:
+    """Refuse metrics by the hundred thousand, before each of them is looked at."""
+    if len(metrics) > _MAX_METRICS:
+        raise ProblemError(
+            f"the result has {len(metrics)} metrics, at most {_MAX_METRICS} are kept: {names_shown(metrics)};"
+            " return a long vector as outputs (Outcome.of_outputs), or write it to the folder of the context"
+        )
+
+
+def names_shown(names: Mapping[str, Any]) -> str:
+    """Return the first names of a mapping for a message, and how many more there are."""
+    first = sorted(map(str, list(names)[: _MAX_NAMES_SHOWN + 1]))[:_MAX_NAMES_SHOWN]
+    more = f", … ({len(names)} in all)" if len(names) > _MAX_NAMES_SHOWN else ""
+    return f"[{', '.join(shown(name) for name in first)}{more}]"
+
+
 def with_errors_among_metrics(outcome: Outcome) -> Outcome:
     """Return an outcome whose metrics hold the standard errors too, which is how a trial keeps them."""
     errors = {sem_name(name): sem for name, sem in outcome.sems.items()}
@@ -111,25 +134,36 @@ def with_errors_among_metrics(outcome: Outcome) -> Outcome:
 
 
 def _number(name: str, value: object) -> float:
-    # bool is an int to Python, yet a returned True is a mistake, not a measurement
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise ProblemError(f"the result's {name} is {value!r}; a number is needed")
-    return float(value)
+    # a returned True is a mistake, not a measurement, in numpy's clothes as in Python's
+    try:
+        return as_number(value)
+    except ValueError as error:
+        raise ProblemError(f"the result's {name} is {shown(value)}; {error}") from None
 
 
 def _vector(name: str, values: object) -> Array | None:
     if values is None:
         return None
-    vector = np.asarray(values, dtype=np.float64)
+    vector = _array(name, values)
     if vector.ndim != 1:
         raise ProblemError(f"the result's {name} has shape {vector.shape}; one dimension is needed")
     return vector
 
 
+def _array(name: str, values: object) -> Array:
+    """Return numbers as an array that cannot be changed: an outcome is a record."""
+    try:
+        array = as_numbers(values)
+    except ValueError as error:
+        raise ProblemError(f"the result's {name} is {shown(values)}; {error}") from None
+    array.flags.writeable = False
+    return array
+
+
 def _variances(values: object) -> Array | None:
     if values is None:
         return None
-    array = np.asarray(values, dtype=np.float64)
+    array = _array("outputs_variance", values)
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
         raise ProblemError(
             f"the result's outputs_variance has shape {array.shape}; (k,) or (k, 1 + r) is needed"
@@ -152,6 +186,10 @@ def with_loss(loss: Loss, outcome: Outcome) -> Outcome:
         variance = np.zeros(len(outputs))
     if len(variance) != len(outputs):
         raise ProblemError(f"the result has {len(outputs)} outputs and variances of {len(variance)}")
+    if isinstance(loss, ChiSquare):
+        loss, outcome, variance = _with_known_bins(loss, outcome, variance)
+        outputs = outcome.outputs
+        assert outputs is not None
     if not np.isfinite(outputs).all() or not np.isfinite(variance).all():
         return replace(outcome, value=math.nan, outputs_variance=variance)  # a failure, as of any value
     if (variance.reshape(len(outputs), -1)[:, 0] < 0).any():
@@ -161,6 +199,26 @@ def with_loss(loss: Loss, outcome: Outcome) -> Outcome:
     full = variance if variance.ndim == 1 else variance[:, 0] + (variance[:, 1:] ** 2).sum(axis=1)
     value, sem = loss.measured(outputs, full)
     return replace(outcome, value=value, sem=sem if sem > 0.0 else None, outputs_variance=variance)
+
+
+def _with_known_bins(loss: ChiSquare, outcome: Outcome, variance: Array) -> tuple[ChiSquare, Outcome, Array]:
+    """Return loss, outcome and variances without bins that hold no information (``ChiSquare.filled``)."""
+    outputs = outcome.outputs
+    assert outputs is not None
+    columns = variance.reshape(len(outputs), -1)
+    full = columns[:, 0] + (columns[:, 1:] ** 2).sum(axis=1)
+    try:
+        known, filled, sizes = loss.filled(outputs, full)
+    except ProblemError:  # nothing is known: a failure, as of any value
+        return loss, outcome, variance
+    lost = np.isnan(outputs) | ~np.isfinite(full)
+    if not lost.any():
+        return loss, outcome, variance
+    columns = np.where(lost[:, None], 0.0, columns)
+    columns[lost, 0] = sizes[lost]
+    counted = int((lost & (loss.weights > 0.0)).sum())
+    metrics = dict(outcome.metrics) | ({LOST_BINS: float(counted)} if counted else {})
+    return known, replace(outcome, outputs=filled, metrics=metrics), columns.reshape(variance.shape)
 
 
 def with_levels(level_set: LevelSet, outcome: Outcome) -> Outcome:
@@ -201,15 +259,15 @@ def _packed_covariance(outputs: Array, covariance: Any) -> Array:
     k = len(outputs)
     if covariance is None:
         return np.zeros(k)
-    if isinstance(covariance, tuple):
-        variances, columns = (np.asarray(part, dtype=np.float64) for part in covariance)
+    if isinstance(covariance, tuple) and len(covariance) == 2 and np.ndim(covariance[1]) > 0:
+        variances, columns = (_array("covariance", part) for part in covariance)
         if variances.shape != (k,) or columns.ndim != 2 or len(columns) != k:
             raise ProblemError(
                 f"covariance: variances {variances.shape} and columns {columns.shape} for {k} outputs; "
                 f"({k},) and ({k}, r) are needed"
             )
         return np.column_stack([variances, columns])
-    given = np.asarray(covariance, dtype=np.float64)
+    given = _array("covariance", covariance)
     if given.shape == (k,):
         return given
     if given.shape != (k, k):

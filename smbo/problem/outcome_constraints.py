@@ -44,7 +44,7 @@ class ConstraintSlacks:
         formulas: list[Expression] = []
         is_whole = True
         for constraint in constraints:
-            found = _formulas(ast.parse(constraint.text.strip(), mode="eval").body)
+            found = _formulas(constraint, constraint.tree)
             is_whole &= found is not None
             formulas += [Expression.parse(text) for text in found or ()]
         return cls(tuple(formulas), is_whole)
@@ -72,10 +72,10 @@ class ConstraintSlacks:
         )
 
 
-def _formulas(node: ast.expr) -> list[str] | None:
-    """Return formulas that are not negative where a condition holds, None where there are none such."""
+def _formulas(whole: Expression, node: ast.expr) -> list[str] | None:
+    """Return formulas that are not negative where a part of a condition holds, None where there are none."""
     if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
-        parts = [_formulas(value) for value in node.values]
+        parts = [_formulas(whole, value) for value in node.values]
         return (
             None if any(part is None for part in parts) else [text for part in parts for text in part or ()]
         )
@@ -89,7 +89,7 @@ def _formulas(node: ast.expr) -> list[str] | None:
             high, low = right, left
         else:
             return None
-        texts.append(f"({ast.unparse(high)}) - ({ast.unparse(low)})")
+        texts.append(f"({whole.written(high)}) - ({whole.written(low)})")
         left = right
     return texts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -20,6 +20,8 @@ from smbo.fidelity import (
     early_stopping_from_json,
     early_stopping_to_json,
 )
+from smbo.frozen import FrozenDict
+from smbo.plain_values import as_flag, plain, shown
 from smbo.problem.compatibility import refuse_incompatible
 from smbo.problem.level_set import LevelSet, NearestLevel
 from smbo.problem.losses import loss_from_json, loss_to_json
@@ -28,6 +30,7 @@ from smbo.problem.outcome import (
     Outcome,
     Returned,
     as_outcome,
+    names_shown,
     with_errors_among_metrics,
     with_levels,
     with_loss,
@@ -106,17 +109,26 @@ class Problem:
         set_once = object.__setattr__
         if not isinstance(self.space, Space):
             set_once(self, "space", Space(self.space))
+        maximize = as_flag(self.maximize)
+        if maximize is None:
+            raise ProblemError(f"maximize={shown(self.maximize)}: write maximize=True, or leave it out")
+        set_once(self, "maximize", maximize)
         set_once(self, "objectives", self._checked_objectives())
-        if isinstance(self.constraints, str):
-            raise ProblemError(f"constraints={self.constraints!r}: give a list of formulas, not one string")
+        if isinstance(self.constraints, str | Mapping) or not isinstance(self.constraints, Iterable):
+            raise ProblemError(
+                f"constraints={shown(self.constraints)}: give a list of formulas, not one string"
+            )
         for name, kind, example in _KINDS_OF_ARGUMENTS:
             given = getattr(self, name)
             if given is not None and not isinstance(given, kind):
                 raise ProblemError(f"{name}={given!r}; give {example}, or None")
-        if isinstance(self.transfer, TransferSource) or not all(
-            isinstance(each, TransferSource) for each in self.transfer
-        ):
-            raise ProblemError(f"transfer={self.transfer!r}: give a list of TransferSource(points, values)")
+        sources: Any = self.transfer
+        if not isinstance(sources, Iterable) or not all(isinstance(each, TransferSource) for each in sources):
+            raise ProblemError(f"transfer={shown(sources)}: give a list of TransferSource(points, values)")
+        if self.loss is not None and not isinstance(self.loss, Loss):
+            raise ProblemError(
+                f"loss={shown(self.loss)}; give ChiSquare(data, errors), FunctionLoss(…) or None"
+            )
         set_once(self, "try_first", self._checked_first())
         set_once(self, "termination", as_termination(self.termination))
         stopping = self.early_stopping
@@ -129,13 +141,14 @@ class Problem:
             raise ProblemError(
                 f"early_stopping={stopping!r} needs a fidelity; give fidelity=Fidelity(low, high) too"
             )
-        checked = [each.checked(self.space) for each in self.transfer]
-        set_once(self, "transfer", tuple(source for source, _ in checked))
-        set_once(self, "refused", tuple(text for _, texts in checked for text in texts))
-        set_once(self, "reference", dict(self.reference or {}))
-        set_once(self, "weights", dict(self.weights or {}))
+        set_once(self, "reference", FrozenDict(_figures("reference", self.reference)))
+        set_once(self, "weights", FrozenDict(_figures("weights", self.weights)))
         if self.multi_objective is None and (self.reference or self.weights):
             raise ProblemError("reference and weights go with several objectives; leave them out")
+        several = () if self.multi_objective is None else self.multi_objective.names
+        checked = [each.checked(self.space, several) for each in self.transfer]
+        set_once(self, "transfer", tuple(source for source, _ in checked))
+        set_once(self, "refused", tuple(text for _, texts in checked for text in texts))
         set_once(self, "constraints", tuple(self.constraints))
         set_once(self, "_constraints", tuple(self._checked_constraint(text) for text in self.constraints))
         set_once(self, "constraint_slacks", ConstraintSlacks.of(self._constraints))
@@ -145,12 +158,20 @@ class Problem:
             return None
         if self.maximize:
             raise ProblemError("maximize=True goes with an unnamed objective; write objectives={name: 'max'}")
+        if not isinstance(self.objectives, Mapping):
+            raise ProblemError(
+                f"objectives={shown(self.objectives)}: give names and directions, {{name: 'min' or 'max'}}"
+            )
         if not self.objectives:
             raise ProblemError("objectives={}: name at least one, or leave it out for a single value")
         for name, direction in self.objectives.items():
-            if direction not in ("min", "max"):
-                raise ProblemError(f"objective {name!r}: direction is {direction!r}; write 'min' or 'max'")
-        return dict(self.objectives)
+            if not isinstance(name, str) or not name:
+                raise ProblemError(f"objectives: the name of an objective is a text, got {shown(name)}")
+            if not isinstance(direction, str) or direction not in ("min", "max"):
+                raise ProblemError(
+                    f"objective {name!r}: direction is {shown(direction)}; write 'min' or 'max'"
+                )
+        return FrozenDict(self.objectives)
 
     def kinds(self) -> frozenset[str]:
         """Return which of the kinds of ``smbo.problem.compatibility`` the problem is of."""
@@ -181,24 +202,25 @@ class Problem:
         formula = Expression.parse(text)
         if not (formula.is_condition and formula.names):
             raise ProblemError(
-                f"constraints: {text!r} is no comparison of what is measured; write one, such as "
+                f"constraints: {shown(text)} is no comparison of what is measured; write one, such as "
                 "'n_background >= 100' or 'passed == 1'"
             )
         if parameters := sorted(formula.names & set(self.space.names)):
             raise ProblemError(
-                f"constraints: {text!r} is on {parameters} of the space, and constraints here are on what is "
-                "measured; give it to the space, Space({...}, constraints=[...]), or let the result hold a "
-                "metric of another name"
+                f"constraints: {shown(text)} is on {parameters} of the space, and constraints here are on "
+                "what is measured; give it to the space, Space({...}, constraints=[...]), or let the result "
+                "hold a metric of another name"
             )
         return formula
 
     def _checked_first(self) -> tuple[Mapping[str, Any], ...]:
-        if isinstance(self.try_first, str | Mapping):
-            raise ProblemError(f"try_first={self.try_first!r}: give a list of points")
+        given: Any = self.try_first
+        if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+            raise ProblemError(f"try_first={shown(given)}: give a list of points")
         points = []
         for place, point in enumerate(self.try_first):
             try:
-                points.append(self.space.check(point))
+                points.append(FrozenDict(self.space.check(point)))
             except PointError as error:
                 raise ProblemError(f"try_first[{place}]: {error}") from None
         return tuple(points)
@@ -249,7 +271,8 @@ class Problem:
         if value is None:
             if self.value_name not in metrics:
                 raise ProblemError(
-                    f"the result has no {self.value_name!r}, only {sorted(metrics)}; return that, or a number"
+                    f"the result has no {self.value_name!r}, only {names_shown(metrics)}; "
+                    "return that, or a number"
                 )
             value = metrics[self.value_name]
             if outcome.sem is None:
@@ -275,7 +298,7 @@ class Problem:
         missing = [name for name in goals.names if name not in metrics]
         if missing:
             raise ProblemError(
-                f"the result has no {missing[0]!r}, only {sorted(metrics)}; with several objectives "
+                f"the result has no {missing[0]!r}, only {names_shown(metrics)}; with several objectives "
                 f"return them by name: {{{', '.join(f'{name!r}: …' for name in goals.names)}}}"
             )
         values = goals.values([metrics])[0]
@@ -372,12 +395,28 @@ class Problem:
         )
 
 
+def _figures(word: str, given: Mapping[str, float] | None) -> dict[str, float]:
+    """Return numbers by objective, those of numpy as Python's; what is none is refused by MultiObjective."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ProblemError(f"{word}={shown(given)}: give {{objective: number}}")
+    return {name: plain(value) for name, value in (given or {}).items()}
+
+
 @runtime_checkable
 class HasProblem(Protocol):
     """An objective that poses a problem of its own, so that a job file need not give a space."""
 
     @property
     def problem(self) -> Problem: ...
+
+
+@runtime_checkable
+class ChecksProblem(Protocol):
+    """An objective that serves some problems only: by the names in a command's template, say."""
+
+    def check_problem(self, problem: Problem) -> str | None:
+        """Raise ObjectiveError if points cannot be evaluated; return how they are, if unusual."""
+        ...
 
 
 class MultiFidelity(NamedTuple):

@@ -5,12 +5,12 @@ Source: Makarova et al. (2022), "Automatic Termination for Hyperparameter Optimi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from smbo.errors import ProblemError
+from smbo.plain_values import as_whole_number, finite_number, make_fields_plain, shown
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,19 @@ class Termination:
     left: float | None = None
 
     def __post_init__(self) -> None:
+        make_fields_plain(self, "plateau", "gain", "left")
         if self.plateau is None and self.left is None:
             raise ProblemError(
                 "termination: give plateau=20 (evaluations) or left=0.5 (standard errors), or both"
             )
-        if self.plateau is not None and (
-            isinstance(self.plateau, bool) or not isinstance(self.plateau, int) or self.plateau < 1
-        ):
+        if self.plateau is not None and (as_whole_number(self.plateau) or 0) < 1:
             raise ProblemError(
-                f"termination: plateau={self.plateau!r}; give a whole number from 1 up, or None"
+                f"termination: plateau={shown(self.plateau)}; give a whole number from 1 up, or None"
             )
         for name, value, low in (("gain", self.gain, 0.0), ("left", self.left, 1e-300)):
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (is_number and low <= value < math.inf):
-                raise ProblemError(f"termination: {name}={value!r}; give a positive number")
+            number = finite_number(value)
+            if (value is not None or name == "gain") and (number is None or number < low):
+                raise ProblemError(f"termination: {name}={shown(value)}; give a positive number")
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as JSON values."""

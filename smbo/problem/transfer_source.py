@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from smbo.errors import PointError, ProblemError
+from smbo.frozen import FrozenDict, frozen
 from smbo.space import Point, Space
-from smbo.space.categorical import Categorical, Constant
-from smbo.space.numeric import Integer, Real
+from smbo.space.categorical import Constant
 from smbo.trial import Trial, TrialState
 
 _MIN_ROWS = 2  # a single value says nothing about how values vary
@@ -26,8 +25,11 @@ class TransferSource:
     Attributes:
         points: {dimension: value} each; names that this space lacks are ignored, and cells of a table may
             be text.
-        values: of the points, in the user's sign and units of this study (lower or higher is better).
+        values: of the points, in the user's sign and units of this study (lower or higher is better); of
+            several objectives {name: values}.
         name: for messages.
+        is_typed: a text that is a choice is that choice; not so of a table of text, where it may be
+            how another choice is written.
 
     Raises:
         ProblemError: another number of values than of points.
@@ -38,23 +40,37 @@ class TransferSource:
     """
 
     points: Sequence[Mapping[str, Any]]
-    values: Sequence[Any]
+    values: Sequence[Any] | Mapping[str, Sequence[Any]]
     name: str = "earlier"
+    is_typed: bool = field(default=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "points", tuple(dict(point) for point in self.points))
-        object.__setattr__(self, "values", tuple(self.values))
-        if len(self.points) != len(self.values):
-            raise ProblemError(f"{self.name}: {len(self.points)} points and {len(self.values)} values")
+        object.__setattr__(self, "points", tuple(frozen(dict(point)) for point in self.points))
+        if isinstance(self.values, Mapping):
+            told = FrozenDict({name: tuple(column) for name, column in self.values.items()})
+            object.__setattr__(self, "values", told)
+        else:
+            object.__setattr__(self, "values", tuple(self.values))
+        for column in self.columns.values():
+            if len(self.points) != len(column):
+                raise ProblemError(f"{self.name}: {len(self.points)} points and {len(column)} values")
+
+    @property
+    def columns(self) -> Mapping[str | None, Sequence[Any]]:
+        """The values by the objective's name; None where there is one, without a name."""
+        if not isinstance(self.values, Mapping):
+            return {None: self.values}
+        return dict(self.values.items())
 
     @classmethod
     def of_trials(
-        cls, trials: Iterable[Trial], name: str = "earlier", value: str | None = None
+        cls, trials: Iterable[Trial], name: str = "earlier", value: str | Sequence[str] | None = None
     ) -> TransferSource:
         """Return the complete trials of another study: ``TransferSource.of_trials(study.trials)``.
 
         Args:
-            value: name of the metric to transfer, where it is not the trials' own value.
+            value: name of the metric to transfer, where it is not the trials' own value; the names of
+                several objectives.
 
         Raises:
             ProblemError: no complete trial has that metric.
@@ -63,45 +79,63 @@ class TransferSource:
         if value is None:
             return cls([trial.params for trial in done], [trial.value for trial in done], name)
         known = sorted({metric for trial in done for metric in trial.metrics})
-        if value not in known:
-            raise ProblemError(
-                f"{name}: no metric is called {value!r}; there are {', '.join(known) or 'none'}"
-            )
-        return cls([trial.params for trial in done], [trial.metrics.get(value) for trial in done], name)
+        columns = {}
+        for each in [value] if isinstance(value, str) else value:
+            if each not in known:
+                raise ProblemError(
+                    f"{name}: no metric is called {each!r}; there are {', '.join(known) or 'none'}"
+                )
+            columns[each] = [trial.metrics.get(each) for trial in done]
+        points = [trial.params for trial in done]
+        return cls(points, columns[value] if isinstance(value, str) else columns, name)
 
     @classmethod
-    def read(cls, path: str | Path, value: str = "value") -> TransferSource:
-        """Return the rows of a CSV or Parquet file with a column for each dimension and one for the value.
+    def read(cls, path: str | Path, value: str | Sequence[str] = "value") -> TransferSource:
+        """Return the rows of a CSV, JSON or Parquet file: a column for each dimension, one for the value.
+
+        Of several objectives, whose names are given, one for each.
+
+        Of a table that `smbo export` wrote, the complete trials.
 
         Raises:
             ProblemError: there is no such file or column, or it cannot be read.
         """
-        path = Path(path)
-        try:
-            rows = _parquet_rows(path) if path.suffix in (".parquet", ".pq") else _csv_rows(path)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ProblemError(f"{path}: cannot be read: {error}") from None
-        known = sorted({name for row in rows for name in row})
-        if value not in known:
-            raise ProblemError(
-                f"{path}: no column is called {value!r}; there are {', '.join(known) or 'none'}"
-            )
-        points = [{name: cell for name, cell in row.items() if name != value} for row in rows]
-        return cls(points, [row.get(value) for row in rows], path.name)
+        from smbo.problem.tables import read_table
 
-    def checked(self, space: Space) -> tuple[TransferSource, list[str]]:
+        table = read_table(path)
+        rows = [row for row in table.rows if table.state_of(row) == "complete"]
+        found, columns = {}, set()
+        for each in [value] if isinstance(value, str) else value:
+            column = table.metric_column(each)
+            if column is None:
+                known = ", ".join(sorted(table.columns)) or "none"
+                raise ProblemError(f"{path}: no column is called {each!r}; there are {known}")
+            found[each] = [row.get(column) for row in rows]
+            columns.add(column)
+        names = {name: each for name, each in table.parameters().items() if each not in columns}
+        points = [{name: row.get(each) for name, each in names.items()} for row in rows]
+        return cls(points, found[value] if isinstance(value, str) else found, table.name, table.is_typed)
+
+    def checked(self, space: Space, objectives: Sequence[str] = ()) -> tuple[TransferSource, list[str]]:
         """Return the rows that lie in a space, in its canonical form, and why each other row is refused.
 
+        Args:
+            objectives: names of several; () for one.
+
         Raises:
-            ProblemError: fewer than two rows are left.
+            ProblemError: fewer than two rows are left, or the values are not those of the objectives.
         """
+        wanted = tuple(objectives) or (None,)
+        if set(self.columns) != set(wanted):
+            raise ProblemError(self._said_of(wanted))
         points: list[Point] = []
-        values: list[float] = []
+        values: list[list[float]] = []
         refused: list[str] = []
-        for row, (given, told) in enumerate(zip(self.points, self.values, strict=True), start=1):
+        told_by_row = zip(*(self.columns[name] for name in wanted), strict=True)
+        for row, (given, told) in enumerate(zip(self.points, told_by_row, strict=True), start=1):
             try:
-                points.append(space.check(_in_terms_of(space, given)))
-                values.append(_finite(told))
+                points.append(_in_terms_of(space, given, self.is_typed))
+                values.append([_finite(each) for each in told])
             except (PointError, ValueError) as error:
                 del points[len(values) :]
                 refused.append(f"{self.name}, row {row}: {error}")
@@ -109,12 +143,25 @@ class TransferSource:
             why = f"; the first: {refused[0]}" if refused else ""
             fit = f"{len(values)} of {len(self.points)} rows fit the space"
             raise ProblemError(f"{self.name}: {fit}, and at least {_MIN_ROWS} are needed{why}")
-        return TransferSource(points, values, self.name), refused
+        if not objectives:
+            return TransferSource(points, [row[0] for row in values], self.name), refused
+        columns = dict(zip(objectives, zip(*values)))
+        return TransferSource(points, columns, self.name), refused
+
+    def _said_of(self, wanted: Sequence[str | None]) -> str:
+        names = ", ".join(map(repr, self.columns))
+        has = f"values of {names}" if isinstance(self.values, Mapping) else "values without names"
+        if wanted == (None,):
+            return f"{self.name}: {has}, and the problem has one objective; give a list of values"
+        example = "{" + ", ".join(f"{name!r}: […]" for name in wanted) + "}"
+        return f"{self.name}: {has}, and the problem has several objectives; give {example}"
 
     def to_json(self, space: Space) -> dict[str, Any]:
         """Return checked rows as plain JSON values."""
         points = [space.point_to_json(point) for point in self.points]
-        return {"name": self.name, "points": points, "values": list(self.values)}
+        by_name = isinstance(self.values, Mapping)
+        told = {name: list(column) for name, column in self.columns.items()} if by_name else list(self.values)
+        return {"name": self.name, "points": points, "values": told}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], space: Space) -> TransferSource:
@@ -133,46 +180,13 @@ def _finite(told: Any) -> float:
     return value
 
 
-def _in_terms_of(space: Space, given: Mapping[str, Any]) -> Point:
-    """Return a point with the names that a space has, text converted to each dimension's type."""
-    point: Point = {}
-    for name, dimension in space.dimensions.items():
-        cell = given.get(name)
-        if isinstance(dimension, Constant) or cell is None or cell == "":
-            continue
-        point[name] = _cell(name, dimension, cell) if isinstance(cell, str) else cell
-    return point
+def _in_terms_of(space: Space, given: Mapping[str, Any], is_typed: bool) -> Point:
+    """Return a point of the names that a space has, cells of text converted to each dimension's type."""
+    from smbo.problem.tables import point_of
 
-
-def _cell(name: str, dimension: Real | Integer | Categorical, text: str) -> Any:
-    if isinstance(dimension, Categorical):
-        if dimension.index(text) is not None:
-            return text
-        alike = [choice for choice in dimension.choices if str(choice) == text]
-        return alike[0] if len(alike) == 1 else text
-    try:
-        number = float(text)
-    except ValueError:
-        raise PointError(f"{name}={text!r}: a number is needed") from None
-    is_whole = isinstance(dimension, Integer) and number == math.floor(number)
-    return int(number) if is_whole else number
-
-
-def _csv_rows(path: Path) -> list[dict[str, Any]]:
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream, skipinitialspace=True)
-        return [{name: cell for name, cell in row.items() if name} for row in reader]
-
-
-def _parquet_rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        from pyarrow import ArrowException, parquet  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    except ImportError:
-        raise ProblemError(
-            f"{path}: reading Parquet needs pyarrow; pip install 'smbo[parquet]', or give CSV"
-        ) from None
-    try:
-        rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
-    except ArrowException as error:
-        raise ProblemError(f"{path}: cannot be read: {error}") from None
-    return rows
+    columns = {
+        name: name
+        for name, dimension in space.dimensions.items()
+        if not isinstance(dimension, Constant) and name in given
+    }
+    return point_of(space, given, columns, is_typed=is_typed)

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smbo.acquisition import (
-    Acquisition,
-    LogExpectedHypervolumeImprovement,
-    Misclassification,
-    NoisyLogExpectedHypervolumeImprovement,
-    NoisyLogExpectedImprovement,
-    RandomScalarization,
-    ThompsonSampling,
-)
+from smbo import acquisition as acquisitions, surrogates  # each name loads its module on first use
+from smbo.acquisition.base import Acquisition
 from smbo.acquisition.expected_improvement import LogExpectedImprovement
 from smbo.errors import RecipeError
 from smbo.problem.level_set import NearestLevel
-from smbo.proposal.progress import has_given_noise, largest_noise_share, n_without_gain, noise_share
+from smbo.proposal.progress import (
+    has_equal_values,
+    has_given_noise,
+    has_steps,
+    is_long_stay,
+    largest_noise_share,
+    n_active,
+    n_without_gain,
+    noise_share,
+)
 from smbo.proposal.recipe import Choice, Recipe
 from smbo.proposal.trust_region import TrustRegion
-from smbo.surrogates import (
-    GP,
-    CompositeGP,
-    KernelSelection,
-    LevelGP,
-    Memory,
-    ModelListGP,
-    MultiFidelityGP,
-    Subset,
-)
-from smbo.training_data import ObjectiveValues, TrainingData, VectorOutputs
+from smbo.surrogates.base import Memory
+from smbo.surrogates.gp.gp import GP
+from smbo.surrogates.subset import Subset
+from smbo.training_data import TrainingData, VectorOutputs
 
 # The number of a front's boxes grows as a power of half the number of objectives.
 _MOST_OBJECTIVES_BY_VOLUME = 4
@@ -43,10 +38,11 @@ class Auto:
 
     A GP over the whole space is first, in many dimensions too: on the tuning half of the regret
     benchmark a trust region from the start is no better after 100 evaluations.  Once the GP stops
-    improving a trust region replaces it, for the rest of the search.
+    improving a trust region replaces it, for the rest of the search.  Where its own word is refuted a second
+    surrogate takes turns with it: see ``second_surrogate``.
 
     Attributes:
-        region_from: axes from which a trust region may be used.
+        region_from: axes, of a point with the most active ones, from which a trust region may be used.
         patience: evaluations in a row without improvement after which it is used; None for twice the
             axes, and never fewer than 20.
         crowd_from: pending points from which Thompson sampling is used, which needs no fantasies.
@@ -56,7 +52,8 @@ class Auto:
         rough_below: share of learned noise up to which the noise may be roughness instead.
         exploration_after: evaluations in a row without improvement, without noise, after which every third
             proposal uses EI with a margin.  EI alone can stay for a hundred evaluations on the steps of
-            a rough slope (three of five cut scans did).
+            a rough slope (three of five cut scans did).  Where values come in steps every second one
+            does so as soon as gains are small, see ``is_long_stay``.
         margin: of that EI, see ``LogExpectedImprovement``.
 
     Raises:
@@ -85,20 +82,20 @@ class Auto:
 
     def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the recipe to propose with, and the reason."""
-        d, n, n_pending = len(data.axes), len(data), len(data.pending)
+        d, n, n_pending = n_active(data), len(data), len(data.pending)
         if data.outputs is not None:
-            return _of_outputs(data.outputs)
+            return _of_outputs(data, data.outputs)
         if data.objective_values is not None:
-            return self._of_several(data.objective_values, memory)
+            return self._of_several(data, memory)
         if data.fidelities is not None:
             return Choice(
-                Recipe(MultiFidelityGP(), LogExpectedImprovement()),
+                Recipe(surrogates.MultiFidelityGP(), LogExpectedImprovement()),
                 "curves",
                 f"{d} axes and {len(data.fidelities)} results at several fidelities: one Gaussian process "
                 "over points and fidelities, of which the value at the highest is asked for",
             )
         if n_pending >= self.crowd_from:
-            acquisition: Acquisition = ThompsonSampling()
+            acquisition: Acquisition = acquisitions.ThompsonSampling()
             about = (
                 f"{n_pending} points are under way ({self.crowd_from} or more): each new one is the "
                 "minimum of a function drawn from the posterior, so that they differ by themselves"
@@ -121,7 +118,9 @@ class Auto:
             )
         # on hartmann6c and spring half the regret after 30 and 60 evaluations; without constraints not tried
         process = (
-            GP() if data.outcome_constraints is None else KernelSelection(GP(), price=_PRICE_OF_SMOOTHNESS)
+            GP()
+            if data.outcome_constraints is None
+            else surrogates.KernelSelection(GP(), price=_PRICE_OF_SMOOTHNESS)
         )
         return Choice(
             Recipe(Subset(process), acquisition),
@@ -129,27 +128,58 @@ class Auto:
             f"{d} axes and {n} evaluations: one Gaussian process for the whole space; {about}",
         )
 
-    def _of_several(self, several: ObjectiveValues, memory: Memory) -> Choice:
+    def _of_several(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the recipe for several objectives: by their number, and by the noisiest."""
+        several = data.objective_values
+        assert several is not None
         m = several.values.shape[1]
-        surrogate, about = ModelListGP(), f"{m} objectives, a Gaussian process for each"
+        surrogate, about = surrogates.ModelListGP(), f"{m} objectives, a Gaussian process for each"
+        if data.fidelities is not None:
+            surrogate = surrogates.ModelListGP(surrogates.MultiFidelityGP(bend_values=False))
+            about += f" over points and fidelities ({len(data.fidelities)} results)"
         if m > _MOST_OBJECTIVES_BY_VOLUME:
             why = "too many for hypervolumes: each point is for weights drawn at random"
-            return Choice(Recipe(surrogate, RandomScalarization()), "scalarised", f"{about}; {why}")
-        share = largest_noise_share(several, memory)
+            return Choice(
+                Recipe(surrogate, acquisitions.RandomScalarization()), "scalarised", f"{about}; {why}"
+            )
+        # draws at rows of several fidelities are draws of several functions
+        share = None if data.fidelities is not None else largest_noise_share(several, memory)
         if share is not None and share >= self.noisy_from and len(several.values) <= self.most_noisy:
-            acquisition: Acquisition = NoisyLogExpectedHypervolumeImprovement()
+            acquisition: Acquisition = acquisitions.NoisyLogExpectedHypervolumeImprovement()
             why = f"noise is up to {100 * share:.2g} % of the values' variance: the front itself is uncertain"
         else:
-            acquisition = LogExpectedHypervolumeImprovement()
+            acquisition = acquisitions.LogExpectedHypervolumeImprovement()
             why = "points are worth the hypervolume that they are expected to add to the front"
         return Choice(Recipe(surrogate, acquisition), "pareto", f"{about}; {why}")
 
     def _acquisition(self, data: TrainingData, memory: Memory) -> tuple[Acquisition, str]:
+        first, about = self._of_first(data, memory)
+        # along many axes few values tell neither noise from structure nor one process from another
+        has_few_axes = n_active(data) < self.region_from
+        n_asked = len(data) + len(data.failed) + len(data.pending)
+        is_due = has_few_axes and n_asked % 2 == 0 and is_long_stay(data)
+        leaves = is_due and has_steps(data, memory, self.noisy_from, self.rough_below)
+        if leaves:
+            first = LogExpectedImprovement(margin=self.margin)
+            about = (
+                "values come in steps, and gains have been small for long: every second point looks for more "
+                "than the next step"
+            )
+        if has_equal_values(data) and not has_given_noise(data):
+            first = acquisitions.OffPlateaus(first)
+            about = f"{about}; points with equal values are seen: points off their plateaus count"
+        if leaves or len(data) == 0 or not has_few_axes:
+            return first, about
+        from smbo.proposal.second_surrogate import second_acquisition  # a first ask does without
+
+        other = second_acquisition(data, memory, first)
+        return (first, about) if other is None else (other[0], f"{about}; {other[1]}")
+
+    def _of_first(self, data: TrainingData, memory: Memory) -> tuple[Acquisition, str]:
         share = noise_share(data, memory)
         if share is None:
             return LogExpectedImprovement(), "nothing is known of noise yet"
-        if len(data.axes) >= self.region_from and not has_given_noise(data):
+        if n_active(data) >= self.region_from and not has_given_noise(data):
             # with few values along many axes a GP explains structure as noise
             return LogExpectedImprovement(), "noise is not told from structure along so many axes"
         text = f"noise is {100 * share:.2g} % of the values' variance"
@@ -166,20 +196,24 @@ class Auto:
             return LogExpectedImprovement(), f"{text}: improvement is over the best mean"
         if len(data) > self.most_noisy:
             return LogExpectedImprovement(), f"{text}, averaged over many values"
-        return NoisyLogExpectedImprovement(), f"{text}: the best point itself is uncertain"
+        return acquisitions.NoisyLogExpectedImprovement(), f"{text}: the best point itself is uncertain"
 
 
-def _of_outputs(vectors: VectorOutputs) -> Choice:
+def _of_outputs(data: TrainingData, vectors: VectorOutputs) -> Choice:
     k = vectors.values.shape[1]
     if isinstance(vectors.loss, NearestLevel):
+        surrogate, about = surrogates.LevelGP(), ""
+        if data.fidelities is not None:
+            surrogate = surrogates.LevelGP(surrogates.MultiFidelityGP())
+            about = f"; each function is modelled over points and fidelities ({len(data.fidelities)} results)"
         return Choice(
-            Recipe(Subset(LevelGP(), n_rows=1500), Misclassification()),
+            Recipe(Subset(surrogate, n_rows=1500), acquisitions.Misclassification()),
             "levels",
             f"the levels of {', '.join(vectors.loss.level_set.names)} are sought: each point is to leave as "
-            "little of the space as possible on the wrong side of a contour",
+            f"little of the space as possible on the wrong side of a contour{about}",
         )
     return Choice(
-        Recipe(CompositeGP(), ThompsonSampling()),
+        Recipe(surrogates.CompositeGP(), acquisitions.ThompsonSampling()),
         "vector",
         f"there are {k} outputs with a loss on top: their principal components are modelled, and each point "
         "is where the loss of outputs drawn from that belief is lowest",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from smbo.errors import RecipeError
 from smbo.problem import Problem
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.transfer import WithTransfer, transfer_base
+from smbo.proposal.transfer import transfer_base
 from smbo.surrogates.base import takes_replicates
 from smbo.training_data import Target, served_by
 
@@ -26,8 +29,11 @@ def targets_of(problem: Problem) -> frozenset[Target]:
     return frozenset(found)
 
 
-def refuse_misfit(problem: Problem, recipe: Recipe) -> None:
+def refuse_misfit(problem: Problem, recipe: Recipe, written: object = None) -> None:
     """Refuse a recipe whose parts do not serve the problem's targets.
+
+    Args:
+        written: the recipe as the user wrote it; its own parts if None.
 
     Raises:
         RecipeError: with the recipes that serve the problem.
@@ -35,16 +41,27 @@ def refuse_misfit(problem: Problem, recipe: Recipe) -> None:
     wanted = targets_of(problem)
     if _serves(recipe, wanted):
         return
-    surrogate, acquisition = recipe.surrogate, recipe.acquisition
+    word = _word(recipe, written)
+    parts = {"surrogate": recipe.surrogate, "acquisition": recipe.acquisition}
     what = "a trust region is around the best point of one objective"
-    for part in (surrogate, acquisition):
+    for role, part in parts.items():
         if not served_by(part) & wanted:
-            what = f"{type(part).__name__} is for {_in_words(served_by(part))}"
+            subject = "it" if word is not None else f"the {role} {type(part).__name__}"
+            what = f"{subject} is for {_in_words(served_by(part))}"
+    said = f"recipe {word!r} does not serve this problem: " if word is not None else ""
     words = [word for word, make in PRESETS.items() if _serves(make(), wanted)]
     raise RecipeError(
-        f"{type(surrogate).__name__} with {type(acquisition).__name__}: {what}, and the problem has "
-        f"{_in_words(wanted)}; use recipe {', '.join(map(repr, words))}"
+        f"{said}{what}, and the problem has {_in_words(wanted)}; use recipe {', '.join(map(repr, words))}"
     )
+
+
+def _word(recipe: Recipe, written: object) -> str | None:
+    """Return the word for a recipe that has one: the one that was written, or that stands for the same."""
+    if isinstance(written, Mapping) and len(written) == 1:
+        (written,) = written
+    if isinstance(written, str) and written in PRESETS:
+        return written
+    return next((word for word, make in PRESETS.items() if make() == recipe), None)
 
 
 def _serves(recipe: Recipe, wanted: frozenset[Target]) -> bool:
@@ -58,27 +75,24 @@ def _in_words(targets: frozenset[Target]) -> str:
     return " or ".join(target.value for target in Target if target in targets)
 
 
-def check_recipe(problem: Problem, recipe: Recipe) -> None:
+def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> None:
     """Refuse a recipe that does not serve the problem.
+
+    Args:
+        written: the recipe as the user wrote it, for messages.
 
     Raises:
         RecipeError: with the recipes that serve the problem.
     """
     if recipe.replication is not None:
-        _refuse_replication(problem, recipe)
+        _refuse_replication(problem, recipe, written)
     if problem.transfer and recipe.rule is None:
-        transfer_base(recipe)
-    own_rule = recipe.rule.recipe.rule if isinstance(recipe.rule, WithTransfer) else recipe.rule
-    if problem.transfer and own_rule is not None and problem.multi_fidelity is not None:
-        raise RecipeError(
-            "the process over points and fidelities that 'auto' takes does not know of earlier studies; use "
-            "recipe 'gp', which does, or leave out the fidelity or the earlier studies"
-        )
+        transfer_base(recipe, _word(recipe, written))
     if recipe.rule is None:
-        refuse_misfit(problem, recipe)
+        refuse_misfit(problem, recipe, written)
 
 
-def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
+def _refuse_replication(problem: Problem, recipe: Recipe, written: object) -> None:
     """Refuse replication unless the problem has one value and the surrogate is a Gaussian process.
 
     Raises:
@@ -89,7 +103,7 @@ def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
         "a level set": problem.level_set,
         "vector outputs": problem.output_loss,
         "a fidelity": problem.fidelity,
-        "earlier studies": problem.transfer or None,
+        "transfer": problem.transfer or None,
     }
     for name, given in others.items():
         if given is not None:
@@ -97,7 +111,9 @@ def _refuse_replication(problem: Problem, recipe: Recipe) -> None:
                 f"replication is weighed for one value, and the problem has {name}; leave replication out"
             )
     if recipe.rule is None and (recipe.surrogate is None or not takes_replicates(recipe.surrogate)):
+        word = _word(replace(recipe, replication=None), written)
+        what = f"the recipe is {word!r}" if word else f"the surrogate is {type(recipe.surrogate).__name__}"
         raise RecipeError(
-            f"replication is weighed by a Gaussian process, and the surrogate is {recipe.surrogate!r}; use "
-            "recipe 'auto', 'gp' or 'noisy', or leave it out"
+            f"replication is weighed by a Gaussian process, and {what}; use recipe 'auto', 'gp' or 'noisy', "
+            "or leave replication out"
         )

@@ -21,6 +21,7 @@ from smbo.training_data import Array, Target, TrainingData, served_by
 __all__ = ["design_points", "first_points", "left_on_grid", "n_from_design", "n_initial_of"]
 
 _ROWS_AT_ONCE = 64  # of a design, computed together; without constraints most are used
+_MOST_SPREAD = 256  # points of a design in a small region before random ones are used
 _MOST_ROWS = 2**14  # of a design that are tried before random points are used
 _MOST_DRAWS = 64  # rounds of random points before the remaining grid points are listed
 
@@ -33,26 +34,39 @@ def design_points(request: ProposalRequest, n: int) -> tuple[Array, dict[str, in
     if n == 0:  # without comparing with the points taken
         return np.zeros((0, len(space.axes))), {"seed": seed, "index": index}
     taken = PointSet.within(space, [rows_in(space, each) for each in request.taken])
+    if space.size == 0:
+        space.sample_unit(1, rng)  # raises SpaceError with the constraints that leave no point
     if space.size is not None and len(taken) + n > space.size:
         raise SpaceExhausted(
             f"{describe(space)} has {space.size} points, {len(taken)} of them evaluated or under way: "
             f"{n} more cannot be proposed"
         )
     chosen: list[Array] = []
-    for row, next_index in _design_stream(space, request.recipe.design, seed, index):
+    starts = np.concatenate([space.to_unit(request.problem.try_first), *request.taken])
+    for row, next_index in _design_stream(space, request.recipe.design, seed, index, starts):
         if len(chosen) == n:
             break
         index = next_index
         if row is not None and row not in taken:
             taken.add(row)
             chosen.append(row)
-    chosen += _random_points(space, taken, n - len(chosen), rng)
+    chosen += _random_points(space, taken, n - len(chosen), rng, starts)
     return np.array(chosen).reshape(n, len(space.axes)), {"seed": seed, "index": index}
 
 
-def _design_stream(space: Space, design: str, seed: int, index: int) -> Iterator[tuple[Array | None, int]]:
+def _design_stream(
+    space: Space, design: str, seed: int, index: int, starts: Array
+) -> Iterator[tuple[Array | None, int]]:
     """Yield each snapped row of the design (None where it is not allowed) and the index after it."""
     guidance = PriorDensity.of(space)
+    if (
+        space.feasible is not None and space.feasible.is_rare
+    ):  # too few rows of a design of the cube are allowed
+        if design != "random" and space.size is None:
+            weights = None if guidance is None else guidance.log_density
+            rows = space.feasible.design(seed, _MOST_SPREAD, starts, weights)
+            yield from ((row, index + place + 1) for place, row in enumerate(rows[index:]))
+        return
     for start in range(index, index + _MOST_ROWS, _ROWS_AT_ONCE):
         rows = design_rows(design, len(space.axes), seed, start, _ROWS_AT_ONCE)
         rows = space.snap(rows if guidance is None else guidance.design(rows, start))
@@ -60,13 +74,15 @@ def _design_stream(space: Space, design: str, seed: int, index: int) -> Iterator
             yield (row if is_allowed else None), start + offset + 1
 
 
-def _random_points(space: Space, taken: PointSet, n: int, rng: np.random.Generator) -> list[Array]:
+def _random_points(
+    space: Space, taken: PointSet, n: int, rng: np.random.Generator, starts: Array
+) -> list[Array]:
     """Return n random points that are not taken, for when the design has no more new ones."""
     chosen: list[Array] = []
     draws = 0
     while len(chosen) < n and draws < _MOST_DRAWS:
         draws += 1
-        for row in space.sample_unit(_ROWS_AT_ONCE, rng):
+        for row in space.sample_unit(_ROWS_AT_ONCE, rng, starts):
             if len(chosen) < n and row not in taken:
                 taken.add(row)
                 chosen.append(row)
@@ -129,7 +145,11 @@ def first_points(request: ProposalRequest) -> tuple[Array, dict[str, Any]]:
 
 
 def n_from_design(request: ProposalRequest, data: TrainingData) -> int:
-    """Return how many of the next n points come from the design, given the surrogate's data."""
+    """Return how many of the next n points come from the design, given the surrogate's data.
+
+    All of them while every value is the same: a model of equal values learns a constant, by which only the
+    cube's corners are worth a look.
+    """
     space, recipe, n = request.problem.space, request.recipe, request.n
     if recipe.surrogate is None or not space.axes:  # constants alone leave nothing to learn
         return n
@@ -137,7 +157,17 @@ def n_from_design(request: ProposalRequest, data: TrainingData) -> int:
     n_known = len(data) + len(data.failed) + len(data.pending)
     if len(data) == 0:
         return n  # nothing to fit a model to, whatever failed or is pending
+    if recipe.n_initial is None and not request.problem.transfer and _is_flat(request.data):
+        return n
     return min(n, max(0, n_initial_of(space, recipe, data) - n_known))
+
+
+def _is_flat(data: TrainingData) -> bool:
+    """Return whether all of several evaluations gave one and the same value, and nothing else is known."""
+    others = (data.outputs, data.objective_values, data.fidelities, data.outcome_constraints)
+    if len(data) < 2 or len(data.failed) or any(each is not None for each in others):
+        return False
+    return bool(data.feasible.all()) and float(np.ptp(data.values)) == 0.0
 
 
 def n_initial_of(space: Space, recipe: Recipe, data: TrainingData) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from smbo.acquisition import constraint_models
 from smbo.acquisition.feasibility import went_well
 from smbo.history.replicates import merged
+from smbo.proposal.outliers import trained
 from smbo.surrogates.base import Memory, Selective, Surrogate, Trainable, takes_replicates
 from smbo.training_data import TrainingData
 
@@ -25,11 +26,14 @@ class ModelData:
         surrogate: with its hyperparameters fixed.
         data: that the surrogate is fitted to.
         learned: entries added to the memory.
+        outliers, doubtful: numbers of the trials that are left out, see ``proposal.outliers``.
     """
 
     surrogate: Surrogate
     data: TrainingData
     learned: Memory
+    outliers: tuple[int, ...] = ()
+    doubtful: int | None = None
 
     @classmethod
     def as_measured(cls, surrogate: Surrogate, data: TrainingData, memory: Memory) -> ModelData:
@@ -40,14 +44,12 @@ class ModelData:
             data: as recorded.
             memory: of the last proposal.
         """
-        fitted = merged(data) if takes_replicates(surrogate) else data
-        trained: Surrogate = surrogate
-        learned: Memory = {}
         if isinstance(surrogate, Trainable):
-            trained, kept = surrogate.train(fitted, memory.get("surrogate", {}))
-            learned = {"surrogate": dict(kept)}
+            model = trained(surrogate, data, memory)
+            return cls(model.surrogate, model.data, model.learned, model.outliers, model.doubtful)
+        fitted = merged(data) if takes_replicates(surrogate) else data
         part = surrogate.relevant(fitted) if isinstance(surrogate, Selective) else fitted
-        return cls(trained, part, learned)
+        return cls(surrogate, part, {})
 
     @classmethod
     def for_search(cls, surrogate: Surrogate, data: TrainingData, memory: Memory) -> ModelData:
@@ -57,7 +59,7 @@ class ModelData:
         if known.outcome_constraints is None:
             return model
         constraints = [dict(each) for each in known.outcome_constraints.learned]
-        return cls(model.surrogate, known, {"constraints": constraints, **model.learned})
+        return replace(model, data=known, learned={"constraints": constraints, **model.learned})
 
 
 def with_penalties(data: TrainingData) -> TrainingData:

@@ -8,27 +8,22 @@ name or a class is not one of smbo.
 from __future__ import annotations
 
 import contextlib
+import difflib
+import importlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-import smbo.acquisition
-import smbo.surrogates
-from smbo.acquisition import (
-    ExpectedImprovementPerCost,
-    GPHedge,
-    LogExpectedHypervolumeImprovement,
-    MaxValueEntropySearch,
-    NoisyLogExpectedImprovement,
-    ThompsonSampling,
-)
+from smbo import acquisition, surrogates  # each name loads its module on first use
 from smbo.errors import RecipeError
 from smbo.problem.stored_names import with_new_classes
 from smbo.proposal.auto import Auto
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
-from smbo.surrogates import GP, Boosting, ExtraTrees, Forest, ModelListGP, Subset
+from smbo.surrogates.gp.gp import GP
+from smbo.surrogates.subset import Subset
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -37,11 +32,19 @@ ENTRY_POINTS = "smbo.recipes"  # the group in which packages name surrogates, ac
 
 # the parts of a recipe that are named by their class, and the method that each has
 _PARTS = {"surrogate": "fit", "acquisition": "build", "rule": "choose"}
+_OWN_PARTS = {part.__name__: part for part in (Auto, Recipe, Replication, TrustRegion)}
+# parts of surrogates that are no public names, and their modules
+_INNER_PARTS = {
+    "TrendSelection": "smbo.surrogates.gp.trend_selection",
+    "HiddenStructure": "smbo.surrogates.multi_output.hidden_structure",
+}
 
 
 def _cost(budget: float | None = None) -> Recipe:
     # points of a design cost as much as others: a few show how costs vary
-    return Recipe(Subset(GP(), n_rows=1500), ExpectedImprovementPerCost(budget=budget), n_initial=3)
+    return Recipe(
+        Subset(GP(), n_rows=1500), acquisition.ExpectedImprovementPerCost(budget=budget), n_initial=3
+    )
 
 
 def _auto(replication: bool | Mapping[str, float] | None = None) -> Recipe:
@@ -53,7 +56,9 @@ def _gp(replication: bool | Mapping[str, float] | None = None) -> Recipe:
 
 
 def _noisy(replication: bool | Mapping[str, float] | None = None) -> Recipe:
-    return Recipe(Subset(GP()), NoisyLogExpectedImprovement(), replication=_replication(replication))
+    return Recipe(
+        Subset(GP()), acquisition.NoisyLogExpectedImprovement(), replication=_replication(replication)
+    )
 
 
 def _replication(given: bool | Mapping[str, float] | None) -> Replication | None:
@@ -67,16 +72,16 @@ def _replication(given: bool | Mapping[str, float] | None) -> Replication | None
 PRESETS: dict[str, Callable[..., Recipe]] = {
     "auto": _auto,
     "gp": _gp,
-    "thompson": lambda: Recipe(Subset(GP()), ThompsonSampling()),
-    "entropy": lambda: Recipe(Subset(GP()), MaxValueEntropySearch()),
+    "thompson": lambda: Recipe(Subset(GP()), acquisition.ThompsonSampling()),
+    "entropy": lambda: Recipe(Subset(GP()), acquisition.MaxValueEntropySearch()),
     "cost": _cost,
     "noisy": _noisy,
-    "portfolio": lambda: Recipe(Subset(GP()), GPHedge()),
+    "portfolio": lambda: Recipe(Subset(GP()), acquisition.GPHedge()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
-    "forest": lambda: Recipe(surrogate=Subset(Forest(), n_rows=400)),
-    "extra-trees": lambda: Recipe(surrogate=Subset(ExtraTrees())),
-    "boosting": lambda: Recipe(surrogate=Subset(Boosting())),
-    "pareto": lambda: Recipe(ModelListGP(), LogExpectedHypervolumeImprovement()),
+    "forest": lambda: Recipe(surrogate=Subset(surrogates.Forest(), n_rows=400)),
+    "extra-trees": lambda: Recipe(surrogate=Subset(surrogates.ExtraTrees())),
+    "boosting": lambda: Recipe(surrogate=Subset(surrogates.Boosting())),
+    "pareto": lambda: Recipe(surrogates.ModelListGP(), acquisition.LogExpectedHypervolumeImprovement()),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
 }
@@ -139,13 +144,14 @@ def _part(role: str, given: Any) -> Any:
     """Return the part of a name or of {name: settings}, of smbo or of an installed package."""
     if given is None or hasattr(given, _PARTS[role]):
         return given
-    ours = {name: kind for name, kind in _ours().items() if hasattr(kind, _PARTS[role])}
     name, settings = _name_and_settings(given)
-    if name in ours:
-        return _made(name, ours[name], settings)
+    ours = _ours(name)
+    if hasattr(ours, _PARTS[role]):
+        return _made(name, ours, settings)
     entry = _installed().get(name)
     if entry is None:
-        raise RecipeError(f"no {role} is called {given!r}; there are {_listed(ours)}")
+        known = [each for each in _names() if hasattr(_ours(each), _PARTS[role])]
+        raise RecipeError(f"no {role} is called {given!r}; there are {_listed(known)}")
     kind = _loaded(entry)
     if not (isinstance(kind, type) and is_dataclass(kind)):
         raise RecipeError(f"{role} {name!r}: {kind!r} is no dataclass, which a study could store")
@@ -167,7 +173,23 @@ def _made(name: str, make: Callable[..., Any], settings: Mapping[str, Any]) -> A
         plain = {**settings}
         return make(**{key: tuple(each) if isinstance(each, list) else each for key, each in plain.items()})
     except TypeError as error:  # unknown settings, or no mapping of them
-        raise RecipeError(f"recipe: {name} does not take {settings!r}: {error}") from error
+        raise RecipeError(f"recipe: {name} does not take {settings!r}{_taken(make, settings)}") from error
+
+
+def _taken(make: Callable[..., Any], settings: Any) -> str:
+    """Return the end of a message about wrong settings: which there are."""
+    if not isinstance(settings, Mapping):
+        return ": write its settings as a mapping, or leave them out"
+    try:
+        known = [each for each in inspect.signature(make).parameters if not each.startswith("_")]
+    except (TypeError, ValueError):
+        return ""
+    unknown = [str(each) for each in settings if each not in known]
+    close = difflib.get_close_matches(unknown[0], known, n=1) if unknown else []
+    if close:
+        return f": did you mean {close[0]!r}?"
+    strange = f"{unknown[0]!r} is unknown, " if unknown else ""
+    return f": {strange}it takes {', '.join(known) or 'no settings'}"
 
 
 def _installed() -> dict[str, EntryPoint]:
@@ -216,15 +238,20 @@ def recipe_from_json(data: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
-def _ours() -> dict[str, type]:
-    """Return the classes that a stored recipe may name."""
-    found: dict[str, type] = {part.__name__: part for part in (Auto, Recipe, Replication, TrustRegion)}
-    for package in (smbo.surrogates, smbo.acquisition):
-        for name in package.__all__:
+def _names() -> list[str]:
+    """Return the names that may be those of a part of smbo."""
+    return [*_OWN_PARTS, *surrogates.__all__, *acquisition.__all__]
+
+
+def _ours(name: str) -> Any:
+    """Return the class of smbo that a stored recipe may name, None if there is none; no other is loaded."""
+    part: Any = _OWN_PARTS.get(name)
+    if name in _INNER_PARTS:
+        part = getattr(importlib.import_module(_INNER_PARTS[name]), name)
+    for package in (surrogates, acquisition):
+        if name in package.__all__:
             part = getattr(package, name)
-            if isinstance(part, type) and is_dataclass(part):
-                found[name] = part
-    return found
+    return part if isinstance(part, type) and is_dataclass(part) else None
 
 
 def _to_json(part: Any) -> Any:
@@ -237,13 +264,55 @@ def _to_json(part: Any) -> Any:
     kind = type(part)
     if is_dataclass(part):
         settings = {item.name: _to_json(getattr(part, item.name)) for item in fields(part) if item.init}
-        if _ours().get(kind.__name__) is kind:
+        if _ours(kind.__name__) is kind:
             return {"class": kind.__name__, "settings": settings}
         entry = _entry_of(kind)
         if entry is not None:
             package = entry.dist.name if entry.dist else kind.__module__
             return {"installed": entry.name, "package": package, "settings": settings}
     return {"foreign": f"{kind.__module__}:{kind.__qualname__}", "text": _text(part)}
+
+
+def with_new_settings(stored: Any, wanted: Any) -> Any:
+    """Return a stored recipe, or a part of one, as this version would have stored it.
+
+    Settings that its classes had not when it was stored have their defaults, as where it is loaded.  A
+    part of smbo that was stored by its text, for want of a name, is taken for the wanted one of its class.
+
+    Args:
+        stored: as JSON, with the present classes.
+        wanted: the recipe, or the part, that it is to be compared with, as JSON.
+    """
+    if isinstance(stored, list | tuple):
+        others = (
+            wanted
+            if isinstance(wanted, list | tuple) and len(wanted) == len(stored)
+            else [None] * len(stored)
+        )
+        return [with_new_settings(part, other) for part, other in zip(stored, others)]
+    if not isinstance(stored, Mapping):
+        return stored
+    other = wanted if isinstance(wanted, Mapping) else {}
+    if str(stored.get("foreign")).startswith("smbo.") and "class" in other:
+        return wanted if stored["foreign"].endswith(f":{other['class']}") else stored
+    part = {key: with_new_settings(value, other.get(key)) for key, value in stored.items()}
+    kind = _ours(str(stored.get("class")))
+    if kind is not None:
+        known = other.get("settings", {})
+        added = {name: value for name, value in _default_settings(kind).items() if name in known}
+        part["settings"] = {**added, **part["settings"]}
+    return part
+
+
+def _default_settings(kind: type) -> dict[str, Any]:
+    """Return the settings of a class that have defaults, as JSON."""
+    settings = {}
+    for item in fields(kind):
+        if item.default is not MISSING:
+            settings[item.name] = _to_json(item.default)
+        elif item.default_factory is not MISSING:
+            settings[item.name] = _to_json(item.default_factory())
+    return settings
 
 
 def _entry_of(kind: type) -> EntryPoint | None:
@@ -285,7 +354,7 @@ def _from_json(stored: Any) -> Any:
             )
         kind = _loaded(entry)
     else:
-        kind = _ours().get(name)
+        kind = _ours(name)
     if kind is None:
         raise RecipeError(f"the stored recipe names {name!r}, which this version does not know")
     try:

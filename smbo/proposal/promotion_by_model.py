@@ -1,7 +1,8 @@
 """Choose between a new point and a promotion by expected improvement per cost (multi-fidelity GP).
 
-An evaluation's gain is the expected improvement at the highest fidelity on the incumbent there, times the
-share of it that the evaluation would reveal; its cost is the increase of the fidelity.
+An evaluation's gain is what one at the highest fidelity is worth there (expected improvement on the
+incumbent, expected hypervolume improvement, or expected reduction of misclassification), times the share of
+it that the evaluation would reveal; its cost is the increase of the fidelity.
 
 This looks one evaluation ahead, where one more cheap point always has some gain.  So a share of the cost is
 reserved for the highest fidelity: while less was spent there, the most promising paused trial is promoted.
@@ -15,18 +16,27 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import ndtr
 
+from smbo.acquisition.base import Criterion
+from smbo.acquisition.expected_hypervolume_improvement import LogExpectedHypervolumeImprovement
 from smbo.acquisition.expected_improvement import log_expected_improvement, normal
+from smbo.acquisition.level_set import Misclassification
 from smbo.fidelity import ByModel, Fidelity, Promotion
 from smbo.problem import Problem
+from smbo.problem.hypervolume import nondominated
 from smbo.space import Space
 from smbo.surrogates import Memory, MultiFidelityGP
-from smbo.surrogates.gp.multi_fidelity import MultiFidelityPosterior
+from smbo.surrogates.base import FidelitiesPosterior
+from smbo.surrogates.multi_output.level_set import LEVELS_AT_FIDELITIES
+from smbo.surrogates.multi_output.model_list import OBJECTIVES_AT_FIDELITIES
 from smbo.training_data import Array, FidelityResults, TrainingData
 from smbo.trial import Trial, TrialState
 
 # With fewer trials the correlation of the fidelities is unknown: new trials begin at the lowest one.
 _FEWEST_TRIALS = 5
+# Draws by which the probability that no other point dominates is counted.
+_N_DRAWS = 256
 # Share of the cost reserved for steps to the highest fidelity: about as much as successive halving spends
 # there with three or four rungs.
 _SHARE_AT_HIGHEST = 0.3
@@ -48,18 +58,20 @@ def ladder_by_model(
 
 @dataclass(frozen=True, eq=False)
 class ModelOfFidelities:
-    """A posterior of values at all fidelities, and the incumbent to improve on.
+    """Posteriors of what is measured at all fidelities, and what an evaluation is worth.
 
     Attributes:
         fidelity, levels: of the problem: the rungs, ascending.
-        belief: posterior of the values at all fidelities.
-        best: latent mean of the incumbent.
+        beliefs: posterior of each quantity at all fidelities: of the value, or of each objective.
+        log_worth: log of the gain by an evaluation at the highest fidelity at unit points (m, d), (m,).
+        chances: probability that unit points (m, d) are better than the incumbent, or not dominated, (m,).
     """
 
     fidelity: Fidelity
     levels: tuple[float, ...]
-    belief: MultiFidelityPosterior
-    best: float
+    beliefs: tuple[FidelitiesPosterior, ...]
+    log_worth: Criterion
+    chances: Criterion
 
     @classmethod
     def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> ModelOfFidelities | None:
@@ -69,15 +81,15 @@ class ModelOfFidelities:
             return None
         fidelity, levels, curves = ladder
         learned = memory.get("surrogate", {})
-        trained, _ = MultiFidelityGP().train(data, learned if "theta" in learned else {})
-        belief = trained.fit_curves(data)
-        points = (
-            curves.points[curves.fidelity_gaps == 0.0]
-            if (curves.fidelity_gaps == 0.0).any()
-            else curves.points
-        )
-        mean, _ = normal(belief.highest).moments(points)
-        return cls(fidelity, levels, belief, float(mean.min()))
+        learned = learned.get("plain", learned)  # source studies tell points, not fidelities
+        if problem.level_set is not None:
+            learned = learned if "functions" in learned else {}
+            return cls(fidelity, levels, *_of_level_set(problem, data, learned))
+        if data.objective_values is not None:
+            plain = [each.get("plain", each) for each in learned.get("objectives", ())]
+            learned = {"objectives": plain} if plain else {}
+            return cls(fidelity, levels, *_of_several(data, curves, learned))
+        return cls(fidelity, levels, *_of_one_value(data, curves, learned if "theta" in learned else {}))
 
     def gain_per_cost(self, points: Array, below: float, level: float) -> Array:
         """Return the log gain per cost of evaluations, shape (m,).
@@ -86,12 +98,15 @@ class ModelOfFidelities:
             points: unit points (m, d), evaluated up to fidelity ``below`` so far (0 for not at all).
             level: to which they would be evaluated now.
         """
-        mean, std = normal(self.belief.highest).moments(points)
-        growth = self.fidelity.noise_growth(level)
-        moved = self.belief.one_more(points, self.fidelity.fidelity_gap(level), growth)
-        revealed = np.log(np.clip(moved / std, 1e-12, 1.0))
-        gain = log_expected_improvement(mean, std, self.best)
-        return np.asarray(gain + 2.0 * revealed - math.log(level - below))
+        gap, growth = self.fidelity.fidelity_gap(level), self.fidelity.noise_growth(level)
+        shares = [
+            np.clip(
+                belief.one_more(points, gap, growth) / normal(belief.highest).moments(points)[1], 1e-12, 1.0
+            )
+            for belief in self.beliefs
+        ]
+        revealed = np.log(np.mean(np.square(shares), axis=0))
+        return np.asarray(self.log_worth(points) + revealed - math.log(level - below))
 
     def first_fidelities(self, points: Array) -> tuple[list[float], list[float]]:
         """Return the fidelity at which to evaluate each new point (m, d) first, and the gain per cost."""
@@ -118,20 +133,73 @@ class ModelOfFidelities:
         if not paused:
             return None
         points = space.to_unit([trial.params for trial in paused])
-        mean, std = normal(self.belief.highest).moments(points)
+        worths = self.log_worth(points)
         offers = []
         for row, trial in enumerate(paused):
             below = trial.rungs[-1].fidelity
             following = next(high for low, high in pairwise((0.0, *self.levels)) if high > below)
             worth = float(self.gain_per_cost(points[row : row + 1], below, following)[0])
             if ignore_cost:
-                worth = float(log_expected_improvement(mean[row : row + 1], std[row : row + 1], self.best)[0])
+                worth = float(worths[row])
             offers.append((-worth, trial.number, row, below, following))
         _, number, row, below, following = min(offers)
-        rank = 1 + int((mean < mean[row]).sum())
-        z = (self.best - float(mean[row])) / float(std[row])
-        chance = 0.5 * math.erfc(-z / math.sqrt(2.0))
-        return Promotion(number, below, following, rank, len(paused)), -min(offers)[0], chance
+        chances = self.chances(points)
+        rank = 1 + int((chances > chances[row]).sum())
+        return Promotion(number, below, following, rank, len(paused)), -min(offers)[0], float(chances[row])
+
+
+def _of_one_value(
+    data: TrainingData, curves: FidelityResults, learned: Memory
+) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
+    trained, _ = MultiFidelityGP().train(data, learned)
+    belief = trained.fit_curves(data)
+    highest = normal(belief.highest)
+    is_full = curves.fidelity_gaps == 0.0
+    best = float(highest.moments(curves.points[is_full] if is_full.any() else curves.points)[0].min())
+
+    def log_worth(points: Array) -> Array:
+        return log_expected_improvement(*highest.moments(points), best)
+
+    def chances(points: Array) -> Array:
+        mean, std = highest.moments(points)
+        return np.asarray(ndtr((best - mean) / std))
+
+    return (belief,), log_worth, chances
+
+
+def _of_level_set(
+    problem: Problem, data: TrainingData, learned: Memory
+) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
+    trained, _ = LEVELS_AT_FIDELITIES.train(data, learned)
+    posterior, rng = trained.fit(data), np.random.default_rng(len(data))
+    acquisition = Misclassification().with_space(problem.space, rng)
+    # at the end of a search nothing is to be known better than it is: there is no best trial
+    return trained.fit_curves(data), acquisition.build(posterior, data), lambda points: np.zeros(len(points))
+
+
+def _of_several(
+    data: TrainingData, curves: FidelityResults, learned: Memory
+) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
+    trained, _ = OBJECTIVES_AT_FIDELITIES.train(data, learned)
+    beliefs, posterior = trained.fit_curves(data)
+    # the front to improve on is of points evaluated in full: a paused one would hide behind its own mean
+    is_full = np.isin(data.numbers, curves.numbers[curves.fidelity_gaps == 0.0]) & data.feasible
+    known = data.rows(np.flatnonzero(is_full)) if is_full.any() else data
+    front = posterior.latent_means(known.points)
+    front = front[nondominated(front)]
+    # common random numbers: ranks are to differ by the points alone
+    normals = np.random.default_rng(0).standard_normal((_N_DRAWS, len(beliefs)))
+
+    def chances(points: Array) -> Array:
+        means = posterior.latent_means(points)
+        stds = np.stack([part.moments(points)[1] for part in posterior.latents], axis=1)
+        found = []
+        for mean, std in zip(means, stds):
+            drawn = mean + std * normals
+            found.append(1.0 - (front[None] <= drawn[:, None]).all(axis=2).any(axis=1).mean())
+        return np.array(found)
+
+    return beliefs, LogExpectedHypervolumeImprovement().build(posterior, known.without_pending()), chances
 
 
 def first_fidelities(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:

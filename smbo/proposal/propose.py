@@ -8,13 +8,13 @@ for the next proposal: the design's seed and index, and the surrogate's hyperpar
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from smbo.acquisition import SpaceAware
-from smbo.acquisition.base import Search
+from smbo.acquisition.base import Search, SpaceAware
 from smbo.acquisition.fantasies import search_posterior
 from smbo.acquisition.feasibility import without_chance
 from smbo.errors import SpaceExhausted
@@ -24,12 +24,14 @@ from smbo.proposal.model_data import ModelData
 from smbo.proposal.recipe import chosen
 from smbo.proposal.replication import repeats_alone, with_repeats
 from smbo.proposal.request import ProposalRequest
-from smbo.proposal.strategies import select_points
 from smbo.proposal.trust_region import RegionState, TrustRegion, advance, length_within, rows_of_region
+from smbo.space.fixed import rows_in
 from smbo.space.point_set import PointSet
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import ONE_VALUE, Array, TrainingData, served_by
 
 __all__ = ["Proposal", "propose"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +73,10 @@ def propose(request: ProposalRequest) -> Proposal:
             others = propose(replace(request, data=data, memory=carried, n=n - len(first)))
             return Proposal(np.concatenate([first, others.points]), others.memory)
     choice = chosen(request.recipe, request.data, request.memory)
-    if request.recipe.rule is not None:
+    is_ruled = request.recipe.rule is not None
+    if is_ruled:
         carried["choice"] = {"name": choice.name, "reason": choice.reason}
+        logger.debug("%s is chosen: %s", choice.name, choice.reason)
         refuse_misfit(request.problem, choice.recipe)
         request = replace(request, recipe=replace(choice.recipe, replication=request.recipe.replication))
     region, data = None, request.data
@@ -83,9 +87,10 @@ def propose(request: ProposalRequest) -> Proposal:
         region = replace(state, length=length_within(request.recipe.region, state, data))
     n_design = n_from_design(request, data)
     points, carried["design"] = design_points(request, n_design)
+    logger.debug("%d points of the initial design, %d by the model", n_design, n - n_design)
     if n_design < n:
         request = replace(request, data=request.data.with_pending(points), n=n - n_design)
-        more, learned = _by_model(request, data.with_pending(points), region)
+        more, learned = _by_model(request, data.with_pending(points), region, is_ruled=is_ruled)
         points, carried = np.concatenate([points, more]), {**carried, **learned}
     return Proposal(points, carried)
 
@@ -102,7 +107,7 @@ def _region_state(request: ProposalRequest, rule: TrustRegion) -> RegionState:
 
 
 def _by_model(
-    request: ProposalRequest, data: TrainingData, region: RegionState | None
+    request: ProposalRequest, data: TrainingData, region: RegionState | None, *, is_ruled: bool
 ) -> tuple[Array, dict[str, Any]]:
     """Return ``request.n`` unit points, (n, d), by the surrogate, and entries added to the memory.
 
@@ -110,23 +115,46 @@ def _by_model(
         request: whose recipe has no rule, and whose data has the points chosen so far as pending.
         data: the subset that the surrogate is fitted to.
         region: the trust region to search, None for the whole space.
+        is_ruled: whether a rule chose the recipe, to which the first surrogate's word matters next time.
     """
     recipe, rng = request.recipe, request.rng
     assert recipe.surrogate is not None, "without one all points are of the design"
+    # points of the initial design need neither
+    from smbo.acquisition.second_surrogate import PROMISE
+    from smbo.proposal.second_surrogate import promise
+    from smbo.proposal.strategies import select_points
+
     model = ModelData.for_search(recipe.surrogate, data, request.memory)
     acquisition = recipe.acquisition
     if isinstance(acquisition, SpaceAware):  # the whole space, not this ask's subspace
         acquisition = acquisition.with_space(request.problem.space, rng)
     known = without_chance(model.data)
     posterior, taken = search_posterior(model.surrogate, known), PointSet(request.taken)
-    search = Search(model.surrogate, posterior, request.space, known, taken, request.n, rng, request.memory)
+    again = _doubtful_point(model, request)
+    if again is not None and request.n == 1:
+        return again, dict(model.learned)
+    n = request.n if again is None else request.n - 1
+    search = Search(model.surrogate, posterior, request.space, known, taken, n, rng, request.memory)
     try:
         points, beside = select_points(search, acquisition, region)
     except SpaceExhausted:
-        again = None if recipe.replication is None else repeats_alone(replace(search, data=model.data))
-        if again is None:
+        repeats = None if recipe.replication is None else repeats_alone(replace(search, data=model.data))
+        if repeats is None:
             raise
-        return again, dict(model.learned)
+        return repeats, dict(model.learned)
+    if is_ruled and PROMISE not in beside and served_by(recipe.surrogate) == ONE_VALUE:
+        beside = {**promise(search, points[0]), **beside}
     if recipe.replication is not None:
         points = with_repeats(recipe.replication, replace(search, data=model.data), points)
+    if again is not None:
+        points = np.concatenate([again, points])
     return points, {**model.learned, **beside}
+
+
+def _doubtful_point(model: ModelData, request: ProposalRequest) -> Array | None:
+    """Return the point of a value that is to be evaluated once more, (1, d); None without one to ask for."""
+    if model.doubtful is None:
+        return None
+    point = request.data.points[request.data.numbers == model.doubtful]
+    is_under_way = len(request.data.pending) and (request.data.pending == point).all(axis=1).any()
+    return None if is_under_way or not len(rows_in(request.space, point)) else point

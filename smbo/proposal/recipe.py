@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from smbo.acquisition import Acquisition, LogExpectedImprovement
+from smbo.acquisition.base import Acquisition
+from smbo.acquisition.expected_improvement import LogExpectedImprovement
 from smbo.errors import RecipeError
+from smbo.plain_values import as_whole_number, make_fields_plain, shown
 from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
 from smbo.space.designs import DESIGNS
-from smbo.surrogates import Memory, Surrogate
+from smbo.surrogates.base import Memory, Surrogate
 from smbo.training_data import TrainingData
 
 
@@ -70,12 +72,13 @@ class Recipe:
     replication: Replication | None = None
 
     def __post_init__(self) -> None:
-        if self.design not in DESIGNS:
-            raise RecipeError(f"no design is called {self.design!r}; there are {', '.join(sorted(DESIGNS))}")
-        if self.n_initial is not None and (
-            isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 1
-        ):
-            raise RecipeError(f"n_initial={self.n_initial!r}: a whole number from 1 up is needed")
+        make_fields_plain(self, "n_initial")
+        if not isinstance(self.design, str) or self.design not in DESIGNS:
+            raise RecipeError(
+                f"no design is called {shown(self.design)}; there are {', '.join(sorted(DESIGNS))}"
+            )
+        if self.n_initial is not None and (as_whole_number(self.n_initial) or 0) < 1:
+            raise RecipeError(f"n_initial={shown(self.n_initial)}: a whole number from 1 up is needed")
         if self.surrogate is not None and not hasattr(self.surrogate, "fit"):
             raise RecipeError(f"surrogate={self.surrogate!r} has no fit(data); pass GP(), Forest() or such")
         if not hasattr(self.acquisition, "build"):

@@ -11,6 +11,7 @@ from smbo.acquisition.expected_improvement import normal
 from smbo.acquisition.fantasies import posterior_with_fantasies
 from smbo.acquisition.feasibility import Feasibility
 from smbo.errors import RecipeError
+from smbo.plain_values import finite_number, make_fields_plain, shown
 from smbo.space.fixed import rows_in
 from smbo.space.point_set import PointSet
 from smbo.surrogates.base import ReplicationPosterior
@@ -52,8 +53,10 @@ class Replication:
     margin: float = 1.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.margin, bool) or not isinstance(self.margin, int | float) or not self.margin >= 0:
-            raise RecipeError(f"Replication(margin={self.margin!r}): a number from 0 up is needed")
+        make_fields_plain(self, "margin")
+        margin = finite_number(self.margin)
+        if self.margin != float("inf") and (margin is None or margin < 0):
+            raise RecipeError(f"Replication(margin={shown(self.margin)}): a number from 0 up is needed")
 
 
 def with_repeats(rule: Replication, search: Search, points: Array) -> Array:
@@ -151,7 +154,7 @@ def _others(search: Search, known: Array) -> Array:
     near = np.repeat(known[:_N_CENTRES], _N_NEAR, axis=0)
     moved = near + 10.0 ** rng.uniform(-2.5, -0.5, (len(near), 1)) * rng.standard_normal(near.shape)
     moved = space.snap(np.clip(moved, 0.0, 1.0))
-    found = np.concatenate([space.sample_unit(_N_EVERYWHERE, rng), moved[space.allowed(moved)]])
+    found = np.concatenate([space.sample_unit(_N_EVERYWHERE, rng, known), moved[space.allowed(moved)]])
     taken = PointSet([data.points, data.failed, data.pending])
     return np.asarray(found[~taken.hits(found)])
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from smbo.acquisition import Acquisition, Seeded
-from smbo.acquisition.base import FantasyFree, PosteriorAware, Search, SelectsPoints
+from smbo.acquisition.base import FantasyFree, PosteriorAware, Search, SelectsPoints, WrapsAcquisitions
 from smbo.acquisition.batch import select
 from smbo.acquisition.feasibility import FeasibilityFirst
 from smbo.acquisition.prior_weighted import PriorWeighted
@@ -39,13 +39,19 @@ def select_points(
     if search.data.outcome_constraints is not None and not search.data.feasible.any():
         # a region would be centred on an infeasible point
         acquisition, region = FeasibilityFirst(), None
-    if isinstance(acquisition, PosteriorAware):
-        acquisition = acquisition.for_posterior(search.posterior)
     density = PriorDensity.of(search.space)
-    if density is not None:
-        acquisition = PriorWeighted(acquisition, density, _PRIOR_STRENGTH)
-    if isinstance(acquisition, Seeded):
-        acquisition = acquisition.seeded(int(search.rng.integers(2**32)))
+
+    def prepared(one: Acquisition) -> Acquisition:
+        if isinstance(one, PosteriorAware):
+            one = one.for_posterior(search.posterior)
+        if density is not None:
+            one = PriorWeighted(one, density, _PRIOR_STRENGTH)
+        return one.seeded(int(search.rng.integers(2**32))) if isinstance(one, Seeded) else one
+
+    if isinstance(acquisition, WrapsAcquisitions):
+        acquisition = acquisition.with_acquisitions(prepared)
+    else:
+        acquisition = prepared(acquisition)
     try:
         if region is not None:
             if isinstance(acquisition, FantasyFree) and not acquisition.needs_fantasies:

@@ -19,8 +19,6 @@ from smbo.history.encode import encode
 from smbo.history.promotion import promotion_due
 from smbo.history.table import best_trial
 from smbo.problem import Problem
-from smbo.proposal.promotion_by_model import first_fidelities, promotion_by_gain
-from smbo.proposal.promotion_by_noise import first_fidelities_of_outputs, promotion_by_noise
 from smbo.proposal.propose import Proposal, propose
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.request import ProposalRequest
@@ -49,6 +47,9 @@ def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, A
     problem, proposal = request.problem, _proposal(request)
     carried = proposal.memory
     if isinstance(problem.early_stopping, ByModel):
+        from smbo.proposal.promotion_by_model import first_fidelities
+        from smbo.proposal.promotion_by_noise import first_fidelities_of_outputs
+
         first = first_fidelities if problem.loss is None else first_fidelities_of_outputs
         carried = {**carried, _FIRST_FIDELITIES: first(problem, request.data, carried, proposal.points)}
     return request.space.from_unit(proposal.points), carried
@@ -107,6 +108,9 @@ def next_promotion(
             rng = proposal_rng(seed, len(trials))
             proposal = _proposal(ProposalRequest(problem, recipe, data, 1, rng, memory, fixed or {}))
             point, memory = proposal.points, proposal.memory
+    from smbo.proposal.promotion_by_model import promotion_by_gain
+    from smbo.proposal.promotion_by_noise import promotion_by_noise
+
     promotion = promotion_by_gain if problem.loss is None else promotion_by_noise
     found = promotion(problem, trials, data, memory, point)
     if found is None and is_closing and best_trial(problem, trials) is None:

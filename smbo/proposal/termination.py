@@ -110,7 +110,7 @@ def regret_bound(
     unit = _unit(data, memory)
     posterior = posterior_of(with_transfer(problem, recipe), data, memory)
     if posterior is None:
-        return np.inf, unit
+        return np.inf, float(data.told(np.array(unit)))
     mean, std = posterior.moments(data.points)
     lower = _LowerEnd(posterior)
     if isinstance(posterior, DifferentiablePosterior):
@@ -123,7 +123,9 @@ def regret_bound(
         exclude=PointSet(),
     )
     lowest = min(-float(lower(point[None])[0]), float((mean - _N_STDS * std).min()))
-    return float((mean + _N_STDS * std).min()) - lowest, unit
+    bound = float((mean + _N_STDS * std).min()) - lowest
+    bound, unit = data.told(np.array([bound, unit])).tolist()
+    return bound, unit
 
 
 def _unit(data: TrainingData, memory: Memory) -> float:

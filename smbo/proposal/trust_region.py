@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 
 from smbo.acquisition.base import Acquisition, Criterion, DifferentiableCriterion, Search
 from smbo.acquisition.fantasies import pending_posterior, with_pending
-from smbo.acquisition.gradient_ascent import ascend
+from smbo.acquisition.gradient_ascent import Allowed, ascend
+from smbo.acquisition.optimize import MOST_GAIN, NEGLIGIBLE_GAIN
 from smbo.errors import RecipeError, SpaceExhausted
 from smbo.space import Space
 from smbo.space.numeric import Fixed
 from smbo.surrogates.base import LearnedProcess, Posterior
 from smbo.training_data import Array, Axis, Target, TrainingData
 
-_N_CANDIDATES, _N_CANDIDATES_LATER = 512, 128
-_N_STARTS, _N_CALLS = 6, 30
+# Candidates, starts of the ascent and its calls for the first point of a batch, and for each later one: with
+# less effort for those eight points cost twice one (tests/benchmarks/bench_overhead.py --batch 8).
+_EFFORT, _EFFORT_LATER = (512, 6, 30), (128, 2, 6)
 # Bound of the expected number of coordinates changed in a candidate (Eriksson et al., sec. 2).
 _MEAN_MOVED = 20.0
 # A gain below this share of the distance from the best value to the median is no success.
@@ -216,16 +218,20 @@ def select_within(search: Search, acquisition: Acquisition, length: float) -> Ar
     found: list[Array] = []
     while True:
         criterion = acquisition.build(search.posterior, search.data)
-        n_candidates = _N_CANDIDATES_LATER if found else _N_CANDIDATES
-        found.append(_best_within(criterion, search, box, n_candidates))
+        found.append(_best_within(criterion, search, box, is_first=not found))
         if len(found) == search.n:
             return np.stack(found)
         search = with_pending(search, found[-1][None])
 
 
-def _best_within(criterion: Criterion, search: Search, box: Box, n_candidates: int) -> Array:
-    """Return the new point in the box with the highest criterion that was found, (d,)."""
+def _best_within(criterion: Criterion, search: Search, box: Box, *, is_first: bool) -> Array:
+    """Return the new point in the box with the highest criterion that was found, (d,).
+
+    Args:
+        is_first: of a batch: the others, of which there may be many, are searched for with less effort.
+    """
     space, taken = search.space, search.taken
+    n_candidates, n_starts, n_calls = _EFFORT if is_first else _EFFORT_LATER
     for _ in range(_N_DRAWS):
         points = _candidates(space, box, search.rng, n_candidates)
         points = points[~taken.hits(points)]
@@ -238,8 +244,8 @@ def _best_within(criterion: Criterion, search: Search, box: Box, n_candidates: i
         raise SpaceExhausted("no new point was found around the best one, however wide the search")
     scores = _scores(criterion, points)
     if isinstance(criterion, DifferentiableCriterion):
-        starts = np.argsort(-scores, kind="stable")[:_N_STARTS]
-        climbed = _climbed(criterion, space, box, points[starts])
+        starts = np.argsort(-scores, kind="stable")[:n_starts]
+        climbed = _climbed(criterion, space, box, points[starts], n_calls)
         climbed = climbed[~taken.hits(climbed)]
         if len(climbed):
             points = np.concatenate([climbed, points])
@@ -255,6 +261,8 @@ def _scores(criterion: Criterion, points: Array) -> Array:
 def _candidates(space: Space, box: Box, rng: np.random.Generator, n: int) -> Array:
     """Return snapped and allowed points of the box, each with some coordinates of its centre, (m, d)."""
     d = len(box.centre)
+    if space.feasible is not None and space.feasible.is_rare:
+        return space.feasible.within(box.low, box.high, box.centre, n, rng)
     moved = rng.random((n, d)) < min(1.0, _MEAN_MOVED / d)
     moved[np.arange(n), rng.integers(d, size=n)] = True
     fresh = box.low + rng.random((n, d)) * (box.high - box.low)
@@ -283,7 +291,9 @@ class _Stretched:
         return worth, slope * self.size
 
 
-def _climbed(criterion: DifferentiableCriterion, space: Space, box: Box, starts: Array) -> Array:
+def _climbed(
+    criterion: DifferentiableCriterion, space: Space, box: Box, starts: Array, n_calls: int
+) -> Array:
     """Return the snapped and allowed results of an ascent inside the box, (k, d)."""
     low, size = box.low.copy(), box.high - box.low
     is_fixed = [isinstance(space.dimensions[axis.name], Fixed) for axis in space.axes]
@@ -292,13 +302,10 @@ def _climbed(criterion: DifferentiableCriterion, space: Space, box: Box, starts:
     low[is_still], size[is_still] = 0.0, 1.0
     stretched = _Stretched(criterion, low, size)
 
-    def allowed(trial: Array) -> NDArray[np.bool_]:
-        if not space.constraints:
-            return np.ones(len(trial), dtype=np.bool_)
-        return space.allowed(space.snap(low + trial * size))
-
+    allowed = Allowed.of(space).stretched(low, size)
     movable = np.tile(~is_still, (len(starts), 1))
-    climbed, _ = ascend(stretched, np.clip((starts - low) / size, 0.0, 1.0), movable, allowed, _N_CALLS)
+    first = np.clip((starts - low) / size, 0.0, 1.0)
+    climbed, _ = ascend(stretched, first, movable, allowed, n_calls, NEGLIGIBLE_GAIN, MOST_GAIN)
     points = space.snap(low + climbed * size)
     return np.asarray(points[space.allowed(points)])
 

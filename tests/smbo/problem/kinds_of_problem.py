@@ -48,6 +48,8 @@ def problem_of(kinds: Collection[str]) -> Problem:
         del arguments["maximize"]
         arguments["objectives"] = dict.fromkeys(arguments["objectives"], "max")
     dimensions: dict[str, Any] = {"x": Real(0, 1, prior=Normal(0.4, 0.1) if "prior" in kinds else None)}
+    if "transfer" in kinds and len(arguments.get("objectives", ())) > 1:
+        arguments["transfer"] = [_of_several(each) for each in arguments["transfer"]]
     if "conditional dimensions" in kinds:
         dimensions["z"] = Real(0, 1, active_when="x > 0.5")
         # points that are told or tried first have no z where there is none
@@ -55,9 +57,13 @@ def problem_of(kinds: Collection[str]) -> Problem:
             arguments["try_first"] = [{"x": 0.4}]
         if "transfer" in kinds:
             points = [{"x": 0.1}, {"x": 0.4}, {"x": 0.9, "z": 0.5}]
-            arguments["transfer"] = [TransferSource(points, [0.2, 0.01, 0.3])]
+            arguments["transfer"] = [TransferSource(points, each.values) for each in arguments["transfer"]]
     known = ["x <= 0.9"] if "known constraints" in kinds else []
     return Problem(Space(dimensions, known), **arguments)
+
+
+def _of_several(source: TransferSource) -> TransferSource:
+    return TransferSource(source.points, dict.fromkeys("fg", source.columns[None]))
 
 
 def evaluated(problem: Problem, kinds: Collection[str], trial: Trial) -> Outcome:

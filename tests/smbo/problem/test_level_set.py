@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from smbo import Fidelity, LevelSet, Optimizer, Outcome, Problem, Study
+from smbo import LevelSet, Optimizer, Outcome, Problem, Study
 from smbo.errors import ProblemError, RecipeError, TellError
 from smbo.problem.level_set import scaled
 from smbo.problem.losses import ChiSquare
@@ -37,7 +37,7 @@ SPACE = {"x": (0.0, 1.0), "y": (0.0, 1.0)}
             lambda: Problem(SPACE, level_set=CLS, loss=ChiSquare(np.ones(2), np.ones(2))),
             "nothing to optimise",
         ),
-        (lambda: Problem(SPACE, level_set=CLS, fidelity=Fidelity(1, 9)), "fidelity"),
+        (lambda: Problem(SPACE, level_set=CLS, early_stopping="median"), "median"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_to_write(make, word):
@@ -70,11 +70,23 @@ def test_the_value_of_a_trial_is_how_far_the_nearest_level_is():
 
 
 def test_on_a_logarithmic_scale_zero_is_far_below_and_not_infinitely_far():
-    offsets, variances = CLS.scaled(np.array([[0.0, 0.05], [1e-300, 5.0]]), np.full((2, 2), 0.01))
+    offsets, variances = CLS.scaled(np.array([[0.0, 0.05], [1e-300, 5.0]]), np.full((2, 2), 1e-20))
     assert np.isfinite(offsets).all()
     assert offsets[0, 0] == offsets[1, 0] < -10
     assert offsets[0, 1] == 0.0
     assert (variances <= 1.0).all()
+
+
+@pytest.mark.parametrize("scale", ["log", "p-value"])
+def test_a_value_below_its_error_is_known_to_be_low_and_not_how_low(scale):
+    toys, near, vague = np.array([0.0, 1e-3]), 3e-3, 0.2  # of 1000 toys none is as extreme
+    offsets, variances = scaled(
+        np.array([*toys, near, near]), np.array([1e-6, 1e-6, 1e-8, vague**2]), 0.05, scale
+    )
+    assert offsets[0] == offsets[1] < -0.5
+    assert (offsets[1] - offsets[2]) ** 2 < 4 * variances[1]
+    # an error above the level says nothing of the side
+    assert offsets[3] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_standard_errors_may_come_by_every_door():
@@ -124,7 +136,7 @@ def test_no_best_point_is_recommended_where_a_level_is_sought():
 
 
 def test_a_recipe_that_looks_for_the_best_is_refused_at_the_door():
-    said = "LogExpectedImprovement is for one objective, and the problem has a level set"
+    said = "recipe 'gp' does not serve this problem: it is for one objective, and the problem has a level set"
     with pytest.raises(RecipeError, match=said):
         Optimizer(Problem(SPACE, level_set=LevelSet(0.5)), recipe="gp", seed=1)
 
@@ -179,3 +191,8 @@ def test_only_scales_that_the_values_allow_are_tried():
     assert CLS.scales(np.array([0.3, -0.7]), 0) == ("log",)
     with pytest.raises(ProblemError, match="p-value"):
         LevelSet(1.5, transform="p-value")
+
+
+def test_a_level_whose_square_is_no_float_is_refused():
+    with pytest.raises(ProblemError, match=r"level=-3e\+99 is beyond 1e\+75; scale the function"):
+        LevelSet({"a": 0.5, "b": -3e99})

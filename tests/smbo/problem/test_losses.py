@@ -60,6 +60,39 @@ def test_a_loss_that_makes_no_sense_is_refused_with_what_is_wrong(make, says):
         make()
 
 
+def test_bins_of_weight_0_may_be_unknown_and_leave_the_mean_to_the_others():
+    data = {"a": ([1.0, math.nan, 0.0], [0.5, 0.1, 0.0]), "b": ([2.0], [1.0])}
+    loss = ChiSquare.of_observables(data, {"a": [1.0, 0.0, 0.0]})
+    assert loss.weights.tolist() == [0.5, 0.0, 0.0, 0.5]
+    assert loss.of(np.array([2.0, 9.0, 9.0, 2.0])) == pytest.approx(0.5 * 4.0)
+    assert loss.reweighted({"a": 1.0, "b": 3.0}).weights.tolist() == [0.5, 0.0, 0.0, 1.5]
+    for weights, says in (({}, "not finite"), ({"a": [1.0, 0.0, 1.0]}, "no error at all")):
+        with pytest.raises(ProblemError, match=says):
+            ChiSquare.of_observables(data, weights)
+
+
+def test_an_output_that_is_nan_is_a_bin_without_information_unless_all_are():
+    loss = ChiSquare.of_observables({"a": ([1.0, 2.0], [0.5, 0.5]), "b": ([2.0], [1.0])})
+    optimizer = Optimizer(Problem(SPACE, loss=loss))
+    told = optimizer.tell({"x": 0.3}, outputs=[2.0, math.nan, 3.0], covariance=[0.0, 0.1, 0.0])
+    assert told.state is TrialState.COMPLETE
+    assert told.value == pytest.approx(0.5 * 4.0 + 0.5 * 1.0)
+    assert told.metrics == {"bins_without_information": 1.0}
+    assert (told.outputs.tolist(), told.outputs_variance.tolist()) == ([2.0, 2.0, 3.0], [0.0, 4.0, 0.0])
+    # an observable of which nothing is known leaves the mean to the others
+    assert optimizer.tell({"x": 0.4}, outputs=[math.nan, math.nan, 3.0]).value == pytest.approx(1.0)
+    for nothing in ([math.nan] * 3, [2.0, math.inf, 3.0]):
+        told = optimizer.tell({"x": 0.5}, outputs=nothing)
+        assert (told.state, told.reason) == (TrialState.FAILED, "non-finite")
+
+
+def test_a_bin_without_information_has_no_noise_in_common_with_others():
+    loss = ChiSquare([1.0, 2.0], [0.5, 0.5])
+    optimizer = Optimizer(Problem(SPACE, loss=loss))
+    told = optimizer.tell({"x": 0.3}, outputs=[1.5, math.nan], covariance=(np.ones(2), np.full((2, 1), 0.5)))
+    assert told.outputs_variance.tolist() == [[1.0, 0.5], [4.0, 0.0]]
+
+
 def test_a_loss_comes_back_from_json_as_it_was():
     problem = Problem(SPACE, loss=ChiSquare.of_observables({"a": ([1.0, 2.0], [0.1, 0.2])}, theory=0.05))
     again = Problem.from_json(problem.to_json())

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from smbo import Optimizer, Outcome, Problem
-from smbo.errors import TellError
+from smbo.errors import ProblemError, TellError
 from smbo.problem.losses import ChiSquare
+from smbo.problem.outcome import as_outcome
 from smbo.trial import TrialState
 
 SPACE = {"x": (0.0, 1.0)}
@@ -59,3 +60,24 @@ def test_a_covariance_matrix_is_kept_as_variances_and_columns():
     pair = Outcome.of_outputs(np.zeros(5), (np.ones(5), root)).outputs_variance
     assert pair is not None
     assert pair.shape == (5, 3)
+
+
+@pytest.mark.parametrize("form", [dict, lambda metrics: Outcome(value=1.0, metrics=metrics)])
+def test_metrics_by_the_hundred_thousand_are_refused_before_each_is_looked_at(form):
+    """They took 13 s, and an error that listed all their names in 64 KB."""
+
+    class Unread(float):
+        def __float__(self):
+            raise AssertionError("looked at")
+
+    metrics = dict.fromkeys((f"k{i}" for i in range(200_000)), Unread())
+    with pytest.raises(ProblemError, match=r"200000 metrics, at most 10000.*'k0', .*200000 in all") as caught:
+        as_outcome(form(metrics))
+    assert len(str(caught.value)) < 400
+
+
+def test_a_result_that_lacks_its_value_shows_a_few_of_the_names_that_it_has():
+    problem = Problem(SPACE)
+    with pytest.raises(ProblemError, match=r"no 'value', only \['k0', .*5000 in all\)") as caught:
+        problem.outcome({f"k{i}": 1.0 for i in range(5000)})
+    assert len(str(caught.value)) < 400

@@ -80,3 +80,27 @@ def test_a_slack_that_is_no_number_is_unknown():
     slacks = margins("log(a) >= 0").of_metrics([{"a": -1.0}, {"a": 2.0}, {}], [False, True, False])
     assert np.isnan(slacks.values[:, 0]).tolist() == [True, False, True]
     assert slacks.is_explained.tolist() == [False, True, False]
+
+
+def test_metrics_of_any_name_stand_in_outcome_constraints():
+    problem = Problem(
+        {"x": (0.0, 1.0)}, objectives={"loss": "min"}, constraints=["`acc@5` >= 0.8", "`bkg (SR)` + µ <= 3"]
+    )
+    optimizer = Optimizer(problem, seed=1)
+    good = optimizer.tell({"x": 0.5}, {"loss": 1.0, "acc@5": (0.9, 0.01), "bkg (SR)": 1.0, "µ": 1.0})
+    bad = optimizer.tell({"x": 0.6}, {"loss": 0.5, "acc@5": 0.9, "bkg (SR)": 3.0, "µ": 1.0})
+    assert (good.feasible, bad.feasible) == (True, False)
+    assert good.metrics["acc@5_sem"] == 0.01
+    slacks = problem.constraint_slacks
+    assert [formula.text for formula in slacks.formulas] == ["(`acc@5`) - (0.8)", "(3) - (`bkg (SR)` + `µ`)"]
+    known = slacks.of_metrics([good.metrics], [True])
+    np.testing.assert_allclose(known.values, [[0.1, 1.0]])
+    np.testing.assert_allclose(known.variances[0, 0], 1e-4)
+    assert Problem.from_json(problem.to_json()).constraints == problem.constraints
+
+
+def test_an_outcome_constraint_may_sum_hundreds_of_metrics():
+    names = [f"bin{k}" for k in range(300)]
+    problem = Problem({"x": (0.0, 1.0)}, constraints=[" + ".join(names) + " <= 100"])
+    (slack,) = problem.constraint_slacks.formulas
+    assert slack.evaluate(dict.fromkeys(names, 0.25)) == 25.0

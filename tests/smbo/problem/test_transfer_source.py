@@ -10,6 +10,7 @@ import pytest
 from smbo import Categorical, Fidelity, Integer, Optimizer, Problem, Real, Space, TransferSource
 from smbo.errors import ProblemError, RecipeError
 from smbo.history.encode import encode
+from smbo.history.table import to_csv
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.transfer import SourceData, Transfer
 from smbo.training_data import Axis, TrainingData
@@ -204,7 +205,7 @@ def test_trials_of_another_study_are_an_earlier_one():
 
 def test_recipes_that_cannot_use_earlier_studies_say_so():
     for recipe in ("sobol", "forest"):
-        with pytest.raises(RecipeError, match="earlier studies go with a Gaussian process"):
+        with pytest.raises(RecipeError, match="transfer takes a Gaussian process, and the recipe is"):
             Optimizer(Problem(SPACE, transfer=[earlier(alike)]), recipe, seed=1)
 
 
@@ -220,15 +221,84 @@ def test_earlier_studies_and_outcome_constraints_go_together():
     assert opt.best is not None
 
 
-def test_beside_a_fidelity_a_recipe_that_would_not_know_of_them_is_refused_at_the_door():
-    problem = Problem(SPACE, transfer=[earlier(alike)], fidelity=Fidelity(1, 9))
-    with pytest.raises(RecipeError, match="use recipe 'gp'"):
-        Optimizer(problem, seed=1)
-    opt = Optimizer(problem, "gp", seed=1)
-    for _ in range(9):
+def bowl(x: float, y: float) -> float:
+    return (x - 0.3) ** 2 + 3.0 * (y - 0.6) ** 2 + x * y
+
+
+@pytest.mark.parametrize("stopping", ["asha", "model"])
+def test_earlier_studies_shorten_a_search_at_several_fidelities(stopping):
+    def best(seed: int, *studies: TransferSource) -> float:
+        problem = Problem(SPACE, transfer=studies, fidelity=Fidelity(1, 9), early_stopping=stopping)
+        opt, spent = Optimizer(problem, seed=seed), 0
+        while spent < 36:  # as much as four evaluations in full
+            trial = opt.ask()
+            spent += trial.fidelity - max((rung.fidelity for rung in trial.rungs), default=0)
+            opt.tell(trial, bowl(**trial.params) + 0.3 * trial.params["x"] * (1.0 - trial.fidelity / 9))
+        assert all(weight > 0.0 for weight in opt._memory["surrogate"].get("weights", ()))
+        assert opt.explain().surrogate == ("Transfer" if studies else "MultiFidelityGP")
+        return float(opt.best.value) - min(bowl(x / 200, y / 200) for x in range(201) for y in range(201))
+
+    shifted = earlier(lambda x, y: 5.0 * bowl(x + 0.02, y - 0.03) - 40.0)
+    assert np.mean([best(seed, shifted) for seed in (1, 2)]) < 0.7 * np.mean([best(seed) for seed in (1, 2)])
+
+
+TWO = {"cost": "min", "gain": "max"}
+
+
+def values_of_two(points, shift: float = 0.0) -> dict[str, list[float]]:
+    costs = [bowl(point["x"] + shift, point["y"]) for point in points]
+    return {"cost": costs, "gain": [cost + 2.0 * point["x"] for cost, point in zip(costs, points)]}
+
+
+def test_each_of_several_objectives_has_its_own_values_of_earlier_studies():
+    points = earlier(alike).points
+    told = values_of_two(points, 0.02)
+    told["cost"] = [2.0 * each + 7.0 for each in told["cost"]]  # in other units
+    source = TransferSource(points, told)
+    volumes = {}
+    for name, transfer in {"with": [source], "without": []}.items():
+        problem = Problem(SPACE, objectives=TWO, transfer=transfer, reference={"cost": 1.0, "gain": 0.0})
+        opt = Optimizer(Problem.from_json(problem.to_json()), seed=1)
+        for _ in range(7):
+            trial = opt.ask()
+            columns = values_of_two([trial.params])
+            opt.tell(trial, {name: column[0] for name, column in columns.items()})
+        volumes[name] = opt.pareto().hypervolume
+        if transfer:
+            weights = [each["weights"] for each in opt._memory["surrogate"]["objectives"]]
+            assert all(weight > 0.0 for (weight,) in weights)
+            assert "around 1 of 1 earlier studies" in opt.explain().reason
+    assert volumes["with"] > volumes["without"]
+
+
+@pytest.mark.parametrize(
+    ("objectives", "values", "said"),
+    [
+        (TWO, [1.0, 2.0], r"old: values without names.*give \{'cost': \[…\], 'gain': \[…\]\}"),
+        (TWO, {"cost": [1.0, 2.0]}, "values of 'cost', and the problem has several objectives"),
+        (None, {"cost": [1.0, 2.0]}, "the problem has one objective; give a list of values"),
+        (TWO, {"cost": [1.0, 2.0], "gain": [1.0]}, "2 points and 1 values"),
+    ],
+)
+def test_values_that_are_not_those_of_the_objectives_are_refused(objectives, values, said):
+    points = [{"x": 0.1, "y": 0.2}, {"x": 0.3, "y": 0.4}]
+    with pytest.raises(ProblemError, match=said):
+        Problem(SPACE, objectives=objectives, transfer=[TransferSource(points, values, "old")])
+
+
+def test_several_objectives_are_read_from_trials_and_tables_by_their_names(tmp_path):
+    opt = Optimizer(Problem(SPACE, objectives=TWO), "random", seed=1)
+    for _ in range(3):
         trial = opt.ask()
-        opt.tell(trial, valley(**trial.params) + 1.0 / trial.fidelity)
-    assert opt.explain().surrogate == "Transfer"
+        opt.tell(trial, {name: column[0] for name, column in values_of_two([trial.params]).items()})
+    (tmp_path / "old.csv").write_text(to_csv(opt.problem, opt.trials))
+    for source in (
+        TransferSource.of_trials(opt.trials, "old", [*TWO]),
+        TransferSource.read(tmp_path / "old.csv", [*TWO]),
+    ):
+        kept, refused = source.checked(Space(SPACE), [*TWO])
+        assert refused == []
+        assert kept.values["gain"] == pytest.approx([trial.metrics["gain"] for trial in opt.trials])
 
 
 def test_a_parquet_file_is_read_as_a_table_is(tmp_path):

@@ -5,11 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from smbo.acquisition import LogExpectedImprovement, NoisyLogExpectedImprovement, ThompsonSampling
+from smbo.acquisition import (
+    LogExpectedImprovement,
+    NearRepeat,
+    NoisyLogExpectedImprovement,
+    OffPlateaus,
+    ThompsonSampling,
+)
+from smbo.acquisition.near_repeat import NEAR
 from smbo.errors import RecipeError
 from smbo.optimizer import Optimizer
 from smbo.proposal.auto import Auto
-from smbo.proposal.progress import n_without_gain, noise_share
+from smbo.proposal.progress import has_steps, is_long_stay, n_active, n_without_gain, noise_share
 from smbo.surrogates import GP, KernelSelection, Subset
 from smbo.training_data import Axis, OutcomeConstraintValues, TrainingData
 
@@ -30,8 +37,16 @@ def evidence_with(d=3, n=20, n_pending=0, variance=np.nan, values=None):
 
 
 def stuck(d, n_without_gain, variance=np.nan):
-    values = [3.0, 2.0, 1.0] + [2.5] * n_without_gain
+    # all different: equal values would look like plateaus
+    values = [3.0, 2.0, 1.0, *(2.5 + 1e-3 * np.arange(n_without_gain))]
     return evidence_with(d, len(values), values=values, variance=variance)
+
+
+def with_neighbour(data, gap):
+    """Return the data with its last evaluation beside the first one, where the value is higher by the gap."""
+    data.points[-1] = data.points[0] + NEAR
+    data.values[-1] = data.values[0] + gap
+    return data
 
 
 def learned(noise):
@@ -50,10 +65,25 @@ def learned(noise):
         (stuck(12, 23), learned(1e-6), "gp", LogExpectedImprovement, False, "12 axes"),
         (stuck(12, 24), learned(1e-6), "region", LogExpectedImprovement, True, "24 evaluations in a row"),
         (stuck(9, 99), learned(1e-6), "gp", LogExpectedImprovement, False, "9 axes"),
-        (evidence_with(), learned(0.1), "gp", NoisyLogExpectedImprovement, False, "10 %"),
+        (evidence_with(), learned(0.1), "gp", NearRepeat, False, "10 %"),
+        (
+            with_neighbour(evidence_with(), 0.5),
+            learned(0.1),
+            "gp",
+            NoisyLogExpectedImprovement,
+            False,
+            "10 %",
+        ),
         (stuck(12, 30), learned(0.1), "region", LogExpectedImprovement, True, "so many axes"),
         (stuck(12, 30, 0.05), {}, "region", NoisyLogExpectedImprovement, True, "uncertain"),
-        (evidence_with(n=501), learned(0.1), "gp", LogExpectedImprovement, False, "many values"),
+        (
+            with_neighbour(evidence_with(n=501), 0.5),
+            learned(0.1),
+            "gp",
+            LogExpectedImprovement,
+            False,
+            "many values",
+        ),
         (evidence_with(variance=0.2), learned(1e-6), "gp", NoisyLogExpectedImprovement, False, "uncertain"),
         (evidence_with(variance=0.0), learned(0.1), "gp", LogExpectedImprovement, False, "best mean"),
         (evidence_with(n_pending=64), {}, "gp", ThompsonSampling, False, "64 points are under way"),
@@ -104,10 +134,62 @@ def test_after_fifteen_evaluations_without_gain_every_third_point_must_promise_m
 
 
 def test_a_little_learned_noise_may_be_roughness_but_told_noise_and_much_of_it_are_noise():
-    assert Auto().choose(stuck(3, 15), learned(0.01)).recipe.acquisition == LogExpectedImprovement(margin=0.1)
-    assert Auto().choose(stuck(3, 15), learned(0.1)).recipe.acquisition == NoisyLogExpectedImprovement()
+    noisy = with_neighbour(stuck(3, 15), 0.5)
+    assert Auto().choose(noisy, learned(0.01)).recipe.acquisition == LogExpectedImprovement(margin=0.1)
+    assert Auto().choose(noisy, learned(0.1)).recipe.acquisition == NoisyLogExpectedImprovement()
     told = stuck(3, 15, variance=0.005)
     assert 0.001 < noise_share(told, {}) < 0.05
+    assert Auto().choose(told, {}).recipe.acquisition == NoisyLogExpectedImprovement()
+
+
+def small_steps(n_small, gain=0.003, error=0.0, d=3):
+    """Return data of ten values, of so many that gain a little each, and of a repeat near the last one."""
+    values = [*np.linspace(3.0, 2.0, 9), 1.0, *(1.0 - gain * np.arange(1, n_small + 1))]
+    data = evidence_with(d, len(values) + 1, values=[*values, values[-1] + error])
+    data.points[-1] = data.points[-2] + NEAR
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "leaves"),
+    [
+        (small_steps(17), True),
+        (small_steps(16), False),  # an odd number
+        (small_steps(13), False),  # a short stay
+        (small_steps(49, gain=5e-4), False),  # one that has been of no use
+        (small_steps(17, gain=0.05), False),  # gains that count
+        (small_steps(17, error=1e-5), False),  # the ripples of a smooth function
+        (dataclasses.replace(small_steps(17), variances=np.full(28, 0.1)), False),  # told errors
+        (small_steps(17, d=10), False),  # many axes
+    ],
+)
+def test_small_gains_along_steps_make_every_second_point_look_for_more(data, leaves):
+    choice = Auto().choose(data, learned(0.01))
+    assert ("looks for more than the next step" in choice.reason) == leaves
+    if leaves:
+        assert choice.recipe.acquisition == OffPlateaus(LogExpectedImprovement(margin=0.1))
+
+
+def test_equal_values_beside_an_optimum_that_the_process_fits_are_no_steps():
+    assert has_steps(small_steps(17), learned(0.01), 0.001, 0.02)
+    assert not has_steps(small_steps(17), learned(1e-5), 0.001, 0.02)
+
+
+def test_rounded_noise_is_no_step():
+    data = evidence_with(3, 28, values=np.round(small_steps(17).values, 2))
+    assert is_long_stay(data)
+    assert has_steps(data, learned(0.01), 0.001, 0.02)
+    assert not has_steps(data, learned(0.1), 0.001, 0.02)
+    data.points[-1] = data.points[0] + NEAR  # a near repeat that tells
+    assert not has_steps(data, learned(0.01), 0.001, 0.02)
+
+
+def test_equal_values_at_different_points_have_plateaus_looked_for_unless_errors_are_told():
+    values = [3.0, 2.0, 1.0, 1.0, *(2.0 + 0.1 * np.arange(8))]
+    choice = Auto().choose(evidence_with(n=12, values=values), learned(1e-6))
+    assert choice.recipe.acquisition == OffPlateaus(LogExpectedImprovement())
+    assert "plateaus" in choice.reason
+    told = evidence_with(n=12, values=values, variance=0.01)
     assert Auto().choose(told, {}).recipe.acquisition == NoisyLogExpectedImprovement()
 
 
@@ -187,3 +269,11 @@ def test_under_outcome_constraints_the_process_is_as_smooth_as_the_values():
 def test_the_noise_of_a_process_of_several_kernels_is_known():
     memory = {"surrogate": {"kernel": "Matern52", "kernels": {"Matern52": learned(0.25)["surrogate"]}}}
     assert noise_share(evidence_with(), memory) == pytest.approx(0.25)
+
+
+def test_axes_that_are_inactive_everywhere_but_in_other_branches_do_not_count():
+    points = np.full((6, 12), 0.5)
+    points[:3, :4], points[3:, 4:10] = 0.3, 0.7
+    axes = tuple(Axis(f"x{k}", "continuous") for k in range(12))
+    assert n_active(TrainingData.of_values(axes, points, np.arange(6.0))) == 6
+    assert n_active(TrainingData.of_values(axes, points[:0], np.zeros(0))) == 12

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from smbo import Normal, Optimizer, Problem, Real, Recipe, Space
+from smbo.errors import SpaceError
 from smbo.history.encode import encode
+from smbo.proposal.initial_design import design_points, n_from_design
 from smbo.proposal.propose import propose
 from smbo.proposal.request import ProposalRequest
 from smbo.surrogates import GP
@@ -111,3 +113,53 @@ def test_points_to_try_first_come_first_and_once():
     assert len({*xs, 0.5}) == 5
     again = Optimizer.replay(opt.problem, opt.log, seed=1)
     assert [trial.params for trial in again.trials] == [trial.params for trial in opt.trials]
+
+
+def test_a_sum_of_many_items_is_not_used_up_before_its_points_are():
+    """Before: of 4,060 choices no new one was found after some 900."""
+    names = [f"use_{i}" for i in range(30)]
+    space = Space(dict.fromkeys(names, (0, 1)), [" + ".join(names) + " == 3"])
+    asked = Optimizer(space, "random", seed=1).ask(1100)
+    assert {sum(trial.params.values()) for trial in asked} == {3}
+    assert len({tuple(trial.params.values()) for trial in asked}) == 1100
+
+
+@pytest.mark.parametrize("recipe", ["auto", "random", "sobol"])
+def test_a_sum_that_no_choice_of_items_has_is_named(recipe):
+    """Before: 'the space has 0 points, 0 of them evaluated or under way'."""
+    space = Space(dict.fromkeys("abc", (0, 1)), ["a + b + c == 4"])
+    with pytest.raises(SpaceError, match=r"'a \+ b \+ c == 4' holds nowhere"):
+        Optimizer(space, recipe, seed=1).ask()
+
+
+def told(values):
+    space = Space({"x": (0.0, 1.0), "y": (0.0, 1.0), "z": (0.0, 1.0)})
+    problem, points = Problem(space), space.sample(len(values), np.random.default_rng(0))
+    known = [
+        Trial(i, point, 0, TrialState.COMPLETE, value=value, feasible=True)
+        for i, (point, value) in enumerate(zip(points, values))
+    ]
+    return ProposalRequest(problem, Recipe(GP(), design="sobol"), encode(problem, known), 3, rng(), {})
+
+
+def test_the_design_goes_on_while_all_values_are_equal():
+    asked = told([1.0] * 12)
+    expected, _ = design_points(asked, 3)
+    assert np.array_equal(propose(replace(asked, rng=rng())).points, expected)
+
+
+def test_one_other_value_ends_a_design_of_equal_ones():
+    asked = told([1.0] * 11 + [0.5])
+    assert n_from_design(asked, asked.data) == 0
+
+
+def test_failed_evaluations_tell_a_model_something_where_all_values_are_equal():
+    asked = told([1.0] * 12)
+    asked = replace(asked, data=replace(asked.data, failed=asked.data.points[:1]))
+    assert n_from_design(asked, asked.data) == 0
+
+
+def test_a_given_size_of_the_design_is_kept_where_all_values_are_equal():
+    asked = told([1.0] * 12)
+    asked = replace(asked, recipe=Recipe(GP(), n_initial=5))
+    assert n_from_design(asked, asked.data) == 0

@@ -10,13 +10,13 @@ import sys
 import pytest
 
 from smbo import GP, Recipe
-from smbo.acquisition import LowerConfidenceBound
+from smbo.acquisition import LowerConfidenceBound, Misclassification
 from smbo.errors import RecipeError
 from smbo.proposal.auto import Auto
-from smbo.proposal.presets import PRESETS, preset, recipe_from_json, recipe_to_json
+from smbo.proposal.presets import PRESETS, preset, recipe_from_json, recipe_to_json, with_new_settings
 from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
-from smbo.surrogates import Forest, Subset
+from smbo.surrogates import Forest, LevelGP, Subset
 
 PARTS = """
 from dataclasses import dataclass
@@ -188,3 +188,25 @@ def test_nothing_installed_is_looked_up_for_what_is_ours(monkeypatch):
     for name in PRESETS:
         assert recipe_from_json(stored(preset(name))) == preset(name)
     preset({"surrogate": "Forest", "acquisition": "ExpectedImprovement"})
+
+
+def test_a_stored_recipe_without_a_setting_is_that_with_its_default_and_no_other():
+    stored = recipe_to_json(Recipe(GP()))
+    del stored["settings"]["surrogate"]["settings"]["anchor"]
+    for anchor, is_same in ((0.0, True), (0.1, False)):
+        wanted = recipe_to_json(Recipe(GP(anchor=anchor)))
+        assert (with_new_settings(stored, wanted) == wanted) is is_same
+
+
+def test_a_part_stored_by_its_text_is_taken_for_one_of_its_class_alone():
+    wanted = recipe_to_json(Recipe(LevelGP()))
+    name = "smbo.surrogates.gp.trend_selection:TrendSelection"
+    for foreign, is_same in ((name, True), (name.replace("Trend", "Kernel"), False)):
+        stored = recipe_to_json(Recipe(LevelGP()))
+        stored["settings"]["surrogate"]["settings"]["process"] = {"foreign": foreign, "text": "…"}
+        assert (with_new_settings(stored, wanted) == wanted) is is_same
+
+
+def test_a_recipe_of_level_sets_survives_json():
+    recipe = Recipe(LevelGP(), Misclassification())
+    assert recipe_from_json(json.loads(json.dumps(recipe_to_json(recipe)))) == recipe

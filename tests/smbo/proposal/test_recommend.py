@@ -1,6 +1,7 @@
 """Recommendations: the best belief among feasible points, not the luckiest value."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from smbo.history.encode import encode
 from smbo.optimizer import Optimizer
 from smbo.problem import Problem
 from smbo.proposal.presets import preset
-from smbo.proposal.recommend import recommend
+from smbo.proposal.recommend import feasibility_of, recommend
 from smbo.space import Real, Space
+from smbo.training_data import Axis, TrainingData
 from smbo.trial import Trial, TrialState
 
 PROBLEM = Problem(Space({"x": (0.0, 1.0), "n": (1, 3)}, ["x * n < 2"]))
@@ -63,3 +65,13 @@ def test_without_a_surrogate_the_best_seen_is_recommended():
     optimizer = told("random")
     assert optimizer.recommend().number == optimizer.best.number
     assert math.isnan(optimizer.recommend().std)
+
+
+def test_the_model_of_feasibility_is_bounded_where_evaluations_are_thousands():
+    n = 2500
+    points = 0.3 + 0.7 * np.random.default_rng(1).random((n, 2))
+    data = TrainingData.of_values((Axis("x", "continuous"), Axis("y", "continuous")), points, points[:, 0])
+    data = replace(data, failed=points[:10] / 10)
+    fitted = feasibility_of(data, {})
+    assert fitted is not None
+    assert len(fitted.parts[0].labels.values) <= 1010

@@ -161,9 +161,9 @@ def test_a_study_that_was_left_and_resumed_replays_its_repeats(tmp_path):
         (Problem(TABLE, objectives={"a": "min", "b": "min"}), AGAIN, "several objectives"),
         (Problem({"x": Real(0, 1)}, level_set=LevelSet(0.5, of=["f"])), AGAIN, "a level set"),
         (Problem(TABLE, fidelity=Fidelity(1, 9)), AGAIN, "a fidelity"),
-        (Problem(TABLE, transfer=[EARLIER]), AGAIN, "earlier studies"),
+        (Problem(TABLE, transfer=[EARLIER]), AGAIN, "the problem has transfer"),
         (Problem(TABLE), Recipe(Forest(), replication=Replication()), "Forest"),
-        (Problem(TABLE), Recipe(replication=Replication()), "surrogate is None"),
+        (Problem(TABLE), Recipe(replication=Replication()), "weighed by a Gaussian process"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
