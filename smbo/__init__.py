@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         AlreadyTold as AlreadyTold,
         AskError as AskError,
         BudgetExhausted as BudgetExhausted,
+        DamagedStore as DamagedStore,
         EvaluationFailed as EvaluationFailed,
         ExpressionError as ExpressionError,
         JobFileError as JobFileError,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from smbo.space import (
         Categorical as Categorical,
         Constant as Constant,
+        Derived as Derived,
         Integer as Integer,
         Real as Real,
         Space as Space,
@@ -118,7 +120,7 @@ _MODULES = {
     ),
     "smbo.analysis.prediction": "Prediction",
     "smbo.errors": (
-        "AlreadyTold AskError BudgetExhausted EvaluationFailed ExpressionError JobFileError "
+        "AlreadyTold AskError BudgetExhausted DamagedStore EvaluationFailed ExpressionError JobFileError "
         "NumericalError ObjectiveError PointError ProblemError Pruned RecipeError SmboError SpaceError "
         "SpaceExhausted StoreError StoreUnavailable StudyMismatch TellError UnknownStudy UnknownTrial"
     ),
@@ -132,7 +134,7 @@ _MODULES = {
     "smbo.proposal.replication": "Replication",
     "smbo.proposal.trust_region": "TrustRegion",
     "smbo.search_cv": "BayesSearchCV",
-    "smbo.space": "Categorical Constant Integer Real Space",
+    "smbo.space": "Categorical Constant Derived Integer Real Space",
     "smbo.space.priors": "LogNormal Normal",
     "smbo.store.budget": "Budget",
     "smbo.study.study": "Study",

@@ -16,6 +16,7 @@
     │   ├── UnknownStudy        no study of that name
     │   ├── StudyMismatch       the stored study is of another problem, recipe or seed
     │   ├── BudgetExhausted     the study's budget is used up
+    │   ├── DamagedStore        a store that holds what smbo does not write
     │   └── StoreUnavailable    a store that is full, locked or unreachable at present
     ├── JobFileError        a job file with a missing, unknown or invalid entry
     ├── ObjectiveError      an objective that is unknown or wrongly configured
@@ -88,6 +89,10 @@ class StudyMismatch(StoreError, ValueError):
 
 class BudgetExhausted(StoreError):
     """The study's budget is used up."""
+
+
+class DamagedStore(StoreError):
+    """A store that holds what smbo does not write; ``smbo db check`` lists all of it."""
 
 
 class StoreUnavailable(StoreError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self, overload
+import functools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
 
@@ -12,7 +14,8 @@ from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellEr
 from smbo.history.encode import encode
 from smbo.history.events import Asked, Event, Promoted, Reported, Told
 from smbo.history.promotion import ends_early, promoted
-from smbo.history.record import ToldResult, record_result
+from smbo.history.record import ToldResult, checked_report, record_result
+from smbo.plain_values import as_flag, as_whole_number, shown
 from smbo.problem import Problem, Returned
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
@@ -23,9 +26,25 @@ from smbo.space import Space
 from smbo.space.fixed import checked
 from smbo.trial import Trial, TrialState
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _one_at_a_time(
+    method: Callable[Concatenate[Optimizer, _P], _R],
+) -> Callable[Concatenate[Optimizer, _P], _R]:
+    """Return a method that other threads wait for: two of them would get one number from ``ask``."""
+
+    @functools.wraps(method)
+    def locked(self: Optimizer, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
 
 class Optimizer(View):
-    """Ask for points and tell results, in memory.
+    """Ask for points and tell results, in memory; from several threads too, one call after another.
 
     Args:
         space: what Space takes, a Space, or a Problem.
@@ -54,12 +73,20 @@ class Optimizer(View):
     ) -> None:
         self.problem = _as_problem(space, maximize)
         self.recipe = preset(recipe)
-        check_recipe(self.problem, self.recipe)
+        check_recipe(self.problem, self.recipe, recipe)
         self.seed = checked_seed(seed)
         self._trials: list[Trial] = []
         self._memory: dict[str, Any] = {}
         self._log: list[Event] = []
         self._reports: dict[int, dict[float, float]] = {}
+        self._lock = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(self.problem, self.recipe, self.seed, self._trials, self._memory)
@@ -94,13 +121,18 @@ class Optimizer(View):
             AskError: n is no whole number from 1 up, or no point has the fixed values.
         """
         count = 1 if n is None else checked_count(n)
-        settings = checked(self.space, fixed)
+        trials = self._ask(count, checked(self.space, fixed))
+        return trials[0] if n is None else trials
+
+    @_one_at_a_time
+    def _ask(self, count: int, settings: Mapping[str, Any]) -> list[Trial]:
+        """Return trials, those promoted before those that are new."""
         continued = [] if settings else self._promote(count)
         new = self._propose(count - len(continued), settings) if len(continued) < count else []
         self._log.append(Asked(count, settings or None))
-        trials = continued + new
-        return trials[0] if n is None else trials
+        return continued + new
 
+    @_one_at_a_time
     def promote(self) -> Trial | None:
         """Return the next trial that is promoted to a higher fidelity, None if none is.
 
@@ -144,6 +176,7 @@ class Optimizer(View):
         self._trials += trials
         return trials
 
+    @_one_at_a_time
     def tell(
         self,
         trial: Trial | int | Mapping[str, Any],
@@ -180,6 +213,7 @@ class Optimizer(View):
         self._record(told)
         return told
 
+    @_one_at_a_time
     def report(self, trial: Trial | int, step: float, value: float) -> bool:
         """Record an intermediate value of a running trial; return whether it may end early now.
 
@@ -188,11 +222,12 @@ class Optimizer(View):
         Raises:
             UnknownTrial: the trial was not asked for from this optimizer.
             AlreadyTold: it has a result already.
+            TellError: step or value is no number.
         """
         known = self._find(trial)
-        reports = self._reports.setdefault(known.number, {})
-        reports[float(step)] = float(value)
-        self._log.append(Reported(known.number, float(step), float(value)))
+        step, value = checked_report(known, step, value)
+        self._reports.setdefault(known.number, {})[step] = value
+        self._log.append(Reported(known.number, step, value))
         by_step = {number: sorted(each.items()) for number, each in self._reports.items()}
         return ends_early(self.problem, known.number, by_step, self._trials)
 
@@ -234,7 +269,7 @@ class Optimizer(View):
     def __copy__(self) -> Self:
         # a trial, the memory and an event never change, so their containers are all there is to copy
         twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
+        twin.__setstate__(self.__getstate__())
         twin._trials, twin._log = self._trials.copy(), self._log.copy()
         twin._reports = {number: steps.copy() for number, steps in self._reports.items()}
         return twin
@@ -247,12 +282,14 @@ class Optimizer(View):
         number = len(self._trials)
         if isinstance(given, Mapping):
             return Trial(number, self.space.check(given), trial_seed(self.seed, number))
-        wanted = given.number if isinstance(given, Trial) else given
-        if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer):
-            raise UnknownTrial(f"{given!r} is neither a trial, nor its number, nor a point")
+        wanted = as_whole_number(given.number if isinstance(given, Trial) else given)
+        if wanted is None:
+            raise UnknownTrial(
+                f"{shown(given)} is neither a trial nor its number nor a point (of a table's row: dict(row))"
+            )
         if not 0 <= wanted < number:
             raise UnknownTrial(f"trial {wanted} was never asked for; there are {number}, numbered from 0")
-        known = self._trials[int(wanted)]
+        known = self._trials[wanted]
         if isinstance(given, Trial) and given.params != known.params:
             raise UnknownTrial(
                 f"trial {wanted} was asked for at {dict(known.params)!r}, not {given.params!r}"
@@ -278,17 +315,21 @@ def checked_seed(seed: int | None) -> int:
     """
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise RecipeError(f"seed={seed!r}: a whole number from 0 up is needed, or None")
-    return int(seed)
+    number = as_whole_number(seed)
+    if number is None or number < 0:
+        raise RecipeError(f"seed={shown(seed)}: a whole number from 0 up is needed, or None")
+    return number
 
 
 def _as_problem(given: Problem | Space | Mapping[str, Any], maximize: bool) -> Problem:
+    flag = as_flag(maximize)
+    if flag is None:
+        raise ProblemError(f"maximize={shown(maximize)}: write maximize=True, or leave it out")
     if isinstance(given, Problem):
-        if maximize:
+        if flag:
             raise ProblemError("maximize=True beside a Problem; say Problem(..., maximize=True)")
         return given
-    return Problem(given if isinstance(given, Space) else Space(given), maximize=maximize)
+    return Problem(given if isinstance(given, Space) else Space(given), maximize=flag)
 
 
 def checked_count(n: int, most: int | None = None) -> int:
@@ -297,10 +338,13 @@ def checked_count(n: int, most: int | None = None) -> int:
     Raises:
         AskError: it is no whole number from 1 up (to ``most``).
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 or (most and n > most):
+    number = as_whole_number(n)
+    if number is None or number < 1 or (most and number > most):
         up = "up" if most is None else f"to {most}"
-        raise AskError(f"ask(n={n!r}): a whole number from 1 {up} is needed, or nothing for a single trial")
-    return int(n)
+        raise AskError(
+            f"ask(n={shown(n)}): a whole number from 1 {up} is needed, or nothing for a single trial"
+        )
+    return number
 
 
 def _result_text(trial: Trial) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,33 @@ class Target(Enum):
 
 
 ONE_VALUE = frozenset({Target.VALUE})
+
+if TYPE_CHECKING:
+    from abc import ABCMeta as ProtocolMeta
+else:
+    ProtocolMeta = type(Protocol)
+
+_known_abilities: dict[tuple[type, type], bool] = {}
+
+
+class _Remembered(ProtocolMeta):
+    """Remembers which abilities a class has: a runtime protocol compares all its members each time.
+
+    That took a tenth of a proposal.  Only of dataclasses, whose instances have the members of their class.
+    """
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        kind = type(instance)
+        known = _known_abilities.get((cls, kind))
+        if known is None:
+            known = super().__instancecheck__(instance)
+            if "__dataclass_fields__" in vars(kind):
+                _known_abilities[cls, kind] = known
+        return known
+
+
+class Ability(Protocol, metaclass=_Remembered):
+    """Base of the protocols that say what a surrogate, a posterior, an acquisition or a criterion can do."""
 
 
 @runtime_checkable
@@ -155,39 +182,53 @@ class OutcomeConstraintValues:
 
 @dataclass(frozen=True, eq=False)
 class FidelityResults:
-    """The result of each trial at each fidelity: one row per trial and fidelity, by number, then fidelity.
+    """What each trial's evaluations have shown: one row per trial and fidelity, by number, then fidelity.
 
     Attributes:
-        numbers: of the trials, shape (N,).
-        points: unit points, shape (N, d).
+        data: the evaluations as training data of their own, N rows, none failed or pending: whatever is
+            measured (values, objectives, outputs, slacks) is there at each fidelity.
         fidelity_gaps: how far below the highest fidelity a row is, shape (N,): 0 there, 1 at the
             lowest, in the logarithm of the fidelity.
-        values: shape (N,), finite, lower is better.
-        variances: of each value's error, shape (N,); NaN where not given.
         noise_growth: variance of an unknown error, as a multiple of that at the highest
             fidelity, shape (N,).
     """
 
-    numbers: NDArray[np.int64]
-    points: Array
+    data: TrainingData
     fidelity_gaps: Array
-    values: Array
-    variances: Array
     noise_growth: Array
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.data)
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Of the trials, shape (N,)."""
+        return self.data.numbers
+
+    @property
+    def points(self) -> Array:
+        """Unit points, shape (N, d)."""
+        return self.data.points
+
+    @property
+    def values(self) -> Array:
+        """Shape (N,), finite, lower is better."""
+        return self.data.values
+
+    @property
+    def variances(self) -> Array:
+        """Of each value's error, shape (N,); NaN where not given."""
+        return self.data.variances
 
     def rows(self, chosen: NDArray[np.intp]) -> FidelityResults:
         """Return the chosen rows only."""
-        return FidelityResults(
-            self.numbers[chosen],
-            self.points[chosen],
-            self.fidelity_gaps[chosen],
-            self.values[chosen],
-            self.variances[chosen],
-            self.noise_growth[chosen],
-        )
+        return FidelityResults(self.data.rows(chosen), self.fidelity_gaps[chosen], self.noise_growth[chosen])
+
+
+def _times(values: Array, units: Array | float) -> Array:
+    """Return values times units; the largest float where there is no larger one."""
+    with np.errstate(over="ignore"):
+        return np.nan_to_num(values * units, nan=np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,12 +240,18 @@ class ObjectiveValues:
         variances: of each value's error, shape (n, m); NaN where not given.
         reference: reference point of the hypervolume, shape (m,); NaN where a rule sets it.
         weights: relative weight of each objective, shape (m,).
+        units: of values, errors and reference in the user's units, see ``TrainingData.unit``, shape (m,).
     """
 
     values: Array
     variances: Array
     reference: Array
     weights: Array
+    units: Array | float = 1.0
+
+    def told(self, values: Array) -> Array:
+        """Return values or errors of the objectives, (..., m), in the user's units."""
+        return _times(values, self.units)
 
     def rows(self, chosen: NDArray[np.intp]) -> ObjectiveValues:
         """Return the values of the chosen rows only."""
@@ -255,6 +302,8 @@ class TrainingData:
         fidelities: where trials are promoted to higher fidelities; the values are then those at one fidelity.
         replicates: where rows merge several evaluations (see ``history.replicates``); the values are then
             their means, and the variances those of the means where errors are known.
+        unit: of values and errors, in the user's unit: a power of two, other than 1 only of an objective
+            whose magnitudes are so far from 1 that their squares would leave the range of a float.
     """
 
     axes: tuple[Axis, ...]
@@ -271,6 +320,7 @@ class TrainingData:
     objective_values: ObjectiveValues | None = None
     fidelities: FidelityResults | None = None
     replicates: Replicates | None = None
+    unit: float = 1.0
 
     @classmethod
     def of_values(
@@ -296,6 +346,10 @@ class TrainingData:
             failed=nowhere,
             pending=nowhere,
         )
+
+    def told(self, values: Array) -> Array:
+        """Return values or errors in the user's unit, same shape; beyond the largest float, that one."""
+        return _times(values, self.unit)
 
     def n_since_gain(self, least: float) -> int:
         """Return how many evaluations, by trial number, followed the last improvement of the best value.

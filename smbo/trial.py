@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from smbo.frozen import FrozenDict, frozen_array
 from smbo.training_data import Array
 
 
@@ -46,6 +47,7 @@ class Rung:
         sem, cost: of this evaluation, None where not given.
         feasible: whether the outcome constraints hold.
         token: fencing token of the attempt that reported it (durable studies only).
+        metrics, outputs, outputs_variance: as those of a trial.
     """
 
     fidelity: float
@@ -54,11 +56,17 @@ class Rung:
     cost: float | None = None
     feasible: bool = True
     token: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=FrozenDict, repr=False)
+    outputs: Array | None = field(default=None, repr=False, compare=False)
+    outputs_variance: Array | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False, slots=True)  # slots: a study may hold a million of them
 class Trial:
     """One point, asked for once, with its result.  Frozen: a change makes a new trial.
+
+    So are its parts, since a trial is an entry of the log: ``dict(trial.params)`` can be changed,
+    ``trial.params`` cannot, nor its lists and arrays.
 
     >>> trial = Trial(number=0, params={"x": 0.5}, seed=7)
     >>> trial.state, trial.value
@@ -93,7 +101,7 @@ class Trial:
     sem: float | None = None
     cost: float | None = None
     feasible: bool | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=FrozenDict)
     outputs: Array | None = None
     outputs_variance: Array | None = None
     reason: str | None = None
@@ -103,6 +111,15 @@ class Trial:
     token: int | None = None
     rung: int | None = None
     checkpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.params) is not FrozenDict:
+            object.__setattr__(self, "params", FrozenDict(self.params))
+        if type(self.metrics) is not FrozenDict:
+            object.__setattr__(self, "metrics", FrozenDict(self.metrics))
+        if self.outputs is not None:
+            object.__setattr__(self, "outputs", frozen_array(self.outputs))
+            object.__setattr__(self, "outputs_variance", frozen_array(self.outputs_variance))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ _N_NEWTON = 12  # steps of Newton's method onto the contour; four suffice where 
 _MAX_NEWTON_STEP = 0.1  # edges of the unit cube: the linear approximation fails further away
 # A tolerance is checked from so many evaluations per parameter on, and also without the last few of them.
 _MIN_EVALUATIONS_PER_AXIS, _N_HELD_BACK = 5, 3
+# Along the gradient the band is searched for over so many standard deviations, halved so many times.
+_MOST_WIDTHS, _N_BISECTIONS = 16.0, 14
+_LEAST_PROBABILITY = 1e-12  # so that quantiles of probabilities are finite
 _CONTOUR_TOLERANCE = 1e-6  # prior standard deviations of the function: the rounding error of its mean
 
 
@@ -135,10 +138,11 @@ class Contour:
         return columns
 
     def grid(self, name: str | None = None, n: int = 201) -> tuple[Array, Array]:
-        """Return unit coordinates (n,) and the function's mean above its level on their grid, (n, n).
+        """Return unit coordinates (n,) and how surely the function is above its level on their grid, (n, n).
 
-        In posterior standard deviations, which vary smoothly enough to interpolate; NaN where a known
-        constraint forbids the point.  Rows are of the second parameter, columns of the first.
+        As a standard normal quantile of the probability: 0 where above and below are alike, -1 and 1 on the
+        edges of the band.  It varies smoothly enough to interpolate; NaN where a known constraint forbids the
+        point.  Rows are of the second parameter, columns of the first.
 
         Raises:
             ProblemError: there are not two continuous parameters.
@@ -151,8 +155,7 @@ class Contour:
         ticks = np.linspace(0.0, 1.0, n)
         first, second = np.meshgrid(ticks, ticks)
         units = np.stack([first.ravel(), second.ravel()], axis=1)
-        mean, std = self.posterior.offsets(units)
-        above = (mean / std)[self._row(name)]
+        above = _quantiles(self.posterior.above(units)[self._row(name)])
         above[~self.space.allowed(units)] = np.nan
         return ticks, above.reshape(n, n)
 
@@ -166,8 +169,9 @@ class Contour:
     def _crossings(self, row: int, n: int) -> tuple[Array, Array]:
         """Return up to n unit points of a contour, (m, d), and its standard deviation there, (m,).
 
-        Newton's method along the gradient of the posterior mean, from the survey points nearest to the
-        level; the standard deviation of the position is that of the function over the gradient's norm.
+        Newton's method along the gradient of the likeliest model's mean, from the survey points nearest to
+        the level, then along the same gradient to where above and below are alike by all models.  The
+        standard deviation of the position is half the width of the band along the gradient.
         """
         process, level = self.posterior.processes[row], float(self.posterior.levels[row])
         is_continuous = np.array([axis.levels is None for axis in self.space.axes])
@@ -182,8 +186,32 @@ class Contour:
         mean, std, slope, _ = process.moments_and_gradients(at)
         kept = np.abs(mean - level) < _CONTOUR_TOLERANCE * np.sqrt(process.amplitude)
         kept &= self.space.allowed(at)
-        steepness = np.linalg.norm(slope * is_continuous, axis=1)[kept]
-        return at[kept], np.minimum(std[kept] / np.maximum(steepness, 1e-300), 1.0)
+        at, std, slope = at[kept], std[kept], slope[kept] * is_continuous
+        steepness = np.maximum(np.linalg.norm(slope, axis=1), 1e-300)
+        return self._as_claimed(row, at, slope / steepness[:, None], np.minimum(std / steepness, 1.0))
+
+    def _as_claimed(self, row: int, at: Array, uphill: Array, width: Array) -> tuple[Array, Array]:
+        """Return points moved to where above and below are alike by all models, and the deviation there.
+
+        Args:
+            at: points on the contour of the likeliest model, (m, d).
+            uphill: unit vectors along its gradient, (m, d).
+            width: its standard deviation of the position, (m,).
+        """
+        found = []
+        for probability in (0.5, *BAND):
+            low, high = (np.full(len(at), sign * _MOST_WIDTHS) for sign in (-1.0, 1.0))
+            for _ in range(_N_BISECTIONS):
+                middle = 0.5 * (low + high)
+                places = np.clip(at + (middle * width)[:, None] * uphill, 0.0, 1.0)
+                is_above = self.posterior.above(places)[row] > probability
+                low, high = np.where(is_above, low, middle), np.where(is_above, middle, high)
+            found.append(0.5 * (low + high))
+        middle, lowest, highest = found
+        middle = np.where(np.abs(middle) < 0.99 * _MOST_WIDTHS, middle, 0.0)  # else nothing was found
+        moved = np.clip(at + (middle * width)[:, None] * uphill, 0.0, 1.0)
+        moved = np.where(self.space.allowed(moved)[:, None], moved, at)
+        return moved, np.minimum(0.5 * (highest - lowest) * width, 1.0)
 
     def __str__(self) -> str:
         lines = []
@@ -193,6 +221,11 @@ class Contour:
                 f"{100 * self.misclassified[name]:.2g} % expected on the wrong side"
             )
         return "\n".join([*lines, f"from {self.n_evaluations} evaluations"])
+
+
+def _quantiles(probabilities: Array) -> Array:
+    """Return standard normal quantiles, same shape, all finite."""
+    return np.asarray(ndtri(np.clip(probabilities, _LEAST_PROBABILITY, 1.0 - _LEAST_PROBABILITY)))
 
 
 def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Memory) -> Contour:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from smbo.analysis.outliers import SuspectedOutlier, outliers_of
+from smbo.errors import SpaceExhausted
 from smbo.history.encode import encode
 from smbo.problem import Problem
 from smbo.proposal.propose import propose
@@ -24,6 +27,8 @@ from smbo.trial import Trial
 # Length scales above this, in edges of the unit cube, are reported as "nearly flat": along the whole range a
 # squared exponential kernel then falls by 5 % only.
 _FLAT_LENGTH_SCALE = 3.0
+# Standard deviations of a count within which it is as expected.
+_BY_CHANCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,26 @@ class LeaveOneOut:
         log_density: mean predictive log density of the values, minus that of a normal distribution with
             the values' own mean and variance.
         covered: share of the values inside their 95 % predictive interval.
+        n_in_68: number of values inside their 68 % predictive interval; of vector outputs the share of all
+            components that are, times n.
+        stretch: factor on the width of the 68 % intervals with which they hold 68 % of the values.
     """
 
     n: int
     explained: float
     log_density: float
     covered: float
+    n_in_68: int = 0
+    stretch: float = 1.0
+
+    def __str__(self) -> str:
+        text = f"of {self.n} values left out one at a time, 68 % intervals hold {self.n_in_68}"
+        expected = 0.68 * self.n
+        if abs(self.n_in_68 - expected) <= _BY_CHANCE * np.sqrt(0.32 * expected):
+            return text
+        # learned once for all values, and a stationary process: on smooth functions they are far too wide
+        kind = "wide" if self.n_in_68 > expected else "narrow"
+        return f"{text}: too {kind}, {self.stretch:.2g} times as wide they would hold 68 %"
 
 
 @dataclass(frozen=True)
@@ -62,6 +81,7 @@ class Explanation:
         power: exponent of the Yeo-Johnson transform of the values; 1 is the identity.
         warped: parameters with input warping.
         region: the trust region's edge length, successes, failures and restarts; empty without one.
+        outliers: suspected ones, which the surrogate was not fitted to.
         leave_one_out: predictive score; None for surrogates other than Gaussian processes.
         seconds: by part of the next proposal.
     """
@@ -80,6 +100,7 @@ class Explanation:
     power: float
     warped: tuple[str, ...]
     region: Mapping[str, float]
+    outliers: tuple[SuspectedOutlier, ...]
     leave_one_out: LeaveOneOut | None
     seconds: Mapping[str, float]
 
@@ -100,6 +121,9 @@ class Explanation:
             lines.append(f"warped parameters: {', '.join(self.warped)}")
         if self.region:
             lines.append("region: " + ", ".join(f"{name} {value:g}" for name, value in self.region.items()))
+        if self.outliers:
+            lines.append("suspected outliers, left out of the model:")
+            lines += [f"  {outlier}" for outlier in self.outliers]
         lines.append(_score_text(self.leave_one_out))
         if self.seconds:
             spent = ", ".join(f"{part} {1e3 * value:.1f} ms" for part, value in self.seconds.items())
@@ -111,6 +135,9 @@ class Explanation:
         parts = [f"{self.choice} ({self.surrogate})"]
         if self.length_scales:
             parts.append("matters most: " + ", ".join(list(self.length_scales)[:3]))
+        if self.outliers:
+            numbers = ", ".join(str(outlier.number) for outlier in self.outliers)
+            parts.append(f"suspected outliers: trial{'s' if len(self.outliers) > 1 else ''} {numbers}")
         parts.append(_score_text(self.leave_one_out))
         return "; ".join(parts)
 
@@ -131,25 +158,26 @@ def _score_text(score: LeaveOneOut | None) -> str:
         return "leave-one-out: none"
     return (
         f"leave-one-out on {score.n} values: {100 * score.explained:.0f} % of the variance explained, "
-        f"{100 * score.covered:.0f} % in their 95 % intervals"
+        f"{100 * score.covered:.0f} % in their 95 % intervals; {score}"
     )
 
 
 def explanation(
     problem: Problem,
     recipe: Recipe,
-    data: TrainingData,
+    trials: Sequence[Trial],
     memory: Memory,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     clock: Callable[[], float],
 ) -> Explanation:
     """Return the explanation of a recipe, and the time that its next proposal takes.
 
     Args:
         memory: memory of the last proposal.
-        rng: for the proposal that is timed and then discarded.
+        rng: for the proposal that is timed and then discarded; None makes none.
         clock: returns seconds, such as ``time.perf_counter``.
     """
+    data = encode(problem, trials)
     began = clock()
     model = model_of(recipe, data, memory)
     fitted = clock()
@@ -159,8 +187,11 @@ def explanation(
     size = _latent_unit(process, model.data) if process is not None else 0.0
     score = leave_one_out(posterior) if isinstance(posterior, LeaveOneOutPosterior) else None
     scored = clock()
-    propose(ProposalRequest(problem, recipe, data, 1, rng, memory))
-    proposed = clock()
+    seconds = {"model": fitted - began, "score": scored - fitted}
+    if rng is not None:
+        with suppress(SpaceExhausted):  # a search that has evaluated all points can be explained too
+            propose(ProposalRequest(problem, recipe, data, 1, rng, memory))
+            seconds["whole proposal"] = clock() - scored
     return Explanation(
         choice=model.choice.name,
         reason=model.choice.reason,
@@ -171,13 +202,14 @@ def explanation(
         n_pending=len(data.pending),
         n_modelled=0 if posterior is None else model.data.n_told,
         length_scales={} if process is None else _length_scales(process, data),
-        noise=None if process is None else _deviation(process.noise) * size,
-        amplitude=None if process is None else _deviation(process.amplitude) * size,
+        noise=None if process is None else _in_units(process.noise, size, data),
+        amplitude=None if process is None else _in_units(process.amplitude, size, data),
         power=1.0 if process is None else process.scale.power,
         warped=() if process is None else _warped(process, data),
         region=_region(memory) if chosen.region is not None else {},
+        outliers=outliers_of(problem, model, data, trials),
         leave_one_out=score,
-        seconds={"model": fitted - began, "score": scored - fitted, "whole proposal": proposed - scored},
+        seconds=seconds,
     )
 
 
@@ -193,8 +225,9 @@ def _class_name(surrogate: Surrogate | None) -> str:
     return type(learner_of(surrogate)).__name__
 
 
-def _deviation(variance: float) -> float:
-    return float(np.sqrt(variance))
+def _in_units(variance: float, size: float, data: TrainingData) -> float:
+    """Return the standard deviation of a latent variance in the user's unit."""
+    return float(data.told(np.sqrt(variance) * np.array(size)))
 
 
 def _length_scales(posterior: LearnedProcess, data: TrainingData) -> dict[str, float]:
@@ -227,19 +260,29 @@ def leave_one_out(posterior: LeaveOneOutPosterior) -> LeaveOneOut | None:
         return None
     spreads = np.maximum(values.var(axis=1), 1e-300)
     logs = -0.5 * np.log(2.0 * np.pi * variances) - 0.5 * errors**2 / variances
+    deviations = np.abs(errors) / np.sqrt(variances)
     # log density of a normal distribution with the values' own mean and variance
     plain = -0.5 * np.log(2.0 * np.pi * spreads) - 0.5
     return LeaveOneOut(
         n=values.shape[1],
         explained=float(1.0 - (weights @ (errors**2).mean(axis=1)) / max(float(weights @ spreads), 1e-300)),
         log_density=float((logs.mean(axis=1) - plain).mean()),
-        covered=float((np.abs(errors) <= 1.959964 * np.sqrt(variances)).mean()),
+        covered=float((deviations <= 1.959964).mean()),
+        n_in_68=round(values.shape[1] * float((deviations <= 0.994458).mean())),
+        stretch=float(np.quantile(deviations, 0.68)) / 0.994458,
     )
 
 
 def explained(
-    problem: Problem, recipe: Recipe, seed: int, trials: Sequence[Trial], memory: Memory
+    problem: Problem,
+    recipe: Recipe,
+    seed: int,
+    trials: Sequence[Trial],
+    memory: Memory,
+    *,
+    times_a_proposal: bool = True,
 ) -> Explanation:
     """Return the explanation of a recipe after these trials."""
-    rng, recipe = proposal_rng(seed, len(trials)), with_transfer(problem, recipe)
-    return explanation(problem, recipe, encode(problem, trials), memory, rng, time.perf_counter)
+    rng = proposal_rng(seed, len(trials)) if times_a_proposal else None
+    recipe = with_transfer(problem, recipe)
+    return explanation(problem, recipe, trials, memory, rng, time.perf_counter)

@@ -21,6 +21,7 @@ from smbo.proposal.recommend import (
     probability_feasible,
     recommendable,
     recommendation,
+    what_is_missing,
 )
 from smbo.surrogates.base import Memory, MultiObjectivePosterior
 from smbo.training_data import Array
@@ -95,7 +96,7 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
     trials = list(trials)
     done = _done(trials)
     if not done:
-        raise TellError("no Pareto set yet: no evaluation is complete and feasible")
+        raise TellError(f"no Pareto set yet: {what_is_missing(problem, trials)}")
     values = _minimised(goals, done)
     predicted = _predicted(problem, goals, recipe, memory, trials)
     means = goals.signs * np.array([[each.means[name] for name in goals.names] for each in predicted])
@@ -163,16 +164,18 @@ def _predicted(
 ) -> tuple[Recommendation, ...]:
     """Return the evaluated points with non-dominated posterior means (values where there is no posterior)."""
     known = {trial.number: trial for trial in trials}
-    data = with_constraints(encode(problem, known.values()), memory)
+    observed = encode(problem, known.values(), is_in_full=True)
+    data = with_constraints(observed, memory)
     assert data.objective_values is not None
     feasible = recommendable(data)
     if len(feasible) == 0:  # no point is feasible by the posterior: use the observed feasibility
-        feasible = np.flatnonzero(encode(problem, known.values()).feasible)
+        feasible = np.flatnonzero(observed.feasible)
     points = data.points[feasible]
     means, stds = data.objective_values.values[feasible], np.sqrt(data.objective_values.variances[feasible])
     posterior = posterior_of(recipe, data, memory)
     if isinstance(posterior, MultiObjectivePosterior):
         means, stds = posterior.all_moments(points)
+    means, stds = data.objective_values.told(means), data.objective_values.told(stds)
     chances = probability_feasible(data, points)
     rows = np.flatnonzero(nondominated(means))
     return tuple(

@@ -17,7 +17,7 @@ from smbo.proposal.recipe import Recipe
 from smbo.proposal.recommend import posterior_of
 from smbo.proposal.transfer import with_transfer
 from smbo.surrogates.base import Memory, MultiObjectivePosterior, Posterior
-from smbo.training_data import Array
+from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial
 
 # One point, several, or a pandas.DataFrame with a column for each parameter.
@@ -56,6 +56,19 @@ class Prediction:
         return next(iter(found.values()))
 
 
+@dataclass(frozen=True, eq=False)
+class InUsersUnit:
+    """A posterior of one value in the user's unit, see ``TrainingData.unit``; still minimised."""
+
+    posterior: Posterior
+    data: TrainingData
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,)."""
+        mean, std = self.posterior.moments(points)
+        return self.data.told(mean), self.data.told(std)
+
+
 def predict(
     problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory: Memory, points: Points
 ) -> Prediction:
@@ -75,19 +88,20 @@ def predict(
             f"no prediction: the recipe fits no surrogate to {len(data)} complete evaluations; "
             "two are needed, and a recipe with a surrogate, such as 'gp'"
         )
-    return _prediction(problem, posterior, units)
+    return _prediction(problem, posterior, data, units)
 
 
-def _prediction(problem: Problem, posterior: Posterior, units: Array) -> Prediction:
+def _prediction(problem: Problem, posterior: Posterior, data: TrainingData, units: Array) -> Prediction:
     goals = problem.multi_objective
     if goals is None:
-        mean, std = posterior.moments(units)
+        mean, std = InUsersUnit(posterior, data).moments(units)
         return _by_name([problem.value_name], problem.sign * mean[None], std[None])
     if not isinstance(posterior, MultiObjectivePosterior):
         raise ProblemError(
             "this recipe's surrogate models no objective on its own; use recipe 'auto' or 'pareto'"
         )
-    means, stds = posterior.all_moments(units)
+    assert data.objective_values is not None
+    means, stds = map(data.objective_values.told, posterior.all_moments(units))
     return _by_name(goals.names, (goals.signs * means).T, stds.T)
 
 

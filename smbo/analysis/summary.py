@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -13,21 +13,39 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
+from smbo.analysis.optimum import Drawn, optimum_samples
+from smbo.analysis.parameters import BOUND_FRACTION, Parameter, of_tune, parameters, parameters_json
 from smbo.problem import Outcome, Problem
 from smbo.space import Space
-from smbo.surrogates import linalg
-from smbo.surrogates.base import DrawnPosterior, JointPosterior, Posterior
+from smbo.surrogates.base import Posterior
 from smbo.training_data import Array, Axis
 from smbo.trial import Trial, TrialState
 
-# (unit points (m, d), n, generator) -> n joint draws of whether an evaluation there succeeds, shape (m, n)
-Drawn: TypeAlias = Callable[[Array, int, np.random.Generator], NDArray[np.bool_]]
 # re-evaluations as (point, outcome) pairs, by "recommended" and the baseline's name
 Checks: TypeAlias = Mapping[str, Sequence[tuple[Mapping[str, Any], Outcome]]]
 RECOMMENDED = "recommended"
 
-# a recommended coordinate this close to an end of its range (as a fraction of it) counts as on the bound
-BOUND_FRACTION = 0.01
+__all__ = [
+    "BOUND_FRACTION",
+    "RECOMMENDED",
+    "Checks",
+    "Comparison",
+    "Convergence",
+    "Drawn",
+    "FailureKind",
+    "Measured",
+    "Parameter",
+    "Slice",
+    "compare_points",
+    "convergence",
+    "failures",
+    "measured",
+    "of_tune",
+    "optimum_samples",
+    "parameters",
+    "parameters_json",
+    "slices",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,146 +147,6 @@ def _along(space: Space, center: Array, column: int, n: int) -> Array:
     _, first = np.unique(units[:, column], return_index=True)
     kept = first if len(first) <= n else first[np.linspace(0, len(first) - 1, n).round().astype(int)]
     return units[kept]
-
-
-def optimum_samples(
-    space: Space,
-    posterior: Posterior,
-    params: Mapping[str, Any],
-    rng: np.random.Generator,
-    *,
-    n_samples: int = 400,
-    n_candidates: int = 800,
-    well: Drawn | None = None,
-) -> Array | None:
-    """Return unit points at which functions drawn from the posterior are lowest, shape (n_samples, d).
-
-    Each row is the unit point, among random candidates, at which one joint draw from the
-    posterior is lowest.  Half of the candidates cover the space; the others lie around
-    ``params`` at widths from 2 to 30 percent of each range, since random points of the whole
-    space leave wide gaps around the optimum.  None when the posterior has no joint covariance.
-
-    Args:
-        well: draws of where evaluations succeed and meet the constraints; each draw of the function has
-            its optimum where the same draw of this is true, or at ``params`` where it is true nowhere.
-    """
-    if not isinstance(posterior, JointPosterior | DrawnPosterior):
-        return None
-    center = space.to_unit([params])[0]
-    candidates = _candidates(space, center, rng, n_candidates)
-    if isinstance(posterior, DrawnPosterior):
-        draws = posterior.draws(candidates, n_samples, rng)
-    else:
-        draws = linalg.draws(*posterior.joint(candidates), n_samples, rng)
-    if well is None:
-        return candidates[np.argmin(draws, axis=0)]
-    holds = well(candidates, n_samples, rng)
-    best = np.argmin(np.where(holds, draws, np.inf), axis=0)
-    return np.where(np.any(holds, axis=0, keepdims=True).T, candidates[best], center)
-
-
-def _candidates(space: Space, center: Array, rng: np.random.Generator, n: int) -> Array:
-    wide = space.sample_unit(n // 2, rng)
-    widths = rng.choice([0.02, 0.05, 0.1, 0.3], size=(n - n // 2, 1))
-    near = center + widths * rng.standard_normal((n - n // 2, len(center)))
-    near = space.snap(np.clip(near, 0.0, 1.0))
-    points = np.vstack([center[None], wide, near[space.allowed(near)]])
-    return np.unique(points, axis=0)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of the recommended point.
-
-    Attributes:
-        name, value: name of the parameter, and its recommended value in the user's units; None if inactive.
-        low, high: bounds of the range in the user's units; None for choices without order.
-        position: unit coordinate of the value; None where inactive or without order.
-        interval: central 68 % of the optimum's distribution, in the user's units; None if unknown.
-        interval_positions: the interval in unit coordinates.
-        bound: "lower" or "upper" if the value lies on that bound, else None.
-        baseline: value at the point that the recommended one is compared with, or None.
-    """
-
-    name: str
-    value: Any
-    low: Any = None
-    high: Any = None
-    position: float | None = None
-    interval: tuple[Any, Any] | None = None
-    interval_positions: tuple[float, float] | None = None
-    bound: str | None = None
-    baseline: Any = None
-
-
-def parameters(
-    space: Space,
-    params: Mapping[str, Any],
-    optima: Array | None = None,
-    baseline: Mapping[str, Any] | None = None,
-) -> list[Parameter]:
-    """Return every dimension of the space at a recommended point.
-
-    Args:
-        optima: unit points from ``optimum_samples``, shape (n_samples, d).
-        baseline: point to compare with, in the user's units.
-    """
-    center = space.to_unit([params])[0]
-    baseline = baseline or {}
-    found = {
-        name: Parameter(name=name, value=params.get(name), baseline=baseline.get(name))
-        for name in space.names
-    }
-    for column, axis in enumerate(space.axes):
-        if axis.name not in params or axis.kind == "categorical":
-            continue
-        name, position = axis.name, float(center[column])
-        in_user_units = _decoder(space, params, column, name)
-        ends = None
-        if optima is not None:
-            # numbers on a grid sit at (k + 1/2) / K, so "lower" and "higher" keep them on it
-            low = float(np.quantile(optima[:, column], 0.16, method="lower"))
-            high = float(np.quantile(optima[:, column], 0.84, method="higher"))
-            ends = (low, high)
-        found[name] = Parameter(
-            name=name,
-            value=params[name],
-            low=in_user_units(0.0),
-            high=in_user_units(1.0),
-            position=position,
-            interval=None if ends is None else (in_user_units(ends[0]), in_user_units(ends[1])),
-            interval_positions=ends,
-            bound=_bound(space, center, column),
-            baseline=baseline.get(name),
-        )
-    return list(found.values())
-
-
-def _decoder(space: Space, params: Mapping[str, Any], column: int, name: str) -> Callable[[float], Any]:
-    """Return a function from the unit coordinate of one axis to the user's units."""
-    center = space.to_unit([params])[0]
-
-    def decode(coordinate: float) -> Any:
-        unit = center.copy()
-        unit[column] = coordinate
-        return space.from_unit(space.snap(unit[None]))[0].get(name)
-
-    return decode
-
-
-def _bound(space: Space, center: Array, column: int) -> str | None:
-    """Return "lower" or "upper" if a coordinate lies on that bound of its range, else None."""
-    axis = space.axes[column]
-    # with two levels every value is on a bound, which does not suggest a wider range
-    if axis.levels is not None and axis.levels <= 2:
-        return None
-    ends = np.tile(center, (2, 1))
-    ends[:, column] = (0.0, 1.0)
-    low, high = space.snap(ends)[:, column]
-    margin = BOUND_FRACTION if axis.levels is None else 1e-9
-    if center[column] <= low + margin:
-        return "lower"
-    return "upper" if center[column] >= high - margin else None
 
 
 @dataclass(frozen=True)

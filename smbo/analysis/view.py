@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from smbo.analysis.contours import Contour, contour_of, enough
-from smbo.analysis.explain import Explanation, explained
-from smbo.analysis.pareto import ParetoSet, best_of, pareto_set, recommended
-from smbo.analysis.prediction import Points, Prediction, predict
 from smbo.history import table
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.termination import ended
 from smbo.surrogates.base import Memory
 from smbo.trial import Recommendation, Trial, TrialState
-from smbo.tuning import Tune, TuneSettings, tune_of
+
+# What answers a query is imported by the query: the first ask of an interpreter would take longer by a
+# third (tests/benchmarks/bench_start.py).
+if TYPE_CHECKING:
+    from smbo.analysis.contours import Contour
+    from smbo.analysis.explain import Explanation
+    from smbo.analysis.parameters import Parameter
+    from smbo.analysis.pareto import ParetoSet
+    from smbo.analysis.prediction import Points, Prediction
+    from smbo.tuning import Tune, TuneSettings
 
 
 class Snapshot(NamedTuple):
@@ -57,6 +61,8 @@ class View(ABC):
 
         For several objectives, the knee of the observed Pareto set.
         """
+        from smbo.analysis.pareto import best_of
+
         now = self._snapshot()
         return best_of(now.problem, now.trials)
 
@@ -77,7 +83,24 @@ class View(ABC):
             TellError: no feasible evaluation is complete.
             ProblemError: the problem is a level set, which has no best point.
         """
+        from smbo.analysis.pareto import recommended
+
         return recommended(*self._snapshot())
+
+    def optimum(self) -> list[Parameter]:
+        """Return the parameters of the recommended point with 68 and 95 % intervals of the optimum.
+
+        Functions are drawn from all that is uncertain: the function, its hyperparameters and the model; where
+        each is lowest is searched for as a proposal is.  An interval is the central share of these places
+        for one parameter alone, in two basins too.
+
+        Raises:
+            TellError: no feasible evaluation is complete.
+            ProblemError: a level set or several objectives, which have no single optimum.
+        """
+        from smbo.analysis.optimum import optimum
+
+        return optimum(*self._snapshot())
 
     def predict(self, points: Points) -> Prediction:
         """Return posterior mean and standard deviation of the function, in the user's sign and units.
@@ -103,6 +126,8 @@ class View(ABC):
         >>> bool(abs(prediction.mean[0] - 0.25) < 0.01)
         True
         """
+        from smbo.analysis.prediction import predict
+
         problem, recipe, _, trials, memory = self._snapshot()
         return predict(problem, recipe, trials, memory, points)
 
@@ -113,6 +138,8 @@ class View(ABC):
             ProblemError: the problem has one objective.
             TellError: no feasible evaluation is complete.
         """
+        from smbo.analysis.pareto import pareto_set
+
         problem, recipe, _, trials, memory = self._snapshot()
         return pareto_set(problem, recipe, trials, memory)
 
@@ -123,19 +150,27 @@ class View(ABC):
             ProblemError: the problem has no level set.
             TellError: fewer than two evaluations are complete.
         """
+        from smbo.analysis.contours import contour_of
+
         problem, recipe, _, trials, memory = self._snapshot()
         return contour_of(problem, recipe, trials, memory)
 
-    def tune(self, settings: TuneSettings | None = None) -> Tune:
+    def tune(self, settings: TuneSettings | None = None, at: Mapping[str, Any] | None = None) -> Tune:
         """Return best parameters with errors, eigentunes and pulls, where outputs are compared with data.
 
         A function of the trials alone: other weights or observables in ``settings`` need no new evaluation.
 
+        Args:
+            at: the point whose errors and agreement are wanted, such as the recommended one, of which
+                `smbo show`, `smbo tune` and the report speak; None for the minimum of the settings' χ².
+
         Raises:
             ProblemError: the problem has no ``ChiSquare``, too few evaluations, or the settings do not fit.
         """
+        from smbo.tuning import tune_of
+
         now = self._snapshot()
-        return tune_of(now.problem, now.trials, settings)
+        return tune_of(now.problem, now.trials, settings, at)
 
     def termination(self) -> str | None:
         """Return why no more evaluations are needed, in words; None while they are, or without a rule.
@@ -146,6 +181,9 @@ class View(ABC):
         level_set = self.problem.level_set
         if self.problem.termination is None and (level_set is None or level_set.tolerance is None):
             return None  # without reading the log
+        from smbo.analysis.contours import enough
+        from smbo.proposal.termination import ended
+
         problem, recipe, _, trials, memory = self._snapshot()
         n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
         if self._termination_known is None or self._termination_known[0] != n_complete:
@@ -158,4 +196,6 @@ class View(ABC):
 
         It changes nothing: the proposal whose time is measured is discarded.
         """
+        from smbo.analysis.explain import explained
+
         return explained(*self._snapshot())

@@ -13,10 +13,9 @@ from smbo.analysis.contours import BAND, Contour
 from smbo.plots.axes import pair_colour_bar, pair_panels, show_ranges
 from smbo.plots.style import (
     BLUE,
+    COLOURS,
     FAINT,
     GREEN,
-    INK,
-    MUTED,
     ORANGE,
     SKY,
     VERMILION,
@@ -27,7 +26,7 @@ from smbo.plots.style import (
 from smbo.space import Integer, Real
 from smbo.trial import Trial, TrialState
 
-_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
+_OF_FUNCTIONS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
 _N_BINS = 24  # along each axis of a projection
 _MAX_PARAMETERS = 6  # in a figure of pairs
 _N_GRID = 161  # points along each axis of a figure with lines
@@ -66,7 +65,7 @@ def _lines_figure(contour: Contour, trials: Sequence[Trial], names: Sequence[str
     axes = figure.subplots()
     handles = []
     for row, (name, level) in enumerate(zip(contour.names, contour.level_set.levels)):
-        colour = _COLOURS[row % len(_COLOURS)]
+        colour = _OF_FUNCTIONS[row % len(_OF_FUNCTIONS)]
         ticks, above = contour.grid(name, _N_GRID)
         edges = [_in_units(contour, names[0], ticks), _in_units(contour, names[1], ticks)]
         if row == 0 and np.isnan(above).any():
@@ -112,8 +111,8 @@ def _scatter(axes: Any, trials: Sequence[Trial], across: str, up: str, size: flo
     """Draw complete and failed evaluations, and return the handles of their legend."""
     handles = []
     for state, marker, colour, label in (
-        (TrialState.COMPLETE, "o", INK, "evaluations"),
-        (TrialState.FAILED, "x", MUTED, "failed"),
+        (TrialState.COMPLETE, "o", COLOURS["evaluation"], "evaluations"),
+        (TrialState.FAILED, "x", COLOURS["failed"], "failed"),
     ):
         found = [trial for trial in trials if trial.state is state]
         if found:

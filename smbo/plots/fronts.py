@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from smbo.analysis.pareto import ParetoSet
-from smbo.plots.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, new_figure, shorten, style
+from smbo.plots.style import COLOURS, FAINT, new_figure, shorten, style
 from smbo.trial import Trial, TrialState
 
 _MAX_PANELS = 6  # pairs of objectives in one figure
@@ -42,10 +42,18 @@ def _draw_pair(axes: Any, found: ParetoSet, trials: Sequence[Trial], one: str, o
         return [trial.metrics[one] for trial in some], [trial.metrics[other] for trial in some]
 
     axes.plot(
-        *values(feasible), "o", color=MUTED, markersize=4, alpha=0.55, markeredgewidth=0, label="evaluation"
+        *values(feasible),
+        "o",
+        color=COLOURS["evaluation"],
+        markersize=4,
+        alpha=0.55,
+        markeredgewidth=0,
+        label="evaluation",
     )
     if violating:
-        axes.plot(*values(violating), "x", color=ORANGE, markersize=4.5, label="violates a constraint")
+        axes.plot(
+            *values(violating), "x", color=COLOURS["violating"], markersize=4.5, label="violates a constraint"
+        )
     means = np.array([[each.means[one], each.means[other]] for each in found.predicted])
     stds = np.array([[each.stds[one], each.stds[other]] for each in found.predicted])
     bars = np.where(np.isfinite(stds), 2.0 * stds, 0.0)
@@ -55,8 +63,8 @@ def _draw_pair(axes: Any, found: ParetoSet, trials: Sequence[Trial], one: str, o
         *means.T,
         **errors,
         fmt="D",
-        color=GREEN,
-        ecolor=GREEN,
+        color=COLOURS["model"],
+        ecolor=COLOURS["model"],
         elinewidth=0.9,
         markersize=4.5,
         alpha=0.8,
@@ -65,13 +73,21 @@ def _draw_pair(axes: Any, found: ParetoSet, trials: Sequence[Trial], one: str, o
     observed = np.array(values(found.observed)).T
     if len(found.directions) == 2:  # the front of three objectives is not a front of two of them
         _draw_attained_region(axes, found, observed, one, other)
-    axes.plot(*observed.T, "o", mfc="none", mec=BLUE, markersize=7, mew=1.3, label="front by observed values")
+    axes.plot(
+        *observed.T,
+        "o",
+        mfc="none",
+        mec=COLOURS["best"],
+        markersize=7,
+        mew=1.3,
+        label="front by observed values",
+    )
     knee = found.recommended
     axes.plot(
         knee.means[one],
         knee.means[other],
         "*",
-        color=INK,
+        color=COLOURS["recommended"],
         markersize=15,
         mec="white",
         zorder=5,
@@ -94,7 +110,7 @@ def _draw_attained_region(axes: Any, found: ParetoSet, observed: Any, one: str, 
     x, y = observed[order, 0], observed[order, 1]
     x = np.concatenate([x[:1], x, [found.reference[one]]])
     y = np.concatenate([[found.reference[other]], y, y[-1:]])
-    axes.step(x, y, where="post", color=BLUE, linewidth=1.2)
+    axes.step(x, y, where="post", color=COLOURS["best"], linewidth=1.2)
     axes.fill_between(x, y, found.reference[other], step="post", color=FAINT, alpha=0.5, linewidth=0)
 
 
@@ -115,13 +131,13 @@ def hypervolume_figure(found: ParetoSet) -> Any:
     with style():
         figure = new_figure(8.4, 3.6)
         axes = figure.add_subplot()
-        axes.step(found.numbers, found.history, where="post", color=INK, linewidth=1.4)
+        axes.step(found.numbers, found.history, where="post", color=COLOURS["best"], linewidth=1.4)
         new = np.flatnonzero(np.diff([0.0, *found.history]) > 0.0)
         axes.plot(
             np.array(found.numbers)[new],
             np.array(found.history)[new],
             "o",
-            color=BLUE,
+            color=COLOURS["best"],
             markersize=4.5,
             mew=0,
             label="evaluation that added to it",

@@ -8,18 +8,7 @@ from typing import Any
 import numpy as np
 
 from smbo.analysis.summary import RECOMMENDED, Comparison, Convergence, Measured
-from smbo.plots.style import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    VERMILION,
-    new_figure,
-    plain_log_labels,
-    shorten,
-    style,
-)
+from smbo.plots.style import COLOURS, MARKERS, new_figure, plain_log_labels, shorten, style
 from smbo.problem import Problem
 from smbo.trial import Recommendation
 
@@ -59,7 +48,7 @@ def convergence_figure(
                 history.failed,
                 np.full(len(history.failed), 0.015),
                 "x",
-                color=VERMILION,
+                color=COLOURS["failed"],
                 markersize=6,
                 transform=axes.get_xaxis_transform(),
                 label=f"failed ({len(history.failed)})",
@@ -78,8 +67,12 @@ def convergence_figure(
 def _draw_history(axes: Any, problem: Problem, history: Convergence) -> None:
     errors = np.where(np.isfinite(history.sems), history.sems, 0.0)
     for mask, colour, label in (
-        (history.feasible, BLUE, "evaluation ± standard error" if errors.any() else "evaluation"),
-        (~history.feasible, ORANGE, "violates a constraint"),
+        (
+            history.feasible,
+            COLOURS["evaluation"],
+            "evaluation ± standard error" if errors.any() else "evaluation",
+        ),
+        (~history.feasible, COLOURS["violating"], "violates a constraint"),
     ):
         if not mask.any():
             continue
@@ -101,7 +94,7 @@ def _draw_history(axes: Any, problem: Problem, history: Convergence) -> None:
             history.numbers,
             history.best_so_far,
             where="post",
-            color=INK,
+            color=COLOURS["best"],
             linewidth=1.4,
             label=f"{'lowest' if problem.sign > 0 else 'highest'} observed so far",
         )
@@ -110,27 +103,31 @@ def _draw_history(axes: Any, problem: Problem, history: Convergence) -> None:
 def _draw_prediction(axes: Any, recommendation: Recommendation) -> None:
     mean, std = recommendation.mean, recommendation.std
     if math.isfinite(std):
-        axes.axhspan(mean - 2 * std, mean + 2 * std, color=GREEN, alpha=0.14, linewidth=0)
+        axes.axhspan(mean - 2 * std, mean + 2 * std, color=COLOURS["recommended"], alpha=0.14, linewidth=0)
     axes.axhline(
-        mean, color=GREEN, linewidth=1.6, linestyle=(0, (5, 2)), label="model at the recommended point ± 2σ"
+        mean,
+        color=COLOURS["recommended"],
+        linewidth=1.6,
+        linestyle=(0, (5, 2)),
+        label="model at the recommended point ± 2σ",
     )
 
 
 def _draw_checks(axes: Any, comparison: Comparison, recommendation: Recommendation | None) -> None:
     """Draw mean and standard error of the re-evaluations: recommended point first, then baseline."""
-    entries: list[tuple[str, Measured, str, str]] = [(RECOMMENDED, comparison.recommended, GREEN, "D")]
+    entries: list[tuple[str, Measured, str]] = [(RECOMMENDED, comparison.recommended, "recommended")]
     if comparison.baseline is not None:
-        entries.append((shorten(comparison.baseline_name or "baseline", 16), comparison.baseline, MUTED, "s"))
+        entries.append((shorten(comparison.baseline_name or "baseline", 16), comparison.baseline, "baseline"))
     if recommendation is not None and math.isfinite(recommendation.mean):
         _draw_prediction(axes, recommendation)
-    for position, (_, result, colour, marker) in enumerate(entries):
+    for position, (_, result, role) in enumerate(entries):
         error = result.sem if math.isfinite(result.sem) else 0.0
         axes.errorbar(
             [position],
             [result.mean],
             yerr=[error],
-            fmt=marker,
-            color=colour,
+            fmt=MARKERS[role],
+            color=COLOURS[role],
             markersize=7,
             markeredgecolor="white",
             capsize=5,

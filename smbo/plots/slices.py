@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from smbo.analysis.summary import RECOMMENDED, Slice
-from smbo.plots.style import BLUE, GREEN, MUTED, VERMILION, new_figure, plain_log_labels, shorten, style
+from smbo.plots.style import COLOURS, DASHES, new_figure, plain_log_labels, shorten, style
 from smbo.problem import Problem
 from smbo.training_data import Array
 from smbo.trial import Recommendation, Trial, TrialState
@@ -64,7 +64,7 @@ def _draw_slice(
     axes.plot(
         *zip(*observed),
         "o",
-        color=MUTED,
+        color=COLOURS["evaluation"],
         alpha=0.35,
         markersize=3.5,
         markeredgewidth=0,
@@ -73,33 +73,33 @@ def _draw_slice(
     x = [coordinate(position) for position in one.positions]
     if one.axis.kind == "continuous":
         axes.fill_between(
-            x, one.mean - 2 * one.std, one.mean + 2 * one.std, color=BLUE, alpha=0.18, linewidth=0
+            x, one.mean - 2 * one.std, one.mean + 2 * one.std, color=COLOURS["model"], alpha=0.18, linewidth=0
         )
-        axes.plot(x, one.mean, color=BLUE, linewidth=1.6, label=MODEL)
+        axes.plot(x, one.mean, color=COLOURS["model"], linewidth=1.6, label=MODEL)
     else:
         axes.errorbar(
             x,
             one.mean,
             yerr=2 * one.std,
             fmt="o",
-            color=BLUE,
+            color=COLOURS["model"],
             markersize=4,
             capsize=2.5,
             label=MODEL,
         )
     axes.axvline(
         coordinate(recommendation.params[name]),
-        color=GREEN,
+        color=COLOURS["recommended"],
         linewidth=1.5,
-        linestyle=(0, (5, 2)),
+        linestyle=DASHES["recommended"],
         label=RECOMMENDED,
     )
     if baseline is not None and name in baseline:
         axes.axvline(
             coordinate(baseline[name]),
-            color=VERMILION,
+            color=COLOURS["baseline"],
             linewidth=1.3,
-            linestyle=":",
+            linestyle=DASHES["baseline"],
             label=shorten(baseline_name or "baseline", 20),
         )
     axes.set_xlabel(shorten(name, 32))

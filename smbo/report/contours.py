@@ -47,8 +47,9 @@ def contour_headline(level_set: LevelSet, contour: Contour | None) -> tuple[str,
         met = f" The tolerance of {_percent(tolerance)} is {'met' if contour.is_done else 'not met'}."
     return (
         f"{wrong} of the space is expected to be on the wrong side of the contour{of}.{met}",
-        f"Level set: {level_set_text(level_set)}. The estimate is the model's own, from "
-        f"{contour.n_evaluations} evaluations: it holds if the functions are as smooth as the model assumes.",
+        f"Level set: {level_set_text(level_set)}. The estimate is from "
+        f"{contour.n_evaluations} evaluations, by all models that they make likely, and allows for structure "
+        "between evaluations that none has shown.",
     )
 
 

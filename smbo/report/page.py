@@ -10,6 +10,7 @@ from typing import Any
 from smbo.plots import shorten
 from smbo.problem import Figure
 from smbo.report import wording
+from smbo.report.visible_text import visible
 
 
 def rendered(template: str, **content: Any) -> str:
@@ -20,6 +21,7 @@ def rendered(template: str, **content: Any) -> str:
     templates = resources.files("smbo.report") / "templates"
     environment = Environment(
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -34,6 +36,11 @@ def rendered(template: str, **content: Any) -> str:
     # other style applies and no script runs
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
     return environment.get_template(template).render(css=Markup(css), css_digest=digest, **content)
+
+
+def _shown(value: Any) -> Any:
+    """Return what a template writes, with control and format characters as escapes."""
+    return visible(value) if type(value) is str else value
 
 
 def embedded(figure: Figure, folder: Any) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,22 @@ import numpy as np
 
 from smbo.analysis import summary
 from smbo.analysis.contours import Contour
+from smbo.analysis.explain import LeaveOneOut
+from smbo.analysis.outliers import SuspectedOutlier
+from smbo.analysis.parameters import is_outside
 from smbo.analysis.pareto import ParetoSet
 from smbo.analysis.summary import RECOMMENDED, Checks, Comparison, Drawn, Parameter
 from smbo.history import table
 from smbo.plots import convergence_figure, pairs_figure, save, shorten, slices_figure
-from smbo.problem import Figure, Problem
+from smbo.plots.observables import Curve
+from smbo.plots.style import COLOURS, NO_MATPLOTLIB, has_matplotlib
+from smbo.problem import ChiSquare, Figure, Problem
 from smbo.report import wording
 from smbo.report.contours import contour_cards, contour_headline, contour_json, draw_contours, level_set_text
 from smbo.report.feasibility import feasibility_cards
 from smbo.report.page import embedded, rendered
 from smbo.report.pareto import draw_pareto, pareto_cards, pareto_headline, pareto_rows
-from smbo.report.tune import Baseline, tune_content
+from smbo.report.tune import Baseline, evaluated_figures, tune_content
 from smbo.surrogates.base import Posterior
 from smbo.trial import Recommendation, Trial, TrialState
 from smbo.tuning import Tune
@@ -47,8 +53,8 @@ SLICES_CAPTION = (
     "slice in all others, and those far above it are cut off."
 )
 PAIRS_CAPTION = (
-    "Every evaluation in each pair of parameters, coloured by the rank of its value; the star is the "
-    "recommended point, crosses are failed evaluations, empty circles violate a constraint."
+    "Every evaluation in each pair of parameters, the darker the better by rank of its value; the star is "
+    "the recommended point, crosses are failed evaluations, empty circles violate a constraint."
 )
 
 
@@ -70,11 +76,15 @@ def write_report(
     objective: object = None,
     pareto: ParetoSet | None = None,
     well: Drawn | None = None,
+    outliers: Sequence[SuspectedOutlier] = (),
+    parameters: Sequence[Parameter] | None = None,
+    left_out: LeaveOneOut | None = None,
 ) -> Path:
     """Write the report of a study and return the path of its page.
 
     The folder holds ``index.html`` (images inside it, nothing loaded from anywhere),
-    ``figures/*.png`` and ``.pdf``, ``trials.csv``, ``trials.json`` and ``recommended.json``.
+    ``figures/*.png`` and ``.pdf``, ``trials.csv``, ``trials.json``, ``recommended.json`` (the point) and
+    ``optimum.json`` (its parameters, each with its one error).
     Files of an earlier report are replaced; nothing else in the folder is touched.
 
     Args:
@@ -89,33 +99,44 @@ def write_report(
         settings: everything needed to run the study again, listed in a table.
         written: date and time, as text for the reader.
         seed: of the posterior draws behind the parameters' uncertainty.
-        tune: of a study of vector outputs (``Study.tune``); its files are written beside the page.
+        tune: of a study of vector outputs (``Study.tune``); its files are written beside the page.  At the
+            recommended point its errors are those of the parameters, whatever ``parameters`` say.
         objective: of the study; a ``Plottable`` one gives the axes of its outputs, and files of its own.
         pareto: of several objectives; its figures and table replace those of a single objective.
         well: draws of where evaluations succeed and meet the constraints (``summary.optimum_samples``).
+        outliers: suspected ones, which the posterior leaves out.
+        parameters: of the recommended point, with the optimum's intervals (``analysis.optimum``); None for
+            intervals by the posterior alone.
+        left_out: how the model predicts values left out one at a time, for one line.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
     comparison = summary.compare_points(problem, checks)
     baseline = _baseline(checks)
     baseline_params = None if baseline is None else baseline.params
-    own, parameters = [], []
+    own: list[Figure] = []
+    shown = [replace(each, baseline=(baseline_params or {}).get(each.name)) for each in parameters or ()]
     if recommendation is not None:
-        optima = None
-        if posterior is not None and problem.multi_objective is None:
-            rng = np.random.default_rng(seed)
-            params = recommendation.params
-            optima = summary.optimum_samples(problem.space, posterior, params, rng, well=well)
-        parameters = summary.parameters(problem.space, recommendation.params, optima, baseline_params)
+        params = recommendation.params
+        if tune is not None and tune.params == params:
+            shown = summary.of_tune(problem.space, tune, baseline_params)
+        elif parameters is None:
+            optima = None
+            if posterior is not None and problem.multi_objective is None:
+                rng = np.random.default_rng(seed)
+                optima = summary.optimum_samples(problem.space, posterior, params, rng, well=well)
+            shown = summary.parameters(problem.space, params, optima, baseline_params)
         point = {key: table.plain(value) for key, value in recommendation.params.items()}
         _write(folder / "recommended.json", json.dumps(point, indent=1) + "\n")
+        _write(folder / "optimum.json", json.dumps(summary.parameters_json(shown), indent=1) + "\n")
+    can_draw = has_matplotlib()
     if problem.level_set is not None:
-        own = draw_contours(folder / "figures", contour, trials)
+        own = draw_contours(folder / "figures", contour, trials) if can_draw else []
         if contour is not None:
             _write(folder / "contour.json", contour_json(contour))
     elif problem.multi_objective is not None:
-        own = draw_pareto(folder / "figures", pareto, trials)
-    else:
+        own = draw_pareto(folder / "figures", pareto, trials) if can_draw else []
+    elif can_draw:
         own = _draw(
             folder / "figures",
             problem,
@@ -131,11 +152,24 @@ def write_report(
         problem, trials, recommendation, comparison, contour, pareto, checks
     )
     tuned: dict[str, Any] | None = None
+    curves = _evaluated(problem, checks)
     if tune is not None:
-        tuned = tune_content(folder, problem=problem, tune=tune, objective=objective, baseline=baseline)
+        tuned = tune_content(
+            folder,
+            problem=problem,
+            tune=tune,
+            objective=objective,
+            baseline=baseline,
+            evaluated=curves,
+            recommended=None if recommendation is None else recommendation.params,
+        )
+    elif curves and isinstance(problem.loss, ChiSquare):
+        own = [*evaluated_figures(folder / "figures", problem.loss, objective, curves), *own]
+    columns = _columns_with_values(problem, trials)
     page = rendered(
         "report.html.j2",
         tuned=tuned,
+        colours=COLOURS,
         name=name,
         written=written,
         counts=_counts(trials),
@@ -143,20 +177,24 @@ def write_report(
         explanation=explanation,
         tone=_tone(comparison),
         cards=cards,
+        outliers=outliers,
         pareto=pareto_rows(problem, pareto),
-        parameters=parameters,
-        has_intervals=any(p.interval is not None for p in parameters),
+        parameters=shown,
+        left_out=None if left_out is None else str(left_out),
+        elsewhere=[p.name for p in shown if is_outside(p)],
+        interval_of=next((p.interval_of for p in shown if p.interval_of), None),
         has_baseline=bool(baseline_params),
         baseline_name=None if baseline is None else baseline.name,
-        on_bound=[p for p in parameters if p.bound],
-        bars={p.name: _bar(p, problem, baseline_params) for p in parameters},
+        on_bound=[p for p in shown if p.bound],
+        bars={p.name: _bar(p, problem, baseline_params) for p in shown},
         figures=[embedded(figure, folder) for figure in (*figures, *own)],
+        no_figures=None if can_draw else NO_MATPLOTLIB,
         failures=summary.failures(trials),
         settings=_settings(name, problem, settings or {}),
         versions=versions(),
         recommended_json=json.dumps(point, indent=1) if recommendation is not None else None,
-        columns=list(shown := _columns_with_values(problem, trials)),
-        rows=list(zip(*(column[:MAX_TRIALS_SHOWN] for column in shown.values()))),
+        columns=list(columns),
+        rows=list(zip(*(column[:MAX_TRIALS_SHOWN] for column in columns.values()))),
         n_trials=len(trials),
     )
     path = folder / "index.html"
@@ -198,6 +236,19 @@ def _baseline(checks: Checks | None) -> Baseline | None:
     """Return the point that the recommended one is compared with, if any."""
     others = ((name, pairs) for name, pairs in (checks or {}).items() if name != RECOMMENDED and pairs)
     return next((Baseline(name, pairs[0][0]) for name, pairs in others), None)
+
+
+def _evaluated(problem: Problem, checks: Checks | None) -> list[Curve]:
+    """Return the predictions of a χ²'s bins by re-evaluations: the recommended point, then the baseline."""
+    if not isinstance(problem.loss, ChiSquare):
+        return []
+    baseline = _baseline(checks)
+    names = {"recommended": RECOMMENDED} | ({} if baseline is None else {"baseline": baseline.name})
+    curves = []
+    for role, name in names.items():
+        outcomes = [outcome for _, outcome in (checks or {}).get(name, ())]
+        curves.append(Curve.of_outcomes(role, name, outcomes, problem.loss.n_outputs))
+    return [curve for curve in curves if curve is not None]
 
 
 def _draw(
@@ -288,7 +339,7 @@ def _cards(
             (
                 "Recommended, by the model",
                 wording.plus_minus(recommendation.mean, recommendation.std),
-                "posterior mean ± standard deviation",
+                "posterior mean ± standard deviation, " + wording.noise_remark(problem),
             )
         )
     complete = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
@@ -348,7 +399,7 @@ def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> di
     if problem.try_first:
         rows["try first"] = "\n".join(str(dict(point)) for point in problem.try_first)
     if problem.transfer:
-        rows["transfer from"] = ", ".join(f"{e.name} ({len(e.values)} rows)" for e in problem.transfer)
+        rows["transfer from"] = ", ".join(f"{e.name} ({len(e.points)} rows)" for e in problem.transfer)
     if problem.constraints:
         rows["outcome constraints"] = "\n".join(problem.constraints)
     rows["space"] = _space_lines(problem)

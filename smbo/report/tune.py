@@ -12,26 +12,26 @@ from typing import Any
 
 import numpy as np
 
+from smbo.errors import ProblemError
 from smbo.history import table
 from smbo.plots import save
-from smbo.plots.tunes import (
-    Reference,
-    correlation_figure,
-    information_figure,
-    means_figure,
-    panel_figures,
-    pulls_figure,
-)
-from smbo.problem import Figure, Problem
+from smbo.plots.observables import Curve, means_figure, panel_figures
+from smbo.plots.style import has_matplotlib
+from smbo.plots.tunes import correlation_figure, information_figure, pulls_figure
+from smbo.problem import ChiSquare, Figure, Problem
 from smbo.problem.observables import ObservableAxes, Plottable, plain_axes
 from smbo.report.page import embedded, rendered
 from smbo.report.wording_tune import level_text, remarks_of, weights_text
-from smbo.training_data import Array
 from smbo.tuning import AutomaticWeights, Tune, TuneSettings
 from smbo.tuning.automatic import squares_of
 from smbo.tuning.bands import Band, eigentune_band, predicted
+from smbo.tuning.statistic import Statistic
 
 PAGE = "index.html"
+_AT_RECOMMENDED = (
+    "The recommended point, with the parts of the errors of its parameters: how far other data within their "
+    "errors would move it, and what evaluations leave open. Agreement is by"
+)
 _MIN_SHARE = 0.3  # of the information on a parameter, for an observable to be listed as constraining it
 
 
@@ -84,28 +84,36 @@ def tune_content(
     objective: object = None,
     baseline: Baseline | None = None,
     weights: AutomaticWeights | None = None,
+    evaluated: Sequence[Curve] = (),
+    recommended: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write a tune's files and figures into a folder, and return the content of the template.
 
     Files: ``tune.json`` (parameters, covariance, eigentunes, observables), ``tune_bins.csv`` (data and
     prediction bin by bin), and, where the objective can write the simulator's own format, the tune and
     its eigentunes in that format.
+
+    Args:
+        evaluated: predictions by evaluations of the recommended point and of the baseline; the model's
+            is drawn for a baseline that was not evaluated.
+        recommended: the study's recommended point, if the page names one.
     """
-    charts = (
-        objective.observable_axes() if isinstance(objective, Plottable) else plain_axes(tune.statistic.counts)
-    )
+    charts = charts_of(objective, tune.statistic.counts)
     (folder / "figures").mkdir(exist_ok=True)
-    reference = _reference(problem, tune, baseline)
+    others = [*evaluated]
+    if not any(each.role == "baseline" for each in others):
+        others += _modelled(problem, tune, baseline)
+    reference = next((each for each in others if each.role == "baseline"), None)
     band = eigentune_band(problem.space, tune)
     files = [*_cards(folder, tune, objective), "tune.json", "tune_bins.csv"]
     _write(folder / "tune.json", tune_json(tune))
     _write(folder / "tune_bins.csv", bins_csv(tune, charts, band))
-    figures = [
-        embedded(figure, folder) for figure in _figures(folder / "figures", tune, charts, band, reference)
-    ]
+    curves = [Curve("tune", "tune", tune.outputs, tune.outputs_std**2, band), *others]
+    figures = [embedded(figure, folder) for figure in _figures(folder / "figures", tune, charts, curves)]
     used = [each for each in tune.observables if each.weight]
     return {
         "title": "The tune",
+        "intro": _AT_RECOMMENDED if recommended == tune.params else "Parameters that minimise",
         "n_bins": int((tune.statistic.weights > 0.0).sum()),
         "n_observables": len(used),
         "n_evaluations": tune.n_evaluations,
@@ -222,11 +230,28 @@ def _settings(settings: TuneSettings) -> dict[str, Any]:
     }
 
 
-def _reference(problem: Problem, tune: Tune, baseline: Baseline | None) -> Reference | None:
+def charts_of(objective: object, counts: Mapping[str, int]) -> Sequence[ObservableAxes]:
+    """Return the axes of an objective's observables, or plain ones."""
+    return objective.observable_axes() if isinstance(objective, Plottable) else plain_axes(counts)
+
+
+def evaluated_figures(
+    folder: Path, loss: ChiSquare, objective: object, curves: Sequence[Curve]
+) -> list[Figure]:
+    """Draw data and evaluated predictions, for a study that has no tune."""
+    try:
+        statistic = Statistic.of(loss, TuneSettings())
+    except ProblemError:
+        return []
+    return _bin_figures(folder, statistic, charts_of(objective, statistic.counts), curves)
+
+
+def _modelled(problem: Problem, tune: Tune, baseline: Baseline | None) -> list[Curve]:
+    """Return the model's prediction at the baseline, if there is one."""
     if baseline is None or not problem.space.contains(dict(baseline.params)):
-        return None
-    bins, _ = predicted(problem.space, tune, baseline.params)
-    return Reference(f"{baseline.name} (model)", bins)
+        return []
+    bins, std = predicted(problem.space, tune, baseline.params)
+    return [Curve("baseline", f"{baseline.name} (model)", bins, std**2)]
 
 
 def _relative_theory(tune: Tune) -> float:
@@ -242,8 +267,8 @@ def _alternatives(tune: Tune) -> list[tuple[str, float]]:
     ]
 
 
-def _rows(tune: Tune, reference: Reference | None) -> list[dict[str, Any]]:
-    squares = _squares(tune, reference.outputs) if reference is not None else {}
+def _rows(tune: Tune, reference: Curve | None) -> list[dict[str, Any]]:
+    where = tune.statistic.slices()
     rows = []
     for each in tune.observables:
         shares = sorted(zip(each.information, tune.names), reverse=True)
@@ -254,7 +279,7 @@ def _rows(tune: Tune, reference: Reference | None) -> list[dict[str, Any]]:
                 "n": len(each.pulls),
                 "weight": each.weight,
                 "square": each.chi2 / max(len(each.pulls), 1),
-                "reference": squares.get(each.name),
+                "reference": reference and reference.mean_squared_pull(tune.statistic, where[each.name]),
                 "constrains": constrains if each.weight else "not in the fit",
             }
         )
@@ -274,12 +299,6 @@ def _weight_rows(found: AutomaticWeights) -> list[dict[str, Any]]:
         for name, weight in found.weights.items()
     ]
     return sorted(rows, key=lambda row: float(row["weight"]))
-
-
-def _squares(tune: Tune, outputs: Array) -> dict[str, float]:
-    full = tune.statistic.variances + tune.outputs_std**2
-    pulls = (outputs - tune.statistic.data) ** 2 / np.where(full > 0.0, full, np.inf)
-    return {name: float(pulls[where].mean()) for name, where in tune.statistic.slices().items()}
 
 
 def _cards(folder: Path, tune: Tune, objective: object) -> list[str]:
@@ -305,14 +324,15 @@ def _cards(folder: Path, tune: Tune, objective: object) -> list[str]:
 
 
 def _figures(
-    folder: Path, tune: Tune, charts: Sequence[ObservableAxes], band: Band, reference: Reference | None
+    folder: Path, tune: Tune, charts: Sequence[ObservableAxes], curves: Sequence[Curve]
 ) -> list[Figure]:
     drawn: list[Figure] = []
+    if not has_matplotlib():
+        return drawn
 
     def add(stem: str, title: str, caption: str, figure: Any) -> None:
-        if figure is not None:
-            save(figure, folder / stem)
-            drawn.append(Figure(folder / stem, title, caption))
+        save(figure, folder / stem)
+        drawn.append(Figure(folder / stem, title, caption))
 
     if tune.names:
         add("tune_correlation", "Correlations", "Of the tuned parameters.", correlation_figure(tune))
@@ -327,21 +347,35 @@ def _figures(
         "Pulls",
         "Left: mean over bins of the squared distance in units of all errors; grey bars are not in the fit. "
         "Right: every bin, (prediction - data) / error; those beyond 8 at the edge.",
-        pulls_figure(tune, reference),
+        pulls_figure(tune, curves[1:]),
     )
-    for number, (title, figure) in enumerate(panel_figures(tune, charts, band, reference), 1):
-        caption = (
-            "Data with their errors, the tune as the model predicts it and the band of its eigentunes; "
-            "below, ratios to the data, grey: the theory uncertainty. The number above each panel is the "
-            "mean squared pull."
+    return drawn + _bin_figures(folder, tune.statistic, charts, curves)
+
+
+def _bin_figures(
+    folder: Path, statistic: Statistic, charts: Sequence[ObservableAxes], curves: Sequence[Curve]
+) -> list[Figure]:
+    """Draw data and predictions bin by bin, and the pulls of mean values."""
+    drawn: list[Figure] = []
+    if not has_matplotlib():
+        return drawn
+    names = ", ".join(curve.name for curve in curves)
+    for number, (title, figure) in enumerate(panel_figures(statistic, charts, curves), 1):
+        save(figure, folder / f"observables_{number}")
+        caption = f"Data with their errors, and {names or 'nothing else'}" + (
+            " (as the model predicts it, with the band of its eigentunes)"
+            if any(curve.band is not None for curve in curves)
+            else ""
         )
-        add(f"tune_panels_{number}", title, caption, figure)
-    add(
-        "tune_means",
-        "Mean values",
-        "Distance from the data in units of all errors; grey: within one.",
-        means_figure(tune, charts, reference),
-    )
+        caption += (
+            "; below, the ratio to the data, grey: the theory uncertainty. Above each panel the mean squared "
+            "distance in units of all errors, in the order of these names."
+        )
+        drawn.append(Figure(folder / f"observables_{number}", title, caption))
+    if (figure := means_figure(statistic, charts, curves)) is not None:
+        save(figure, folder / "means")
+        caption = "Distance from the data in units of all errors; grey: within one."
+        drawn.append(Figure(folder / "means", "Mean values", caption))
     return drawn
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from smbo.analysis.summary import Comparison, Measured
+from smbo.problem import Problem
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -46,6 +47,13 @@ def percent(probability: float) -> str:
 
 def measurement(result: Measured) -> str:
     return plus_minus(result.mean, result.sem)
+
+
+def noise_remark(problem: Problem) -> str:
+    """Return how a value by the model differs from single and fresh evaluations, beside which it stands."""
+    if problem.loss is not None:
+        return "of outputs without noise; noise adds to the loss of every evaluation, fresh ones too"
+    return "without the noise of an evaluation"
 
 
 def times(n: int, thing: str) -> str:

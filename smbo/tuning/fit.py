@@ -29,7 +29,7 @@ from smbo.surrogates import linalg
 from smbo.training_data import Array, TrainingData
 from smbo.trial import Trial
 from smbo.tuning.bins import BinModel
-from smbo.tuning.minimum import Target, fitted_columns, metric_of, minima, minimum_from
+from smbo.tuning.minimum import Target, discrete_key, fitted_columns, metric_of, minima, minimum_from
 from smbo.tuning.statistic import Statistic, TuneSettings
 from smbo.tuning.tune import Eigentune, ObservableFit, Tune, TunedParameter
 
@@ -41,14 +41,25 @@ BOUND_TOLERANCE = 0.01  # of a range: a value this close to an end of it counts 
 _N_PASSES = 3  # the weights depend on the model's errors at the minimum; they converge within these
 
 
-def tune_of(problem: Problem, trials: Iterable[Trial], settings: TuneSettings | None = None) -> Tune:
-    """Return the tune by the finished trials of a problem with vector outputs; see ``fit_tune``."""
+def tune_of(
+    problem: Problem,
+    trials: Iterable[Trial],
+    settings: TuneSettings | None = None,
+    at: Mapping[str, Any] | None = None,
+) -> Tune:
+    """Return the tune by the finished trials of a problem with vector outputs; see ``fit_tune``.
+
+    Args:
+        at: the point whose errors and agreement are wanted, such as the recommended one; None for the
+            minimum of the settings' χ².
+    """
     if not isinstance(problem.loss, ChiSquare):
         raise ProblemError(
             "a tune needs bins and data: Problem(..., loss=ChiSquare(data, errors)), or an objective that "
             "has one"
         )
-    return fit_tune(problem, encode(problem, trials), settings)
+    data = encode(problem, trials)
+    return refit(problem, data, BinModel.of(data), settings, at)
 
 
 def fit_tune(problem: Problem, data: TrainingData, settings: TuneSettings | None = None) -> Tune:
@@ -66,15 +77,21 @@ def fit_tune(problem: Problem, data: TrainingData, settings: TuneSettings | None
 
 
 def refit(
-    problem: Problem, data: TrainingData, model: BinModel, settings: TuneSettings | None = None
+    problem: Problem,
+    data: TrainingData,
+    model: BinModel,
+    settings: TuneSettings | None = None,
+    at: Mapping[str, Any] | None = None,
 ) -> Tune:
-    """Return the tune under other settings, from a bin model that was fitted before."""
+    """Return the tune under other settings, from a bin model that was fitted before; see ``tune_of``."""
     settings = settings or TuneSettings()
     loss = problem.loss
     assert isinstance(loss, ChiSquare), "BinModel.of refuses others"
     statistic = Statistic.of(loss, settings)
     target = Target(model, statistic, metric_of(statistic, np.zeros(model.n_bins)))
     found = minima(problem, data, target)
+    if at is not None:
+        return _tune(problem, *_at(problem, target, found, at), settings, loss, dict(at))
     for _ in range(_N_PASSES):
         unit = found[0][1]
         _, variance = model.moments(unit[None])
@@ -86,12 +103,25 @@ def refit(
     return _tune(problem, target, found, settings, loss)
 
 
+def _at(
+    problem: Problem, target: Target, found: list[tuple[float, Array]], at: Mapping[str, Any]
+) -> tuple[Target, list[tuple[float, Array]]]:
+    """Return the target by the model's errors at a point, and the point before other choices' minima."""
+    unit = problem.space.to_unit([at])[0]
+    _, variance = target.model.moments(unit[None])
+    target = Target(target.model, target.statistic, metric_of(target.statistic, variance[0]))
+    mine = discrete_key(problem, unit)
+    others = [minimum_from(problem, target, each) for _, each in found if discrete_key(problem, each) != mine]
+    return target, [(float(target(unit[None])[0]), unit), *others]
+
+
 def _tune(
     problem: Problem,
     target: Target,
     found: list[tuple[float, Array]],
     settings: TuneSettings,
     loss: ChiSquare,
+    params: Mapping[str, Any] | None = None,
 ) -> Tune:
     model, statistic, unit = target.model, target.statistic, found[0][1]
     columns = fitted_columns(problem, unit)
@@ -114,7 +144,7 @@ def _tune(
     total = parts["data"] + parts["theory"] + parts["simulation"] + parts["range"]
     narrowed = _widen_unconstrained(unit[columns], total)
     scale = _scale(problem, unit, columns)
-    params = problem.space.from_unit(problem.space.snap(unit[None]))[0]
+    params = params or problem.space.from_unit(problem.space.snap(unit[None]))[0]
     return Tune(
         params=params,
         unit=unit,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from smbo.training_data import Array
 
@@ -111,7 +111,7 @@ def _exceeded(parts: Array, freedoms: Array) -> float:
     total = float(parts.sum())
     squares = float((parts**2 / freedoms).sum())
     freedom = total**2 / squares if squares > 0.0 else 1.0
-    return float(chi2.isf(FALSE_POSITIVE_RATE, freedom) / freedom)
+    return float(chdtri(freedom, FALSE_POSITIVE_RATE) / freedom)
 
 
 def _roots(square: Array) -> tuple[Array, Array]:

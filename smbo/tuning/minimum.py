@@ -51,7 +51,7 @@ def minima(problem: Problem, data: TrainingData, target: Target) -> list[tuple[f
     values = target(data.points)
     groups: dict[bytes, list[int]] = {}
     for row in np.argsort(values):
-        groups.setdefault(_discrete_key(problem, data.points[row]), []).append(int(row))
+        groups.setdefault(discrete_key(problem, data.points[row]), []).append(int(row))
     found = []
     for rows in groups.values():
         ends = [minimum_from(problem, target, data.points[row]) for row in rows[:_N_STARTS]]
@@ -97,6 +97,7 @@ def fitted_columns(problem: Problem, unit: Array) -> Array:
     )
 
 
-def _discrete_key(problem: Problem, unit: Array) -> bytes:
+def discrete_key(problem: Problem, unit: Array) -> bytes:
+    """Return what tells choices of the parameters that are not fitted apart."""
     others = np.array([axis.kind != "continuous" for axis in problem.space.axes], dtype=bool)
     return np.round(unit[others], 9).tobytes()

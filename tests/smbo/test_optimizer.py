@@ -3,6 +3,8 @@
 import copy
 import math
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 
 import numpy as np
@@ -351,3 +353,44 @@ def test_values_of_any_size_can_be_told_and_the_next_point_asked(recipe, size, s
     assert optimizer.space.contains(optimizer.ask().params)
     assert math.isfinite(optimizer.recommend().mean)
     assert optimizer.best.value == min(trial.value for trial in optimizer.trials if trial.value is not None)
+
+
+def test_threads_that_ask_and_tell_at_once_get_a_trial_each():
+    """Two of them got one number, and the second result was refused."""
+    optimizer = Optimizer({"x": (0.0, 1.0)}, recipe="sobol", seed=1)
+    together = threading.Barrier(4)
+
+    def work():
+        together.wait()
+        for _ in range(5):
+            trial = optimizer.ask()
+            optimizer.tell(trial, trial.params["x"])
+
+    with ThreadPoolExecutor(4) as pool:
+        for each in [pool.submit(work) for _ in range(4)]:
+            each.result()
+    assert [trial.number for trial in optimizer.trials] == list(range(20))
+    assert {trial.state for trial in optimizer.trials} == {TrialState.COMPLETE}
+
+
+def test_an_exception_is_the_reason_of_a_failure_and_anything_else_but_text_is_refused():
+    optimizer = Optimizer({"x": (0.0, 1.0)}, seed=1)
+    assert (
+        optimizer.tell(optimizer.ask(), status="failed", reason=ValueError("no")).reason == "ValueError: no"
+    )
+    with pytest.raises(TellError, match="reason=3; a text or an exception is needed"):
+        optimizer.tell(optimizer.ask(), status="failed", reason=3)
+
+
+def test_a_row_of_a_table_is_refused_in_one_line_that_says_how_to_give_it():
+    pandas = pytest.importorskip("pandas")
+    row = pandas.DataFrame([{"x": 0.5, "y": 1.0}]).iloc[0]
+    optimizer = Optimizer({"x": (0.0, 1.0), "y": (0.0, 1.0)}, seed=1)
+    with pytest.raises(UnknownTrial, match=r"^.*dict\(row\)\)$"):
+        optimizer.tell(row, 1.0)
+    assert optimizer.tell(dict(row), 1.0).params == {"x": 0.5, "y": 1.0}
+
+
+def test_names_that_are_numpys_texts_are_plain_texts():
+    (name,) = Optimizer({np.str_("x"): (0.0, 1.0)}, seed=1).ask().params
+    assert type(name) is str

@@ -1,12 +1,15 @@
 """Training data: rows are chosen in one step or in several, and the last gain is found."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pytest
 
 from smbo.problem import ChiSquare
+from smbo.surrogates import Matern52
 from smbo.training_data import (
+    Ability,
     Axis,
     ObjectiveValues,
     OutcomeConstraintValues,
@@ -94,3 +97,23 @@ def test_the_last_gain_is_the_one_that_a_search_from_the_end_finds(seed, least):
 def test_without_a_feasible_evaluation_there_is_no_gain():
     data = TrainingData.of_values(AXES, np.zeros((3, 2)), np.arange(3.0))
     assert replace(data, feasible=np.zeros(3, dtype=bool)).n_since_gain(0.0) == 0
+
+
+def test_an_ability_is_remembered_for_dataclasses_only():
+    @runtime_checkable
+    class Sings(Ability, Protocol):
+        def sing(self): ...
+
+    @dataclass(frozen=True)
+    class Bird:
+        def sing(self): ...
+
+    class Chameleon:
+        pass
+
+    assert isinstance(Bird(), Sings)
+    assert not isinstance(Matern52(), Sings)
+    changing = Chameleon()
+    assert not isinstance(changing, Sings)
+    changing.sing = print
+    assert isinstance(changing, Sings)

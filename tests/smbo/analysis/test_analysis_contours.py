@@ -59,24 +59,34 @@ def test_volumes_are_those_of_the_circle(circle):
     contour = circle.contour()
     assert contour.volume_above["value"] == pytest.approx(1.0 - math.pi * 0.3**2, abs=0.01)
     assert 0.0 < contour.misclassified["value"] < 0.01
-    assert contour.misclassified["value"] < contour.band["value"]
+    # within the band 16 % and more are wrong; outside of it unlikely models and hidden structure add some
+    assert 0.16 * contour.band["value"] < contour.misclassified["value"] < 5.0 * contour.band["value"]
     assert "25 evaluations" in str(contour)
 
 
 def test_the_probability_is_sure_inside_and_outside_and_even_on_the_contour(circle):
     contour = circle.contour()
     on_it = {name: value for name, value in contour.points(n=1)[0].items() if name != "±"}
-    found = contour.probability([{"x": 5.0, "y": 0.0}, {"x": 0.1, "y": -0.9}, on_it])["value"]
+    outside = max(circle.trials, key=lambda trial: radius(**trial.params)).params
+    corner = {"x": 0.1, "y": -0.9}  # not evaluated: structure that no evaluation has shown is allowed for
+    found = contour.probability([{"x": 5.0, "y": 0.0}, outside, on_it, corner])["value"]
     assert found[0] < 1e-3
     assert found[1] > 1 - 1e-3
     assert found[2] == pytest.approx(0.5, abs=0.05)
+    assert found[3] > 0.93
 
 
 def test_evaluations_go_where_the_contour_is_and_more_of_them_leave_less_unsure(circle):
     late = [trial.value for trial in circle.trials[10:]]
     assert np.mean(late) < 0.1  # of the box; a uniform sample is 0.13 away
-    few = after(CIRCLE, 12, radius).contour().misclassified["value"]
-    assert circle.contour().misclassified["value"] < 0.5 * few
+    claims = np.array(
+        [
+            [after(CIRCLE, n, radius, seed=seed).contour().misclassified["value"] for n in (12, 25)]
+            for seed in (1, 2, 3)
+        ]
+    )
+    assert (claims[:, 1] < claims[:, 0]).all()
+    assert claims[:, 1].mean() < 0.4 * claims[:, 0].mean()
 
 
 def test_a_design_without_a_surrogate_has_a_contour_too():
@@ -176,6 +186,22 @@ def test_a_level_that_is_never_reached_has_no_points():
     assert contour.points() == []
     assert contour.lines() == []
     assert contour.volume_above["value"] < 0.01
+
+
+def test_an_explanation_says_how_often_left_out_values_lie_in_their_intervals(circle):
+    score = circle.explain().leave_one_out
+    assert score.n == 25
+    assert score.explained > 0.9
+    assert score.covered > 0.8
+    assert "% in their 95 % intervals" in str(circle.explain())
+
+
+def test_points_of_the_contour_are_where_all_models_together_are_undecided(circle):
+    contour = circle.contour()
+    units = circle.space.to_unit(
+        [{name: point[name] for name in ("x", "y")} for point in contour.points(n=100)]
+    )
+    assert contour.posterior.above(units)[0] == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_contour_needs_two_evaluations():

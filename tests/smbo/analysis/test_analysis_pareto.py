@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from smbo import Fidelity, Optimizer, Problem, Real, Recipe, Study
+from smbo import Optimizer, Problem, Real, Recipe, Study
 from smbo.acquisition import LogExpectedImprovement
 from smbo.errors import ProblemError, RecipeError, TellError
 from smbo.problem import ChiSquare
@@ -136,7 +136,6 @@ def test_one_objective_that_is_not_finite_makes_a_failure():
         ({"objectives": {"a": "min", "b": "min"}, "reference": {"a": math.nan}}, "finite"),
         ({"objectives": {"a": "min", "b": "min"}, "weights": {"a": 0.0}}, "above 0"),
         ({"objectives": {"a": "min", "b": "min"}, "loss": ChiSquare([1.0], [1.0])}, "a, b"),
-        ({"objectives": {"a": "min", "b": "min"}, "fidelity": Fidelity(1, 9)}, "a, b"),
         ({"objectives": {"a": "min", "b": "min"}, "early_stopping": "median"}, "a, b"),
     ],
 )

@@ -46,6 +46,26 @@ def test_a_model_that_fits_explains_the_values_and_one_of_pure_noise_does_not():
     assert leave_one_out(GP().fit(noise)).explained < 0.3
 
 
+def test_intervals_that_hold_too_many_left_out_values_are_called_too_wide_and_by_how_much():
+    def data_of(points):
+        axes = (Axis("x", "continuous"), Axis("y", "continuous"))
+        return TrainingData.of_values(axes, points, ((points - 0.4) ** 2).sum(axis=1))
+
+    rng = np.random.default_rng(0)
+    posterior, elsewhere = GP().fit(data_of(rng.random((24, 2)))), data_of(rng.random((200, 2)))
+    score = leave_one_out(posterior)
+    assert score.n_in_68 > 20
+    assert f"{score.n_in_68}: too wide, {score.stretch:.2g} times as wide they would hold 68 %" in str(score)
+    # the factor is one for other points too: there all of the intervals as they are hold, of these some 68 %
+    mean, std = posterior.moments(elsewhere.points)
+    deviations = np.abs(elsewhere.values - mean) / std
+    assert (deviations < 1.0).mean() > 0.95
+    assert 0.6 < (deviations < score.stretch).mean() < 0.8
+    narrow = dataclasses.replace(score, n_in_68=10, stretch=1.7)
+    assert "hold 10: too narrow, 1.7 times as wide they would hold 68 %" in str(narrow)
+    assert str(dataclasses.replace(score, n_in_68=16)).endswith("68 % intervals hold 16")
+
+
 def test_too_few_or_equal_values_have_no_score():
     assert leave_one_out(process().fit(training_data_of(2))) is None
     flat = dataclasses.replace(training_data_of(6), values=np.ones(6))
@@ -61,13 +81,13 @@ def told(recipe, n=25, space=None):
 
 
 def test_the_parameter_that_matters_comes_first_and_text_names_it():
-    explanation = told("gp").explain()
+    explanation = told("gp", n=30).explain()
     assert list(explanation.length_scales) == ["x", "idle"]
     assert explanation.length_scales["idle"] > 2 * explanation.length_scales["x"]
     assert explanation.leave_one_out.explained > 0.9
     assert 0 < explanation.noise < explanation.amplitude
     text = str(explanation)
-    for part in ("surrogate GP", "acquisition LogExpectedImprovement", "idle", "leave-one-out on 25", "ms"):
+    for part in ("surrogate GP", "acquisition LogExpectedImprovement", "idle", "leave-one-out on 30", "ms"):
         assert part in text
     assert "x, idle" in explanation.short()
 
@@ -109,3 +129,13 @@ def test_a_study_explains_itself_as_an_optimizer_does(tmp_path):
         explanation = study.explain()
     other = told("gp", 8).explain()
     assert dataclasses.replace(explanation, seconds={}) == dataclasses.replace(other, seconds={})
+
+
+def test_a_search_that_has_evaluated_all_points_is_explained_too():
+    optimizer = Optimizer({"k": (1, 12)}, seed=0)
+    for _ in range(12):
+        trial = optimizer.ask()
+        optimizer.tell(trial, (trial.params["k"] - 5) ** 2)
+    explained = optimizer.explain()
+    assert explained.n_complete == 12
+    assert "whole proposal" not in explained.seconds

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import sys
+import unicodedata
 from html.parser import HTMLParser
 
 import numpy as np
@@ -22,7 +23,7 @@ from smbo.trial import Recommendation, Trial, TrialState
 
 HOSTILE = (
     "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }} $\\frac{ ../../etc/passwd\n"
-    "\u202e`rm -rf`"
+    "\u202e`rm -rf`\x1b[2J\x07\u2066\x85"
 )
 
 
@@ -107,6 +108,7 @@ def test_the_folder_holds_page_figures_and_tables(written):
     assert {p.name for p in folder.iterdir()} == {
         "index.html",
         "figures",
+        "optimum.json",
         "trials.csv",
         "trials.json",
         "recommended.json",
@@ -247,7 +249,9 @@ def test_hostile_names_and_values_stay_text(tmp_path):
         settings={HOSTILE: HOSTILE},
         written=HOSTILE,
     )
-    elements = Elements(path.read_text(encoding="utf-8"))
+    page = path.read_text(encoding="utf-8")
+    assert not {letter for letter in page if unicodedata.category(letter)[0] == "C"} - {"\n"}
+    elements = Elements(page)
     assert "script" not in {tag for tag, _ in elements.found}
     assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
     assert all(a["src"].startswith("data:") for _, a in elements.found if "src" in a)
