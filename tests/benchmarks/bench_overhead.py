@@ -2,10 +2,14 @@
 
     python tests/benchmarks/bench_overhead.py [--d 6 2 20] [--n 50 100 200] [--peer-python PATH]
     python tests/benchmarks/bench_overhead.py --batch 8 [--d 6] [--n 50 100 200]
+    python tests/benchmarks/bench_overhead.py --floor [--d 6] [--n 50 100 200]
 
 Means over windows of ten trials around each n, refits included, in one thread.  Each optimizer runs
 in a process of its own, so that its peak memory is its own.  The peer runs where Optuna (and torch) is
 installed: in this interpreter, or in the one that --peer-python names.
+
+With --floor: an ask in whose turn no hyperparameters are learned, against what it cannot do without, from the
+same states: the moments of its candidates, and one more row of the Cholesky factor.
 
 With --batch: ask(1) against ask(8) from the same states along a trajectory of single evaluations, with
 none and with as many points under way.
@@ -103,6 +107,60 @@ def batch_costs(recipe, d, n, size, n_pending, seed):
     return sum(one) / len(one), sum(many) / len(many)
 
 
+def floor_costs(recipe, d, n, seed):
+    """Return mean CPU seconds of an ask without learning, and of its floor, around the n-th evaluation."""
+    import numpy as np
+
+    import smbo.acquisition.optimize as search
+    from smbo.surrogates.gp.gp import GP
+    from smbo.training_data import TrainingData
+
+    optimizer = Smbo(d, seed, recipe)
+    asks, floors, sizes = [], [], []
+    candidates = search.candidates
+
+    def counted(*arguments):
+        found = candidates(*arguments)
+        sizes.append(len(found))
+        return found
+
+    search.candidates = counted
+    for number in range(n + HALF_WINDOW):
+        state = copy.copy(optimizer.optimizer)
+        start = time.process_time()
+        units = optimizer.ask()
+        spent = time.process_time() - start
+        learned, before = (each._memory.get("surrogate", {}) for each in (optimizer.optimizer, state))
+        if number >= n - HALF_WINDOW and learned and learned["n_learned"] == before.get("n_learned"):
+            asks.append(spent)
+            space = state.problem.space
+            known = space.to_unit([each.params for each in state.trials])
+            values = np.array([each.value for each in state.trials])
+            data = TrainingData.of_values(space.axes, known, values)
+            posterior = GP().train(data, learned)[0].fit(data)
+            points = np.random.default_rng(0).random((sizes[-1], d))
+            start = time.process_time()
+            posterior.moments(points)
+            posterior.fantasize(points[:1])
+            floors.append(time.process_time() - start)
+        optimizer.tell(loss(units))
+    search.candidates = candidates
+    return sum(asks) / len(asks), sum(floors) / len(floors)
+
+
+def print_floors(options):
+    print("| d | n | recipe | ask without learning, ms | floor, ms | ratio |")
+    print("|---|---|---|---|---|---|")
+    for d in options.d:
+        for recipe in options.recipes:
+            for n in options.n:
+                ask, floor = floor_costs(recipe, d, n, options.seed)
+                print(
+                    f"| {d} | {n} | {recipe} | {1e3 * ask:.1f} | {1e3 * floor:.2f} | {ask / floor:.2f} |",
+                    flush=True,
+                )
+
+
 def print_batches(options):
     print(f"| d | n | under way | recipe | ask(1), ms | ask({options.batch}), ms | ratio |")
     print("|---|---|---|---|---|---|---|")
@@ -144,14 +202,15 @@ def main():
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has optuna and torch")
     parser.add_argument("--without-peer", action="store_true")
     parser.add_argument("--batch", type=int, help="compare ask() with ask(BATCH) instead")
+    parser.add_argument("--floor", action="store_true", help="compare ask() with its floor instead")
     parser.add_argument("--one", nargs=4, metavar=("NAME", "D", "N", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         name, d, n, seed = options.one
         print(json.dumps(trajectory(name, int(d), int(n), int(seed))))
         return
-    if options.batch:
-        print_batches(options)
+    if options.batch or options.floor:
+        (print_batches if options.batch else print_floors)(options)
         return
     print("| d | n | recipe | ask + tell, ms | tell, ms | peer, ms | peer / smbo | MB | peer MB |")
     print("|---|---|---|---|---|---|---|---|---|")

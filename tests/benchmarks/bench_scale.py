@@ -179,7 +179,7 @@ def main_threads(n_workers: int, n_trials: int, seconds: float) -> None:
         ) as study,
     ):
         began, began_cpu = time.monotonic(), time.process_time()
-        study.run(Sleeper(spread), client)
+        study.run(Sleeper(spread), client, isolation="thread")  # what slept is noted in this process
         wall, cpu = time.monotonic() - began, time.process_time() - began_cpu
         n_done = sum(trial.state is TrialState.COMPLETE for trial in study.trials)
         best = study.best.value

@@ -10,7 +10,7 @@ import importlib.metadata
 import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ class Peer(Protocol):
         """Return a handle and a point."""
         ...
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None: ...
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None: ...
 
     def recommend(self) -> list[Any] | None:
         """Return the point it would hand over, or None for the best seen."""
@@ -42,7 +42,7 @@ class Random:
     def ask(self) -> tuple[Any, list[Any]]:
         return None, self.problem.random_point(self.rng)
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None:
         pass
 
     def recommend(self) -> list[Any] | None:
@@ -58,25 +58,30 @@ class Smbo:
 
         space: dict[str, Any] = {}
         for i, v in enumerate(problem.variables):
+            when = None if v.when is None else f"x{v.when[0]} in {list(v.when[1])!r}"
             if v.kind == "choice":
-                space[f"x{i}"] = Categorical(list(v.choices))
+                space[f"x{i}"] = Categorical(list(v.choices), active_when=when)
             elif v.kind == "integer":
-                space[f"x{i}"] = Integer(int(v.low), int(v.high), log=v.log)
+                space[f"x{i}"] = Integer(int(v.low), int(v.high), log=v.log, active_when=when)
             else:
-                space[f"x{i}"] = Real(v.low, v.high, log=v.log)
+                space[f"x{i}"] = Real(v.low, v.high, log=v.log, active_when=when)
         self.names = list(space)
+        # what stands in for an inactive variable, which the function does not read
+        self.inactive = problem.random_point(np.random.default_rng(0))
         self.optimizer = Optimizer(space, recipe=self.recipe, seed=seed)
 
     def ask(self) -> tuple[Any, list[Any]]:
         trial = self.optimizer.ask()
-        return trial, [trial.params[name] for name in self.names]
+        return trial, self._values(trial.params)
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
-        self.optimizer.tell(handle, value)
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None:
+        self.optimizer.tell(handle, value, sem=sem)
 
     def recommend(self) -> list[Any] | None:
-        params = self.optimizer.recommend().params
-        return [params[name] for name in self.names]
+        return self._values(self.optimizer.recommend().params)
+
+    def _values(self, params: Mapping[str, Any]) -> list[Any]:
+        return [params.get(name, other) for name, other in zip(self.names, self.inactive)]
 
 
 class SmboGP(Smbo):
@@ -112,7 +117,7 @@ class OptunaTPE:
         trial = self.study.ask(self.space)
         return trial, [trial.params[name] for name in self.space]
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None:
         self.study.tell(handle, value)
 
     def recommend(self) -> list[Any] | None:
@@ -126,7 +131,7 @@ class OptunaGP(OptunaTPE):
         import torch
 
         torch.set_num_threads(1)
-        return optuna.samplers.GPSampler(seed=seed, deterministic_objective=problem.noise == 0)
+        return optuna.samplers.GPSampler(seed=seed, deterministic_objective=not problem.is_noisy)
 
 
 class CMA:
@@ -144,18 +149,21 @@ class CMA:
         )
         self.queue: list[np.ndarray] = []
         self.told: list[tuple[np.ndarray, float]] = []
+        self.asked = False  # since the last generation was told
 
     def ask(self) -> tuple[Any, list[Any]]:
         if not self.queue:
-            self.queue = list(self.strategy.ask())
+            self.queue, self.asked = list(self.strategy.ask()), True
         unit = self.queue.pop(0)
         return unit, [v.from_unit(u) for v, u in zip(self.problem.variables, unit)]
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None:
         self.told.append((handle, value))
         if len(self.told) >= self.strategy.popsize:
+            if not self.asked:  # as when the last outstanding ones come in; cma wants ask and tell in turn
+                self.strategy.ask()
             self.strategy.tell(*zip(*self.told))
-            self.told = []
+            self.told, self.asked = [], False
 
     def recommend(self) -> list[Any] | None:
         return None
@@ -196,7 +204,7 @@ class HEBO:
             )
         return frame, point
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None:
         self.optimizer.observe(handle, np.array([[value]]))
 
     def recommend(self) -> list[Any] | None:
@@ -227,7 +235,7 @@ class Smac:
         self.folder = tempfile.TemporaryDirectory()
         scenario = smac.Scenario(
             space,
-            deterministic=problem.noise == 0,
+            deterministic=not problem.is_noisy,
             n_trials=budget,
             seed=seed,
             output_directory=Path(self.folder.name),
@@ -244,7 +252,7 @@ class Smac:
         info = self.facade.ask()
         return info, self.point(info.config)
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None:
         from smac.runhistory.dataclasses import TrialValue
 
         self.facade.tell(handle, TrialValue(cost=value), save=False)

@@ -15,10 +15,12 @@ classical functions); Hansen et al., "COCO" (bbob, bbob-mixint; package coco-exp
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +81,9 @@ class Variable:
     high: float = 1.0
     log: bool = False
     choices: tuple[str, ...] = ()
+    # index of a choice before this one, and the values under which this one is active; None: always.  Peers
+    # without conditions are given every variable, and the function does not read the inactive ones.
+    when: tuple[int, tuple[str, ...]] | None = None
 
     def from_unit(self, u: float) -> Any:
         """Return the value at u in [0, 1], uniform over the variable's own scale."""
@@ -95,7 +100,15 @@ class Variable:
 
 @dataclass(frozen=True)
 class BenchmarkProblem:
-    """A function to minimise; ``optimum`` is None where nobody knows it."""
+    """A function to minimise.
+
+    Attributes:
+        optimum: None where nobody knows it.
+        noise: standard deviation of Gaussian noise.
+        workers: evaluations outstanding at any time.
+        observe: noise of another kind: (point, true value, generator) -> what is told, and the standard error
+            that is told with it or None.
+    """
 
     name: str
     group: str
@@ -104,6 +117,20 @@ class BenchmarkProblem:
     optimum: float | None
     noise: float = 0.0
     workers: int = 1
+    observe: Callable[[Sequence[Any], float, np.random.Generator], tuple[float, float | None]] | None = None
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the score is the true value of the recommended point."""
+        return bool(self.noise) or self.observe is not None
+
+    def seen(
+        self, point: Sequence[Any], value: float, rng: np.random.Generator
+    ) -> tuple[float, float | None]:
+        """Return what is told of a true value, and its standard error if that is told."""
+        if self.observe is not None:
+            return self.observe(point, value, rng)
+        return value + self.noise * rng.standard_normal(), None
 
     def random_point(self, rng: np.random.Generator) -> list[Any]:
         return [variable.from_unit(u) for variable, u in zip(self.variables, rng.random(len(self.variables)))]
@@ -442,8 +469,35 @@ _TASKS: dict[str, tuple[Callable[[Sequence[Any], int], float], list[Variable]]] 
 }  # fmt: skip
 
 
+# ---- problems unlike smooth functions: a file a kind, one half each, in kinds/ ---------------------
+
+_KINDS = sorted(path.stem for path in (Path(__file__).parent / "kinds").glob("[a-z]*.py"))
+
+
+def load_kinds() -> None:
+    """Fill the groups of the problems in kinds/ into TUNING and HELD_OUT."""
+    _kinds()
+
+
+@functools.cache
+def _kinds() -> dict[str, Callable[[str, int], BenchmarkProblem]]:
+    """Return the builders of the problems in kinds/, by name; fill their groups in."""
+    builders = {}
+    for stem in _KINDS:
+        module = importlib.import_module(f"kinds.{stem}")
+        group = stem.removesuffix("_held_out")
+        (HELD_OUT if stem.endswith("_held_out") else TUNING)[group] = module.NAMES
+        builders.update(dict.fromkeys(module.NAMES, module.make))
+        # the same instances one at a time, of which random search's values are drawn
+        alone = [name.partition("@q")[0] for name in module.NAMES if name.startswith("async_")]
+        builders.update(dict.fromkeys(alone, module.make))
+    return builders
+
+
 def make(name: str, seed: int) -> BenchmarkProblem:
     """Return the instance of a named problem that belongs to a seed."""
+    if name in _kinds():
+        return _kinds()[name](name, seed)
     rest, _, workers = name.partition("@q")
     base, _, percent = rest.partition("+noise")
     optimum: float | None

@@ -56,13 +56,13 @@ def run(peer: str, problem: problems.BenchmarkProblem, seed: int, budget: int) -
         spent = time.process_time() - before
         clock, _, handle, point = heapq.heappop(running)
         value = problem.function(point)
-        seen = value + problem.noise * noise.standard_normal()
+        seen, sem = problem.seen(point, value, noise)
         before = time.process_time()
-        optimizer.tell(handle, point, seen)
+        optimizer.tell(handle, point, seen, sem)
         cpu.append(spent + time.process_time() - before)
         values.append(value)
         told.append(seen)
-        if problem.noise and len(values) in CHECKPOINTS:
+        if problem.is_noisy and len(values) in CHECKPOINTS:
             choice = optimizer.recommend()
             recommended[len(values)] = (
                 values[int(np.argmin(told))] if choice is None else problem.function(choice)
@@ -82,6 +82,7 @@ def run(peer: str, problem: problems.BenchmarkProblem, seed: int, budget: int) -
 
 def selected(choice: str) -> list[str]:
     """Return the problem names that a comma-separated choice means."""
+    problems.load_kinds()
     halves = {"tuning": problems.TUNING, "held-out": problems.HELD_OUT}
     names: list[str] = []
     for word in choice.split(","):

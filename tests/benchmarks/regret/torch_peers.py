@@ -54,7 +54,7 @@ class _OnCube:
         self.pending.append(unit)
         return unit, self.to_params(unit)
 
-    def put(self, unit: np.ndarray, value: float) -> None:
+    def put(self, unit: np.ndarray, value: float, sem: float | None = None) -> None:
         self.pending = [other for other in self.pending if other is not unit]
         self.points.append(unit)
         self.values.append(value)
@@ -93,7 +93,7 @@ class BoTorch(_OnCube):
         found, _ = optimize_acqf(criterion, box, q=1, num_restarts=10, raw_samples=512)
         return self.take(found[0].detach().numpy())
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None:
         self.put(handle, value)
 
     def recommend(self) -> list[Any] | None:
@@ -163,7 +163,7 @@ class Turbo1(_OnCube):
             chosen = MaxPosteriorSampling(model=model, replacement=False)(candidates, num_samples=1)
         return self.take(chosen[0].numpy())
 
-    def tell(self, handle: Any, point: Sequence[Any], value: float) -> None:
+    def tell(self, handle: Any, point: Sequence[Any], value: float, sem: float | None = None) -> None:
         self.put(handle, value)
         if len(self.points) - self.first <= 2 * self.d:
             self.best = min(self.best, value)

@@ -176,7 +176,7 @@ def main() -> None:
     if arguments.what == "study":
         study(arguments.who, arguments.seeds, arguments.python, clock)
     else:
-        check(arguments.who, arguments.at, arguments.replicates, clock)
+        check(arguments.who, arguments.at, arguments.repeats, clock)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from events import CACHE, Clock, cached, keep, numbers, rows
+from events import CACHE, Clock, cached, keep, kept_trials, numbers, rows
 
 from smbo import Optimizer, Problem
 from smbo.history.encode import encode
 from smbo.problem.losses import ChiSquare
 from smbo.proposal.suggest import trial_seed
-from smbo.trial import Trial, TrialState
+from smbo.trial import Trial
 from smbo.tuning import TuneSettings, fit_tune
 from smbo_objectives.pythia_ee import PythiaEE
 
@@ -77,26 +77,10 @@ def _covariance(packed: Any) -> Any:
 
 def refitted(space: str, seed: int, cache: Path) -> dict[str, Any] | None:
     """Return the row of a study from its kept evaluations, of which there may be fewer than it is to have."""
-    paths = sorted((cache / "closure" / space / str(seed)).glob("*.npz"))
-    if len(paths) < LEAST_EVALUATIONS:
-        return None
     _, problem = pseudo_problem(space, cache)
-    trials = []
-    for number, path in enumerate(paths):
-        with np.load(path) as kept:
-            point = dict(zip(problem.space.names, kept["where"][:-2].tolist(), strict=True))
-            trials.append(
-                Trial(
-                    number,
-                    point,
-                    seed,
-                    TrialState.COMPLETE,
-                    value=float(kept["value"]),
-                    feasible=True,
-                    outputs=kept["y"],
-                    outputs_variance=kept["v"],
-                )
-            )
+    trials = kept_trials(problem, cache / "closure" / space / str(seed))
+    if len(trials) < LEAST_EVALUATIONS:
+        return None
     return {"space": space, "seed": seed, "n": len(trials), **fitted(problem, trials)}
 
 

@@ -19,8 +19,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from kept_rows import append_row, read_rows
 
+from smbo import Optimizer, Problem
 from smbo.problem import Context, Outcome
 from smbo.proposal.suggest import trial_seed
+from smbo.trial import Trial
 from smbo_objectives.pythia_ee import PythiaEE
 
 HERE = Path(__file__).parent
@@ -86,6 +88,16 @@ def cached(
         )
     part.replace(path)
     return found
+
+
+def kept_trials(problem: Problem, folder: Path) -> tuple[Trial, ...]:
+    """Return the evaluations that are kept in a folder as finished trials of a problem."""
+    told = Optimizer(problem, seed=0)
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as kept:
+            point = dict(zip(problem.space.names, kept["where"][:-2].tolist(), strict=True))
+            told.tell(point, Outcome(outputs=kept["y"], outputs_variance=kept["v"]))
+    return told.trials
 
 
 def rows(table: str) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Problems unlike smooth functions, a file a kind and half."""
