@@ -19,7 +19,7 @@ PACKAGES = {"smbo": ".", "smbo_scheduler": "scheduler", "smbo_objectives": "obje
 
 # Ground first; a folder stands for all that it holds.
 SMBO_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("smbo.errors", "smbo.training_data"),
+    ("smbo.errors", "smbo.training_data", "smbo.plain_values", "smbo.frozen"),
     ("smbo.space", "smbo.trial"),
     ("smbo.fidelity",),
     ("smbo.problem", "smbo.store"),

@@ -21,6 +21,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
         "level_sets.md",
         "noise.md",
         "several_objectives.md",
+        "spaces.md",
     ],
 )
 def test_a_page_is_true(page, tmp_path, monkeypatch, capsys):

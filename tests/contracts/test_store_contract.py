@@ -9,8 +9,9 @@ import pytest
 
 from smbo.errors import AlreadyTold, BudgetExhausted, StoreError, StudyMismatch, UnknownStudy, UnknownTrial
 from smbo.store.ask import Asking
+from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.budget import Budget
-from smbo.store.records import AttemptOutcome, Place, Result, StaleProposal
+from smbo.store.records import Place, Result, StaleProposal
 from smbo.store.store import SqlStore
 from smbo.trial import TrialState
 

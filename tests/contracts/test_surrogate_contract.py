@@ -18,6 +18,7 @@ from smbo.surrogates import (
     ExtraTrees,
     Forest,
     Matern32,
+    Noiseless,
     Regressor,
     SquaredExponential,
     Subset,
@@ -36,6 +37,7 @@ SURROGATES = [
     Boosting(n_members=2, n_stages=25, learning_rate=0.2),
     Regressor(BayesianRidge()),
     Subset(GP(), most=20, n_rows=15, n_learned=10),
+    Noiseless(GP()),
     TorchGP(device="cpu"),
     Regressor(GaussianProcessRegressor(alpha=1e-6, optimizer=None)),
 ]

@@ -132,7 +132,7 @@ def test_the_likelihood_is_the_density_of_a_normal_vector_and_the_priors():
         ones = np.ones(6)
         mean = ones @ inverse @ values / (ones @ inverse @ ones + 1)
         residual = values - mean
-        means, stds = priors.moments(3)
+        means, stds = priors.moments(3, n_levels=features.n_levels)
         log_density = -0.5 * residual @ inverse @ residual - 0.5 * np.linalg.slogdet(cov)[1] - 0.5 * mean**2
         return log_density - 0.5 * (((theta.vector() - means) / stds) ** 2).sum()
 
