@@ -158,7 +158,7 @@ class Problem:
             self.space,
             () if self.multi_objective is None else self.multi_objective.names,
             () if self.level_set is None else self.level_set.names,
-            has_loss=self.loss is not None,
+            self.loss,
         )
 
     def _checked_objectives(self) -> dict[str, str] | None:

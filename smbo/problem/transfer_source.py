@@ -16,6 +16,7 @@ from smbo.plain_values import shown
 from smbo.space import Point, Space
 from smbo.space.categorical import Constant
 from smbo.space.neighbourhood import neighbourhood
+from smbo.training_data import Loss
 from smbo.trial import Trial, TrialState
 
 _MIN_ROWS = 2  # a single value says nothing about how values vary
@@ -178,15 +179,14 @@ class TransferSource:
         space: Space,
         objectives: Sequence[str] = (),
         functions: Sequence[str] = (),
-        *,
-        has_loss: bool = False,
+        loss: Loss | None = None,
     ) -> tuple[TransferSource, list[str]]:
         """Return the rows that are of use in a space, in canonical form, and why each other row is refused.
 
         Args:
             objectives: names of several; () for one.
             functions: names of those of a level set, whose values are then the outputs.
-            has_loss: whether the problem has vector outputs, with a loss.
+            loss: on vector outputs.
 
         Raises:
             ProblemError: fewer than two rows are left, the values are not those of the problem, or a
@@ -194,7 +194,7 @@ class TransferSource:
         """
         self._refuse_other_parameters(space)
         around, points, values, refused = neighbourhood(space), [], [], []
-        rows = self._rows_of(objectives, functions, has_loss=has_loss)
+        rows = self._rows_of(objectives, functions, loss)
         for row, (given, told) in enumerate(zip(self.points, rows, strict=True), start=1):
             try:
                 point = _in_terms_of(around, given, self.is_typed)
@@ -207,7 +207,7 @@ class TransferSource:
             why = f"; the first: {refused[0]}" if refused else ""
             fit = f"{len(values)} of {len(self.points)} rows fit the space"
             raise ProblemError(f"{self.name}: {fit}, and at least {_MIN_ROWS} are needed{why}")
-        if functions or has_loss:
+        if functions or loss is not None:
             # of each output its value, then of each the variance of its error
             outputs, variances = np.hsplit(np.array(values), 2)
             return TransferSource(points, (), self.name, True, outputs, variances), refused
@@ -215,17 +215,18 @@ class TransferSource:
         return TransferSource(points, kept, self.name), refused
 
     def _rows_of(
-        self, objectives: Sequence[str], functions: Sequence[str], *, has_loss: bool
+        self, objectives: Sequence[str], functions: Sequence[str], loss: Loss | None
     ) -> Iterable[Sequence[Any]]:
         """Return what the problem measures at each point; of outputs, the variances of their errors too."""
-        if has_loss or (functions and self.outputs is not None and None in self.columns):
+        if loss is not None or (functions and self.outputs is not None and None in self.columns):
             widths = {np.size(row) for row in (() if self.outputs is None else self.outputs)}
-            if len(widths) != 1 or (functions and widths != {len(functions)}):
+            k = len(functions) if loss is None else loss.n_outputs
+            if len(widths) != 1 or (k is not None and widths != {k}):
                 has = f"rows of {sorted(widths)} outputs" if widths else "no vector outputs"
-                needed = f"a level set of {', '.join(functions)}" if functions else "a loss on outputs"
+                needed = f"a level set of {', '.join(functions)}" if loss is None else "a loss on outputs"
                 raise ProblemError(
-                    f"{self.name}: {has}, and the problem has {needed}; give rows of one length, "
-                    "TransferSource(points, outputs=[[…], …]), or the trials of a study with outputs"
+                    f"{self.name}: {has}, and the problem has {needed}; give {k or 'as many'} in each row, "
+                    "TransferSource(points, outputs=[[…], …]), or the trials of a study with the same outputs"
                 )
             variances = self.outputs_variance
             if variances is None:
