@@ -30,6 +30,7 @@ from smbo.store.records import (
     StudyRecord,
     check_name,
     load_trial,
+    dump_json,
 )
 from smbo.store.tell import NOWHERE
 from smbo.store.unsettled import Unsettled
@@ -160,6 +161,14 @@ class SqlStore:
         """Ask all drivers of the study to start no more trials, or take that back."""
         word = "stop" if is_stopped else "go"
         self._note(study, word, {}, is_stopped=int(is_stopped))
+
+    def change_problem(self, study: int, problem: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Store a study's problem in another space; what its recipe remembers is of the old one, and forgotten.
+
+        Args:
+            event: the change, for the feed.
+        """
+        self._note(study, change_feed.SPACE, event, problem=dump_json(problem), memory="{}")
 
     def add_time(self, study: int, seconds: float) -> None:
         """Add wall time that a run has used."""

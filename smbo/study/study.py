@@ -15,6 +15,7 @@ from smbo.history.record import ToldResult, checked_report, record_result
 from smbo.optimizer import checked_count, checked_seed
 from smbo.plain_values import as_whole_number, shown
 from smbo.problem import Problem, Returned
+from smbo.problem.space_change import of_the_study
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset, recipe_to_json
 from smbo.proposal.recipe import Recipe
@@ -64,8 +65,12 @@ class Study(View):
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
         # all methods that change the study; for ``smbo.study`` and ``smbo.cli``, not for users
         self._driver = DriverStudy(store, problem, recipe, record)
-        self.problem = problem
         self.recipe = recipe
+
+    @property
+    def problem(self) -> Problem:  # type: ignore[override]
+        """The problem, in the space of the last look at the store."""
+        return self._driver.problem
 
     def _snapshot(self) -> Snapshot:
         return self._driver._snapshot()
@@ -115,7 +120,8 @@ class Study(View):
             store.close()
             raise
         logger.info("study %s in %s: %d trials so far", name, store.shown, record.next_number)
-        return cls(store, problem, recipe, record)
+        stored = problem_and_recipe(record)[0].space if "earlier" in record.problem["space"] else problem.space
+        return cls(store, of_the_study(problem, stored), recipe, record)
 
     @classmethod
     def load(cls, url: str | Path, name: str) -> Study:
@@ -179,6 +185,8 @@ class Study(View):
             AskError: n is no whole number from 1 up, or far too many, or no point has the fixed values.
         """
         count = 1 if n is None else checked_count(n, MOST_AT_ONCE)
+        if fixed:
+            self._driver.log.read()  # the space may have changed
         settings = checked(self.problem.space, fixed)
         trials = self._driver.ask_for(
             "hand", count, key=check_key(key), fixed=settings, takes_waiting=not settings
@@ -308,7 +316,7 @@ class Study(View):
         known = self._driver.log.point_of(number)
         if not isinstance(given, Trial):
             return known
-        if given.params != known.params:
+        if self.problem.space.in_present_terms(given.params) != known.params:
             # a trial of another study, maybe: its result would be recorded at the wrong point
             raise UnknownTrial(
                 f"trial {number} was asked for at {dict(known.params)!r}, not {dict(given.params)!r}"
@@ -433,6 +441,29 @@ class Study(View):
             fixed=checked(self.problem.space, fixed),
         )
         return run_study(self._driver, objective, executor, settings)
+
+    def change_space(
+        self, space: Problem | Space | Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> tuple[str, ...]:
+        """Search another space from now on, in all processes; return what changes, in words.
+
+        Ranges may be widened and narrowed, choices added and retired, parameters added, and removed by making
+        them constants; known constraints, conditions and priors may change too.  All trials stay, in terms of
+        the new space, and those under way go on and may be told.  ``best`` and ``recommend`` are of the new
+        space.  Other drivers of the study search it from their next ask on.  See docs/spaces.md.
+
+        Args:
+            space: the whole new one; or the problem with it, otherwise the same but for points to try first.
+            defaults: values that new parameters have had so far, by name.
+
+        Returns:
+            () where nothing changes, and nothing is recorded.
+
+        Raises:
+            SpaceError: a parameter cannot be changed so, or a default is missing or does not fit.
+            ProblemError: the problem differs in more than its space and points of it.
+        """
+        return self._driver.change_space(space, defaults)
 
     def retry(self, trials: Iterable[Trial | int] | None = None, *, reason: str | None = None) -> list[Trial]:
         """Have failed trials evaluated again, after a mend, and return them as they wait for the next run.
