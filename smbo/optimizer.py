@@ -198,13 +198,14 @@ class Optimizer(View):
 
         >>> optimizer = Optimizer({"x": (0.0, 1.0), "act": ["relu", "tanh"]}, seed=1)
         >>> _ = optimizer.tell({"x": 0.9, "act": "tanh"}, 0.2)
-        >>> for text in optimizer.change_space({"x": (0.5, 2.0), "act": ["relu", "silu"], "depth": (1, 4)},
-        ...                                    defaults={"depth": 2}):
+        >>> new = {"x": (0.5, 2.0), "act": ["relu", "silu"], "depth": (1, 4)}
+        >>> for text in optimizer.change_space(new, defaults={"depth": 2})[:3]:
         ...     print(text)
         x: real [0.0, 1.0] is now real [0.5, 2.0]
         act: added 'silu'; retired 'tanh'
         depth is new: integer [1, 4]; 2 so far
-        1 of 1 trials are outside of the new space: they stay in the study and inform its model near by, and none of them is recommended
+        >>> optimizer.ask().params["act"] in ("relu", "silu"), optimizer.best
+        (True, None)
         """
         problem, said = with_space(self.problem, space, defaults, self._trials)
         if not said:

@@ -57,7 +57,9 @@ def with_space(
     moved = [new.in_present_terms(point) for point in first]
     inside = [point for point in moved if new.contains(point)]
     if len(inside) < len(moved):
-        said.append(f"points to try first: {len(moved) - len(inside)} of {len(moved)} are outside, and left out")
+        said.append(
+            f"points to try first: {len(moved) - len(inside)} of {len(moved)} are outside, and left out"
+        )
     sources = [replace(each, points=[*map(new.in_present_terms, each.points)]) for each in sources]
     changed = replace(problem, space=new, try_first=inside, transfer=sources)
     if outside := sum(not new.contains(point) for point in now):

@@ -128,7 +128,7 @@ class Categorical:
         return [self.choices[index] for index in self.indices(units).tolist()]
 
     def indices(self, units: Array) -> NDArray[np.int64]:
-        """Return the index of the choice at each position; a retired one's share falls to all others alike."""
+        """Return the index of the choice at each position; a retired one's share falls to all others."""
         if self.ever is None:
             return Levels(len(self.choices)).from_unit(units)
         n_levels, n = len(self.ever.choices), len(self.choices)

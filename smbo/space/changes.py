@@ -1,4 +1,4 @@
-"""Changes of the space of a running study: which are possible, in words, and which earlier points still count."""
+"""Changes of the space of a running study: which are possible, what they are in words, and what still counts."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def continued(old: Space, new: Space, defaults: Mapping[str, Any] | None = None)
     for name, each in before.items():
         if name not in dimensions and not isinstance(each, Derived):
             raise SpaceError(
-                f"{name} is missing from the new space; to remove a parameter, keep it as the constant that it "
-                f"is from now on: {name}: Constant(value), in a job file {name}: value"
+                f"{name} is missing from the new space; to remove a parameter, keep it as the constant "
+                f"that it is from now on: {name}: Constant(value), in a job file {name}: value"
             )
     for past in earlier:
         for name in dimensions.keys() & past.keys():
@@ -68,7 +68,9 @@ def _of_dimensions(old: Space, new: Space) -> Iterator[str]:
         if was is None:
             said = f"; {new.defaults[name]!r} so far" if name in new.defaults else ""
             yield f"{name} is new: {_short(is_now)}{said}"
-        elif isinstance(was, Categorical) and isinstance(is_now, Categorical) and was.choices != is_now.choices:
+        elif (
+            isinstance(was, Categorical) and isinstance(is_now, Categorical) and was.choices != is_now.choices
+        ):
             added = [shown(each) for each in is_now.choices if was.index(each) is None]
             retired = [shown(each) for each in was.choices if is_now.index(each) is None]
             texts = [f"{word} {', '.join(which)}" for word, which in (("added", added), ("retired", retired))]
@@ -105,8 +107,8 @@ def _refuse_other_kind(name: str, old: Dimension, new: Dimension) -> None:
             return
     raise SpaceError(
         f"{name}: {was} cannot become {now} in a running study, where values of before have no place on the "
-        "new axis; keep kind and scale, or give the parameter another name (and this one's as a constant), or "
-        "begin another study with transfer from this one"
+        "new axis; keep kind and scale, or add a parameter of another name (and keep this one as a constant), "
+        "or begin another study with transfer from this one"
     )
 
 
@@ -130,5 +132,5 @@ def _has_place(value: Any, dimension: Dimension) -> bool:
 
 
 def is_near(units: Array) -> NDArray[np.bool_]:
-    """Return which earlier points (n, d) are near enough to the present space to inform a model of it, (n,)."""
+    """Return which earlier points (n, d) are near enough to the present space to inform its model, (n,)."""
     return np.asarray(((units >= -_REACH) & (units <= 1.0 + _REACH)).all(axis=1))

@@ -95,8 +95,8 @@ def subspace(space: Space, fixed: Point) -> Space:
         # the dimension is inactive in all of the points: one position is enough to count and list them
         dimensions[name] = Fixed(dimensions[name], dimensions[name].from_unit(np.array([0.5]))[0])
     conditions = dict.fromkeys(condition.text for name in fixed for condition in _conditions_for(space, name))
-    further = {"earlier": space.earlier, "defaults": space.defaults}
-    return Space(dimensions, [*space.constraints, *conditions], **further)
+    rules = [*space.constraints, *conditions]
+    return Space(dimensions, rules, earlier=space.earlier, defaults=space.defaults)
 
 
 def rows_in(space: Space, rows: Array) -> Array:
@@ -105,7 +105,7 @@ def rows_in(space: Space, rows: Array) -> Array:
 
 
 def is_within(space: Space, rows: Array) -> Mask:
-    """Return which rows of evaluated unit points (m, d) lie in a subspace, or in the space as it is now, (m,)."""
+    """Return which rows of evaluated unit points (m, d) lie in a subspace, or in the present space, (m,)."""
     if len(rows) == 0 or not (space.earlier or _fixed_in(space)):
         return np.ones(len(rows), dtype=np.bool_)
     found = (np.abs(space.snap(rows) - rows) < _COORDINATE_TOLERANCE).all(axis=1)

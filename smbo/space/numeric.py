@@ -302,7 +302,7 @@ class Fixed:
 class Removed(Fixed):
     """A parameter that is a constant from now on, and had other values in earlier trials of the study."""
 
-    active_when: ClassVar[None] = None  # type: ignore[misc]
+    active_when: ClassVar[None] = None
 
     def check(self, name: str, value: Any) -> Any:
         """Return the value; PointError if another was given."""
@@ -320,7 +320,7 @@ def _beyond(dimension: Real | Integer, values: Sequence[Any]) -> Array:
         return scale.to_unit_beyond(numbers)
     steps = (numbers - dimension.low) / (dimension.step or 1)
     levels = np.rint(steps)
-    return scale.to_unit(np.where(np.abs(steps - levels) < _OFF_GRID, levels, steps))  # type: ignore[arg-type]
+    return scale.to_unit(np.where(np.abs(steps - levels) < _OFF_GRID, levels, steps))
 
 
 def _number(value: Any, name: str) -> int | float:

@@ -1,4 +1,4 @@
-"""Dimensions with the values that they had in earlier spaces of a study, so that those have a place on the axis.
+"""Dimensions with values that they had in earlier spaces of a study, so that those have a place on the axis.
 
 A number out of a narrowed range lies beyond [0, 1].  A retired choice keeps a level of its axis, and a
 removed parameter its axis, on which nothing is proposed any more.
@@ -28,7 +28,7 @@ def with_past(dimension: Dimension | Fixed, past: Iterable[Dimension]) -> Dimens
         return dimension
     value, ranges = dimension.value, [each for each in before if isinstance(each, Real | Integer)]
     if not ranges:
-        ever = _merged(Categorical([value]), before)
+        ever = _merged(Categorical((value,)), before)
         return Removed(ever, value) if len(ever.choices) > 1 else dimension
     numbers = [value, *(each.value for each in before if isinstance(each, Constant))]
     low = min(*numbers, *(each.low for each in ranges))

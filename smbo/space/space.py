@@ -76,7 +76,7 @@ class Space:
         constraints: formulas such as "a + b <= 2", or callables that take a point and return
             whether it is allowed.  One that names an inactive dimension does not apply.  Linear ones
             may leave as small a region as they like; an equation is a ``Derived`` dimension.
-        earlier: dimensions of the earlier spaces of a study whose space has changed, see ``smbo.space.changes``.
+        earlier: dimensions of earlier spaces of a study whose space has changed, see ``smbo.space.changes``.
         defaults: values that later dimensions have at points of spaces without them, by name.
 
     A condition that names an inactive dimension does not hold.
@@ -496,7 +496,11 @@ class Space:
         Converting all columns at once is several times faster than one by one, with the same arithmetic.
         """
         dimensions = self.dimensions.values()
-        if self.earlier or self.parts or not all(isinstance(each, Real) and each.is_linear for each in dimensions):
+        if (
+            self.earlier
+            or self.parts
+            or not all(isinstance(each, Real) and each.is_linear for each in dimensions)
+        ):
             return None
         bounds = np.array([[each.low, each.high] for each in dimensions], dtype=np.float64)
         return bounds[:, 0], bounds[:, 1]

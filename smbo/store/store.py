@@ -29,8 +29,8 @@ from smbo.store.records import (
     Result,
     StudyRecord,
     check_name,
-    load_trial,
     dump_json,
+    load_trial,
 )
 from smbo.store.tell import NOWHERE
 from smbo.store.unsettled import Unsettled
@@ -163,7 +163,7 @@ class SqlStore:
         self._note(study, word, {}, is_stopped=int(is_stopped))
 
     def change_problem(self, study: int, problem: Mapping[str, Any], event: Mapping[str, Any]) -> None:
-        """Store a study's problem in another space; what its recipe remembers is of the old one, and forgotten.
+        """Store a study's problem in another space, and forget what its recipe remembers of the old one.
 
         Args:
             event: the change, for the feed.

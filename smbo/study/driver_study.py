@@ -73,7 +73,7 @@ class DriverStudy(View):
         self._numeric: tuple[Problem, bool] | None = None
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> Problem:  # type: ignore[override]
         """The problem, in the space of the last look at the store."""
         return self.log.problem
 
@@ -97,7 +97,7 @@ class DriverStudy(View):
             problem, said = with_space(before, given, defaults, trials)
             if said:
                 check_recipe(problem, self.recipe)
-                event = {"said": list(said), "before": before.to_json()}
+                event = {"said": list(said), "first": len(trials), "before": before.to_json()}
                 self.store.change_problem(self.id, problem.to_json(), event)
         self.log.read()
         for text in said:

@@ -11,6 +11,8 @@ from smbo.problem import Problem
 from smbo.problem.stored_names import with_new_classes, with_new_keys
 from smbo.proposal.presets import recipe_from_json, with_new_settings
 from smbo.proposal.recipe import Recipe
+from smbo.space import Space
+from smbo.space.changes import differences as space_differences
 from smbo.space.constraints import constraint_name
 from smbo.store.records import DAMAGES, StudyRecord
 
@@ -75,8 +77,12 @@ def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | 
     differences = list(_differences("", stored, wanted))
     if seed is not None and seed != record.seed:
         differences.append(f"seed: stored {record.seed}, now {seed}")
+    of_space = [text for text in differences if text.startswith("problem.space")]
+    if of_space:
+        told = space_differences(Space.from_json(own), Space.from_json(wanted["problem"]["space"]))
+        differences = [*(f"space: {text}" for text in told), *(x for x in differences if x not in of_space)]
     if differences:
-        is_of_space = all(text.startswith(("problem.space", "problem.try_first")) for text in differences)
+        is_of_space = all(text.startswith(("space:", "problem.try_first")) for text in differences)
         n_hidden = len(differences) - _MOST_SHOWN
         more = f"; and {n_hidden} more" if n_hidden > 0 else ""
         shown = "; ".join(differences[:_MOST_SHOWN])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, overload
 
 from smbo.analysis.view import Snapshot, View
 from smbo.errors import StoreError, UnknownTrial
@@ -23,6 +24,7 @@ from smbo.space import Space
 from smbo.space.fixed import checked
 from smbo.store.ask import check_key
 from smbo.store.budget import Budget, Spent
+from smbo.store.change_feed import SPACE
 from smbo.store.records import Result, StudyRecord
 from smbo.store.store import SqlStore
 from smbo.study.driver_study import DriverStudy
@@ -43,6 +45,20 @@ __all__ = ["Budget", "Study"]
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 1024
+
+
+class SpaceChange(NamedTuple):
+    """A change of a study's space.
+
+    Attributes:
+        when: seconds since 1970, UTC.
+        first_number: of the first trial after it.
+        said: what changed, in words.
+    """
+
+    when: float
+    first_number: int
+    said: tuple[str, ...]
 
 
 class Study(View):
@@ -120,7 +136,9 @@ class Study(View):
             store.close()
             raise
         logger.info("study %s in %s: %d trials so far", name, store.shown, record.next_number)
-        stored = problem_and_recipe(record)[0].space if "earlier" in record.problem["space"] else problem.space
+        stored = (
+            problem_and_recipe(record)[0].space if "earlier" in record.problem["space"] else problem.space
+        )
         return cls(store, of_the_study(problem, stored), recipe, record)
 
     @classmethod
@@ -464,6 +482,13 @@ class Study(View):
             ProblemError: the problem differs in more than its space and points of it.
         """
         return self._driver.change_space(space, defaults)
+
+    @property
+    def space_changes(self) -> tuple[SpaceChange, ...]:
+        """The changes of the space so far, in their order."""
+        events = self._driver.store.events(self._driver.id, kind=SPACE)
+        told = [(event.created, json.loads(event.payload)) for event in events]
+        return tuple(SpaceChange(when, each["first"], tuple(each["said"])) for when, each in told)
 
     def retry(self, trials: Iterable[Trial | int] | None = None, *, reason: str | None = None) -> list[Trial]:
         """Have failed trials evaluated again, after a mend, and return them as they wait for the next run.

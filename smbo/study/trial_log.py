@@ -104,7 +104,7 @@ class StudyLog:
             return record
 
     def _forget(self) -> None:
-        """Forget all that was read: a part of it may have been rolled back, or is in terms of another space."""
+        """Forget all that was read: a part may have been rolled back, or is in terms of another space."""
         self._n_rolled_back = self._store.n_rolled_back
         self._asked.clear()
         self._trials.clear()
@@ -135,7 +135,9 @@ class StudyLog:
             n_waiting = len(self._waiting)
             if n_waiting >= n:
                 return Look(record, n_waiting, self.problem)
-            return Look(record, n_waiting, self.problem, latest_data(self.problem, self._columns, self._trials))
+            return Look(
+                record, n_waiting, self.problem, latest_data(self.problem, self._columns, self._trials)
+            )
 
     def with_trials(self) -> tuple[StudyRecord, list[Trial]]:
         """Return the study's record and all its trials by number, of one moment."""
