@@ -41,8 +41,9 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
 
     Complete trials are training data, failed ones are kept as failed points, trials that are not final
     are pending; cancelled ones are left out, of pruned ones see ``with_pruned``.  Penalties are moved next
-    to the other values, see ``winsorize``.  Objectives beyond 1e50 or below 1e-50 are in a unit of their own, see
-    ``TrainingData.unit``; other magnitudes beyond 1e75 are clipped to 1e75, and those below 1e-75 to zero.
+    to the other values, see ``winsorize``.  Objectives beyond 1e50 or below 1e-50 are in a unit of their
+    own, see ``TrainingData.unit``; other magnitudes beyond 1e75 are clipped to 1e75, and those below 1e-75
+    to zero.
 
     Args:
         is_in_full: leave out trials not evaluated at the highest fidelity, rather than move their values;
