@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState as OptunaState
 
 from smbo.errors import SpaceExhausted
 from smbo.history.encode import encode
-from smbo.integrations.optuna_trials import SpaceSeen, TrialReader, problem_of, space_seen
+from smbo.integrations.optuna_trials import SpaceSeen, TrialReader, problem_of, space_seen, steps_of
 from smbo.optimizer import checked_seed
 from smbo.proposal.presets import preset
 from smbo.proposal.recipe import Recipe
@@ -108,7 +108,8 @@ class SmboSampler(BaseSampler):
         if not seen.distributions:
             return {}
         given = study.get_trials(deepcopy=False)
-        reader = TrialReader(problem_of(study, seen.space(), given), given)
+        steps = steps_of(given)
+        reader = TrialReader(problem_of(study, seen.space(), given, steps), given, steps)
         with self._lock:
             reader, memory = self._carried(study, reader)
             trials = [

@@ -59,10 +59,7 @@ class SpaceSeen:
     def space(self) -> Space:
         """Return the space as ours."""
         return Space(
-            {
-                name: dimension_of(each, self.conditions.get(name))
-                for name, each in self.distributions.items()
-            }
+            {name: dimension_of(each, self.conditions.get(name)) for name, each in self.distributions.items()}
         )
 
 
@@ -142,20 +139,24 @@ def dimension_of(distribution: BaseDistribution, active_when: str | None = None)
     return Real(low, high, log=log, step=distribution.step, active_when=active_when)
 
 
-def problem_of(study: optuna.Study, space: Space, trials: Sequence[FrozenTrial]) -> Problem:
+def problem_of(
+    study: optuna.Study, space: Space, trials: Sequence[FrozenTrial], steps: tuple[int, int] | None
+) -> Problem:
     """Return the problem of an Optuna study over a space: objectives, constraints, and steps as fidelities.
 
     Constraints are the metrics c0, c1, … in the order of Optuna's keys, met at 0 and below.  Where
     trials were pruned, their reports are results at fidelities: how many steps had been made.
+
+    Args:
+        steps: of ``steps_of``; None without fidelities.
     """
     n_constraints = len(constraint_keys(trials))
-    steps = steps_of(trials) if len(study.directions) == 1 else None
+    directions = ["max" if each is StudyDirection.MAXIMIZE else "min" for each in study.directions]
+    is_one = len(directions) == 1
     return Problem(
         space,
-        objectives={
-            name: "max" if each is StudyDirection.MAXIMIZE else "min"
-            for name, each in zip(objective_names(study), study.directions)
-        },
+        objectives=None if is_one else dict(zip(objective_names(study), directions)),
+        maximize=is_one and directions == ["max"],
         constraints=[f"c{index} <= 0" for index in range(n_constraints)],
         fidelity=None if steps is None else Fidelity(1, steps[1] - steps[0] + 1, name="steps"),
         early_stopping=None if steps is None else "asha",
@@ -163,7 +164,10 @@ def problem_of(study: optuna.Study, space: Space, trials: Sequence[FrozenTrial])
 
 
 def objective_names(study: optuna.Study) -> list[str]:
-    """Return how the objectives of an Optuna study are called as metrics."""
+    """Return how several objectives of an Optuna study are called: by the names that it was given, if any."""
+    given = study.metric_names or []
+    if given and all(each.isidentifier() for each in given) and len(set(given)) == len(given):
+        return list(given)
     return [f"value{index}" for index in range(len(study.directions))]
 
 
@@ -177,6 +181,8 @@ def steps_of(trials: Iterable[FrozenTrial]) -> tuple[int, int] | None:
     trials = list(trials)
     if not any(each.state is OptunaState.PRUNED and each.intermediate_values for each in trials):
         return None
+    if any(len(each.values or ()) > 1 for each in trials):  # reports are of one value
+        return None
     steps = [step for each in trials for step in each.intermediate_values]
     return (min(steps), max(steps)) if max(steps) > min(steps) else None
 
@@ -186,13 +192,15 @@ class TrialReader:
 
     Args:
         problem: of ``problem_of``.
-        trials: of which ``problem`` was made.
+        trials, steps: of which ``problem`` was made.
     """
 
-    def __init__(self, problem: Problem, trials: Sequence[FrozenTrial]) -> None:
+    def __init__(
+        self, problem: Problem, trials: Sequence[FrozenTrial], steps: tuple[int, int] | None
+    ) -> None:
         self.problem = problem
         self._keys = constraint_keys(trials)
-        self._steps = steps_of(trials)
+        self._steps = steps
         self._read: dict[int, Trial | None] = {}
 
     @cached_property
@@ -202,7 +210,7 @@ class TrialReader:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def read(self, given: FrozenTrial) -> Trial | None:
-        """Return a trial as ours, None for one that has another space, or that was pruned without a report."""
+        """Return a trial as ours; None if it has another space, or was pruned without a report."""
         if given.number in self._read:
             return self._read[given.number]
         found = self._as_trial(given)
@@ -224,6 +232,9 @@ class TrialReader:
             return self._complete(given, replace(trial, fidelity=None if ladder is None else ladder.high))
         if given.state is OptunaState.FAIL:
             return record_result(self.problem, trial, ToldResult(status="failed", reason="failed in Optuna"))
+        if given.state is OptunaState.PRUNED and ladder is None:
+            told = ToldResult(given.value, status="pruned", reason="pruned in Optuna")
+            return record_result(self.problem, trial, told)
         if given.state is OptunaState.PRUNED:
             return replace(trial, state=TrialState.PAUSED) if trial.rungs else None
         return trial
@@ -231,13 +242,13 @@ class TrialReader:
     def _complete(self, given: FrozenTrial, trial: Trial) -> Trial:
         if missing := [key for key in self._keys if key not in given.constraints]:
             warnings.warn(
-                f"trial {given.number} has no constraint {missing[0]!r}, which other trials have; it is taken "
-                "as failed",
+                f"trial {given.number} has no constraint {missing[0]!r}, which other trials have; it is "
+                "taken as failed",
                 stacklevel=2,
             )
             told = ToldResult(status="failed", reason=f"no constraint {missing[0]!r}")
             return record_result(self.problem, trial, told)
-        names = list(self.problem.objectives or {})
+        names = list(self.problem.objectives or {self.problem.value_name: "min"})
         values = dict(zip(names, given.values, strict=True))
         limits = {f"c{index}": given.constraints[key] for index, key in enumerate(self._keys)}
         sems = self._sems(given, names)
@@ -274,8 +285,11 @@ class TrialReader:
         return tuple(Rung(level, by_level[level]) for level in sorted(chosen - {0}))
 
 
-def results_of(study: optuna.Study) -> tuple[Problem, list[Trial]]:
+def results_of(study: optuna.Study, *, with_steps: bool = True) -> tuple[Problem, list[Trial]]:
     """Return the problem that an Optuna study poses, and its trials as ours.
+
+    Args:
+        with_steps: take the steps of pruned trials as fidelities.
 
     Raises:
         TellError: the study has no finished trial, so that nobody knows its space.
@@ -284,5 +298,6 @@ def results_of(study: optuna.Study) -> tuple[Problem, list[Trial]]:
     seen = space_seen(trials)
     if not seen.distributions:
         raise TellError(f"the Optuna study {study.study_name!r} has no finished trial with a parameter")
-    reader = TrialReader(problem_of(study, seen.space(), trials), trials)
+    steps = steps_of(trials) if with_steps else None
+    reader = TrialReader(problem_of(study, seen.space(), trials, steps), trials, steps)
     return reader.problem, [found for each in trials if (found := reader.read(each)) is not None]
