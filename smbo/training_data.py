@@ -304,6 +304,8 @@ class TrainingData:
             their means, and the variances those of the means where errors are known.
         unit: of values and errors, in the user's unit: a power of two, other than 1 only of an objective
             whose magnitudes are so far from 1 that their squares would leave the range of a float.
+        context: present context as a unit point, (d,), NaN where it is chosen or not known; None where
+            the problem has no contextual variables.
     """
 
     axes: tuple[Axis, ...]
@@ -321,6 +323,7 @@ class TrainingData:
     fidelities: FidelityResults | None = None
     replicates: Replicates | None = None
     unit: float = 1.0
+    context: Array | None = None
 
     @classmethod
     def of_values(
@@ -362,6 +365,12 @@ class TrainingData:
         # the last row at which the best value so far exceeded the final one by more than ``least``
         worse = np.flatnonzero(best > best[-1] + least)
         return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
+
+    def in_context(self, points: Array) -> Array:
+        """Return unit points (m, d) moved to the present context: what they would be worth now."""
+        if self.context is None:
+            return points
+        return np.where(np.isnan(self.context), points, self.context)
 
     def __len__(self) -> int:
         return len(self.values)

@@ -16,6 +16,7 @@ from smbo.history.winsorize import is_penalty, winsorized, winsorized_on_both_si
 from smbo.problem import Problem
 from smbo.problem.level_set import NearestLevel
 from smbo.problem.outcome_constraints import sem_name
+from smbo.space.context import context_row
 from smbo.space.scaling import within
 from smbo.training_data import (
     Array,
@@ -117,6 +118,7 @@ def _encoded(problem: Problem, ordered: Sequence[Trial], *, with_outputs: bool =
         outcome_constraints=_slacks(problem, done),
         objective_values=_several(problem, done),
         unit=unit,
+        context=context_row(problem.space, problem.context, {}),
     )
 
 

@@ -93,10 +93,12 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
     """
     record, rows = store.changes(name, 0)
     trials = {row.number: replace(row, params=problem.space.point_from_json(row.params)) for row in rows}
-    stored = {row.number: row.params for row in rows}
     events = store.events(record.id)
+    asked = _as_asked(events)
+    stored = {row.number: asked.get(row.number, row.params) for row in rows}
     proposals, n_unknown = _proposals(events)
-    past = _Past(events, trials, store.attempts(record.id))
+    points = {number: problem.space.point_from_json(dict(point)) for number, point in asked.items()}
+    past = _Past(events, trials, store.attempts(record.id), points)
     memories = {dump_json({})}
     n_same = 0
     for done, proposal in enumerate(sorted(proposals, key=lambda each: (each.watermark, each.first))):
@@ -143,12 +145,26 @@ def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
     return list(found.values()), n_unknown
 
 
+def _as_asked(events: Sequence[Row[Any]]) -> dict[int, JsonPoint]:
+    """Return the points, as they were asked for, of trials whose context was observed to be another."""
+    found: dict[int, JsonPoint] = {}
+    for event in events:
+        if event.kind in _ENDS and '"asked"' in event.payload:
+            found.setdefault(event.number, json.loads(event.payload)["asked"])
+    return found
+
+
 class _Past:
     """A study's trials as they stood at successive sequence numbers."""
 
     def __init__(
-        self, events: Sequence[Row[Any]], trials: Mapping[int, Trial], attempts: Sequence[AttemptRecord]
+        self,
+        events: Sequence[Row[Any]],
+        trials: Mapping[int, Trial],
+        attempts: Sequence[AttemptRecord],
+        asked: Mapping[int, Mapping[str, Any]],
     ) -> None:
+        self._asked = asked
         self._events = deque(events)
         self._latest = trials
         self._attempts = {attempt.token: attempt for attempt in attempts}
@@ -174,7 +190,9 @@ class _Past:
         latest = self._latest[event.number]
         trial = replace(latest, rungs=tuple(rung for rung in latest.rungs if rung.token in self._paused))
         if event.kind in _BEGINS:
-            before = self._then.get(event.number, replace(trial, value=None, sem=None, cost=None))
+            params = self._asked.get(event.number, trial.params)
+            new = replace(trial, params=params, value=None, sem=None, cost=None)
+            before = self._then.get(event.number, new)
             self._then[event.number] = replace(before, state=TrialState.RUNNING)
         elif event.kind == "failed" and self._reasons[event.number]:
             reason = self._reasons[event.number].popleft()

@@ -33,7 +33,7 @@ from smbo.errors import ProblemError, RecipeError
 ROWS = Path(__file__).with_name("rows.jsonl.gz")
 # Of ten seeds; of others the same share.
 LEAST_WINS = 8
-# Cost of a search, in evaluations in full.  After twenty random points the model of a level set knows nearly all.
+# Cost of a search, in evaluations in full: the longer, the less do random points tell of a level set.
 FULL, FULL_OF_LEVEL_SET = 20.0, 30.0
 
 
