@@ -306,6 +306,8 @@ class TrainingData:
             whose magnitudes are so far from 1 that their squares would leave the range of a float.
         outside: numbers of the evaluations at points of an earlier space of the study that are not in the
             present one.  They are training data, are not ``feasible``, and say nothing of feasibility.
+        context: present context as a unit point, (d,), NaN where it is chosen or not known; None where
+            the problem has no contextual variables.
     """
 
     axes: tuple[Axis, ...]
@@ -324,6 +326,7 @@ class TrainingData:
     replicates: Replicates | None = None
     unit: float = 1.0
     outside: frozenset[int] = frozenset()
+    context: Array | None = None
 
     @classmethod
     def of_values(
@@ -365,6 +368,12 @@ class TrainingData:
         # the last row at which the best value so far exceeded the final one by more than ``least``
         worse = np.flatnonzero(best > best[-1] + least)
         return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
+
+    def in_context(self, points: Array) -> Array:
+        """Return unit points (m, d) moved to the present context: what they would be worth now."""
+        if self.context is None:
+            return points
+        return np.where(np.isnan(self.context), points, self.context)
 
     def __len__(self) -> int:
         return len(self.values)

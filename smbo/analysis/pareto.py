@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -135,15 +136,21 @@ def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
 
 
 def recommended(
-    problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
+    problem: Problem,
+    recipe: Recipe,
+    seed: int,
+    trials: Iterable[Trial],
+    memory: Memory,
+    context: Mapping[str, Any] | None = None,
 ) -> Recommendation:
     """Return the evaluated point with the best posterior mean; for several objectives, the knee of the front.
 
     Raises:
         TellError: no feasible evaluation is complete.
+        AskError: the context is missing, not of the problem, or out of its range.
     """
-    if problem.multi_objective is None:
-        return recommendation(problem, recipe, seed, trials, memory)
+    if problem.multi_objective is None or context is not None:
+        return recommendation(problem, recipe, seed, trials, memory, context)
     return pareto_set(problem, recipe, trials, memory).recommended
 
 

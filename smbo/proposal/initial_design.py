@@ -125,7 +125,7 @@ def first_points(request: ProposalRequest) -> tuple[Array, dict[str, Any]]:
     start = int(memory.get("n_tried_first", 0))
     through = set(memory.get("tried_beyond", ()))  # used ones from ``start`` on
     rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_sources(problem)])
-    rows = problem.space.snap(rows)
+    rows = problem.space.snap(request.data.in_context(rows))
     taken = PointSet.within(problem.space, request.taken)
     found: list[Array] = []
     for place in range(start, len(rows)):

@@ -56,7 +56,8 @@ def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, A
 
 
 def _proposal(request: ProposalRequest) -> Proposal:
-    return propose(replace(request, recipe=with_transfer(request.problem, request.recipe)))
+    request = replace(request, recipe=with_transfer(request.problem, request.recipe))
+    return propose(request.in_context())
 
 
 def proposal_rng(seed: int, first_number: int) -> np.random.Generator:

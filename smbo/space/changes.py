@@ -1,4 +1,4 @@
-"""Changes of the space of a running study: which are possible, what they are in words, and what still counts."""
+"""Changes of the space of a running study: which are possible, their words, and which points still count."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def _refuse_other_kind(name: str, old: Dimension, new: Dimension) -> None:
             return
     raise SpaceError(
         f"{name}: {was} cannot become {now} in a running study, where values of before have no place on the "
-        "new axis; keep kind and scale, or add a parameter of another name (and keep this one as a constant), "
-        "or begin another study with transfer from this one"
+        "new axis; keep kind and scale, or add one of another name (and keep this one as a constant), or "
+        "begin another study with transfer from this one"
     )
 
 

@@ -156,7 +156,10 @@ class DriverStudy(View):
 
     def record(self, told: Trial, place: Place | None = None) -> Trial:
         """Record a trial that ``record_result`` has finished, under its token."""
-        recorded = self.store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
+        result = Result.of(told)
+        if self.problem.context:
+            result = replace(result, params=self.problem.space.point_to_json(told.params))
+        recorded = self.store.tell(self.id, told.number, told.token, result, place or Place())
         return self.decoded([recorded])[0]
 
     def retry(self, numbers: Sequence[int]) -> None:
