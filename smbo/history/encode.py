@@ -43,8 +43,8 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     """Return the training data: minimised values over unit points, by trial number.
 
     Complete trials are training data, failed ones are kept as failed points, trials that are not final
-    are pending; cancelled ones are left out, of pruned ones see ``with_pruned``.  Where the space has changed,
-    so is what lies far from the present one.  Penalties are moved next to the other values, see
+    are pending; cancelled ones are left out, of pruned ones see ``with_pruned``.  So is what is far from the
+    present space where that has changed.  Penalties are moved next to the other values, see
     ``winsorize``.  Objectives beyond 1e50 or below 1e-50 are in a unit of their own, see
     ``TrainingData.unit``; other magnitudes beyond 1e75 are clipped to 1e75, and those below 1e-75 to zero.
 

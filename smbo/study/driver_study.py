@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from smbo.analysis.view import Snapshot, View
-from smbo.errors import BudgetExhausted
+from smbo.errors import BudgetExhausted, PointError
 from smbo.fidelity import Promotion
 from smbo.history.promotion import Reports
 from smbo.problem import Problem
@@ -349,6 +349,13 @@ class DriverStudy(View):
 
     def decoded(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return trials of the store with the space's own objects for their categories."""
+        try:
+            return self._decoded(trials)
+        except PointError:  # of a space that this process has not read yet
+            self.log.read()
+            return self._decoded(trials)
+
+    def _decoded(self, trials: Sequence[Trial]) -> list[Trial]:
         fidelity = self.problem.fidelity
         if self._is_numeric and fidelity is None:
             return list(trials)

@@ -75,7 +75,7 @@ class StudyLog:
             before = self._record
             try:
                 record, changed = self._store.changes(before.name, self._cursor, self._decode, before)
-            except PointError:  # of a space that this process has not read yet?
+            except (PointError, DamagedStore):  # of a space that this process has not read yet?
                 record, changed = self._store.changes(before.name, sys.maxsize, None, before)
                 if record.problem is before.problem:
                     raise

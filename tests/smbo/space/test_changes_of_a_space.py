@@ -40,7 +40,8 @@ def present():
     return continued(OLD, NEW, {"late": 0.0})
 
 
-def test_points_of_the_present_space_are_inside_and_sampled_alike(present, rng):
+def test_points_of_the_present_space_are_inside_and_sampled_alike(present):
+    rng = np.random.default_rng(0)
     points = present.sample(2000, rng)
     units = present.to_unit(points)
     assert is_within(present, units).all()
@@ -94,7 +95,8 @@ def test_retired_ordered_choices_stay_between_their_neighbours():
     assert new.to_unit([{"size": each} for each in ("low", "mid", "high", "huge")])[:, 0].tolist() == order
 
 
-def test_values_fixed_for_an_ask_stay_in_the_present_space(present, rng):
+def test_values_fixed_for_an_ask_stay_in_the_present_space(present):
+    rng = np.random.default_rng(0)
     part = subspace(present, checked(present, {"act": "silu"}))
     assert {point["act"] for point in part.sample(5, rng)} == {"silu"}
     assert {point["gone"] for point in part.sample(5, rng)} == {2.5}
@@ -155,9 +157,9 @@ def test_another_kind_is_refused_of_any_earlier_space_too():
 def test_what_is_missing_or_misnamed_is_refused():
     with pytest.raises(SpaceError, match=r"x is missing .* x: Constant\(value\)"):
         continued(OLD, Space({"n": (1, 8)}))
-    with pytest.raises(SpaceError, match="default of late=2.0 is outside"):
+    with pytest.raises(SpaceError, match=r"default of late=2.0 is outside"):
         continued(OLD, NEW, {"late": 2.0})
     with pytest.raises(SpaceError, match="default of x: earlier points have a value of their own"):
         continued(OLD, NEW, {"x": 0.3})
-    with pytest.raises(SpaceError, match="default of 'lat': .* did you mean 'late'"):
+    with pytest.raises(SpaceError, match=r"default of 'lat': .* did you mean 'late'"):
         continued(OLD, NEW, {"lat": 0.3})

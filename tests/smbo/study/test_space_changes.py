@@ -6,6 +6,7 @@ import pytest
 from smbo import Budget, LevelSet, Optimizer, Problem, Study, TransferSource
 from smbo.errors import AskError, ProblemError, SpaceError, StudyMismatch, TellError, UnknownTrial
 from smbo.fidelity import Fidelity
+from smbo.store.records import StaleProposal
 from smbo.study.prefetch import PrefetchRequest, ProposerFactory
 
 OLD = {"x": (0.0, 1.0), "y": (0.0, 1.0), "act": ["a", "b"]}
@@ -53,8 +54,8 @@ def test_all_drivers_search_the_new_space_and_trials_in_flight_are_told(url):
         (change,) = study.space_changes
         assert (change.first_number, change.said) == (11, said)
         for each in (study, other):
-            assert "18" not in str(each.replay()) and each.replay().difference is None
-        assert study.replay().n_trials == 17
+            replayed = each.replay()
+            assert (replayed.n_trials, replayed.difference) == (17, None)
 
 
 def test_a_study_that_was_killed_after_the_change_goes_on_as_one_that_was_not(url, tmp_path):
@@ -98,8 +99,6 @@ def test_a_proposal_made_before_the_change_is_stale(url):
         propose = ProposerFactory(url, "s", study.problem, study.recipe)()
         early = propose(PrefetchRequest(2))
         other.change_space(NEW, {"m": 0.0})
-        from smbo.store.records import StaleProposal
-
         with pytest.raises(StaleProposal, match="the space has changed"):
             study._driver.ask_proposed("test", early, 0, 2)
         late = propose(PrefetchRequest(2))
@@ -132,7 +131,7 @@ def test_an_evaluation_by_names_is_not_called_without_a_new_parameter(url):
 
         report = study.run(by_names)
         assert str(report.why) == "broken"
-        assert "'m'" in report.error or "m" in report.error
+        assert "there is no argument for 'm'" in report.error
 
 
 def test_a_study_opens_with_its_present_space_only(url):
@@ -169,7 +168,7 @@ def test_a_missing_default_is_asked_for(url):
     with Study.open(url, "s", OLD, seed=3) as study:
         study.change_space({**OLD, "first": (0, 3)})  # without trials, none is needed
         told(study, 1)
-        with pytest.raises(SpaceError, match="m is new, and trial 0 was made without it.*--default m=VALUE"):
+        with pytest.raises(SpaceError, match=r"m is new, and trial 0 was made without it.*--default m=VALUE"):
             study.change_space({**OLD, "first": (0, 3), "m": (0.0, 1.0)})
         assert len(study.space_changes) == 1
 
@@ -181,20 +180,19 @@ def test_fixed_values_are_of_the_present_space(url):
         with pytest.raises(AskError, match="act='a'"):
             other.ask(fixed={"act": "a"})
         assert other.ask(fixed={"act": "c"}).params["act"] == "c"
+        stranger = Optimizer(OLD, seed=8).ask()
         with pytest.raises(UnknownTrial):
-            stranger = Optimizer(OLD, seed=8).ask()
             study.tell(stranger, 1.0)
 
 
 def test_points_to_try_first_and_sources_come_along(url):
-    source = TransferSource(
-        [{"x": each / 10} for each in range(10)], [(each / 10 - 0.3) ** 2 for each in range(10)]
-    )
+    xs = np.linspace(0, 1, 11)
+    source = TransferSource([{"x": x} for x in xs], (xs - 0.3) ** 2)
     problem = Problem({"x": (0.0, 1.0)}, try_first=[{"x": 0.05}, {"x": 0.9}, {"x": 0.55}], transfer=[source])
     with Study.open(url, "s", problem, seed=3) as study:
         told(study, 1, lambda params: (params["x"] - 0.3) ** 2)
         said = study.change_space({"x": (0.25, 0.95), "m": (0.0, 1.0)}, {"m": 0.5})
-        assert "points to try first: 1 of 3 are outside and left out" in said
+        assert "points to try first: 1 of 3 are outside, and left out" in said
         assert {point["m"] for point in study.problem.transfer[0].points} == {0.5}
         points = told(study, 5, lambda params: (params["x"] - 0.3) ** 2 + params["m"])
         assert points[:2] == [{"x": 0.9, "m": 0.5}, {"x": 0.55, "m": 0.5}]
