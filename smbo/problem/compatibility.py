@@ -32,6 +32,7 @@ KINDS: Mapping[str, str] = {
     "left": "termination={'left': ...}",
     "transfer": "transfer=[...]",
     "points to try first": "try_first=[...]",
+    "context": "Problem(..., context=[...])",
     "replication": "recipe={'auto': {'replication': True}}",
     "costs": "Outcome(cost=...)",
     "failures": "EvaluationFailed, NaN",
@@ -69,6 +70,12 @@ _TOLERANCE = Refusal(
 )
 
 
+_CONTEXT_AT_FIDELITIES = Refusal(
+    "a promotion evaluates a trial again, in another context than its first evaluation had: leave fidelity "
+    "and early_stopping out, or context"
+)
+
+
 # In this order: the first pair that applies gives the message.
 REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("vector outputs", "maximisation"): Refusal("a loss is minimised; leave maximize and 'max' out"),
@@ -99,6 +106,22 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
         "fidelity where that counts events: say Fidelity(..., averages=True) if it does, "
         "early_stopping='asha' if not",
         unless="averages",
+    ),
+    **{("context", kind): _CONTEXT_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
+    ("context", "median"): Refusal(
+        "early_stopping='median' compares trials by their values, and values in different contexts are not "
+        "comparable; leave early_stopping or context out"
+    ),
+    **{
+        ("context", kind): Refusal(
+            "termination is about one best value, and what is best depends on the context; leave termination "
+            "or context out"
+        )
+        for kind in ("plateau", "left")
+    },
+    ("context", "several objectives"): Refusal(
+        "with a context there is a Pareto set for each, and there are several objectives: {objectives}; "
+        "optimise one with constraints on the others, or leave context out"
     ),
 }
 

@@ -40,6 +40,7 @@ from smbo.problem.stored_names import with_new_keys
 from smbo.problem.termination import Termination, as_termination
 from smbo.problem.transfer_source import TransferSource
 from smbo.space import Space
+from smbo.space.context import context_names
 from smbo.space.expressions import Expression
 from smbo.training_data import Loss
 
@@ -48,6 +49,9 @@ _KINDS_OF_ARGUMENTS: tuple[tuple[str, type, str], ...] = (
     ("level_set", LevelSet, "LevelSet(level, of=[names])"),
     ("fidelity", Fidelity, "Fidelity(low, high)"),
 )
+
+
+_MIDDLE = np.array([0.5])  # unit coordinate of a value that does not matter
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +72,14 @@ class Problem:
             pruned ("median"): by name, as {name: settings} or as Asha(…), …; None takes "asha" where there
             is a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
-        try_first: points to evaluate before any others, in this order.
+        try_first: points to evaluate before any others, in this order; each in the context of its ask.
         termination: when the study is done before its budget is used up; see ``Termination``.
         transfer: results of related studies; rows that do not fit the space are listed in ``refused``.
         reference: reference point of the hypervolume, {objective: value}: values beyond it are of no
             interest.  A rule stands in for objectives that are left out.
         weights: {objective: how much it matters to the recommendation}, 1 where left out.
+        context: names of the space's dimensions that are observed, not chosen; each ask is told their
+            present values, ``ask(context={name: value})``.
 
     Raises:
         ProblemError: an argument that makes no sense by itself, or two that do not go together
@@ -101,6 +107,7 @@ class Problem:
     termination: Termination | Mapping[str, Any] | None = None
     reference: Mapping[str, float] | None = None
     weights: Mapping[str, float] | None = None
+    context: Sequence[str] = ()
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
     constraint_slacks: ConstraintSlacks = field(init=False, repr=False)
     refused: tuple[str, ...] = field(init=False, repr=False)
@@ -129,6 +136,7 @@ class Problem:
             raise ProblemError(
                 f"loss={shown(self.loss)}; give ChiSquare(data, errors), FunctionLoss(…) or None"
             )
+        set_once(self, "context", context_names(self.space, self.context))
         set_once(self, "try_first", self._checked_first())
         set_once(self, "termination", as_termination(self.termination))
         stopping = self.early_stopping
@@ -202,6 +210,7 @@ class Problem:
             "left": rule is not None and rule.left is not None,
             "transfer": bool(self.transfer),
             "points to try first": bool(self.try_first),
+            "context": bool(self.context),
         }
         return frozenset([kind for kind, is_so in holds.items() if is_so] + [*stopping])
 
@@ -228,10 +237,16 @@ class Problem:
         points = []
         for place, point in enumerate(self.try_first):
             try:
-                points.append(FrozenDict(self.space.check(point)))
+                points.append(FrozenDict(self.space.check(self._in_some_context(point))))
             except PointError as error:
                 raise ProblemError(f"try_first[{place}]: {error}") from None
         return tuple(points)
+
+    def _in_some_context(self, point: Any) -> Any:
+        """Return a point to try first with any values of the context: an ask moves it to the present one."""
+        if not self.context or not isinstance(point, Mapping):
+            return point
+        return {name: self.space.dimensions[name].from_unit(_MIDDLE)[0] for name in self.context} | {**point}
 
     @property
     def output_loss(self) -> Loss | None:
@@ -380,6 +395,8 @@ class Problem:
             data["transfer"] = [each.to_json(self.space) for each in self.transfer]
         if self.try_first:
             data["try_first"] = [self.space.point_to_json(point) for point in self.try_first]
+        if self.context:
+            data["context"] = list(self.context)
         return data | (self.multi_objective.to_json() if self.multi_objective is not None else {})
 
     @classmethod
@@ -400,6 +417,7 @@ class Problem:
             **_fidelity_from_json(data),
             reference=data.get("reference"),
             weights=data.get("weights"),
+            context=data.get("context", ()),
         )
 
 

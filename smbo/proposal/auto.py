@@ -100,8 +100,17 @@ class Auto:
                 f"{n_pending} points are under way ({self.crowd_from} or more): each new one is the "
                 "minimum of a function drawn from the posterior, so that they differ by themselves"
             )
+        elif data.context is not None:
+            acquisition, about = LogExpectedImprovement(), "improvement is over the best mean in this context"
         else:
             acquisition, about = self._acquisition(data, memory)
+        if data.context is not None:  # progress compares values, and those of two contexts are not comparable
+            return Choice(
+                Recipe(Subset(GP()), acquisition),
+                "context",
+                f"{d} axes, those of the context among them, and {n} evaluations: one Gaussian process over "
+                f"points and contexts; {about}",
+            )
         patience = max(20, 2 * d) if self.patience is None else self.patience
         is_stuck = d >= self.region_from and n_without_gain(data) >= patience
         # a region that has begun restarts itself elsewhere

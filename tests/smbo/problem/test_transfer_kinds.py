@@ -271,7 +271,11 @@ def test_metrics_of_other_names_and_of_the_opposite_direction_are_mapped(tmp_pat
             {"values": [1.0, 2.0]},
             "no vector outputs, and the problem has a loss on outputs",
         ),
-        (vector_problem(), {"outputs": [[1.0, 2.0], [1.0]]}, r"rows of \[1, 2\] outputs, and the problem has a loss on outputs; give 12 in"),
+        (
+            vector_problem(),
+            {"outputs": [[1.0, 2.0], [1.0]]},
+            r"rows of \[1, 2\] outputs, and the problem has a loss on outputs; give 12 in",
+        ),
         (vector_problem(), {"outputs": [[1.0, 2.0]]}, "2 points and 1 outputs"),
         (level_problem(), {"outputs": [[1.0, 2.0], [1.0, 2.0]]}, "a level set of value; give 1 in each row"),
         (level_problem(), {"values": {"f": [1.0, 2.0]}}, "values of 'f'"),
