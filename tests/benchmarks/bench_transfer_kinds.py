@@ -3,12 +3,13 @@
     python tests/benchmarks/bench_transfer_kinds.py [--kinds level vector forest …] [--ways related …]
         [--seeds 0-9]
 
-related: the function moved by N(0, 0.02) along each axis, times 1.5, plus 3; flipped: its negative; unrelated:
-a smooth random function; both: related and unrelated.  level: the share of the square on the wrong side of a
-contour, after 7 and 12 evaluations; vector: χ² of the recommended point over 20 bins of four parameters, after
-7 and 12; forest, extra-trees, boosting: lowest regret on Hartmann-6 over the spread of random values, after 10
-and 15.  Bars: related is better in 8 of 10 seeds; flipped and unrelated are worse by at most 10 % in the
-median; both is as good as related.
+related: the function moved by N(0, 0.02) along each axis, times 1.5, plus 3; flipped: its negative;
+unrelated: a smooth random function; both: related and unrelated.
+
+level: the share of the square on the wrong side of a contour, after 7 and 12 evaluations; vector: χ² of the
+recommended point over 20 bins of four parameters, after 7 and 12; forest, extra-trees, boosting: lowest
+regret on Hartmann-6 over the spread of random values, after 10 and 15.  Bars: related is better in 8 of 10
+seeds; flipped and unrelated are worse by at most 10 % in the median; both is as good as related.
 """
 
 import os

@@ -234,6 +234,13 @@ def test_a_dimension_that_the_source_lacks_has_a_default_that_is_given_and_no_tr
         Problem(PLANE, transfer=[TransferSource(points, values, defaults={"y": 0.2, "z": 1})])
 
 
+def test_a_default_of_a_conditional_dimension_counts_where_that_is_there():
+    space = {"m": ["a", "b"], "x": Real(0, 1), "z": Real(0, 1, active_when="m == 'b'")}
+    points = [{"m": m, "x": x} for m, x in (("a", 0.1), ("b", 0.4))]
+    (kept,) = Problem(space, transfer=[TransferSource(points, [1.0, 2.0], defaults={"z": 0.5})]).transfer
+    assert [*map(dict, kept.points)] == [{"m": "a", "x": 0.1}, {"m": "b", "x": 0.4, "z": 0.5}]
+
+
 def test_a_parameter_that_the_space_lacks_is_dropped_only_if_said():
     points = [{**point, "z": k % 3, "w": 1} for k, point in enumerate(as_points(POINTS))]
     values = wavy(POINTS)
