@@ -51,8 +51,12 @@ class WithTransfer:
         else:
             surrogate = Transfer(transfer_base(recipe), self.transfer[0])
         n_initial = recipe.n_initial
-        # all weights 0: start as without transfer; of outputs points anywhere tell as much
-        if n_initial is None and data.outputs is None and (any(weights) or not weights):
+        # all weights 0: start as without transfer; of outputs points anywhere tell as much, and trees that
+        # begin with few points stay near the best of these
+        is_short = data.outputs is None and (
+            takes_sources(recipe.surrogate) or isinstance(learner_of(transfer_base(recipe)), Transferable)
+        )
+        if n_initial is None and is_short and (any(weights) or not weights):
             n_initial = _N_INITIAL
         return replace(
             choice, recipe=replace(recipe, surrogate=surrogate, n_initial=n_initial), reason=reason
