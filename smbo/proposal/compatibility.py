@@ -14,6 +14,9 @@ from smbo.proposal.transfer import transfer_base
 from smbo.surrogates.base import takes_replicates
 from smbo.training_data import Target, served_by
 
+# Objectives up to which the hypervolumes of a thousand fronts are computed in a proposal.
+_MOST_REPLICATED = 4
+
 
 def targets_of(problem: Problem) -> frozenset[Target]:
     """Return the targets of a problem, one of which surrogate and acquisition have to serve."""
@@ -107,24 +110,20 @@ def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> No
 
 
 def _refuse_replication(problem: Problem, recipe: Recipe, written: object) -> None:
-    """Refuse replication unless the problem has one value and the surrogate is a Gaussian process.
+    """Refuse replication unless the surrogate is made of Gaussian processes.
 
     Raises:
         RecipeError: with what does not support it.
     """
-    others = {
-        "several objectives": problem.multi_objective,
-        "a level set": problem.level_set,
-        "vector outputs": problem.output_loss,
-        "a fidelity": problem.fidelity,
-        "transfer": problem.transfer or None,
-        "a context": problem.context or None,
-    }
-    for name, given in others.items():
-        if given is not None:
-            raise RecipeError(
-                f"replication is weighed for one value, and the problem has {name}; leave replication out"
-            )
+    if (n := len(problem.objectives or ())) > _MOST_REPLICATED:
+        raise RecipeError(
+            f"repeats are weighed by hypervolumes, which take too long of {n} objectives (up to "
+            f"{_MOST_REPLICATED}); leave replication out"
+        )
+    if problem.transfer:
+        raise RecipeError(
+            "replication is weighed for one value, and the problem has transfer; leave replication out"
+        )
     if recipe.rule is None and (recipe.surrogate is None or not takes_replicates(recipe.surrogate)):
         word = _word(replace(recipe, replication=None), written)
         what = f"the recipe is {word!r}" if word else f"the surrogate is {type(recipe.surrogate).__name__}"

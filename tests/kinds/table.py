@@ -148,7 +148,7 @@ def _try(pool: ProcessPoolExecutor, chosen: Sequence[tuple[str, ...]]) -> int:
 def _race(pool: ProcessPoolExecutor, chosen: Sequence[tuple[str, ...]], given: argparse.Namespace) -> int:
     first, last = (int(each) for each in given.seeds.split("-"))
     kept = {(row["pair"], row["seed"]) for row in read_rows(given.rows)}
-    jobs = [(pair, seed) for pair in chosen for seed in range(first, last + 1)]
+    jobs = [(pair, seed) for seed in range(first, last + 1) for pair in chosen]
     for row in pool.map(raced, [job for job in jobs if (named(job[0]), job[1]) not in kept]):
         print(row, flush=True)
         append_row(given.rows, row)

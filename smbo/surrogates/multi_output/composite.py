@@ -67,6 +67,7 @@ class CompositeGP:
     always_relearn_until: int = 30
     n_iterations: int = 40
     serves: ClassVar[frozenset[Target]] = frozenset({Target.OUTPUTS})
+    takes_replicates: ClassVar[bool] = True
 
     def fit(self, data: TrainingData) -> CompositePosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.

@@ -253,6 +253,7 @@ class LevelGP:
     temperature: float = 3.0
     inflation: float = 1.25
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
+    takes_replicates: ClassVar[bool] = True
 
     def fit(self, data: TrainingData) -> LevelPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smbo import Budget, Optimizer, Problem, Real, Study, TrialState
+from smbo import Budget, Optimizer, Outcome, Problem, Real, Study, TrialState
 from smbo.errors import ProblemError
 from smbo.fidelity import ByModel, Fidelity
 from smbo.history.encode import encode
@@ -110,9 +110,20 @@ def test_where_fidelity_averages_a_low_one_is_noisier():
     assert Problem.from_json(averaging.to_json()).fidelity == averaging.fidelity
 
 
-def test_a_model_is_refused_where_the_noise_of_outputs_does_not_fall_with_the_fidelity():
-    with pytest.raises(ProblemError, match="averages=True"):
-        Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9), early_stopping="model")
-    assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).multi_fidelity is not None
+def test_outputs_that_are_biased_at_low_fidelities_are_promoted_by_a_model_of_their_loss():
+    """Where the fidelity is no number of events, its noise tells nothing of it."""
+    loss = ChiSquare([0.3, 0.6], [0.1, 0.1])
+    problem = Problem(SPACE, loss=loss, fidelity=Fidelity(1, 9), early_stopping="model")
+    opt, spent = Optimizer(problem, seed=1), 0.0
+    while spent < 90:
+        trial = opt.ask()
+        spent += trial.fidelity - max((rung.fidelity for rung in trial.rungs), default=0)
+        outputs = np.array([trial.params["x"], trial.params["y"]]) + 0.1 * (1 - trial.fidelity / 9)
+        opt.tell(trial, Outcome.of_outputs(outputs, np.full(2, 1e-6)))
+    assert opt.best.value < 0.05
+    assert {trial.state for trial in opt.trials} == {TrialState.PAUSED, TrialState.COMPLETE}
+
+
+def test_a_model_needs_a_step_between_rungs():
     with pytest.raises(ProblemError, match="eta"):
         ByModel(eta=1)
