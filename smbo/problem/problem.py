@@ -19,6 +19,7 @@ from smbo.fidelity import (
     as_early_stopping,
     early_stopping_from_json,
     early_stopping_to_json,
+    ratio,
 )
 from smbo.frozen import FrozenDict
 from smbo.plain_values import as_flag, plain, shown
@@ -348,7 +349,7 @@ class Problem:
         """Return the rung that a fidelity is, counted from 0; None where there are no rungs."""
         if self.multi_fidelity is None or fidelity is None:
             return None
-        return self.multi_fidelity.fidelity.rungs(self.multi_fidelity.early_stopping.eta).index(fidelity)
+        return self.multi_fidelity.rungs.index(fidelity)
 
     def to_json(self) -> dict[str, Any]:
         """Return the problem as plain JSON values."""
@@ -424,6 +425,11 @@ class MultiFidelity(NamedTuple):
 
     fidelity: Fidelity
     early_stopping: PromotionRule
+
+    @property
+    def rungs(self) -> tuple[float, ...]:
+        """The fidelities at which trials are compared, ascending."""
+        return self.fidelity.rungs(ratio(self.early_stopping, self.fidelity))
 
 
 def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:

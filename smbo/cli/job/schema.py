@@ -87,6 +87,7 @@ class FidelitySection(Section):
     integer: bool = True
     name: str = "fidelity"
     averages: bool = False
+    resumes: bool = True
 
     @model_validator(mode="after")
     def _makes_sense(self) -> FidelitySection:
@@ -97,7 +98,7 @@ class FidelitySection(Section):
         """Return the fidelity of the problem."""
         from smbo.fidelity import Fidelity
 
-        return Fidelity(self.low, self.high, self.integer, self.name, self.averages)
+        return Fidelity(**self.model_dump())
 
 
 class TransferSection(Section):
