@@ -17,10 +17,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory, Posterior, Selective, Trainable, is_learning_due, learner_of
+from smbo.surrogates.base import Memory, Posterior, Trainable, is_learning_due, learner_of
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.surrogates.subset import relevant_to
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # Gain in leave-one-out log density that a source needs: chance gains about a half.  With fewer than
@@ -80,7 +81,7 @@ class Transfer:
 
     def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part of the training data that the surrogate is fitted to."""
-        return self.surrogate.relevant(data) if isinstance(self.surrogate, Selective) else data
+        return relevant_to(self.surrogate, data)
 
     def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior; weights and hyperparameters are learned first where none are fixed."""

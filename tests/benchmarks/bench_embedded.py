@@ -1,6 +1,6 @@
 """Functions of few active axes in many dimensions: regret after 100 evaluations, where random search has 1.
 
-    python tests/benchmarks/bench_embedded.py [--problems held-out] [--d 100] [--seeds 1-5] [--recipes auto gp]
+    python tests/benchmarks/bench_embedded.py [--problems held-out] [--d 100] [--seeds 1-5] [--recipes auto]
 
 The active axes are drawn anew for each seed, and no optimum lies at the centre or on a bound.  Regret is
 that of the best value, over the median regret of random search after as many evaluations (of 101 searches).
@@ -32,9 +32,11 @@ class Function(NamedTuple):
 
 def branin(units):
     x, y = 15.0 * units[..., 0] - 5.0, 15.0 * units[..., 1]
-    return (y - 5.1 / (4 * np.pi**2) * x**2 + 5 / np.pi * x - 6) ** 2 + 10 * (
-        1 - 1 / (8 * np.pi)
-    ) * np.cos(x) + 10
+    return (
+        (y - 5.1 / (4 * np.pi**2) * x**2 + 5 / np.pi * x - 6) ** 2
+        + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x)
+        + 10
+    )
 
 
 _A4 = np.array([[10, 3, 17, 3.5], [0.05, 10, 17, 0.1], [3, 3.5, 1.7, 10], [17, 8, 0.05, 10]])

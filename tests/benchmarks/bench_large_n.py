@@ -108,7 +108,7 @@ KINDS = {
     "noise": Kind(noisy),
     "objectives": Kind(of_two, TWO),
     "constraints": Kind(with_slack, {"constraints": ["c >= 0.5"]}),
-    "outputs": Kind(of_outputs, {"loss": lambda: ChiSquare(data=np.full(20, 0.09), errors=np.full(20, 0.01))}),
+    "outputs": Kind(of_outputs, {"loss": ChiSquare(data=np.full(20, 0.09), errors=np.full(20, 0.01))}),
     "level set": Kind(plain, {"level_set": LevelSet(0.5)}),
     "ladder": Kind(at_fidelity, LADDER),
     "model": Kind(at_fidelity, BY_MODEL),
@@ -131,7 +131,7 @@ def problem_of(kind, n, d):
     """Return the problem of a kind in d dimensions, in which x0 … are the unit coordinates."""
     free = {f"x{k}": Real(0.0, 1.0) for k in range(d - 2)}
     last = {f"x{k}": Real(0.0, 1.0, **kind.dimension) for k in (d - 2, d - 1)}
-    given = {name: value() if name == "loss" else value for name, value in kind.problem.items()}
+    given = dict(kind.problem)
     if "transfer" in given:
         given["transfer"] = given["transfer"](d, n)
     return Problem(Space(free | last, constraints=given.pop("known", ())), **given)
@@ -211,7 +211,8 @@ def main():
     )
     options = parser.parse_args()
     print(
-        "| kind | recipe | n | d | first ask, s | later asks, s | tell, ms | MB before | peak MB | best proposed |"
+        "| kind | recipe | n | d | first ask, s | later asks, s | tell, ms | MB before | peak MB "
+        "| best proposed |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     kinds = list(KINDS) if options.kind == ["all"] else options.kind
