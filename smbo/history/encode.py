@@ -18,7 +18,9 @@ from smbo.history.winsorize import is_penalty, winsorized, winsorized_on_both_si
 from smbo.problem import Problem
 from smbo.problem.level_set import NearestLevel
 from smbo.problem.outcome_constraints import sem_name
+from smbo.space.changes import is_near
 from smbo.space.context import context_row
+from smbo.space.fixed import is_within
 from smbo.space.scaling import within
 from smbo.training_data import (
     Array,
@@ -43,10 +45,10 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     """Return the training data: minimised values over unit points, by trial number.
 
     Complete trials are training data, failed ones are kept as failed points, trials that are not final
-    are pending; cancelled ones are left out, of pruned ones see ``with_pruned``.  Penalties are moved next
-    to the other values, see ``winsorize``.  Objectives beyond 1e50 or below 1e-50 are in a unit of their
-    own, see ``TrainingData.unit``; other magnitudes beyond 1e75 are clipped to 1e75, and those below 1e-75
-    to zero.
+    are pending; cancelled ones are left out, of pruned ones see ``with_pruned``.  So is what is far from the
+    present space where that has changed.  Penalties are moved next to the other values, see
+    ``winsorize``.  Objectives beyond 1e50 or below 1e-50 are in a unit of their own, see
+    ``TrainingData.unit``; other magnitudes beyond 1e75 are clipped to 1e75, and those below 1e-75 to zero.
 
     Args:
         is_in_full: leave out trials not evaluated at the highest fidelity, rather than move their values;
@@ -54,6 +56,9 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
             weight.
     """
     ordered = sorted(trials, key=_by_number)
+    if problem.space.earlier:
+        near = is_near(problem.space.to_unit([trial.params for trial in ordered])).tolist()
+        ordered = [trial for trial, counts in zip(ordered, near) if counts]
     if problem.multi_fidelity is None:
         return _encoded(problem, with_pruned(problem, ordered))
     with _without_collections():
@@ -121,21 +126,24 @@ def _encoded(problem: Problem, ordered: Sequence[Trial], *, with_outputs: bool =
     n_done, n_failed = len(done), len(failed)
     if vectors is None:
         values, sems = _floats(trial.value for trial in done), _floats(trial.sem for trial in done)
+    numbers = np.array([trial.number for trial in done], dtype=np.int64)
+    inside = is_within(problem.space, units[:n_done])
     values, variances, unit = in_own_unit(problem.sign * values, sems, is_free=is_alone(problem))
     return TrainingData(
         axes=problem.space.axes,
-        numbers=np.array([trial.number for trial in done], dtype=np.int64),
+        numbers=numbers,
         points=units[:n_done],
         values=values,
         variances=variances,
         costs=_floats(trial.cost for trial in done),
-        feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_),
+        feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_) & inside,
         failed=units[n_done : n_done + n_failed],
         pending=units[n_done + n_failed :],
         outputs=vectors,
         outcome_constraints=_slacks(problem, done),
         objective_values=_several(problem, done),
         unit=unit,
+        outside=frozenset(numbers[~inside].tolist()),
         context=context_row(problem.space, problem.context, {}),
     )
 

@@ -153,13 +153,21 @@ class Problem:
         set_once(self, "weights", FrozenDict(_figures("weights", self.weights)))
         if self.multi_objective is None and (self.reference or self.weights):
             raise ProblemError("reference and weights go with several objectives; leave them out")
-        several = () if self.multi_objective is None else self.multi_objective.names
-        checked = [each.checked(self.space, several) for each in self.transfer]
+        checked = [self.checked_source(each) for each in self.transfer]
         set_once(self, "transfer", tuple(source for source, _ in checked))
         set_once(self, "refused", tuple(text for _, texts in checked for text in texts))
         set_once(self, "constraints", tuple(self.constraints))
         set_once(self, "_constraints", tuple(self._checked_constraint(text) for text in self.constraints))
         set_once(self, "constraint_slacks", ConstraintSlacks.of(self._constraints))
+
+    def checked_source(self, source: TransferSource) -> tuple[TransferSource, list[str]]:
+        """Return a source study's rows that are of use here, and why others are refused; see ``checked``."""
+        return source.checked(
+            self.space,
+            () if self.multi_objective is None else self.multi_objective.names,
+            () if self.level_set is None else self.level_set.names,
+            self.loss,
+        )
 
     def _checked_objectives(self) -> dict[str, str] | None:
         if self.objectives is None:

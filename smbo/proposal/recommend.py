@@ -269,7 +269,11 @@ def probability_feasible(data: TrainingData, points: Array) -> Array:
 
 def what_is_missing(problem: Problem, trials: Iterable[Trial]) -> str:
     """Return why no trial can be the best one yet, in words."""
-    counts = Counter(trial.state for trial in trials)
+    counts: Counter[TrialState | None] = Counter()
+    for trial in trials:
+        is_here = not problem.space.earlier or problem.space.contains(trial.params)
+        counts[trial.state if is_here else None] += 1
+    outside = f"; {counts[None]} trials are outside of the present space" if counts[None] else ""
     if n_complete := counts[TrialState.COMPLETE]:
         which = (
             f"none of the {n_complete} complete evaluations meets"
@@ -286,7 +290,7 @@ def what_is_missing(problem: Problem, trials: Iterable[Trial]) -> str:
         )
         return f"no evaluation has reached {goal}; {trials_wait}"
     n_failed = counts[TrialState.FAILED]
-    return "no evaluation is complete" + (f", {n_failed} failed" if n_failed else "")
+    return "no evaluation is complete" + (f", {n_failed} failed" if n_failed else "") + outside
 
 
 def recommendation(

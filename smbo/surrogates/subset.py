@@ -6,7 +6,9 @@ Source: Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from smbo.surrogates.base import (
     Posterior,
     Selective,
     Surrogate,
+    TakesSources,
     Trainable,
     Transferable,
     takes_replicates,
@@ -85,10 +88,15 @@ class Subset:
         return takes_replicates(self.surrogate)
 
     @property
-    def transfer_base(self) -> Subset | None:
-        """The subset around the wrapped surrogate's ``transfer_base``; None if it has none."""
-        base = self.surrogate.transfer_base if isinstance(self.surrogate, Transferable) else None
-        return None if base is None else replace(self, surrogate=base)
+    def transfer_base(self) -> Subset:
+        """The subset around the wrapped surrogate's ``transfer_base``, if it has one."""
+        base = self.surrogate
+        return replace(self, surrogate=base.transfer_base) if isinstance(base, Transferable) else self
+
+    def with_sources(self, sources: Sequence[Sequence[Any]]) -> Subset:
+        """Return the subset around the wrapped surrogate with source studies; see ``TakesSources``."""
+        assert isinstance(self.surrogate, TakesSources)
+        return replace(self, surrogate=self.surrogate.with_sources(sources))
 
     def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part of the training data that the surrogate is fitted to; all if there is little."""
