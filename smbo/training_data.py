@@ -311,6 +311,10 @@ class TrainingData:
             their means, and the variances those of the means where errors are known.
         unit: of values and errors, in the user's unit: a power of two, other than 1 only of an objective
             whose magnitudes are so far from 1 that their squares would leave the range of a float.
+        outside: numbers of the evaluations at points of an earlier space of the study that are not in the
+            present one.  They are training data, are not ``feasible``, and say nothing of feasibility.
+        context: present context as a unit point, (d,), NaN where it is chosen or not known; None where
+            the problem has no contextual variables.
     """
 
     axes: tuple[Axis, ...]
@@ -328,6 +332,8 @@ class TrainingData:
     fidelities: FidelityResults | None = None
     replicates: Replicates | None = None
     unit: float = 1.0
+    outside: frozenset[int] = frozenset()
+    context: Array | None = None
 
     @classmethod
     def of_values(
@@ -370,6 +376,12 @@ class TrainingData:
         worse = np.flatnonzero(best > best[-1] + least)
         return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
 
+    def in_context(self, points: Array) -> Array:
+        """Return unit points (m, d) moved to the present context: what they would be worth now."""
+        if self.context is None:
+            return points
+        return np.where(np.isnan(self.context), points, self.context)
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -381,6 +393,11 @@ class TrainingData:
     def with_pending(self, points: Array) -> TrainingData:
         """Return the same with more pending unit points, (m, d)."""
         return replace(self, pending=np.concatenate([self.pending, points]))
+
+    @property
+    def is_outside(self) -> NDArray[np.bool_]:
+        """Which evaluations are outside of the present space, shape (n,)."""
+        return np.isin(self.numbers, list(self.outside))
 
     def without_pending(self) -> TrainingData:
         """Return the same without pending points."""

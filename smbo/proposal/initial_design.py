@@ -125,7 +125,7 @@ def first_points(request: ProposalRequest) -> tuple[Array, dict[str, Any]]:
     start = int(memory.get("n_tried_first", 0))
     through = set(memory.get("tried_beyond", ()))  # used ones from ``start`` on
     rows = np.concatenate([problem.space.to_unit(problem.try_first), best_of_sources(problem)])
-    rows = problem.space.snap(rows)
+    rows = problem.space.snap(request.data.in_context(rows))
     taken = PointSet.within(problem.space, request.taken)
     found: list[Array] = []
     for place in range(start, len(rows)):
@@ -155,8 +155,8 @@ def n_from_design(request: ProposalRequest, data: TrainingData) -> int:
         return n
     # evaluations recorded by hand count too
     n_known = len(data) + len(data.failed) + len(data.pending)
-    if len(data) == 0:
-        return n  # nothing to fit a model to, whatever failed or is pending
+    if len(data) == len(data.outside):
+        return n  # nothing to improve on, whatever failed or is pending
     if recipe.n_initial is None and not request.problem.transfer and _is_flat(request.data):
         return n
     return min(n, max(0, n_initial_of(space, recipe, data) - n_known))

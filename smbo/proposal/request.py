@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy as np
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.space import Point, Space
-from smbo.space.fixed import subspace
+from smbo.space.context import context_row
+from smbo.space.fixed import rows_in, subspace
+from smbo.space.point_set import PointSet
 from smbo.surrogates.base import Memory
 from smbo.training_data import Array, TrainingData
 
@@ -42,7 +44,21 @@ class ProposalRequest:
         """The part of the problem's space that has the fixed values."""
         return subspace(self.problem.space, self.fixed)
 
-    @property
+    @cached_property
     def taken(self) -> tuple[Array, Array, Array]:
-        """Unit points that may not be proposed again: evaluated, failed and pending ones, each (k, d)."""
-        return self.data.points, self.data.failed, self.data.pending
+        """Unit points that may not be proposed again: evaluated, failed and pending ones, each (k, d).
+
+        Of a contextual problem none, once fewer than n choices are left in the present context: it comes
+        again, and something has to be chosen.
+        """
+        taken = self.data.points, self.data.failed, self.data.pending
+        if self.problem.context and self.space.size is not None:
+            here = PointSet.within(self.space, [rows_in(self.space, each) for each in taken])
+            if len(here) + self.n > self.space.size:
+                return taken[0][:0], taken[1][:0], taken[2][:0]
+        return taken
+
+    def in_context(self) -> ProposalRequest:
+        """Return the request whose data know the present context; itself for a problem without one."""
+        row = context_row(self.problem.space, self.problem.context, self.fixed)
+        return self if row is None else replace(self, data=replace(self.data, context=row))

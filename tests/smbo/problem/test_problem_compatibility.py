@@ -48,7 +48,8 @@ def proposes_points_of_the_space(problem, pair):
     fixed = {"x": 0.25} if "fixed values" in pair else None
     # the design of one or two parameters has five points; the sixth rests on a model
     for number in range(6):
-        trial = optimizer.ask(fixed=fixed if number == 5 else None)
+        context = {"t": number / 5} if problem.context else None
+        trial = optimizer.ask(fixed=fixed if number == 5 else None, context=context)
         assert problem.space.contains(trial.params)
         assert np.isfinite(problem.space.to_unit([trial.params])).all()
         if number < 5:
