@@ -69,12 +69,6 @@ _TOLERANCE = Refusal(
 )
 
 
-def _transfer(other: str) -> Refusal:
-    return Refusal(
-        f"transfer takes the values of one objective, and the problem has {other}; leave transfer out"
-    )
-
-
 _CONTEXT_AT_FIDELITIES = Refusal(
     "a promotion evaluates a trial again, in another context than its first evaluation had: leave fidelity "
     "and early_stopping out, or context"
@@ -94,13 +88,27 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("level set", "median"): _NO_BEST,
     ("level set", "plateau"): _TOLERANCE,
     ("level set", "left"): _TOLERANCE,
-    ("level set", "transfer"): _transfer("a level_set"),
     ("several objectives", "vector outputs"): Refusal(
         "a loss on vector outputs is one objective, and there are several objectives: {objectives}; "
         "leave one of the two out"
     ),
     ("several objectives", "median"): _ONE_VALUE,
-    ("vector outputs", "transfer"): _transfer("vector outputs (loss)"),
+    **{("context", kind): _CONTEXT_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
+    ("context", "median"): Refusal(
+        "early_stopping='median' compares trials by their values, and values in different contexts are not "
+        "comparable; leave early_stopping or context out"
+    ),
+    **{
+        ("context", kind): Refusal(
+            "termination is about one best value, and what is best depends on the context; leave termination "
+            "or context out"
+        )
+        for kind in ("plateau", "left")
+    },
+    ("context", "several objectives"): Refusal(
+        "with a context there is a Pareto set for each, and there are several objectives: {objectives}; "
+        "optimise one with constraints on the others, or leave context out"
+    ),
 }
 
 

@@ -10,8 +10,8 @@ from smbo.errors import RecipeError
 from smbo.problem import Problem
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.transfer import transfer_base
-from smbo.surrogates.base import takes_replicates
+from smbo.proposal.transfer import takes_sources, transfer_base
+from smbo.surrogates.base import Transferable, takes_replicates
 from smbo.training_data import Target, served_by
 
 # Objectives up to which the hypervolumes of a thousand fronts are computed in a proposal.
@@ -96,7 +96,7 @@ def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> No
     """
     if recipe.replication is not None:
         _refuse_replication(problem, recipe, written)
-    if problem.transfer and recipe.rule is None:
+    if problem.transfer and recipe.rule is None and not takes_sources(recipe.surrogate):
         transfer_base(recipe, _word(recipe, written))
     if recipe.rule is None:
         refuse_misfit(problem, recipe, written)
@@ -120,11 +120,10 @@ def _refuse_replication(problem: Problem, recipe: Recipe, written: object) -> No
             f"repeats are weighed by hypervolumes, which take too long of {n} objectives (up to "
             f"{_MOST_REPLICATED}); leave replication out"
         )
-    if problem.transfer:
-        raise RecipeError(
-            "replication is weighed for one value, and the problem has transfer; leave replication out"
-        )
-    if recipe.rule is None and (recipe.surrogate is None or not takes_replicates(recipe.surrogate)):
+    parts = [recipe.surrogate]
+    if isinstance(recipe.surrogate, Transferable):
+        parts.append(recipe.surrogate.transfer_base)
+    if recipe.rule is None and not any(each is not None and takes_replicates(each) for each in parts):
         word = _word(replace(recipe, replication=None), written)
         what = f"the recipe is {word!r}" if word else f"the surrogate is {type(recipe.surrogate).__name__}"
         raise RecipeError(

@@ -157,7 +157,6 @@ def test_a_study_that_was_left_and_resumed_replays_its_repeats(tmp_path):
     ("problem", "recipe", "said"),
     [
         (Problem(TABLE, objectives=dict.fromkeys("abcde", "min")), AGAIN, "5 objectives"),
-        (Problem(TABLE, transfer=[EARLIER]), AGAIN, "the problem has transfer"),
         (Problem(TABLE), Recipe(Forest(), replication=Replication()), "Forest"),
         (Problem(TABLE), Recipe(replication=Replication()), "weighed by a Gaussian process"),
     ],
