@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smbo.errors import AskError, PointError, SpaceError
 from smbo.space.categorical import Constant
@@ -100,10 +101,14 @@ def subspace(space: Space, fixed: Point) -> Space:
 
 def rows_in(space: Space, rows: Array) -> Array:
     """Return the rows of evaluated unit points (m, d) that lie in a subspace, (k, d)."""
+    return np.asarray(rows[lie_in(space, rows)]) if _fixed_in(space) else rows
+
+
+def lie_in(space: Space, rows: Array) -> NDArray[np.bool_]:
+    """Return which evaluated unit points (m, d) lie in a subspace, (m,)."""
     if len(rows) == 0 or not _fixed_in(space):
-        return rows
-    is_within = (np.abs(space.snap(rows) - rows) < _COORDINATE_TOLERANCE).all(axis=1)
-    return np.asarray(rows[is_within])
+        return np.ones(len(rows), dtype=np.bool_)
+    return np.asarray((np.abs(space.snap(rows) - rows) < _COORDINATE_TOLERANCE).all(axis=1))
 
 
 def describe(space: Space) -> str:

@@ -1,7 +1,8 @@
 """Compute every proposal of a study again from its provenance in the log, and compare.
 
 A proposal is a function of the problem, the recipe, the seed, the log up to a sequence number, the
-recipe's memory, the points proposed before it that were not in the log yet, and the fixed values.  All
+recipe's memory, the points proposed before it that were not in the log yet, the fixed values and the present
+point from which steps were limited.  All
 of that is noted with the trials that were asked for, whatever the order in which results came, and however
 often drivers died in between.
 """
@@ -82,6 +83,7 @@ class _Proposal:
     memory: Mapping[str, Any]
     beside: Sequence[JsonPoint]
     fixed: JsonPoint
+    present: JsonPoint
     numbers: dict[int, int] = field(default_factory=dict)  # index among its points -> trial
 
 
@@ -108,9 +110,10 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
             return Replayed(done, n_same, n_unknown, difference)
         known = [*past.until(proposal.watermark), *proposed_trials(problem, proposal.beside, proposal.first)]
         fixed = problem.space.point_from_json(proposal.fixed)
+        present = problem.space.point_from_json(proposal.present)
         data, rng = encode(problem, known), proposal_rng(record.seed, proposal.first)
         points, memory = suggest(
-            ProposalRequest(problem, recipe, data, proposal.n, rng, proposal.memory, fixed)
+            ProposalRequest(problem, recipe, data, proposal.n, rng, proposal.memory, fixed, present)
         )
         memories.add(dump_json(memory))
         for index, number in sorted(proposal.numbers.items()):
@@ -137,6 +140,7 @@ def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
                 origin["memory"],
                 origin["beside"],
                 origin.get("fixed", {}),
+                origin.get("present", {}),
             )
         if origin.get("proposal") in found:
             found[origin["proposal"]].numbers[origin["index"]] = event.number

@@ -160,6 +160,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial: ...
     @overload
     def ask(
@@ -169,6 +170,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> list[Trial]: ...
     def ask(
         self,
@@ -177,6 +179,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial | list[Trial]:
         """Return the next trial, or a list of n, running from now on.
 
@@ -189,6 +192,8 @@ class Study(View):
                 the trials are new.  Where one point alone has these values it is asked for (n times),
                 evaluated before or not.
             context: present values of the problem's contextual variables, by name, for all n.
+            present: where the parameters with step limits stand, None for the point of the last trial, asked
+                for or told.  Of n points each is a step from the one before.
 
         Raises:
             BudgetExhausted: the study may not have so many more.
@@ -199,7 +204,12 @@ class Study(View):
         count = 1 if n is None else checked_count(n, MOST_AT_ONCE)
         settings = ask_settings(self.problem.space, self.problem.context, fixed, context)
         trials = self._driver.ask_for(
-            "hand", count, key=check_key(key), fixed=settings, takes_waiting=not settings
+            "hand",
+            count,
+            key=check_key(key),
+            fixed=settings,
+            present=present,
+            takes_waiting=not settings and present is None,
         )
         return trials[0] if n is None else trials
 

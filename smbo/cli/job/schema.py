@@ -148,6 +148,7 @@ class JobFile(Section):
     early_stopping: str | dict[str, Any] | None = None
     level_set: LevelSetSection | None = None
     context: ContextSection | None = None
+    step_limits: dict[str, float] | None = None
     try_first: list[dict[str, Any]] = Field(default_factory=list, max_length=10_000)
     fixed: dict[str, Any] = Field(default_factory=dict)
     termination: dict[str, Any] | None = None

@@ -47,6 +47,7 @@ _WORDS = {
     "level_set": "level[ _]set",
     "transfer": "transfer",
     "context": "context",
+    "step_limits": "step_limits",
 }
 
 
@@ -188,6 +189,7 @@ def _problem(
             transfer=fitting_rows(sources, space, several, document),
             termination=job.termination if job.termination or own is None else own.termination,
             context=_context(job, own),
+            step_limits=_step_limits(job, own),
             **values,
         )
     except (ProblemError, ExpressionError) as error:
@@ -221,6 +223,11 @@ def _space_and_outcome_constraints(
         return space, measured
     except SpaceError as error:
         raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
+
+
+def _step_limits(job: JobFile, own: Problem | None) -> Mapping[str, float] | None:
+    is_own = job.step_limits is None and own is not None and job.space is None
+    return own.step_limits if is_own and own is not None else job.step_limits
 
 
 def _context(job: JobFile, own: Problem | None) -> Sequence[str]:
