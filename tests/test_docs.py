@@ -20,6 +20,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
         "knowledge.md",
         "level_sets.md",
         "noise.md",
+        "optuna.md",
         "several_objectives.md",
         "spaces.md",
     ],

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from smbo.fidelity import ByModel
-from smbo.history.promotion import as_at_one_fidelity, as_measured, results_by_fidelity
+from smbo.history.promotion import as_at_one_fidelity, as_measured, results_by_fidelity, with_pruned
 from smbo.history.table import value_of
 from smbo.history.winsorize import is_penalty, winsorized, winsorized_on_both_sides, with_errors
 from smbo.problem import Problem
@@ -41,9 +41,10 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     """Return the training data: minimised values over unit points, by trial number.
 
     Complete trials are training data, failed ones are kept as failed points, trials that are not final
-    are pending; pruned and cancelled ones are left out.  Penalties are moved next to the other values, see
-    ``winsorize``.  Objectives beyond 1e50 or below 1e-50 are in a unit of their own, see
-    ``TrainingData.unit``; other magnitudes beyond 1e75 are clipped to 1e75, and those below 1e-75 to zero.
+    are pending; cancelled ones are left out, of pruned ones see ``with_pruned``.  Penalties are moved next
+    to the other values, see ``winsorize``.  Objectives beyond 1e50 or below 1e-50 are in a unit of their
+    own, see ``TrainingData.unit``; other magnitudes beyond 1e75 are clipped to 1e75, and those below 1e-75
+    to zero.
 
     Args:
         is_in_full: leave out trials not evaluated at the highest fidelity, rather than move their values;
@@ -52,7 +53,7 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     """
     ordered = sorted(trials, key=_by_number)
     if problem.multi_fidelity is None:
-        return _encoded(problem, ordered)
+        return _encoded(problem, with_pruned(problem, ordered))
     results = _at_all_fidelities(problem, ordered)
     if problem.loss is not None:
         ordered = as_measured(ordered)

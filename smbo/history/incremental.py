@@ -37,7 +37,7 @@ def is_columnar(problem: Problem) -> bool:
     """Return whether a trial's row of the training data follows from that trial alone."""
     if problem.multi_objective is not None or problem.constraints or problem.context:
         return False  # the context of a trial may change when it is told
-    return problem.multi_fidelity is None and problem.output_loss is None
+    return problem.early_stopping is None and problem.output_loss is None
 
 
 class Columns:

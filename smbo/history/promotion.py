@@ -126,6 +126,24 @@ def ends_early(
     return problem.early_stopping.ends(minimised(number), map(minimised, complete))
 
 
+def with_pruned(problem: Problem, trials: Sequence[Trial]) -> Sequence[Trial]:
+    """Return trials with pruned ones as the median rule says of them: in the worse half.
+
+    Each is complete with the middle of that half, the upper quartile of the feasible values.  Without it
+    the next proposal would be the same point again.  Of vector outputs a pruned trial has none: it failed.
+    """
+    if not isinstance(problem.early_stopping, MedianStopping):
+        return trials
+    usable = [each for each in trials if each.state is TrialState.COMPLETE and each.feasible is not False]
+    if not usable:
+        return trials
+    worse = problem.sign * float(np.quantile([_value(problem, each) for each in usable], 0.75))
+    told = {"state": TrialState.COMPLETE, "value": worse, "sem": None, "cost": None}
+    if problem.loss is not None:
+        told = {"state": TrialState.FAILED}
+    return [replace(each, **told) if each.state is TrialState.PRUNED else each for each in trials]
+
+
 def as_measured(trials: Sequence[Trial]) -> list[Trial]:
     """Return trials of vector outputs, each complete with the outputs that it has so far.
 

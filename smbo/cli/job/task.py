@@ -215,7 +215,8 @@ def _space_and_outcome_constraints(
     if own is not None:
         # a space in the job file replaces the objective's whole, with the constraints on it
         on_parameters = [*(own.space.constraints if job.space is None else ()), *on_parameters]
-        measured = [*own.constraints, *measured]
+        # one that both name is one constraint: as two its probability would count twice
+        measured = list(dict.fromkeys([*own.constraints, *measured]))
     try:
         space = Space(dimensions, constraints=on_parameters)
         if space.feasible is not None:
