@@ -91,6 +91,8 @@ def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> No
     Raises:
         RecipeError: with the recipes that serve the problem.
     """
+    if not isinstance(recipe.design, str):
+        recipe.design.check(problem.space)
     if recipe.replication is not None:
         _refuse_replication(problem, recipe, written)
     if problem.transfer and recipe.rule is None:

@@ -14,6 +14,7 @@ from smbo.proposal.transfer import best_of_sources
 from smbo.space import Space
 from smbo.space.designs import design_rows
 from smbo.space.fixed import describe, subspace
+from smbo.space.grid_design import Grid
 from smbo.space.point_set import PointSet
 from smbo.space.prior_density import PriorDensity
 from smbo.training_data import Array, Target, TrainingData, served_by
@@ -52,14 +53,20 @@ def design_points(request: ProposalRequest, n: int) -> tuple[Array, dict[str, in
         if row is not None and row not in taken:
             taken.add(row)
             chosen.append(row)
+    if len(chosen) < n and request.recipe.surrogate is None and not isinstance(request.recipe.design, str):
+        raise SpaceExhausted(f"the grid is used up: {len(taken)} of its points are evaluated or under way")
     chosen += _random_points(space, taken, n - len(chosen), rng, starts)
     return np.array(chosen).reshape(n, len(space.axes)), {"seed": seed, "index": index}
 
 
 def _design_stream(
-    space: Space, design: str, seed: int, index: int, starts: Array
+    space: Space, design: str | Grid, seed: int, index: int, starts: Array
 ) -> Iterator[tuple[Array | None, int]]:
     """Yield each snapped row of the design (None where it is not allowed) and the index after it."""
+    if not isinstance(design, str):
+        # from the first: with other fixed values another part of it is left
+        yield from ((row, place) for place, row in enumerate(design.rows(space, seed), 1))
+        return
     guidance = PriorDensity.of(space)
     if (
         space.feasible is not None and space.feasible.is_rare
@@ -195,6 +202,8 @@ def n_initial_of(space: Space, recipe: Recipe, data: TrainingData) -> int:
     """Return the size of the initial design; a few points where the user's prior is supported."""
     if recipe.n_initial is not None:
         return recipe.n_initial
+    if not isinstance(recipe.design, str):
+        return len(recipe.design.rows(space, 0))
     n_initial, guidance = _n_without_prior(space, recipe), PriorDensity.of(space)
     is_of_one_value = data.outputs is None and data.objective_values is None
     if guidance is not None and is_of_one_value and guidance.is_supported(data, _N_WITH_PRIOR):

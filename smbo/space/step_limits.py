@@ -6,7 +6,7 @@ point, as Xopt's ``max_travel_distances`` are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smbo.errors import AskError, PointError, ProblemError
@@ -19,7 +19,7 @@ from smbo.space.numeric import Integer, Real
 from smbo.space.space import Space
 
 
-def checked_limits(space: Space, context: tuple[str, ...], given: Any) -> Mapping[str, float]:
+def checked_limits(space: Space, context: Sequence[str], given: Any) -> Mapping[str, float]:
     """Return step limits by name; {} for None.
 
     Args:
@@ -37,7 +37,7 @@ def checked_limits(space: Space, context: tuple[str, ...], given: Any) -> Mappin
     return FrozenDict({str(name): _limit(space, context, name, each) for name, each in given.items()})
 
 
-def _limit(space: Space, context: tuple[str, ...], name: Any, given: Any) -> float:
+def _limit(space: Space, context: Sequence[str], name: Any, given: Any) -> float:
     dimension = space.dimensions.get(name)
     if dimension is None:
         raise ProblemError(

@@ -99,8 +99,8 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
     asked = _as_asked(events)
     stored = {row.number: asked.get(row.number, row.params) for row in rows}
     proposals, n_unknown = _proposals(events)
-    points = {number: problem.space.point_from_json(dict(point)) for number, point in asked.items()}
-    past = _Past(events, trials, store.attempts(record.id), points)
+    before = {number: problem.space.point_from_json(dict(point)) for number, point in asked.items()}
+    past = _Past(events, trials, store.attempts(record.id), before)
     memories = {dump_json({})}
     n_same = 0
     for done, proposal in enumerate(sorted(proposals, key=lambda each: (each.watermark, each.first))):

@@ -115,6 +115,10 @@ class Study(View):
         except BaseException:
             store.close()
             raise
+        if not isinstance(recipe.design, str) and budget is not None and budget.trials is not None:
+            said = recipe.design.about_budget(problem.space, budget.trials)
+            if said is not None:
+                logger.warning("study %s: %s", name, said)
         logger.info("study %s in %s: %d trials so far", name, store.shown, record.next_number)
         return cls(store, problem, recipe, record)
 
