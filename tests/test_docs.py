@@ -14,6 +14,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
     "page",
     [
         "constraints.md",
+        "context.md",
         "extending.md",
         "failures.md",
         "fidelity.md",

@@ -62,6 +62,10 @@ def _noisy(replication: bool | Mapping[str, float] | None = None) -> Recipe:
     )
 
 
+def _knowledge_gradient(replication: bool | Mapping[str, float] | None = None) -> Recipe:
+    return Recipe(Subset(GP()), acquisition.KnowledgeGradient(), replication=_replication(replication))
+
+
 def _replication(given: bool | Mapping[str, float] | None) -> Replication | None:
     if isinstance(given, Mapping):
         return Replication(**given)
@@ -77,6 +81,7 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
     "entropy": lambda: Recipe(Subset(GP()), acquisition.MaxValueEntropySearch()),
     "cost": _cost,
     "noisy": _noisy,
+    "kg": _knowledge_gradient,
     "portfolio": lambda: Recipe(Subset(GP()), acquisition.GPHedge()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
     "forest": lambda: Recipe(surrogate=Subset(surrogates.Forest(), n_rows=400)),
@@ -92,10 +97,10 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
 def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     """Return the recipe of a name, of {name: settings} or of named parts; a Recipe is returned unchanged.
 
-    auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust use a
+    auto chooses anew for each proposal; gp, thompson, entropy, noisy, kg, portfolio and trust use a
     Gaussian process, and pareto one for each of several objectives; forest, extra-trees and
     boosting use trees; random and sobol have no model.  cost maximises improvement per cost,
-    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  auto, gp and noisy take
+    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  auto, gp, noisy and kg take
     {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
     grid evaluates all combinations of a few levels, {"grid": {"levels": {"x": 5}}}: see ``Grid``.
 
