@@ -24,6 +24,7 @@ from smbo.cli.summary import (
     preference_text,
     recommendation_of,
     recommended_text,
+    space_lines,
     value_text,
 )
 from smbo.cli.target import load, study_argument
@@ -90,6 +91,8 @@ def command(
             )
         for text in failures_summary(trials):
             click.echo(text)
+        for text in space_lines(found):
+            click.echo(f"space {text}")
         if (why := found.termination()) is not None:
             click.echo(f"finished: {why}")
 

@@ -12,7 +12,7 @@ from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.space import Point, Space
 from smbo.space.context import context_row
-from smbo.space.fixed import lie_in, subspace
+from smbo.space.fixed import is_within, subspace
 from smbo.space.point_set import PointSet
 from smbo.space.step_limits import within_steps
 from smbo.surrogates.base import Memory
@@ -51,7 +51,7 @@ class ProposalRequest:
 
     def holds(self, rows: Array) -> NDArray[np.bool_]:
         """Return which unit points of the problem's space, (m, d), are in this part of it, (m,)."""
-        is_in = lie_in(self.space, rows)
+        is_in = is_within(self.space, rows)
         return is_in & self.space.allowed(rows) if self.present and len(rows) else is_in
 
     @cached_property

@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smbo.errors import AskError, PointError, SpaceError
 from smbo.space.categorical import Constant
 from smbo.space.constraints import Point, constraint_name, hint
 from smbo.space.derived import Derived
 from smbo.space.expressions import Expression
-from smbo.space.numeric import Fixed
-from smbo.space.space import Space
+from smbo.space.numeric import Fixed, Removed
+from smbo.space.space import Mask, Space
 from smbo.training_data import Array
 
 _COORDINATE_TOLERANCE = 1e-9  # two snapped coordinates closer than this are the same
@@ -90,25 +89,27 @@ def subspace(space: Space, fixed: Point) -> Space:
         return space
     dimensions = dict(space.dimensions)
     for name, value in fixed.items():
-        if not isinstance(dimensions[name], Constant):
+        if not isinstance(dimensions[name], Constant | Removed):
             dimensions[name] = Fixed(dimensions[name], value)
     for name in _absent(space, fixed):
         # the dimension is inactive in all of the points: one position is enough to count and list them
         dimensions[name] = Fixed(dimensions[name], dimensions[name].from_unit(np.array([0.5]))[0])
     conditions = dict.fromkeys(condition.text for name in fixed for condition in _conditions_for(space, name))
-    return Space(dimensions, [*space.constraints, *conditions])
+    rules = [*space.constraints, *conditions]
+    return Space(dimensions, rules, earlier=space.earlier, defaults=space.defaults)
 
 
 def rows_in(space: Space, rows: Array) -> Array:
     """Return the rows of evaluated unit points (m, d) that lie in a subspace, (k, d)."""
-    return np.asarray(rows[lie_in(space, rows)]) if _fixed_in(space) else rows
+    return np.asarray(rows[is_within(space, rows)])
 
 
-def lie_in(space: Space, rows: Array) -> NDArray[np.bool_]:
-    """Return which evaluated unit points (m, d) lie in a subspace, (m,)."""
-    if len(rows) == 0 or not _fixed_in(space):
+def is_within(space: Space, rows: Array) -> Mask:
+    """Return which rows of evaluated unit points (m, d) lie in a subspace, or in the present space, (m,)."""
+    if len(rows) == 0 or not (space.earlier or _fixed_in(space)):
         return np.ones(len(rows), dtype=np.bool_)
-    return np.asarray((np.abs(space.snap(rows) - rows) < _COORDINATE_TOLERANCE).all(axis=1))
+    found = (np.abs(space.snap(rows) - rows) < _COORDINATE_TOLERANCE).all(axis=1)
+    return found & space.allowed(rows) if space.earlier else np.asarray(found)
 
 
 def describe(space: Space) -> str:
@@ -122,7 +123,8 @@ def _fixed_in(space: Space) -> Point:
 
 
 def _constants(space: Space) -> Point:
-    return {name: each.value for name, each in space.dimensions.items() if isinstance(each, Constant)}
+    is_one = (Constant, Removed)
+    return {name: each.value for name, each in space.dimensions.items() if isinstance(each, is_one)}
 
 
 def _without(point: Point, name: str) -> Point:

@@ -133,7 +133,8 @@ def within_steps(space: Space, limits: Mapping[str, float], present: Point, fixe
     for name, value in present.items():
         dimension, word, limit = space.dimensions[name], in_backticks(name), limits[name]
         if isinstance(dimension, Categorical):
-            place = dimension.choices.index(value)
+            place = dimension.index(value)
+            assert place is not None, "of the space"
             near = dimension.choices[max(0, place - int(limit)) : place + int(limit) + 1]
             rules.append(" or ".join(f"{word} == {choice!r}" for choice in near))
             is_near = name not in fixed or fixed[name] in near
@@ -147,4 +148,7 @@ def within_steps(space: Space, limits: Mapping[str, float], present: Point, fixe
                 f"ask: fixed {name}={fixed[name]!r} is further from the present {value!r} than its step "
                 f"limit {limit:g}; go there in several steps"
             )
-    return Space(space.dimensions, [*space.constraints, *rules]) if rules else space
+    if not rules:
+        return space
+    constraints = [*space.constraints, *rules]
+    return Space(space.dimensions, constraints, earlier=space.earlier, defaults=space.defaults)
