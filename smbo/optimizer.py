@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
@@ -12,11 +13,12 @@ import numpy as np
 from smbo.analysis.view import Snapshot, View
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.history.encode import encode
-from smbo.history.events import Asked, Event, Promoted, Reported, Told
+from smbo.history.events import Asked, Event, Promoted, Reported, SpaceChanged, Told
 from smbo.history.promotion import ends_early, promoted
 from smbo.history.record import ToldResult, checked_report, record_result
 from smbo.plain_values import as_flag, as_whole_number, shown
 from smbo.problem import Problem, Returned
+from smbo.problem.space_change import with_space
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
 from smbo.proposal.recipe import Recipe
@@ -193,6 +195,45 @@ class Optimizer(View):
         return trials
 
     @_one_at_a_time
+    def change_space(
+        self, space: Problem | Space | Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> tuple[str, ...]:
+        """Search another space from now on; return what changes, in words.
+
+        Ranges may be widened and narrowed, choices added and retired, parameters added, and removed by making
+        them constants.  All trials stay, in terms of the new space, and those in flight may be told.
+        ``best`` and ``recommend`` are of the new space.
+
+        Args:
+            space: the whole new one; or the problem with it, otherwise the same.
+            defaults: values that new parameters have had so far, by name.
+
+        Raises:
+            SpaceError: a parameter cannot be changed so, or a default is missing or does not fit.
+            ProblemError: the problem differs in more than its space and points of it.
+
+        >>> optimizer = Optimizer({"x": (0.0, 1.0), "act": ["relu", "tanh"]}, seed=1)
+        >>> _ = optimizer.tell({"x": 0.9, "act": "tanh"}, 0.2)
+        >>> new = {"x": (0.5, 2.0), "act": ["relu", "silu"], "depth": (1, 4)}
+        >>> for text in optimizer.change_space(new, defaults={"depth": 2})[:3]:
+        ...     print(text)
+        x: real [0.0, 1.0] is now real [0.5, 2.0]
+        act: added 'silu'; retired 'tanh'
+        depth is new: integer [1, 4]; 2 so far
+        >>> optimizer.ask().params["act"] in ("relu", "silu"), optimizer.best
+        (True, None)
+        """
+        problem, said = with_space(self.problem, space, defaults, self._trials)
+        if not said:
+            return ()
+        check_recipe(problem, self.recipe)
+        self.problem, self._memory = problem, {}
+        present = problem.space.in_present_terms
+        self._trials = [replace(trial, params=present(trial.params)) for trial in self._trials]
+        self._log.append(SpaceChanged(space, defaults, said))
+        return said
+
+    @_one_at_a_time
     def tell(
         self,
         trial: Trial | int | Mapping[str, Any],
@@ -276,6 +317,9 @@ class Optimizer(View):
             if isinstance(event, Reported):
                 optimizer.report(event.number, event.step, event.value)
                 continue
+            if isinstance(event, SpaceChanged):
+                optimizer.change_space(event.space, event.defaults)
+                continue
             told, n_asked = event.trial, len(optimizer._trials)
             known = optimizer._trials[told.number] if told.number < n_asked else told
             if not same_choice(optimizer.problem.context, told.params, known.params):
@@ -310,7 +354,8 @@ class Optimizer(View):
         if not 0 <= wanted < number:
             raise UnknownTrial(f"trial {wanted} was never asked for; there are {number}, numbered from 0")
         known = self._trials[wanted]
-        if isinstance(given, Trial) and not same_choice(self.problem.context, given.params, known.params):
+        asked = self.space.in_present_terms(given.params) if isinstance(given, Trial) else known.params
+        if isinstance(given, Trial) and not same_choice(self.problem.context, asked, known.params):
             raise UnknownTrial(
                 f"trial {wanted} was asked for at {dict(known.params)!r}, not {given.params!r}"
             )

@@ -191,11 +191,13 @@ class FidelityResults:
             lowest, in the logarithm of the fidelity.
         noise_growth: variance of an unknown error, as a multiple of that at the highest
             fidelity, shape (N,).
+        ratio: the highest over the lowest fidelity of learning curves; None of averages over events.
     """
 
     data: TrainingData
     fidelity_gaps: Array
     noise_growth: Array
+    ratio: float | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -222,7 +224,12 @@ class FidelityResults:
 
     def rows(self, chosen: NDArray[np.intp]) -> FidelityResults:
         """Return the chosen rows only."""
-        return FidelityResults(self.data.rows(chosen), self.fidelity_gaps[chosen], self.noise_growth[chosen])
+        return replace(
+            self,
+            data=self.data.rows(chosen),
+            fidelity_gaps=self.fidelity_gaps[chosen],
+            noise_growth=self.noise_growth[chosen],
+        )
 
 
 def _times(values: Array, units: Array | float) -> Array:
@@ -304,6 +311,8 @@ class TrainingData:
             their means, and the variances those of the means where errors are known.
         unit: of values and errors, in the user's unit: a power of two, other than 1 only of an objective
             whose magnitudes are so far from 1 that their squares would leave the range of a float.
+        outside: numbers of the evaluations at points of an earlier space of the study that are not in the
+            present one.  They are training data, are not ``feasible``, and say nothing of feasibility.
         context: present context as a unit point, (d,), NaN where it is chosen or not known; None where
             the problem has no contextual variables.
     """
@@ -323,6 +332,7 @@ class TrainingData:
     fidelities: FidelityResults | None = None
     replicates: Replicates | None = None
     unit: float = 1.0
+    outside: frozenset[int] = frozenset()
     context: Array | None = None
 
     @classmethod
@@ -383,6 +393,11 @@ class TrainingData:
     def with_pending(self, points: Array) -> TrainingData:
         """Return the same with more pending unit points, (m, d)."""
         return replace(self, pending=np.concatenate([self.pending, points]))
+
+    @property
+    def is_outside(self) -> NDArray[np.bool_]:
+        """Which evaluations are outside of the present space, shape (n,)."""
+        return np.isin(self.numbers, list(self.outside))
 
     def without_pending(self) -> TrainingData:
         """Return the same without pending points."""

@@ -22,6 +22,7 @@ from smbo.cli.summary import (
     preference_text,
     recommendation_of,
     recommended_text,
+    space_lines,
     value_text,
 )
 from smbo.cli.target import load, study_argument
@@ -71,6 +72,8 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
             )
         for text in failures_summary(trials):
             click.echo(text)
+        for text in space_lines(found):
+            click.echo(f"space {text}")
         if (why := found.termination()) is not None:
             click.echo(f"finished: {why}")
 

@@ -22,6 +22,7 @@ from smbo.cli.summary import (
     pareto_text,
     recommended_text,
     rungs_text,
+    space_lines,
     summarize,
     total_cost,
 )
@@ -51,6 +52,7 @@ def _lines(study: Study, summary: StudySummary, drivers: list[str]) -> list[str]
     lines += [f"  queue        {text}" for text in queue_lines(cluster_folders(study))]
     counts = ", ".join(f"{n} {state}" for state, n in sorted(summary.counts.items())) or "none yet"
     lines.append(f"  trials       {counts}; {spent.trials} of {budget.trials or 'any number'} asked for")
+    lines += [f"  space        {text}" for text in space_lines(study)]
     if (rungs := rungs_text(study)) is not None:
         lines.append(f"  fidelity     {rungs}")
     of = f" of {duration_text(budget.time_seconds)}" if budget.time_seconds is not None else ""
@@ -92,6 +94,11 @@ def _as_json(study: Study, summary: StudySummary, drivers: list[str]) -> dict[st
         "drivers": drivers,
         **({"queue": queue} if (queue := queue_lines(cluster_folders(study))) else {}),
         "trials": summary.counts,
+        **(
+            {"space_changes": [each._asdict() for each in changes]}
+            if (changes := study.space_changes)
+            else {}
+        ),
         "budget": study.budget.to_json(),
         "spent": _spent_as_json(study),
         "best": None if best is None else {"trial": best.number, "value": best.value},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _TRACEBACK = re.compile(r"\s*(?:\+ Exception Group )?Traceback \(most recent call last\)")
 _FRAME = re.compile(r'^[\s|]*File "[^"\n]*", line \d+', re.MULTILINE)
 _EXCEPTION = re.compile(r"^(?:[ |]*\| )?([A-Za-z_][\w.]*(?:: .*)?)$", re.MULTILINE)
+_LONGEST_CHANGE = 1000  # of a space, in words
 _MOST_CAUSES = 3  # of failures in a summary; `smbo show` has them all
 
 
@@ -115,6 +117,16 @@ def summary_lines(study: Study, summary: StudySummary) -> list[str]:
     if summary.end_reason is not None:
         lines.append(f"ended because {summary.end_reason}")
     return [*lines, *failures_summary(study.trials)]
+
+
+def space_lines(study: Study) -> list[str]:
+    """Return the changes of a study's space, one a line; none where it has not changed."""
+    found = []
+    for each in study.space_changes:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.when))
+        said = line_text("; ".join(each.said), _LONGEST_CHANGE)
+        found.append(f"changed before trial {each.first_number} ({when}): {said}")
+    return found
 
 
 def rungs_text(study: Study) -> str | None:

@@ -155,8 +155,8 @@ def n_from_design(request: ProposalRequest, data: TrainingData) -> int:
         return n
     # evaluations recorded by hand count too
     n_known = len(data) + len(data.failed) + len(data.pending)
-    if len(data) == 0:
-        return n  # nothing to fit a model to, whatever failed or is pending
+    if len(data) == len(data.outside):
+        return n  # nothing to improve on, whatever failed or is pending
     if recipe.n_initial is None and not request.problem.transfer and _is_flat(request.data):
         return n
     return min(n, max(0, n_initial_of(space, recipe, data) - n_known))

@@ -32,12 +32,12 @@ from smbo.surrogates.base import (
     DifferentiablePosterior,
     Memory,
     Posterior,
-    Selective,
     Surrogate,
     learner_of,
 )
 from smbo.surrogates.gp.gp import MAX_ROWS_LEARNED
 from smbo.surrogates.gp.model_average import is_exact
+from smbo.surrogates.subset import bounded, relevant_to
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData, served_by
 from smbo.trial import Recommendation, Trial, TrialState
 
@@ -195,9 +195,10 @@ def _lowest_of_outputs(
 
 def _looked_at(surrogate: Surrogate | None, data: TrainingData, rows: Rows) -> Rows:
     """Return the feasible rows that the surrogate was fitted to, or all if there are none."""
-    if not isinstance(surrogate, Selective):
+    if surrogate is None:
         return rows
-    known = rows[np.isin(data.numbers[rows], surrogate.relevant(data).numbers)]
+    fitted = relevant_to(bounded(surrogate, data), data)
+    known = rows[np.isin(data.numbers[rows], fitted.numbers)]
     return known if len(known) else rows
 
 
@@ -268,7 +269,11 @@ def probability_feasible(data: TrainingData, points: Array) -> Array:
 
 def what_is_missing(problem: Problem, trials: Iterable[Trial]) -> str:
     """Return why no trial can be the best one yet, in words."""
-    counts = Counter(trial.state for trial in trials)
+    counts: Counter[TrialState | None] = Counter()
+    for trial in trials:
+        is_here = not problem.space.earlier or problem.space.contains(trial.params)
+        counts[trial.state if is_here else None] += 1
+    outside = f"; {counts[None]} trials are outside of the present space" if counts[None] else ""
     if n_complete := counts[TrialState.COMPLETE]:
         which = (
             f"none of the {n_complete} complete evaluations meets"
@@ -285,7 +290,7 @@ def what_is_missing(problem: Problem, trials: Iterable[Trial]) -> str:
         )
         return f"no evaluation has reached {goal}; {trials_wait}"
     n_failed = counts[TrialState.FAILED]
-    return "no evaluation is complete" + (f", {n_failed} failed" if n_failed else "")
+    return "no evaluation is complete" + (f", {n_failed} failed" if n_failed else "") + outside
 
 
 def recommendation(

@@ -99,9 +99,13 @@ def next_promotion(
         is_closing: whether no new trials are asked for and none is pending.
         fixed: values of the new point that could be evaluated instead, as of ``fixing.checked``.
     """
+    candidates = trials
+    if problem.space.earlier:
+        is_paused = TrialState.PAUSED
+        candidates = [t for t in trials if t.state is not is_paused or problem.space.contains(t.params)]
     if not isinstance(problem.early_stopping, ByModel):
-        return promotion_due(problem, trials, is_closing=is_closing)
-    if all(trial.state is not TrialState.PAUSED for trial in trials):
+        return promotion_due(problem, candidates, is_closing=is_closing)
+    if all(trial.state is not TrialState.PAUSED for trial in candidates):
         return None
     data, point = encode(problem, trials), None
     if not is_closing:
@@ -113,9 +117,9 @@ def next_promotion(
     from smbo.proposal.promotion_by_noise import promotion_by_noise
 
     promotion = promotion_by_gain if problem.loss is None else promotion_by_noise
-    found = promotion(problem, trials, data, memory, point)
+    found = promotion(problem, candidates, data, memory, point)
     if found is None and is_closing and best_trial(problem, trials) is None:
-        return promotion_due(problem, trials, is_closing=True)
+        return promotion_due(problem, candidates, is_closing=True)
     return found
 
 

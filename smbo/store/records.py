@@ -114,6 +114,7 @@ class StudyRecord:
         spent: of its budget, so far.
         next_number: of the trial that would be asked for next.
         last_seq: of the latest change.
+        problem_text: of the problem, as it is stored.
     """
 
     id: int
@@ -128,6 +129,7 @@ class StudyRecord:
     spent: Spent
     next_number: int
     last_seq: int
+    problem_text: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)

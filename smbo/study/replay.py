@@ -21,8 +21,10 @@ from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.request import ProposalRequest
 from smbo.proposal.suggest import proposal_rng, suggest
+from smbo.store.change_feed import SPACE
 from smbo.store.records import AttemptRecord, dump_json
 from smbo.store.roles import History
+from smbo.study.load import problem_from_json, with_callables_of
 from smbo.study.provenance import JsonPoint, proposed_trials
 from smbo.trial import Trial, TrialState
 
@@ -92,12 +94,15 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
         SpaceError, NumericalError: a proposal cannot be made.
     """
     record, rows = store.changes(name, 0)
-    trials = {row.number: replace(row, params=problem.space.point_from_json(row.params)) for row in rows}
     events = store.events(record.id)
+    changes = [(each.seq, json.loads(each.payload)["before"]) for each in events if each.kind == SPACE]
+    # of a space that changed, points are read in terms of the space that each proposal was made in
+    read = dict if changes else problem.space.point_from_json
+    trials = {row.number: replace(row, params=read(row.params)) for row in rows}
     asked = _as_asked(events)
     stored = {row.number: asked.get(row.number, row.params) for row in rows}
     proposals, n_unknown = _proposals(events)
-    points = {number: problem.space.point_from_json(dict(point)) for number, point in asked.items()}
+    points = {number: read(dict(point)) for number, point in asked.items()}
     past = _Past(events, trials, store.attempts(record.id), points)
     memories = {dump_json({})}
     n_same = 0
@@ -106,15 +111,19 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
         if n_unknown == 0 and dump_json(proposal.memory) not in memories:
             difference = Difference(first_trial, "the memory", proposal.memory, "none that was carried on")
             return Replayed(done, n_same, n_unknown, difference)
-        known = [*past.until(proposal.watermark), *proposed_trials(problem, proposal.beside, proposal.first)]
-        fixed = problem.space.point_from_json(proposal.fixed)
-        data, rng = encode(problem, known), proposal_rng(record.seed, proposal.first)
-        points, memory = suggest(
-            ProposalRequest(problem, recipe, data, proposal.n, rng, proposal.memory, fixed)
-        )
+        before = next((each for seq, each in changes if seq > proposal.watermark), None)
+        then = problem if before is None else with_callables_of(problem, problem_from_json(before))
+        known = list(past.until(proposal.watermark))
+        if changes:
+            known = [replace(each, params=then.space.point_from_json(dict(each.params))) for each in known]
+        known += proposed_trials(then, proposal.beside, proposal.first)
+        fixed = then.space.values_from_json(proposal.fixed)
+        data, rng = encode(then, known), proposal_rng(record.seed, proposal.first)
+        request = ProposalRequest(then, recipe, data, proposal.n, rng, proposal.memory, fixed)
+        proposed, memory = suggest(request)
         memories.add(dump_json(memory))
         for index, number in sorted(proposal.numbers.items()):
-            now = problem.space.point_to_json(points[index])
+            now = then.space.point_to_json(proposed[index])
             if dump_json(dict(sorted(now.items()))) != dump_json(dict(sorted(stored[number].items()))):
                 return Replayed(done, n_same, n_unknown, Difference(number, "the point", stored[number], now))
             n_same += 1

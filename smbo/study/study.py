@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, overload
 
 from smbo.analysis.view import Snapshot, View
 from smbo.errors import AskError, StoreError, UnknownTrial
@@ -15,6 +16,7 @@ from smbo.history.record import ToldResult, checked_report, record_result
 from smbo.optimizer import checked_count, checked_seed
 from smbo.plain_values import as_whole_number, shown
 from smbo.problem import Problem, Returned
+from smbo.problem.space_change import of_the_study
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset, recipe_to_json
 from smbo.proposal.recipe import Recipe
@@ -23,10 +25,11 @@ from smbo.space.context import ask_settings, same_choice
 from smbo.space.fixed import checked
 from smbo.store.ask import check_key
 from smbo.store.budget import Budget, Spent
+from smbo.store.change_feed import SPACE
 from smbo.store.records import Result, StudyRecord
 from smbo.store.store import SqlStore
 from smbo.study.driver_study import DriverStudy
-from smbo.study.load import problem_and_recipe, refuse_mismatch
+from smbo.study.load import problem_and_recipe, refuse_mismatch, with_stored_eta
 from smbo.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -43,6 +46,20 @@ __all__ = ["Budget", "Study"]
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 1024
+
+
+class SpaceChange(NamedTuple):
+    """A change of a study's space.
+
+    Attributes:
+        when: seconds since 1970, UTC.
+        first_number: of the first trial after it.
+        said: what changed, in words.
+    """
+
+    when: float
+    first_number: int
+    said: tuple[str, ...]
 
 
 class Study(View):
@@ -65,8 +82,12 @@ class Study(View):
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
         # all methods that change the study; for ``smbo.study`` and ``smbo.cli``, not for users
         self._driver = DriverStudy(store, problem, recipe, record)
-        self.problem = problem
         self.recipe = recipe
+
+    @property
+    def problem(self) -> Problem:  # type: ignore[override]
+        """The problem, in the space of the last look at the store."""
+        return self._driver.problem
 
     def _snapshot(self) -> Snapshot:
         return self._driver._snapshot()
@@ -110,13 +131,17 @@ class Study(View):
             record = store.create_study(
                 name, wanted["problem"], wanted["recipe"], new_seed, budget or Budget()
             )
-            refuse_mismatch(record, wanted, seed)
+            problem = with_stored_eta(problem, record)
+            refuse_mismatch(record, {**wanted, "problem": problem.to_json()}, seed)
             store.raise_budget(record.id, budget or Budget())
         except BaseException:
             store.close()
             raise
         logger.info("study %s in %s: %d trials so far", name, store.shown, record.next_number)
-        return cls(store, problem, recipe, record)
+        stored = (
+            problem_and_recipe(record)[0].space if "earlier" in record.problem["space"] else problem.space
+        )
+        return cls(store, of_the_study(problem, stored), recipe, record)
 
     @classmethod
     def load(cls, url: str | Path, name: str) -> Study:
@@ -197,6 +222,8 @@ class Study(View):
                 value of the context is missing, or out of its range.
         """
         count = 1 if n is None else checked_count(n, MOST_AT_ONCE)
+        if fixed or context:
+            self._driver.log.read()  # the space may have changed
         settings = ask_settings(self.problem.space, self.problem.context, fixed, context)
         trials = self._driver.ask_for(
             "hand", count, key=check_key(key), fixed=settings, takes_waiting=not settings
@@ -329,7 +356,8 @@ class Study(View):
         known = self._driver.log.point_of(number)
         if not isinstance(given, Trial):
             return known
-        if not same_choice(self.problem.context, given.params, known.params):
+        asked = self.problem.space.in_present_terms(given.params)
+        if not same_choice(self.problem.context, asked, known.params):
             # a trial of another study, maybe: its result would be recorded at the wrong point
             raise UnknownTrial(
                 f"trial {number} was asked for at {dict(known.params)!r}, not {dict(given.params)!r}"
@@ -469,6 +497,36 @@ class Study(View):
                 f"run(context={shown(given)}): {said}; give a function that returns {{name: value}}"
             )
         return given if given is None or callable(given) else lambda: given
+
+    def change_space(
+        self, space: Problem | Space | Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> tuple[str, ...]:
+        """Search another space from now on, in all processes; return what changes, in words.
+
+        Ranges may be widened and narrowed, choices added and retired, parameters added, and removed by making
+        them constants; known constraints, conditions and priors may change too.  All trials stay, in terms of
+        the new space, and those under way go on and may be told.  ``best`` and ``recommend`` are of the new
+        space.  Other drivers of the study search it from their next ask on.  See docs/spaces.md.
+
+        Args:
+            space: the whole new one; or the problem with it, otherwise the same but for points to try first.
+            defaults: values that new parameters have had so far, by name.
+
+        Returns:
+            () where nothing changes, and nothing is recorded.
+
+        Raises:
+            SpaceError: a parameter cannot be changed so, or a default is missing or does not fit.
+            ProblemError: the problem differs in more than its space and points of it.
+        """
+        return self._driver.change_space(space, defaults)
+
+    @property
+    def space_changes(self) -> tuple[SpaceChange, ...]:
+        """The changes of the space so far, in their order."""
+        events = self._driver.store.events(self._driver.id, kind=SPACE)
+        told = [(event.created, json.loads(event.payload)) for event in events]
+        return tuple(SpaceChange(when, each["first"], tuple(each["said"])) for when, each in told)
 
     def retry(self, trials: Iterable[Trial | int] | None = None, *, reason: str | None = None) -> list[Trial]:
         """Have failed trials evaluated again, after a mend, and return them as they wait for the next run.

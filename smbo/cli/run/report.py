@@ -21,7 +21,7 @@ from smbo.cli.job.level_set import contour_of_study
 from smbo.cli.job.schema import JobFile
 from smbo.cli.logs import say
 from smbo.cli.run.context import RunContext
-from smbo.cli.summary import StudySummary, pareto_of, rungs_text, total_cost
+from smbo.cli.summary import StudySummary, pareto_of, rungs_text, space_lines, total_cost
 from smbo.cli.tune import same_measurement_of
 from smbo.errors import SmboError
 from smbo.history import table as results
@@ -180,6 +180,8 @@ def _settings(context: RunContext) -> dict[str, object]:
         "objective": f"{kind}: {_as_written(settings)}",
         "recipe": _as_written(job.recipe),
     }
+    if changes := space_lines(study):
+        table["space"] = "\n".join(changes)
     if (rungs := rungs_text(study)) is not None:
         table["fidelity"] = rungs
     if (cost := total_cost(study)) is not None:
