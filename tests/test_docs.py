@@ -22,6 +22,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
         "level_sets.md",
         "noise.md",
         "optuna.md",
+        "scikit_optimize.md",
         "several_objectives.md",
         "spaces.md",
     ],
