@@ -94,12 +94,19 @@ def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> No
     Raises:
         RecipeError: with the recipes that serve the problem.
     """
+    if not isinstance(recipe.design, str):
+        recipe.design.check(problem.space)
     if recipe.replication is not None:
         _refuse_replication(problem, recipe, written)
     if problem.transfer and recipe.rule is None and not takes_sources(recipe.surrogate):
         transfer_base(recipe, _word(recipe, written))
     if recipe.rule is None:
         refuse_misfit(problem, recipe, written)
+        if problem.step_limits and recipe.region is not None:
+            raise RecipeError(
+                f"recipe {_word(recipe, written) or recipe!r} searches a box around the best point, which "
+                "step_limits may keep out of reach; use recipe 'auto' or 'gp'"
+            )
         if problem.context and recipe.surrogate is not None and not _takes_context(recipe):
             words = [word for word, make in PRESETS.items() if _takes_context(make())]
             word = _word(recipe, written)
@@ -120,6 +127,13 @@ def _refuse_replication(problem: Problem, recipe: Recipe, written: object) -> No
             f"repeats are weighed by hypervolumes, which take too long of {n} objectives (up to "
             f"{_MOST_REPLICATED}); leave replication out"
         )
+    others = {"a context": problem.context, "step limits": problem.step_limits}
+    for name, given in others.items():
+        if given:
+            raise RecipeError(
+                f"a repeat is of a point as it was, which may be out of reach, and the problem has {name}; "
+                "leave replication out"
+            )
     parts = [recipe.surrogate]
     if isinstance(recipe.surrogate, Transferable):
         parts.append(recipe.surrogate.transfer_base)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,9 +11,17 @@ from smbo.acquisition.base import Acquisition, Criterion, Search
 from smbo.acquisition.expected_improvement import normal
 from smbo.acquisition.fantasies import posterior_with_fantasies, with_pending
 from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.knowledge_gradient import (
+    ONE,
+    Worth,
+    gains_of_known,
+    gains_of_new,
+    worth_of_hypervolume,
+    worth_of_loss,
+)
 from smbo.errors import RecipeError
 from smbo.plain_values import finite_number, make_fields_plain, shown
-from smbo.problem.hypervolume import fronts_first, hypervolume, nondominated, reference_by_rule
+from smbo.problem.hypervolume import fronts_first
 from smbo.space.fixed import rows_in
 from smbo.space.point_set import PointSet
 from smbo.surrogates.base import (
@@ -31,15 +38,11 @@ Reveals = Callable[[Array], Array]
 
 # Evaluated points of the lowest means; one more evaluation would not make others the recommendation.
 _MOST_CONTENDERS = 48
-# With several quantities there are fewer contenders, every so many-th new point, and draws; of hypervolumes,
-# which take long, fewer draws.
-_MOST_OF_SEVERAL, _THINNING, _N_DRAWS, _N_DRAWS_OF_VOLUME = 16, 12, 64, 16
+# With several quantities there are fewer contenders, and every so many-th new point.
+_MOST_OF_SEVERAL, _THINNING = 16, 12
 # New points, besides the proposed one, whose largest knowledge gradient a repeat has to exceed: from the
 # whole space, and around each of so many known points.
 _N_EVERYWHERE, _N_CENTRES, _N_NEAR = 128, 4, 24
-# Nodes for expectations of piecewise linear functions of N(0, 1), with an error of a thousandth by kinks.
-_Z = np.linspace(-4.5, 4.5, 61)
-_WEIGHTS = np.exp(-0.5 * _Z**2) / np.exp(-0.5 * _Z**2).sum()
 
 
 @dataclass(frozen=True)
@@ -151,13 +154,13 @@ def _judged(
         RecipeError: they are not Gaussian processes.
     """
     beliefs: Sequence[Posterior] = (normal(belief),)
-    worth, means = _ONE_VALUE, beliefs[0]
+    worth, means = ONE, beliefs[0]
     if isinstance(belief, LossOfProcesses):
         beliefs, means = belief.processes, belief
-        worth = _loss(belief)
+        worth = worth_of_loss(belief)
     elif isinstance(belief, LatentObjectives):
         beliefs = belief.latents
-        worth = _hypervolume(belief, data)
+        worth = worth_of_hypervolume(belief, data)
 
     def rank(points: Array) -> Array:
         if isinstance(belief, LatentObjectives):
@@ -226,63 +229,6 @@ class _ByMeans:
         return replace(self, beliefs=beliefs, under_way=np.concatenate([self.under_way, new]))
 
 
-@dataclass(frozen=True, eq=False)
-class Worth:
-    """What is minimised, as a function of q quantities at m points, in each of D draws.
-
-    Attributes:
-        nodes: standard normal changes of the quantities, (D, q).
-        weights: of the draws, (D,), adding up to one.
-        of_best: the worth of the best, or of all together, (k, D), of means and variances (m, k, D, q).
-    """
-
-    nodes: Array
-    weights: Array
-    of_best: Callable[[Array, Array], Array]
-
-
-_ONE_VALUE = Worth(_Z[:, None], _WEIGHTS, lambda means, _: means[..., 0].min(axis=0))
-
-
-def _normals(n: int, n_quantities: int) -> tuple[Array, Array]:
-    """Return n draws or more, (D, q), and their weights.
-
-    Their mean is 0 and their covariance 1, as of normal numbers: else what evaluations are expected to
-    change on average, which is nothing, would pass for a gain.
-    """
-    half = np.random.default_rng(0).standard_normal((max(n // 2, n_quantities), n_quantities))
-    half = np.linalg.qr(half)[0] * np.sqrt(len(half))
-    return np.concatenate([half, -half]), np.full(2 * len(half), 0.5 / len(half))
-
-
-def _loss(belief: LossOfProcesses) -> Worth:
-    """Return the expected loss of vector outputs."""
-    c = len(belief.processes)
-
-    def of_best(means: Array, variances: Array) -> Array:
-        flat = (each.reshape(-1, c) for each in np.broadcast_arrays(means, variances))
-        return belief.loss_of_moments(*flat).reshape(means.shape[:-1]).min(axis=0)
-
-    return Worth(*_normals(_N_DRAWS, c), of_best)
-
-
-def _hypervolume(belief: LatentObjectives, data: TrainingData) -> Worth:
-    """Return minus the hypervolume of the means."""
-    several = data.objective_values
-    assert several is not None
-    told = several.values[data.feasible]
-    by_rule = reference_by_rule(told[nondominated(told)])
-    latent = belief.to_latent(np.where(np.isnan(several.reference), by_rule, several.reference))
-    pairs = zip(latent, belief.latents)
-    corner = np.array([part.scale.to_latent(np.array([at]))[0] for at, part in pairs])
-
-    def of_best(means: Array, _: Array) -> Array:
-        fronts = np.moveaxis(means, 0, 2)  # (k, D, m, q)
-        return np.array([[-hypervolume(each, corner) for each in row] for row in fronts])
-
-    return Worth(*_normals(_N_DRAWS_OF_VOLUME, len(corner)), of_best)
-
-
 def _others(search: Search, known: Array) -> Array:
     """Return new points from the whole space and around the best known ones, (m, d)."""
     space, data, rng = search.space, search.data, search.rng
@@ -308,62 +254,3 @@ def is_exact(data: TrainingData) -> bool:
     is_unknown = (np.isnan(variances) | (variances == 0.0)).reshape(len(values), -1).all(axis=1)
     rows = np.column_stack([*where, values])[is_unknown]
     return len(np.unique(rows, axis=0)) < len(rows)
-
-
-def gains_of_known(beliefs: Sequence[ReplicationPosterior], known: Array, worth: Worth = _ONE_VALUE) -> Array:
-    """Return the knowledge gradients of repeats at unit points (m, d), (m,), in latent units.
-
-    Only these points may be recommended.
-    """
-    if not beliefs:  # of outputs none of which stands out of the noise
-        return np.zeros(len(known))
-    moves = []
-    for belief in beliefs:
-        mean, covariance = belief.joint(known)
-        variance = np.maximum(np.diagonal(covariance), 0.0)
-        moves.append(_Move(mean[:, None], variance[:, None], covariance / np.sqrt(variance + belief.noise)))
-    return _gains(moves, [], worth)
-
-
-def gains_of_new(
-    beliefs: Sequence[ReplicationPosterior], known: Array, new: Array, worth: Worth = _ONE_VALUE
-) -> Array:
-    """Return the knowledge gradients of new unit points (k, d), (k,), in latent units.
-
-    The known points (m, d) may be recommended, and the new one once it is evaluated.
-    """
-    if not beliefs:
-        return np.zeros(len(new))
-    moves, own = [], []
-    for belief in beliefs:
-        bare = belief.standardized  # moments in latent units, as covariances are
-        mean, std = bare.moments(known)
-        mean_there, std_there = bare.moments(new)
-        root = np.sqrt(std_there**2 + belief.noise)
-        moves.append(_Move(mean[:, None], std[:, None] ** 2, belief.covariance(known, new) / root))
-        own.append(_Move(mean_there[None], std_there[None] ** 2, (std_there**2 / root)[None]))
-    return _gains(moves, own, worth)
-
-
-class _Move(NamedTuple):
-    """Mean and variance of a quantity, each (m, 1) or (1, k), and how k evaluations move its mean, (m, k)."""
-
-    mean: Array
-    variance: Array
-    steps: Array
-
-
-def _gains(moves: Sequence[_Move], own: Sequence[_Move], worth: Worth) -> Array:
-    """Return the gains of k evaluations that move the means of known points, and of their own, (k,)."""
-    before = (np.stack([move[part] for move in moves], axis=-1)[:, :, None] for part in (0, 1))
-    parts = [_moved(each, worth) for each in (moves, own) if each]
-    after = (np.concatenate(each) for each in zip(*parts))
-    return np.asarray(worth.of_best(*before)[0, 0] - worth.of_best(*after) @ worth.weights)
-
-
-def _moved(moves: Sequence[_Move], worth: Worth) -> tuple[Array, Array]:
-    """Return means and variances of m points after each of k evaluations, in each draw, (m, k, D, q)."""
-    drawn = [mean[:, :, None] + steps[:, :, None] * z for (mean, _, steps), z in zip(moves, worth.nodes.T)]
-    left = [np.maximum(variance - steps**2, 0.0)[:, :, None] for _, variance, steps in moves]
-    means = np.stack(drawn, axis=-1)
-    return means, np.broadcast_to(np.stack(left, axis=-1), means.shape)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from smbo import Fidelity, Integer, LevelSet, Optimizer, Outcome, Problem
+from smbo.acquisition.knowledge_gradient import gains_of_known, gains_of_new
 from smbo.history.encode import encode
 from smbo.problem import ChiSquare
 from smbo.proposal.model_data import ModelData
-from smbo.proposal.replication import _judged, gains_of_known, gains_of_new, is_exact
+from smbo.proposal.replication import _judged, is_exact
 from smbo.surrogates import ModelListGP
 from smbo.surrogates.multi_output.composite import CompositeGP
 
