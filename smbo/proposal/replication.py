@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smbo.acquisition.base import Acquisition, Criterion, Search
 from smbo.acquisition.expected_improvement import normal
@@ -164,16 +166,17 @@ def _judged(
 
     def rank(points: Array) -> Array:
         if isinstance(belief, LatentObjectives):
-            return np.argsort(fronts_first(belief.latent_means(points)))
+            return np.argsort(fronts_first(belief.latent_means(points))).astype(np.float64)
         return means.moments(points)[0]
 
-    for each in beliefs:
-        if not isinstance(each, ReplicationPosterior):
-            raise RecipeError(
-                f"repeats are weighed by a Gaussian process, and {type(each).__name__} is none; use recipe "
-                "'auto', 'gp' or 'noisy', or replication=None"
-            )
-    return tuple(beliefs), worth, rank
+    quantities = tuple(each for each in beliefs if isinstance(each, ReplicationPosterior))
+    if len(quantities) < len(beliefs):
+        names = sorted({type(each).__name__ for each in beliefs})
+        raise RecipeError(
+            f"repeats are weighed by a Gaussian process, and {', '.join(names)} is none; use recipe 'auto', "
+            "'gp' or 'noisy', or replication=None"
+        )
+    return quantities, worth, rank
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +246,9 @@ def _others(search: Search, known: Array) -> Array:
 def is_exact(data: TrainingData) -> bool:
     """Return whether a point has the same result twice, to the last bit, without a given error: no noise."""
     measured = data if data.fidelities is None else data.fidelities.data
-    where = [measured.points] if data.fidelities is None else [measured.points, data.fidelities.fidelity_gaps]
+    where: list[NDArray[Any]] = [measured.points]
+    if data.fidelities is not None:
+        where.append(data.fidelities.fidelity_gaps)
     values, variances = measured.values, measured.variances
     if (repeats := measured.replicates) is not None:
         where, values, variances = [repeats.rows], repeats.values, repeats.variances

@@ -173,7 +173,8 @@ class _Ends:
             n_slacks = len(data.outcome_constraints.names)
             slacks = tuple(SlackModel.of(data, column) for column in range(n_slacks))
         found = tuple(each for each in slacks if each is not None)
-        parts, corner, directions, spread = (posterior,), np.zeros(1), np.ones((1, 1)), data.values.std()
+        parts: tuple[Posterior, ...] = (posterior,)
+        corner, directions, spread = np.zeros(1), np.ones((1, 1)), data.values.std()
         if isinstance(posterior, LatentObjectives) and data.objective_values is not None:
             several = data.objective_values
             told = several.values[data.feasible] if data.feasible.any() else several.values
