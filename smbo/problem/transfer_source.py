@@ -12,6 +12,7 @@ from smbo.errors import PointError, ProblemError
 from smbo.frozen import FrozenDict, frozen
 from smbo.space import Point, Space
 from smbo.space.categorical import Constant
+from smbo.space.numeric import Removed
 from smbo.trial import Trial, TrialState
 
 _MIN_ROWS = 2  # a single value says nothing about how values vary
@@ -187,6 +188,6 @@ def _in_terms_of(space: Space, given: Mapping[str, Any], is_typed: bool) -> Poin
     columns = {
         name: name
         for name, dimension in space.dimensions.items()
-        if not isinstance(dimension, Constant) and name in given
+        if not isinstance(dimension, Constant | Removed) and name in given
     }
     return point_of(space, given, columns, is_typed=is_typed)

@@ -342,10 +342,8 @@ def _cards(
                 "posterior mean ± standard deviation, " + wording.noise_remark(problem),
             )
         )
-    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
-    feasible = [t for t in complete if t.feasible is not False]
-    if feasible:
-        best = min(feasible, key=lambda t: (problem.sign * (t.value or 0.0), t.number))
+    best = table.best_trial(problem, trials)
+    if best is not None:
         cards.append(
             (
                 "Best single evaluation",
