@@ -70,12 +70,6 @@ _TOLERANCE = Refusal(
 )
 
 
-def _transfer(other: str) -> Refusal:
-    return Refusal(
-        f"transfer takes the values of one objective, and the problem has {other}; leave transfer out"
-    )
-
-
 _CONTEXT_AT_FIDELITIES = Refusal(
     "a promotion evaluates a trial again, in another context than its first evaluation had: leave fidelity "
     "and early_stopping out, or context"
@@ -95,7 +89,6 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("level set", "median"): _NO_BEST,
     ("level set", "plateau"): _TOLERANCE,
     ("level set", "left"): _TOLERANCE,
-    ("level set", "transfer"): _transfer("a level_set"),
     ("several objectives", "vector outputs"): Refusal(
         "a loss on vector outputs is one objective, and there are several objectives: {objectives}; "
         "leave one of the two out"
@@ -108,7 +101,6 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("outcome constraints", "left"): Refusal(
         "termination: left does not know of constraints on metrics; use plateau beside them"
     ),
-    ("vector outputs", "transfer"): _transfer("vector outputs (loss)"),
     ("vector outputs", "model"): Refusal(
         "early_stopping='model' beside a loss goes by the noise of outputs, which falls as one over the "
         "fidelity where that counts events: say Fidelity(..., averages=True) if it does, "

@@ -19,6 +19,7 @@ from smbo.fidelity import (
     as_early_stopping,
     early_stopping_from_json,
     early_stopping_to_json,
+    ratio,
 )
 from smbo.frozen import FrozenDict
 from smbo.plain_values import as_flag, plain, shown
@@ -153,13 +154,21 @@ class Problem:
         set_once(self, "weights", FrozenDict(_figures("weights", self.weights)))
         if self.multi_objective is None and (self.reference or self.weights):
             raise ProblemError("reference and weights go with several objectives; leave them out")
-        several = () if self.multi_objective is None else self.multi_objective.names
-        checked = [each.checked(self.space, several) for each in self.transfer]
+        checked = [self.checked_source(each) for each in self.transfer]
         set_once(self, "transfer", tuple(source for source, _ in checked))
         set_once(self, "refused", tuple(text for _, texts in checked for text in texts))
         set_once(self, "constraints", tuple(self.constraints))
         set_once(self, "_constraints", tuple(self._checked_constraint(text) for text in self.constraints))
         set_once(self, "constraint_slacks", ConstraintSlacks.of(self._constraints))
+
+    def checked_source(self, source: TransferSource) -> tuple[TransferSource, list[str]]:
+        """Return a source study's rows that are of use here, and why others are refused; see ``checked``."""
+        return source.checked(
+            self.space,
+            () if self.multi_objective is None else self.multi_objective.names,
+            () if self.level_set is None else self.level_set.names,
+            self.loss,
+        )
 
     def _checked_objectives(self) -> dict[str, str] | None:
         if self.objectives is None:
@@ -363,7 +372,7 @@ class Problem:
         """Return the rung that a fidelity is, counted from 0; None where there are no rungs."""
         if self.multi_fidelity is None or fidelity is None:
             return None
-        return self.multi_fidelity.fidelity.rungs(self.multi_fidelity.early_stopping.eta).index(fidelity)
+        return self.multi_fidelity.rungs.index(fidelity)
 
     def to_json(self) -> dict[str, Any]:
         """Return the problem as plain JSON values."""
@@ -442,6 +451,11 @@ class MultiFidelity(NamedTuple):
 
     fidelity: Fidelity
     early_stopping: PromotionRule
+
+    @property
+    def rungs(self) -> tuple[float, ...]:
+        """The fidelities at which trials are compared, ascending."""
+        return self.fidelity.rungs(ratio(self.early_stopping, self.fidelity))
 
 
 def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:

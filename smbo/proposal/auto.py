@@ -216,7 +216,7 @@ def _of_outputs(data: TrainingData, vectors: VectorOutputs) -> Choice:
             surrogate = surrogates.LevelGP(surrogates.MultiFidelityGP())
             about = f"; each function is modelled over points and fidelities ({len(data.fidelities)} results)"
         return Choice(
-            Recipe(Subset(surrogate, n_rows=1500), acquisitions.Misclassification()),
+            Recipe(Subset(surrogate, n_rows=900, n_learned=150), acquisitions.Misclassification()),
             "levels",
             f"the levels of {', '.join(vectors.loss.level_set.names)} are sought: each point is to leave as "
             f"little of the space as possible on the wrong side of a contour{about}",

@@ -10,7 +10,7 @@ from smbo.errors import RecipeError
 from smbo.problem import Problem
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.transfer import transfer_base
+from smbo.proposal.transfer import takes_sources, transfer_base
 from smbo.surrogates.base import takes_replicates
 from smbo.training_data import Target, served_by
 
@@ -93,7 +93,7 @@ def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> No
     """
     if recipe.replication is not None:
         _refuse_replication(problem, recipe, written)
-    if problem.transfer and recipe.rule is None:
+    if problem.transfer and recipe.rule is None and not takes_sources(recipe.surrogate):
         transfer_base(recipe, _word(recipe, written))
     if recipe.rule is None:
         refuse_misfit(problem, recipe, written)

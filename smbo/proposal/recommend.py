@@ -32,12 +32,12 @@ from smbo.surrogates.base import (
     DifferentiablePosterior,
     Memory,
     Posterior,
-    Selective,
     Surrogate,
     learner_of,
 )
 from smbo.surrogates.gp.gp import MAX_ROWS_LEARNED
 from smbo.surrogates.gp.model_average import is_exact
+from smbo.surrogates.subset import bounded, relevant_to
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData, served_by
 from smbo.trial import Recommendation, Trial, TrialState
 
@@ -195,9 +195,10 @@ def _lowest_of_outputs(
 
 def _looked_at(surrogate: Surrogate | None, data: TrainingData, rows: Rows) -> Rows:
     """Return the feasible rows that the surrogate was fitted to, or all if there are none."""
-    if not isinstance(surrogate, Selective):
+    if surrogate is None:
         return rows
-    known = rows[np.isin(data.numbers[rows], surrogate.relevant(data).numbers)]
+    fitted = relevant_to(bounded(surrogate, data), data)
+    known = rows[np.isin(data.numbers[rows], fitted.numbers)]
     return known if len(known) else rows
 
 

@@ -409,7 +409,7 @@ def _space_lines(problem: Problem) -> str:
     stored = problem.space.to_json()
     lines = [
         json.dumps(entry, ensure_ascii=False, default=str)
-        for part in stored.values()
+        for part in (stored["dimensions"], stored["constraints"])
         for entry in (part.items() if isinstance(part, dict) else part)
     ]
     return "\n".join(lines) + "\n"

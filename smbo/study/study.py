@@ -29,7 +29,7 @@ from smbo.store.change_feed import SPACE
 from smbo.store.records import Result, StudyRecord
 from smbo.store.store import SqlStore
 from smbo.study.driver_study import DriverStudy
-from smbo.study.load import problem_and_recipe, refuse_mismatch
+from smbo.study.load import problem_and_recipe, refuse_mismatch, with_stored_eta
 from smbo.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ class Study(View):
             record = store.create_study(
                 name, wanted["problem"], wanted["recipe"], new_seed, budget or Budget()
             )
-            refuse_mismatch(record, wanted, seed)
+            problem = with_stored_eta(problem, record)
+            refuse_mismatch(record, {**wanted, "problem": problem.to_json()}, seed)
             store.raise_budget(record.id, budget or Budget())
         except BaseException:
             store.close()

@@ -87,6 +87,7 @@ class FidelitySection(Section):
     integer: bool = True
     name: str = "fidelity"
     averages: bool = False
+    resumes: bool = True
 
     @model_validator(mode="after")
     def _makes_sense(self) -> FidelitySection:
@@ -97,7 +98,7 @@ class FidelitySection(Section):
         """Return the fidelity of the problem."""
         from smbo.fidelity import Fidelity
 
-        return Fidelity(self.low, self.high, self.integer, self.name, self.averages)
+        return Fidelity(**self.model_dump())
 
 
 class TransferSection(Section):
@@ -105,6 +106,10 @@ class TransferSection(Section):
 
     file: str | None = None
     value: str | None = None
+    metrics: dict[str, str] = Field(default_factory=dict)
+    outputs: list[str] = Field(default_factory=list)
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    drop: list[str] = Field(default_factory=list)
     study: str | None = None
     store: str | None = None
 
@@ -117,6 +122,10 @@ class TransferSection(Section):
                 raise ValueError(f"{place!r} cannot name a file or a store")
         if (self.study is None) != (self.store is None):
             raise ValueError("`study` and `store` go together")
+        if self.value is not None and self.metrics:
+            raise ValueError("give `value: NAME`, or `metrics: {name here: name there}`")
+        if self.outputs and self.file is None:
+            raise ValueError("`outputs` are columns of a `file`; a study has its own")
         return self
 
 

@@ -6,8 +6,8 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ from smbo.errors import (
     SpaceError,
 )
 from smbo.problem import HasLoss, HasProblem, Loss, Objective, Problem
-from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
 from smbo.space import Point, Space
@@ -84,8 +83,7 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         objective = load_objective(spec.kind, spec.settings)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    sources = transfer_sources(job, document, folder)
-    problem = _problem(job, document, objective, kind, sources)
+    problem, refused = _problem(job, document, objective, kind, folder)
     try:
         check_recipe(problem, preset(job.recipe), job.recipe)
     except RecipeError as error:
@@ -94,8 +92,7 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         called = check_loaded(objective, problem, is_here=job.cluster.is_here)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    refused = tuple(text for each in sources for text in each.checked(problem.space)[1])
-    return Task(spec, objective, problem, fixed_of(job, document, problem.space), refused, called)
+    return Task(spec, objective, problem, fixed_of(job, document, problem.space), tuple(refused), called)
 
 
 def find_modules_beside(folder: Path) -> None:
@@ -159,25 +156,29 @@ def _first_parameter(kind: str, document: Document) -> str:
 
 
 def _problem(
-    job: JobFile, document: Document, objective: Objective, kind: str, sources: Sequence[TransferSource]
-) -> Problem:
-    """Return the problem: each part as the job says, else as the objective's own problem does."""
+    job: JobFile, document: Document, objective: Objective, kind: str, folder: Path
+) -> tuple[Problem, list[str]]:
+    """Return the problem: each part as the job says, else as the objective's own problem does.
+
+    Also why rows of source studies are refused.
+    """
     own = objective.problem if isinstance(objective, HasProblem) else None
     space, measured = _space_and_outcome_constraints(job, document, kind, own)
     fidelity = None if job.fidelity is None else job.fidelity.fidelity()
     values = _values(job, objective, own)
-    several = [*values["objectives"]] if len(values.get("objectives") or ()) > 1 else []
     try:
-        return Problem(
+        problem = Problem(
             space,
             constraints=measured,
             fidelity=own.fidelity if fidelity is None and own is not None else fidelity,
             early_stopping=job.early_stopping if job.early_stopping or own is None else own.early_stopping,
             try_first=_try_first(job, document, space, own),
-            transfer=fitting_rows(sources, space, several, document),
             termination=job.termination if job.termination or own is None else own.termination,
             **values,
         )
+        sources = transfer_sources(job, problem, document, folder)
+        kept, refused = fitting_rows(sources, problem, document)
+        return (replace(problem, transfer=kept) if kept else problem), refused
     except (ProblemError, ExpressionError) as error:
         raise _at(document, (_key_named(error, document) or "objectives",), error) from None
 

@@ -63,15 +63,22 @@ def problem_of(kinds: Collection[str]) -> Problem:
         arguments["context"] = ["t"]
         if "transfer" in kinds:
             arguments["transfer"] = [
-                TransferSource([{**point, "t": 0.5} for point in each.points], each.columns[None])
+                TransferSource([{**point, "t": 0.5} for point in each.points], each.values)
                 for each in arguments["transfer"]
             ]
+    if {"transfer", "vector outputs"} <= {*kinds} and "several objectives" not in kinds:
+        arguments["transfer"] = [_of_outputs(each) for each in arguments["transfer"]]
     known = ["x <= 0.9"] if "known constraints" in kinds else []
     return Problem(Space(dimensions, known), **arguments)
 
 
 def _of_several(source: TransferSource) -> TransferSource:
     return TransferSource(source.points, dict.fromkeys("fg", source.columns[None]))
+
+
+def _of_outputs(source: TransferSource) -> TransferSource:
+    pairs = zip(source.points, source.columns[None])
+    return TransferSource(source.points, outputs=[[value + 0.3, point["x"]] for point, value in pairs])
 
 
 def evaluated(problem: Problem, kinds: Collection[str], trial: Trial) -> Outcome:
