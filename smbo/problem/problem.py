@@ -43,6 +43,7 @@ from smbo.problem.transfer_source import TransferSource
 from smbo.space import Space
 from smbo.space.context import context_names
 from smbo.space.expressions import Expression
+from smbo.space.step_limits import checked_limits
 from smbo.training_data import Loss
 
 # Arguments that take no shorthand: the class of each, and how it is written.
@@ -81,6 +82,7 @@ class Problem:
         weights: {objective: how much it matters to the recommendation}, 1 where left out.
         context: names of the space's dimensions that are observed, not chosen; each ask is told their
             present values, ``ask(context={name: value})``.
+        step_limits: {name: how far it may move from the present point}, see ``smbo.space.step_limits``.
 
     Raises:
         ProblemError: an argument that makes no sense by itself, or two that do not go together
@@ -109,6 +111,7 @@ class Problem:
     reference: Mapping[str, float] | None = None
     weights: Mapping[str, float] | None = None
     context: Sequence[str] = ()
+    step_limits: Mapping[str, float] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
     constraint_slacks: ConstraintSlacks = field(init=False, repr=False)
     refused: tuple[str, ...] = field(init=False, repr=False)
@@ -138,6 +141,7 @@ class Problem:
                 f"loss={shown(self.loss)}; give ChiSquare(data, errors), FunctionLoss(…) or None"
             )
         set_once(self, "context", context_names(self.space, self.context))
+        set_once(self, "step_limits", checked_limits(self.space, self.context, self.step_limits))
         set_once(self, "try_first", self._checked_first())
         set_once(self, "termination", as_termination(self.termination))
         stopping = self.early_stopping
@@ -212,6 +216,7 @@ class Problem:
             "transfer": bool(self.transfer),
             "points to try first": bool(self.try_first),
             "context": bool(self.context),
+            "step limits": bool(self.step_limits),
         }
         return frozenset([kind for kind, is_so in holds.items() if is_so] + [*stopping])
 
@@ -398,6 +403,8 @@ class Problem:
             data["try_first"] = [self.space.point_to_json(point) for point in self.try_first]
         if self.context:
             data["context"] = list(self.context)
+        if self.step_limits:
+            data["step_limits"] = dict(self.step_limits)
         return data | (self.multi_objective.to_json() if self.multi_objective is not None else {})
 
     @classmethod
@@ -419,6 +426,7 @@ class Problem:
             reference=data.get("reference"),
             weights=data.get("weights"),
             context=data.get("context", ()),
+            step_limits=data.get("step_limits"),
         )
 
 

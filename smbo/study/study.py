@@ -137,6 +137,10 @@ class Study(View):
         except BaseException:
             store.close()
             raise
+        if not isinstance(recipe.design, str) and budget is not None and budget.trials is not None:
+            said = recipe.design.about_budget(problem.space, budget.trials)
+            if said is not None:
+                logger.warning("study %s: %s", name, said)
         logger.info("study %s in %s: %d trials so far", name, store.shown, record.next_number)
         stored = (
             problem_and_recipe(record)[0].space if "earlier" in record.problem["space"] else problem.space
@@ -185,6 +189,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial: ...
     @overload
     def ask(
@@ -194,6 +199,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> list[Trial]: ...
     def ask(
         self,
@@ -202,6 +208,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial | list[Trial]:
         """Return the next trial, or a list of n, running from now on.
 
@@ -214,6 +221,8 @@ class Study(View):
                 the trials are new.  Where one point alone has these values it is asked for (n times),
                 evaluated before or not.
             context: present values of the problem's contextual variables, by name, for all n.
+            present: where the parameters with step limits stand, None for the point of the last trial, asked
+                for or told.  Of n points each is a step from the one before.
 
         Raises:
             BudgetExhausted: the study may not have so many more.
@@ -226,7 +235,12 @@ class Study(View):
             self._driver.log.read()  # the space may have changed
         settings = ask_settings(self.problem.space, self.problem.context, fixed, context)
         trials = self._driver.ask_for(
-            "hand", count, key=check_key(key), fixed=settings, takes_waiting=not settings
+            "hand",
+            count,
+            key=check_key(key),
+            fixed=settings,
+            present=present,
+            takes_waiting=not settings and present is None,
         )
         return trials[0] if n is None else trials
 
