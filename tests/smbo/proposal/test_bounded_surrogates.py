@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smbo.proposal.model_data import ModelData
-from smbo.surrogates import CompositeGP, GP, KernelSelection, ModelListGP, MultiFidelityGP
+from smbo.surrogates import GP, CompositeGP, KernelSelection, ModelListGP, MultiFidelityGP
 from smbo.surrogates.subset import Subset, bounded, rows_to_fit
 from smbo.training_data import Axis, FidelityResults, ObjectiveValues, TrainingData
 
