@@ -191,11 +191,13 @@ class FidelityResults:
             lowest, in the logarithm of the fidelity.
         noise_growth: variance of an unknown error, as a multiple of that at the highest
             fidelity, shape (N,).
+        ratio: the highest over the lowest fidelity of learning curves; None of averages over events.
     """
 
     data: TrainingData
     fidelity_gaps: Array
     noise_growth: Array
+    ratio: float | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -222,7 +224,12 @@ class FidelityResults:
 
     def rows(self, chosen: NDArray[np.intp]) -> FidelityResults:
         """Return the chosen rows only."""
-        return FidelityResults(self.data.rows(chosen), self.fidelity_gaps[chosen], self.noise_growth[chosen])
+        return replace(
+            self,
+            data=self.data.rows(chosen),
+            fidelity_gaps=self.fidelity_gaps[chosen],
+            noise_growth=self.noise_growth[chosen],
+        )
 
 
 def _times(values: Array, units: Array | float) -> Array:

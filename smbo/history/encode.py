@@ -95,6 +95,7 @@ def _at_all_fidelities(problem: Problem, ordered: Sequence[Trial]) -> FidelityRe
         _encoded(problem, told, with_outputs=problem.loss is None),
         np.array([fidelity.fidelity_gap(level) for level in levels]),
         np.array([fidelity.noise_growth(level) for level in levels]),
+        None if fidelity.averages else fidelity.high / fidelity.low,
     )
 
 

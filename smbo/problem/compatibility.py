@@ -33,6 +33,7 @@ KINDS: Mapping[str, str] = {
     "transfer": "transfer=[...]",
     "points to try first": "try_first=[...]",
     "context": "Problem(..., context=[...])",
+    "step limits": "Problem(..., step_limits={...})",
     "replication": "recipe={'auto': {'replication': True}}",
     "costs": "Outcome(cost=...)",
     "failures": "EvaluationFailed, NaN",
@@ -70,6 +71,10 @@ _TOLERANCE = Refusal(
 )
 
 
+_STEPS_AT_FIDELITIES = Refusal(
+    "a promotion goes back to an earlier point, however far step_limits are from it: leave fidelity and "
+    "early_stopping out, or step_limits"
+)
 _CONTEXT_AT_FIDELITIES = Refusal(
     "a promotion evaluates a trial again, in another context than its first evaluation had: leave fidelity "
     "and early_stopping out, or context"
@@ -108,6 +113,7 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
         unless="averages",
     ),
     **{("context", kind): _CONTEXT_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
+    **{("step limits", kind): _STEPS_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
     ("context", "median"): Refusal(
         "early_stopping='median' compares trials by their values, and values in different contexts are not "
         "comparable; leave early_stopping or context out"

@@ -91,12 +91,19 @@ def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> No
     Raises:
         RecipeError: with the recipes that serve the problem.
     """
+    if not isinstance(recipe.design, str):
+        recipe.design.check(problem.space)
     if recipe.replication is not None:
         _refuse_replication(problem, recipe, written)
     if problem.transfer and recipe.rule is None and not takes_sources(recipe.surrogate):
         transfer_base(recipe, _word(recipe, written))
     if recipe.rule is None:
         refuse_misfit(problem, recipe, written)
+        if problem.step_limits and recipe.region is not None:
+            raise RecipeError(
+                f"recipe {_word(recipe, written) or recipe!r} searches a box around the best point, which "
+                "step_limits may keep out of reach; use recipe 'auto' or 'gp'"
+            )
         if problem.context and recipe.surrogate is not None and not _takes_context(recipe):
             words = [word for word, make in PRESETS.items() if _takes_context(make())]
             word = _word(recipe, written)
@@ -119,6 +126,7 @@ def _refuse_replication(problem: Problem, recipe: Recipe, written: object) -> No
         "a fidelity": problem.fidelity,
         "transfer": problem.transfer or None,
         "a context": problem.context or None,
+        "step limits": problem.step_limits or None,
     }
     for name, given in others.items():
         if given is not None:

@@ -4,8 +4,9 @@ An evaluation's gain is what one at the highest fidelity is worth there (expecte
 incumbent, expected hypervolume improvement, or expected reduction of misclassification), times the share of
 it that the evaluation would reveal; its cost is the increase of the fidelity.
 
-This looks one evaluation ahead, where one more cheap point always has some gain.  So a share of the cost is
-reserved for the highest fidelity: while less was spent there, the most promising paused trial is promoted.
+This looks one evaluation ahead, where one more cheap point always has some gain.  Where fidelities are
+averages, and one at the highest tells nothing that many cheap ones do not, a share of the cost is therefore
+reserved for the highest: while less was spent there, the most promising paused trial is promoted.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ from smbo.trial import Trial, TrialState
 _FEWEST_TRIALS = 5
 # Draws by which the probability that no other point dominates is counted.
 _N_DRAWS = 256
-# Share of the cost reserved for steps to the highest fidelity: about as much as successive halving spends
-# there with three or four rungs.
+# Share of the cost reserved for steps to the highest fidelity of averages: about as much as successive
+# halving spends there with three or four rungs.  Learning curves do better without (bench_curves.py).
 _SHARE_AT_HIGHEST = 0.3
 # At the end of a search a trial is still promoted if it is better than the best with this probability.
 _LEAST_CHANCE_OF_BEST = 0.2
@@ -56,7 +57,7 @@ def ladder_by_model(
         return None
     if len(np.unique(curves.numbers)) < _FEWEST_TRIALS or not data.axes:
         return None
-    return ladder.fidelity, ladder.fidelity.rungs(ladder.early_stopping.eta), curves
+    return ladder.fidelity, ladder.rungs, curves
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ class ModelOfFidelities:
             for belief in self.beliefs
         ]
         revealed = np.log(np.mean(np.square(shares), axis=0))
-        return np.asarray(self.log_worth(points) + revealed - math.log(level - below))
+        return np.asarray(self.log_worth(points) + revealed - math.log(self.fidelity.cost(below, level)))
 
     def first_fidelities(self, points: Array) -> tuple[list[float], list[float]]:
         """Return the fidelity at which to evaluate each new point (m, d) first, and the gain per cost."""
@@ -244,7 +245,7 @@ def promotion_by_gain(
     model = ModelOfFidelities.of(problem, data, memory)
     if model is None:
         return None
-    is_due = _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
+    is_due = model.fidelity.averages and _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
     found = model.next_promotion(problem.space, trials, ignore_cost=is_due or point is None)
     if found is None:
         return None

@@ -44,6 +44,8 @@ def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, A
     Raises:
         SpaceExhausted, SpaceError, NumericalError: see ``propose``.
     """
+    if request.problem.step_limits and request.n > 1:
+        return _in_turn(request)
     problem, proposal = request.problem, _proposal(request)
     carried = proposal.memory
     if isinstance(problem.early_stopping, ByModel):
@@ -53,6 +55,18 @@ def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, A
         first = first_fidelities if problem.loss is None else first_fidelities_of_outputs
         carried = {**carried, _FIRST_FIDELITIES: first(problem, request.data, carried, proposal.points)}
     return request.space.from_unit(proposal.points), carried
+
+
+def _in_turn(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return points each of which is a step from the one before: they are evaluated in this order."""
+    points: list[dict[str, Any]] = []
+    for _ in range(request.n):
+        new, memory = suggest(replace(request, n=1))
+        points += new
+        data = request.data.with_pending(request.problem.space.to_unit(new))
+        present = {name: new[0][name] for name in request.problem.step_limits or () if name in new[0]}
+        request = replace(request, data=data, memory=memory, present=present)
+    return points, dict(request.memory)
 
 
 def _proposal(request: ProposalRequest) -> Proposal:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from smbo.errors import DamagedStore, SmboError, StudyMismatch
+from smbo.fidelity import ByModel
 from smbo.problem import Problem
 from smbo.problem.stored_names import with_new_classes, with_new_keys
 from smbo.proposal.presets import recipe_from_json, with_new_settings
@@ -45,6 +46,14 @@ def problem_and_recipe(record: StudyRecord) -> tuple[Problem, Recipe]:
 def problem_from_json(data: Mapping[str, Any]) -> Problem:
     """Return the problem that ``Problem.to_json`` wrote."""
     return Problem.from_json(data)
+
+
+def with_stored_eta(problem: Problem, record: StudyRecord) -> Problem:
+    """Return the problem with the ``eta`` that its study began with, where it states none itself."""
+    stored = (with_new_keys(record.problem).get("early_stopping") or {}).get("model")
+    if stored is None or problem.early_stopping != ByModel():
+        return problem
+    return replace(problem, early_stopping=ByModel(**stored))
 
 
 def renewed(problem: Problem, record: StudyRecord) -> Problem:

@@ -45,8 +45,8 @@ _MODULES = {
         "DifferentiablePosterior ExtendablePosterior Memory Posterior Selective Surrogate Trainable "
         "WarpedPosterior"
     ),
-    "smbo.surrogates.gp.axis_selection": "AxisSelection",
     "smbo.surrogates.gp.gp": "GP",
+    "smbo.surrogates.gp.axis_selection": "AxisSelection",
     "smbo.surrogates.gp.kernel_selection": "KernelSelection",
     "smbo.surrogates.gp.kernels": "Kernel Matern32 Matern52 SquaredExponential",
     "smbo.surrogates.gp.marginal_likelihood": "Priors",
