@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from smbo.analysis.contextual import recommended_in_context
 from smbo.errors import ProblemError, TellError
 from smbo.history.encode import encode
 from smbo.history.table import best_trial, feasible_trials
@@ -149,8 +150,10 @@ def recommended(
         TellError: no feasible evaluation is complete.
         AskError: the context is missing, not of the problem, or out of its range.
     """
-    if problem.multi_objective is None or context is not None:
-        return recommendation(problem, recipe, seed, trials, memory, context)
+    if problem.context or context is not None:
+        return recommended_in_context(problem, recipe, trials, memory, context)
+    if problem.multi_objective is None:
+        return recommendation(problem, recipe, seed, trials, memory)
     return pareto_set(problem, recipe, trials, memory).recommended
 
 

@@ -191,11 +191,17 @@ class View(ABC):
                 `smbo show`, `smbo tune` and the report speak; None for the minimum of the settings' χ².
 
         Raises:
-            ProblemError: the problem has no ``ChiSquare``, too few evaluations, or the settings do not fit.
+            ProblemError: the problem has no ``ChiSquare``, too few evaluations, or the settings do not fit;
+                or it has contextual variables, which would be tuned too.
         """
         from smbo.tuning import tune_of
 
         now = self._snapshot()
+        if now.problem.context:
+            raise ProblemError(
+                f"a tune varies all parameters, and {', '.join(now.problem.context)} is observed; "
+                "recommend(context={...}) returns the best point for a context"
+            )
         return tune_of(now.problem, now.trials, settings, at)
 
     def termination(self) -> str | None:
