@@ -49,6 +49,8 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
         return None
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     done.sort(key=lambda trial: trial.number)
+    if problem.space.since and (not done or done[-1].number < problem.space.since):
+        return None  # nothing is known of the present space that was not known before
     if rule.plateau is not None:
         n_idle = plateau_length(problem, done, rule.gain)
         if n_idle >= rule.plateau:
@@ -74,10 +76,10 @@ def plateau_length(problem: Problem, done: Sequence[Trial], gain: float) -> int:
     0 without a feasible point: the search for the first one is no plateau.
     """
     best, idle = np.inf, 0
-    for value in _reached(problem, done).tolist():
+    for trial, value in zip(done, _reached(problem, done).tolist()):
         if value < np.inf and (best == np.inf or value < best - gain):
             best, idle = value, 0
-        elif best < np.inf:
+        elif best < np.inf and trial.number >= problem.space.since:
             idle += 1
     return idle
 
@@ -90,6 +92,7 @@ def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
     feasible = np.array(
         [trial.feasible is not False and trial.value is not None for trial in done], dtype=bool
     )
+    feasible &= np.array([problem.space.is_present(trial.params) for trial in done], dtype=bool)
     reached = np.full(len(done), np.inf)
     if problem.multi_objective is None:
         told = [trial.value for trial in done]
@@ -121,7 +124,8 @@ def regret_bound(
     data = with_constraints(encode(problem, done), memory)
     unit = _unit(data, memory)
     posterior = posterior_of(with_transfer(problem, recipe), data, memory)
-    known = data.points[recommendable(data)]
+    rows = recommendable(data)
+    known = data.points[rows[~data.is_outside[rows]]]
     if posterior is None or len(known) == 0:
         return np.inf, float(data.told(unit)[0])
     ends = _Ends.of(posterior, data, unit)
