@@ -47,8 +47,14 @@ def _cost(budget: float | None = None) -> Recipe:
     )
 
 
-def _auto(replication: bool | Mapping[str, float] | None = None) -> Recipe:
-    return Recipe(rule=Auto(), replication=_replication(replication))
+def _auto(
+    replication: bool | Mapping[str, float] | None = None, cost: bool | Mapping[str, float] = True
+) -> Recipe:
+    if not isinstance(cost, bool | Mapping):
+        raise RecipeError(f"cost: {cost!r}; say false, or {{budget: 3600}} where costs are told")
+    settings = cost if isinstance(cost, Mapping) else {}
+    per_cost = acquisition.ExpectedImprovementPerCost(**settings) if cost is not False else None
+    return Recipe(rule=Auto(per_cost=per_cost), replication=_replication(replication))
 
 
 def _gp(replication: bool | Mapping[str, float] | None = None) -> Recipe:
@@ -93,8 +99,9 @@ def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust use a
     Gaussian process, and pareto one for each of several objectives; forest, extra-trees and
     boosting use trees; random and sobol have no model.  cost maximises improvement per cost,
-    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  auto, gp and noisy take
-    {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
+    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``; so does auto where told costs
+    vary, with {"auto": {"cost": {"budget": ...}}}, and not with {"auto": {"cost": False}}.  auto, gp and
+    noisy take {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
 
     Named parts are those of ``Recipe``: {"surrogate": "GP", "acquisition": {"LowerConfidenceBound":
     {"weight": 3}}, "design": "lhs"}.  Installed packages add recipes and parts by the entry-point group
