@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
@@ -12,18 +13,20 @@ import numpy as np
 from smbo.analysis.view import Snapshot, View
 from smbo.errors import AlreadyTold, AskError, ProblemError, RecipeError, TellError, UnknownTrial
 from smbo.history.encode import encode
-from smbo.history.events import Asked, Event, Promoted, Reported, Told
+from smbo.history.events import Asked, Event, Promoted, Reported, SpaceChanged, Told
 from smbo.history.promotion import ends_early, promoted
 from smbo.history.record import ToldResult, checked_report, record_result
 from smbo.plain_values import as_flag, as_whole_number, shown
 from smbo.problem import Problem, Returned
+from smbo.problem.space_change import with_space
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.request import ProposalRequest
 from smbo.proposal.suggest import first_levels, next_promotion, proposal_rng, suggest, trial_seed
 from smbo.space import Space
-from smbo.space.fixed import checked
+from smbo.space.context import ask_settings, same_choice
+from smbo.space.step_limits import present_point
 from smbo.trial import Trial, TrialState
 
 _P = ParamSpec("_P")
@@ -102,10 +105,31 @@ class Optimizer(View):
         return tuple(self._log)
 
     @overload
-    def ask(self, n: None = None, *, fixed: Mapping[str, Any] | None = None) -> Trial: ...
+    def ask(
+        self,
+        n: None = None,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
+    ) -> Trial: ...
     @overload
-    def ask(self, n: int, *, fixed: Mapping[str, Any] | None = None) -> list[Trial]: ...
-    def ask(self, n: int | None = None, *, fixed: Mapping[str, Any] | None = None) -> Trial | list[Trial]:
+    def ask(
+        self,
+        n: int,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
+    ) -> list[Trial]: ...
+    def ask(
+        self,
+        n: int | None = None,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
+    ) -> Trial | list[Trial]:
         """Return a trial to evaluate, or a list of n that are proposed together.
 
         With a fidelity, trials that are promoted come first: each under its number, at the
@@ -115,21 +139,28 @@ class Optimizer(View):
             fixed: values that the points are to have, by name; the search is over the rest.  Then all of
                 the trials are new.  Where one point alone has these values it is asked for (n times),
                 evaluated before or not.
+            context: present values of the problem's contextual variables, by name, for all n.
+            present: where the parameters with step limits stand, None for the point of the last trial, asked
+                for or told.  Of n points each is a step from the one before.
 
         Raises:
             SpaceExhausted: a finite space has not so many points left.
-            AskError: n is no whole number from 1 up, or no point has the fixed values.
+            AskError: n is no whole number from 1 up, no point has the fixed values, or a value of the context
+                is missing, or out of its range.
         """
         count = 1 if n is None else checked_count(n)
-        trials = self._ask(count, checked(self.space, fixed))
+        settings = ask_settings(self.space, self.problem.context, fixed, context)
+        trials = self._ask(count, settings, present)
         return trials[0] if n is None else trials
 
     @_one_at_a_time
-    def _ask(self, count: int, settings: Mapping[str, Any]) -> list[Trial]:
+    def _ask(
+        self, count: int, settings: Mapping[str, Any], present: Mapping[str, Any] | None = None
+    ) -> list[Trial]:
         """Return trials, those promoted before those that are new."""
         continued = [] if settings else self._promote(count)
-        new = self._propose(count - len(continued), settings) if len(continued) < count else []
-        self._log.append(Asked(count, settings or None))
+        new = self._propose(count - len(continued), settings, present) if len(continued) < count else []
+        self._log.append(Asked(count, settings or None, present))
         return continued + new
 
     @_one_at_a_time
@@ -162,11 +193,16 @@ class Optimizer(View):
             is_closing = False  # an evaluation is under way again
         return found
 
-    def _propose(self, count: int, fixed: Mapping[str, Any]) -> list[Trial]:
+    def _propose(
+        self, count: int, fixed: Mapping[str, Any], present: Mapping[str, Any] | None
+    ) -> list[Trial]:
         """Return new trials at points that the recipe proposes."""
-        first = len(self._trials)
+        first, problem = len(self._trials), self.problem
+        last = self._trials[-1].params if self._trials else None
+        begins = bool(problem.try_first)
+        here = present_point(problem.space, problem.step_limits or {}, present, last, begins=begins)
         data, rng = encode(self.problem, self._trials), proposal_rng(self.seed, first)
-        request = ProposalRequest(self.problem, self.recipe, data, count, rng, self._memory, dict(fixed))
+        request = ProposalRequest(problem, self.recipe, data, count, rng, self._memory, dict(fixed), here)
         points, self._memory = suggest(request)
         levels = first_levels(self.problem, self._memory, first, 0, count)
         trials = [
@@ -175,6 +211,45 @@ class Optimizer(View):
         ]
         self._trials += trials
         return trials
+
+    @_one_at_a_time
+    def change_space(
+        self, space: Problem | Space | Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> tuple[str, ...]:
+        """Search another space from now on; return what changes, in words.
+
+        Ranges may be widened and narrowed, choices added and retired, parameters added, and removed by making
+        them constants.  All trials stay, in terms of the new space, and those in flight may be told.
+        ``best`` and ``recommend`` are of the new space.
+
+        Args:
+            space: the whole new one; or the problem with it, otherwise the same.
+            defaults: values that new parameters have had so far, by name.
+
+        Raises:
+            SpaceError: a parameter cannot be changed so, or a default is missing or does not fit.
+            ProblemError: the problem differs in more than its space and points of it.
+
+        >>> optimizer = Optimizer({"x": (0.0, 1.0), "act": ["relu", "tanh"]}, seed=1)
+        >>> _ = optimizer.tell({"x": 0.9, "act": "tanh"}, 0.2)
+        >>> new = {"x": (0.5, 2.0), "act": ["relu", "silu"], "depth": (1, 4)}
+        >>> for text in optimizer.change_space(new, defaults={"depth": 2})[:3]:
+        ...     print(text)
+        x: real [0.0, 1.0] is now real [0.5, 2.0]
+        act: added 'silu'; retired 'tanh'
+        depth is new: integer [1, 4]; 2 so far
+        >>> optimizer.ask().params["act"] in ("relu", "silu"), optimizer.best
+        (True, None)
+        """
+        problem, said = with_space(self.problem, space, defaults, self._trials)
+        if not said:
+            return ()
+        check_recipe(problem, self.recipe)
+        self.problem, self._memory = problem, {}
+        present = problem.space.in_present_terms
+        self._trials = [replace(trial, params=present(trial.params)) for trial in self._trials]
+        self._log.append(SpaceChanged(space, defaults, said))
+        return said
 
     @_one_at_a_time
     def tell(
@@ -188,6 +263,7 @@ class Optimizer(View):
         reason: str | None = None,
         outputs: Any = None,
         covariance: Any = None,
+        context: Mapping[str, Any] | None = None,
     ) -> Trial:
         """Record the result of an evaluation, and return the finished trial.
 
@@ -200,6 +276,8 @@ class Optimizer(View):
                 a trial that was ended early (with its last value, or none).
             outputs, covariance: a vector output and the covariance of its errors, in place of a value
                 (metrics may be given beside them); see ``Outcome.of_outputs``.
+            context: values of contextual variables as observed during the evaluation, in place of those
+                that ``ask`` was told; a metric of the result that has the name of one counts likewise.
 
         Raises:
             UnknownTrial: the trial was not asked for from this optimizer.
@@ -208,7 +286,7 @@ class Optimizer(View):
             TellError: the result cannot be recorded.
         """
         known = self._find(trial)
-        given = ToldResult(result, sem, cost, status, reason, None, outputs, covariance)
+        given = ToldResult(result, sem, cost, status, reason, None, outputs, covariance, context)
         told = record_result(self.problem, known, given)
         self._record(told)
         return told
@@ -249,7 +327,7 @@ class Optimizer(View):
         optimizer = cls(space, recipe, seed, maximize)
         for event in log:
             if isinstance(event, Asked):
-                optimizer.ask(event.n, fixed=event.fixed)
+                optimizer._ask(event.n, dict(event.fixed or {}), event.present)
                 continue
             if isinstance(event, Promoted):
                 optimizer.promote()
@@ -257,11 +335,15 @@ class Optimizer(View):
             if isinstance(event, Reported):
                 optimizer.report(event.number, event.step, event.value)
                 continue
+            if isinstance(event, SpaceChanged):
+                optimizer.change_space(event.space, event.defaults)
+                continue
             told, n_asked = event.trial, len(optimizer._trials)
-            if told.number < n_asked and told.params != optimizer._trials[told.number].params:
+            known = optimizer._trials[told.number] if told.number < n_asked else told
+            if not same_choice(optimizer.problem.context, told.params, known.params):
                 raise TellError(
                     f"trial {told.number} of the log is {dict(told.params)!r}, but this space, recipe and "
-                    f"seed ask for {dict(optimizer._trials[told.number].params)!r}"
+                    f"seed ask for {dict(known.params)!r}"
                 )
             optimizer._record(told)
         return optimizer
@@ -290,7 +372,8 @@ class Optimizer(View):
         if not 0 <= wanted < number:
             raise UnknownTrial(f"trial {wanted} was never asked for; there are {number}, numbered from 0")
         known = self._trials[wanted]
-        if isinstance(given, Trial) and given.params != known.params:
+        asked = self.space.in_present_terms(given.params) if isinstance(given, Trial) else known.params
+        if isinstance(given, Trial) and not same_choice(self.problem.context, asked, known.params):
             raise UnknownTrial(
                 f"trial {wanted} was asked for at {dict(known.params)!r}, not {given.params!r}"
             )

@@ -191,11 +191,13 @@ class FidelityResults:
             lowest, in the logarithm of the fidelity.
         noise_growth: variance of an unknown error, as a multiple of that at the highest
             fidelity, shape (N,).
+        ratio: the highest over the lowest fidelity of learning curves; None of averages over events.
     """
 
     data: TrainingData
     fidelity_gaps: Array
     noise_growth: Array
+    ratio: float | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -222,7 +224,12 @@ class FidelityResults:
 
     def rows(self, chosen: NDArray[np.intp]) -> FidelityResults:
         """Return the chosen rows only."""
-        return FidelityResults(self.data.rows(chosen), self.fidelity_gaps[chosen], self.noise_growth[chosen])
+        return replace(
+            self,
+            data=self.data.rows(chosen),
+            fidelity_gaps=self.fidelity_gaps[chosen],
+            noise_growth=self.noise_growth[chosen],
+        )
 
 
 def _times(values: Array, units: Array | float) -> Array:
@@ -285,8 +292,8 @@ class EvaluationCosts:
 
     Attributes:
         points: unit points, shape (k, d).
-        rates: cost per unit by which the evaluation raised its trial's fidelity, from 0 up, shape (k,); the
-            cost itself without a fidelity.
+        rates: cost per ``Fidelity.cost`` of the evaluation, from 0 up, shape (k,); the cost itself without a
+            fidelity.
         fidelity_gaps: see ``FidelityResults``, shape (k,); None without a fidelity.
         spent: all that was told, pruned and cancelled evaluations included.
     """
@@ -322,6 +329,10 @@ class TrainingData:
         costs: of evaluations, where any is known.
         unit: of values and errors, in the user's unit: a power of two, other than 1 only of an objective
             whose magnitudes are so far from 1 that their squares would leave the range of a float.
+        outside: numbers of the evaluations at points of an earlier space of the study that are not in the
+            present one.  They are training data, are not ``feasible``, and say nothing of feasibility.
+        context: present context as a unit point, (d,), NaN where it is chosen or not known; None where
+            the problem has no contextual variables.
     """
 
     axes: tuple[Axis, ...]
@@ -339,6 +350,8 @@ class TrainingData:
     replicates: Replicates | None = None
     costs: EvaluationCosts | None = None
     unit: float = 1.0
+    outside: frozenset[int] = frozenset()
+    context: Array | None = None
 
     @classmethod
     def of_values(
@@ -380,6 +393,12 @@ class TrainingData:
         worse = np.flatnonzero(best > best[-1] + least)
         return len(best) - (int(worse[-1]) + 2 if len(worse) else 1)
 
+    def in_context(self, points: Array) -> Array:
+        """Return unit points (m, d) moved to the present context: what they would be worth now."""
+        if self.context is None:
+            return points
+        return np.where(np.isnan(self.context), points, self.context)
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -391,6 +410,11 @@ class TrainingData:
     def with_pending(self, points: Array) -> TrainingData:
         """Return the same with more pending unit points, (m, d)."""
         return replace(self, pending=np.concatenate([self.pending, points]))
+
+    @property
+    def is_outside(self) -> NDArray[np.bool_]:
+        """Which evaluations are outside of the present space, shape (n,)."""
+        return np.isin(self.numbers, list(self.outside))
 
     def without_pending(self) -> TrainingData:
         """Return the same without pending points."""

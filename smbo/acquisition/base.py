@@ -145,6 +145,15 @@ class SpaceAware(Ability, Protocol):
 
 
 @runtime_checkable
+class TakesContext(Ability, Protocol):
+    """An acquisition whose criterion compares points in the present context (``smbo.space.context``)."""
+
+    @property
+    def takes_context(self) -> bool:
+        """Whether it does with these settings."""
+
+
+@runtime_checkable
 class Seeded(Acquisition, Protocol):
     """An acquisition with random draws, seeded anew by each proposal."""
 

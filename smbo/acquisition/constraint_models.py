@@ -124,7 +124,7 @@ def probably_feasible(data: TrainingData) -> NDArray[np.bool_]:
         return data.feasible
     slacks = data.outcome_constraints
     assert slacks is not None
-    feasible = slacks.is_explained.copy()
+    feasible = slacks.is_explained & ~data.is_outside
     here = data.without_pending()
     for column, values in enumerate(slacks.values.T):
         belief = SlackModel.of(here, column) if column in noisy else None

@@ -98,8 +98,9 @@ class ExpectedImprovementPerCost:
     def for_posterior(self, posterior: Posterior) -> ExpectedImprovementPerCost:
         """Return the acquisition to use with a posterior."""
         one = self.acquisition
-        can = isinstance(one, PosteriorAware)
-        return replace(self, acquisition=one.for_posterior(posterior)) if can else self
+        if isinstance(one, PosteriorAware):
+            return replace(self, acquisition=one.for_posterior(posterior))
+        return self
 
     def with_space(self, space: Space, rng: np.random.Generator) -> ExpectedImprovementPerCost:
         """Return the acquisition for a space."""

@@ -49,6 +49,7 @@ class LogExpectedImprovement:
 
     margin: float = 0.0
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_context: ClassVar[bool] = True
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -74,6 +75,7 @@ class ExpectedImprovement:
     """
 
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_context: ClassVar[bool] = True
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -94,6 +96,7 @@ class ProbabilityOfImprovement:
 
     margin: float = 0.01
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_context: ClassVar[bool] = True
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -113,6 +116,7 @@ class LowerConfidenceBound:
 
     weight: float = 2.0
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_context: ClassVar[bool] = True
 
     def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
         """Return the criterion, to be maximised."""
@@ -150,10 +154,16 @@ def incumbent(posterior: Posterior, data: TrainingData) -> float:
 
     The mean, and not the observed value: with noise the lowest value is the luckiest one.  Pending
     points count, since their fantasies are in the posterior: otherwise a promising one would be
-    proposed again.  Without a feasible point all evaluated points count.
+    proposed again.  Without a feasible point all evaluated points count.  Of a contextual problem they are
+    what these points promise in the present context (the profile expected improvement of Ginsbourger et
+    al. 2014, "Bayesian Adaptive Reconstruction of Profile Optima and Optimizers", for one context).
     """
     points = data.points[data.feasible] if data.feasible.any() else data.points
-    return float(means(posterior, np.concatenate([points, data.pending])).min())
+    here = data.in_context(np.concatenate([points, data.pending]))
+    if data.context is not None and (feasibility := Feasibility.of(data)) is not None:
+        chances = feasibility.log_probability(here)  # feasible in its own context is not feasible in this one
+        here = here[chances >= min(math.log(0.5), float(chances.max()))]
+    return float(means(posterior, here).min())
 
 
 def log_expected_improvement(mean: Array, std: Array, best: float) -> Array:

@@ -167,5 +167,10 @@ def without_chance(data: TrainingData) -> TrainingData:
 
 
 def went_well(data: TrainingData) -> NDArray[np.bool_]:
-    """Return which evaluations are feasible, or infeasible for a reason that their slacks explain, (n,)."""
-    return data.feasible if data.outcome_constraints is None else data.outcome_constraints.is_explained
+    """Return which evaluations are feasible, or infeasible for a reason that is known, (n,).
+
+    It is known of points outside of the present space, and where slacks explain it.
+    """
+    if data.outcome_constraints is not None:
+        return data.outcome_constraints.is_explained
+    return data.feasible | data.is_outside if data.outside else data.feasible

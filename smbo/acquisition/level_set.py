@@ -59,6 +59,7 @@ class Misclassification:
     n_places: int = 256
     close: float = 0.007
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
+    takes_context: ClassVar[bool] = True
 
     def with_space(self, space: Space, rng: np.random.Generator) -> SurveyedMisclassification:
         """Return the acquisition for a space, with integration points drawn from it."""

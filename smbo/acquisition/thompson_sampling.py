@@ -52,6 +52,7 @@ class ThompsonSampling:
     seed: int = 0
     n_frequencies: int = _N_FREQUENCIES
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
+    takes_context: ClassVar[bool] = True
     needs_fantasies: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from smbo.problem import Problem
 from smbo.problem.level_set import LevelSet
 from smbo.proposal.recipe import Recipe, chosen
 from smbo.proposal.recommend import posterior_of
+from smbo.proposal.transfer import with_transfer
 from smbo.space import Space
 from smbo.surrogates import LevelGP, Memory, Subset
 from smbo.surrogates.base import LevelSetPosterior
@@ -256,7 +257,7 @@ def level_set_posterior_of(
         raise TellError(f"a contour needs two complete evaluations; there are {len(data)}")
     if chosen(recipe, data, memory).recipe.surrogate is None:
         return level_posterior(Subset(LevelGP(), n_rows=1500).fit(data))
-    posterior = posterior_of(recipe, data, memory)
+    posterior = posterior_of(with_transfer(problem, recipe), data, memory)
     assert posterior is not None, "two evaluations are enough for a posterior"
     return level_posterior(posterior)
 

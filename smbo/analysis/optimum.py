@@ -62,6 +62,8 @@ def optimum(
     """
     if problem.multi_objective is not None:
         raise ProblemError("several objectives have no single optimum; pareto() returns the trade-offs")
+    if problem.context:
+        raise ProblemError("the optimum depends on the context; recommend(context={...}) returns that of one")
     trials = list(trials)
     if recommended is None:
         recommended = recommendation(problem, recipe, seed, trials, memory)

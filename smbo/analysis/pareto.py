@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
     if goals is None:
         raise ProblemError("a Pareto set is of several objectives, and the problem has one; use recommend()")
     trials = list(trials)
-    done = _done(trials)
+    done = _done(problem, trials)
     if not done:
         raise TellError(f"no Pareto set yet: {what_is_missing(problem, trials)}")
     values = _minimised(goals, done)
@@ -115,7 +116,7 @@ def pareto_set(problem: Problem, recipe: Recipe, trials: Iterable[Trial], memory
 
 def observed_hypervolume(problem: Problem, trials: Iterable[Trial]) -> float | None:
     """Return the hypervolume of the observed values; None without a feasible value, and for one objective."""
-    done = [] if problem.multi_objective is None else _done(trials)
+    done = [] if problem.multi_objective is None else _done(problem, trials)
     if problem.multi_objective is None or not done:
         return None
     values = _minimised(problem.multi_objective, done)
@@ -126,7 +127,7 @@ def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
     """Return the trial with the best observed value; for several objectives, the knee of the front."""
     if problem.multi_objective is None:
         return best_trial(problem, trials)
-    done = _done(trials)
+    done = _done(problem, trials)
     if not done:
         return None
     values = _minimised(problem.multi_objective, done)
@@ -135,15 +136,21 @@ def best_of(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
 
 
 def recommended(
-    problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
+    problem: Problem,
+    recipe: Recipe,
+    seed: int,
+    trials: Iterable[Trial],
+    memory: Memory,
+    context: Mapping[str, Any] | None = None,
 ) -> Recommendation:
     """Return the evaluated point with the best posterior mean; for several objectives, the knee of the front.
 
     Raises:
         TellError: no feasible evaluation is complete.
+        AskError: the context is missing, not of the problem, or out of its range.
     """
-    if problem.multi_objective is None:
-        return recommendation(problem, recipe, seed, trials, memory)
+    if problem.multi_objective is None or context is not None:
+        return recommendation(problem, recipe, seed, trials, memory, context)
     return pareto_set(problem, recipe, trials, memory).recommended
 
 
@@ -196,9 +203,11 @@ def _by_name(goals: MultiObjective, values: Array) -> dict[str, float]:
     return {name: float(value) for name, value in zip(goals.names, values)}
 
 
-def _done(trials: Iterable[Trial]) -> list[Trial]:
-    """Return the complete feasible trials by number."""
+def _done(problem: Problem, trials: Iterable[Trial]) -> list[Trial]:
+    """Return the complete feasible trials in the present space by number."""
     found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
+    if problem.space.earlier:
+        found = [trial for trial in found if problem.space.contains(trial.params)]
     return sorted(found, key=lambda trial: trial.number)
 
 

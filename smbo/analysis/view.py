@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from smbo.errors import ProblemError
 from smbo.history import table
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
@@ -60,10 +61,19 @@ class View(ABC):
         """The feasible trial with the best observed value, None as long as there is none.
 
         For several objectives, the knee of the observed Pareto set.
+
+        Raises:
+            ProblemError: the problem has contextual variables: values of different contexts are not
+                comparable.
         """
         from smbo.analysis.pareto import best_of
 
         now = self._snapshot()
+        if now.problem.context:
+            raise ProblemError(
+                f"there is no best trial: values under different {', '.join(now.problem.context)} are not "
+                "comparable; recommend(context={...}) returns the best point for a context"
+            )
         return best_of(now.problem, now.trials)
 
     def table(self) -> dict[str, list[Any]]:
@@ -76,16 +86,31 @@ class View(ABC):
         now = self._snapshot()
         return table.to_pandas(now.problem, now.trials)
 
-    def recommend(self) -> Recommendation:
+    def recommend(self, context: Mapping[str, Any] | None = None) -> Recommendation:
         """Return the point with the best posterior mean, with that mean and its standard deviation.
+
+        Args:
+            context: of a problem with contextual variables, their values for which the best point is
+                wanted; they need not have been observed.
 
         Raises:
             TellError: no feasible evaluation is complete.
             ProblemError: the problem is a level set, which has no best point.
+            AskError: the context is missing, not of the problem, or out of its range.
+
+        >>> from smbo import Optimizer, Problem
+        >>> problem = Problem({"gain": (0.0, 1.0), "temperature": (0.0, 40.0)}, context=["temperature"])
+        >>> optimizer = Optimizer(problem, seed=1)
+        >>> for temperature in [7.0 * day % 40.0 for day in range(16)]:
+        ...     trial = optimizer.ask(context={"temperature": temperature})
+        ...     _ = optimizer.tell(trial, (trial.params["gain"] - temperature / 40) ** 2)
+        >>> found = optimizer.recommend(context={"temperature": 18.0})
+        >>> found.params["temperature"], abs(found.params["gain"] - 0.45) < 0.1
+        (18.0, True)
         """
         from smbo.analysis.pareto import recommended
 
-        return recommended(*self._snapshot())
+        return recommended(*self._snapshot(), context)
 
     def optimum(self) -> list[Parameter]:
         """Return the parameters of the recommended point with 68 and 95 % intervals of the optimum.

@@ -1,4 +1,4 @@
-"""`smbo export`: all trials as CSV, JSON or Parquet; `smbo import` reads them back."""
+"""`smbo export`: all trials as CSV, JSON or Parquet (`smbo import` reads them), or as a study of Optuna."""
 
 from __future__ import annotations
 
@@ -25,9 +25,25 @@ _SUFFIXES = {".json": "json", ".parquet": "parquet", ".pq": "parquet"}
     type=click.Choice(["csv", "json", "parquet"]),
     help="By default csv, or as the file's suffix says.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write to this file.")
-def command(study: str, store: str | None, form: str | None, output: Path | None) -> None:
+@click.option("-o", "--output", "place", default=None, help="Write to this file.")
+@click.option(
+    "--to", "target", type=click.Choice(["optuna"]), help="Write a study of Optuna; -o is its storage."
+)
+@click.option("--name", help="Name of the study of Optuna, by default the same.")
+def command(
+    study: str, store: str | None, form: str | None, place: str | None, target: str | None, name: str | None
+) -> None:
     """Write all trials of a study as CSV, JSON or Parquet (STUDY is its name or its job file)."""
+    if target is not None:
+        if place is None or form is not None:
+            raise StoreError(
+                "--to optuna: say the URL of its storage, -o sqlite:///optuna.db, and no --format"
+            )
+        _write_to_optuna(study, store, place, name)
+        return
+    if name is not None:
+        raise StoreError(f"--name {name!r} goes with --to optuna")
+    output = None if place is None else Path(place)
     if form is None:
         form = _SUFFIXES.get("" if output is None else output.suffix, "csv")
     if form == "parquet":
@@ -46,6 +62,21 @@ def command(study: str, store: str | None, form: str | None, output: Path | None
     except (OSError, ValueError) as error:
         raise StoreError(f"{str(output)!r}: cannot be written: {error}") from None
     click.echo(f"wrote {output}", err=True)
+
+
+def _write_to_optuna(study: str, store: str | None, url: str, name: str | None) -> None:
+    try:
+        from smbo.integrations.optuna_studies import write_study
+    except ImportError as error:
+        raise StoreError(str(error)) from None
+
+    with load(study, store) as found:
+        if url.startswith("sqlite"):
+            _refuse_its_store(sqlite_path(url), found)
+        n = write_study(found.problem, found.trials, url, name or found.name)
+        n_left = len(found.trials) - n
+    left = f"; {n_left} that have not ended are left out" if n_left else ""
+    click.echo(f"wrote {n} trials to the Optuna study {name or study}{left}", err=True)
 
 
 def _refuse_its_store(output: Path | None, study: Study) -> None:

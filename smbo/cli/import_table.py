@@ -1,4 +1,4 @@
-"""`smbo import`: trials from a table, one that `smbo export` wrote or another program's."""
+"""`smbo import`: trials from a table, one that `smbo export` wrote or another program's, or from Optuna."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from pathlib import Path
 import click
 
 from smbo.cli.group import WRONG_INPUT
-from smbo.cli.target import opened
+from smbo.cli.target import find, opened
 from smbo.errors import SmboError, StoreError
 from smbo.problem.tables import read_table
 from smbo.report.visible_text import visible
 from smbo.study import Study
-from smbo.study.table_import import Imported, columns_of, import_table
+from smbo.study.table_import import Imported, add_trials, columns_of, import_table
+from smbo.trial import Trial
 
 _MOST_SHOWN = 20
 
 
 @click.command(name="import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--study", required=True, metavar="STUDY", help="Its name, or its job file.")
+@click.argument("file")
+@click.argument("name", required=False)
+@click.option("--from", "origin", type=click.Choice(["table", "optuna"]), default="table", show_default=True)
+@click.option("--study", metavar="STUDY", help="Its name, or its job file; with --from optuna a name.")
 @click.option("--store", default=None, metavar="URL", help="Its store; by default sqlite:///STUDY.db here.")
 @click.option("--value", metavar="COLUMN", help="Column of the value, if it is called otherwise.")
 @click.option("--params", metavar="LIST", help='Columns of the parameters: "x,y", or "lr=learning_rate,…".')
@@ -29,8 +32,10 @@ _MOST_SHOWN = 20
 @click.pass_context
 def command(
     ctx: click.Context,
-    file: Path,
-    study: str,
+    file: str,
+    name: str | None,
+    origin: str,
+    study: str | None,
     store: str | None,
     value: str | None,
     params: str | None,
@@ -42,8 +47,21 @@ def command(
 
     A row that the study has already is left out; rows that do not fit are named with their line, and all
     others are recorded.  An empty value, or NaN, is a failure.
+
+    With --from optuna, FILE is the URL of a storage of Optuna and NAME a study in it; its trials become a
+    study of the same name, or the one that --study names, with the space that they show.
     """
-    table = read_table(file)
+    if origin == "optuna":
+        of_table = {"--value": value, "--params": params, "--metrics": metrics, "--sem": sem, "--cost": cost}
+        if given := [option for option, each in of_table.items() if each is not None]:
+            raise SmboError(f"{given[0]} is about the columns of a table; leave it out with --from optuna")
+        _import_from_optuna(file, name, study, store)
+        return
+    if name is not None:
+        raise SmboError(f"{name!r} beside the table {file!r}; name the study, --study {name}")
+    if study is None:
+        raise SmboError("say which study the rows belong to, --study STUDY")
+    table = read_table(Path(file))
     with _opened(study, store) as found:
         columns = columns_of(
             found.problem,
@@ -63,6 +81,24 @@ def command(
             click.echo(f"and {len(done.refused) - _MOST_SHOWN} more", err=True)
     if done.refused:
         ctx.exit(WRONG_INPUT)
+
+
+def _import_from_optuna(url: str, name: str | None, study: str | None, store: str | None) -> None:
+    try:
+        from smbo.integrations.optuna_studies import read_study
+    except ImportError as error:
+        raise StoreError(str(error)) from None
+
+    name, problem, trials = read_study(url, name)
+    found_name, store_url = find(study or name, store)
+    with Study.open(store_url, found_name, problem) as found:
+        done = add_trials(found, ((f"trial {each.number}", _of_optuna(each)) for each in trials))
+        for text in lines(done, found.name):
+            click.echo(visible(text))
+
+
+def _of_optuna(trial: Trial) -> Trial | str:
+    return trial if trial.state.is_final else f"still {trial.state}"
 
 
 def lines(done: Imported, study: str) -> list[str]:

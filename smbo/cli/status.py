@@ -8,11 +8,13 @@ import click
 
 from smbo.analysis.pareto import ParetoSet
 from smbo.cli.job.level_set import contour_as_json, contour_lines
+from smbo.cli.job.observed import context_of_options
 from smbo.cli.job.quantities import duration_text
 from smbo.cli.run import lock
 from smbo.cli.run.queue import cluster_folders, queue_lines
 from smbo.cli.summary import (
     StudySummary,
+    context_text,
     feasibility_line,
     feasible_text,
     line_text,
@@ -22,6 +24,7 @@ from smbo.cli.summary import (
     pareto_text,
     recommended_text,
     rungs_text,
+    space_lines,
     summarize,
     total_cost,
 )
@@ -51,6 +54,7 @@ def _lines(study: Study, summary: StudySummary, drivers: list[str]) -> list[str]
     lines += [f"  queue        {text}" for text in queue_lines(cluster_folders(study))]
     counts = ", ".join(f"{n} {state}" for state, n in sorted(summary.counts.items())) or "none yet"
     lines.append(f"  trials       {counts}; {spent.trials} of {budget.trials or 'any number'} asked for")
+    lines += [f"  space        {text}" for text in space_lines(study)]
     if (rungs := rungs_text(study)) is not None:
         lines.append(f"  fidelity     {rungs}")
     of = f" of {duration_text(budget.time_seconds)}" if budget.time_seconds is not None else ""
@@ -74,6 +78,7 @@ def _lines(study: Study, summary: StudySummary, drivers: list[str]) -> list[str]
         lines.append(f"  {line_text(f'best {name}', 40):11s}  {best.value:.6g} (trial {best.number})")
     if (found := summary.recommendation) is not None:
         text = f"{recommended_text(found)} by the posterior ({found.place}){feasible_text(found)}"
+        lines += [f"  context      {context_text(study.problem, found)}"] if study.problem.context else []
         lines.append(f"  recommended  {text}")
     elif (missing := missing_text(study)) is not None:
         lines.append(f"  recommended  not yet: {missing}")
@@ -92,6 +97,11 @@ def _as_json(study: Study, summary: StudySummary, drivers: list[str]) -> dict[st
         "drivers": drivers,
         **({"queue": queue} if (queue := queue_lines(cluster_folders(study))) else {}),
         "trials": summary.counts,
+        **(
+            {"space_changes": [each._asdict() for each in changes]}
+            if (changes := study.space_changes)
+            else {}
+        ),
         "budget": study.budget.to_json(),
         "spent": _spent_as_json(study),
         "best": None if best is None else {"trial": best.number, "value": best.value},
@@ -103,6 +113,7 @@ def _as_json(study: Study, summary: StudySummary, drivers: list[str]) -> dict[st
             "std": None if found.std != found.std else found.std,
             **({"means": dict(found.means)} if found.means else {}),
             **({} if found.p_feasible is None else {"p_feasible": found.p_feasible}),
+            **({"context": observed} if (observed := context_of_options(study, ())) else {}),
         },
         **({} if (pareto := pareto_of(study)) is None else {"pareto": _pareto_as_json(pareto)}),
     }

@@ -26,7 +26,7 @@ def evaluation_costs(problem: Problem, trials: Sequence[Trial]) -> EvaluationCos
             spent += cost or 0.0
             if cost is not None and fidelity > below and trial.state not in _PARTIAL:
                 params.append(trial.params)
-                rates.append(cost if ladder is None else cost / (fidelity - below))
+                rates.append(cost if ladder is None else cost / ladder.fidelity.cost(below, fidelity))
                 gaps.append(0.0 if ladder is None else ladder.fidelity.fidelity_gap(fidelity))
             below = fidelity
     if not params:

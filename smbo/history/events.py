@@ -1,4 +1,4 @@
-"""Events of a log of trials, as values: asked, promoted, reported, told."""
+"""Events of a log of trials, as values: asked, promoted, reported, space changed, told."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from smbo.trial import Trial
 
 @dataclass(frozen=True)
 class Asked:
-    """A call of ``ask``: for how many trials at once, and the values fixed for them."""
+    """A call of ``ask``: for how many trials, the values fixed for them, and the present point if given."""
 
     n: int
     fixed: Mapping[str, Any] | None = None
+    present: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fixed", frozen(self.fixed))
+        object.__setattr__(self, "present", frozen(self.present))
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,25 @@ class Reported:
 
 
 @dataclass(frozen=True)
+class SpaceChanged:
+    """A call of ``change_space``: its arguments, and what changed in words."""
+
+    space: Any
+    defaults: Mapping[str, Any] | None = None
+    said: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "defaults", frozen(self.defaults))
+
+
+@dataclass(frozen=True)
 class Told:
     """A finished trial with its result."""
 
     trial: Trial
 
 
-Event: TypeAlias = Asked | Promoted | Reported | Told
+Event: TypeAlias = Asked | Promoted | Reported | SpaceChanged | Told
 
 
 class Tracker(Protocol):

@@ -35,9 +35,11 @@ _FEW = 8  # up to so many trials, rows are faster updated one by one than all to
 
 def is_columnar(problem: Problem) -> bool:
     """Return whether a trial's row of the training data follows from that trial alone."""
-    if problem.multi_objective is not None or problem.constraints:
+    if problem.space.earlier:
         return False
-    return problem.multi_fidelity is None and problem.output_loss is None
+    if problem.multi_objective is not None or problem.constraints or problem.context:
+        return False  # the context of a trial may change when it is told
+    return problem.early_stopping is None and problem.output_loss is None
 
 
 class Columns:

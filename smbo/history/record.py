@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smbo.errors import ProblemError, TellError
+from smbo.errors import PointError, ProblemError, TellError
 from smbo.plain_values import as_number, shown
 from smbo.problem import Outcome, Problem, Returned, as_outcome
 from smbo.problem.outcome_constraints import sem_name
+from smbo.space.context import with_observed
 from smbo.trial import Rung, Trial, TrialState
 
 
@@ -26,6 +27,7 @@ class ToldResult:
     error: str | None = None
     outputs: Any = None
     covariance: Any = None
+    context: Mapping[str, Any] | None = None
 
 
 def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
@@ -39,6 +41,8 @@ def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
         TellError: the result is of no known form, lacks a metric, or contradicts the status.
     """
     result, sem, cost, status, reason = told.result, told.sem, told.cost, told.status, told.reason
+    if told.context is not None or (problem.context and isinstance(result, Mapping | Outcome)):
+        trial = _as_observed(problem, trial, told)
     if told.outputs is not None:
         result = _of_outputs(trial, result, told.outputs, told.covariance)
     elif told.covariance is not None:
@@ -72,6 +76,19 @@ def record_result(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
     except (ProblemError, TypeError, ValueError, OverflowError) as problem_error:
         raise TellError(f"trial {trial.number}: {problem_error}") from None
     return _recorded(problem, trial, outcome, sem, cost)
+
+
+def _as_observed(problem: Problem, trial: Trial, told: ToldResult) -> Trial:
+    """Return a trial at the context that was observed during its evaluation, told or among the metrics."""
+    given = told.result.metrics if isinstance(told.result, Outcome) else told.result
+    measured = {} if not isinstance(given, Mapping) else {n: given[n] for n in problem.context if n in given}
+    if told.context is not None and not isinstance(told.context, Mapping):
+        raise TellError(f"trial {trial.number}: context={shown(told.context)}; give {{name: value}}")
+    try:
+        observed = {**measured, **(told.context or {})}
+        return replace(trial, params=with_observed(problem.space, problem.context, trial.params, observed))
+    except PointError as error:
+        raise TellError(f"trial {trial.number}: {error}") from None
 
 
 def _reason(trial: Trial, reason: object) -> str | None:

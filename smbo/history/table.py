@@ -168,8 +168,13 @@ def to_pandas(problem: Problem, trials: Sequence[Trial]) -> Any:
 
 
 def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
-    """Return the feasible trial with the best recorded value (the first of equals), None if there is none."""
+    """Return the feasible trial with the best recorded value (the first of equals), None if there is none.
+
+    It is in the present space.
+    """
     found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
+    if problem.space.earlier:
+        found = [trial for trial in found if problem.space.contains(trial.params)]
     if not found:
         return None
     return min(found, key=lambda trial: (problem.sign * value_of(trial), trial.number))

@@ -32,6 +32,8 @@ KINDS: Mapping[str, str] = {
     "left": "termination={'left': ...}",
     "transfer": "transfer=[...]",
     "points to try first": "try_first=[...]",
+    "context": "Problem(..., context=[...])",
+    "step limits": "Problem(..., step_limits={...})",
     "replication": "recipe={'auto': {'replication': True}}",
     "costs": "Outcome(cost=...)",
     "failures": "EvaluationFailed, NaN",
@@ -69,10 +71,14 @@ _TOLERANCE = Refusal(
 )
 
 
-def _transfer(other: str) -> Refusal:
-    return Refusal(
-        f"transfer takes the values of one objective, and the problem has {other}; leave transfer out"
-    )
+_STEPS_AT_FIDELITIES = Refusal(
+    "a promotion goes back to an earlier point, however far step_limits are from it: leave fidelity and "
+    "early_stopping out, or step_limits"
+)
+_CONTEXT_AT_FIDELITIES = Refusal(
+    "a promotion evaluates a trial again, in another context than its first evaluation had: leave fidelity "
+    "and early_stopping out, or context"
+)
 
 
 # In this order: the first pair that applies gives the message.
@@ -88,7 +94,6 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("level set", "median"): _NO_BEST,
     ("level set", "plateau"): _TOLERANCE,
     ("level set", "left"): _TOLERANCE,
-    ("level set", "transfer"): _transfer("a level_set"),
     ("several objectives", "vector outputs"): Refusal(
         "a loss on vector outputs is one objective, and there are several objectives: {objectives}; "
         "leave one of the two out"
@@ -101,12 +106,28 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("outcome constraints", "left"): Refusal(
         "termination: left does not know of constraints on metrics; use plateau beside them"
     ),
-    ("vector outputs", "transfer"): _transfer("vector outputs (loss)"),
     ("vector outputs", "model"): Refusal(
         "early_stopping='model' beside a loss goes by the noise of outputs, which falls as one over the "
         "fidelity where that counts events: say Fidelity(..., averages=True) if it does, "
         "early_stopping='asha' if not",
         unless="averages",
+    ),
+    **{("context", kind): _CONTEXT_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
+    **{("step limits", kind): _STEPS_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
+    ("context", "median"): Refusal(
+        "early_stopping='median' compares trials by their values, and values in different contexts are not "
+        "comparable; leave early_stopping or context out"
+    ),
+    **{
+        ("context", kind): Refusal(
+            "termination is about one best value, and what is best depends on the context; leave termination "
+            "or context out"
+        )
+        for kind in ("plateau", "left")
+    },
+    ("context", "several objectives"): Refusal(
+        "with a context there is a Pareto set for each, and there are several objectives: {objectives}; "
+        "optimise one with constraints on the others, or leave context out"
     ),
 }
 

@@ -19,6 +19,7 @@ from smbo.fidelity import (
     as_early_stopping,
     early_stopping_from_json,
     early_stopping_to_json,
+    ratio,
 )
 from smbo.frozen import FrozenDict
 from smbo.plain_values import as_flag, plain, shown
@@ -40,7 +41,9 @@ from smbo.problem.stored_names import with_new_keys
 from smbo.problem.termination import Termination, as_termination
 from smbo.problem.transfer_source import TransferSource
 from smbo.space import Space
+from smbo.space.context import context_names
 from smbo.space.expressions import Expression
+from smbo.space.step_limits import checked_limits
 from smbo.training_data import Loss
 
 # Arguments that take no shorthand: the class of each, and how it is written.
@@ -48,6 +51,9 @@ _KINDS_OF_ARGUMENTS: tuple[tuple[str, type, str], ...] = (
     ("level_set", LevelSet, "LevelSet(level, of=[names])"),
     ("fidelity", Fidelity, "Fidelity(low, high)"),
 )
+
+
+_MIDDLE = np.array([0.5])  # unit coordinate of a value that does not matter
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +74,15 @@ class Problem:
             pruned ("median"): by name, as {name: settings} or as Asha(…), …; None takes "asha" where there
             is a fidelity.
         level_set: where a function has a value, rather than where it is best; see ``LevelSet``.
-        try_first: points to evaluate before any others, in this order.
+        try_first: points to evaluate before any others, in this order; each in the context of its ask.
         termination: when the study is done before its budget is used up; see ``Termination``.
         transfer: results of related studies; rows that do not fit the space are listed in ``refused``.
         reference: reference point of the hypervolume, {objective: value}: values beyond it are of no
             interest.  A rule stands in for objectives that are left out.
         weights: {objective: how much it matters to the recommendation}, 1 where left out.
+        context: names of the space's dimensions that are observed, not chosen; each ask is told their
+            present values, ``ask(context={name: value})``.
+        step_limits: {name: how far it may move from the present point}, see ``smbo.space.step_limits``.
 
     Raises:
         ProblemError: an argument that makes no sense by itself, or two that do not go together
@@ -101,6 +110,8 @@ class Problem:
     termination: Termination | Mapping[str, Any] | None = None
     reference: Mapping[str, float] | None = None
     weights: Mapping[str, float] | None = None
+    context: Sequence[str] = ()
+    step_limits: Mapping[str, float] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
     constraint_slacks: ConstraintSlacks = field(init=False, repr=False)
     refused: tuple[str, ...] = field(init=False, repr=False)
@@ -129,6 +140,8 @@ class Problem:
             raise ProblemError(
                 f"loss={shown(self.loss)}; give ChiSquare(data, errors), FunctionLoss(…) or None"
             )
+        set_once(self, "context", context_names(self.space, self.context))
+        set_once(self, "step_limits", checked_limits(self.space, self.context, self.step_limits))
         set_once(self, "try_first", self._checked_first())
         set_once(self, "termination", as_termination(self.termination))
         stopping = self.early_stopping
@@ -145,13 +158,21 @@ class Problem:
         set_once(self, "weights", FrozenDict(_figures("weights", self.weights)))
         if self.multi_objective is None and (self.reference or self.weights):
             raise ProblemError("reference and weights go with several objectives; leave them out")
-        several = () if self.multi_objective is None else self.multi_objective.names
-        checked = [each.checked(self.space, several) for each in self.transfer]
+        checked = [self.checked_source(each) for each in self.transfer]
         set_once(self, "transfer", tuple(source for source, _ in checked))
         set_once(self, "refused", tuple(text for _, texts in checked for text in texts))
         set_once(self, "constraints", tuple(self.constraints))
         set_once(self, "_constraints", tuple(self._checked_constraint(text) for text in self.constraints))
         set_once(self, "constraint_slacks", ConstraintSlacks.of(self._constraints))
+
+    def checked_source(self, source: TransferSource) -> tuple[TransferSource, list[str]]:
+        """Return a source study's rows that are of use here, and why others are refused; see ``checked``."""
+        return source.checked(
+            self.space,
+            () if self.multi_objective is None else self.multi_objective.names,
+            () if self.level_set is None else self.level_set.names,
+            self.loss,
+        )
 
     def _checked_objectives(self) -> dict[str, str] | None:
         if self.objectives is None:
@@ -194,6 +215,8 @@ class Problem:
             "left": rule is not None and rule.left is not None,
             "transfer": bool(self.transfer),
             "points to try first": bool(self.try_first),
+            "context": bool(self.context),
+            "step limits": bool(self.step_limits),
         }
         return frozenset([kind for kind, is_so in holds.items() if is_so] + [*stopping])
 
@@ -220,10 +243,16 @@ class Problem:
         points = []
         for place, point in enumerate(self.try_first):
             try:
-                points.append(FrozenDict(self.space.check(point)))
+                points.append(FrozenDict(self.space.check(self._in_some_context(point))))
             except PointError as error:
                 raise ProblemError(f"try_first[{place}]: {error}") from None
         return tuple(points)
+
+    def _in_some_context(self, point: Any) -> Any:
+        """Return a point to try first with any values of the context: an ask moves it to the present one."""
+        if not self.context or not isinstance(point, Mapping):
+            return point
+        return {name: self.space.dimensions[name].from_unit(_MIDDLE)[0] for name in self.context} | {**point}
 
     @property
     def output_loss(self) -> Loss | None:
@@ -348,7 +377,7 @@ class Problem:
         """Return the rung that a fidelity is, counted from 0; None where there are no rungs."""
         if self.multi_fidelity is None or fidelity is None:
             return None
-        return self.multi_fidelity.fidelity.rungs(self.multi_fidelity.early_stopping.eta).index(fidelity)
+        return self.multi_fidelity.rungs.index(fidelity)
 
     def to_json(self) -> dict[str, Any]:
         """Return the problem as plain JSON values."""
@@ -372,6 +401,10 @@ class Problem:
             data["transfer"] = [each.to_json(self.space) for each in self.transfer]
         if self.try_first:
             data["try_first"] = [self.space.point_to_json(point) for point in self.try_first]
+        if self.context:
+            data["context"] = list(self.context)
+        if self.step_limits:
+            data["step_limits"] = dict(self.step_limits)
         return data | (self.multi_objective.to_json() if self.multi_objective is not None else {})
 
     @classmethod
@@ -392,6 +425,8 @@ class Problem:
             **_fidelity_from_json(data),
             reference=data.get("reference"),
             weights=data.get("weights"),
+            context=data.get("context", ()),
+            step_limits=data.get("step_limits"),
         )
 
 
@@ -424,6 +459,11 @@ class MultiFidelity(NamedTuple):
 
     fidelity: Fidelity
     early_stopping: PromotionRule
+
+    @property
+    def rungs(self) -> tuple[float, ...]:
+        """The fidelities at which trials are compared, ascending."""
+        return self.fidelity.rungs(ratio(self.early_stopping, self.fidelity))
 
 
 def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,8 +125,17 @@ class Auto:
                 f"{n_pending} points are under way ({self.crowd_from} or more): each new one is the "
                 "minimum of a function drawn from the posterior, so that they differ by themselves"
             )
+        elif data.context is not None:
+            acquisition, about = LogExpectedImprovement(), "improvement is over the best mean in this context"
         else:
             acquisition, about = self._acquisition(data, memory)
+        if data.context is not None:  # progress compares values, and those of two contexts are not comparable
+            return Choice(
+                Recipe(Subset(GP()), acquisition),
+                "context",
+                f"{d} axes, those of the context among them, and {n} evaluations: one Gaussian process over "
+                f"points and contexts; {about}",
+            )
         patience = max(20, 2 * d) if self.patience is None else self.patience
         is_stuck = d >= self.region_from and n_without_gain(data) >= patience
         # a region that has begun restarts itself elsewhere
@@ -232,7 +241,7 @@ def _of_outputs(data: TrainingData, vectors: VectorOutputs) -> Choice:
             surrogate = surrogates.LevelGP(surrogates.MultiFidelityGP())
             about = f"; each function is modelled over points and fidelities ({len(data.fidelities)} results)"
         return Choice(
-            Recipe(Subset(surrogate, n_rows=1500), acquisitions.Misclassification()),
+            Recipe(Subset(surrogate, n_rows=900, n_learned=150), acquisitions.Misclassification()),
             "levels",
             f"the levels of {', '.join(vectors.loss.level_set.names)} are sought: each point is to leave as "
             f"little of the space as possible on the wrong side of a contour{about}",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from smbo.acquisition.base import TakesContext
 from smbo.errors import RecipeError
 from smbo.problem import Problem
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recipe import Recipe
-from smbo.proposal.transfer import transfer_base
+from smbo.proposal.transfer import takes_sources, transfer_base
 from smbo.surrogates.base import takes_replicates
 from smbo.training_data import Target, served_by
 
@@ -71,6 +72,12 @@ def _serves(recipe: Recipe, wanted: frozenset[Target]) -> bool:
     return all(served_by(part) & wanted for part in parts)
 
 
+def _takes_context(recipe: Recipe) -> bool:
+    acquisition = recipe.acquisition
+    is_within = isinstance(acquisition, TakesContext) and acquisition.takes_context
+    return recipe.surrogate is not None and recipe.region is None and is_within
+
+
 def _in_words(targets: frozenset[Target]) -> str:
     return " or ".join(target.value for target in Target if target in targets)
 
@@ -84,12 +91,26 @@ def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> No
     Raises:
         RecipeError: with the recipes that serve the problem.
     """
+    if not isinstance(recipe.design, str):
+        recipe.design.check(problem.space)
     if recipe.replication is not None:
         _refuse_replication(problem, recipe, written)
-    if problem.transfer and recipe.rule is None:
+    if problem.transfer and recipe.rule is None and not takes_sources(recipe.surrogate):
         transfer_base(recipe, _word(recipe, written))
     if recipe.rule is None:
         refuse_misfit(problem, recipe, written)
+        if problem.step_limits and recipe.region is not None:
+            raise RecipeError(
+                f"recipe {_word(recipe, written) or recipe!r} searches a box around the best point, which "
+                "step_limits may keep out of reach; use recipe 'auto' or 'gp'"
+            )
+        if problem.context and recipe.surrogate is not None and not _takes_context(recipe):
+            words = [word for word, make in PRESETS.items() if _takes_context(make())]
+            word = _word(recipe, written)
+            raise RecipeError(
+                f"recipe {word or recipe!r} compares values of different contexts, and the problem has the "
+                f"context {list(problem.context)}; use recipe 'auto', {', '.join(map(repr, words))}"
+            )
 
 
 def _refuse_replication(problem: Problem, recipe: Recipe, written: object) -> None:
@@ -104,6 +125,8 @@ def _refuse_replication(problem: Problem, recipe: Recipe, written: object) -> No
         "vector outputs": problem.output_loss,
         "a fidelity": problem.fidelity,
         "transfer": problem.transfer or None,
+        "a context": problem.context or None,
+        "step limits": problem.step_limits or None,
     }
     for name, given in others.items():
         if given is not None:

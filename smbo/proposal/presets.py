@@ -22,6 +22,7 @@ from smbo.proposal.auto import Auto
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
+from smbo.space.grid_design import Grid
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.subset import Subset
 
@@ -32,7 +33,7 @@ ENTRY_POINTS = "smbo.recipes"  # the group in which packages name surrogates, ac
 
 # the parts of a recipe that are named by their class, and the method that each has
 _PARTS = {"surrogate": "fit", "acquisition": "build", "rule": "choose"}
-_OWN_PARTS = {part.__name__: part for part in (Auto, Recipe, Replication, TrustRegion)}
+_OWN_PARTS = {part.__name__: part for part in (Auto, Grid, Recipe, Replication, TrustRegion)}
 # parts of surrogates that are no public names, and their modules
 _INNER_PARTS = {
     "TrendSelection": "smbo.surrogates.gp.trend_selection",
@@ -48,7 +49,7 @@ def _cost(budget: float | None = None) -> Recipe:
 
 
 def _auto(
-    replication: bool | Mapping[str, float] | None = None, cost: bool | Mapping[str, float] = True
+    replication: bool | Mapping[str, float] | None = None, cost: bool | Mapping[str, Any] = True
 ) -> Recipe:
     if not isinstance(cost, bool | Mapping):
         raise RecipeError(f"cost: {cost!r}; say false, or {{budget: 3600}} where costs are told")
@@ -67,6 +68,10 @@ def _noisy(replication: bool | Mapping[str, float] | None = None) -> Recipe:
     )
 
 
+def _knowledge_gradient(replication: bool | Mapping[str, float] | None = None) -> Recipe:
+    return Recipe(Subset(GP()), acquisition.KnowledgeGradient(), replication=_replication(replication))
+
+
 def _replication(given: bool | Mapping[str, float] | None) -> Replication | None:
     if isinstance(given, Mapping):
         return Replication(**given)
@@ -82,6 +87,7 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
     "entropy": lambda: Recipe(Subset(GP()), acquisition.MaxValueEntropySearch()),
     "cost": _cost,
     "noisy": _noisy,
+    "kg": _knowledge_gradient,
     "portfolio": lambda: Recipe(Subset(GP()), acquisition.GPHedge()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
     "forest": lambda: Recipe(surrogate=Subset(surrogates.Forest(), n_rows=400)),
@@ -90,28 +96,35 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
     "pareto": lambda: Recipe(surrogates.ModelListGP(), acquisition.LogExpectedHypervolumeImprovement()),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
+    "grid": lambda levels=3, shuffled=True: Recipe(design=Grid(levels, shuffled)),
 }
 
 
 def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     """Return the recipe of a name, of {name: settings} or of named parts; a Recipe is returned unchanged.
 
-    auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust use a
-    Gaussian process, and pareto one for each of several objectives; forest, extra-trees and
-    boosting use trees; random and sobol have no model.  cost maximises improvement per cost,
-    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``; so does auto where told costs
-    vary, with {"auto": {"cost": {"budget": ...}}}, and not with {"auto": {"cost": False}}.  auto, gp and
-    noisy take {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
+        auto chooses anew for each proposal; gp, thompson, entropy, noisy, kg, portfolio and trust use a
+        Gaussian process, and pareto one for each of several objectives; forest, extra-trees and
+        boosting use trees; random and sobol have no model.  cost maximises improvement per cost,
+    <<<<<<< HEAD
+        and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``; so does auto where told costs
+        vary, with {"auto": {"cost": {"budget": ...}}}, and not with {"auto": {"cost": False}}.  auto, gp and
+        noisy take {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
+    =======
+        and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  auto, gp, noisy and kg take
+        {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
+        grid evaluates all combinations of a few levels, {"grid": {"levels": {"x": 5}}}: see ``Grid``.
+    >>>>>>> main
 
-    Named parts are those of ``Recipe``: {"surrogate": "GP", "acquisition": {"LowerConfidenceBound":
-    {"weight": 3}}, "design": "lhs"}.  Installed packages add recipes and parts by the entry-point group
-    ``smbo.recipes``.
+        Named parts are those of ``Recipe``: {"surrogate": "GP", "acquisition": {"LowerConfidenceBound":
+        {"weight": 3}}, "design": "lhs"}.  Installed packages add recipes and parts by the entry-point group
+        ``smbo.recipes``.
 
-    Raises:
-        RecipeError: no recipe or part of that name, or one that does not take these settings.
+        Raises:
+            RecipeError: no recipe or part of that name, or one that does not take these settings.
 
-    >>> preset({"surrogate": "Forest", "n_initial": 4}).acquisition
-    LogExpectedImprovement()
+        >>> preset({"surrogate": "Forest", "n_initial": 4}).acquisition
+        LogExpectedImprovement()
     """
     if isinstance(recipe, Recipe):
         return recipe
@@ -143,6 +156,8 @@ def _of_parts(given: Mapping[str, Any]) -> Recipe:
         parts["replication"] = _replication(parts["replication"])
     if isinstance(parts.get("region"), Mapping):
         parts["region"] = _made("region", TrustRegion, parts["region"])
+    if isinstance(parts.get("design"), Mapping):
+        parts["design"] = _made("grid", Grid, parts["design"].get("grid"))
     made: Recipe = _made("Recipe", Recipe, parts)
     return made
 

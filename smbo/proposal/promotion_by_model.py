@@ -5,8 +5,9 @@ incumbent, expected hypervolume improvement, or expected reduction of misclassif
 it that the evaluation would reveal; its cost is the increase of the fidelity, times the expected cost of a
 unit of it at that point and fidelity where told costs vary.
 
-This looks one evaluation ahead, where one more cheap point always has some gain.  So a share of the cost is
-reserved for the highest fidelity: while less was spent there, the most promising paused trial is promoted.
+This looks one evaluation ahead, where one more cheap point always has some gain.  Where fidelities are
+averages, and one at the highest tells nothing that many cheap ones do not, a share of the cost is therefore
+reserved for the highest: while less was spent there, the most promising paused trial is promoted.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from smbo.acquisition.base import Criterion
@@ -29,9 +32,10 @@ from smbo.problem import Problem
 from smbo.problem.hypervolume import nondominated
 from smbo.space import Space
 from smbo.surrogates import Memory, MultiFidelityGP
-from smbo.surrogates.base import FidelitiesPosterior
-from smbo.surrogates.multi_output.level_set import LEVELS_AT_FIDELITIES
-from smbo.surrogates.multi_output.model_list import OBJECTIVES_AT_FIDELITIES
+from smbo.surrogates.base import FidelitiesPosterior, Trainable, learner_of
+from smbo.surrogates.multi_output.level_set import LEVELS_AT_FIDELITIES, LevelGP
+from smbo.surrogates.multi_output.model_list import OBJECTIVES_AT_FIDELITIES, ModelListGP
+from smbo.surrogates.subset import bounded, relevant_to
 from smbo.training_data import Array, FidelityResults, TrainingData
 from smbo.trial import Trial, TrialState
 
@@ -39,8 +43,8 @@ from smbo.trial import Trial, TrialState
 _FEWEST_TRIALS = 5
 # Draws by which the probability that no other point dominates is counted.
 _N_DRAWS = 256
-# Share of the cost reserved for steps to the highest fidelity: about as much as successive halving spends
-# there with three or four rungs.
+# Share of the cost reserved for steps to the highest fidelity of averages: about as much as successive
+# halving spends there with three or four rungs.  Learning curves do better without (bench_curves.py).
 _SHARE_AT_HIGHEST = 0.3
 # At the end of a search a trial is still promoted if it is better than the best with this probability.
 _LEAST_CHANCE_OF_BEST = 0.2
@@ -55,7 +59,7 @@ def ladder_by_model(
         return None
     if len(np.unique(curves.numbers)) < _FEWEST_TRIALS or not data.axes:
         return None
-    return ladder.fidelity, ladder.fidelity.rungs(ladder.early_stopping.eta), curves
+    return ladder.fidelity, ladder.rungs, curves
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,7 @@ class ModelOfFidelities:
         beliefs: posterior of each quantity at all fidelities: of the value, or of each objective.
         log_worth: log of the gain by an evaluation at the highest fidelity at unit points (m, d), (m,).
         chances: probability that unit points (m, d) are better than the incumbent, or not dominated, (m,).
+        numbers: of the trials that the model was fitted to, of which one may be promoted.
     """
 
     fidelity: Fidelity
@@ -76,6 +81,7 @@ class ModelOfFidelities:
     beliefs: tuple[FidelitiesPosterior, ...]
     log_worth: Criterion
     chances: Criterion
+    numbers: NDArray[np.int64]
 
     @classmethod
     def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> ModelOfFidelities | None:
@@ -83,20 +89,21 @@ class ModelOfFidelities:
         ladder = ladder_by_model(problem, data)
         if ladder is None:
             return None
-        fidelity, levels, curves = ladder
+        fidelity, levels, _ = ladder
         costs = CostModel.of(data) if vary(data) else None
         learned = memory.get("surrogate", {})
         learned = learned.get("plain", learned)  # source studies tell points, not fidelities
         if problem.level_set is not None:
             learned = learned if "functions" in learned else {}
-            return cls(fidelity, levels, costs, *_of_level_set(problem, data, learned))
+            surrogate, data = _trained(LEVELS_AT_FIDELITIES, data, learned)
+            return cls(fidelity, levels, costs, *_of_level_set(problem, surrogate, data), data.numbers)
         if data.objective_values is not None:
             plain = [each.get("plain", each) for each in learned.get("objectives", ())]
             learned = {"objectives": plain} if plain else {}
-            return cls(fidelity, levels, costs, *_of_several(data, curves, learned))
-        return cls(
-            fidelity, levels, costs, *_of_one_value(data, curves, learned if "theta" in learned else {})
-        )
+            surrogate, data = _trained(OBJECTIVES_AT_FIDELITIES, data, learned)
+            return cls(fidelity, levels, costs, *_of_several(surrogate, data), data.numbers)
+        surrogate, data = _trained(MultiFidelityGP(), data, learned if "theta" in learned else {})
+        return cls(fidelity, levels, costs, *_of_one_value(surrogate, data), data.numbers)
 
     def gain_per_cost(self, points: Array, below: float, level: float) -> Array:
         """Return the log gain per cost of evaluations, shape (m,).
@@ -113,7 +120,7 @@ class ModelOfFidelities:
             for belief in self.beliefs
         ]
         revealed = np.log(np.mean(np.square(shares), axis=0))
-        worth = self.log_worth(points) + revealed - math.log(level - below)
+        worth = self.log_worth(points) + revealed - math.log(self.fidelity.cost(below, level))
         return np.asarray(worth if self.costs is None else worth - self.costs.log_expected(points, gap))
 
     def first_fidelities(self, points: Array) -> tuple[list[float], list[float]]:
@@ -138,6 +145,8 @@ class ModelOfFidelities:
             for trial in trials
             if trial.state is TrialState.PAUSED and trial.rungs and trial.rungs[-1].feasible
         ]
+        known = set(self.numbers.tolist())
+        paused = [trial for trial in paused if trial.number in known]
         if not paused:
             return None
         points = space.to_unit([trial.params for trial in paused])
@@ -156,11 +165,17 @@ class ModelOfFidelities:
         return Promotion(number, below, following, rank, len(paused)), -min(offers)[0], float(chances[row])
 
 
+def _trained(surrogate: Trainable, data: TrainingData, learned: Memory) -> tuple[Any, TrainingData]:
+    """Return the surrogate with its hyperparameters fixed, and the part of the data that it is fitted to."""
+    trained, _ = cast(Trainable, bounded(surrogate, data)).train(data, learned)
+    return learner_of(trained), relevant_to(trained, data)
+
+
 def _of_one_value(
-    data: TrainingData, curves: FidelityResults, learned: Memory
+    surrogate: MultiFidelityGP, data: TrainingData
 ) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
-    trained, _ = MultiFidelityGP().train(data, learned)
-    belief = trained.fit_curves(data)
+    belief, curves = surrogate.fit_curves(data), data.fidelities
+    assert curves is not None
     highest = normal(belief.highest)
     is_full = curves.fidelity_gaps == 0.0
     best = float(highest.moments(curves.points[is_full] if is_full.any() else curves.points)[0].min())
@@ -176,9 +191,8 @@ def _of_one_value(
 
 
 def _of_level_set(
-    problem: Problem, data: TrainingData, learned: Memory
+    problem: Problem, trained: LevelGP, data: TrainingData
 ) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
-    trained, _ = LEVELS_AT_FIDELITIES.train(data, learned)
     posterior, rng = trained.fit(data), np.random.default_rng(len(data))
     acquisition = Misclassification().with_space(problem.space, rng)
     # at the end of a search nothing is to be known better than it is: there is no best trial
@@ -186,9 +200,10 @@ def _of_level_set(
 
 
 def _of_several(
-    data: TrainingData, curves: FidelityResults, learned: Memory
+    trained: ModelListGP, data: TrainingData
 ) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
-    trained, _ = OBJECTIVES_AT_FIDELITIES.train(data, learned)
+    curves = data.fidelities
+    assert curves is not None
     beliefs, posterior = trained.fit_curves(data)
     # the front to improve on is of points evaluated in full: a paused one would hide behind its own mean
     is_full = np.isin(data.numbers, curves.numbers[curves.fidelity_gaps == 0.0]) & data.feasible
@@ -236,7 +251,7 @@ def promotion_by_gain(
     model = ModelOfFidelities.of(problem, data, memory)
     if model is None:
         return None
-    is_due = _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
+    is_due = model.fidelity.averages and _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
     found = model.next_promotion(problem.space, trials, ignore_cost=is_due or point is None)
     if found is None:
         return None

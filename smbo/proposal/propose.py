@@ -25,7 +25,6 @@ from smbo.proposal.recipe import chosen
 from smbo.proposal.replication import repeats_alone, with_repeats
 from smbo.proposal.request import ProposalRequest
 from smbo.proposal.trust_region import RegionState, TrustRegion, advance, length_within, rows_of_region
-from smbo.space.fixed import rows_in
 from smbo.space.point_set import PointSet
 from smbo.training_data import ONE_VALUE, Array, TrainingData, served_by
 
@@ -80,7 +79,7 @@ def propose(request: ProposalRequest) -> Proposal:
         refuse_misfit(request.problem, choice.recipe)
         request = replace(request, recipe=replace(choice.recipe, replication=request.recipe.replication))
     region, data = None, request.data
-    if request.recipe.region is not None:
+    if request.recipe.region is not None and not request.present:  # its box may be out of reach
         state = _region_state(request, request.recipe.region)
         carried["region"] = state.to_json()
         data = rows_of_region(request.recipe.region, state, data)
@@ -157,4 +156,4 @@ def _doubtful_point(model: ModelData, request: ProposalRequest) -> Array | None:
         return None
     point = request.data.points[request.data.numbers == model.doubtful]
     is_under_way = len(request.data.pending) and (request.data.pending == point).all(axis=1).any()
-    return None if is_under_way or not len(rows_in(request.space, point)) else point
+    return None if is_under_way or not request.holds(point)[0] else point

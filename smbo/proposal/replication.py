@@ -10,6 +10,7 @@ from smbo.acquisition.base import Search
 from smbo.acquisition.expected_improvement import normal
 from smbo.acquisition.fantasies import posterior_with_fantasies
 from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.knowledge_gradient import gains_of_known, gains_of_new
 from smbo.errors import RecipeError
 from smbo.plain_values import finite_number, make_fields_plain, shown
 from smbo.space.fixed import rows_in
@@ -22,9 +23,6 @@ _MOST_CONTENDERS = 48
 # New points, besides the proposed one, whose largest knowledge gradient a repeat has to exceed: from the
 # whole space, and around each of so many known points.
 _N_EVERYWHERE, _N_CENTRES, _N_NEAR = 128, 4, 24
-# Nodes for expectations of piecewise linear functions of N(0, 1), with an error of a thousandth by kinks.
-_Z = np.linspace(-4.5, 4.5, 61)
-_WEIGHTS = np.exp(-0.5 * _Z**2) / np.exp(-0.5 * _Z**2).sum()
 
 
 @dataclass(frozen=True)
@@ -166,29 +164,3 @@ def is_exact(data: TrainingData) -> bool:
         return False
     rows, values = repeats.rows[np.isnan(repeats.variances)], repeats.values[np.isnan(repeats.variances)]
     return len(np.unique(np.column_stack([rows, values]), axis=0)) < len(rows)
-
-
-def gains_of_known(belief: ReplicationPosterior, known: Array) -> Array:
-    """Return the knowledge gradients of repeats at unit points (m, d), (m,), in latent units.
-
-    Only these points may be recommended.
-    """
-    mean, covariance = belief.joint(known)
-    steps = covariance / np.sqrt(np.maximum(np.diagonal(covariance), 0.0) + belief.noise)
-    after = (mean[:, None, None] + steps[:, :, None] * _Z).min(axis=0)
-    return np.asarray(mean.min() - after @ _WEIGHTS)
-
-
-def gains_of_new(belief: ReplicationPosterior, known: Array, new: Array) -> Array:
-    """Return the knowledge gradients of new unit points (k, d), (k,), in latent units.
-
-    The known points (m, d) may be recommended, and the new one once it is evaluated.
-    """
-    bare = belief.standardized  # moments in latent units, as covariances are
-    mean, _ = bare.moments(known)
-    mean_there, std_there = bare.moments(new)
-    root = np.sqrt(std_there**2 + belief.noise)
-    steps = belief.covariance(known, new) / root
-    after = (mean[:, None, None] + steps[:, :, None] * _Z).min(axis=0)
-    after = np.minimum(after, mean_there[:, None] + (std_there**2 / root)[:, None] * _Z)
-    return np.asarray(mean.min() - after @ _WEIGHTS)

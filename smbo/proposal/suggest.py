@@ -44,6 +44,8 @@ def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, A
     Raises:
         SpaceExhausted, SpaceError, NumericalError: see ``propose``.
     """
+    if request.problem.step_limits and request.n > 1:
+        return _in_turn(request)
     problem, proposal = request.problem, _proposal(request)
     carried = proposal.memory
     if isinstance(problem.early_stopping, ByModel):
@@ -55,8 +57,21 @@ def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, A
     return request.space.from_unit(proposal.points), carried
 
 
+def _in_turn(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return points each of which is a step from the one before: they are evaluated in this order."""
+    points: list[dict[str, Any]] = []
+    for _ in range(request.n):
+        new, memory = suggest(replace(request, n=1))
+        points += new
+        data = request.data.with_pending(request.problem.space.to_unit(new))
+        present = {name: new[0][name] for name in request.problem.step_limits or () if name in new[0]}
+        request = replace(request, data=data, memory=memory, present=present)
+    return points, dict(request.memory)
+
+
 def _proposal(request: ProposalRequest) -> Proposal:
-    return propose(replace(request, recipe=with_transfer(request.problem, request.recipe)))
+    request = replace(request, recipe=with_transfer(request.problem, request.recipe))
+    return propose(request.in_context())
 
 
 def proposal_rng(seed: int, first_number: int) -> np.random.Generator:
@@ -98,9 +113,13 @@ def next_promotion(
         is_closing: whether no new trials are asked for and none is pending.
         fixed: values of the new point that could be evaluated instead, as of ``fixing.checked``.
     """
+    candidates = trials
+    if problem.space.earlier:
+        is_paused = TrialState.PAUSED
+        candidates = [t for t in trials if t.state is not is_paused or problem.space.contains(t.params)]
     if not isinstance(problem.early_stopping, ByModel):
-        return promotion_due(problem, trials, is_closing=is_closing)
-    if all(trial.state is not TrialState.PAUSED for trial in trials):
+        return promotion_due(problem, candidates, is_closing=is_closing)
+    if all(trial.state is not TrialState.PAUSED for trial in candidates):
         return None
     data, point = encode(problem, trials), None
     if not is_closing:
@@ -112,9 +131,9 @@ def next_promotion(
     from smbo.proposal.promotion_by_noise import promotion_by_noise
 
     promotion = promotion_by_gain if problem.loss is None else promotion_by_noise
-    found = promotion(problem, trials, data, memory, point)
+    found = promotion(problem, candidates, data, memory, point)
     if found is None and is_closing and best_trial(problem, trials) is None:
-        return promotion_due(problem, trials, is_closing=True)
+        return promotion_due(problem, candidates, is_closing=True)
     return found
 
 

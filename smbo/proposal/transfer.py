@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from smbo.errors import RecipeError
 from smbo.history.winsorize import winsorized
 from smbo.problem import Problem
 from smbo.proposal.recipe import Choice, Recipe, chosen
-from smbo.surrogates.base import Memory, Surrogate, TakesSources, Trainable, Transferable
-from smbo.training_data import Array, TrainingData
+from smbo.space.neighbourhood import to_unit_beyond
+from smbo.surrogates.base import Memory, Surrogate, TakesSources, Transferable, learner_of
+from smbo.training_data import Array, TrainingData, VectorOutputs
 
 if TYPE_CHECKING:  # few problems have source studies
     from smbo.surrogates.transfer import SourceData
@@ -40,17 +41,13 @@ class WithTransfer:
 
         choice = chosen(self.recipe, data, memory)
         recipe = choice.recipe
-        learned = memory.get("surrogate", {})
-        weights = [
-            weight for each in learned.get("objectives", [learned]) for weight in each.get("weights") or ()
-        ]
+        weights = _weights_of(memory.get("surrogate", {}))
         reason = choice.reason
         if any(weights):
-            n_used = np.count_nonzero(np.reshape(weights, (len(self.transfer), -1)).any(axis=0))
+            n_used = np.count_nonzero(np.reshape(weights, (-1, len(self.transfer[0]))).any(axis=0))
             reason += f"; around {n_used} of {len(self.transfer[0])} earlier studies"
-        surrogate: Surrogate
-        if isinstance(recipe.surrogate, TakesSources):
-            surrogate = recipe.surrogate.with_sources(self.transfer)
+        if takes_sources(recipe.surrogate):
+            surrogate: Surrogate = recipe.surrogate.with_sources(self.transfer)
         else:
             surrogate = Transfer(transfer_base(recipe), self.transfer[0])
         n_initial = recipe.n_initial
@@ -61,24 +58,39 @@ class WithTransfer:
         )
 
 
-def transfer_base(recipe: Recipe, word: str | None = None) -> Trainable:
-    """Return the part of a recipe's surrogate that is fitted on top of the source studies.
+def _weights_of(learned: Memory) -> list[float]:
+    """Return the weights of the source studies, by what is modelled, from the memory of a surrogate."""
+    functions = learned.get("functions", {}).values()
+    parts = [each["scales"][each["scale"]].get("transfer", {}) for each in functions]
+    return [
+        weight
+        for each in parts or learned.get("objectives", [learned])
+        for weight in each.get("weights") or ()
+    ]
+
+
+def takes_sources(surrogate: Surrogate | None) -> TypeGuard[TakesSources]:
+    """Return whether a surrogate, or the one that it wraps, models each quantity around its sources."""
+    return surrogate is not None and isinstance(learner_of(surrogate), TakesSources)
+
+
+def transfer_base(recipe: Recipe, word: str | None = None) -> Surrogate:
+    """Return the part of a recipe's surrogate that is fitted on top of the source studies, else all of it.
 
     Args:
         word: for the recipe, in messages; its surrogate's if None.
 
     Raises:
-        RecipeError: the surrogate is None, or no Gaussian process.
+        RecipeError: the surrogate is None.
     """
     surrogate = recipe.surrogate
-    base = surrogate.transfer_base if isinstance(surrogate, Transferable) else None
-    if base is None:
-        has = f"is {word!r}" if word is not None else f"has {type(surrogate).__name__}"
+    if surrogate is None:
+        which = "the recipe" if word is None else f"recipe {word!r}"
         raise RecipeError(
-            f"transfer takes a Gaussian process, and the recipe {has}; use recipe 'auto' or 'gp', or leave "
-            "transfer out"
+            f"transfer needs a model of the values, and {which} has none: its points follow from no values; "
+            "use recipe 'auto', 'gp' or 'forest', or leave transfer out"
         )
-    return base
+    return surrogate.transfer_base if isinstance(surrogate, Transferable) else surrogate
 
 
 def with_transfer(problem: Problem, recipe: Recipe) -> Recipe:
@@ -89,12 +101,19 @@ def with_transfer(problem: Problem, recipe: Recipe) -> Recipe:
 
 
 def source_data(problem: Problem) -> tuple[tuple[SourceData, ...], ...]:
-    """Return a problem's source studies as arrays, minimised, for each objective."""
+    """Return a problem's source studies as arrays, minimised, for each objective; of outputs the loss."""
     from smbo.surrogates.transfer import SourceData
 
-    goals = problem.multi_objective
+    goals, loss = problem.multi_objective, problem.output_loss
+    points = [to_unit_beyond(problem.space, each.points) for each in problem.transfer]
+    if loss is not None:
+        vectors = [
+            VectorOutputs(loss, each.outputs, each.outputs_variance, np.zeros((*each.outputs.shape, 0)))
+            for each in problem.transfer
+        ]
+        pairs = zip(points, vectors, strict=True)
+        return (tuple(SourceData(rows, winsorized(loss.of(each.values)), each) for rows, each in pairs),)
     signs = {None: problem.sign} if goals is None else dict(zip(goals.names, goals.signs.tolist()))
-    points = [problem.space.snap(problem.space.to_unit(each.points)) for each in problem.transfer]
     return tuple(
         tuple(
             SourceData(rows, winsorized(sign * np.array(each.columns[name])))
@@ -105,6 +124,11 @@ def source_data(problem: Problem) -> tuple[tuple[SourceData, ...], ...]:
 
 
 def best_of_sources(problem: Problem) -> Array:
-    """Return the best point of each source study, for each objective, as a unit point, (k, d)."""
-    rows = [each.points[int(np.argmin(each.values))] for one in source_data(problem) for each in one]
+    """Return the best allowed point of each source study, for each objective, as a unit point, (k, d)."""
+    rows = []
+    for each in (each for one in source_data(problem) for each in one):
+        is_inside = np.equal(each.points, np.clip(each.points, 0.0, 1.0)).all(axis=1)
+        usable = np.flatnonzero(is_inside & problem.space.allowed(np.clip(each.points, 0.0, 1.0)))
+        if len(usable):
+            rows.append(each.points[usable[np.argmin(each.values[usable])]])
     return np.array(rows).reshape(len(rows), len(problem.space.axes))

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smbo.errors import PointError, SpaceError
 from smbo.frozen import FrozenDict, FrozenList, frozen
@@ -50,6 +51,7 @@ class Categorical:
     ordered: bool = False
     active_when: str | None = None
     prior: tuple[float, ...] | None = None
+    ever: Categorical | None = field(default=None, repr=False, compare=False)  # see ``smbo.space.changes``
     _index: dict[Any, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -92,16 +94,22 @@ class Categorical:
 
     def positions(self) -> Array:
         """Return the positions of the choices, shape (n_levels,)."""
+        if self.ever is not None:
+            return self.ever.to_unit(self.choices)
         return Levels(len(self.choices)).to_unit(np.arange(len(self.choices)))
 
     def axis(self, name: str) -> Axis | None:
         """Return the column of unit points, None for a single choice."""
+        if self.ever is not None:
+            return self.ever.axis(name)
         if len(self.choices) == 1:
             return None
         return Axis(name, "ordered" if self.ordered else "categorical", len(self.choices))
 
     def to_unit(self, values: Sequence[Any]) -> Array:
-        """Return the positions of canonical values."""
+        """Return the positions of canonical values, those of retired choices too."""
+        if self.ever is not None:
+            return self.ever.to_unit(values)
         indices = [self.index(value) for value in values]
         if None in indices:
             raise PointError(f"{values[indices.index(None)]!r} is none of the choices {self.choices!r}")
@@ -117,12 +125,22 @@ class Categorical:
 
     def from_unit(self, units: Array) -> list[Any]:
         """Return the choices at positions, the very objects."""
-        return [self.choices[index] for index in Levels(len(self.choices)).from_unit(units).tolist()]
+        return [self.choices[index] for index in self.indices(units).tolist()]
+
+    def indices(self, units: Array) -> NDArray[np.int64]:
+        """Return the index of the choice at each position; a retired one's share falls to all others."""
+        if self.ever is None:
+            return Levels(len(self.choices)).from_unit(units)
+        n_levels, n = len(self.ever.choices), len(self.choices)
+        own = np.array([-1 if (at := self.index(each)) is None else at for each in self.ever.choices])
+        levels = Levels(n_levels).from_unit(units)
+        place = np.cumsum(own < 0)[levels] - 1 + np.clip(units * n_levels - levels, 0.0, 1.0)
+        shared = np.minimum((place / max(1, n_levels - n) * n).astype(np.int64), n - 1)
+        return np.where(own[levels] >= 0, own[levels], shared)
 
     def snap(self, units: Array) -> Array:
         """Return the positions moved to the middle of their choices."""
-        levels = Levels(len(self.choices))
-        return levels.to_unit(levels.from_unit(units))
+        return self.positions()[self.indices(units)]
 
     def check(self, name: str, value: Any) -> Any:
         """Return the choice that a user's value is; PointError if it is none."""

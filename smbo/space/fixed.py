@@ -16,8 +16,8 @@ from smbo.space.categorical import Constant
 from smbo.space.constraints import Point, constraint_name, hint
 from smbo.space.derived import Derived
 from smbo.space.expressions import Expression
-from smbo.space.numeric import Fixed
-from smbo.space.space import Space
+from smbo.space.numeric import Fixed, Removed
+from smbo.space.space import Mask, Space
 from smbo.training_data import Array
 
 _COORDINATE_TOLERANCE = 1e-9  # two snapped coordinates closer than this are the same
@@ -89,21 +89,27 @@ def subspace(space: Space, fixed: Point) -> Space:
         return space
     dimensions = dict(space.dimensions)
     for name, value in fixed.items():
-        if not isinstance(dimensions[name], Constant):
+        if not isinstance(dimensions[name], Constant | Removed):
             dimensions[name] = Fixed(dimensions[name], value)
     for name in _absent(space, fixed):
         # the dimension is inactive in all of the points: one position is enough to count and list them
         dimensions[name] = Fixed(dimensions[name], dimensions[name].from_unit(np.array([0.5]))[0])
     conditions = dict.fromkeys(condition.text for name in fixed for condition in _conditions_for(space, name))
-    return Space(dimensions, [*space.constraints, *conditions])
+    rules = [*space.constraints, *conditions]
+    return Space(dimensions, rules, earlier=space.earlier, defaults=space.defaults)
 
 
 def rows_in(space: Space, rows: Array) -> Array:
     """Return the rows of evaluated unit points (m, d) that lie in a subspace, (k, d)."""
-    if len(rows) == 0 or not _fixed_in(space):
-        return rows
-    is_within = (np.abs(space.snap(rows) - rows) < _COORDINATE_TOLERANCE).all(axis=1)
-    return np.asarray(rows[is_within])
+    return np.asarray(rows[is_within(space, rows)])
+
+
+def is_within(space: Space, rows: Array) -> Mask:
+    """Return which rows of evaluated unit points (m, d) lie in a subspace, or in the present space, (m,)."""
+    if len(rows) == 0 or not (space.earlier or _fixed_in(space)):
+        return np.ones(len(rows), dtype=np.bool_)
+    found = (np.abs(space.snap(rows) - rows) < _COORDINATE_TOLERANCE).all(axis=1)
+    return found & space.allowed(rows) if space.earlier else np.asarray(found)
 
 
 def describe(space: Space) -> str:
@@ -117,7 +123,8 @@ def _fixed_in(space: Space) -> Point:
 
 
 def _constants(space: Space) -> Point:
-    return {name: each.value for name, each in space.dimensions.items() if isinstance(each, Constant)}
+    is_one = (Constant, Removed)
+    return {name: each.value for name, each in space.dimensions.items() if isinstance(each, is_one)}
 
 
 def _without(point: Point, name: str) -> Point:

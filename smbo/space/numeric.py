@@ -21,6 +21,7 @@ from smbo.training_data import Array, Axis
 
 _MAX_LEVELS = 2**48  # the middle of each is still exact to a quarter of a level in double precision
 _MAX_LOG_INTEGER = 2**40  # exp(log(n)) still rounds to n
+_OFF_GRID = 1e-6  # of a step: values of a grid are nearer to their level
 _ROUNDING = 1e-12  # of the range (of the bound, for a log): rounding error of a value written as text
 
 
@@ -99,6 +100,10 @@ class Real:
             return self._scale.to_unit(numbers)
         assert self.step is not None
         return self._scale.to_unit(np.rint((numbers - self.low) / self.step).astype(np.int64))
+
+    def to_unit_beyond(self, values: Sequence[Any]) -> Array:
+        """Return the positions of any numbers, those out of bounds beyond [0, 1]."""
+        return _beyond(self, values)
 
     def column(self, units: Array) -> Array:
         """Return the values at positions, as formulas see them."""
@@ -204,6 +209,10 @@ class Integer:
         step = self.step or 1
         return self._scale.to_unit((np.asarray(values, dtype=np.int64) - self.low) // step)
 
+    def to_unit_beyond(self, values: Sequence[Any]) -> Array:
+        """Return the positions of any numbers, those out of bounds beyond [0, 1]."""
+        return _beyond(self, values)
+
     def column(self, units: Array) -> Array:
         """Return the values at positions, as formulas see them."""
         return (self.low + self._scale.from_unit(units) * (self.step or 1)).astype(np.float64)
@@ -287,6 +296,31 @@ class Fixed:
     def to_form(self) -> dict[str, Any]:
         """Return the dimension as JSON values."""
         return self.dimension.to_form()
+
+
+@dataclass(frozen=True)
+class Removed(Fixed):
+    """A parameter that is a constant from now on, and had other values in earlier trials of the study."""
+
+    active_when: ClassVar[None] = None
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value; PointError if another was given."""
+        return Constant(self.value).check(name, value)
+
+    def to_form(self) -> dict[str, Any]:
+        """Return the constant as JSON values."""
+        return Constant(self.value).to_form()
+
+
+def _beyond(dimension: Real | Integer, values: Sequence[Any]) -> Array:
+    """Return the positions of any numbers, out of bounds and off the grid too."""
+    numbers, scale = np.asarray(values, dtype=np.float64), dimension._scale
+    if isinstance(scale, Interval):
+        return scale.to_unit_beyond(numbers)
+    steps = (numbers - dimension.low) / (dimension.step or 1)
+    levels = np.rint(steps)
+    return scale.to_unit(np.where(np.abs(steps - levels) < _OFF_GRID, levels, steps))
 
 
 def _number(value: Any, name: str) -> int | float:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from smbo.space.categorical import Categorical, Constant
-from smbo.space.scaling import Levels
 from smbo.space.space import Space
 from smbo.training_data import Array, TrainingData
 
@@ -54,7 +53,7 @@ class PriorDensity:
             if isinstance(dimension, Categorical):
                 assert dimension.prior is not None
                 logs = np.log(np.array(dimension.prior) / max(dimension.prior))
-                said, slope = logs[Levels(len(logs)).from_unit(points[:, column])], np.zeros(len(points))
+                said, slope = logs[dimension.indices(points[:, column])], np.zeros(len(points))
             else:
                 values = dimension.column(points[:, column])
                 said, by_value = dimension.prior.log_density(values)
@@ -98,7 +97,7 @@ class PriorDensity:
                 weights = np.array(dimension.prior)
                 levels = np.searchsorted(np.cumsum(weights / weights.sum()), shares[:, column], side="right")
                 levels[:first] = int(weights.argmax())
-                rows[mine, column] = Levels(len(weights)).to_unit(np.minimum(levels, len(weights) - 1))
+                rows[mine, column] = dimension.positions()[np.minimum(levels, len(weights) - 1)]
             else:
                 low, high = float(dimension.low), float(dimension.high)
                 values = dimension.prior.quantiles(shares[:, column], low, high)

@@ -31,11 +31,13 @@ class Interval:
 
     def to_unit(self, values: Array) -> Array:
         """Return the positions of values, each in [0, 1]."""
+        return within(self.to_unit_beyond(values), 0.0, 1.0)
+
+    def to_unit_beyond(self, values: Array) -> Array:
+        """Return the positions of values, those out of bounds beyond [0, 1]."""
         if self.log:
-            units = (np.log(values) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
-        else:
-            units = (values - self.low) / (self.high - self.low)
-        return within(units, 0.0, 1.0)
+            return (np.log(values) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        return (values - self.low) / (self.high - self.low)
 
     def from_unit(self, units: Array) -> Array:
         """Return the values at positions, each in [low, high]."""

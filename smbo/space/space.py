@@ -38,8 +38,9 @@ from smbo.space.constraints import (
 from smbo.space.derived import Derived
 from smbo.space.expressions import Expression
 from smbo.space.json_values import from_plain, to_plain
-from smbo.space.numeric import Dimension, Fixed, Integer, Real
+from smbo.space.numeric import Dimension, Fixed, Integer, Real, Removed
 from smbo.space.parsing import as_dimension
+from smbo.space.past import with_past, without_past
 from smbo.space.rounding import holds_but_for_rounding
 from smbo.space.scaling import within
 from smbo.training_data import Array, Axis
@@ -75,6 +76,8 @@ class Space:
         constraints: formulas such as "a + b <= 2", or callables that take a point and return
             whether it is allowed.  One that names an inactive dimension does not apply.  Linear ones
             may leave as small a region as they like; an equation is a ``Derived`` dimension.
+        earlier: dimensions of earlier spaces of a study whose space has changed, see ``smbo.space.changes``.
+        defaults: values that later dimensions have at points of spaces without them, by name.
 
     A condition that names an inactive dimension does not hold.
 
@@ -94,6 +97,8 @@ class Space:
 
     dimensions: Mapping[str, Any]
     constraints: Sequence[str | Callable[[Point], bool]] = ()
+    earlier: Sequence[Mapping[str, Any]] = field(default=(), kw_only=True, repr=False)
+    defaults: Mapping[str, Any] = field(default_factory=FrozenDict, kw_only=True, repr=False)
     axes: tuple[Axis, ...] = field(init=False, repr=False, compare=False)
     _conditions: dict[str, Expression] = field(init=False, repr=False, compare=False)
     rules: tuple[Constraint, ...] = field(init=False, repr=False, compare=False)
@@ -111,9 +116,13 @@ class Space:
         if isinstance(given, str | Mapping) or callable(given) or not isinstance(given, Iterable):
             raise SpaceError(f"constraints={shown(given)}: give a list of formulas or callables")
         # numpy's texts are texts, which other programs do not know
-        dimensions = {str(name): as_dimension(name, given) for name, given in self.dimensions.items()}
-        axes = (dimension.axis(name) for name, dimension in dimensions.items())
+        dimensions = _parsed(self.dimensions)
         set_once = object.__setattr__
+        set_once(self, "earlier", tuple(FrozenDict(_parsed(each)) for each in self.earlier))
+        set_once(self, "defaults", FrozenDict(self.defaults))
+        for name, each in dimensions.items() if self.earlier else ():
+            dimensions[name] = with_past(each, [past[name] for past in self.earlier if name in past])
+        axes = (dimension.axis(name) for name, dimension in dimensions.items())
         set_once(self, "dimensions", FrozenDict(dimensions))
         set_once(self, "constraints", tuple(given))
         set_once(self, "axes", tuple(axis for axis in axes if axis is not None))
@@ -137,6 +146,11 @@ class Space:
         return tuple(self.dimensions)
 
     @property
+    def own_dimensions(self) -> Mapping[str, Any]:
+        """The dimensions as they are now, without what is kept for points of earlier spaces."""
+        return FrozenDict({name: without_past(each) for name, each in self.dimensions.items()})
+
+    @property
     def conditional(self) -> tuple[str, ...]:
         """Names of the dimensions that not every point has, in the order given."""
         return tuple(name for name, each in self.dimensions.items() if each.active_when is not None)
@@ -157,7 +171,10 @@ class Space:
     # ---------------------------------------------------------------- to and from the unit cube
 
     def to_unit(self, points: Iterable[Mapping[str, Any]]) -> Array:
-        """Return points of the space as unit points, shape (n, d); absent dimensions are at 1/2."""
+        """Return points of the space as unit points, shape (n, d); absent dimensions are at 1/2.
+
+        Numbers that are out of bounds since a change of the space are beyond [0, 1].
+        """
         points = list(points)
         if self._box is not None:
             low, high = self._box
@@ -168,12 +185,15 @@ class Space:
         for column, axis in enumerate(self.axes):
             dimension = self.dimensions[axis.name]
             assert not isinstance(dimension, Constant | Derived)
+            to_unit = dimension.to_unit
+            if self.earlier and isinstance(dimension, Real | Integer):
+                to_unit = dimension.to_unit_beyond
             try:  # without a check of each point: most names are in every point, and points may be very many
-                units[:, column] = dimension.to_unit([point[axis.name] for point in points])
+                units[:, column] = to_unit([point[axis.name] for point in points])
                 continue
             except KeyError:
                 rows = [row for row, point in enumerate(points) if axis.name in point]
-            units[rows, column] = dimension.to_unit([points[row][axis.name] for row in rows])
+            units[rows, column] = to_unit([points[row][axis.name] for row in rows])
         return units
 
     def from_unit(self, units: Array) -> list[Point]:
@@ -330,7 +350,7 @@ class Space:
                 self._derive(name, dimension, known, point)
             elif name in point:
                 known[name] = dimension.check(name, point[name])
-            elif isinstance(dimension, Constant):
+            elif isinstance(dimension, Constant | Removed):
                 known[name] = dimension.value
             else:
                 raise PointError(f"{name} is missing; give a value for it")
@@ -371,8 +391,11 @@ class Space:
             given if isinstance(given, str) else {"callable": constraint_name(given)}
             for given in self.constraints
         ]
-        forms = [[name, dimension.to_form()] for name, dimension in self.dimensions.items()]
-        return {"dimensions": forms, "constraints": constraints}
+        data = {"dimensions": _forms(self.dimensions), "constraints": constraints}
+        if self.earlier:  # absent in a space that never changed
+            data["earlier"] = [_forms(each) for each in self.earlier]
+            data["defaults"] = [[name, to_plain(value)] for name, value in self.defaults.items()]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Space:
@@ -382,14 +405,17 @@ class Space:
         """
         if not isinstance(data, Mapping):
             raise SpaceError(f"a space is a mapping of names to dimensions, got {data!r}")
-        dimensions, constraints = data, list[Any]()
-        if data.keys() == {"dimensions", "constraints"} and isinstance(data["dimensions"], list):
+        dimensions, constraints, past = data, list[Any](), dict[str, Any]()
+        keys = data.keys() - {"earlier", "defaults"}
+        if keys == {"dimensions", "constraints"} and isinstance(data["dimensions"], list):
             dimensions, constraints = dict(data["dimensions"]), data["constraints"]
+            past["earlier"] = [dict(each) for each in data.get("earlier", ())]
+            past["defaults"] = {name: from_plain(value) for name, value in data.get("defaults", ())}
         rules = [
             given if isinstance(given, str) else StoredCallable(given["callable"]) for given in constraints
         ]
         with as_stored() if dimensions is not data else nullcontext():
-            return cls(dimensions, rules)
+            return cls(dimensions, rules, **past)
 
     def point_to_json(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Return a point as plain JSON values; categories that JSON lacks are tagged."""
@@ -398,14 +424,70 @@ class Space:
     def point_from_json(self, data: Mapping[str, Any]) -> Point:
         """Return the point that ``point_to_json`` wrote, with the space's own objects as categories.
 
+        A point of an earlier space is returned ``in_present_terms``.
+
         Raises:
             PointError: a dimension is unknown, or a value is not one of its own.
         """
+        if self.earlier:
+            return self.in_present_terms(self.values_from_json(data))
         for name in data.keys() - self.dimensions.keys():
             raise PointError(f"{name!r} is no dimension of the space{hint(name, self.dimensions)}")
         return {name: self.dimensions[name].check(name, from_plain(value)) for name, value in data.items()}
 
+    def values_from_json(self, data: Mapping[str, Any]) -> Point:
+        """Return some values of a stored point, as ``point_from_json`` does those of a whole one."""
+        return {name: self._read(name, value) for name, value in data.items()}
+
+    def in_present_terms(self, point: Mapping[str, Any]) -> Point:
+        """Return a point of an earlier space with the dimensions of this one, and its values as they were.
+
+        Dimensions that are new have their defaults, and those that do not exist there are left out.
+        """
+        if not self.earlier:
+            return dict(point)
+        known: Point = {}
+        for name in self._in_dependency_order():
+            dimension = self.dimensions[name]
+            if isinstance(dimension, Derived):
+                if name in point:
+                    known[name] = point[name]
+                elif dimension.formula.names <= known.keys():
+                    self._derive(name, dimension, known, {})
+                continue
+            condition = self._conditions.get(name)
+            if condition is not None and not self._holds_at(condition, known):
+                continue
+            if name in point:
+                known[name] = point[name]
+            elif name in self.defaults:
+                known[name] = self.defaults[name]
+            elif isinstance(dimension, Constant | Removed):
+                known[name] = dimension.value
+        return {name: known[name] for name in self.dimensions if name in known}
+
+    def without(self, point: Mapping[str, Any]) -> list[str]:
+        """Return the dimensions that exist at a point and of which it has no value."""
+        missing = []
+        for name, dimension in self.dimensions.items():
+            condition = None if isinstance(dimension, Derived) else self._conditions.get(name)
+            is_there = condition is None or self._holds_at(condition, dict(point))
+            if name not in point and is_there and not isinstance(dimension, Derived):
+                missing.append(name)
+        return missing
+
     # ------------------------------------------------------------------------------------ inside
+
+    def _read(self, name: str, value: Any) -> Any:
+        """Return the value of a stored point: of this space, or of an earlier one."""
+        told, error = from_plain(value), None
+        for dimensions in (self.dimensions, *reversed(self.earlier)):
+            if name in dimensions:
+                try:
+                    return dimensions[name].check(name, told)
+                except PointError as said:
+                    error = error or said
+        raise error or PointError(f"{name!r} is no dimension of the space{hint(name, self.dimensions)}")
 
     @cached_property
     def _box(self) -> tuple[Array, Array] | None:
@@ -414,7 +496,11 @@ class Space:
         Converting all columns at once is several times faster than one by one, with the same arithmetic.
         """
         dimensions = self.dimensions.values()
-        if self.parts or not all(isinstance(each, Real) and each.is_linear for each in dimensions):
+        if (
+            self.earlier
+            or self.parts
+            or not all(isinstance(each, Real) and each.is_linear for each in dimensions)
+        ):
             return None
         bounds = np.array([[each.low, each.high] for each in dimensions], dtype=np.float64)
         return bounds[:, 0], bounds[:, 1]
@@ -488,6 +574,14 @@ class Space:
                 return None
             count *= levels
         return count
+
+
+def _parsed(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name): without_past(as_dimension(name, each)) for name, each in given.items()}
+
+
+def _forms(dimensions: Mapping[str, Any]) -> list[list[Any]]:
+    return [[name, dimension.to_form()] for name, dimension in dimensions.items()]
 
 
 def _all_active(names: Iterable[str], activity: Mapping[str, Mask], n: int) -> Mask:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select
 from smbo.errors import StoreError
 from smbo.store import schema
 from smbo.store.budget import Budget, check_budget
-from smbo.store.change_feed import Taken, event_row, lock, take, with_sums
+from smbo.store.change_feed import Taken, event_row, lock, space_changed_since, take, with_sums
 from smbo.store.records import StaleProposal, dump_json, load_trial, params_hash, storable
 from smbo.store.statements import change, insertion, selection
 from smbo.trial import Trial, TrialState
@@ -147,6 +147,8 @@ def ask(connection: Connection, study: int, asking: Asking) -> list[Trial]:
         check_budget(taken.name, budget, with_sums(connection, study, budget, taken.spent), n_new)
         if taken.number != asking.first_number:
             _refuse_stale(connection, study, asking, hashes)
+        if taken.seq - 1 > asking.watermark and space_changed_since(connection, study, asking.watermark):
+            raise StaleProposal("the space has changed since the proposals were computed")
     old = [_restarted(row, taken, index) for index, row in enumerate(waiting)]
     new = [
         _started(study, taken, asking, index, len(old) + index, text, digest)

@@ -21,6 +21,11 @@ from smbo.trial import TrialState
 _STUDY, _EACH, _ATTEMPT = schema.study.c, schema.trial.c, schema.attempt.c
 _LOCK = Statement("SELECT id FROM study WHERE id = :study FOR UPDATE")
 _TRIAL = selection(schema.trial, "WHERE study = :study AND number = :number")
+_SPACE_CHANGED = Statement(
+    "SELECT seq FROM event WHERE study = :study AND seq > :seq AND kind = :kind LIMIT 1"
+)
+
+SPACE = "space"  # kind of the event of a changed space
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,11 @@ def is_made(connection: Connection, study: int, call: str) -> bool:
     event = schema.event.c
     found = connection.scalar(select(event.seq).where(event.study == study, event.call == call).limit(1))
     return found is not None
+
+
+def space_changed_since(connection: Connection, study: int, seq: int) -> bool:
+    """Return whether the study's space has changed after a sequence number."""
+    return _SPACE_CHANGED.one(connection, study=study, seq=seq, kind=SPACE) is not None
 
 
 def trial_row(connection: Connection, study: int, number: int) -> Row[Any]:

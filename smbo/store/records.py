@@ -38,7 +38,8 @@ class Result:
     """The result of a trial, ready to be recorded: the fields of ``Trial`` of the same names.
 
     A final state, or PAUSED with the value at the end of a rung.  PRUNED may have a value.
-    ``checkpoint`` is the folder left for the next attempt; None leaves an earlier one in place.
+    ``checkpoint`` is the folder left for the next attempt; None leaves an earlier one in place.  ``params``
+    are the JSON values of the point where its context was observed with the result, else None.
     """
 
     state: TrialState
@@ -52,6 +53,7 @@ class Result:
     reason: str | None = None
     error: str | None = None
     checkpoint: str | None = None
+    params: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         is_paused = self.state is TrialState.PAUSED
@@ -62,7 +64,7 @@ class Result:
     @classmethod
     def of(cls, trial: Trial) -> Result:
         """Return the result that a finished trial holds."""
-        return cls(**{each.name: getattr(trial, each.name) for each in fields(cls)})
+        return cls(**{each.name: getattr(trial, each.name) for each in fields(cls) if each.name != "params"})
 
     @property
     def is_lost(self) -> bool:
@@ -75,7 +77,9 @@ class Result:
 
     def columns(self) -> dict[str, Any]:
         """Return the result as columns of the trial table."""
+        point = {} if self.params is None else {"params": dump_json(self.params)}
         return {
+            **point,
             "state": self.state.value,
             "value": self.value,
             "sem": self.sem,
@@ -110,6 +114,7 @@ class StudyRecord:
         spent: of its budget, so far.
         next_number: of the trial that would be asked for next.
         last_seq: of the latest change.
+        problem_text: of the problem, as it is stored.
     """
 
     id: int
@@ -124,6 +129,7 @@ class StudyRecord:
     spent: Spent
     next_number: int
     last_seq: int
+    problem_text: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from smbo.store.records import (
     Result,
     StudyRecord,
     check_name,
+    dump_json,
     load_trial,
 )
 from smbo.store.tell import NOWHERE
@@ -160,6 +161,14 @@ class SqlStore:
         """Ask all drivers of the study to start no more trials, or take that back."""
         word = "stop" if is_stopped else "go"
         self._note(study, word, {}, is_stopped=int(is_stopped))
+
+    def change_problem(self, study: int, problem: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Store a study's problem in another space, and forget what its recipe remembers of the old one.
+
+        Args:
+            event: the change, for the feed.
+        """
+        self._note(study, change_feed.SPACE, event, problem=dump_json(problem), memory="{}")
 
     def add_time(self, study: int, seconds: float) -> None:
         """Add wall time that a run has used."""

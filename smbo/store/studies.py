@@ -183,11 +183,12 @@ def study_record(row: Row[Any] | None, known: StudyRecord | None = None) -> Stud
     """Return the study in a row of the study table.
 
     Args:
-        known: an earlier record; of the same study, what never changes is taken from there.
+        known: an earlier record; of the same study, what has not changed is taken from there.
     """
     assert row is not None
     is_known = known is not None and known.uid == row.uid
-    problem = known.problem if known and is_known else json.loads(row.problem)
+    has_problem = known and is_known and known.problem_text == row.problem  # else its space has changed
+    problem = known.problem if known and has_problem else json.loads(row.problem)
     budget, memory = json.loads(row.budget), json.loads(row.memory)
     counters = {row.next_number.__class__, row.next_seq.__class__, row.n_charged.__class__}
     if not all(isinstance(each, dict) for each in (problem, budget, memory)) or counters != {int}:
@@ -205,6 +206,7 @@ def study_record(row: Row[Any] | None, known: StudyRecord | None = None) -> Stud
         spent=Spent(row.n_charged, row.n_failed, row.spent_seconds),
         next_number=row.next_number,
         last_seq=row.next_seq - 1,
+        problem_text=row.problem,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,7 +62,7 @@ def tell(
     attempt = attempt_row(connection, study, trial, token)
     digest = result.hash()
     if attempt is None:  # a point of one's own, recorded without an ask
-        return _repeat_or_refusal(trial, digest)
+        return _repeat_or_refusal(trial, result)
     if attempt.result_hash is not None and attempt.outcome != AttemptOutcome.DUPLICATE.value:
         return load_trial(trial) if attempt.result_hash == digest else _refusal(trial)
 
@@ -134,13 +135,18 @@ def _record(
     token = attempt.token
     is_late = attempt.outcome is not None
     columns = {**result.columns(), "token": token, "checkpoint": result.checkpoint or trial.checkpoint}
+    payload = {}
+    if result.params is not None:
+        columns["params_hash"] = params_hash(result.params)
+        if columns["params_hash"] != trial.params_hash:  # proposals made meanwhile are of what was asked
+            payload = {"asked": json.loads(trial.params)}
     if result.state.is_final:
         columns["finished"] = now
     state = TrialState(columns.pop("state"))
     if token != trial.token and trial.state == TrialState.RUNNING.value:
         # the newer attempt's result is no longer needed
         change_attempt(connection, study, trial.token, outcome=AttemptOutcome.CANCELLED.value, ended=now)
-    seq = move_trial(connection, trial, state, state.value, token, columns)
+    seq = move_trial(connection, trial, state, state.value, token, columns, payload)
     change_attempt(
         connection,
         study,
@@ -251,9 +257,10 @@ def _place_columns(place: Place) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _repeat_or_refusal(trial: Row[Any], digest: str) -> Trial | AlreadyTold:
+def _repeat_or_refusal(trial: Row[Any], result: Result) -> Trial | AlreadyTold:
     known = load_trial(trial)
-    return known if Result.of(known).hash() == digest else _refusal(trial)
+    before = replace(Result.of(known), params=None if result.params is None else known.params)
+    return known if before.hash() == result.hash() else _refusal(trial)
 
 
 def _refusal(trial: Row[Any]) -> AlreadyTold:

@@ -36,7 +36,9 @@ def _trials_faults(problem: Problem, record: StudyRecord, trials: list[Trial]) -
     for trial in trials:
         place = f"study {record.name}, trial {trial.number}"
         try:
-            problem.space.check(problem.space.point_from_json(dict(trial.params)))
+            point = problem.space.point_from_json(dict(trial.params))
+            if not problem.space.earlier:  # else it may be of an earlier one
+                problem.space.check(point)
         except (SmboError, *DAMAGES) as error:
             yield "params", f"{place}: its point is not of the space ({_text(error)})"
         if trial.rung is not None and trial.fidelity is None:

@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from smbo.analysis.view import Snapshot, View
-from smbo.errors import BudgetExhausted
+from smbo.errors import BudgetExhausted, PointError
 from smbo.fidelity import Promotion
 from smbo.history.promotion import Reports
 from smbo.problem import Problem
+from smbo.problem.space_change import with_space
+from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.suggest import first_levels, next_promotion, trial_seed
-from smbo.space import Integer, Point, Real
+from smbo.space import Integer, Point, Real, Space
+from smbo.space.fixed import checked
+from smbo.space.step_limits import present_point
 from smbo.store import budget as budgets
 from smbo.store.ask import Asking
 from smbo.store.budget import Budget, Spent
@@ -44,7 +48,8 @@ _RACES = 2
 class _Wanted:
     """The arguments of an ask: owner and number of the trials, its key, and its fixed values.
 
-    Trials that wait are among them, or all are new.
+    Trials that wait are among them, or all are new.  ``present`` is the point from which steps are limited,
+    None for that of the last trial.
     """
 
     owner: str
@@ -52,6 +57,7 @@ class _Wanted:
     key: str | None
     fixed: Point
     takes_waiting: bool
+    present: Mapping[str, Any] | None = None
 
 
 class DriverStudy(View):
@@ -64,11 +70,42 @@ class DriverStudy(View):
     """
 
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
-        self.store, self.problem, self.recipe = store, problem, recipe
+        self.store, self.recipe = store, recipe
         self.id, self.name, self.seed, self._uid = record.id, record.name, record.seed, record.uid
-        kinds = problem.space.dimensions.values()
-        self._is_numeric = all(isinstance(each, Real | Integer) for each in kinds)
         self.log = StudyLog(store, record, problem, self.decode)
+        self._numeric: tuple[Problem, bool] | None = None
+
+    @property
+    def problem(self) -> Problem:  # type: ignore[override]
+        """The problem, in the space of the last look at the store."""
+        return self.log.problem
+
+    @property
+    def _is_numeric(self) -> bool:
+        """Whether the points of the store are those of the user."""
+        known, problem = self._numeric, self.problem
+        if known is None or known[0] is not problem:
+            kinds = problem.space.dimensions.values()
+            is_plain = not problem.space.earlier and all(isinstance(each, Real | Integer) for each in kinds)
+            known = self._numeric = problem, is_plain
+        return known[1]
+
+    def change_space(
+        self, given: Problem | Space | Mapping[str, Any], defaults: Mapping[str, Any] | None
+    ) -> tuple[str, ...]:
+        """Change the study's space in one transaction; see ``Study.change_space``."""
+        with self.store.together(self.id):
+            _, trials = self.log.with_trials()
+            before = self.problem
+            problem, said = with_space(before, given, defaults, trials)
+            if said:
+                check_recipe(problem, self.recipe)
+                event = {"said": list(said), "first": len(trials), "before": before.to_json()}
+                self.store.change_problem(self.id, problem.to_json(), event)
+        self.log.read()
+        for text in said:
+            logger.info("study %s: its space changes: %s", self.name, text)
+        return said
 
     def _snapshot(self) -> Snapshot:
         record, trials = self.log.with_trials()
@@ -122,7 +159,10 @@ class DriverStudy(View):
 
     def record(self, told: Trial, place: Place | None = None) -> Trial:
         """Record a trial that ``record_result`` has finished, under its token."""
-        recorded = self.store.tell(self.id, told.number, told.token, Result.of(told), place or Place())
+        result = Result.of(told)
+        if self.problem.context:
+            result = replace(result, params=self.problem.space.point_to_json(told.params))
+        recorded = self.store.tell(self.id, told.number, told.token, result, place or Place())
         return self.decoded([recorded])[0]
 
     def retry(self, numbers: Sequence[int]) -> None:
@@ -139,14 +179,16 @@ class DriverStudy(View):
         key: str | None = None,
         fixed: Point | None = None,
         takes_waiting: bool = True,
+        present: Mapping[str, Any] | None = None,
     ) -> list[Trial]:
         """Return n running trials that ``owner`` (a word, then details) evaluates.
 
         Args:
             fixed: values that new points are to have, as of ``fixing.checked``.
             takes_waiting: whether trials that wait, whatever their values, come first.
+            present: point from which steps are limited; None for that of the last trial.
         """
-        wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting)
+        wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting, present)
         for proposal in range(_RACES + 1):
             if self.problem.multi_fidelity is not None and takes_waiting:
                 self.promote_waiting(n, fixed=wanted.fixed)
@@ -158,7 +200,9 @@ class DriverStudy(View):
             if proposal == _RACES:
                 break
             with suppress(StaleProposal):
-                return self._asked(self._request(wanted, is_final=proposal > 0))
+                # where steps are limited a point of another number may be out of reach
+                is_final = proposal > 0 and not self.problem.step_limits
+                return self._asked(self._request(wanted, is_final=is_final))
         return self._noted(
             self.store.ask_locked(
                 self.id, lambda: self._request(wanted, is_final=True), is_keyed=key is not None
@@ -265,7 +309,9 @@ class DriverStudy(View):
 
     def _propose(self, look: Look, wanted: _Wanted, *, is_final: bool) -> Asking:
         """Prepare an ask, outside any transaction."""
-        record, fixed = look.record, wanted.fixed
+        record, problem, fixed = look.record, look.problem, wanted.fixed
+        if fixed and problem.space.earlier:
+            fixed = checked(problem.space, fixed)  # they may have been checked before the space changed
         n_new = max(0, wanted.n - look.n_waiting) if wanted.takes_waiting else wanted.n
         proposed = None
         if n_new:
@@ -274,9 +320,17 @@ class DriverStudy(View):
             if budget != Budget():
                 budgets.check_budget(self.name, budget, record.spent, n_new)
             assert look.data is not None
-            proposed = propose_from(self.problem, self.recipe, record, look.data, n_new, fixed=fixed)
+            proposed = propose_from(
+                problem,
+                self.recipe,
+                record,
+                look.data,
+                n_new,
+                fixed=fixed,
+                present=self._present(problem, wanted.present),
+            )
         memory = proposed.memory if proposed else record.memory
-        levels = first_levels(self.problem, memory, record.next_number, 0, n_new)
+        levels = first_levels(problem, memory, record.next_number, 0, n_new)
         return Asking(
             n=wanted.n,
             points=proposed.points if proposed else (),
@@ -287,12 +341,19 @@ class DriverStudy(View):
             owner=wanted.owner,
             key=wanted.key,
             is_final=is_final,
-            fixed=self.problem.space.point_to_json(fixed),
+            fixed=problem.space.point_to_json(fixed),
             takes_waiting=wanted.takes_waiting,
             origins=proposed.origins(0, n_new, is_whole=True) if proposed else (),
             fidelities=levels,
-            rungs=[self.problem.rung_of(level) for level in levels],
+            rungs=[problem.rung_of(level) for level in levels],
         )
+
+    def _present(self, problem: Problem, given: Mapping[str, Any] | None) -> Point:
+        """Return the values from which steps are limited."""
+        limits = problem.step_limits or {}
+        trials = self.log.last_read()[1] if limits and given is None else []
+        last = trials[-1].params if trials else None
+        return present_point(problem.space, limits, given, last, begins=bool(problem.try_first))
 
     def _asked(self, request: Asking) -> list[Trial]:
         return self._noted(self.store.ask(self.id, request))
@@ -310,6 +371,13 @@ class DriverStudy(View):
 
     def decoded(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return trials of the store with the space's own objects for their categories."""
+        try:
+            return self._decoded(trials)
+        except PointError:  # of a space that this process has not read yet
+            self.log.read()
+            return self._decoded(trials)
+
+    def _decoded(self, trials: Sequence[Trial]) -> list[Trial]:
         fidelity = self.problem.fidelity
         if self._is_numeric and fidelity is None:
             return list(trials)

@@ -123,6 +123,8 @@ class Evaluator:
         objective = self.objective
         loaded = objective.load() if isinstance(objective, ObjectiveSpec) else objective
         params = {name: from_plain(value) for name, value in payload["params"].items()}
+        # a parameter that was added to the space since the run began must not be left out of the call
+        dimensions = self.dimensions and tuple(dict.fromkeys((*self.dimensions, *params)))
         checkpoint = payload.get("checkpoint")
         reports = _Reports(job_context)
         context = Context(
@@ -132,9 +134,9 @@ class Evaluator:
             checkpoint=None if checkpoint is None else Path(checkpoint),
             report=reports.report,
             should_stop=reports.should_stop,
-            dimensions=self.dimensions,
+            dimensions=dimensions,
         )
-        evaluate = _call(loaded, self.dimensions or tuple(params))
+        evaluate = _call(loaded, dimensions or tuple(params))
         try:
             returned, left_out = _without_texts(evaluate(params, context))
             outcome = as_outcome(returned)

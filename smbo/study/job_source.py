@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
 
 from smbo.errors import AlreadyTold, BudgetExhausted, SpaceExhausted, StoreUnavailable
+from smbo.space import Point
+from smbo.space.context import ask_settings
 from smbo.store.attempt_outcome import AttemptOutcome
 from smbo.store.records import Place, StaleProposal
 from smbo.study.drivers import Drivers
@@ -147,12 +149,12 @@ class StudySource:
     def _asked(self, n: int, *, is_waiting: bool) -> list[Trial]:
         """Return at most n trials that run from now on."""
         if self._prefetch is not None and not is_waiting and self._is_begun_by_design():
-            return self._study.ask_for(self._owner, n, fixed=self._fixed)
+            return self._study.ask_for(self._owner, n, fixed=self._settings_of_ask())
         if self._prefetch is None or is_waiting:
             # one at a time where a model is fitted: the first free slot should not have to wait
             # until the last one's point is proposed
             is_quick = is_waiting or not fits_a_model(self._study.recipe)
-            return self._study.ask_for(self._owner, n if is_quick else 1, fixed=self._fixed)
+            return self._study.ask_for(self._owner, n if is_quick else 1, fixed=self._settings_of_ask())
         self._prefetch.collect()
         found = self._prefetch.first(n)
         if found is None:
@@ -170,6 +172,13 @@ class StudySource:
             logger.debug("proposed by %s: %s", choice["name"], choice["reason"])
         self._prefetch.mark_used(found[2])
         return trials
+
+    def _settings_of_ask(self) -> Point:
+        """Return the values that new trials have: the fixed ones of the run, and the present context."""
+        observe, problem = self._settings.context, self._study.problem
+        if observe is None:
+            return self._fixed
+        return ask_settings(problem.space, problem.context, self._fixed, observe())
 
     def _is_begun_by_design(self) -> bool:
         """Return whether a study begins, and the process that proposes is not there yet.

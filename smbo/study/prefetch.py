@@ -16,9 +16,10 @@ from smbo.errors import SpaceExhausted
 from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.space import Point
-from smbo.store.records import params_hash
+from smbo.store.records import StudyRecord, params_hash
 from smbo.store.roles import ChangeFeed
 from smbo.store.store import SqlStore
+from smbo.study.load import renewed
 from smbo.study.provenance import JsonPoint, Proposed, propose_trials
 from smbo.trial import Trial
 
@@ -94,10 +95,15 @@ class Proposer:
         self._fixed = fixed
         self._trials: dict[int, Trial] = {}
         self._cursor = 0
+        self._record: StudyRecord | None = None
 
     def __call__(self, request: PrefetchRequest) -> Proposed:
-        record, changed = self._store.changes(self._name, self._cursor)
-        self._cursor = record.last_seq
+        record, changed = self._store.changes(self._name, self._cursor, None, self._record)
+        if self._record is None or record.problem is not self._record.problem:  # read whole, maybe anew
+            self._problem = renewed(self._problem, record)
+            record, changed = self._store.changes(self._name, 0, None, record)
+            self._trials.clear()
+        self._cursor, self._record = record.last_seq, record
         for trial in changed:
             params = self._problem.space.point_from_json(trial.params)
             self._trials[trial.number] = replace(trial, params=params)

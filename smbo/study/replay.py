@@ -1,7 +1,8 @@
 """Compute every proposal of a study again from its provenance in the log, and compare.
 
 A proposal is a function of the problem, the recipe, the seed, the log up to a sequence number, the
-recipe's memory, the points proposed before it that were not in the log yet, and the fixed values.  All
+recipe's memory, the points proposed before it that were not in the log yet, the fixed values and the present
+point from which steps were limited.  All
 of that is noted with the trials that were asked for, whatever the order in which results came, and however
 often drivers died in between.
 """
@@ -21,8 +22,10 @@ from smbo.problem import Problem
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.request import ProposalRequest
 from smbo.proposal.suggest import proposal_rng, suggest
+from smbo.store.change_feed import SPACE
 from smbo.store.records import AttemptRecord, dump_json
 from smbo.store.roles import History
+from smbo.study.load import problem_from_json, with_callables_of
 from smbo.study.provenance import JsonPoint, proposed_trials
 from smbo.trial import Trial, TrialState
 
@@ -82,6 +85,7 @@ class _Proposal:
     memory: Mapping[str, Any]
     beside: Sequence[JsonPoint]
     fixed: JsonPoint
+    present: JsonPoint
     numbers: dict[int, int] = field(default_factory=dict)  # index among its points -> trial
 
 
@@ -92,11 +96,16 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
         SpaceError, NumericalError: a proposal cannot be made.
     """
     record, rows = store.changes(name, 0)
-    trials = {row.number: replace(row, params=problem.space.point_from_json(row.params)) for row in rows}
-    stored = {row.number: row.params for row in rows}
     events = store.events(record.id)
+    changes = [(each.seq, json.loads(each.payload)["before"]) for each in events if each.kind == SPACE]
+    # of a space that changed, points are read in terms of the space that each proposal was made in
+    read = dict if changes else problem.space.point_from_json
+    trials = {row.number: replace(row, params=read(row.params)) for row in rows}
+    asked = _as_asked(events)
+    stored = {row.number: asked.get(row.number, row.params) for row in rows}
     proposals, n_unknown = _proposals(events)
-    past = _Past(events, trials, store.attempts(record.id))
+    as_asked = {number: read(dict(point)) for number, point in asked.items()}
+    past = _Past(events, trials, store.attempts(record.id), as_asked)
     memories = {dump_json({})}
     n_same = 0
     for done, proposal in enumerate(sorted(proposals, key=lambda each: (each.watermark, each.first))):
@@ -104,15 +113,20 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
         if n_unknown == 0 and dump_json(proposal.memory) not in memories:
             difference = Difference(first_trial, "the memory", proposal.memory, "none that was carried on")
             return Replayed(done, n_same, n_unknown, difference)
-        known = [*past.until(proposal.watermark), *proposed_trials(problem, proposal.beside, proposal.first)]
-        fixed = problem.space.point_from_json(proposal.fixed)
-        data, rng = encode(problem, known), proposal_rng(record.seed, proposal.first)
-        points, memory = suggest(
-            ProposalRequest(problem, recipe, data, proposal.n, rng, proposal.memory, fixed)
-        )
+        before = next((each for seq, each in changes if seq > proposal.watermark), None)
+        then = problem if before is None else with_callables_of(problem, problem_from_json(before))
+        known = list(past.until(proposal.watermark))
+        if changes:
+            known = [replace(each, params=then.space.point_from_json(dict(each.params))) for each in known]
+        known += proposed_trials(then, proposal.beside, proposal.first)
+        fixed = then.space.values_from_json(proposal.fixed)
+        present = then.space.values_from_json(proposal.present)
+        data, rng = encode(then, known), proposal_rng(record.seed, proposal.first)
+        request = ProposalRequest(then, recipe, data, proposal.n, rng, proposal.memory, fixed, present)
+        proposed, memory = suggest(request)
         memories.add(dump_json(memory))
         for index, number in sorted(proposal.numbers.items()):
-            now = problem.space.point_to_json(points[index])
+            now = then.space.point_to_json(proposed[index])
             if dump_json(dict(sorted(now.items()))) != dump_json(dict(sorted(stored[number].items()))):
                 return Replayed(done, n_same, n_unknown, Difference(number, "the point", stored[number], now))
             n_same += 1
@@ -135,6 +149,7 @@ def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
                 origin["memory"],
                 origin["beside"],
                 origin.get("fixed", {}),
+                origin.get("present", {}),
             )
         if origin.get("proposal") in found:
             found[origin["proposal"]].numbers[origin["index"]] = event.number
@@ -143,12 +158,26 @@ def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
     return list(found.values()), n_unknown
 
 
+def _as_asked(events: Sequence[Row[Any]]) -> dict[int, JsonPoint]:
+    """Return the points, as they were asked for, of trials whose context was observed to be another."""
+    found: dict[int, JsonPoint] = {}
+    for event in events:
+        if event.kind in _ENDS and '"asked"' in event.payload:
+            found.setdefault(event.number, json.loads(event.payload)["asked"])
+    return found
+
+
 class _Past:
     """A study's trials as they stood at successive sequence numbers."""
 
     def __init__(
-        self, events: Sequence[Row[Any]], trials: Mapping[int, Trial], attempts: Sequence[AttemptRecord]
+        self,
+        events: Sequence[Row[Any]],
+        trials: Mapping[int, Trial],
+        attempts: Sequence[AttemptRecord],
+        asked: Mapping[int, Mapping[str, Any]],
     ) -> None:
+        self._asked = asked
         self._events = deque(events)
         self._latest = trials
         self._attempts = {attempt.token: attempt for attempt in attempts}
@@ -174,7 +203,9 @@ class _Past:
         latest = self._latest[event.number]
         trial = replace(latest, rungs=tuple(rung for rung in latest.rungs if rung.token in self._paused))
         if event.kind in _BEGINS:
-            before = self._then.get(event.number, replace(trial, value=None, sem=None, cost=None))
+            params = self._asked.get(event.number, trial.params)
+            new = replace(trial, params=params, value=None, sem=None, cost=None)
+            before = self._then.get(event.number, new)
             self._then[event.number] = replace(before, state=TrialState.RUNNING)
         elif event.kind == "failed" and self._reasons[event.number]:
             reason = self._reasons[event.number].popleft()

@@ -147,6 +147,8 @@ def _prefetch(study: Runnable, place: Executor, settings: RunSettings) -> Prefet
     wanted = place.runs_elsewhere if settings.prefetch is None else settings.prefetch
     if not wanted or not fits_a_model(study.recipe):
         return None
+    if study.problem.context or study.problem.step_limits:  # the present context or point is not known yet
+        return None
     factory = ProposerFactory(study.store.url, study.name, study.problem, study.recipe, settings.fixed)
     try:
         return Prefetch(BackgroundProcess(factory), settings.clock)

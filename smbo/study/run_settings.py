@@ -26,6 +26,7 @@ class RunSettings:
 
     Attributes:
         fixed: as of ``smbo.space.fixed.checked``.
+        context: returns the present values of the contextual variables.
         clock: monotonic seconds.
 
     Raises:
@@ -45,6 +46,7 @@ class RunSettings:
     prefetch: bool | None = None
     isolation: str | None = None
     fixed: Point = field(default_factory=dict)
+    context: Callable[[], Mapping[str, Any]] | None = None
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:

@@ -76,6 +76,7 @@ class StopReasons:
         self._deadline = None if seconds is None else settings.clock() + seconds
         self._others_at_work = others_at_work
         self._was_stopped = False
+        self._names = study.problem.space.names
         self.started: set[int] = set()
         self.is_space_exhausted = False
         self.in_a_row = InARow()
@@ -147,6 +148,8 @@ class StopReasons:
 
     def note_failure(self, outcome: JobOutcome) -> None:
         """Count an evaluation that failed, and whether by a programming error."""
+        if self._names != self._study.problem.space.names:  # no earlier result vouches for calls with these
+            self._names, self.in_a_row = self._study.problem.space.names, replace(self.in_a_row, broken=())
         if outcome.status is JobStatus.LOST or self.in_a_row.broken is None:
             return
         cause = cause_of(outcome.reason, outcome.error) if outcome.status is JobStatus.ERROR else None

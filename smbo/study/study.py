@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, overload
 
 from smbo.analysis.view import Snapshot, View
-from smbo.errors import StoreError, UnknownTrial
+from smbo.errors import AskError, StoreError, UnknownTrial
 from smbo.history.promotion import ends_early
 from smbo.history.record import ToldResult, checked_report, record_result
 from smbo.optimizer import checked_count, checked_seed
 from smbo.plain_values import as_whole_number, shown
 from smbo.problem import Problem, Returned
+from smbo.problem.space_change import of_the_study
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset, recipe_to_json
 from smbo.proposal.recipe import Recipe
 from smbo.space import Space
+from smbo.space.context import ask_settings, same_choice
 from smbo.space.fixed import checked
 from smbo.store.ask import check_key
 from smbo.store.budget import Budget, Spent
+from smbo.store.change_feed import SPACE
 from smbo.store.records import Result, StudyRecord
 from smbo.store.store import SqlStore
 from smbo.study.driver_study import DriverStudy
-from smbo.study.load import problem_and_recipe, refuse_mismatch
+from smbo.study.load import problem_and_recipe, refuse_mismatch, with_stored_eta
 from smbo.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -42,6 +46,20 @@ __all__ = ["Budget", "Study"]
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 1024
+
+
+class SpaceChange(NamedTuple):
+    """A change of a study's space.
+
+    Attributes:
+        when: seconds since 1970, UTC.
+        first_number: of the first trial after it.
+        said: what changed, in words.
+    """
+
+    when: float
+    first_number: int
+    said: tuple[str, ...]
 
 
 class Study(View):
@@ -64,8 +82,12 @@ class Study(View):
     def __init__(self, store: SqlStore, problem: Problem, recipe: Recipe, record: StudyRecord) -> None:
         # all methods that change the study; for ``smbo.study`` and ``smbo.cli``, not for users
         self._driver = DriverStudy(store, problem, recipe, record)
-        self.problem = problem
         self.recipe = recipe
+
+    @property
+    def problem(self) -> Problem:  # type: ignore[override]
+        """The problem, in the space of the last look at the store."""
+        return self._driver.problem
 
     def _snapshot(self) -> Snapshot:
         return self._driver._snapshot()
@@ -109,13 +131,21 @@ class Study(View):
             record = store.create_study(
                 name, wanted["problem"], wanted["recipe"], new_seed, budget or Budget()
             )
-            refuse_mismatch(record, wanted, seed)
+            problem = with_stored_eta(problem, record)
+            refuse_mismatch(record, {**wanted, "problem": problem.to_json()}, seed)
             store.raise_budget(record.id, budget or Budget())
         except BaseException:
             store.close()
             raise
+        if not isinstance(recipe.design, str) and budget is not None and budget.trials is not None:
+            said = recipe.design.about_budget(problem.space, budget.trials)
+            if said is not None:
+                logger.warning("study %s: %s", name, said)
         logger.info("study %s in %s: %d trials so far", name, store.shown, record.next_number)
-        return cls(store, problem, recipe, record)
+        stored = (
+            problem_and_recipe(record)[0].space if "earlier" in record.problem["space"] else problem.space
+        )
+        return cls(store, of_the_study(problem, stored), recipe, record)
 
     @classmethod
     def load(cls, url: str | Path, name: str) -> Study:
@@ -153,14 +183,32 @@ class Study(View):
 
     @overload
     def ask(
-        self, n: None = None, *, key: str | None = None, fixed: Mapping[str, Any] | None = None
+        self,
+        n: None = None,
+        *,
+        key: str | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial: ...
     @overload
     def ask(
-        self, n: int, *, key: str | None = None, fixed: Mapping[str, Any] | None = None
+        self,
+        n: int,
+        *,
+        key: str | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> list[Trial]: ...
     def ask(
-        self, n: int | None = None, *, key: str | None = None, fixed: Mapping[str, Any] | None = None
+        self,
+        n: int | None = None,
+        *,
+        key: str | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial | list[Trial]:
         """Return the next trial, or a list of n, running from now on.
 
@@ -172,16 +220,27 @@ class Study(View):
             fixed: values that the points are to have, by name; the search is over the rest.  Then all of
                 the trials are new.  Where one point alone has these values it is asked for (n times),
                 evaluated before or not.
+            context: present values of the problem's contextual variables, by name, for all n.
+            present: where the parameters with step limits stand, None for the point of the last trial, asked
+                for or told.  Of n points each is a step from the one before.
 
         Raises:
             BudgetExhausted: the study may not have so many more.
             SpaceExhausted: a finite space has no point left.
-            AskError: n is no whole number from 1 up, or far too many, or no point has the fixed values.
+            AskError: n is no whole number from 1 up, or far too many, or no point has the fixed values, or a
+                value of the context is missing, or out of its range.
         """
         count = 1 if n is None else checked_count(n, MOST_AT_ONCE)
-        settings = checked(self.problem.space, fixed)
+        if fixed or context:
+            self._driver.log.read()  # the space may have changed
+        settings = ask_settings(self.problem.space, self.problem.context, fixed, context)
         trials = self._driver.ask_for(
-            "hand", count, key=check_key(key), fixed=settings, takes_waiting=not settings
+            "hand",
+            count,
+            key=check_key(key),
+            fixed=settings,
+            present=present,
+            takes_waiting=not settings and present is None,
         )
         return trials[0] if n is None else trials
 
@@ -226,6 +285,7 @@ class Study(View):
         error: str | None = None,
         outputs: Any = None,
         covariance: Any = None,
+        context: Mapping[str, Any] | None = None,
     ) -> Trial:
         """Record the result of a trial, or of a point of one's own; return the trial.
 
@@ -241,6 +301,8 @@ class Study(View):
             reason, error: why, in a word and at length.
             outputs, covariance: a vector output and the covariance of its errors, in place of a value
                 (metrics may be given beside them); see ``Outcome.of_outputs``.
+            context: values of contextual variables as observed during the evaluation, in place of those
+                that ``ask`` was told; a metric of the result that has the name of one counts likewise.
 
         Raises:
             AlreadyTold: the trial has another result.
@@ -249,7 +311,7 @@ class Study(View):
             TellError: the result cannot be recorded.
         """
         known, driver = self._find(trial), self._driver
-        given = ToldResult(result, sem, cost, status, reason, error, outputs, covariance)
+        given = ToldResult(result, sem, cost, status, reason, error, outputs, covariance, context)
         told = record_result(self.problem, known, given)
         if not isinstance(trial, Mapping):
             return driver.record(told)
@@ -308,7 +370,8 @@ class Study(View):
         known = self._driver.log.point_of(number)
         if not isinstance(given, Trial):
             return known
-        if given.params != known.params:
+        asked = self.problem.space.in_present_terms(given.params)
+        if not same_choice(self.problem.context, asked, known.params):
             # a trial of another study, maybe: its result would be recorded at the wrong point
             raise UnknownTrial(
                 f"trial {number} was asked for at {dict(known.params)!r}, not {dict(given.params)!r}"
@@ -370,6 +433,7 @@ class Study(View):
         prefetch: bool | None = None,
         isolation: str | None = None,
         fixed: Mapping[str, Any] | None = None,
+        context: Callable[[], Mapping[str, Any]] | Mapping[str, Any] | None = None,
     ) -> RunReport:
         """Evaluate trials until the budget is used up; continue the trials that an earlier run left.
 
@@ -403,6 +467,9 @@ class Study(View):
             fixed: values that the new trials of this run are to have, by name; see ``ask``.  Trials
                 that were asked for before keep theirs, are run again where they were lost, and are
                 promoted to higher fidelities.
+            context: of a problem with contextual variables: a function that returns their present values by
+                name, called before each ask, or the values where they do not change.  An evaluation that
+                returns one as a metric corrects it.
 
         Returns:
             Why and how it ended.  Where the first evaluations all fail by one programming error (an
@@ -412,7 +479,7 @@ class Study(View):
 
         Raises:
             ObjectiveError: the objective cannot be used, or its arguments are not those of the problem.
-            AskError: no point has the fixed values.
+            AskError: no point has the fixed values, or the context is missing or unusable.
         """
         from smbo.study.run import run_study
         from smbo.study.run_settings import RunSettings
@@ -431,8 +498,49 @@ class Study(View):
             prefetch=prefetch,
             isolation=isolation,
             fixed=checked(self.problem.space, fixed),
+            context=self._context_source(context),
         )
         return run_study(self._driver, objective, executor, settings)
+
+    def _context_source(self, given: Any) -> Callable[[], Mapping[str, Any]] | None:
+        """Return what observes the context of a run, which is called before each ask."""
+        if (given is None) == bool(self.problem.context):
+            names = list(self.problem.context)
+            said = f"the context {names} is observed" if names else "the problem has no context"
+            raise AskError(
+                f"run(context={shown(given)}): {said}; give a function that returns {{name: value}}"
+            )
+        return given if given is None or callable(given) else lambda: given
+
+    def change_space(
+        self, space: Problem | Space | Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> tuple[str, ...]:
+        """Search another space from now on, in all processes; return what changes, in words.
+
+        Ranges may be widened and narrowed, choices added and retired, parameters added, and removed by making
+        them constants; known constraints, conditions and priors may change too.  All trials stay, in terms of
+        the new space, and those under way go on and may be told.  ``best`` and ``recommend`` are of the new
+        space.  Other drivers of the study search it from their next ask on.  See docs/spaces.md.
+
+        Args:
+            space: the whole new one; or the problem with it, otherwise the same but for points to try first.
+            defaults: values that new parameters have had so far, by name.
+
+        Returns:
+            () where nothing changes, and nothing is recorded.
+
+        Raises:
+            SpaceError: a parameter cannot be changed so, or a default is missing or does not fit.
+            ProblemError: the problem differs in more than its space and points of it.
+        """
+        return self._driver.change_space(space, defaults)
+
+    @property
+    def space_changes(self) -> tuple[SpaceChange, ...]:
+        """The changes of the space so far, in their order."""
+        events = self._driver.store.events(self._driver.id, kind=SPACE)
+        told = [(event.created, json.loads(event.payload)) for event in events]
+        return tuple(SpaceChange(when, each["first"], tuple(each["said"])) for when, each in told)
 
     def retry(self, trials: Iterable[Trial | int] | None = None, *, reason: str | None = None) -> list[Trial]:
         """Have failed trials evaluated again, after a mend, and return them as they wait for the next run.

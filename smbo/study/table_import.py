@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from smbo.errors import PointError, ProblemError, TellError
+from smbo.errors import PointError, ProblemError, SmboError, TellError
 from smbo.history.record import ToldResult, record_result
 from smbo.plain_values import shown
 from smbo.problem import Problem
@@ -170,22 +170,39 @@ def import_table(study: Any, table: Table, columns: Columns) -> Imported:
             f"{table.name}: a table has no vector outputs, which the study's loss is computed from; copy the "
             "store, or tell outputs from Python, study.tell(point, outputs=…)"
         )
+
+    def told() -> Iterator[tuple[str, Trial | str | SmboError]]:
+        for row, place in zip(table.rows, table.places, strict=True):
+            try:
+                yield place, _told(problem, table, columns, row)
+            except (PointError, TellError, ProblemError) as error:
+                yield place, error
+
+    return add_trials(study, told(), columns.unused)
+
+
+def add_trials(
+    study: Any, told: Iterable[tuple[str, Trial | str | SmboError]], unused: tuple[str, ...] = ()
+) -> Imported:
+    """Record finished trials of elsewhere that a study does not have yet, under new numbers.
+
+    Args:
+        told: where each is from, and the trial, or why it has no result to record, or does not fit.
+        unused: see ``Imported``.
+    """
+    problem: Problem = study.problem
     known = Counter(
         _key(problem, trial.params, Result.of(trial)) for trial in study.trials if _has_ended(trial)
     )
-    found = Imported(unused=columns.unused)
+    found = Imported(unused=unused)
     earlier: set[str] = set()
     checked: list[tuple[Mapping[str, Any], Result]] = []
-    for row, place in zip(table.rows, table.places, strict=True):
-        try:
-            told = _told(problem, table, columns, row)
-            if isinstance(told, str):
-                found.left_out[told] += 1
-                continue
-            trial = told
-        except (PointError, TellError, ProblemError) as error:
-            reason = str(error).removeprefix("trial -1: ")
-            found.refused.append(f"{place}: {reason}")
+    for place, trial in told:
+        if isinstance(trial, str):
+            found.left_out[trial] += 1
+            continue
+        if isinstance(trial, SmboError):
+            found.refused.append(f"{place}: {str(trial).removeprefix('trial -1: ')}")
             continue
         result = Result.of(trial)
         key = _key(problem, trial.params, result)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smbo.errors import DamagedStore, UnknownTrial
+from smbo.errors import DamagedStore, PointError, UnknownTrial
 from smbo.history.incremental import Columns, is_columnar, latest_data
 from smbo.history.promotion import Reports
 from smbo.problem import Problem
 from smbo.store.records import StudyRecord
 from smbo.store.roles import ChangeFeed
+from smbo.study.load import renewed
 from smbo.training_data import TrainingData
 from smbo.trial import Trial, TrialState
 
@@ -27,11 +29,13 @@ class Look:
     Attributes:
         record: its row.
         n_waiting: how many trials wait to be run.
+        problem: in the space of that moment.
         data: the training data; None where no new point is needed.
     """
 
     record: StudyRecord
     n_waiting: int
+    problem: Problem
     data: TrainingData | None = None
 
 
@@ -41,7 +45,7 @@ class StudyLog:
     Args:
         store: of the study.
         record: of the study, at any time.
-        problem: of the study.
+        problem: of the study as of its record; from then on in the space of the last look.
         decode: makes a point of a trial's JSON values.
     """
 
@@ -52,7 +56,7 @@ class StudyLog:
         problem: Problem,
         decode: Callable[[dict[str, Any]], Mapping[str, Any]],
     ) -> None:
-        self._store, self._record, self._problem, self._decode = store, record, problem, decode
+        self._store, self._record, self.problem, self._decode = store, record, problem, decode
         self._trials: list[Trial] = []  # by number
         self._waiting: set[int] = set()
         self._asked: dict[int, Trial] = {}  # by this process, and not read yet
@@ -68,7 +72,17 @@ class StudyLog:
         with self._lock:
             if self._store.n_rolled_back != self._n_rolled_back:
                 self._forget()
-            record, changed = self._store.changes(self._record.name, self._cursor, self._decode, self._record)
+            before = self._record
+            try:
+                record, changed = self._store.changes(before.name, self._cursor, self._decode, before)
+            except (PointError, DamagedStore):  # of a space that this process has not read yet?
+                record, changed = self._store.changes(before.name, sys.maxsize, None, before)
+                if record.problem is before.problem:
+                    raise
+            if record.problem is not before.problem:
+                self.problem, self._record = renewed(self.problem, record), record
+                self._forget()
+                return self.read()
             # a place for each number; all of them are among the changed ones
             n_known = len(self._trials)
             self._trials += [_UNREAD] * (record.next_number - n_known)
@@ -90,12 +104,13 @@ class StudyLog:
             return record
 
     def _forget(self) -> None:
-        """Forget all that was read: a part of it may have been rolled back."""
+        """Forget all that was read: a part may have been rolled back, or is in terms of another space."""
         self._n_rolled_back = self._store.n_rolled_back
+        self._asked.clear()
         self._trials.clear()
         self._waiting.clear()
         self._reports.clear()
-        self._columns = Columns(self._problem) if is_columnar(self._problem) else None
+        self._columns = Columns(self.problem) if is_columnar(self.problem) else None
         self._cursor = self._reports_cursor = 0
 
     def _damaged(self, what: str) -> DamagedStore:
@@ -119,8 +134,10 @@ class StudyLog:
             record = self.read()
             n_waiting = len(self._waiting)
             if n_waiting >= n:
-                return Look(record, n_waiting)
-            return Look(record, n_waiting, latest_data(self._problem, self._columns, self._trials))
+                return Look(record, n_waiting, self.problem)
+            return Look(
+                record, n_waiting, self.problem, latest_data(self.problem, self._columns, self._trials)
+            )
 
     def with_trials(self) -> tuple[StudyRecord, list[Trial]]:
         """Return the study's record and all its trials by number, of one moment."""

@@ -477,7 +477,7 @@ class TakesSources(Surrogate, Protocol):
     """A surrogate of several quantities, each of which may have a trend of source studies."""
 
     def with_sources(self, sources: Sequence[Sequence[Any]]) -> Surrogate:
-        """Return the surrogate with source studies (``SourceData``) of each quantity."""
+        """Return the surrogate with source studies (``SourceData``), of each objective or with outputs."""
 
 
 @runtime_checkable
@@ -485,5 +485,5 @@ class Transferable(Surrogate, Protocol):
     """A surrogate that may model the residual of source studies; see ``surrogates.transfer``."""
 
     @property
-    def transfer_base(self) -> Trainable | None:
-        """The surrogate that transfer is based on, a Gaussian process of one kernel; else None."""
+    def transfer_base(self) -> Surrogate:
+        """The surrogate that transfer is based on, a Gaussian process of one kernel."""

@@ -1,8 +1,9 @@
-"""Transfer from source studies: a GP around a weighted sum of the posterior means of source GPs.
+"""Transfer from source studies: a surrogate around a weighted sum of the posterior means of source GPs.
 
 On the latent scale f(x) = Σ_k w_k μ_k(x) + g(x), with μ_k the posterior mean of a GP fitted to source study k
-and g a GP.  Weights are least-squares slopes on the residuals of sources taken before (forward selection);
-a source enters if it raises the leave-one-out predictive log density of this study's values.
+and g a GP or any other surrogate.  Weights are least-squares slopes on the residuals of sources taken before
+(forward selection); a source enters if it raises the leave-one-out predictive log density of this study's
+values.
 
 Source: Golovin et al. (2017), "Google Vizier", also stack a GP of residuals on GPs of earlier studies; the
     predictive density is that of Rasmussen & Williams (2006), eq. 5.10-5.12.
@@ -10,18 +11,29 @@ Source: Golovin et al. (2017), "Google Vizier", also stack a GP of residuals on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from smbo.surrogates import linalg
-from smbo.surrogates.base import Memory, Posterior, Selective, Trainable, is_learning_due, learner_of
+from smbo.surrogates.base import (
+    ConditionablePosterior,
+    ExactProcess,
+    Memory,
+    Posterior,
+    Surrogate,
+    Trainable,
+    is_learning_due,
+    learner_of,
+)
 from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.gp.kernel_selection import log_density
 from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
-from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
+from smbo.surrogates.subset import relevant_to
+from smbo.training_data import ONE_VALUE, Array, Target, TrainingData, VectorOutputs
 
 # Gain in leave-one-out log density that a source needs: chance gains about a half.  With fewer than
 # _N_VALUES_JUDGED values even a good source cannot reach the gain, and is used unless the values contradict
@@ -37,35 +49,59 @@ _MAX_SOURCE_ROWS = 500
 
 @dataclass(frozen=True, eq=False)
 class SourceData:
-    """Evaluations of a source study on the same unit cube: points (m, d), minimised values (m,)."""
+    """Evaluations of a source study, in the coordinates of this study's unit cube, which they may exceed.
+
+    Attributes:
+        points: shape (m, d).
+        values: minimised, (m,).
+        outputs: vector outputs, m of them; None without.
+    """
 
     points: Array
     values: Array
+    outputs: VectorOutputs | None = None
+
+    @property
+    def held(self) -> Array:
+        """The coordinates along axes that the source did not vary, and NaN along others, (d,)."""
+        return np.where(np.ptp(self.points, axis=0) > 0.0, np.nan, self.points[0])
+
+
+@runtime_checkable
+class HasOutcomeTransform(Protocol):
+    """A surrogate that may transform the values, such as a Gaussian process."""
+
+    @property
+    def power(self) -> float: ...
+    @property
+    def anchor(self) -> float: ...
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """A Gaussian process around a weighted sum of the posterior means of source studies.
+    """A surrogate around a weighted sum of the posterior means of source studies.
 
     Without any source of non-zero weight the fit is that of ``surrogate``.
 
     Attributes:
-        surrogate: GP(), Subset(GP()), or MultiFidelityGP().
+        surrogate: GP(), Subset(GP()), MultiFidelityGP(), or another one, which models the residual too.
         transfer: the source studies.
+        process: Gaussian process of the residual, untrained; None for one with the default priors.
         weights: one for each source; None before they are learned.
         trends: Gaussian processes of the sources, with their hyperparameters fixed; () before.
-        residual: Gaussian process around the weighted sum; None before it is learned.
+        residual: surrogate around the weighted sum; None before it is learned.
     """
 
-    surrogate: Trainable
+    surrogate: Surrogate
     transfer: tuple[SourceData, ...]
+    process: GP | MultiFidelityGP | None = None
     weights: tuple[float, ...] | None = None
     trends: tuple[GP, ...] = field(default=(), repr=False)
-    residual: GP | MultiFidelityGP | None = field(default=None, repr=False)
+    residual: Surrogate | None = field(default=None, repr=False)
     serves: ClassVar[frozenset[Target]] = ONE_VALUE
 
     @property
-    def transfer_base(self) -> Trainable:
+    def transfer_base(self) -> Surrogate:
         """The surrogate without the source studies."""
         return self.surrogate
 
@@ -75,12 +111,12 @@ class Transfer:
         return self.weights is not None and any(weight != 0.0 for weight in self.weights)
 
     @property
-    def _process(self) -> Any:
+    def _process(self) -> Surrogate:
         return learner_of(self.surrogate)
 
     def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part of the training data that the surrogate is fitted to."""
-        return self.surrogate.relevant(data) if isinstance(self.surrogate, Selective) else data
+        return relevant_to(self.surrogate, data)
 
     def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior; weights and hyperparameters are learned first where none are fixed."""
@@ -92,15 +128,18 @@ class Transfer:
         assert self.residual is not None
         scale = self._scale(data)
         trend = self._trend(data)
-        return TransferPosterior(self.residual.fit(_around(trend, _latent(scale, data))), trend, scale)
+        residual = self.residual.fit(_around(trend, _latent(scale, data)))
+        if not isinstance(residual, ExactProcess):
+            return TransferPosterior(residual, trend, scale)
+        rows = data if data.fidelities is None else data.fidelities.data
+        return TransferProcess(residual, trend, scale, trend.means(rows.points))
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[Transfer, Mapping[str, Any]]:
         """Return the surrogate with weights and hyperparameters fixed, and the memory that restores it."""
-        plain, carried = self.surrogate.train(data, memory.get("plain", {}))
-        assert isinstance(plain, Trainable), "a Gaussian process, or one of a part of the data"
+        plain, carried = _trained(self.surrogate, data, memory.get("plain", {}))
         few = self.relevant(data)
         trained = [
-            GP(bend_values=data.fidelities is None).train(_data_of_source(each, data), before)
+            GP(bend_values=data.fidelities is None).train(data_of_source(each, data), before)
             for each, before in zip(
                 self.transfer, memory.get("trends", ({},) * len(self.transfer)), strict=True
             )
@@ -115,9 +154,8 @@ class Transfer:
         after: Memory = {}
         if known.is_in_use:
             residual = _around(known._trend(few), _latent(known._scale(few), few))
-            process = GP() if data.fidelities is None else MultiFidelityGP()
-            gp, after = process.unbent().train(residual, before)
-            known = replace(known, residual=gp)
+            process, after = _trained(known._of_residual(data), residual, before)
+            known = replace(known, residual=process)
         return known, {
             "weights": list(weights),
             "n_weighed": n_weighed,
@@ -128,72 +166,92 @@ class Transfer:
             **({"hyperparameters": carried["hyperparameters"]} if "hyperparameters" in carried else {}),
         }
 
+    def log_density(self, data: TrainingData) -> float:
+        """Return the log marginal likelihood of the values, up to a constant, with a GP as the residual."""
+        posterior, latent = self.fit(data), _latent(self._scale(data), data)
+        assert isinstance(posterior, TransferProcess)
+        density = log_density(posterior.residual, _around(posterior.trend, latent).values)
+        return density + float(np.log(posterior.scale.slopes(data.values)).sum())
+
+    def _of_residual(self, data: TrainingData) -> Surrogate:
+        if not isinstance(self._process, HasOutcomeTransform):
+            return self._process
+        default = GP() if data.fidelities is None else MultiFidelityGP()
+        return (self.process or default).unbent()
+
     def _scale(self, data: TrainingData) -> OutcomeTransform:
         if data.fidelities is not None:  # values at low fidelities are bent whatever the sources' shape
             return OutcomeTransform.of(data.fidelities.values, 1.0, 0.0)
-        return OutcomeTransform.of(data.values, self._process.power, self._process.anchor)
+        process = self._process
+        if not isinstance(process, HasOutcomeTransform):
+            return OutcomeTransform.of(data.values)
+        return OutcomeTransform.of(data.values, process.power, process.anchor)
 
     def _trend(self, like: TrainingData) -> Trend:
         assert self.weights is not None
         studies = zip(self.weights, self.trends, self.transfer, strict=True)
         return Trend(
-            tuple(
-                (weight, gp.fit(_data_of_source(each, like)).latent)
-                for weight, gp, each in studies
-                if weight != 0.0
-            )
+            tuple((weight, _Mean.of(gp, each, like)) for weight, gp, each in studies if weight != 0.0)
         )
 
     def _weighed(self, data: TrainingData) -> list[float]:
-        """Return the weights of the sources for latent training data, by forward selection."""
-        weights = [0.0] * len(self.transfer)
-        if len(data) < _MIN_VALUES_WEIGHED:
-            return weights
-        means = [
-            gp.fit(_data_of_source(each, data)).latent.moments(data.points)[0]
-            for gp, each in zip(self.trends, self.transfer, strict=True)
-        ]
-        price = _MIN_GAIN if len(data) >= _N_VALUES_JUDGED else _MIN_GAIN_EARLY
-        best, residual = _predictive(data), data.values
-        while True:
-            found = []
-            for k, mean in enumerate(means):
-                slope = _slope(mean, residual)
-                if weights[k] == 0.0 and slope > 0.0:
-                    found.append((_predictive(replace(data, values=residual - slope * mean)), k, slope))
-            if not found or max(found)[0] < best + price:
-                return weights
-            best, k, weights[k] = max(found)
-            residual = residual - weights[k] * means[k]
+        """Return the weights of the sources for latent training data."""
+        studies = zip(self.trends, self.transfer, strict=True)
+        weights = forward_selection(
+            lambda: [_Mean.of(gp, each, data)(data.points)[None] for gp, each in studies],
+            data.values[None],
+            lambda rows: np.array([_predictive(replace(data, values=row)) for row in rows]),
+        )
+        return [float(each.sum()) for each in weights] or [0.0] * len(self.transfer)
+
+
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    """The posterior mean of a source study, latent, ``held`` where the study did not vary an axis."""
+
+    posterior: GPPosterior
+    held: Array
+
+    @classmethod
+    def of(cls, gp: GP, source: SourceData, like: TrainingData) -> _Mean:
+        return cls(gp.fit(data_of_source(source, like)).latent, source.held)
+
+    def __call__(self, points: Array) -> Array:
+        return self.posterior.moments(np.where(np.isnan(self.held), points, self.held))[0]
+
+    def with_gradient(self, points: Array) -> tuple[Array, Array]:
+        is_free = np.isnan(self.held)
+        found = self.posterior.moments_and_gradients(np.where(is_free, points, self.held))
+        return found[0], found[2] * is_free
 
 
 @dataclass(frozen=True, eq=False)
 class Trend:
     """A weighted sum of posterior means."""
 
-    parts: tuple[tuple[float, GPPosterior], ...]
+    parts: tuple[tuple[float, _Mean], ...]
 
     def means(self, points: Array) -> Array:
         """Return the weighted sum at unit points (m, d), (m,)."""
-        return np.asarray(sum(weight * part.moments(points)[0] for weight, part in self.parts))
+        return np.asarray(sum(weight * mean(points) for weight, mean in self.parts))
 
     def with_gradient(self, points: Array) -> tuple[Array, Array]:
         """Return the weighted sum (m,) and its gradient (m, d)."""
-        found = [(weight, part.moments_and_gradients(points)) for weight, part in self.parts]
-        total = sum(weight * moments[0] for weight, moments in found)
-        return np.asarray(total), np.asarray(sum(weight * moments[2] for weight, moments in found))
+        found = [(weight, mean.with_gradient(points)) for weight, mean in self.parts]
+        total = sum(weight * mean for weight, (mean, _) in found)
+        return np.asarray(total), np.asarray(sum(weight * slope for weight, (_, slope) in found))
 
 
 @dataclass(frozen=True, eq=False)
 class TransferPosterior:
-    """The posterior of a GP around a known trend, both on the latent scale."""
+    """The posterior of a surrogate around a known trend, both on the latent scale."""
 
-    residual: GPPosterior
+    residual: Any
     trend: Trend
     scale: OutcomeTransform
 
     @property
-    def latent(self) -> TransferPosterior:
+    def latent(self) -> Self:
         """The same posterior on the latent scale of the values, on which it is normal."""
         return self if self.scale == OutcomeTransform() else replace(self, scale=OutcomeTransform())
 
@@ -206,6 +264,32 @@ class TransferPosterior:
         mean, std = self.residual.moments(points)
         return self.scale.moments(mean + self.trend.means(points), std)
 
+    def fantasize(self, points: Array) -> Self:
+        """Return the posterior given also its own means as values at unit points (m, d)."""
+        return replace(self, residual=self.residual.fantasize(points))
+
+    def condition_on(self, points: Array, values: Array) -> Self:
+        """Return the posterior given also values (m,) at unit points (m, d).
+
+        Of a residual that cannot be conditioned (boosted trees) the standard deviation alone is reduced.
+        """
+        if not isinstance(self.residual, ConditionablePosterior):
+            return self.fantasize(points)
+        around = self.scale.to_latent(values) - self.trend.means(points)
+        return replace(self, residual=self.residual.condition_on(points, around))
+
+
+@dataclass(frozen=True, eq=False)
+class TransferProcess(TransferPosterior):
+    """The posterior of a Gaussian process around a known trend: a process with the trend as its mean.
+
+    Attributes:
+        at_rows: the trend at the rows that the process is conditioned on, without fantasies, (n,).
+    """
+
+    residual: Any
+    at_rows: Array
+
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,) and their gradients, each (m, d)."""
         mean, std, to_mean, to_std = self.residual.moments_and_gradients(points)
@@ -213,14 +297,40 @@ class TransferPosterior:
         mean, to_mean = mean + trend, to_mean + trend_slope
         return self.scale.moments_and_gradients(mean, std, to_mean, to_std)
 
-    def fantasize(self, points: Array) -> TransferPosterior:
-        """Return the posterior given also its own means as values at unit points (m, d)."""
-        return replace(self, residual=self.residual.fantasize(points))
+    @property
+    def standardized(self) -> TransferProcess:
+        """The same posterior in the latent units."""
+        return self.latent
 
-    def condition_on(self, points: Array, values: Array) -> TransferPosterior:
-        """Return the posterior given also values (m,) at unit points (m, d)."""
-        around = self.scale.to_latent(values) - self.trend.means(points)
-        return replace(self, residual=self.residual.condition_on(points, around))
+    @property
+    def _unit(self) -> float:
+        """The unit of the residual's own latent scale, which is affine, in the latent units."""
+        return self.residual.scale.size
+
+    @property
+    def amplitude(self) -> float:
+        """Variance of the residual, latent."""
+        return self.residual.amplitude * self._unit**2
+
+    @property
+    def noise(self) -> float:
+        """Variance of an evaluation, latent."""
+        return self.residual.noise * self._unit**2
+
+    @property
+    def values(self) -> Array:
+        """The values of the rows, latent, (n,)."""
+        return self.residual.scale.from_latent(self.residual.values[: len(self.at_rows)]) + self.at_rows
+
+    def left_out_moments(self) -> tuple[Array, Array]:
+        """Return mean and variance of each value given all others, latent, each (n,)."""
+        mean, variance = self.residual.left_out_moments()
+        n = len(self.at_rows)
+        return self.residual.scale.from_latent(mean[:n]) + self.at_rows, variance[:n] * self._unit**2
+
+    def covariance(self, points: Array, others: Array) -> Array:
+        """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
+        return self.residual.covariance(points, others) * self._unit**2
 
 
 def _latent(scale: OutcomeTransform, data: TrainingData) -> TrainingData:
@@ -246,24 +356,66 @@ def _around(trend: Trend, data: TrainingData) -> TrainingData:
     )
 
 
-def _data_of_source(earlier: SourceData, like: TrainingData) -> TrainingData:
-    """Return a source study as training data: at most 500 rows, the lowest and evenly chosen others."""
+def data_of_source(earlier: SourceData, like: TrainingData, most: int = _MAX_SOURCE_ROWS) -> TrainingData:
+    """Return a source study as training data: at most so many rows, the lowest and evenly chosen others."""
     rows = np.arange(len(earlier.values))
-    if len(rows) > _MAX_SOURCE_ROWS:
+    if len(rows) > most:
         order = np.argsort(earlier.values, kind="stable")
-        others = np.linspace(
-            _MAX_SOURCE_ROWS // 2, len(rows) - 1, _MAX_SOURCE_ROWS - _MAX_SOURCE_ROWS // 2
-        ).astype(np.intp)
-        rows = np.sort(np.concatenate([order[: _MAX_SOURCE_ROWS // 2], order[others]]))
-    return TrainingData.of_values(like.axes, earlier.points[rows], earlier.values[rows])
+        others = np.linspace(most // 2, len(rows) - 1, most - most // 2).astype(np.intp)
+        rows = np.sort(np.concatenate([order[: most // 2], order[others]]))
+    data = TrainingData.of_values(like.axes, earlier.points[rows], earlier.values[rows])
+    return data if earlier.outputs is None else replace(data, outputs=earlier.outputs.rows(rows))
 
 
-def _slope(mean: Array, values: Array) -> float:
-    """Return the least-squares slope of values on a source's mean; 0 for a constant mean."""
-    spread = float(mean.var())
+def forward_selection(
+    means: Callable[[], Sequence[Array]],
+    values: Array,
+    log_densities: Callable[[Array], Array],
+    shares: Array | None = None,
+) -> Array:
+    """Return the weight of each source study in each of c quantities, (s, c), (0, c) of too few values.
+
+    A source has one least-squares slope over all quantities, and a weight in those that are likelier with it.
+
+    Args:
+        means: returns what each source predicts of the values, (c, n) each.
+        values: of the quantities, (c, n).
+        log_densities: returns that of each quantity's values, (c,).
+        shares: of the quantities in the slope, (c,); None for one quantity.
+    """
+    n, shares = values.shape[1], np.ones(len(values)) if shares is None else shares
+    if n < _MIN_VALUES_WEIGHED or not len(values):
+        return np.zeros((0, len(values)))
+    predicted, left, best = means(), values, log_densities(values)
+    weights = np.zeros((len(predicted), len(values)))
+    price = _MIN_GAIN if n >= _N_VALUES_JUDGED else _MIN_GAIN_EARLY
+    while True:
+        found: list[tuple[float, int, float, Array]] = []
+        for k, mean in enumerate(predicted):
+            slope = 0.0 if weights[k].any() else _slope(mean, left, shares)
+            if slope > 0.0:
+                densities = log_densities(left - slope * mean)
+                kept = np.where(densities >= best + price, densities, -np.inf)
+                found.append((float(np.maximum(kept, best).sum()), k, slope, kept))
+        chosen = max((each for each in found if np.isfinite(each[3]).any()), default=None)
+        if chosen is None:
+            return weights
+        _, k, slope, kept = chosen
+        weights[k] = slope * np.isfinite(kept)
+        best, left = np.where(np.isfinite(kept), kept, best), left - weights[k][:, None] * predicted[k]
+
+
+def _slope(mean: Array, values: Array, shares: Array) -> float:
+    """Return the least-squares slope of values (c, n) on a source's mean; 0 for a constant mean."""
+    spread = float(mean.var(axis=1) @ shares)
     if spread <= 0.0:
         return 0.0
-    return float(((mean - mean.mean()) * (values - values.mean())).mean()) / spread
+    off, there = mean - mean.mean(axis=1, keepdims=True), values - values.mean(axis=1, keepdims=True)
+    return float((off * there).mean(axis=1) @ shares) / spread
+
+
+def _trained(surrogate: Surrogate, data: TrainingData, memory: Memory) -> tuple[Surrogate, Memory]:
+    return surrogate.train(data, memory) if isinstance(surrogate, Trainable) else (surrogate, {})
 
 
 def _predictive(data: TrainingData) -> float:

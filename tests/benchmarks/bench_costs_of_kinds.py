@@ -1,12 +1,14 @@
 """Costs that vary by a factor of 100, for each kind of problem: search with costs beside a cost-blind one.
 
-    python tests/benchmarks/bench_costs_of_kinds.py [--problems NAMES] [--costs NAMES] [--seeds 5] [--rows FILE]
+    python tests/benchmarks/bench_costs_of_kinds.py [--problems NAMES] [--costs NAMES] [--seeds 5]
+        [--rows FILE]
 
-Both searches are recipe "auto", one point at a time; the cost-blind one is not told what evaluations cost.  It
-ends after so many trials (``PROBLEMS``).  The other has reached it at the cost at which its figure (the
-missing hypervolume, the regret, the misclassified share, the loss) is as low.  The bar: the median over the
-seeds of that cost, over all that the cost-blind search has spent, is at most 1/2.  Costs as in bench_costs.py;
-of a problem with a fidelity the cost of a step is that at the point, times the increase of the fidelity.
+Both searches are recipe "auto", one point at a time; the cost-blind one is not told what evaluations
+cost.  It ends after so many trials (``PROBLEMS``).  The other has reached it at the cost at which its
+figure (the missing hypervolume, the regret, the misclassified share, the loss) is as low.  The bar: the
+median over the seeds of that cost, over all that the cost-blind search has spent, is at most 1/2.  Costs
+as in bench_costs.py; of a problem with a fidelity the cost of a step is that at the point, times the
+increase of the fidelity.
 """
 
 from __future__ import annotations
@@ -130,7 +132,7 @@ PROBLEMS: Mapping[str, Kind] = {
 def followed(
     kind: Kind, cost: str, seed: int, *, is_told: bool, aim: float = -math.inf, most: float = math.inf
 ) -> tuple[float, float, int]:
-    """Return what a search has spent, how far it got, and the evaluations: until ``aim`` or ``most`` is there."""
+    """Return what a search has spent, how far it got, and how many evaluations until ``aim`` or ``most``."""
     space = {f"x{i}": Real(0.0, 1.0) for i in range(kind.d)}
     opt = Optimizer(Problem(space, **kind.arguments), "auto", seed=seed)
     spent, n, left = 0.0, 0, math.inf

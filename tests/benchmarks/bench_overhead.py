@@ -3,6 +3,9 @@
     python tests/benchmarks/bench_overhead.py [--d 6 2 20] [--n 50 100 200] [--peer-python PATH]
     python tests/benchmarks/bench_overhead.py --batch 8 [--d 6] [--n 50 100 200]
     python tests/benchmarks/bench_overhead.py --floor [--d 6] [--n 50 100 200]
+    python tests/benchmarks/bench_overhead.py --recipes auto optuna:auto
+
+With a recipe optuna:NAME: by ``SmboSampler``, inside Optuna.
 
 Means over windows of ten trials around each n, refits included, in one thread.  Each optimizer runs
 in a process of its own, so that its peak memory is its own.  The peer runs where Optuna (and torch) is
@@ -29,6 +32,7 @@ import sys
 import time
 
 HALF_WINDOW = 5
+IN_OPTUNA = "optuna:"
 
 
 def loss(units):
@@ -62,7 +66,12 @@ class OptunaGP:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        self.d, self.study = d, optuna.create_study(sampler=optuna.samplers.GPSampler(seed=seed))
+        self.d, self.study = d, optuna.create_study(sampler=self.sampler(recipe, seed))
+
+    def sampler(self, recipe, seed):
+        import optuna
+
+        return optuna.samplers.GPSampler(seed=seed)
 
     def ask(self):
         self.trial = self.study.ask()
@@ -72,9 +81,21 @@ class OptunaGP:
         self.study.tell(self.trial, value)
 
 
+class SmboInOptuna(OptunaGP):
+    def sampler(self, recipe, seed):
+        from smbo.integrations.optuna import SmboSampler
+
+        return SmboSampler(recipe.removeprefix(IN_OPTUNA), seed)
+
+
+def kind_of(name):
+    """Return the class that runs a recipe, of ours or inside Optuna, or the peer."""
+    return OptunaGP if name == "optuna-gp" else SmboInOptuna if name.startswith(IN_OPTUNA) else Smbo
+
+
 def trajectory(name, d, n, seed):
     """Return CPU seconds of each ask and tell, and the peak memory in MB."""
-    optimizer = (OptunaGP if name == "optuna-gp" else Smbo)(d, seed, name)
+    optimizer = kind_of(name)(d, seed, name)
     asks, tells = [], []
     for _ in range(n):
         start = time.process_time()

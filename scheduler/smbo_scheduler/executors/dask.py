@@ -331,6 +331,7 @@ class DaskExecutor:
     def _deliver(self, outcome: JobOutcome) -> None:
         if outcome.status is JobStatus.LOST:
             logger.info("job %s is lost: %s", outcome.job.key, " ".join(str(outcome.error).split()))
+            self._capacity_until = 0.0  # its worker may be gone: count them again before the next job
         self._flights.pop(outcome.job.key, None)
         self._ready.append(outcome)
 

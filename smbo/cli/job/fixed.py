@@ -48,12 +48,25 @@ def fixed_by(given: object, fix: Sequence[str], free: Sequence[str]) -> object:
 
             raise click.UsageError(f"--free {name}: it is not fixed{hint(name, found)}")
         del found[name]
-    for text in fix:
+    named = values_by_name("--fix", fix)
+    if twice := named.keys() & set(free):
+        raise click.UsageError(f"--fix {min(twice)}: free no such name")
+    return {**found, **named}
+
+
+def values_by_name(option: str, given: Sequence[str]) -> dict[str, Any]:
+    """Return the values of an option NAME=VALUE that is given any number of times.
+
+    Raises:
+        click.UsageError: one is not of this form.
+    """
+    found = {}
+    for text in given:
         name, sign, value = text.partition("=")
-        if not sign or not name or name in free:
-            raise click.UsageError(f"--fix {text}: write it as NAME=VALUE, and free no such name")
+        if not sign or not name:
+            raise click.UsageError(f"{option} {text}: write it as NAME=VALUE")
         try:
-            found[name] = plain_value(f"--fix {name}", value)
+            found[name] = plain_value(f"{option} {name}", value)
         except JobFileError as error:
             raise click.UsageError(str(error)) from None
     return found

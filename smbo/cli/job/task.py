@@ -7,13 +7,14 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from smbo.cli.job.document import Document
 from smbo.cli.job.fixed import fixed_of
 from smbo.cli.job.hints import KeyPath, dimension_hint, in_job_words
+from smbo.cli.job.observed import Observe, observer
 from smbo.cli.job.schema import JobFile
 from smbo.cli.job.transfer import fitting_rows, transfer_sources
 from smbo.cli.job.words import close_matches
@@ -27,7 +28,6 @@ from smbo.errors import (
     SpaceError,
 )
 from smbo.problem import HasLoss, HasProblem, Loss, Objective, Problem
-from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset
 from smbo.space import Point, Space
@@ -45,6 +45,8 @@ _WORDS = {
     **{key: key for key in ("try_first", "fidelity", "early_stopping")},
     "level_set": "level[ _]set",
     "transfer": "transfer",
+    "context": "context",
+    "step_limits": "step_limits",
 }
 
 
@@ -57,6 +59,7 @@ class Task:
         objective: the objective here, in this process.
         problem: what is to be solved.
         fixed: values that new trials of this run are to have.
+        observe: returns the present values of the contextual variables; None without any.
         refused: rows of source studies that do not fit the space, and why.
         called: how the objective's function is called, where it is by the names of the dimensions.
     """
@@ -65,6 +68,7 @@ class Task:
     objective: Objective
     problem: Problem
     fixed: Point
+    observe: Observe | None = None
     refused: tuple[str, ...] = ()
     called: str | None = None
 
@@ -84,8 +88,7 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         objective = load_objective(spec.kind, spec.settings)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    sources = transfer_sources(job, document, folder)
-    problem = _problem(job, document, objective, kind, sources)
+    problem, refused = _problem(job, document, objective, kind, folder)
     try:
         check_recipe(problem, preset(job.recipe), job.recipe)
     except RecipeError as error:
@@ -94,8 +97,14 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         called = check_loaded(objective, problem, is_here=job.cluster.is_here)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    refused = tuple(text for each in sources for text in each.checked(problem.space)[1])
-    return Task(spec, objective, problem, fixed_of(job, document, problem.space), refused, called)
+    if problem.context and job.context is None:
+        raise JobFileError(
+            f"{document.name}: the objective's context {list(problem.context)} is observed; say where its "
+            "values come from: `context: {command: [...]}` or `context: {python: module:function}`"
+        )
+    fixed = fixed_of(job, document, problem.space)
+    observe = observer(job.context, document, folder)
+    return Task(spec, objective, problem, fixed, observe, tuple(refused), called)
 
 
 def find_modules_beside(folder: Path) -> None:
@@ -159,25 +168,31 @@ def _first_parameter(kind: str, document: Document) -> str:
 
 
 def _problem(
-    job: JobFile, document: Document, objective: Objective, kind: str, sources: Sequence[TransferSource]
-) -> Problem:
-    """Return the problem: each part as the job says, else as the objective's own problem does."""
+    job: JobFile, document: Document, objective: Objective, kind: str, folder: Path
+) -> tuple[Problem, list[str]]:
+    """Return the problem: each part as the job says, else as the objective's own problem does.
+
+    Also why rows of source studies are refused.
+    """
     own = objective.problem if isinstance(objective, HasProblem) else None
     space, measured = _space_and_outcome_constraints(job, document, kind, own)
     fidelity = None if job.fidelity is None else job.fidelity.fidelity()
     values = _values(job, objective, own)
-    several = [*values["objectives"]] if len(values.get("objectives") or ()) > 1 else []
     try:
-        return Problem(
+        problem = Problem(
             space,
             constraints=measured,
             fidelity=own.fidelity if fidelity is None and own is not None else fidelity,
             early_stopping=job.early_stopping if job.early_stopping or own is None else own.early_stopping,
             try_first=_try_first(job, document, space, own),
-            transfer=fitting_rows(sources, space, several, document),
             termination=job.termination if job.termination or own is None else own.termination,
+            context=_context(job, own),
+            step_limits=_step_limits(job, own),
             **values,
         )
+        sources = transfer_sources(job, problem, document, folder)
+        kept, refused = fitting_rows(sources, problem, document)
+        return (replace(problem, transfer=kept) if kept else problem), refused
     except (ProblemError, ExpressionError) as error:
         raise _at(document, (_key_named(error, document) or "objectives",), error) from None
 
@@ -201,7 +216,8 @@ def _space_and_outcome_constraints(
     if own is not None:
         # a space in the job file replaces the objective's whole, with the constraints on it
         on_parameters = [*(own.space.constraints if job.space is None else ()), *on_parameters]
-        measured = [*own.constraints, *measured]
+        # one that both name is one constraint: as two its probability would count twice
+        measured = list(dict.fromkeys([*own.constraints, *measured]))
     try:
         space = Space(dimensions, constraints=on_parameters)
         if space.feasible is not None:
@@ -209,6 +225,22 @@ def _space_and_outcome_constraints(
         return space, measured
     except SpaceError as error:
         raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
+
+
+def _step_limits(job: JobFile, own: Problem | None) -> Mapping[str, float] | None:
+    is_own = job.step_limits is None and own is not None and job.space is None
+    return own.step_limits if is_own and own is not None else job.step_limits
+
+
+def _context(job: JobFile, own: Problem | None) -> Sequence[str]:
+    """Return the names of the contextual variables: the job's where it has any, else the objective's."""
+    if job.context is not None and job.context.parameters:
+        return job.context.parameters
+    if own is not None and job.space is None and own.context:
+        return own.context
+    if job.context is not None:
+        raise ProblemError("context: name the `parameters` of the space that are observed")
+    return ()
 
 
 def _values(job: JobFile, objective: Objective, own: Problem | None) -> dict[str, Any]:

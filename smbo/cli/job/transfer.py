@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from smbo.cli.job.document import Document
 from smbo.cli.job.schema import JobFile, TransferSection
 from smbo.errors import ProblemError, SmboError, UnknownStudy
-from smbo.problem.transfer_source import TransferSource
-from smbo.space import Space
+from smbo.problem import Problem
+from smbo.problem.transfer_source import Metrics, TransferSource
 from smbo.store.connect import is_sqlite, sqlite_path
+
+if TYPE_CHECKING:
+    from smbo.study import Study
 
 _MOST_SHOWN = 10
 _UNNAMED = "value"  # of an objective that returns one number
 
 
-def transfer_sources(job: JobFile, document: Document, folder: Path) -> list[TransferSource]:
-    """Return the source studies of a job; files are looked for beside the job file.
+def transfer_sources(
+    job: JobFile, problem: Problem, document: Document, folder: Path
+) -> list[TransferSource]:
+    """Return the source studies of a job for its problem; files are looked for beside the job file.
 
     A resumed study has those that were stored with it, so that its proposals stay the same although a
     file may be gone by now and a source study may have grown.
@@ -35,7 +41,7 @@ def transfer_sources(job: JobFile, document: Document, folder: Path) -> list[Tra
             raise document.error(("transfer", index), f"{given!r} cannot name a file")
         section = TransferSection(file=given) if isinstance(given, str) else given
         try:
-            found.append(_source(job, section, folder))
+            found.append(_source(problem, section, folder))
         except SmboError as error:
             raise document.error(("transfer", index), error) from None
     return found
@@ -61,20 +67,17 @@ def _name(given: str | TransferSection) -> str:
 
 
 def fitting_rows(
-    sources: Sequence[TransferSource], space: Space, objectives: Sequence[str], document: Document
-) -> list[TransferSource]:
-    """Return the sources with the rows that fit a space; refused rows are told on standard error.
-
-    Args:
-        objectives: names of several; () for one.
+    sources: Sequence[TransferSource], problem: Problem, document: Document
+) -> tuple[list[TransferSource], list[str]]:
+    """Return the sources with the rows that fit a problem, and why others do not, told on standard error.
 
     Raises:
         JobFileError: too few rows of one fit; with its line.
     """
-    found = []
+    found, said = [], []
     for index, study in enumerate(sources):
         try:
-            kept, refused = study.checked(space, objectives)
+            kept, refused = problem.checked_source(study)
         except ProblemError as error:
             raise document.error(("transfer", index), error) from None
         if refused:
@@ -87,46 +90,74 @@ def fitting_rows(
             if len(refused) > _MOST_SHOWN:
                 click.echo(f"  and {len(refused) - _MOST_SHOWN} more; the report lists them", err=True)
         found.append(kept)
-    return found
+        said += refused
+    return found, said
 
 
-def _source_of_several(section: TransferSection, objectives: list[str], folder: Path) -> TransferSource:
-    if section.value is not None:
+def _source(problem: Problem, section: TransferSection, folder: Path) -> TransferSource:
+    """Return a source study: the metrics of the problem, or those that it maps to or names for the source."""
+    several = problem.level_set or problem.multi_objective
+    names = [problem.value_name] if several is None else list(several.names)
+    if section.value is not None and len(names) > 1:
         raise ProblemError(
             f"value: {section.value!r}, and there are several objectives, which are read by their names: "
-            f"{', '.join(objectives)}; leave it out"
+            f"{', '.join(names)}; leave it out, or map them, metrics: {{{names[0]}: NAME}}"
         )
+    if unknown := sorted(section.metrics.keys() - {*names}):
+        raise ProblemError(f"metrics: {unknown[0]!r} is not sought here; there is {', '.join(names)}")
+    mapped = {name: section.metrics.get(name, name) for name in names}
+    metrics: Metrics | None = mapped if len(names) > 1 else section.value or mapped[names[0]]
+    others: dict[str, Any] = {"defaults": section.defaults, "drop": section.drop}
     if section.file is not None:
-        return TransferSource.read(folder / section.file, objectives)
+        assert metrics is not None
+        return TransferSource.read(folder / section.file, metrics, outputs=section.outputs, **others)
     from smbo.study import Study
 
     assert section.store is not None
     assert section.study is not None
     with Study.load(section.store, section.study) as study:
-        return TransferSource.of_trials(study.trials, section.study, objectives)
-
-
-def _source(job: JobFile, section: TransferSection, folder: Path) -> TransferSource:
-    if job.objectives and len(job.objectives) > 1:
-        return _source_of_several(section, [*job.objectives], folder)
-    named = next(iter(job.objectives)) if job.objectives else _UNNAMED
-    if section.file is not None:
-        return TransferSource.read(folder / section.file, section.value or named)
-    from smbo.study import Study
-
-    assert section.store is not None
-    assert section.study is not None
-    with Study.load(section.store, section.study) as study:
-        own = study.problem.value_name
-        is_alike = (
-            study.problem.multi_objective is None
-            and study.problem.level_set is None
-            and _UNNAMED in (own, named)
-        )
-        # the first of several objectives, or a distance to a level, is no value of this study
-        is_measured = any(named in trial.metrics for trial in study.trials)
-        metric = section.value or (None if own == named or (is_alike and not is_measured) else named)
+        if problem.loss is not None:
+            metrics = None
+        elif len(names) == 1 and section.value is None and not section.metrics:
+            metrics = None if _is_own_value(problem, names[0], study) else metrics
         try:
-            return TransferSource.of_trials(study.trials, section.study, metric)
+            source = TransferSource.of_trials(study.trials, section.study, metrics, **others)
         except ProblemError as error:
             raise ProblemError(f"{error}; say which is meant, {{study: …, store: …, value: NAME}}") from None
+        if problem.output_loss is None:
+            meant: Any = metrics if isinstance(metrics, Mapping) else {names[0]: metrics}
+            _refuse_other_direction(problem, study.problem, meant)
+        return source
+
+
+def _is_own_value(problem: Problem, name: str, study: Study) -> bool:
+    """Return whether the value of a source study's trials is meant, or its functions for a level set."""
+    source = study.problem
+    if problem.level_set is not None:
+        return source.level_set is not None and source.level_set.names == problem.level_set.names
+    # the first of several objectives, or a distance to a level, is no value of this study
+    is_one_value = source.multi_objective is None and source.level_set is None
+    is_measured = any(name in trial.metrics for trial in study.trials)
+    return source.value_name == name or (
+        is_one_value and _UNNAMED in (source.value_name, name) and not is_measured
+    )
+
+
+def _refuse_other_direction(problem: Problem, source: Problem, meant: Mapping[str, str | None]) -> None:
+    """Refuse a metric that was maximised in the source study and is minimised here, or the reverse.
+
+    Args:
+        meant: the source's metric for each objective; None for the value of its trials.
+    """
+    there, here = _directions(source), _directions(problem)
+    for name, metric in meant.items():
+        theirs = source.value_name if metric is None else metric
+        if theirs in there and there[theirs] != here[name]:
+            raise ProblemError(
+                f"{theirs!r} was to be {there[theirs]}imal, and {name!r} is to be {here[name]}imal; take its "
+                f"negative, metrics: {{{name}: -{theirs}}}, or another metric"
+            )
+
+
+def _directions(problem: Problem) -> dict[str, str]:
+    return dict(problem.objectives or {problem.value_name: "max" if problem.maximize else "min"})

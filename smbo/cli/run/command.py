@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from smbo.cli.job.document import Document
-from smbo.cli.job.fixed import fixed_by, fixing_options
+from smbo.cli.job.fixed import fixed_by, fixing_options, values_by_name
 from smbo.cli.job.schema import check_jobfile, read_jobfile
 from smbo.cli.target import load, study_argument
 
@@ -36,10 +36,27 @@ def overriding_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @fixing_options
 @click.option("--store", metavar="URL", help="Where results are kept.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of all randomness.")
+@click.option(
+    "--change-space", is_flag=True, help="Take the job's space for the study's from now on, where it differs."
+)
+@click.option(
+    "--default", metavar="NAME=VALUE", multiple=True, help="With it: what a new parameter has been so far."
+)
 @click.option("--show-cluster-script", is_flag=True, help="Print the batch job that would be submitted.")
 @click.pass_context
-def run_command(ctx: click.Context, /, job: Path, show_cluster_script: bool, **options: Any) -> None:
+def run_command(
+    ctx: click.Context,
+    /,
+    job: Path,
+    show_cluster_script: bool,
+    change_space: bool,
+    default: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Run the study that a job file describes, or resume it."""
+    if default and not change_space:
+        raise click.UsageError("--default goes with --change-space")
+    defaults = values_by_name("--default", default) if change_space else None
     _, document = read_jobfile(job)
     document = with_options(document, options)
     checked = check_jobfile(document)
@@ -50,7 +67,7 @@ def run_command(ctx: click.Context, /, job: Path, show_cluster_script: bool, **o
         return
     from smbo.cli.run.session import run_job  # loaded once nothing in the job is wrong
 
-    ctx.exit(run_job(checked, document, job.parent))
+    ctx.exit(run_job(checked, document, job.parent, new_defaults=defaults))
 
 
 @click.command(name="resume")

@@ -14,6 +14,7 @@ import click
 from smbo.analysis.explain import explained
 from smbo.analysis.optimum import Drawn, optimum
 from smbo.analysis.outliers import SuspectedOutlier, suspected_outliers
+from smbo.analysis.parameters import parameters as parameters_at
 from smbo.analysis.prediction import InUsersUnit
 from smbo.cli.job.document import Document
 from smbo.cli.job.fixed import fixed_text
@@ -21,7 +22,7 @@ from smbo.cli.job.level_set import contour_of_study
 from smbo.cli.job.schema import JobFile
 from smbo.cli.logs import say
 from smbo.cli.run.context import RunContext
-from smbo.cli.summary import StudySummary, pareto_of, rungs_text, total_cost
+from smbo.cli.summary import StudySummary, pareto_of, rungs_text, space_lines, total_cost
 from smbo.cli.tune import same_measurement_of
 from smbo.errors import SmboError
 from smbo.history import table as results
@@ -96,7 +97,11 @@ def write_run_report(
     has_one = recommended is not None and posterior is not None and study.problem.multi_objective is None
     tune = _tune(context, None if recommended is None else recommended.params)
     # a tune at the recommended point has the errors of its parameters
-    parameters = optimum(*study._snapshot(), recommended=recommended) if has_one and tune is None else None
+    parameters = None
+    if recommended is not None and study.problem.context:
+        parameters = parameters_at(study.problem.space, recommended.params)  # the optimum moves with it
+    elif has_one and tune is None:
+        parameters = optimum(*study._snapshot(), recommended=recommended)
     page = write_report(
         folder,
         name=study.name,
@@ -180,6 +185,8 @@ def _settings(context: RunContext) -> dict[str, object]:
         "objective": f"{kind}: {_as_written(settings)}",
         "recipe": _as_written(job.recipe),
     }
+    if changes := space_lines(study):
+        table["space"] = "\n".join(changes)
     if (rungs := rungs_text(study)) is not None:
         table["fidelity"] = rungs
     if (cost := total_cost(study)) is not None:

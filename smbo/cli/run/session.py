@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from smbo.cli.run.report import check_report_folder, is_reported
 from smbo.cli.run.watch import Watch
 from smbo.cli.summary import StudySummary, summarize, summary_lines
 from smbo.errors import UnknownStudy
-from smbo.problem import HasRemarks
+from smbo.problem import HasRemarks, Problem
 from smbo.store.budget import exhausted
 from smbo.store.connect import is_sqlite, sqlite_path
 from smbo.study import Budget, Study
@@ -38,7 +38,12 @@ from smbo_scheduler.signals import StopOnSignals
 
 
 def run_job(
-    job: JobFile, document: Document, folder: Path, *, at_start: Callable[[Study], None] | None = None
+    job: JobFile,
+    document: Document,
+    folder: Path,
+    *,
+    at_start: Callable[[Study], None] | None = None,
+    new_defaults: Mapping[str, Any] | None = None,
 ) -> int:
     """Run a job to its end, or as far as it gets, and return the exit code.
 
@@ -47,6 +52,8 @@ def run_job(
         document: for messages.
         folder: of the job file; its modules can be imported.
         at_start: called once with the study, when nothing can be refused any more.
+        new_defaults: values that new parameters of the space have had so far; None refuses a job whose space
+            is not the study's.
 
     Raises:
         SmboError, SchedulerError: something is wrong with what was given; nothing was changed.
@@ -62,6 +69,8 @@ def run_job(
             logs.take_dask()
         if at_start is not None or _has_evaluations_left(job, budget):
             cluster.check()
+        if new_defaults is not None:
+            _change_space(job, task.problem, new_defaults)
         with Study.open(
             job.store_url, job.study, task.problem, recipe=job.recipe, seed=job.seed, budget=budget
         ) as study:
@@ -91,6 +100,19 @@ def run_job(
             finally:
                 if lock.drivers_here(study):
                     cluster.leave_running()  # other drivers use it: the last one stops it
+
+
+def _change_space(job: JobFile, problem: Problem, defaults: Mapping[str, Any]) -> None:
+    """Have a stored study search the job's space from now on, and say what changes."""
+    if is_sqlite(job.store_url) and not sqlite_path(job.store_url).exists():
+        return
+    try:
+        study = Study.load(job.store_url, job.study)
+    except UnknownStudy:
+        return  # it begins in this space
+    with study:
+        for text in study.change_space(problem, defaults) or ["it is the study's already"]:
+            say(f"space: {text}")
 
 
 def _say_what_changed(study: Study, job: dict[str, Any], folder: Path, objective: object) -> None:
@@ -184,6 +206,7 @@ def _evaluate(context: RunContext) -> RunReport:
             stop=stop,
             spool=context.spool_folder,
             fixed=context.task.fixed,
+            context=context.task.observe,
             lease_seconds=job.lease_seconds,
         )
     if report.end is RunEnd.LEFT:

@@ -29,11 +29,11 @@ class Candidate:
     """A surrogate with its hyperparameters fixed.
 
     Attributes:
-        surrogate: a process, with a trend or without.
+        surrogate: a process, with a trend or without; or one around source studies.
         score: log density of the values, minus the price of a trend.
     """
 
-    surrogate: Process
+    surrogate: Any
     score: float
 
 
@@ -60,6 +60,11 @@ class TrendSelection:
     def process(self) -> GP:
         """The Gaussian process that all candidate models share, except for kernel and polynomial."""
         return self.plain.process
+
+    @property
+    def transfer_base(self) -> GP:
+        """The process without a polynomial: a source study takes the place of one."""
+        return self.process
 
     def unbent(self) -> TrendSelection:
         """Return the same selection without a power transform of the values."""

@@ -131,6 +131,8 @@ class CompositeDraws:
         features = self.posterior.encoder.encode(points)
         drawn = [each(features) for each in self.components]
         values = np.moveaxis(np.array(drawn).reshape(len(drawn), len(points), len(self)), 0, 2)
+        if self.posterior.trend is not None:
+            values = values + self.posterior.trend(points)[0][:, None]
         found = [form.of_components(values[:, k]) for k, form in enumerate(self.forms)]
         return np.array(found).T
 
@@ -144,6 +146,9 @@ class CompositeDraws:
         found = [each.of_rows(features, draws) for each in self.components]
         components = np.array([value for value, _ in found]).T.reshape(len(points), len(found))
         by_feature = np.array([slope for _, slope in found]).reshape(len(found), *features.shape)
+        if self.posterior.trend is not None:
+            around, to_around = self.posterior.trend(points)
+            components, by_feature = components + around, by_feature + to_around
         losses, to_components = np.empty(len(points)), np.empty_like(components)
         for k, rows in _by_draw(draws):
             losses[rows] = self.forms[k].of_components(components[rows])

@@ -10,6 +10,7 @@ import numpy as np
 from smbo.surrogates import linalg
 from smbo.surrogates.base import DifferentiablePosterior, LeftOut
 from smbo.surrogates.gp.kernels import Features
+from smbo.surrogates.multi_output.component_trend import ComponentTrend
 from smbo.surrogates.multi_output.composite_draws import CompositeDraws
 from smbo.surrogates.multi_output.composite_sample import CompositeSample
 from smbo.surrogates.multi_output.loss_moments import Form, SquaredForm
@@ -32,6 +33,7 @@ class CompositePosterior:
         components: the posterior of each component, c of them.
         encoder: encoding of unit points.
         n_axes: number of columns of a unit point, d.
+        trend: of source studies, around which the components are modelled; None without.
     """
 
     basis: Basis
@@ -39,6 +41,7 @@ class CompositePosterior:
     components: Sequence[QuadraticTrendPosterior]
     encoder: Features
     n_axes: int
+    trend: ComponentTrend | None = None
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the loss at unit points (m, d), each (m,)."""
@@ -83,8 +86,9 @@ class CompositePosterior:
         """Return n draws of the loss at unit points (m, d), shape (m, n)."""
         features = self.encoder.encode(points)
         found = [linalg.draws(*each.joint(features), n, rng) for each in self.components]
-        stacked = np.array(found).reshape(len(found), len(points), n)
-        return self.form.of_components(np.moveaxis(stacked, 0, 2))
+        stacked = np.moveaxis(np.array(found).reshape(len(found), len(points), n), 0, 2)
+        around = 0.0 if self.trend is None else self.trend(points)[0][:, None]
+        return self.form.of_components(stacked + around)
 
     def function_draw(self, rng: np.random.Generator, n_frequencies: int) -> CompositeSample:
         """Return the loss of outputs drawn from the posterior, of so many random Fourier features."""
@@ -132,6 +136,8 @@ class CompositePosterior:
         pairs = [each.moments(features) for each in self.components]
         shape = (len(points), len(pairs))
         means = np.array([mean for mean, _ in pairs]).T.reshape(shape)
+        if self.trend is not None:
+            means = means + self.trend(points)[0]
         return means, np.array([variance for _, variance in pairs]).T.reshape(shape)
 
     def components_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
@@ -142,6 +148,9 @@ class CompositePosterior:
         means = np.array([each[0] for each in found]).T.reshape(shape)
         variances = np.array([each[1] for each in found]).T.reshape(shape)
         by_means = np.array([each[2] for each in found]).reshape(deep)
+        if self.trend is not None:
+            around, slopes = self.trend(points)
+            means, by_means = means + around, by_means + slopes
         return means, variances, by_means, np.array([each[3] for each in found]).reshape(deep)
 
     def by_axis(self, by_feature: Array) -> Array:

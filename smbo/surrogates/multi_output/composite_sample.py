@@ -13,6 +13,7 @@ from smbo.surrogates.base import DifferentiablePosterior
 from smbo.surrogates.gp.fourier_features import FourierFeatures
 from smbo.surrogates.gp.kernels import Features, SquaredExponential
 from smbo.surrogates.multi_output import quadratic_trend as trend
+from smbo.surrogates.multi_output.component_trend import ComponentTrend
 from smbo.surrogates.multi_output.loss_moments import Form
 from smbo.surrogates.multi_output.pca import Basis
 from smbo.surrogates.multi_output.quadratic_trend import QuadraticTrendPosterior
@@ -101,6 +102,8 @@ class ComponentsPosterior(DifferentiablePosterior, Protocol):
     def encoder(self) -> Features: ...
     @property
     def n_axes(self) -> int: ...
+    @property
+    def trend(self) -> ComponentTrend | None: ...
 
     def components_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance of the components, (m, c), and their slopes by features, (c, m, D)."""
@@ -154,5 +157,8 @@ class CompositeSample:
         found = [each.with_slope(features) for each in self.components]
         values = np.array([value for value, _ in found]).T.reshape(len(points), len(found))
         slopes = np.array([slope for _, slope in found]).reshape(len(found), *features.shape)
+        if self.posterior.trend is not None:
+            around, to_around = self.posterior.trend(points)
+            values, slopes = values + around, slopes + to_around
         means, _, by_means, _ = self.posterior.components_and_gradients(points)
         return means + self.boldness * (values - means), by_means + self.boldness * (slopes - by_means)

@@ -25,6 +25,7 @@ from smbo.surrogates.gp.outcome_transform import NODES, WEIGHTS, OutcomeTransfor
 from smbo.surrogates.gp.trend_selection import Candidate, Process, TrendSelection
 from smbo.surrogates.gp.universal_kriging import UniversalKrigingPosterior
 from smbo.surrogates.multi_output.hidden_structure import HiddenStructure
+from smbo.surrogates.transfer import SourceData, Transfer
 from smbo.training_data import Array, Axis, Target, TrainingData
 
 # Log probability by which another scale must exceed the linear one.  The scale of p-values may fall short of
@@ -226,6 +227,7 @@ class LevelGP:
         structure: prior of structure that evaluations have not shown, for what is claimed and where to look.
         temperature: by which differences of log density are divided when models are weighed.  Hyperparameters
             are at their maximum in each, which makes the likeliest model look surer than it is.
+        sources: source studies with the functions as outputs; () without transfer.
         inflation: factor on the standard deviations in what is claimed, for the same reason.  Both are
         measured by
             tests/benchmarks/bench_levels.py --calibration.
@@ -252,6 +254,7 @@ class LevelGP:
     structure: HiddenStructure = field(default_factory=HiddenStructure)
     temperature: float = 3.0
     inflation: float = 1.25
+    sources: tuple[SourceData, ...] = ()
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
     def fit(self, data: TrainingData) -> LevelPosterior:
@@ -307,6 +310,10 @@ class LevelGP:
             "functions": {name: kept for name, (_, kept) in pairs.items()}
         }
 
+    def with_sources(self, sources: Sequence[Sequence[SourceData]]) -> LevelGP:
+        """Return the surrogate with source studies, whose outputs are the functions."""
+        return replace(self, sources=tuple(sources[0]))
+
     def _train_one(
         self, data: TrainingData, level_set: LevelSet, k: int, memory: Memory
     ) -> tuple[Learned, dict[str, Any]]:
@@ -344,9 +351,19 @@ class LevelGP:
             process = process.unbent()
         if isinstance(process, OffersCandidates):
             candidates, learned = process.candidates(one, memory)
-            return Learned(scale, tuple(candidates)), learned
-        trained, kept = process.train(one, memory)
-        return Learned(scale, (Candidate(trained, 0.0),)), kept
+        else:
+            trained, kept = process.train(one, memory)
+            candidates, learned = [Candidate(trained, 0.0)], dict(kept)
+        if self.sources:
+            base, level = process.transfer_base, level_set.levels[k]
+            sources = tuple(_source_of_one(each, k, level, scale) for each in self.sources)
+            around, learned["transfer"] = Transfer(base, sources, base).train(one, memory.get("transfer", {}))
+            if around.is_in_use and one.fidelities is not None:  # scores are of values at one fidelity
+                candidates = [Candidate(around, 0.0)]
+            elif around.is_in_use:
+                candidates.append(Candidate(around, around.log_density(one)))
+                candidates.sort(key=lambda candidate: -candidate.score)
+        return Learned(scale, tuple(candidates)), learned
 
 
 # For results at several fidelities.
@@ -374,6 +391,13 @@ def _fitted(
     # the training data of a function are its values minus the level; ``latent`` would keep the units of an
     # affine scale
     return fitted.standardized, float(fitted.scale.to_latent(np.zeros(1))[0]), fitted.scale
+
+
+def _source_of_one(source: SourceData, k: int, level: float, scale: str) -> SourceData:
+    """Return a source study of function k alone, on the scale on which it is modelled."""
+    assert source.outputs is not None
+    told, variances = source.outputs.values[:, k], source.outputs.variances[:, k]
+    return SourceData(source.points, scaled(told, variances, level, scale)[0])
 
 
 def _price(scale: str, lowest: float) -> float:

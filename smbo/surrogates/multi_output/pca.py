@@ -48,8 +48,13 @@ class Basis:
     doubt: Array
 
     @classmethod
-    def of(cls, vectors: VectorOutputs, n_components: int) -> Basis:
-        """Return the basis of the components whose variation exceeds the noise, at most ``n_components``."""
+    def of(cls, vectors: VectorOutputs, n_components: int, others: Array | None = None) -> Basis:
+        """Return the basis of the components whose variation exceeds the noise, at most ``n_components``.
+
+        Args:
+            others: directions in which the outputs of source studies vary, times their sizes, (k, r): as many
+                components at most are along these, before those of what is left of the variation.
+        """
         variances = floored(vectors)
         weights = _weights(variances)
         centre = weights @ vectors.values
@@ -58,17 +63,23 @@ class Basis:
         noise = weights @ variances
         scale = _scale(vectors.loss, moved, noise)
         scaled = np.sqrt(weights)[:, None] * off / scale
-        _, singular, rows = np.linalg.svd(scaled, full_matrices=False)
+        known = _directions(scaled, others, scale)[:n_components]
+        rest = scaled - (scaled @ known.T) @ known if len(known) else scaled
+        _, singular, rows = np.linalg.svd(rest, full_matrices=False)
         alone = _noise_alone(weights, variances / scale**2)
-        is_kept = (singular > alone) & (singular > _MIN_SINGULAR_RATIO * float(singular[0]))
-        axes = rows[: min(int(is_kept.sum()), n_components)].T
+        largest = float(np.linalg.norm(scaled, 2)) if len(known) else float(singular[0])
+        is_kept = (singular > alone) & (singular > _MIN_SINGULAR_RATIO * largest)
+        axes = np.concatenate([known, rows[: min(int(is_kept.sum()), n_components)]]).T
         reader = axes / scale[:, None]
         scores = off @ reader
         # components of unit variance, since their GPs model standardised values
         sizes = np.sqrt(np.maximum(weights @ scores**2, 1e-300))
         ones = np.concatenate([np.ones((len(scores), 1)), scores / sizes], axis=1)
         # covariance of centre and loadings, as in a regression of the outputs on the components
-        doubt = np.linalg.inv(np.linalg.cholesky(ones.T @ (len(scores) * weights[:, None] * ones))).T
+        precision = ones.T @ (len(scores) * weights[:, None] * ones)
+        if len(known):  # there may be more components than evaluations
+            precision += np.eye(len(precision))
+        doubt = np.linalg.inv(np.linalg.cholesky(precision)).T
         return cls(centre, scale[:, None] * axes * sizes, reader / sizes, noise, doubt)
 
     def components(self, vectors: VectorOutputs) -> tuple[Array, Array]:
@@ -113,6 +124,16 @@ class Basis:
     def outputs(self, components: Array) -> Array:
         """Return the outputs of components (..., c), shape (..., k)."""
         return np.asarray(self.centre + components @ self.loadings.T)
+
+
+def _directions(scaled: Array, others: Array | None, scale: Array) -> Array:
+    """Return the directions of source studies along which the scaled outputs (n, k) vary, (r, k)."""
+    if others is None or not others.size:
+        return np.zeros((0, scaled.shape[1]))
+    _, sizes, rows = np.linalg.svd((others / scale[:, None]).T, full_matrices=False)
+    rows = rows[sizes > _MIN_SINGULAR_RATIO * sizes[0]]
+    moved = np.linalg.norm(scaled @ rows.T, axis=0)
+    return np.asarray(rows[moved > _MIN_SINGULAR_RATIO * np.linalg.norm(scaled, 2)])
 
 
 def floored(vectors: VectorOutputs) -> Array:

@@ -134,6 +134,15 @@ class OptunaGP(OptunaTPE):
         return optuna.samplers.GPSampler(seed=seed, deterministic_objective=not problem.is_noisy)
 
 
+class SmboInOptuna(OptunaTPE):
+    packages = ("optuna",)
+
+    def sampler(self, optuna: Any, seed: int, problem: BenchmarkProblem) -> Any:
+        from smbo.integrations.optuna import SmboSampler
+
+        return SmboSampler(seed=seed)
+
+
 class CMA:
     """cma on the unit cube, integers and choices by rounding, random start, sigma 1/4."""
 
@@ -269,6 +278,7 @@ PEERS: dict[str, Any] = {
     "smbo_trust": SmboTrust,
     "optuna_tpe": OptunaTPE,
     "optuna_gp": OptunaGP,
+    "smbo_in_optuna": SmboInOptuna,
     "cma": CMA,
     "hebo": HEBO,
     "smac": Smac,

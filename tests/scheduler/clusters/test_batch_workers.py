@@ -43,8 +43,12 @@ def folder(tmp_path, batch_system):
     clusters.ManagedCluster(folder, adopted=True).stop()
 
 
+def workers_of(client):
+    return client.scheduler_info(n_workers=-1)["workers"].keys()
+
+
 def n_workers(client):
-    return len(client.scheduler_info(n_workers=-1)["workers"])
+    return len(workers_of(client))
 
 
 @pytest.mark.dask
@@ -65,10 +69,13 @@ def test_a_killed_worker_costs_neither_its_job_nor_the_managers_death_the_queue(
         executor.submit(job)
         wait_until(lambda: list(tmp_path.glob("gate.*")))
         victim = int(next(tmp_path.glob("gate.*")).suffix[1:])
+        (dead,) = workers_of(client)
         os.kill(victim, signal.SIGKILL)
         outcomes = []
         wait_until(lambda: outcomes.extend(executor.poll(0.1)) or outcomes)
         assert outcomes[0].status is JobStatus.LOST
+        # the outbox knows of the death before the scheduler does, which might send the next job there
+        wait_until(lambda: dead not in workers_of(client))
         wait_until(lambda: executor.capacity() == 1 or executor.poll(0.1))
         # the manager goes, with its scheduler, while an evaluation runs; its end is not lost
         executor.submit(Job("a", 1, 1, {"until": gate}))

@@ -167,3 +167,13 @@ def test_stacked_criteria_are_worth_at_each_point_what_its_own_is(acquisition):
     rows = np.array([3, 1])
     np.testing.assert_allclose(stacked.of_rows(rows)(points[rows]), worth[rows], rtol=1e-10)
     assert np.abs(criteria[0](points)[3] - worth[3]) > 1e-3  # the first knows of nobody
+
+
+def test_the_incumbent_of_a_contextual_problem_is_what_known_points_promise_in_the_present_context():
+    rng = np.random.default_rng(3)
+    points = rng.random((30, 2))
+    data = TrainingData.of_values(AXES, points, points[:, 0] + 5.0 * points[:, 1])
+    posterior = GP().fit(data)
+    assert incumbent(posterior, data) == pytest.approx(data.values.min(), abs=0.2)
+    hot = replace(data, context=np.array([np.nan, 0.9]))
+    assert incumbent(posterior, hot) == pytest.approx(points[:, 0].min() + 4.5, abs=0.2)

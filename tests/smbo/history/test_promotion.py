@@ -5,10 +5,12 @@ from collections import Counter
 
 import pytest
 
-from smbo import Optimizer, Problem, Real, TrialState
+from smbo import Optimizer, Outcome, Problem, Real, TrialState
 from smbo.errors import AlreadyTold
 from smbo.fidelity import Fidelity, Hyperband, MedianStopping
+from smbo.history.encode import encode
 from smbo.history.promotion import as_at_one_fidelity
+from smbo.problem import ChiSquare
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
 EPOCHS = Fidelity(1, 9, name="epochs")
@@ -194,3 +196,29 @@ def test_by_hand_a_report_says_whether_a_trial_may_end_early():
     assert twin.log == opt.log
     with pytest.raises(AlreadyTold):
         opt.report(0, 2, 0.3)
+
+
+@pytest.mark.parametrize("has_outputs", [False, True])
+def test_a_pruned_trial_is_known_to_be_in_the_worse_half(has_outputs):
+    """Beside x = 1 the search does not ask again and again for trials that are pruned there."""
+    loss = ChiSquare([0.3], [0.1]) if has_outputs else None
+    opt = Optimizer(Problem({"x": Real(0, 1)}, loss=loss, early_stopping=MedianStopping()), "gp", seed=1)
+    for x in (0.0, 0.1, 0.5, 0.6, 0.8):
+        opt.tell({"x": x}, Outcome.of_outputs([x], [1e-6]) if has_outputs else (x - 0.3) ** 2)
+    pruned = opt.tell({"x": 1.0}, 0.01, status="pruned")
+    data = encode(opt.problem, opt.trials)
+    assert opt.trials[-1] == pruned  # what it reported is kept as it is
+    if has_outputs:
+        assert data.failed.tolist() == [[1.0]]
+    else:
+        # of .09, .04, .04, .09 and .25 it has the upper quartile, not the .01 of an early step
+        assert data.values[-1] == pytest.approx(0.09)
+    assert opt.recommend().number != pruned.number
+    assert abs(opt.ask().params["x"] - 1.0) > 0.1
+
+
+def test_where_nothing_is_feasible_a_pruned_trial_tells_nothing():
+    opt = Optimizer(Problem({"x": Real(0, 1)}, constraints=["c >= 0"], early_stopping="median"), seed=1)
+    opt.tell({"x": 0.5}, {"value": 1.0, "c": -1.0})
+    opt.tell({"x": 0.7}, 2.0, status="pruned")
+    assert encode(opt.problem, opt.trials).numbers.tolist() == [0]

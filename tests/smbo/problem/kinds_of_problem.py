@@ -28,6 +28,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "median": {"early_stopping": "median"},
     "plateau": {"termination": {"plateau": 20}},
     "left": {"termination": {"left": 1e-9}},
+    "step limits": {"step_limits": {"x": 0.2}},
     "points to try first": {"try_first": [{"x": 0.5}]},
     "transfer": {"transfer": [TransferSource([{"x": x} for x in (0.1, 0.4, 0.9)], [0.2, 0.01, 0.3])]},
 }
@@ -58,6 +59,16 @@ def problem_of(kinds: Collection[str]) -> Problem:
         if "transfer" in kinds:
             points = [{"x": 0.1}, {"x": 0.4}, {"x": 0.9, "z": 0.5}]
             arguments["transfer"] = [TransferSource(points, each.values) for each in arguments["transfer"]]
+    if "context" in kinds:
+        dimensions["t"] = Real(0, 1)
+        arguments["context"] = ["t"]
+        if "transfer" in kinds:
+            arguments["transfer"] = [
+                TransferSource([{**point, "t": 0.5} for point in each.points], each.values)
+                for each in arguments["transfer"]
+            ]
+    if {"transfer", "vector outputs"} <= {*kinds} and "several objectives" not in kinds:
+        arguments["transfer"] = [_of_outputs(each) for each in arguments["transfer"]]
     known = ["x <= 0.9"] if "known constraints" in kinds else []
     return Problem(Space(dimensions, known), **arguments)
 
@@ -66,10 +77,16 @@ def _of_several(source: TransferSource) -> TransferSource:
     return TransferSource(source.points, dict.fromkeys("fg", source.columns[None]))
 
 
+def _of_outputs(source: TransferSource) -> TransferSource:
+    pairs = zip(source.points, source.columns[None])
+    return TransferSource(source.points, outputs=[[value + 0.3, point["x"]] for point, value in pairs])
+
+
 def evaluated(problem: Problem, kinds: Collection[str], trial: Trial) -> Outcome:
     """Return what an evaluation of such a problem measures; NaN for the second trial of failing ones."""
     x = float(trial.params["x"]) + 0.1 * float(trial.params.get("z", 0.0))
-    value = (x - 0.3) ** 2 + (0.0 if trial.fidelity is None else 0.1 / trial.fidelity)
+    x_here = x - 0.1 * float(trial.params.get("t", 0.0))
+    value = (x_here - 0.3) ** 2 + (0.0 if trial.fidelity is None else 0.1 / trial.fidelity)
     if "failures" in kinds and trial.number == 1:
         value = float("nan")
     cost = 1.0 + x if "costs" in kinds else None

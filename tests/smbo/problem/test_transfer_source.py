@@ -168,7 +168,7 @@ def test_the_first_point_is_the_best_of_the_earlier_study_also_where_higher_is_b
 def test_rows_that_do_not_fit_are_refused_one_by_one_and_said(tmp_path):
     path = tmp_path / "old.csv"
     path.write_text(
-        "x, n, kind, chi2, note\n0.5, 3, a, 1.5, fine\n0.7, 4.0, 2, 2.5, fine\n1.5, 3, a, 1, far\n"
+        "x, n, kind, chi2, note\n0.5, 3, a, 1.5, fine\n0.7, 4.0, 2, 2.5, fine\n2.5, 3, a, 1, far\n"
         "0.5, 3.5, a, 1, between\n0.5, 3, c, 1, unknown\n0.5, 3, a, nan, none\n"
         ", 3, a, 1, lacks\nq, 3, a, 1, text\n"
     )
@@ -179,7 +179,7 @@ def test_rows_that_do_not_fit_are_refused_one_by_one_and_said(tmp_path):
     assert kept.values == (1.5, 2.5)
     said = [text.partition(": ")[0] for text in problem.refused]
     assert said == [f"old.csv, row {row}" for row in range(3, 9)]
-    assert "x=1.5 is outside" in problem.refused[0]
+    assert "x=2.5 is outside [-1.0, 2.0], the range and one width at each end" in problem.refused[0]
     assert "the value nan is not finite" in problem.refused[3]
 
 
@@ -203,8 +203,8 @@ def test_trials_of_another_study_are_an_earlier_one():
 
 
 def test_recipes_that_cannot_use_earlier_studies_say_so():
-    for recipe in ("sobol", "forest"):
-        with pytest.raises(RecipeError, match="transfer takes a Gaussian process, and the recipe is"):
+    for recipe in ("sobol", "random"):
+        with pytest.raises(RecipeError, match=f"needs a model of the values, and recipe '{recipe}' has none"):
             Optimizer(Problem(SPACE, transfer=[earlier(alike)]), recipe, seed=1)
 
 
@@ -304,7 +304,7 @@ def test_a_parquet_file_is_read_as_a_table_is(tmp_path):
     pyarrow = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
     parquet = pytest.importorskip("pyarrow.parquet")
     columns = {
-        "x": [0.1, 0.2, 1.5, 0.4],
+        "x": [0.1, 0.2, 2.5, 0.4],
         "n": [1, 2, 3, None],
         "m": ["a", "b", "a", "a"],
         "v": [1.0, 2.0, 3.0, 4.0],
@@ -315,8 +315,9 @@ def test_a_parquet_file_is_read_as_a_table_is(tmp_path):
     assert kept.points == ({"x": 0.1, "n": 1, "m": "a"}, {"x": 0.2, "n": 2, "m": "b"})
     assert list(kept.values) == [1.0, 2.0]
     assert refused == [
-        "old.parquet, row 3: x=1.5 is outside [0.0, 1.0]",
-        "old.parquet, row 4: n is missing; give a value for it",
+        "old.parquet, row 3: x=2.5 is outside [-1.0, 2.0], the range and one width at each end",
+        "old.parquet, row 4: n is missing; give a value for it, or the one that it had in "
+        "defaults={name: value}",
     ]
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(ProblemError, match=r"bad\.parquet: cannot be read"):

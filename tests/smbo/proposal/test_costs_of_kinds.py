@@ -79,7 +79,8 @@ def test_costs_can_be_left_out_of_account():
 def test_costs_of_failures_and_of_each_fidelity_are_learned():
     opt, would_cost = searched("one value", 5, rising, n_failed=3)
     costs = encode(opt.problem, opt.trials).costs
-    assert costs.rates == pytest.approx(would_cost) and costs.spent == pytest.approx(sum(would_cost))
+    assert costs.rates == pytest.approx(would_cost)
+    assert costs.spent == pytest.approx(sum(would_cost))
     opt, _ = searched("asha", 12, rising)
     data = encode(opt.problem, opt.trials)
     assert len(data.costs.rates) == 12  # promotions among them
@@ -92,14 +93,15 @@ def test_pruned_evaluations_count_as_spent_but_say_nothing_of_the_cost_there():
     opt, _ = searched("one value", 4, rising)
     opt.tell(opt.ask(), status="pruned", cost=1000.0)
     costs = encode(opt.problem, opt.trials).costs
-    assert len(costs.rates) == 4 and costs.spent == pytest.approx(1000.0 + costs.rates.sum())
+    assert len(costs.rates) == 4
+    assert costs.spent == pytest.approx(1000.0 + costs.rates.sum())
 
 
 def test_a_step_to_a_higher_fidelity_is_worth_less_where_it_is_dear():
     opt, _ = searched("model", 10, rising)
     data = encode(opt.problem, opt.trials)
     model = ModelOfFidelities.of(opt.problem, data, {})
-    blind = ModelOfFidelities(model.fidelity, model.levels, None, model.beliefs, model.log_worth, None)
+    blind = ModelOfFidelities(model.fidelity, model.levels, None, model.beliefs, model.log_worth, None, None)
     points = np.array([[0.5, 0.1], [0.5, 0.9]])
     loss = blind.gain_per_cost(points, 1.0, 3.0) - model.gain_per_cost(points, 1.0, 3.0)
     assert loss[1] - loss[0] > 1.5

@@ -86,7 +86,7 @@ def test_a_run_ends_with_a_trial_in_full_and_none_left_to_promote(tmp_path):
 def test_a_batch_has_a_fidelity_for_each_of_its_points(climbed):
     opt = climb(Optimizer(PROBLEM, seed=2), 12)
     batch = opt.ask(4)
-    levels = PROBLEM.fidelity.rungs(3)
+    levels = PROBLEM.multi_fidelity.rungs
     assert len({trial.number for trial in batch}) == 4
     assert all(trial.fidelity in levels for trial in batch)
 
@@ -106,7 +106,7 @@ def test_where_fidelity_averages_a_low_one_is_noisier():
         trial = opt.ask()
         opt.tell(trial, loss(trial))
     growth = encode(averaging, opt.trials).fidelities.noise_growth
-    assert set(growth) <= {1000 / level for level in averaging.fidelity.rungs(3)}
+    assert set(growth) <= {1000 / level for level in averaging.multi_fidelity.rungs}
     assert Problem.from_json(averaging.to_json()).fidelity == averaging.fidelity
 
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from smbo import Integer, Optimizer, Problem, Real, Recipe
+from smbo.acquisition.knowledge_gradient import gains_of_known, gains_of_new
 from smbo.cli import main
 from smbo.errors import RecipeError, SpaceExhausted
 from smbo.fidelity import Fidelity
@@ -16,7 +17,7 @@ from smbo.problem.level_set import LevelSet
 from smbo.problem.transfer_source import TransferSource
 from smbo.proposal.auto import Auto
 from smbo.proposal.presets import preset, recipe_from_json, recipe_to_json
-from smbo.proposal.replication import Replication, gains_of_known, gains_of_new
+from smbo.proposal.replication import Replication
 from smbo.store.budget import Budget
 from smbo.study import Study
 from smbo.surrogates import GP, Forest

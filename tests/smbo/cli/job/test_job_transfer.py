@@ -39,7 +39,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     rows = [
         f"{k / 20},{(7 * k % 20) / 20},{3 * (k / 20 - 0.3) ** 2 + 3 * (7 * k % 20) / 20}" for k in range(21)
     ]
-    (tmp_path / "old.csv").write_text("\n".join(["x,y,value", *rows, "2,0,1"]))
+    (tmp_path / "old.csv").write_text("\n".join(["x,y,value", *rows, "5,0,1"]))
     (tmp_path / "warm_objective.py").write_text(OBJECTIVE)
     (tmp_path / "job.yaml").write_text(JOB)
     return tmp_path
@@ -58,7 +58,7 @@ def test_a_study_is_gone_on_with_although_what_it_started_from_has_changed(folde
     (folder / "job.yaml").write_text(JOB.replace("report: false\n", ""))
     assert run("run", "job.yaml").exit_code == 0
     page = (folder / "warm-report" / "index.html").read_text()
-    assert "old.csv, row 22: x=2.0 is outside" in page
+    assert "old.csv, row 22: x=5.0 is outside" in page
     with (folder / "old.csv").open("a") as table:
         table.write("\n0.9,0.9,1.0\n")
     assert run("run", "job.yaml", "--trials", "9").exit_code == 0
@@ -75,7 +75,7 @@ def test_a_run_starts_from_what_is_known_and_goes_on_with_the_same_points(folder
     first = run("run", "job.yaml")
     assert first.exit_code == 0, first.output
     assert "old.csv: 21 of 22 rows are used" in first.output
-    assert "row 22: x=2.0 is outside" in first.output
+    assert "row 22: x=5.0 is outside" in first.output
     whole = points(folder)
     assert whole[0] == {"x": 0.5, "y": 0.5}
     assert whole[1] == {"x": 0.15, "y": 0.05}  # the best of the earlier study

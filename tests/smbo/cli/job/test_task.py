@@ -122,3 +122,19 @@ def test_a_constant_of_a_job_file_is_a_plain_value_or_says_so(task):
     ).problem.space
     constants = {name: each.value for name, each in space.dimensions.items() if name != "x"}
     assert constants == {"a": 3, "b": "text", "c": None, "d": True, "e": "real(0, 1)"}
+
+
+OWN = """
+from smbo import Problem
+
+def measure(params, context):
+    return {"value": params["x"], "size": params["x"]}
+
+measure.problem = Problem({"x": (0.0, 1.0)}, constraints=["size >= 0.2"])
+"""
+
+
+def test_a_constraint_that_the_objective_and_the_job_name_counts_once(task, folder):
+    folder.write("cli_own.py", OWN)
+    problem = task("objective: {python: cli_own:measure}", "constraints: [size >= 0.2, size <= 0.9]").problem
+    assert list(problem.constraints) == ["size >= 0.2", "size <= 0.9"]
