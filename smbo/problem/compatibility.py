@@ -71,6 +71,9 @@ _TOLERANCE = Refusal(
 )
 
 
+_CONTEXT_ENDS = Refusal(
+    "termination is about one best value, which depends on the context; leave termination or context out"
+)
 _STEPS_AT_FIDELITIES = Refusal(
     "a promotion goes back to an earlier point, however far step_limits are from it: leave fidelity and "
     "early_stopping out, or step_limits"
@@ -118,13 +121,8 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
         "early_stopping='median' compares trials by their values, and values in different contexts are not "
         "comparable; leave early_stopping or context out"
     ),
-    **{
-        ("context", kind): Refusal(
-            "termination is about one best value, and what is best depends on the context; leave termination "
-            "or context out"
-        )
-        for kind in ("plateau", "left")
-    },
+    ("context", "plateau"): _CONTEXT_ENDS,
+    ("context", "left"): _CONTEXT_ENDS,
     ("context", "several objectives"): Refusal(
         "with a context there is a Pareto set for each, and there are several objectives: {objectives}; "
         "optimise one with constraints on the others, or leave context out"

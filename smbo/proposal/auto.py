@@ -22,7 +22,7 @@ from smbo.proposal.progress import (
 )
 from smbo.proposal.recipe import Choice, Recipe
 from smbo.proposal.trust_region import TrustRegion
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import Memory, Surrogate
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.subset import Subset
 from smbo.training_data import TrainingData, VectorOutputs
@@ -58,6 +58,8 @@ class Auto:
             a rough slope (three of five cut scans did).  Where values come in steps every second one
             does so as soon as gains are small, see ``is_long_stay``.
         margin: of that EI, see ``LogExpectedImprovement``.
+        selection_from: axes, of a point with the most active ones, from which the Gaussian process varies
+            along selected ones, see ``AxisSelection``.
         per_cost: divides the acquisition by the expected cost where costs are known and vary, whatever the
             problem; None to propose as if evaluations cost the same.
 
@@ -76,6 +78,7 @@ class Auto:
     rough_below: float = 0.02
     exploration_after: int = 15
     margin: float = 0.1
+    selection_from: int = 30
     per_cost: ExpectedImprovementPerCost | None = field(default_factory=ExpectedImprovementPerCost)
 
     def __post_init__(self) -> None:
@@ -83,7 +86,11 @@ class Auto:
             raise RecipeError(f"patience={self.patience!r}: a whole number from 1 up is needed, or None")
         if self.exploration_after < 1 or not self.margin >= 0.0:
             raise RecipeError(f"{self!r}: exploration_after from 1 up and a margin from 0 up are needed")
-        if self.region_from < 1 or self.crowd_from < 1 or self.most_noisy < 0 or not self.noisy_from >= 0:
+        if (
+            min(self.region_from, self.crowd_from, self.selection_from) < 1
+            or self.most_noisy < 0
+            or not self.noisy_from >= 0
+        ):
             raise RecipeError(f"{self!r}: counts from 1 up and a share from 0 up are needed")
 
     def choose(self, data: TrainingData, memory: Memory) -> Choice:
@@ -150,12 +157,13 @@ class Auto:
                 "region",
                 f"{d} axes, {why}: the search keeps to a box around the best point; {about}",
             )
-        # on hartmann6c and spring half the regret after 30 and 60 evaluations; without constraints not tried
-        process = (
-            GP()
-            if data.outcome_constraints is None
-            else surrogates.KernelSelection(GP(), price=_PRICE_OF_SMOOTHNESS)
-        )
+        process: Surrogate = GP()
+        if d >= self.selection_from:
+            process = surrogates.AxisSelection()
+            about = f"it varies along the axes that the values select; {about}"
+        elif data.outcome_constraints is not None:
+            # on hartmann6c and spring half the regret after 30 and 60 evaluations; else not tried
+            process = surrogates.KernelSelection(GP(), price=_PRICE_OF_SMOOTHNESS)
         return Choice(
             Recipe(Subset(process), acquisition),
             "gp",

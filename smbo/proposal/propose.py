@@ -1,6 +1,6 @@
 """Propose the next unit points: a pure function of problem, recipe, training data and memory.
 
-    propose(ProposalRequest(problem, recipe, data, n, rng, memory, fixed)) -> Proposal(points, memory)
+    propose(ProposalRequest(problem, recipe, data, n, rng, …)) -> Proposal(points, memory)
 
 The first points are of a space-filling design, the rest of a surrogate.  ``memory`` holds plain JSON values
 for the next proposal: the design's seed and index, and the surrogate's hyperparameters.

@@ -113,10 +113,8 @@ def next_promotion(
         is_closing: whether no new trials are asked for and none is pending.
         fixed: values of the new point that could be evaluated instead, as of ``fixing.checked``.
     """
-    candidates = trials
-    if problem.space.earlier:
-        is_paused = TrialState.PAUSED
-        candidates = [t for t in trials if t.state is not is_paused or problem.space.contains(t.params)]
+    has_place = problem.space.is_present
+    candidates = [each for each in trials if each.state is not TrialState.PAUSED or has_place(each.params)]
     if not isinstance(problem.early_stopping, ByModel):
         return promotion_due(problem, candidates, is_closing=is_closing)
     if all(trial.state is not TrialState.PAUSED for trial in candidates):

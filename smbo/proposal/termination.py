@@ -40,6 +40,8 @@ def ended(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory: Mem
         return None
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     done.sort(key=lambda trial: trial.number)
+    if problem.space.since and (not done or done[-1].number < problem.space.since):
+        return None  # nothing is known of the present space that was not known before
     if rule.plateau is not None:
         n_idle = plateau_length(problem, done, rule.gain)
         if n_idle >= rule.plateau:
@@ -65,10 +67,10 @@ def plateau_length(problem: Problem, done: Sequence[Trial], gain: float) -> int:
     0 without a feasible point: the search for the first one is no plateau.
     """
     best, idle = np.inf, 0
-    for value in _reached(problem, done).tolist():
+    for trial, value in zip(done, _reached(problem, done).tolist()):
         if value < np.inf and (best == np.inf or value < best - gain):
             best, idle = value, 0
-        elif best < np.inf:
+        elif best < np.inf and trial.number >= problem.space.since:
             idle += 1
     return idle
 
@@ -81,6 +83,7 @@ def _reached(problem: Problem, done: Sequence[Trial]) -> Array:
     feasible = np.array(
         [trial.feasible is not False and trial.value is not None for trial in done], dtype=bool
     )
+    feasible &= np.array([problem.space.is_present(trial.params) for trial in done], dtype=bool)
     reached = np.full(len(done), np.inf)
     if problem.multi_objective is None:
         told = [trial.value for trial in done]
@@ -111,7 +114,10 @@ def regret_bound(
     posterior = posterior_of(with_transfer(problem, recipe), data, memory)
     if posterior is None:
         return np.inf, float(data.told(np.array(unit)))
-    mean, std = posterior.moments(data.points)
+    inside = data.points[~data.is_outside]
+    if len(inside) == 0:
+        return np.inf, float(data.told(np.array(unit)))
+    mean, std = posterior.moments(inside)
     lower = _LowerEnd(posterior)
     if isinstance(posterior, DifferentiablePosterior):
         lower = _DifferentiableLowerEnd(posterior)
@@ -119,7 +125,7 @@ def regret_bound(
         lower,
         problem.space,
         np.random.default_rng(len(done)),
-        start_points=data.points[np.argsort(mean, kind="stable")[:_N_CENTRES]],
+        start_points=inside[np.argsort(mean, kind="stable")[:_N_CENTRES]],
         exclude=PointSet(),
     )
     lowest = min(-float(lower(point[None])[0]), float((mean - _N_STDS * std).min()))

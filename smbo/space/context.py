@@ -41,7 +41,7 @@ def context_names(space: Space, given: Any) -> tuple[str, ...]:
                 f"context: {shown(name)} is no dimension of the space{hint(str(name), space.dimensions)}; "
                 "give it there, with the range or the choices that may be observed"
             )
-        if isinstance(dimension, Derived) or dimension.axis(name) is None:
+        if isinstance(dimension, Derived) or dimension.n_levels == 1:
             raise ProblemError(f"context: {name!r} is constant or derived; leave it out of context")
         if dimension.active_when is not None:
             raise ProblemError(

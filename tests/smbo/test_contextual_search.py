@@ -114,6 +114,8 @@ def test_nothing_is_called_best_over_contexts():
         _ = optimizer.best
     with pytest.raises(ProblemError, match="depends on the context"):
         optimizer.optimum()
+    with pytest.raises(ProblemError, match="a tune varies all parameters"):
+        optimizer.tune()
     with pytest.raises(AskError, match="recommend: 'temperature' is observed"):
         optimizer.recommend()
     with pytest.raises(AskError, match="the problem has no context"):

@@ -163,3 +163,14 @@ def test_what_is_missing_or_misnamed_is_refused():
         continued(OLD, NEW, {"x": 0.3})
     with pytest.raises(SpaceError, match=r"default of 'lat': .* did you mean 'late'"):
         continued(OLD, NEW, {"lat": 0.3})
+
+
+def test_a_parameter_under_another_condition_keeps_its_values_and_gets_a_default():
+    old = Space({"algorithm": ["sgd", "adam"], "beta": Real(0, 1, active_when="algorithm == 'sgd'")})
+    new = Space({"algorithm": ["sgd", "adam"], "beta": Real(0, 1, active_when="algorithm == 'adam'")})
+    present = continued(old, new, {"beta": 0.9})
+    assert present.in_present_terms({"algorithm": "adam"}) == {"algorithm": "adam", "beta": 0.9}
+    kept = present.in_present_terms({"algorithm": "sgd", "beta": 0.2})
+    assert kept == {"algorithm": "sgd", "beta": 0.2}
+    assert not present.contains(kept)
+    assert not is_within(present, present.to_unit([kept])).any()
