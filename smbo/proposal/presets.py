@@ -117,15 +117,15 @@ def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
     grid evaluates all combinations of a few levels, {"grid": {"levels": {"x": 5}}}: see ``Grid``.
 
-        Named parts are those of ``Recipe``: {"surrogate": "GP", "acquisition": {"LowerConfidenceBound":
-        {"weight": 3}}, "design": "lhs"}.  Installed packages add recipes and parts by the entry-point group
-        ``smbo.recipes``.
+    Named parts are those of ``Recipe``: {"surrogate": "GP", "acquisition": {"LowerConfidenceBound":
+    {"weight": 3}}, "design": "lhs"}.  Installed packages add recipes and parts by the entry-point group
+    ``smbo.recipes``.
 
-        Raises:
-            RecipeError: no recipe or part of that name, or one that does not take these settings.
+    Raises:
+        RecipeError: no recipe or part of that name, or one that does not take these settings.
 
-        >>> preset({"surrogate": "Forest", "n_initial": 4}).acquisition
-        LogExpectedImprovement()
+    >>> preset({"surrogate": "Forest", "n_initial": 4}).acquisition
+    LogExpectedImprovement()
     """
     if isinstance(recipe, Recipe):
         return recipe
