@@ -29,8 +29,8 @@ from smbo.acquisition.expected_improvement import LogExpectedImprovement
 from smbo.acquisition.local_refinement import n_without_digit, refinement
 from smbo.errors import RecipeError
 from smbo.space import Space
-from smbo.surrogates.base import Posterior
-from smbo.surrogates.gp.gp import GP, GPPosterior
+from smbo.surrogates.base import DifferentiablePosterior, Posterior
+from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.marginal_likelihood import Priors
 from smbo.surrogates.subset import Subset
 from smbo.training_data import Array, Axis, Target, TrainingData, served_by
@@ -156,7 +156,7 @@ class CostModel:
         has_gap: whether the last column of its points is a fidelity gap.
     """
 
-    posterior: GPPosterior
+    posterior: DifferentiablePosterior
     has_gap: bool
 
     @classmethod
@@ -191,13 +191,13 @@ class CostModel:
 
 
 @lru_cache(maxsize=4)
-def _learned(axes: tuple[Axis, ...], points: bytes, rates: bytes) -> GPPosterior:
+def _learned(axes: tuple[Axis, ...], points: bytes, rates: bytes) -> DifferentiablePosterior:
     """Return the posterior; cached, since each point of a batch needs the same one."""
     told = np.frombuffer(rates)
     logs = np.log(np.maximum(told, _LEAST_COST_SHARE * told.mean()))
     data = TrainingData.of_values(axes, np.frombuffer(points).reshape(len(logs), len(axes)), logs)
     posterior = _COST_MODEL.fit(data)
-    assert isinstance(posterior, GPPosterior), "of values that are not transformed"
+    assert isinstance(posterior, DifferentiablePosterior)
     return posterior
 
 
