@@ -266,6 +266,8 @@ def test_a_plateau_is_counted_anew_in_a_wider_space():
         optimizer.tell(trial, round((trial.params["x"] - 2.0) ** 2, 2))
     optimizer.change_space({"x": (0.0, 3.0)})
     assert optimizer.termination() is None
+    optimizer.tell({"x": 0.0}, 4.0)  # nothing gained, for the first time in this space
+    assert optimizer.termination() is None
     values = []
     while optimizer.termination() is None:
         trial = optimizer.ask()
@@ -295,5 +297,5 @@ def test_step_limits_lead_from_a_point_outside_back_to_the_space():
     assert 0.5 <= trial.params["x"] <= 0.7
     assert trial.params["size"] == "m"
     optimizer.change_space({"x": (4.0, 5.0), "size": Categorical(["s", "m"], ordered=True)})
-    with pytest.raises(AskError, match="the present x=.* is outside of the space, further than its step"):
+    with pytest.raises(AskError, match=r"the present x=.* is outside of the space, further than its step"):
         optimizer.ask()
