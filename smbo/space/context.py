@@ -111,7 +111,9 @@ def ask_settings(
         if isinstance(fixed, Mapping) and name in fixed:
             raise AskError(f"ask: fixed {name!r} is observed, not chosen; give it as context={{{name!r}: …}}")
     present = checked_context(space, names, context)
-    return checked(space, {**fixed, **present} if isinstance(fixed, Mapping) else fixed or present or None)
+    if fixed is not None and not isinstance(fixed, Mapping):
+        return checked(space, fixed)  # which refuses it
+    return checked(space, {**(fixed or {}), **present})
 
 
 def with_observed(
