@@ -1,5 +1,7 @@
 """Promotions and first fidelities that a model weighs: in memory, in a study, resumed, replayed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,15 @@ def test_dearer_is_worth_less_for_the_same_gain(climbed):
     points = np.random.default_rng(0).random((5, 2))
     # going on from 9 to 27 tells as much as starting at 27, for less
     assert (balance.gain_per_cost(points, 9, 27) > balance.gain_per_cost(points, 0, 27)).all()
+
+
+def test_an_evaluation_that_begins_anew_is_worth_less_the_more_of_it_is_done_again(climbed):
+    model = ModelOfFidelities.of(PROBLEM, encode(PROBLEM, climbed.trials), climbed._memory)
+    anew = replace(model, fidelity=replace(model.fidelity, resumes=False))
+    points = np.random.default_rng(0).random((5, 2))
+    for below, level in ((0, 9), (5, 9), (16, 27)):
+        lost = model.gain_per_cost(points, below, level) - anew.gain_per_cost(points, below, level)
+        assert lost == pytest.approx(np.log(level / (level - below)))
 
 
 def test_where_fidelity_averages_a_low_one_is_noisier():
