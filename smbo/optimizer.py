@@ -26,6 +26,7 @@ from smbo.proposal.request import ProposalRequest
 from smbo.proposal.suggest import first_levels, next_promotion, proposal_rng, suggest, trial_seed
 from smbo.space import Space
 from smbo.space.context import ask_settings, same_choice
+from smbo.space.step_limits import present_point
 from smbo.trial import Trial, TrialState
 
 _P = ParamSpec("_P")
@@ -110,10 +111,16 @@ class Optimizer(View):
         *,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial: ...
     @overload
     def ask(
-        self, n: int, *, fixed: Mapping[str, Any] | None = None, context: Mapping[str, Any] | None = None
+        self,
+        n: int,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> list[Trial]: ...
     def ask(
         self,
@@ -121,6 +128,7 @@ class Optimizer(View):
         *,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial | list[Trial]:
         """Return a trial to evaluate, or a list of n that are proposed together.
 
@@ -132,6 +140,8 @@ class Optimizer(View):
                 the trials are new.  Where one point alone has these values it is asked for (n times),
                 evaluated before or not.
             context: present values of the problem's contextual variables, by name, for all n.
+            present: where the parameters with step limits stand, None for the point of the last trial, asked
+                for or told.  Of n points each is a step from the one before.
 
         Raises:
             SpaceExhausted: a finite space has not so many points left.
@@ -139,15 +149,18 @@ class Optimizer(View):
                 is missing, or out of its range.
         """
         count = 1 if n is None else checked_count(n)
-        trials = self._ask(count, ask_settings(self.space, self.problem.context, fixed, context))
+        settings = ask_settings(self.space, self.problem.context, fixed, context)
+        trials = self._ask(count, settings, present)
         return trials[0] if n is None else trials
 
     @_one_at_a_time
-    def _ask(self, count: int, settings: Mapping[str, Any]) -> list[Trial]:
+    def _ask(
+        self, count: int, settings: Mapping[str, Any], present: Mapping[str, Any] | None = None
+    ) -> list[Trial]:
         """Return trials, those promoted before those that are new."""
         continued = [] if settings else self._promote(count)
-        new = self._propose(count - len(continued), settings) if len(continued) < count else []
-        self._log.append(Asked(count, settings or None))
+        new = self._propose(count - len(continued), settings, present) if len(continued) < count else []
+        self._log.append(Asked(count, settings or None, present))
         return continued + new
 
     @_one_at_a_time
@@ -180,11 +193,16 @@ class Optimizer(View):
             is_closing = False  # an evaluation is under way again
         return found
 
-    def _propose(self, count: int, fixed: Mapping[str, Any]) -> list[Trial]:
+    def _propose(
+        self, count: int, fixed: Mapping[str, Any], present: Mapping[str, Any] | None
+    ) -> list[Trial]:
         """Return new trials at points that the recipe proposes."""
-        first = len(self._trials)
+        first, problem = len(self._trials), self.problem
+        last = self._trials[-1].params if self._trials else None
+        begins = bool(problem.try_first)
+        here = present_point(problem.space, problem.step_limits or {}, present, last, begins=begins)
         data, rng = encode(self.problem, self._trials), proposal_rng(self.seed, first)
-        request = ProposalRequest(self.problem, self.recipe, data, count, rng, self._memory, dict(fixed))
+        request = ProposalRequest(problem, self.recipe, data, count, rng, self._memory, dict(fixed), here)
         points, self._memory = suggest(request)
         levels = first_levels(self.problem, self._memory, first, 0, count)
         trials = [
@@ -309,7 +327,7 @@ class Optimizer(View):
         optimizer = cls(space, recipe, seed, maximize)
         for event in log:
             if isinstance(event, Asked):
-                optimizer._ask(event.n, dict(event.fixed or {}))
+                optimizer._ask(event.n, dict(event.fixed or {}), event.present)
                 continue
             if isinstance(event, Promoted):
                 optimizer.promote()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from smbo.frozen import FrozenDict, frozen_array
@@ -120,6 +121,23 @@ class Trial:
         if self.outputs is not None:
             object.__setattr__(self, "outputs", frozen_array(self.outputs))
             object.__setattr__(self, "outputs_variance", frozen_array(self.outputs_variance))
+
+    def with_results(self, **changes: Any) -> Trial:
+        """Return the same with other results: ``dataclasses.replace`` takes three times as long.
+
+        Args:
+            changes: by attribute, none of them to be frozen: not params, metrics or outputs of one's own.
+        """
+        new = object.__new__(Trial)
+        for put, value in zip(_PUT_SLOTS, _SLOTS_OF(self)):
+            put(new, value)
+        for name, value in changes.items():
+            object.__setattr__(new, name, value)
+        return new
+
+
+_SLOTS_OF = attrgetter(*Trial.__slots__)
+_PUT_SLOTS = tuple(getattr(Trial, name).__set__ for name in Trial.__slots__)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
     "page",
     [
         "constraints.md",
+        "context.md",
         "extending.md",
         "failures.md",
         "fidelity.md",
@@ -21,6 +22,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
         "level_sets.md",
         "noise.md",
         "optuna.md",
+        "scikit_optimize.md",
         "several_objectives.md",
         "spaces.md",
     ],

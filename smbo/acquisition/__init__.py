@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ProbabilityOfImprovement as ProbabilityOfImprovement,
     )
     from smbo.acquisition.gp_hedge import GPHedge as GPHedge
+    from smbo.acquisition.knowledge_gradient import KnowledgeGradient as KnowledgeGradient
     from smbo.acquisition.level_set import Misclassification as Misclassification, Straddle as Straddle
     from smbo.acquisition.max_value_entropy_search import MaxValueEntropySearch as MaxValueEntropySearch
     from smbo.acquisition.near_repeat import NearRepeat as NearRepeat
@@ -45,6 +46,7 @@ _MODULES = {
         "ExpectedImprovement LogExpectedImprovement LowerConfidenceBound ProbabilityOfImprovement"
     ),
     "smbo.acquisition.gp_hedge": "GPHedge",
+    "smbo.acquisition.knowledge_gradient": "KnowledgeGradient",
     "smbo.acquisition.level_set": "Misclassification Straddle",
     "smbo.acquisition.max_value_entropy_search": "MaxValueEntropySearch",
     "smbo.acquisition.near_repeat": "NearRepeat",

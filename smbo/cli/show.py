@@ -11,7 +11,9 @@ from smbo.analysis.explain import explained
 from smbo.analysis.optimum import optimum
 from smbo.analysis.pareto import ParetoSet
 from smbo.cli.job.level_set import contour_lines
+from smbo.cli.job.observed import context_of_options
 from smbo.cli.summary import (
+    context_text,
     failures_summary,
     feasibility_line,
     feasible_text,
@@ -32,6 +34,7 @@ from smbo.history import table as results
 from smbo.problem import ChiSquare
 from smbo.report.wording import interval, noise_remark
 from smbo.report.wording_tune import tune_lines
+from smbo.space.context import checked_context
 from smbo.study import Study
 from smbo.trial import Recommendation, Trial, TrialState
 from smbo.tuning import TuneSettings
@@ -47,20 +50,36 @@ _MOST_TRIALS_FOR_INTERVALS = 5_000
 @click.option(
     "--rows", type=click.IntRange(min=0), default=20, show_default=True, help="Trials in the table."
 )
-@click.option("--by", type=click.Choice(["value", "number"]), default="value", help="Order of the table.")
+@click.option(
+    "--by", type=click.Choice(["value", "number"]), help="Order of the table; value unless contexts differ."
+)
 @click.option("--metrics", is_flag=True, help="Show the columns of metrics too.")
 @click.option("--trial", type=click.IntRange(min=0), help="Show all of this trial instead.")
-def command(study: str, store: str | None, rows: int, by: str, metrics: bool, trial: int | None) -> None:
+@click.option("--context", metavar="NAME=VALUE", multiple=True, help="Recommend for this context.")
+def command(
+    study: str,
+    store: str | None,
+    rows: int,
+    by: str | None,
+    metrics: bool,
+    trial: int | None,
+    context: tuple[str, ...],
+) -> None:
     """Show the best trial, the recommended point and a table (STUDY is a name or a job file)."""
     with load(study, store) as found:
         if trial is not None:
             click.echo("\n".join(_details(found, found.trial(trial))))
             return
-        for text in _best_and_recommended(found, study):
+        for text in _of_context(found, context) or _best_and_recommended(found, study):
             click.echo(text)
-        if found.best is not None and (met := feasibility_line(found)) is not None:
+        if (
+            not found.problem.context
+            and found.best is not None
+            and (met := feasibility_line(found)) is not None
+        ):
             click.echo(f"feasible: {met}")
         trials = found.trials
+        by = by or ("number" if found.problem.context else "value")
         shown = _ordered(found, trials, by)[:rows]
         if shown:
             click.echo()
@@ -76,6 +95,22 @@ def command(study: str, store: str | None, rows: int, by: str, metrics: bool, tr
             click.echo(f"space {text}")
         if (why := found.termination()) is not None:
             click.echo(f"finished: {why}")
+
+
+def _of_context(study: Study, given: tuple[str, ...]) -> list[str]:
+    """Return the recommended point for a context; nothing for a study without contextual variables."""
+    problem = study.problem
+    context = context_of_options(study, given)
+    if context is None or problem.level_set is not None:
+        return []
+    checked_context(problem.space, problem.context, context, "--context")
+    found = recommendation_of(study, context)
+    if found is None:
+        return [missing_text(study) or "nothing to recommend yet"]
+    text = f"{line_text(problem.value_name, 40)} {recommended_text(found)} by the posterior"
+    how = "as given" if given else "as last observed; --context NAME=VALUE for another"
+    lines = [context_text(problem, found, how), f"recommended: {text}{feasible_text(found)}"]
+    return [*lines, *_point(found.params), *_model(study)]
 
 
 def _best_and_recommended(study: Study, target: str) -> list[str]:
@@ -189,7 +224,7 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
     if by == "number":
         return sorted(trials, key=lambda trial: trial.number)
 
-    pareto = pareto_of(study)
+    outside, pareto = _outside(study, trials), pareto_of(study)
     on_front = set() if pareto is None else {trial.number for trial in pareto.observed}
 
     def rank(trial: Trial) -> tuple[int, float, int]:
@@ -200,9 +235,15 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
             return (-1, value, trial.number)
         if trial.state is TrialState.PAUSED:  # its value is one at another fidelity
             return (2, value, trial.number)
-        return (int(trial.feasible is False), value, trial.number)
+        return (int(trial.feasible is False or trial.number in outside), value, trial.number)
 
     return sorted(trials, key=rank)
+
+
+def _outside(study: Study, trials: Sequence[Trial]) -> set[int]:
+    """Return the trials outside of the present space, where it has changed."""
+    space = study.problem.space
+    return {trial.number for trial in trials if not space.is_present(trial.params)}
 
 
 def _table(study: Study, trials: Sequence[Trial], metrics: bool) -> str:
@@ -214,6 +255,8 @@ def _table(study: Study, trials: Sequence[Trial], metrics: bool) -> str:
         and (metrics or not name.startswith("metrics."))
         and any(value is not None for value in values)
     }
+    if outside := _outside(study, trials):
+        kept["space"] = ["outside" if number in outside else None for number in table["number"]]
     # results puts trials in the order of their numbers; the table keeps the order asked for
     numbers = kept["number"]
     order = [numbers.index(trial.number) for trial in trials]

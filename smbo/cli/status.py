@@ -8,11 +8,13 @@ import click
 
 from smbo.analysis.pareto import ParetoSet
 from smbo.cli.job.level_set import contour_as_json, contour_lines
+from smbo.cli.job.observed import context_of_options
 from smbo.cli.job.quantities import duration_text
 from smbo.cli.run import lock
 from smbo.cli.run.queue import cluster_folders, queue_lines
 from smbo.cli.summary import (
     StudySummary,
+    context_text,
     feasibility_line,
     feasible_text,
     line_text,
@@ -76,6 +78,7 @@ def _lines(study: Study, summary: StudySummary, drivers: list[str]) -> list[str]
         lines.append(f"  {line_text(f'best {name}', 40):11s}  {best.value:.6g} (trial {best.number})")
     if (found := summary.recommendation) is not None:
         text = f"{recommended_text(found)} by the posterior ({found.place}){feasible_text(found)}"
+        lines += [f"  context      {context_text(study.problem, found)}"] if study.problem.context else []
         lines.append(f"  recommended  {text}")
     elif (missing := missing_text(study)) is not None:
         lines.append(f"  recommended  not yet: {missing}")
@@ -110,6 +113,7 @@ def _as_json(study: Study, summary: StudySummary, drivers: list[str]) -> dict[st
             "std": None if found.std != found.std else found.std,
             **({"means": dict(found.means)} if found.means else {}),
             **({} if found.p_feasible is None else {"p_feasible": found.p_feasible}),
+            **({"context": observed} if (observed := context_of_options(study, ())) else {}),
         },
         **({} if (pareto := pareto_of(study)) is None else {"pareto": _pareto_as_json(pareto)}),
     }

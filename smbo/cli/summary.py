@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from smbo.analysis.pareto import ParetoSet
+from smbo.analysis.pareto import ParetoSet, best_of
 from smbo.cli.job.level_set import contour_lines
+from smbo.cli.job.observed import context_of_options
 from smbo.cli.job.quantities import duration_text
 from smbo.errors import SmboError
 from smbo.fidelity import early_stopping_to_json
+from smbo.problem import Problem
 from smbo.proposal.recommend import what_is_missing
 from smbo.report.visible_text import visible_line
 from smbo.report.wording import percent
@@ -79,7 +82,7 @@ def summarize(study: Study, *, recommend: bool = True) -> StudySummary:
     exhausted_limit = exhausted(budget, spent)
     return StudySummary(
         counts=dict(Counter(str(trial.state) for trial in trials)),
-        best=study.best,
+        best=None if study.problem.context else study.best,
         recommendation=recommendation_of(study) if recommend else None,
         end_reason=study.termination() or exhausted_limit,
         too_many_failures=exhausted_limit is not None and not failures_left,
@@ -105,6 +108,8 @@ def summary_lines(study: Study, summary: StudySummary) -> list[str]:
     costing = "" if cost is None else f", at a cost of {cost:g}"
     lines = [f"{study.name}: {counts}; {duration_text(study.spent.seconds)} in all{costing}"]
     if (found := summary.recommendation) is not None:
+        if study.problem.context:
+            lines.append(context_text(study.problem, found))
         name = "" if found.means else f"{line_text(study.problem.value_name, 40)} "
         lines.append(f"recommended ({found.place}): {name}{recommended_text(found)}{feasible_text(found)}")
     elif (missing := missing_text(study)) is not None:
@@ -218,17 +223,27 @@ def preference_text(study: Study) -> str:
     return f"nearest by the weights {weights}"
 
 
-def recommendation_of(study: Study) -> Recommendation | None:
-    """Return the study's recommendation, None while nothing can be recommended."""
+def recommendation_of(study: Study, context: Mapping[str, Any] | None = None) -> Recommendation | None:
+    """Return the study's recommendation, None while nothing can be recommended.
+
+    Args:
+        context: of contextual variables; None for the last observed.
+    """
     try:
-        return study.recommend()
+        return study.recommend(context_of_options(study, ()) if context is None else context)
     except SmboError:  # nothing complete and feasible yet, or a recipe that is code
         return None
 
 
+def context_text(problem: Problem, found: Recommendation, how: str = "as last observed") -> str:
+    """Return for which context a point is recommended, in words."""
+    said = ", ".join(f"{line_text(name, 40)} {value_text(found.params[name])}" for name in problem.context)
+    return f"what is best depends on the context, here {said} ({how})"
+
+
 def missing_text(study: Study) -> str | None:
     """Return why no trial is the best one yet, on one line; None where one is, and before the first trial."""
-    if study.problem.level_set is not None or study.best is not None or not study.trials:
+    if study.problem.level_set is not None or best_of(study.problem, study.trials) or not study.trials:
         return None
     return line_text(what_is_missing(study.problem, study.trials))
 

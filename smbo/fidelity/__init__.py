@@ -17,6 +17,7 @@ from smbo.fidelity.asha import (
     RungResults,
     last_promotion,
     promotion,
+    ratio,
 )
 from smbo.fidelity.fidelity import Fidelity
 from smbo.fidelity.median_stopping import MedianStopping
@@ -44,4 +45,5 @@ __all__ = [
     "early_stopping_to_json",
     "last_promotion",
     "promotion",
+    "ratio",
 ]

@@ -20,6 +20,13 @@ from smbo.fidelity.fidelity import Fidelity
 from smbo.plain_values import finite_number, make_fields_plain, shown
 
 
+def ratio(rule: PromotionRule, fidelity: Fidelity) -> float:
+    """Return the ratio of successive rungs: ``eta``, or what a model's rungs have without one."""
+    if rule.eta is not None:
+        return rule.eta
+    return math.sqrt(3.0) if fidelity.resumes and not fidelity.averages else 3.0
+
+
 def _check_eta(rule: PromotionRule) -> None:
     make_fields_plain(rule, "eta")
     eta = finite_number(rule.eta)
@@ -90,7 +97,8 @@ class ByModel:
     times the fidelity at once.
 
     Args:
-        eta: ratio of successive rungs, > 1.
+        eta: ratio of successive rungs, > 1; None for 3 where fidelities are averages or evaluations begin
+            anew, and the root of 3 of learning curves: short steps let the model give up one on the way.
 
     Raises:
         ProblemError: eta is no number above 1.
@@ -99,15 +107,16 @@ class ByModel:
     (1, 10, 100)
     """
 
-    eta: float = 3.0
+    eta: float | None = None
 
     def __post_init__(self) -> None:
-        _check_eta(self)
+        if self.eta is not None:
+            _check_eta(self)
 
     def rungs(self, fidelity: Fidelity, number: int) -> tuple[float, ...]:
         """Return the fidelities of a new trial's evaluations, ascending, before there is a model."""
         del number
-        return fidelity.rungs(self.eta)
+        return fidelity.rungs(ratio(self, fidelity))
 
 
 PromotionRule: TypeAlias = Asha | Hyperband | ByModel
@@ -175,7 +184,7 @@ def promotion(rule: PromotionRule, fidelity: Fidelity, trials: Iterable[RungResu
         if rung == fidelity.high:
             continue
         ranked = members[bracket, rung]
-        quota = int(len(ranked) / rule.eta + 1e-9)
+        quota = int(len(ranked) / ratio(rule, fidelity) + 1e-9)
         # promoted trials may have dropped out of the best since: somewhat more than 1 / eta are promoted
         for index, trial in enumerate(ranked[:quota]):
             if _can_be_promoted(trial, rung):
@@ -219,7 +228,7 @@ def _by_rung(
 ) -> dict[tuple[_Bracket, float], list[RungResults]]:
     """Return the trials with a result at each rung of each bracket, best first."""
     found: dict[tuple[_Bracket, float], list[RungResults]] = {}
-    rungs = fidelity.rungs(rule.eta)
+    rungs = fidelity.rungs(ratio(rule, fidelity))
     for trial in trials:
         # the lowest fidelity determines the bracket, also where the trial got another number than planned
         bracket = tuple(rung for rung in rungs if rung >= min(trial.values))

@@ -25,6 +25,8 @@ class Fidelity:
         name: of the unit, in the user's words.
         averages: whether a value is a mean over so many events or samples, so that the variance of its
             error is proportional to 1 / fidelity.
+        resumes: whether a promoted evaluation continues from its checkpoint, so that it costs what is added;
+            otherwise it begins anew, and a model promotes less often.
 
     Raises:
         ProblemError: a bound that is no positive finite number, or low >= high.
@@ -39,10 +41,11 @@ class Fidelity:
     integer: bool = True
     name: str = "fidelity"
     averages: bool = False
+    resumes: bool = True
 
     def __post_init__(self) -> None:
-        make_fields_plain(self, "low", "high", "integer", "averages", "name")
-        for word in ("integer", "averages"):
+        make_fields_plain(self, "low", "high", "integer", "averages", "resumes", "name")
+        for word in ("integer", "averages", "resumes"):
             if not isinstance(getattr(self, word), bool):
                 raise ProblemError(f"fidelity: {word}={shown(getattr(self, word))}; say true or false")
         for word in ("low", "high"):
@@ -77,11 +80,16 @@ class Fidelity:
         """Return the noise variance at a fidelity over that at ``high``."""
         return self.high / fidelity if self.averages else 1.0
 
+    def cost(self, below: float, level: float) -> float:
+        """Return the cost of an evaluation at ``level`` after one at ``below`` (0: none)."""
+        return level - below if self.resumes else level
+
     def to_json(self) -> dict[str, Any]:
         """Return the fidelity as plain JSON values."""
         data = {"low": self.low, "high": self.high, "integer": self.integer, "name": self.name}
-        # absent where false, as in studies stored before ``averages`` existed
-        return {**data, "averages": True} if self.averages else data
+        # absent where they are the default, as in studies stored before they existed
+        told = {"averages": True} if self.averages else {}
+        return {**data, **told} if self.resumes else {**data, **told, "resumes": False}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Fidelity:

@@ -12,13 +12,15 @@ from smbo.trial import Trial
 
 @dataclass(frozen=True)
 class Asked:
-    """A call of ``ask``: for how many trials at once, and the values fixed for them."""
+    """A call of ``ask``: for how many trials, the values fixed for them, and the present point if given."""
 
     n: int
     fixed: Mapping[str, Any] | None = None
+    present: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fixed", frozen(self.fixed))
+        object.__setattr__(self, "present", frozen(self.present))
 
 
 @dataclass(frozen=True)

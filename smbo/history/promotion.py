@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,13 +18,15 @@ from smbo.fidelity import (
     last_promotion,
     promotion,
 )
+from smbo.frozen import FrozenDict
 from smbo.problem import Problem
 from smbo.problem.hypervolume import fronts_first
 from smbo.training_data import Array
-from smbo.trial import LOST, Trial, TrialState
+from smbo.trial import LOST, Rung, Trial, TrialState
 
 # What a rung has of a trial.
 _MEASURED = ("value", "sem", "cost", "feasible", "metrics", "outputs", "outputs_variance")
+_measured = attrgetter(*_MEASURED)
 
 Reports: TypeAlias = Sequence[tuple[float, float]]  # (step, value) of one trial, in the user's sign, by step
 
@@ -46,7 +49,7 @@ def _values_by_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[dict[
 
     Of several objectives it is the trial's place among all results at that fidelity, see ``fronts_first``.
     """
-    results = [_by_fidelity(results_by_fidelity(problem, trial)) for trial in trials]
+    results = [_by_fidelity(problem, trial) for trial in trials]
     goals = problem.multi_objective
     values = [
         {at: math.inf if result.feasible is False else _value(problem, result) for at, result in each.items()}
@@ -62,31 +65,27 @@ def _values_by_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[dict[
     return values
 
 
-def _by_fidelity(results: Iterable[Trial]) -> dict[float, Trial]:
-    return {result.fidelity: result for result in results if result.fidelity is not None}
+def _by_fidelity(problem: Problem, trial: Trial) -> dict[float, Rung | Trial]:
+    """Return a trial's results by fidelity, ascending: those of its rungs, and its own if it is complete."""
+    found: dict[float, Rung | Trial] = {rung.fidelity: rung for rung in trial.rungs}
+    if trial.state is TrialState.COMPLETE and trial.value is not None and problem.fidelity is not None:
+        found[problem.fidelity.high if trial.fidelity is None else trial.fidelity] = trial
+    return found
 
 
-def _value(problem: Problem, result: Trial) -> float:
+def _value(problem: Problem, result: Rung | Trial) -> float:
     assert result.value is not None, "a complete trial has a value"
     return problem.sign * result.value
 
 
 def results_by_fidelity(problem: Problem, trial: Trial) -> list[Trial]:
     """Return a trial's results, each as a trial complete at that fidelity, feasible or not; ascending."""
-    found = [
-        replace(
-            trial,
-            state=TrialState.COMPLETE,
-            fidelity=rung.fidelity,
-            rungs=(),
-            **{name: getattr(rung, name) for name in _MEASURED},
+    return [
+        trial.with_results(
+            state=TrialState.COMPLETE, fidelity=at, rungs=(), **dict(zip(_MEASURED, _measured(result)))
         )
-        for rung in trial.rungs
+        for at, result in _by_fidelity(problem, trial).items()
     ]
-    if trial.state is TrialState.COMPLETE and trial.value is not None and problem.fidelity is not None:
-        at = problem.fidelity.high if trial.fidelity is None else trial.fidelity
-        found.append(replace(trial, fidelity=at, rungs=()))
-    return found
 
 
 def promotion_due(problem: Problem, trials: Iterable[Trial], *, is_closing: bool = False) -> Promotion | None:
@@ -138,10 +137,13 @@ def with_pruned(problem: Problem, trials: Sequence[Trial]) -> Sequence[Trial]:
     if not usable:
         return trials
     worse = problem.sign * float(np.quantile([_value(problem, each) for each in usable], 0.75))
-    told = {"state": TrialState.COMPLETE, "value": worse, "sem": None, "cost": None}
-    if problem.loss is not None:
-        told = {"state": TrialState.FAILED}
-    return [replace(each, **told) if each.state is TrialState.PRUNED else each for each in trials]
+
+    def known(trial: Trial) -> Trial:
+        if problem.loss is not None:
+            return replace(trial, state=TrialState.FAILED)
+        return replace(trial, state=TrialState.COMPLETE, value=worse, sem=None, cost=None)
+
+    return [known(each) if each.state is TrialState.PRUNED else each for each in trials]
 
 
 def as_measured(trials: Sequence[Trial]) -> list[Trial]:
@@ -167,7 +169,7 @@ def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]
     known = [
         {
             at: _quantities(problem, result)
-            for at, result in _by_fidelity(results_by_fidelity(problem, trial)).items()
+            for at, result in _by_fidelity(problem, trial).items()
             if result.feasible is not False and trial.state is not TrialState.FAILED
         }
         for trial in trials
@@ -180,35 +182,37 @@ def as_at_one_fidelity(problem: Problem, trials: Sequence[Trial]) -> list[Trial]
     ]
     moved = iter(zip(*columns))
     found = []
-    for trial, results in zip(trials, known):
-        if not results:
+    for trial, told_at in zip(trials, known):
+        if not told_at:
             # infeasible at every fidelity so far: complete, with its last value
             done = bool(trial.rungs) and trial.state is not TrialState.FAILED
-            found.append(replace(trial, state=TrialState.COMPLETE) if done else trial)
+            found.append(trial.with_results(state=TrialState.COMPLETE) if done else trial)
             continue
         last = trial.rungs[-1] if trial.rungs else None
         feasible = trial.feasible if last is None or trial.state is TrialState.COMPLETE else last.feasible
-        complete = replace(trial, state=TrialState.COMPLETE, feasible=feasible)
-        found.append(_with_quantities(problem, complete, next(moved)))
+        changes = _changes(problem, trial, next(moved))
+        found.append(trial.with_results(state=TrialState.COMPLETE, feasible=feasible, **changes))
     return found
 
 
-def _quantities(problem: Problem, result: Trial) -> Array:
+def _quantities(problem: Problem, result: Rung | Trial) -> Sequence[float] | Array:
     """Return what is modelled of a result: its objectives, minimised, or the functions of a level set."""
     if problem.multi_objective is not None:
         return np.asarray(problem.multi_objective.minimised([result.metrics])[0])
     if problem.level_set is not None and result.outputs is not None:
         return result.outputs
-    return np.array([_value(problem, result)])
+    return (_value(problem, result),)
 
 
-def _with_quantities(problem: Problem, trial: Trial, quantities: Sequence[float]) -> Trial:
-    """Return a trial with other ones, see ``_quantities``."""
+def _changes(problem: Problem, trial: Trial, quantities: Sequence[float]) -> dict[str, Any]:
+    """Return what changes in a trial that has other ones, see ``_quantities``."""
     if problem.level_set is not None:
-        return replace(trial, outputs=np.array(quantities))
+        outputs = np.array(quantities)
+        outputs.flags.writeable = False
+        return {"outputs": outputs}
     value = problem.sign * float(quantities[0])
     if problem.multi_objective is None:
-        return replace(trial, value=value)
+        return {"value": value}
     goals = problem.multi_objective
     told = dict(zip(goals.names, (goals.signs * np.array(quantities)).tolist()))
-    return replace(trial, value=value, metrics={**trial.metrics, **told})
+    return {"value": value, "metrics": FrozenDict({**trial.metrics, **told})}

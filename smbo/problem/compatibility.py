@@ -33,6 +33,7 @@ KINDS: Mapping[str, str] = {
     "transfer": "transfer=[...]",
     "points to try first": "try_first=[...]",
     "context": "Problem(..., context=[...])",
+    "step limits": "Problem(..., step_limits={...})",
     "replication": "recipe={'auto': {'replication': True}}",
     "costs": "Outcome(cost=...)",
     "failures": "EvaluationFailed, NaN",
@@ -48,17 +49,16 @@ class Refusal(NamedTuple):
 
     Attributes:
         reason: names the arguments; {objectives} stands for the names of the several objectives.
-        unless: a third kind with which they do go together, None where there is none.
     """
 
     reason: str
-    unless: str | None = None
 
 
 _NO_OPTIMUM = "a level_set has nothing to optimise; leave {} out"
 _ONE_VALUE = Refusal(
-    "early_stopping='median' compares trials by one value, and there are several objectives: "
-    "{objectives}; use early_stopping='asha', or optimise one objective with constraints on the others"
+    "early_stopping='median' compares trials by one reported number, and none says which of two trials is "
+    "worse in several objectives: {objectives}; use early_stopping='asha', which compares fronts, or "
+    "optimise one objective with constraints on the others"
 )
 _NO_BEST = Refusal(
     "early_stopping='median' prunes trials whose reports are worse than others', and of a level_set no trial "
@@ -70,6 +70,13 @@ _TOLERANCE = Refusal(
 )
 
 
+_CONTEXT_ENDS = Refusal(
+    "termination is about one best value, which depends on the context; leave termination or context out"
+)
+_STEPS_AT_FIDELITIES = Refusal(
+    "a promotion goes back to an earlier point, however far step_limits are from it: leave fidelity and "
+    "early_stopping out, or step_limits"
+)
 _CONTEXT_AT_FIDELITIES = Refusal(
     "a promotion evaluates a trial again, in another context than its first evaluation had: leave fidelity "
     "and early_stopping out, or context"
@@ -94,31 +101,14 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
         "leave one of the two out"
     ),
     ("several objectives", "median"): _ONE_VALUE,
-    ("several objectives", "left"): Refusal(
-        "termination: left bounds one value; with several objectives use plateau, which counts evaluations "
-        "that gained no hypervolume"
-    ),
-    ("outcome constraints", "left"): Refusal(
-        "termination: left does not know of constraints on metrics; use plateau beside them"
-    ),
-    ("vector outputs", "model"): Refusal(
-        "early_stopping='model' beside a loss goes by the noise of outputs, which falls as one over the "
-        "fidelity where that counts events: say Fidelity(..., averages=True) if it does, "
-        "early_stopping='asha' if not",
-        unless="averages",
-    ),
     **{("context", kind): _CONTEXT_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
+    **{("step limits", kind): _STEPS_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
     ("context", "median"): Refusal(
         "early_stopping='median' compares trials by their values, and values in different contexts are not "
         "comparable; leave early_stopping or context out"
     ),
-    **{
-        ("context", kind): Refusal(
-            "termination is about one best value, and what is best depends on the context; leave termination "
-            "or context out"
-        )
-        for kind in ("plateau", "left")
-    },
+    ("context", "plateau"): _CONTEXT_ENDS,
+    ("context", "left"): _CONTEXT_ENDS,
     ("context", "several objectives"): Refusal(
         "with a context there is a Pareto set for each, and there are several objectives: {objectives}; "
         "optimise one with constraints on the others, or leave context out"
@@ -130,14 +120,14 @@ def refuse_incompatible(kinds: Collection[str], objectives: Collection[str] = ()
     """Refuse kinds of a problem that do not go together.
 
     Args:
-        kinds: of ``KINDS``, and "averages" where the fidelity averages.
+        kinds: of ``KINDS``.
         objectives: names of the objectives, for messages.
 
     Raises:
         ProblemError: with the reason of the first refused pair.
     """
     for pair, refusal in REFUSED.items():
-        if set(pair) <= set(kinds) and refusal.unless not in kinds:
+        if set(pair) <= set(kinds):
             raise ProblemError(refusal.reason.format(objectives=", ".join(objectives)))
 
 

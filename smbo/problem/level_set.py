@@ -174,9 +174,15 @@ class NearestLevel:
 
     def measured(self, outputs: Array, variances: Array) -> tuple[float, float]:
         """Return the distance and its standard error, of measured outputs (k,) with variances (k,)."""
+        distance, sem = self.measured_rows(outputs[None], variances[None])
+        return float(distance[0]), float(sem[0])
+
+    def measured_rows(self, outputs: Array, variances: Array) -> tuple[Array, Array]:
+        """Return distances and standard errors, each (n,), of outputs (n, k) with variances (n, k)."""
         offsets, spreads = self.level_set.scaled(outputs, variances)
-        nearest = int(np.argmin(np.abs(offsets)))
-        return float(abs(offsets[nearest])), float(np.sqrt(spreads[nearest]))
+        nearest = np.abs(offsets).argmin(axis=1)[:, None]
+        distances = np.abs(np.take_along_axis(offsets, nearest, 1)[:, 0])
+        return distances, np.sqrt(np.take_along_axis(spreads, nearest, 1)[:, 0])
 
 
 def _names_and_levels(level: Any, of: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:

@@ -19,6 +19,7 @@ from smbo.fidelity import (
     as_early_stopping,
     early_stopping_from_json,
     early_stopping_to_json,
+    ratio,
 )
 from smbo.frozen import FrozenDict
 from smbo.plain_values import as_flag, plain, shown
@@ -42,6 +43,7 @@ from smbo.problem.transfer_source import TransferSource
 from smbo.space import Space
 from smbo.space.context import context_names
 from smbo.space.expressions import Expression
+from smbo.space.step_limits import checked_limits
 from smbo.training_data import Loss
 
 # Arguments that take no shorthand: the class of each, and how it is written.
@@ -80,6 +82,7 @@ class Problem:
         weights: {objective: how much it matters to the recommendation}, 1 where left out.
         context: names of the space's dimensions that are observed, not chosen; each ask is told their
             present values, ``ask(context={name: value})``.
+        step_limits: {name: how far it may move from the present point}, see ``smbo.space.step_limits``.
 
     Raises:
         ProblemError: an argument that makes no sense by itself, or two that do not go together
@@ -108,6 +111,7 @@ class Problem:
     reference: Mapping[str, float] | None = None
     weights: Mapping[str, float] | None = None
     context: Sequence[str] = ()
+    step_limits: Mapping[str, float] | None = None
     _constraints: tuple[Expression, ...] = field(init=False, repr=False)
     constraint_slacks: ConstraintSlacks = field(init=False, repr=False)
     refused: tuple[str, ...] = field(init=False, repr=False)
@@ -137,6 +141,7 @@ class Problem:
                 f"loss={shown(self.loss)}; give ChiSquare(data, errors), FunctionLoss(…) or None"
             )
         set_once(self, "context", context_names(self.space, self.context))
+        set_once(self, "step_limits", checked_limits(self.space, self.context, self.step_limits))
         set_once(self, "try_first", self._checked_first())
         set_once(self, "termination", as_termination(self.termination))
         stopping = self.early_stopping
@@ -205,12 +210,12 @@ class Problem:
             "vector outputs": self.loss is not None,
             "level set": self.level_set is not None,
             "fidelity": self.fidelity is not None,
-            "averages": self.fidelity is not None and self.fidelity.averages,
             "plateau": rule is not None and rule.plateau is not None,
             "left": rule is not None and rule.left is not None,
             "transfer": bool(self.transfer),
             "points to try first": bool(self.try_first),
             "context": bool(self.context),
+            "step limits": bool(self.step_limits),
         }
         return frozenset([kind for kind, is_so in holds.items() if is_so] + [*stopping])
 
@@ -356,6 +361,11 @@ class Problem:
             return None
         return MultiFidelity(self.fidelity, self.early_stopping)  # type: ignore[arg-type]
 
+    @property
+    def judges_by_noise(self) -> bool:
+        """Whether fidelities of vector outputs differ in noise alone, which is told with the outputs."""
+        return self.loss is not None and self.fidelity is not None and self.fidelity.averages
+
     def first_fidelity(self, number: int) -> float | None:
         """Return the fidelity at which a new trial is evaluated first; None where there is none."""
         if self.multi_fidelity is not None:
@@ -371,7 +381,7 @@ class Problem:
         """Return the rung that a fidelity is, counted from 0; None where there are no rungs."""
         if self.multi_fidelity is None or fidelity is None:
             return None
-        return self.multi_fidelity.fidelity.rungs(self.multi_fidelity.early_stopping.eta).index(fidelity)
+        return self.multi_fidelity.rungs.index(fidelity)
 
     def to_json(self) -> dict[str, Any]:
         """Return the problem as plain JSON values."""
@@ -397,6 +407,8 @@ class Problem:
             data["try_first"] = [self.space.point_to_json(point) for point in self.try_first]
         if self.context:
             data["context"] = list(self.context)
+        if self.step_limits:
+            data["step_limits"] = dict(self.step_limits)
         return data | (self.multi_objective.to_json() if self.multi_objective is not None else {})
 
     @classmethod
@@ -418,6 +430,7 @@ class Problem:
             reference=data.get("reference"),
             weights=data.get("weights"),
             context=data.get("context", ()),
+            step_limits=data.get("step_limits"),
         )
 
 
@@ -450,6 +463,11 @@ class MultiFidelity(NamedTuple):
 
     fidelity: Fidelity
     early_stopping: PromotionRule
+
+    @property
+    def rungs(self) -> tuple[float, ...]:
+        """The fidelities at which trials are compared, ascending."""
+        return self.fidelity.rungs(ratio(self.early_stopping, self.fidelity))
 
 
 def _fidelity_from_json(data: Mapping[str, Any]) -> dict[str, Any]:

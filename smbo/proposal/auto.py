@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from smbo import acquisition as acquisitions, surrogates  # each name loads its module on first use
-from smbo.acquisition.base import Acquisition
+from smbo.acquisition.base import Acquisition, FantasyFree, WrapsAcquisitions
+from smbo.acquisition.cost_aware import ExpectedImprovementPerCost, vary
 from smbo.acquisition.expected_improvement import LogExpectedImprovement
 from smbo.errors import RecipeError
 from smbo.problem.level_set import NearestLevel
@@ -21,13 +22,15 @@ from smbo.proposal.progress import (
 )
 from smbo.proposal.recipe import Choice, Recipe
 from smbo.proposal.trust_region import TrustRegion
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import Memory, Surrogate
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.subset import Subset
 from smbo.training_data import TrainingData, VectorOutputs
 
 # The number of a front's boxes grows as a power of half the number of objectives.
 _MOST_OBJECTIVES_BY_VOLUME = 4
+# Points of a design cost as much as others: a few show how costs vary.
+_N_WITH_COSTS = 3
 # In log marginal likelihood, see KernelSelection.
 _PRICE_OF_SMOOTHNESS = 3.0
 
@@ -55,6 +58,10 @@ class Auto:
             a rough slope (three of five cut scans did).  Where values come in steps every second one
             does so as soon as gains are small, see ``is_long_stay``.
         margin: of that EI, see ``LogExpectedImprovement``.
+        selection_from: axes, of a point with the most active ones, from which the Gaussian process varies
+            along selected ones, see ``AxisSelection``.
+        per_cost: divides the acquisition by the expected cost where costs are known and vary, whatever the
+            problem; None to propose as if evaluations cost the same.
 
     Raises:
         RecipeError: figures that are not in order.
@@ -71,17 +78,42 @@ class Auto:
     rough_below: float = 0.02
     exploration_after: int = 15
     margin: float = 0.1
+    selection_from: int = 30
+    per_cost: ExpectedImprovementPerCost | None = field(default_factory=ExpectedImprovementPerCost)
 
     def __post_init__(self) -> None:
         if self.patience is not None and self.patience < 1:
             raise RecipeError(f"patience={self.patience!r}: a whole number from 1 up is needed, or None")
         if self.exploration_after < 1 or not self.margin >= 0.0:
             raise RecipeError(f"{self!r}: exploration_after from 1 up and a margin from 0 up are needed")
-        if self.region_from < 1 or self.crowd_from < 1 or self.most_noisy < 0 or not self.noisy_from >= 0:
+        if (
+            min(self.region_from, self.crowd_from, self.selection_from) < 1
+            or self.most_noisy < 0
+            or not self.noisy_from >= 0
+        ):
             raise RecipeError(f"{self!r}: counts from 1 up and a share from 0 up are needed")
 
     def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the recipe to propose with, and the reason."""
+        choice = self._by_kind(data, memory)
+        if self.per_cost is None or not vary(data):
+            return choice
+        acquisition = self._per_cost(choice.recipe.acquisition)
+        return Choice(
+            replace(choice.recipe, acquisition=acquisition, n_initial=_N_WITH_COSTS),
+            choice.name,
+            f"{choice.reason}; costs vary, so what a point is worth is divided by its expected cost",
+        )
+
+    def _per_cost(self, acquisition: Acquisition) -> Acquisition:
+        if isinstance(acquisition, WrapsAcquisitions):
+            return acquisition.with_acquisitions(self._per_cost)
+        assert self.per_cost is not None
+        # a draw's lowest point has no worth that could be divided
+        is_drawn = isinstance(acquisition, FantasyFree)
+        return replace(self.per_cost, acquisition=LogExpectedImprovement() if is_drawn else acquisition)
+
+    def _by_kind(self, data: TrainingData, memory: Memory) -> Choice:
         d, n, n_pending = n_active(data), len(data), len(data.pending)
         if data.outputs is not None:
             return _of_outputs(data, data.outputs)
@@ -125,12 +157,13 @@ class Auto:
                 "region",
                 f"{d} axes, {why}: the search keeps to a box around the best point; {about}",
             )
-        # on hartmann6c and spring half the regret after 30 and 60 evaluations; without constraints not tried
-        process = (
-            GP()
-            if data.outcome_constraints is None
-            else surrogates.KernelSelection(GP(), price=_PRICE_OF_SMOOTHNESS)
-        )
+        process: Surrogate = GP()
+        if d >= self.selection_from:
+            process = surrogates.AxisSelection()
+            about = f"it varies along the axes that the values select; {about}"
+        elif data.outcome_constraints is not None:
+            # on hartmann6c and spring half the regret after 30 and 60 evaluations; else not tried
+            process = surrogates.KernelSelection(GP(), price=_PRICE_OF_SMOOTHNESS)
         return Choice(
             Recipe(Subset(process), acquisition),
             "gp",
@@ -216,7 +249,7 @@ def _of_outputs(data: TrainingData, vectors: VectorOutputs) -> Choice:
             surrogate = surrogates.LevelGP(surrogates.MultiFidelityGP())
             about = f"; each function is modelled over points and fidelities ({len(data.fidelities)} results)"
         return Choice(
-            Recipe(Subset(surrogate, n_rows=1500), acquisitions.Misclassification()),
+            Recipe(Subset(surrogate, n_rows=900, n_learned=150), acquisitions.Misclassification()),
             "levels",
             f"the levels of {', '.join(vectors.loss.level_set.names)} are sought: each point is to leave as "
             f"little of the space as possible on the wrong side of a contour{about}",

@@ -13,7 +13,8 @@ from smbo.proposal.request import ProposalRequest
 from smbo.proposal.transfer import best_of_sources
 from smbo.space import Space
 from smbo.space.designs import design_rows
-from smbo.space.fixed import describe, rows_in
+from smbo.space.fixed import describe, subspace
+from smbo.space.grid_design import Grid
 from smbo.space.point_set import PointSet
 from smbo.space.prior_density import PriorDensity
 from smbo.training_data import Array, Target, TrainingData, served_by
@@ -23,6 +24,7 @@ __all__ = ["design_points", "first_points", "left_on_grid", "n_from_design", "n_
 _ROWS_AT_ONCE = 64  # of a design, computed together; without constraints most are used
 _MOST_SPREAD = 256  # points of a design in a small region before random ones are used
 _MOST_ROWS = 2**14  # of a design that are tried before random points are used
+_STEPS_TRIED = 65  # lengths of a step towards a row of the design
 _MOST_DRAWS = 64  # rounds of random points before the remaining grid points are listed
 
 
@@ -33,7 +35,7 @@ def design_points(request: ProposalRequest, n: int) -> tuple[Array, dict[str, in
     seed, index = int(start["seed"]), int(start["index"])
     if n == 0:  # without comparing with the points taken
         return np.zeros((0, len(space.axes))), {"seed": seed, "index": index}
-    taken = PointSet.within(space, [rows_in(space, each) for each in request.taken])
+    taken = PointSet.within(space, [each[request.holds(each)] for each in request.taken])
     if space.size == 0:
         space.sample_unit(1, rng)  # raises SpaceError with the constraints that leave no point
     if space.size is not None and len(taken) + n > space.size:
@@ -43,21 +45,28 @@ def design_points(request: ProposalRequest, n: int) -> tuple[Array, dict[str, in
         )
     chosen: list[Array] = []
     starts = np.concatenate([space.to_unit(request.problem.try_first), *request.taken])
-    for row, next_index in _design_stream(space, request.recipe.design, seed, index, starts):
+    stream = _walk(request, seed, index, starts) if request.present else None
+    for row, next_index in stream or _design_stream(space, request.recipe.design, seed, index, starts):
         if len(chosen) == n:
             break
         index = next_index
         if row is not None and row not in taken:
             taken.add(row)
             chosen.append(row)
+    if len(chosen) < n and request.recipe.surrogate is None and not isinstance(request.recipe.design, str):
+        raise SpaceExhausted(f"the grid is used up: {len(taken)} of its points are evaluated or under way")
     chosen += _random_points(space, taken, n - len(chosen), rng, starts)
     return np.array(chosen).reshape(n, len(space.axes)), {"seed": seed, "index": index}
 
 
 def _design_stream(
-    space: Space, design: str, seed: int, index: int, starts: Array
+    space: Space, design: str | Grid, seed: int, index: int, starts: Array
 ) -> Iterator[tuple[Array | None, int]]:
     """Yield each snapped row of the design (None where it is not allowed) and the index after it."""
+    if not isinstance(design, str):
+        # from the first: with other fixed values another part of it is left
+        yield from ((row, place) for place, row in enumerate(design.rows(space, seed), 1))
+        return
     guidance = PriorDensity.of(space)
     if (
         space.feasible is not None and space.feasible.is_rare
@@ -72,6 +81,25 @@ def _design_stream(
         rows = space.snap(rows if guidance is None else guidance.design(rows, start))
         for offset, (row, is_allowed) in enumerate(zip(rows, space.allowed(rows))):
             yield (row if is_allowed else None), start + offset + 1
+
+
+def _walk(
+    request: ProposalRequest, seed: int, index: int, starts: Array
+) -> Iterator[tuple[Array | None, int]]:
+    """Yield steps towards the rows of the design, as long as allowed; a row counts once it is reached."""
+    space, whole = request.space, subspace(request.problem.space, request.fixed)
+    dimensions = request.problem.space.dimensions
+    for goal, after in _design_stream(whole, request.recipe.design, seed, index, starts):
+        if goal is None:
+            continue
+        here = goal.copy()
+        for column, axis in enumerate(space.axes):
+            if axis.name in request.present:
+                here[column] = dimensions[axis.name].to_unit([request.present[axis.name]])[0]
+        rows = space.snap(here + np.linspace(1.0, 0.0, _STEPS_TRIED)[:-1, None] * (goal - here))
+        rows = rows[space.allowed(rows)]
+        if len(rows):
+            yield rows[0], after if (rows[0] == goal).all() else index
 
 
 def _random_points(
@@ -131,7 +159,7 @@ def first_points(request: ProposalRequest) -> tuple[Array, dict[str, Any]]:
     for place in range(start, len(rows)):
         if len(found) == n:
             break
-        if place in through or len(rows_in(request.space, rows[place : place + 1])) == 0:
+        if place in through or not request.holds(rows[place : place + 1])[0]:
             continue
         through.add(place)
         if rows[place] not in taken:
@@ -174,6 +202,8 @@ def n_initial_of(space: Space, recipe: Recipe, data: TrainingData) -> int:
     """Return the size of the initial design; a few points where the user's prior is supported."""
     if recipe.n_initial is not None:
         return recipe.n_initial
+    if not isinstance(recipe.design, str):
+        return len(recipe.design.rows(space, 0))
     n_initial, guidance = _n_without_prior(space, recipe), PriorDensity.of(space)
     is_of_one_value = data.outputs is None and data.objective_values is None
     if guidance is not None and is_of_one_value and guidance.is_supported(data, _N_WITH_PRIOR):

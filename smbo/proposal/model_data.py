@@ -14,7 +14,8 @@ from smbo.acquisition import constraint_models
 from smbo.acquisition.feasibility import went_well
 from smbo.history.replicates import merged
 from smbo.proposal.outliers import trained
-from smbo.surrogates.base import Memory, Selective, Surrogate, Trainable, takes_replicates
+from smbo.surrogates.base import Memory, Surrogate, Trainable, takes_replicates
+from smbo.surrogates.subset import bounded, relevant_to
 from smbo.training_data import TrainingData
 
 
@@ -44,12 +45,12 @@ class ModelData:
             data: as recorded.
             memory: of the last proposal.
         """
+        surrogate = bounded(surrogate, data)
         if isinstance(surrogate, Trainable):
             model = trained(surrogate, data, memory)
             return cls(model.surrogate, model.data, model.learned, model.outliers, model.doubtful)
         fitted = merged(data) if takes_replicates(surrogate) else data
-        part = surrogate.relevant(fitted) if isinstance(surrogate, Selective) else fitted
-        return cls(surrogate, part, {})
+        return cls(surrogate, relevant_to(surrogate, fitted), {})
 
     @classmethod
     def for_search(cls, surrogate: Surrogate, data: TrainingData, memory: Memory) -> ModelData:

@@ -31,11 +31,11 @@ from smbo.surrogates.base import (
     LatentProcess,
     LeaveOneOutPosterior,
     Memory,
-    Selective,
     Surrogate,
     Trainable,
     takes_replicates,
 )
+from smbo.surrogates.subset import relevant_to
 from smbo.training_data import Array, TrainingData
 
 Mask = NDArray[np.bool_]
@@ -194,7 +194,7 @@ class _Belief:
 
     def trained(self, known: Memory) -> Trained:
         """Return the surrogate and its data; ``known`` is what is remembered of suspects."""
-        part = self.surrogate.relevant(self.fitted) if isinstance(self.surrogate, Selective) else self.fitted
+        part = relevant_to(self.surrogate, self.fitted)
         learned: dict[str, Any] = {"surrogate": dict(self.learned)}
         if known:
             learned["outliers"] = dict(known)
@@ -213,7 +213,7 @@ class _Belief:
             return None
         left, scale = posterior.left_out(), posterior.scale
         # of a subset of the data only its own rows have values left out
-        part = self.surrogate.relevant(self.fitted) if isinstance(self.surrogate, Selective) else self.fitted
+        part = relevant_to(self.surrogate, self.fitted)
         rows = _rows_of(self.data.points, part.points)
         known = ~self.out & (rows >= 0)
         mean, std = posterior.standardized.moments(self.data.points)

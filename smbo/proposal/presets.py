@@ -22,6 +22,7 @@ from smbo.proposal.auto import Auto
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
+from smbo.space.grid_design import Grid
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.subset import Subset
 
@@ -32,7 +33,7 @@ ENTRY_POINTS = "smbo.recipes"  # the group in which packages name surrogates, ac
 
 # the parts of a recipe that are named by their class, and the method that each has
 _PARTS = {"surrogate": "fit", "acquisition": "build", "rule": "choose"}
-_OWN_PARTS = {part.__name__: part for part in (Auto, Recipe, Replication, TrustRegion)}
+_OWN_PARTS = {part.__name__: part for part in (Auto, Grid, Recipe, Replication, TrustRegion)}
 # parts of surrogates that are no public names, and their modules
 _INNER_PARTS = {
     "TrendSelection": "smbo.surrogates.gp.trend_selection",
@@ -47,18 +48,32 @@ def _cost(budget: float | None = None) -> Recipe:
     )
 
 
-def _auto(replication: bool | Mapping[str, float] | None = None) -> Recipe:
-    return Recipe(rule=Auto(), replication=_replication(replication))
+def _auto(
+    replication: bool | Mapping[str, float] | None = None, cost: bool | Mapping[str, Any] = True
+) -> Recipe:
+    if not isinstance(cost, bool | Mapping):
+        raise RecipeError(f"cost: {cost!r}; say false, or {{budget: 3600}} where costs are told")
+    settings = cost if isinstance(cost, Mapping) else {}
+    per_cost = acquisition.ExpectedImprovementPerCost(**settings) if cost is not False else None
+    return Recipe(rule=Auto(per_cost=per_cost), replication=_replication(replication))
 
 
-def _gp(replication: bool | Mapping[str, float] | None = None) -> Recipe:
-    return Recipe(surrogate=Subset(GP(), n_rows=1500), replication=_replication(replication))
+def _gp(replication: bool | Mapping[str, float] | None = None, hyperparameters: str = "map") -> Recipe:
+    kinds = {"map": GP, "sampled": surrogates.MarginalizedGP}
+    if hyperparameters not in kinds:
+        raise RecipeError(f"hyperparameters: {hyperparameters!r}; say {' or '.join(map(repr, kinds))}")
+    surrogate = kinds[hyperparameters]()
+    return Recipe(surrogate=Subset(surrogate, n_rows=1500), replication=_replication(replication))
 
 
 def _noisy(replication: bool | Mapping[str, float] | None = None) -> Recipe:
     return Recipe(
         Subset(GP()), acquisition.NoisyLogExpectedImprovement(), replication=_replication(replication)
     )
+
+
+def _knowledge_gradient(replication: bool | Mapping[str, float] | None = None) -> Recipe:
+    return Recipe(Subset(GP()), acquisition.KnowledgeGradient(), replication=_replication(replication))
 
 
 def _replication(given: bool | Mapping[str, float] | None) -> Replication | None:
@@ -76,6 +91,7 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
     "entropy": lambda: Recipe(Subset(GP()), acquisition.MaxValueEntropySearch()),
     "cost": _cost,
     "noisy": _noisy,
+    "kg": _knowledge_gradient,
     "portfolio": lambda: Recipe(Subset(GP()), acquisition.GPHedge()),
     "trust": lambda: Recipe(surrogate=GP(), region=TrustRegion()),
     "forest": lambda: Recipe(surrogate=Subset(surrogates.Forest(), n_rows=400)),
@@ -84,17 +100,22 @@ PRESETS: dict[str, Callable[..., Recipe]] = {
     "pareto": lambda: Recipe(surrogates.ModelListGP(), acquisition.LogExpectedHypervolumeImprovement()),
     "random": lambda: Recipe(design="random"),
     "sobol": lambda: Recipe(design="sobol"),
+    "grid": lambda levels=3, shuffled=True: Recipe(design=Grid(levels, shuffled)),
 }
 
 
 def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     """Return the recipe of a name, of {name: settings} or of named parts; a Recipe is returned unchanged.
 
-    auto chooses anew for each proposal; gp, thompson, entropy, noisy, portfolio and trust use a
+    auto chooses anew for each proposal; gp, thompson, entropy, noisy, kg, portfolio and trust use a
     Gaussian process, and pareto one for each of several objectives; forest, extra-trees and
     boosting use trees; random and sobol have no model.  cost maximises improvement per cost,
-    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  auto, gp and noisy take
+    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``; so does auto where told costs
+    vary, with {"auto": {"cost": {"budget": ...}}}, and not with {"auto": {"cost": False}}.  gp takes {"gp":
+    {"hyperparameters": "sampled"}}, an average over hyperparameters in place of the most probable ones
+    ("map"): see ``MarginalizedGP``.  auto, gp, noisy and kg take
     {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
+    grid evaluates all combinations of a few levels, {"grid": {"levels": {"x": 5}}}: see ``Grid``.
 
     Named parts are those of ``Recipe``: {"surrogate": "GP", "acquisition": {"LowerConfidenceBound":
     {"weight": 3}}, "design": "lhs"}.  Installed packages add recipes and parts by the entry-point group
@@ -136,6 +157,8 @@ def _of_parts(given: Mapping[str, Any]) -> Recipe:
         parts["replication"] = _replication(parts["replication"])
     if isinstance(parts.get("region"), Mapping):
         parts["region"] = _made("region", TrustRegion, parts["region"])
+    if isinstance(parts.get("design"), Mapping):
+        parts["design"] = _made("grid", Grid, parts["design"].get("grid"))
     made: Recipe = _made("Recipe", Recipe, parts)
     return made
 

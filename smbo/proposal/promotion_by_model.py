@@ -2,10 +2,12 @@
 
 An evaluation's gain is what one at the highest fidelity is worth there (expected improvement on the
 incumbent, expected hypervolume improvement, or expected reduction of misclassification), times the share of
-it that the evaluation would reveal; its cost is the increase of the fidelity.
+it that the evaluation would reveal; its cost is the increase of the fidelity, times the expected cost of a
+unit of it at that point and fidelity where told costs vary.
 
-This looks one evaluation ahead, where one more cheap point always has some gain.  So a share of the cost is
-reserved for the highest fidelity: while less was spent there, the most promising paused trial is promoted.
+This looks one evaluation ahead, where one more cheap point always has some gain.  Where fidelities are
+averages, and one at the highest tells nothing that many cheap ones do not, a share of the cost is therefore
+reserved for the highest: while less was spent there, the most promising paused trial is promoted.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from smbo.acquisition.base import Criterion
+from smbo.acquisition.cost_aware import CostModel, vary
 from smbo.acquisition.expected_hypervolume_improvement import LogExpectedHypervolumeImprovement
 from smbo.acquisition.expected_improvement import log_expected_improvement, normal
 from smbo.acquisition.level_set import Misclassification
@@ -27,9 +32,10 @@ from smbo.problem import Problem
 from smbo.problem.hypervolume import nondominated
 from smbo.space import Space
 from smbo.surrogates import Memory, MultiFidelityGP
-from smbo.surrogates.base import FidelitiesPosterior
-from smbo.surrogates.multi_output.level_set import LEVELS_AT_FIDELITIES
-from smbo.surrogates.multi_output.model_list import OBJECTIVES_AT_FIDELITIES
+from smbo.surrogates.base import FidelitiesPosterior, Trainable, learner_of
+from smbo.surrogates.multi_output.level_set import LEVELS_AT_FIDELITIES, LevelGP
+from smbo.surrogates.multi_output.model_list import OBJECTIVES_AT_FIDELITIES, ModelListGP
+from smbo.surrogates.subset import bounded, relevant_to
 from smbo.training_data import Array, FidelityResults, TrainingData
 from smbo.trial import Trial, TrialState
 
@@ -37,8 +43,8 @@ from smbo.trial import Trial, TrialState
 _FEWEST_TRIALS = 5
 # Draws by which the probability that no other point dominates is counted.
 _N_DRAWS = 256
-# Share of the cost reserved for steps to the highest fidelity: about as much as successive halving spends
-# there with three or four rungs.
+# Share of the cost reserved for steps to the highest fidelity of averages: about as much as successive
+# halving spends there with three or four rungs.  Learning curves do better without (bench_curves.py).
 _SHARE_AT_HIGHEST = 0.3
 # At the end of a search a trial is still promoted if it is better than the best with this probability.
 _LEAST_CHANCE_OF_BEST = 0.2
@@ -53,7 +59,7 @@ def ladder_by_model(
         return None
     if len(np.unique(curves.numbers)) < _FEWEST_TRIALS or not data.axes:
         return None
-    return ladder.fidelity, ladder.fidelity.rungs(ladder.early_stopping.eta), curves
+    return ladder.fidelity, ladder.rungs, curves
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +68,20 @@ class ModelOfFidelities:
 
     Attributes:
         fidelity, levels: of the problem: the rungs, ascending.
+        costs: of a unit of the fidelity; None where all cost the same.
         beliefs: posterior of each quantity at all fidelities: of the value, or of each objective.
         log_worth: log of the gain by an evaluation at the highest fidelity at unit points (m, d), (m,).
         chances: probability that unit points (m, d) are better than the incumbent, or not dominated, (m,).
+        numbers: of the trials that the model was fitted to, of which one may be promoted.
     """
 
     fidelity: Fidelity
     levels: tuple[float, ...]
+    costs: CostModel | None
     beliefs: tuple[FidelitiesPosterior, ...]
     log_worth: Criterion
     chances: Criterion
+    numbers: NDArray[np.int64]
 
     @classmethod
     def of(cls, problem: Problem, data: TrainingData, memory: Memory) -> ModelOfFidelities | None:
@@ -79,17 +89,21 @@ class ModelOfFidelities:
         ladder = ladder_by_model(problem, data)
         if ladder is None:
             return None
-        fidelity, levels, curves = ladder
+        fidelity, levels, _ = ladder
+        costs = CostModel.of(data) if vary(data) else None
         learned = memory.get("surrogate", {})
         learned = learned.get("plain", learned)  # source studies tell points, not fidelities
         if problem.level_set is not None:
             learned = learned if "functions" in learned else {}
-            return cls(fidelity, levels, *_of_level_set(problem, data, learned))
+            surrogate, data = _trained(LEVELS_AT_FIDELITIES, data, learned)
+            return cls(fidelity, levels, costs, *_of_level_set(problem, surrogate, data), data.numbers)
         if data.objective_values is not None:
             plain = [each.get("plain", each) for each in learned.get("objectives", ())]
             learned = {"objectives": plain} if plain else {}
-            return cls(fidelity, levels, *_of_several(data, curves, learned))
-        return cls(fidelity, levels, *_of_one_value(data, curves, learned if "theta" in learned else {}))
+            surrogate, data = _trained(OBJECTIVES_AT_FIDELITIES, data, learned)
+            return cls(fidelity, levels, costs, *_of_several(surrogate, data), data.numbers)
+        surrogate, data = _trained(MultiFidelityGP(), data, learned if "theta" in learned else {})
+        return cls(fidelity, levels, costs, *_of_one_value(surrogate, data), data.numbers)
 
     def gain_per_cost(self, points: Array, below: float, level: float) -> Array:
         """Return the log gain per cost of evaluations, shape (m,).
@@ -98,6 +112,28 @@ class ModelOfFidelities:
             points: unit points (m, d), evaluated up to fidelity ``below`` so far (0 for not at all).
             level: to which they would be evaluated now.
         """
+        worth = self.log_worth(points) + np.log(self._revealed(points, level))
+        return np.asarray(worth - self._log_cost(points, below, level))
+
+    def _log_cost(self, points: Array, below: float, level: float) -> Array | float:
+        """Return the log cost of evaluations, (m,) or the same for all."""
+        by_fidelity = math.log(self.fidelity.cost(below, level))
+        if self.costs is None:
+            return by_fidelity
+        return by_fidelity + self.costs.log_expected(points, self.fidelity.fidelity_gap(level))
+
+    def share_per_cost(self, points: Array) -> Array:
+        """Return the share of a change of the means that an evaluation reveals at most per cost, (m,)."""
+        return np.max(
+            [
+                np.sqrt(self._revealed(points, level)) / np.exp(self._log_cost(points, 0.0, level))
+                for level in self.levels
+            ],
+            axis=0,
+        )
+
+    def _revealed(self, points: Array, level: float) -> Array:
+        """Return the share of the variance that evaluations at a fidelity reveal, (m,)."""
         gap, growth = self.fidelity.fidelity_gap(level), self.fidelity.noise_growth(level)
         shares = [
             np.clip(
@@ -105,8 +141,7 @@ class ModelOfFidelities:
             )
             for belief in self.beliefs
         ]
-        revealed = np.log(np.mean(np.square(shares), axis=0))
-        return np.asarray(self.log_worth(points) + revealed - math.log(level - below))
+        return np.asarray(np.mean(np.square(shares), axis=0))
 
     def first_fidelities(self, points: Array) -> tuple[list[float], list[float]]:
         """Return the fidelity at which to evaluate each new point (m, d) first, and the gain per cost."""
@@ -130,6 +165,8 @@ class ModelOfFidelities:
             for trial in trials
             if trial.state is TrialState.PAUSED and trial.rungs and trial.rungs[-1].feasible
         ]
+        known = set(self.numbers.tolist())
+        paused = [trial for trial in paused if trial.number in known]
         if not paused:
             return None
         points = space.to_unit([trial.params for trial in paused])
@@ -148,11 +185,17 @@ class ModelOfFidelities:
         return Promotion(number, below, following, rank, len(paused)), -min(offers)[0], float(chances[row])
 
 
+def _trained(surrogate: Trainable, data: TrainingData, learned: Memory) -> tuple[Any, TrainingData]:
+    """Return the surrogate with its hyperparameters fixed, and the part of the data that it is fitted to."""
+    trained, _ = cast(Trainable, bounded(surrogate, data)).train(data, learned)
+    return learner_of(trained), relevant_to(trained, data)
+
+
 def _of_one_value(
-    data: TrainingData, curves: FidelityResults, learned: Memory
+    surrogate: MultiFidelityGP, data: TrainingData
 ) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
-    trained, _ = MultiFidelityGP().train(data, learned)
-    belief = trained.fit_curves(data)
+    belief, curves = surrogate.fit_curves(data), data.fidelities
+    assert curves is not None
     highest = normal(belief.highest)
     is_full = curves.fidelity_gaps == 0.0
     best = float(highest.moments(curves.points[is_full] if is_full.any() else curves.points)[0].min())
@@ -168,9 +211,8 @@ def _of_one_value(
 
 
 def _of_level_set(
-    problem: Problem, data: TrainingData, learned: Memory
+    problem: Problem, trained: LevelGP, data: TrainingData
 ) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
-    trained, _ = LEVELS_AT_FIDELITIES.train(data, learned)
     posterior, rng = trained.fit(data), np.random.default_rng(len(data))
     acquisition = Misclassification().with_space(problem.space, rng)
     # at the end of a search nothing is to be known better than it is: there is no best trial
@@ -178,9 +220,10 @@ def _of_level_set(
 
 
 def _of_several(
-    data: TrainingData, curves: FidelityResults, learned: Memory
+    trained: ModelListGP, data: TrainingData
 ) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
-    trained, _ = OBJECTIVES_AT_FIDELITIES.train(data, learned)
+    curves = data.fidelities
+    assert curves is not None
     beliefs, posterior = trained.fit_curves(data)
     # the front to improve on is of points evaluated in full: a paused one would hide behind its own mean
     is_full = np.isin(data.numbers, curves.numbers[curves.fidelity_gaps == 0.0]) & data.feasible
@@ -200,6 +243,12 @@ def _of_several(
         return np.array(found)
 
     return beliefs, LogExpectedHypervolumeImprovement().build(posterior, known.without_pending()), chances
+
+
+def share_per_cost(problem: Problem, data: TrainingData, memory: Memory) -> Criterion | None:
+    """Return ``ModelOfFidelities.share_per_cost``; None where all trials begin at one fidelity."""
+    model = None if problem.judges_by_noise else ModelOfFidelities.of(problem, data, memory)
+    return None if model is None else model.share_per_cost
 
 
 def first_fidelities(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:
@@ -228,7 +277,7 @@ def promotion_by_gain(
     model = ModelOfFidelities.of(problem, data, memory)
     if model is None:
         return None
-    is_due = _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
+    is_due = model.fidelity.averages and _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
     found = model.next_promotion(problem.space, trials, ignore_cost=is_due or point is None)
     if found is None:
         return None

@@ -1,6 +1,6 @@
 """Propose the next unit points: a pure function of problem, recipe, training data and memory.
 
-    propose(ProposalRequest(problem, recipe, data, n, rng, memory, fixed)) -> Proposal(points, memory)
+    propose(ProposalRequest(problem, recipe, data, n, rng, …)) -> Proposal(points, memory)
 
 The first points are of a space-filling design, the rest of a surrogate.  ``memory`` holds plain JSON values
 for the next proposal: the design's seed and index, and the surrogate's hyperparameters.
@@ -25,7 +25,6 @@ from smbo.proposal.recipe import chosen
 from smbo.proposal.replication import repeats_alone, with_repeats
 from smbo.proposal.request import ProposalRequest
 from smbo.proposal.trust_region import RegionState, TrustRegion, advance, length_within, rows_of_region
-from smbo.space.fixed import rows_in
 from smbo.space.point_set import PointSet
 from smbo.training_data import ONE_VALUE, Array, TrainingData, served_by
 
@@ -80,7 +79,7 @@ def propose(request: ProposalRequest) -> Proposal:
         refuse_misfit(request.problem, choice.recipe)
         request = replace(request, recipe=replace(choice.recipe, replication=request.recipe.replication))
     region, data = None, request.data
-    if request.recipe.region is not None:
+    if request.recipe.region is not None and not request.present:  # its box may be out of reach
         state = _region_state(request, request.recipe.region)
         carried["region"] = state.to_json()
         data = rows_of_region(request.recipe.region, state, data)
@@ -121,6 +120,7 @@ def _by_model(
     assert recipe.surrogate is not None, "without one all points are of the design"
     # points of the initial design need neither
     from smbo.acquisition.second_surrogate import PROMISE
+    from smbo.proposal.promotion_by_model import share_per_cost
     from smbo.proposal.second_surrogate import promise
     from smbo.proposal.strategies import select_points
 
@@ -138,14 +138,17 @@ def _by_model(
     try:
         points, beside = select_points(search, acquisition, region)
     except SpaceExhausted:
-        repeats = None if recipe.replication is None else repeats_alone(replace(search, data=model.data))
+        rule, whole = recipe.replication, replace(search, data=model.data)
+        repeats = None if rule is None else repeats_alone(whole, acquisition)
         if repeats is None:
             raise
         return repeats, dict(model.learned)
     if is_ruled and PROMISE not in beside and served_by(recipe.surrogate) == ONE_VALUE:
         beside = {**promise(search, points[0]), **beside}
     if recipe.replication is not None:
-        points = with_repeats(recipe.replication, replace(search, data=model.data), points)
+        reveals = share_per_cost(request.problem, request.data, model.learned)
+        whole = replace(search, data=model.data)
+        points = with_repeats(recipe.replication, whole, points, acquisition, reveals)
     if again is not None:
         points = np.concatenate([again, points])
     return points, {**model.learned, **beside}
@@ -157,4 +160,4 @@ def _doubtful_point(model: ModelData, request: ProposalRequest) -> Array | None:
         return None
     point = request.data.points[request.data.numbers == model.doubtful]
     is_under_way = len(request.data.pending) and (request.data.pending == point).all(axis=1).any()
-    return None if is_under_way or not len(rows_in(request.space, point)) else point
+    return None if is_under_way or not request.holds(point)[0] else point

@@ -12,6 +12,7 @@ from smbo.plain_values import as_whole_number, make_fields_plain, shown
 from smbo.proposal.replication import Replication
 from smbo.proposal.trust_region import TrustRegion
 from smbo.space.designs import DESIGNS
+from smbo.space.grid_design import Grid
 from smbo.surrogates.base import Memory, Surrogate
 from smbo.training_data import TrainingData
 
@@ -47,9 +48,10 @@ class Recipe:
     Attributes:
         surrogate: model of the training data; None for points of the design only.
         acquisition: acquisition function.
-        design: of the first points: "sobol", "halton", "lhs" or "random".
+        design: of the first points: "sobol", "halton", "lhs", "random", "grid" or Grid(levels).
         n_initial: size of the initial design; None for 2d, at least 5 and at most 10, or, where the
-            surrogate models vector outputs, d + 1, at least 5; never more than half of a finite space;
+            surrogate models vector outputs, d + 1, at least 5; never more than half of a finite space; all
+            of a grid;
             3 where they support the user's prior.
         region: keeps proposals near the best point found; None searches the whole space.
         rule: chooses another recipe for each proposal, in place of all of the above.
@@ -65,7 +67,7 @@ class Recipe:
 
     surrogate: Surrogate | None = None
     acquisition: Acquisition = field(default_factory=LogExpectedImprovement)
-    design: str = "sobol"
+    design: str | Grid = "sobol"
     n_initial: int | None = None
     region: TrustRegion | None = None
     rule: Rule | None = None
@@ -73,10 +75,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         make_fields_plain(self, "n_initial")
-        if not isinstance(self.design, str) or self.design not in DESIGNS:
-            raise RecipeError(
-                f"no design is called {shown(self.design)}; there are {', '.join(sorted(DESIGNS))}"
-            )
+        if self.design == "grid":
+            object.__setattr__(self, "design", Grid())
+        if not isinstance(self.design, Grid) and not (
+            isinstance(self.design, str) and self.design in DESIGNS
+        ):
+            names = ", ".join(sorted([*DESIGNS, "grid"]))
+            raise RecipeError(f"no design is called {shown(self.design)}; there are {names}")
         if self.n_initial is not None and (as_whole_number(self.n_initial) or 0) < 1:
             raise RecipeError(f"n_initial={shown(self.n_initial)}: a whole number from 1 up is needed")
         if self.surrogate is not None and not hasattr(self.surrogate, "fit"):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,21 +22,19 @@ from smbo.proposal.model_data import ModelData, with_constraints
 from smbo.proposal.recipe import Choice, Recipe, chosen
 from smbo.proposal.transfer import with_transfer
 from smbo.proposal.trust_region import RegionState, rows_of_region
-from smbo.space import Point, Space
-from smbo.space.context import checked_context
-from smbo.space.fixed import subspace
+from smbo.space import Space
 from smbo.space.point_set import PointSet
 from smbo.surrogates import Subset
 from smbo.surrogates.base import (
     DifferentiablePosterior,
     Memory,
     Posterior,
-    Selective,
     Surrogate,
     learner_of,
 )
 from smbo.surrogates.gp.gp import MAX_ROWS_LEARNED
 from smbo.surrogates.gp.model_average import is_exact
+from smbo.surrogates.subset import bounded, relevant_to
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData, served_by
 from smbo.trial import Recommendation, Trial, TrialState
 
@@ -195,9 +192,10 @@ def _lowest_of_outputs(
 
 def _looked_at(surrogate: Surrogate | None, data: TrainingData, rows: Rows) -> Rows:
     """Return the feasible rows that the surrogate was fitted to, or all if there are none."""
-    if not isinstance(surrogate, Selective):
+    if surrogate is None:
         return rows
-    known = rows[np.isin(data.numbers[rows], surrogate.relevant(data).numbers)]
+    fitted = relevant_to(bounded(surrogate, data), data)
+    known = rows[np.isin(data.numbers[rows], fitted.numbers)]
     return known if len(known) else rows
 
 
@@ -270,8 +268,7 @@ def what_is_missing(problem: Problem, trials: Iterable[Trial]) -> str:
     """Return why no trial can be the best one yet, in words."""
     counts: Counter[TrialState | None] = Counter()
     for trial in trials:
-        is_here = not problem.space.earlier or problem.space.contains(trial.params)
-        counts[trial.state if is_here else None] += 1
+        counts[trial.state if problem.space.is_present(trial.params) else None] += 1
     outside = f"; {counts[None]} trials are outside of the present space" if counts[None] else ""
     if n_complete := counts[TrialState.COMPLETE]:
         which = (
@@ -293,31 +290,19 @@ def what_is_missing(problem: Problem, trials: Iterable[Trial]) -> str:
 
 
 def recommendation(
-    problem: Problem,
-    recipe: Recipe,
-    seed: int,
-    trials: Iterable[Trial],
-    memory: Memory,
-    context: Mapping[str, Any] | None = None,
+    problem: Problem, recipe: Recipe, seed: int, trials: Iterable[Trial], memory: Memory
 ) -> Recommendation:
     """Return the point with the lowest posterior mean; see ``recommend``.
-
-    Args:
-        context: in which the point is to be used; of a contextual problem only.
 
     Raises:
         TellError: no feasible evaluation is complete.
         ProblemError: the problem is a level set, which has no best point.
-        AskError: the context is missing, not of the problem, or out of its range.
     """
     del seed  # nothing here is random
     if problem.level_set is not None:
         raise ProblemError("a level set has no best point to recommend; contour() says where the level is")
     known = {trial.number: trial for trial in trials}
     data = encode(problem, known.values(), is_in_full=True)
-    present = checked_context(problem.space, problem.context, context, "recommend")
-    if present:
-        return _in_context(problem, recipe, known.values(), data, memory, present)
     in_full = np.array(
         [known[number].state is TrialState.COMPLETE for number in data.numbers.tolist()], dtype=np.bool_
     )
@@ -333,34 +318,3 @@ def recommendation(
     if data.outcome_constraints is not None:
         p_feasible = float(probability_feasible(with_constraints(data, memory), point[None])[0])
     return Recommendation(dict(trial.params), problem.sign * mean, std, trial.number, p_feasible)
-
-
-def _in_context(
-    problem: Problem,
-    recipe: Recipe,
-    trials: Iterable[Trial],
-    data: TrainingData,
-    memory: Memory,
-    present: Point,
-) -> Recommendation:
-    """Return the point of the lowest posterior mean in a context, which need not have been observed."""
-    if not data.feasible.any():
-        raise TellError(f"nothing to recommend yet: {what_is_missing(problem, trials)}")
-    space = subspace(problem.space, present)
-    known = with_constraints(data, memory)
-    posterior = model_of(with_transfer(problem, recipe), known, memory).posterior
-    if posterior is None:
-        raise TellError(
-            "nothing to recommend: what is best in a context follows from a surrogate, and the recipe has "
-            "none, or fewer than two evaluations to fit it to"
-        )
-    moved = space.snap(data.points[data.feasible])
-    moved = moved[space.allowed(moved)]
-    starts = moved[np.argsort(posterior.moments(moved)[0], kind="stable")[:_N_STARTS]]
-    point = lowest_mean(posterior, known, space, starts)[None]
-    mean, std = (float(each[0]) for each in posterior.moments(point))
-    mean, std = data.told(np.array([mean, std])).tolist()
-    feasibility = Feasibility.of(known)
-    chance = None if feasibility is None else float(np.exp(feasibility.log_probability(point)[0]))
-    p_feasible = (1.0 if chance is None else chance) if problem.constraints else None
-    return Recommendation(space.from_unit(point)[0], problem.sign * mean, std, None, p_feasible)

@@ -47,6 +47,10 @@ CONVERGENCE_CAPTION = (
     "evaluations are noisy; the band is the model's prediction at the recommended point, mean ± 2 standard "
     "deviations, without the noise of an evaluation."
 )
+CONTEXT_CAPTION = (
+    "Every evaluation in the order of its trial number, each in the context that it met: values under "
+    "different contexts are not comparable, so that there is no best so far."
+)
 SLICES_CAPTION = (
     "Mean and two standard deviations of the surrogate through the recommended point, one parameter "
     "varied at a time. Evaluations are drawn at their own value of that parameter; they lie off the "
@@ -272,8 +276,8 @@ def _draw(
         add(
             "convergence",
             "Convergence",
-            CONVERGENCE_CAPTION,
-            convergence_figure(problem, history, recommendation, comparison),
+            CONTEXT_CAPTION if problem.context else CONVERGENCE_CAPTION,
+            convergence_figure(problem, history, None if problem.context else recommendation, comparison),
         )
     if recommendation is not None and posterior is not None:
         found = summary.slices(problem, posterior, recommendation.params)
@@ -285,7 +289,7 @@ def _draw(
                 SLICES_CAPTION,
                 slices_figure(problem, found, recommendation, trials, params, name),
             )
-    if recommendation is not None:
+    if recommendation is not None and not problem.context:  # its colours are ranks of values
         pairs = pairs_figure(problem, trials, recommendation)
         if pairs is not None:
             add(
@@ -339,13 +343,13 @@ def _cards(
             (
                 "Recommended, by the model",
                 wording.plus_minus(recommendation.mean, recommendation.std),
-                "posterior mean ± standard deviation, " + wording.noise_remark(problem),
+                "posterior mean ± standard deviation, "
+                + wording.noise_remark(problem)
+                + _for_context(problem, recommendation),
             )
         )
-    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
-    feasible = [t for t in complete if t.feasible is not False]
-    if feasible:
-        best = min(feasible, key=lambda t: (problem.sign * (t.value or 0.0), t.number))
+    best = None if problem.context else table.best_trial(problem, trials)
+    if best is not None:
         cards.append(
             (
                 "Best single evaluation",
@@ -354,6 +358,12 @@ def _cards(
             )
         )
     return cards
+
+
+def _for_context(problem: Problem, recommendation: Recommendation) -> str:
+    """Return the context that a point is recommended for; nothing without contextual variables."""
+    values = ", ".join(f"{name} {table.plain(recommendation.params[name])}" for name in problem.context)
+    return f"; best for {values} (the last observed context), another point for another" if values else ""
 
 
 # the range bar of a parameter, in units of its SVG view box
@@ -394,6 +404,8 @@ def _settings(name: str, problem: Problem, settings: Mapping[str, object]) -> di
     for word, given in (("reference", problem.reference), ("weights", problem.weights)):
         if given:
             rows[word] = ", ".join(f"{name} {value:g}" for name, value in given.items())
+    if problem.context:
+        rows["context"] = ", ".join(problem.context)
     if problem.termination is not None:
         rows["termination"] = str(problem.termination)
     if problem.try_first:
@@ -411,7 +423,7 @@ def _space_lines(problem: Problem) -> str:
     stored = problem.space.to_json()
     lines = [
         json.dumps(entry, ensure_ascii=False, default=str)
-        for part in stored.values()
+        for part in (stored["dimensions"], stored["constraints"])
         for entry in (part.items() if isinstance(part, dict) else part)
     ]
     return "\n".join(lines) + "\n"

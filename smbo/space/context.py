@@ -8,7 +8,7 @@ Source: Krause & Ong (2011), "Contextual Gaussian Process Bandit Optimization".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ def context_names(space: Space, given: Any) -> tuple[str, ...]:
                 f"context: {shown(name)} is no dimension of the space{hint(str(name), space.dimensions)}; "
                 "give it there, with the range or the choices that may be observed"
             )
-        if isinstance(dimension, Derived) or dimension.axis(name) is None:
+        if isinstance(dimension, Derived) or dimension.n_levels == 1:
             raise ProblemError(f"context: {name!r} is constant or derived; leave it out of context")
         if dimension.active_when is not None:
             raise ProblemError(
@@ -59,7 +59,7 @@ def context_names(space: Space, given: Any) -> tuple[str, ...]:
 
 
 def checked_context(
-    space: Space, names: tuple[str, ...], given: Mapping[str, Any] | None, call: str = "ask"
+    space: Space, names: Sequence[str], given: Mapping[str, Any] | None, call: str = "ask"
 ) -> Point:
     """Return the present values of the context, in their canonical form; {} for a problem without context.
 
@@ -98,7 +98,7 @@ def _value(space: Space, name: str, value: Any, call: str) -> Any:
 
 def ask_settings(
     space: Space,
-    names: tuple[str, ...],
+    names: Sequence[str],
     fixed: Mapping[str, Any] | None,
     context: Mapping[str, Any] | None,
 ) -> Point:
@@ -111,11 +111,13 @@ def ask_settings(
         if isinstance(fixed, Mapping) and name in fixed:
             raise AskError(f"ask: fixed {name!r} is observed, not chosen; give it as context={{{name!r}: …}}")
     present = checked_context(space, names, context)
-    return checked(space, {**fixed, **present} if isinstance(fixed, Mapping) else fixed or present or None)
+    if fixed is not None and not isinstance(fixed, Mapping):
+        return checked(space, fixed)  # which refuses it
+    return checked(space, {**(fixed or {}), **present})
 
 
 def with_observed(
-    space: Space, names: tuple[str, ...], params: Mapping[str, Any], observed: Mapping[str, Any]
+    space: Space, names: Sequence[str], params: Mapping[str, Any], observed: Mapping[str, Any]
 ) -> Point:
     """Return a point with the context that was observed during its evaluation.
 
@@ -124,14 +126,14 @@ def with_observed(
     """
     for name in observed:
         if name not in names:
-            raise PointError(f"context: {name!r} is not of the context {list(names)}{hint(name, names)}")
+            raise PointError(f"context: {name!r} is not of the context {list(names)}")
     try:
         return space.check({**params, **observed})
     except PointError as error:
         raise PointError(f"observed context {dict(observed)!r}: {error}") from None
 
 
-def same_choice(names: tuple[str, ...], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same_choice(names: Sequence[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two points differ in their context at most."""
     return one == other or (
         bool(names)
@@ -140,7 +142,7 @@ def same_choice(names: tuple[str, ...], one: Mapping[str, Any], other: Mapping[s
     )
 
 
-def context_row(space: Space, names: tuple[str, ...], present: Mapping[str, Any]) -> Array | None:
+def context_row(space: Space, names: Sequence[str], present: Mapping[str, Any]) -> Array | None:
     """Return the present context as a unit point, (d,), NaN where it is chosen; None without a context."""
     if not names:
         return None

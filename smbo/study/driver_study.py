@@ -25,6 +25,7 @@ from smbo.proposal.recipe import Recipe
 from smbo.proposal.suggest import first_levels, next_promotion, trial_seed
 from smbo.space import Integer, Point, Real, Space
 from smbo.space.fixed import checked
+from smbo.space.step_limits import present_point
 from smbo.store import budget as budgets
 from smbo.store.ask import Asking
 from smbo.store.budget import Budget, Spent
@@ -47,7 +48,8 @@ _RACES = 2
 class _Wanted:
     """The arguments of an ask: owner and number of the trials, its key, and its fixed values.
 
-    Trials that wait are among them, or all are new.
+    Trials that wait are among them, or all are new.  ``present`` is the point from which steps are limited,
+    None for that of the last trial.
     """
 
     owner: str
@@ -55,6 +57,7 @@ class _Wanted:
     key: str | None
     fixed: Point
     takes_waiting: bool
+    present: Mapping[str, Any] | None = None
 
 
 class DriverStudy(View):
@@ -176,14 +179,16 @@ class DriverStudy(View):
         key: str | None = None,
         fixed: Point | None = None,
         takes_waiting: bool = True,
+        present: Mapping[str, Any] | None = None,
     ) -> list[Trial]:
         """Return n running trials that ``owner`` (a word, then details) evaluates.
 
         Args:
             fixed: values that new points are to have, as of ``fixing.checked``.
             takes_waiting: whether trials that wait, whatever their values, come first.
+            present: point from which steps are limited; None for that of the last trial.
         """
-        wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting)
+        wanted = _Wanted(owner, n, key, fixed or {}, takes_waiting, present)
         for proposal in range(_RACES + 1):
             if self.problem.multi_fidelity is not None and takes_waiting:
                 self.promote_waiting(n, fixed=wanted.fixed)
@@ -195,7 +200,9 @@ class DriverStudy(View):
             if proposal == _RACES:
                 break
             with suppress(StaleProposal):
-                return self._asked(self._request(wanted, is_final=proposal > 0))
+                # where steps are limited a point of another number may be out of reach
+                is_final = proposal > 0 and not self.problem.step_limits
+                return self._asked(self._request(wanted, is_final=is_final))
         return self._noted(
             self.store.ask_locked(
                 self.id, lambda: self._request(wanted, is_final=True), is_keyed=key is not None
@@ -313,7 +320,15 @@ class DriverStudy(View):
             if budget != Budget():
                 budgets.check_budget(self.name, budget, record.spent, n_new)
             assert look.data is not None
-            proposed = propose_from(problem, self.recipe, record, look.data, n_new, fixed=fixed)
+            proposed = propose_from(
+                problem,
+                self.recipe,
+                record,
+                look.data,
+                n_new,
+                fixed=fixed,
+                present=self._present(problem, wanted.present),
+            )
         memory = proposed.memory if proposed else record.memory
         levels = first_levels(problem, memory, record.next_number, 0, n_new)
         return Asking(
@@ -332,6 +347,13 @@ class DriverStudy(View):
             fidelities=levels,
             rungs=[problem.rung_of(level) for level in levels],
         )
+
+    def _present(self, problem: Problem, given: Mapping[str, Any] | None) -> Point:
+        """Return the values from which steps are limited."""
+        limits = problem.step_limits or {}
+        trials = self.log.last_read()[1] if limits and given is None else []
+        last = trials[-1].params if trials else None
+        return present_point(problem.space, limits, given, last, begins=bool(problem.try_first))
 
     def _asked(self, request: Asking) -> list[Trial]:
         return self._noted(self.store.ask(self.id, request))

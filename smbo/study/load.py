@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from smbo.errors import DamagedStore, SmboError, StudyMismatch
+from smbo.fidelity import ByModel
 from smbo.problem import Problem
 from smbo.problem.stored_names import with_new_classes, with_new_keys
 from smbo.proposal.presets import recipe_from_json, with_new_settings
@@ -47,6 +48,14 @@ def problem_from_json(data: Mapping[str, Any]) -> Problem:
     return Problem.from_json(data)
 
 
+def with_stored_eta(problem: Problem, record: StudyRecord) -> Problem:
+    """Return the problem with the ``eta`` that its study began with, where it states none itself."""
+    stored = (with_new_keys(record.problem).get("early_stopping") or {}).get("model")
+    if stored is None or problem.early_stopping != ByModel():
+        return problem
+    return replace(problem, early_stopping=ByModel(**stored))
+
+
 def renewed(problem: Problem, record: StudyRecord) -> Problem:
     """Return a problem in the space in which it is stored now, with the callables that it has itself."""
     return with_callables_of(problem, problem_from_json(record.problem))
@@ -72,7 +81,7 @@ def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | 
     """
     recipe = with_new_settings(with_new_classes(record.recipe), wanted["recipe"])
     problem = with_new_keys(record.problem)
-    own = {key: value for key, value in problem["space"].items() if key not in ("earlier", "defaults")}
+    own = {key: value for key, value in problem["space"].items() if key in ("dimensions", "constraints")}
     stored = {"problem": {**problem, "space": own}, "recipe": recipe}
     differences = list(_differences("", stored, wanted))
     if seed is not None and seed != record.seed:

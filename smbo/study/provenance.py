@@ -38,6 +38,7 @@ class Proposed:
         beside: points proposed before these, for the numbers before ``first_number``, that were
             not asked for at the watermark.
         fixed: values that all of the points were to have.
+        present: values from which steps were limited.
     """
 
     points: tuple[JsonPoint, ...]
@@ -47,12 +48,13 @@ class Proposed:
     memory: Mapping[str, Any]
     beside: tuple[JsonPoint, ...] = ()
     fixed: JsonPoint = field(default_factory=dict)
+    present: JsonPoint = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Name of the proposal, unique in its study."""
         parts = [self.first_number, len(self.points), self.watermark, self.before, list(self.beside)]
-        parts += [dict(self.fixed)] if self.fixed else []
+        parts += [dict(each) for each in (self.fixed, self.present) if each]
         return hashlib.sha256(dump_json(parts).encode()).hexdigest()[:16]
 
     def origins(self, start: int, stop: int, *, is_whole: bool) -> list[dict[str, Any]]:
@@ -75,6 +77,8 @@ class Proposed:
             }
             if self.fixed:
                 origins[0]["fixed"] = dict(self.fixed)
+            if self.present:
+                origins[0]["present"] = dict(self.present)
         return origins
 
 
@@ -112,11 +116,14 @@ def propose_from(
     *,
     beside: Sequence[JsonPoint] = (),
     fixed: Point | None = None,
+    present: Point | None = None,
 ) -> Proposed:
     """Return the proposal of ``propose_trials`` from encoded training data, ``beside`` among it."""
     first = record.next_number + len(beside)
     rng = proposal_rng(record.seed, first)
-    points, after = suggest(ProposalRequest(problem, recipe, data, n, rng, record.memory, fixed or {}))
+    points, after = suggest(
+        ProposalRequest(problem, recipe, data, n, rng, record.memory, fixed or {}, present or {})
+    )
     return Proposed(
         points=tuple(problem.space.point_to_json(point) for point in points),
         first_number=first,
@@ -125,6 +132,7 @@ def propose_from(
         memory=after,
         beside=tuple(beside),
         fixed=problem.space.point_to_json(fixed or {}),
+        present=problem.space.point_to_json(present or {}),
     )
 
 

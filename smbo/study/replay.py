@@ -1,7 +1,8 @@
 """Compute every proposal of a study again from its provenance in the log, and compare.
 
 A proposal is a function of the problem, the recipe, the seed, the log up to a sequence number, the
-recipe's memory, the points proposed before it that were not in the log yet, and the fixed values.  All
+recipe's memory, the points proposed before it that were not in the log yet, the fixed values and the present
+point from which steps were limited.  All
 of that is noted with the trials that were asked for, whatever the order in which results came, and however
 often drivers died in between.
 """
@@ -84,6 +85,7 @@ class _Proposal:
     memory: Mapping[str, Any]
     beside: Sequence[JsonPoint]
     fixed: JsonPoint
+    present: JsonPoint
     numbers: dict[int, int] = field(default_factory=dict)  # index among its points -> trial
 
 
@@ -102,8 +104,8 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
     asked = _as_asked(events)
     stored = {row.number: asked.get(row.number, row.params) for row in rows}
     proposals, n_unknown = _proposals(events)
-    points = {number: read(dict(point)) for number, point in asked.items()}
-    past = _Past(events, trials, store.attempts(record.id), points)
+    as_asked = {number: read(dict(point)) for number, point in asked.items()}
+    past = _Past(events, trials, store.attempts(record.id), as_asked)
     memories = {dump_json({})}
     n_same = 0
     for done, proposal in enumerate(sorted(proposals, key=lambda each: (each.watermark, each.first))):
@@ -118,8 +120,9 @@ def replay(store: History, name: str, problem: Problem, recipe: Recipe) -> Repla
             known = [replace(each, params=then.space.point_from_json(dict(each.params))) for each in known]
         known += proposed_trials(then, proposal.beside, proposal.first)
         fixed = then.space.values_from_json(proposal.fixed)
+        present = then.space.values_from_json(proposal.present)
         data, rng = encode(then, known), proposal_rng(record.seed, proposal.first)
-        request = ProposalRequest(then, recipe, data, proposal.n, rng, proposal.memory, fixed)
+        request = ProposalRequest(then, recipe, data, proposal.n, rng, proposal.memory, fixed, present)
         proposed, memory = suggest(request)
         memories.add(dump_json(memory))
         for index, number in sorted(proposal.numbers.items()):
@@ -146,6 +149,7 @@ def _proposals(events: Sequence[Row[Any]]) -> tuple[list[_Proposal], int]:
                 origin["memory"],
                 origin["beside"],
                 origin.get("fixed", {}),
+                origin.get("present", {}),
             )
         if origin.get("proposal") in found:
             found[origin["proposal"]].numbers[origin["index"]] = event.number

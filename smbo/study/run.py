@@ -145,7 +145,9 @@ def installed_executor(name: str, settings: Mapping[str, Any] | None = None) -> 
 def _prefetch(study: Runnable, place: Executor, settings: RunSettings) -> Prefetch | None:
     """Return the proposals made beforehand; None where no model is fitted, or no slot waits for it."""
     wanted = place.runs_elsewhere if settings.prefetch is None else settings.prefetch
-    if not wanted or not fits_a_model(study.recipe) or study.problem.context:  # of the present context
+    if not wanted or not fits_a_model(study.recipe):
+        return None
+    if study.problem.context or study.problem.step_limits:  # the present context or point is not known yet
         return None
     factory = ProposerFactory(study.store.url, study.name, study.problem, study.recipe, settings.fixed)
     try:

@@ -29,7 +29,7 @@ from smbo.store.change_feed import SPACE
 from smbo.store.records import Result, StudyRecord
 from smbo.store.store import SqlStore
 from smbo.study.driver_study import DriverStudy
-from smbo.study.load import problem_and_recipe, refuse_mismatch
+from smbo.study.load import problem_and_recipe, refuse_mismatch, with_stored_eta
 from smbo.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -131,11 +131,16 @@ class Study(View):
             record = store.create_study(
                 name, wanted["problem"], wanted["recipe"], new_seed, budget or Budget()
             )
-            refuse_mismatch(record, wanted, seed)
+            problem = with_stored_eta(problem, record)
+            refuse_mismatch(record, {**wanted, "problem": problem.to_json()}, seed)
             store.raise_budget(record.id, budget or Budget())
         except BaseException:
             store.close()
             raise
+        if not isinstance(recipe.design, str) and budget is not None and budget.trials is not None:
+            said = recipe.design.about_budget(problem.space, budget.trials)
+            if said is not None:
+                logger.warning("study %s: %s", name, said)
         logger.info("study %s in %s: %d trials so far", name, store.shown, record.next_number)
         stored = (
             problem_and_recipe(record)[0].space if "earlier" in record.problem["space"] else problem.space
@@ -184,6 +189,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial: ...
     @overload
     def ask(
@@ -193,6 +199,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> list[Trial]: ...
     def ask(
         self,
@@ -201,6 +208,7 @@ class Study(View):
         key: str | None = None,
         fixed: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        present: Mapping[str, Any] | None = None,
     ) -> Trial | list[Trial]:
         """Return the next trial, or a list of n, running from now on.
 
@@ -213,6 +221,8 @@ class Study(View):
                 the trials are new.  Where one point alone has these values it is asked for (n times),
                 evaluated before or not.
             context: present values of the problem's contextual variables, by name, for all n.
+            present: where the parameters with step limits stand, None for the point of the last trial, asked
+                for or told.  Of n points each is a step from the one before.
 
         Raises:
             BudgetExhausted: the study may not have so many more.
@@ -225,7 +235,12 @@ class Study(View):
             self._driver.log.read()  # the space may have changed
         settings = ask_settings(self.problem.space, self.problem.context, fixed, context)
         trials = self._driver.ask_for(
-            "hand", count, key=check_key(key), fixed=settings, takes_waiting=not settings
+            "hand",
+            count,
+            key=check_key(key),
+            fixed=settings,
+            present=present,
+            takes_waiting=not settings and present is None,
         )
         return trials[0] if n is None else trials
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Trainable as Trainable,
         WarpedPosterior as WarpedPosterior,
     )
+    from smbo.surrogates.gp.axis_selection import AxisSelection as AxisSelection
     from smbo.surrogates.gp.gp import GP as GP
     from smbo.surrogates.gp.kernel_selection import KernelSelection as KernelSelection
     from smbo.surrogates.gp.kernels import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         SquaredExponential as SquaredExponential,
     )
     from smbo.surrogates.gp.marginal_likelihood import Priors as Priors
+    from smbo.surrogates.gp.marginalized import MarginalizedGP as MarginalizedGP
     from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP as MultiFidelityGP
     from smbo.surrogates.gp.torch_gp import TorchGP as TorchGP
     from smbo.surrogates.multi_output.composite import CompositeGP as CompositeGP
@@ -44,9 +46,11 @@ _MODULES = {
         "WarpedPosterior"
     ),
     "smbo.surrogates.gp.gp": "GP",
+    "smbo.surrogates.gp.axis_selection": "AxisSelection",
     "smbo.surrogates.gp.kernel_selection": "KernelSelection",
     "smbo.surrogates.gp.kernels": "Kernel Matern32 Matern52 SquaredExponential",
     "smbo.surrogates.gp.marginal_likelihood": "Priors",
+    "smbo.surrogates.gp.marginalized": "MarginalizedGP",
     "smbo.surrogates.gp.multi_fidelity": "MultiFidelityGP",
     "smbo.surrogates.gp.torch_gp": "TorchGP",
     "smbo.surrogates.multi_output.composite": "CompositeGP",

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from smbo.surrogates.base import Memory, Posterior, Selective, Surrogate, Trainable, takes_replicates
+from smbo.surrogates.base import Memory, Posterior, Surrogate, Trainable, takes_replicates
 from smbo.surrogates.gp.gp import GP
+from smbo.surrogates.subset import relevant_to
 from smbo.training_data import Target, TrainingData, served_by
 
 
@@ -54,7 +55,7 @@ class Noiseless:
 
     def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part of the training data that the wrapped surrogate is fitted to."""
-        return self.surrogate.relevant(data) if isinstance(self.surrogate, Selective) else data
+        return relevant_to(self.surrogate, data)
 
     def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior of the wrapped surrogate."""

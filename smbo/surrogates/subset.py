@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smbo.errors import RecipeError
+from smbo.problem.hypervolume import fronts_first
 from smbo.surrogates.base import (
     Memory,
     Posterior,
+    Selective,
     Surrogate,
     TakesSources,
     Trainable,
@@ -30,6 +32,8 @@ Rows = NDArray[np.intp]
 # Hyperparameters are learned again once the training data has grown by this factor: a part of fixed size
 # that is chosen again each time differs little from the one before.
 _RELEARN_FACTOR = 1.5
+# Of vector outputs and results at several fidelities, where a row costs several times as much.
+_N_ROWS_OF_SEVERAL, _N_LEARNED_OF_SEVERAL = 300, 100
 # Key of the memory, beside those of the wrapped surrogate: number of rows when it was trained last.
 _COUNT_KEY = "n_all"
 
@@ -38,8 +42,7 @@ _COUNT_KEY = "n_all"
 class Subset:
     """Wrap a surrogate: fit it to all training data while there is little, and to a part of it later.
 
-    The part has three shares of a third each: the lowest values, the points nearest to the lowest, and
-    points spread evenly over the rest by trial number.  It depends on the training data alone.
+    The part is that of ``rows_to_fit``; it depends on the training data alone.
 
     Attributes:
         surrogate: the wrapped surrogate.
@@ -99,7 +102,7 @@ class Subset:
         """Return the part of the training data that the surrogate is fitted to; all if there is little."""
         if len(data) <= self.most and len(data.failed) <= self.most:
             return data
-        kept = data if len(data) <= self.most else _part(data, self.n_rows)
+        kept = data if len(data) <= self.most else part_to_fit(data, self.n_rows)
         if len(data.failed) <= self.n_rows:
             return kept
         return replace(kept, failed=data.failed[_spread(np.arange(len(data.failed)), self.n_rows)])
@@ -116,7 +119,7 @@ class Subset:
         if n <= self.most:
             trained, learned = self.surrogate.train(data, _without_count(memory))
             return replace(self, surrogate=trained), {**learned, _COUNT_KEY: n}
-        few = _part(data, self.n_learned)
+        few = part_to_fit(data, self.n_learned)
         n_before = int(memory.get(_COUNT_KEY, 0))
         is_known = self.most < n_before <= n < _RELEARN_FACTOR * n_before
         # no memory is passed on if the part is to be learned from: its fixed size would look like no growth
@@ -128,17 +131,45 @@ def _without_count(memory: Memory) -> Memory:
     return {name: value for name, value in memory.items() if name != _COUNT_KEY}
 
 
-def _part(data: TrainingData, n: int) -> TrainingData:
-    """Return n rows of the training data: lowest values, points nearest to the lowest, and spread ones."""
-    values = data.values
-    if data.feasible.any():
-        values = np.where(data.feasible, values, np.inf)
-    lowest = np.argsort(values, kind="stable")[: n // 3]
-    gaps = data.points - data.points[lowest[0]]
-    nearest = np.argsort(np.einsum("ij,ij->i", gaps, gaps), kind="stable")[: n // 3]
-    chosen = np.union1d(lowest, nearest)
+def bounded(surrogate: Surrogate, data: TrainingData) -> Surrogate:
+    """Return the surrogate, within a subset where it would be fitted to all of very many evaluations."""
+    several = Subset(surrogate, n_rows=_N_ROWS_OF_SEVERAL, n_learned=_N_LEARNED_OF_SEVERAL)
+    if max(len(data), len(data.failed)) <= several.most or len(relevant_to(surrogate, data)) <= several.most:
+        return surrogate
+    return several if data.outputs is not None or data.fidelities is not None else Subset(surrogate)
+
+
+def relevant_to(surrogate: Surrogate, data: TrainingData) -> TrainingData:
+    """Return the part of the training data that a surrogate is fitted to."""
+    return surrogate.relevant(data) if isinstance(surrogate, Selective) else data
+
+
+def rows_to_fit(data: TrainingData, n: int) -> Rows:
+    """Return n rows of the training data, ascending, to which a surrogate at bounded cost is fitted.
+
+    A third each: the lowest values, the points nearest to the lowest, and rows spread evenly over the others
+    by trial number.  Of several objectives the first two thirds are the first rows of a non-dominated sort.
+    """
+    usable = np.flatnonzero(data.feasible) if data.feasible.any() else np.arange(len(data))
+    if data.objective_values is not None:
+        chosen = np.sort(usable[fronts_first(data.objective_values.values[usable], 2 * (n // 3))])
+    else:
+        values = np.full(len(data), np.inf)
+        values[usable] = data.values[usable]
+        lowest = np.argsort(values, kind="stable")[: n // 3]
+        gaps = data.points - data.points[lowest[0]]
+        nearest = np.argsort(np.einsum("ij,ij->i", gaps, gaps), kind="stable")[: n // 3]
+        chosen = np.union1d(lowest, nearest)
     rest = np.setdiff1d(np.arange(len(data)), chosen, assume_unique=True)
-    return data.rows(np.sort(np.concatenate([chosen, _spread(rest, n - len(chosen))])))
+    return np.sort(np.concatenate([chosen, _spread(rest, n - len(chosen))]))
+
+
+def part_to_fit(data: TrainingData, n: int) -> TrainingData:
+    """Return the rows to fit, with their results at all fidelities."""
+    part, results = data.rows(rows_to_fit(data, n)), data.fidelities
+    if results is None:
+        return part
+    return replace(part, fidelities=results.rows(np.flatnonzero(np.isin(results.numbers, part.numbers))))
 
 
 def _spread(rows: Rows, n: int) -> Rows:

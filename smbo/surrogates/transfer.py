@@ -23,7 +23,6 @@ from smbo.surrogates.base import (
     ExactProcess,
     Memory,
     Posterior,
-    Selective,
     Surrogate,
     Trainable,
     is_learning_due,
@@ -33,6 +32,7 @@ from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import log_density
 from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.surrogates.subset import relevant_to
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData, VectorOutputs
 
 # Gain in leave-one-out log density that a source needs: chance gains about a half.  With fewer than
@@ -118,7 +118,7 @@ class Transfer:
 
     def relevant(self, data: TrainingData) -> TrainingData:
         """Return the part of the training data that the surrogate is fitted to."""
-        return self.surrogate.relevant(data) if isinstance(self.surrogate, Selective) else data
+        return relevant_to(self.surrogate, data)
 
     def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior; weights and hyperparameters are learned first where none are fixed."""
@@ -334,6 +334,10 @@ class TransferProcess(TransferPosterior):
     def covariance(self, points: Array, others: Array) -> Array:
         """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
         return self.residual.covariance(points, others) * self._unit**2
+
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""
+        return self.latent.moments(points)[0], self.covariance(points, points)
 
 
 def _latent(scale: OutcomeTransform, data: TrainingData) -> TrainingData:

@@ -227,14 +227,12 @@ def main() -> None:
         task, rows = TASKS[name](), []
         began = time.process_time()
         n_trials = given.trials or N_TRIALS[name]
-        print(f"{name}: full search of {n_trials} trials; {given.early_stopping}")
+        print(f"{name}: full search of {n_trials} trials; {given.stopping}")
         print(f"seed   full   at {given.share:.2f} of its cost  reached at")
         for seed in range(given.first_seed, given.first_seed + given.seeds):
             is_recommended = given.by == "recommended"
             rows.append(
-                compare(
-                    task, given.early_stopping, seed, n_trials, given.share, is_recommended=is_recommended
-                )
+                compare(task, given.stopping, seed, n_trials, given.share, is_recommended=is_recommended)
             )
             aim, at_share, reached = rows[-1]
             print(f"{seed:4d}  {aim:.4f}  {at_share:.4f}               {reached:.3f}", flush=True)

@@ -12,11 +12,13 @@ from sklearn.linear_model import BayesianRidge
 
 from smbo.surrogates import (
     GP,
+    AxisSelection,
     Boosting,
     DifferentiablePosterior,
     ExtendablePosterior,
     ExtraTrees,
     Forest,
+    MarginalizedGP,
     Matern32,
     Noiseless,
     Regressor,
@@ -38,6 +40,8 @@ SURROGATES = [
     Regressor(BayesianRidge()),
     Subset(GP(), most=20, n_rows=15, n_learned=10),
     Noiseless(GP()),
+    AxisSelection(sizes=(2, 1)),
+    MarginalizedGP(n_draws=3),
     TorchGP(device="cpu"),
     Regressor(GaussianProcessRegressor(alpha=1e-6, optimizer=None)),
 ]
@@ -62,7 +66,6 @@ def training_data_of(axes, points, values, variances=None):
         points=np.asarray(points, dtype=float).reshape(n, len(axes)),
         values=np.asarray(values, dtype=float),
         variances=unknown if variances is None else variances,
-        costs=unknown,
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, len(axes))),
         pending=np.zeros((0, len(axes))),

@@ -24,6 +24,7 @@ from smbo.cli.job.cluster import BATCH_SYSTEMS, CORES, ClusterSection, LocalSect
 from smbo.cli.job.document import Document, read_document
 from smbo.cli.job.hints import KeyPath, in_job_words, key_hint, value_hint
 from smbo.cli.job.level_set import LevelSetSection
+from smbo.cli.job.observed import ContextSection
 from smbo.cli.job.profiles import Profile, with_profile
 from smbo.cli.job.section import Count, Duration, Section, Size
 from smbo.cli.job.words import close_matches
@@ -87,6 +88,7 @@ class FidelitySection(Section):
     integer: bool = True
     name: str = "fidelity"
     averages: bool = False
+    resumes: bool = True
 
     @model_validator(mode="after")
     def _makes_sense(self) -> FidelitySection:
@@ -97,7 +99,7 @@ class FidelitySection(Section):
         """Return the fidelity of the problem."""
         from smbo.fidelity import Fidelity
 
-        return Fidelity(self.low, self.high, self.integer, self.name, self.averages)
+        return Fidelity(**self.model_dump())
 
 
 class TransferSection(Section):
@@ -154,6 +156,8 @@ class JobFile(Section):
     fidelity: FidelitySection | None = None
     early_stopping: str | dict[str, Any] | None = None
     level_set: LevelSetSection | None = None
+    context: ContextSection | None = None
+    step_limits: dict[str, float] | None = None
     try_first: list[dict[str, Any]] = Field(default_factory=list, max_length=10_000)
     fixed: dict[str, Any] = Field(default_factory=dict)
     termination: dict[str, Any] | None = None
@@ -350,6 +354,7 @@ _SECTIONS: dict[KeyPath, type[BaseModel]] = {
     ("retries",): RetriesSection,
     ("fidelity",): FidelitySection,
     ("level_set",): LevelSetSection,
+    ("context",): ContextSection,
     ("cluster",): ClusterSection,
     **{
         ("cluster", kind): _section_of(ClusterSection, kind)

@@ -6,7 +6,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from smbo.cli.job.document import Document
 from smbo.cli.job.fixed import fixed_of
 from smbo.cli.job.hints import KeyPath, dimension_hint, in_job_words
+from smbo.cli.job.observed import Observe, observer
 from smbo.cli.job.schema import JobFile
 from smbo.cli.job.transfer import fitting_rows, transfer_sources
 from smbo.cli.job.words import close_matches
@@ -44,6 +45,8 @@ _WORDS = {
     **{key: key for key in ("try_first", "fidelity", "early_stopping")},
     "level_set": "level[ _]set",
     "transfer": "transfer",
+    "context": "context",
+    "step_limits": "step_limits",
 }
 
 
@@ -56,6 +59,7 @@ class Task:
         objective: the objective here, in this process.
         problem: what is to be solved.
         fixed: values that new trials of this run are to have.
+        observe: returns the present values of the contextual variables; None without any.
         refused: rows of source studies that do not fit the space, and why.
         called: how the objective's function is called, where it is by the names of the dimensions.
     """
@@ -64,6 +68,7 @@ class Task:
     objective: Objective
     problem: Problem
     fixed: Point
+    observe: Observe | None = None
     refused: tuple[str, ...] = ()
     called: str | None = None
 
@@ -92,7 +97,14 @@ def load_task(job: JobFile, document: Document, folder: Path) -> Task:
         called = check_loaded(objective, problem, is_here=job.cluster.is_here)
     except ObjectiveError as error:
         raise _at(document, ("objective", kind), error) from None
-    return Task(spec, objective, problem, fixed_of(job, document, problem.space), tuple(refused), called)
+    if problem.context and job.context is None:
+        raise JobFileError(
+            f"{document.name}: the objective's context {list(problem.context)} is observed; say where its "
+            "values come from: `context: {command: [...]}` or `context: {python: module:function}`"
+        )
+    fixed = fixed_of(job, document, problem.space)
+    observe = observer(job.context, document, folder)
+    return Task(spec, objective, problem, fixed, observe, tuple(refused), called)
 
 
 def find_modules_beside(folder: Path) -> None:
@@ -174,6 +186,8 @@ def _problem(
             early_stopping=job.early_stopping if job.early_stopping or own is None else own.early_stopping,
             try_first=_try_first(job, document, space, own),
             termination=job.termination if job.termination or own is None else own.termination,
+            context=_context(job, own),
+            step_limits=_step_limits(job, own),
             **values,
         )
         sources = transfer_sources(job, problem, document, folder)
@@ -211,6 +225,22 @@ def _space_and_outcome_constraints(
         return space, measured
     except SpaceError as error:
         raise _at(document, ("constraints",) if job.constraints else ("space",), error) from None
+
+
+def _step_limits(job: JobFile, own: Problem | None) -> Mapping[str, float] | None:
+    is_own = job.step_limits is None and own is not None and job.space is None
+    return own.step_limits if is_own and own is not None else job.step_limits
+
+
+def _context(job: JobFile, own: Problem | None) -> Sequence[str]:
+    """Return the names of the contextual variables: the job's where it has any, else the objective's."""
+    if job.context is not None and job.context.parameters:
+        return job.context.parameters
+    if own is not None and job.space is None and own.context:
+        return own.context
+    if job.context is not None:
+        raise ProblemError("context: name the `parameters` of the space that are observed")
+    return ()
 
 
 def _values(job: JobFile, objective: Objective, own: Problem | None) -> dict[str, Any]:

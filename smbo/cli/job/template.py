@@ -41,6 +41,8 @@ space:
 # Prior knowledge.  A prior density goes into a dimension: {{real: [0, 1], prior: {{normal: [0.3, 0.1]}}}}
 # try_first: [{{alpha: 0.118, rate: 0.1, n: 3, mode: fast}}]   # before any other points
 # transfer: [old.csv]              # source studies: CSV, Parquet, {{study: name, store: sqlite:///old.db}}
+# step_limits: {{alpha: 0.01, rate: 2}}   # how far each may move in a step; a factor where it is log
+# context: {{parameters: [rate], command: [./read-sensors]}}   # observed before each ask, not chosen
 # fixed: {{mode: fast}}               # of this run's new trials; --fix mode=fast, and --free mode again
 
 # fidelity: {{name: epochs, low: 3, high: 81}}   # evaluations that are cheaper at a low one

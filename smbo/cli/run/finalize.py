@@ -64,7 +64,9 @@ def _confirm_and_report(context: RunContext, summary: StudySummary, confirm: boo
     except OSError as error:
         raise StoreError(f"{folder}: the report's folder cannot be made: {error.strerror}") from None
     confirmed: Confirmed | None = None
-    is_single = context.study.problem.multi_objective is None
+    problem = context.study.problem
+    # evaluations of now would be in the context of now
+    is_single = problem.multi_objective is None and not problem.context
     if is_single and confirm and summary.recommendation and isinstance(context.task.objective, Confirmable):
         queue = _confirmation_queue(context, summary.recommendation.params, folder / FILE)
         if not _run_confirmation(context, queue):

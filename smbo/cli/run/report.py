@@ -14,6 +14,7 @@ import click
 from smbo.analysis.explain import explained
 from smbo.analysis.optimum import Drawn, optimum
 from smbo.analysis.outliers import SuspectedOutlier, suspected_outliers
+from smbo.analysis.parameters import parameters as parameters_at
 from smbo.analysis.prediction import InUsersUnit
 from smbo.cli.job.document import Document
 from smbo.cli.job.fixed import fixed_text
@@ -96,7 +97,11 @@ def write_run_report(
     has_one = recommended is not None and posterior is not None and study.problem.multi_objective is None
     tune = _tune(context, None if recommended is None else recommended.params)
     # a tune at the recommended point has the errors of its parameters
-    parameters = optimum(*study._snapshot(), recommended=recommended) if has_one and tune is None else None
+    parameters = None
+    if recommended is not None and study.problem.context:
+        parameters = parameters_at(study.problem.space, recommended.params)  # the optimum moves with it
+    elif has_one and tune is None:
+        parameters = optimum(*study._snapshot(), recommended=recommended)
     page = write_report(
         folder,
         name=study.name,
@@ -181,7 +186,7 @@ def _settings(context: RunContext) -> dict[str, object]:
         "recipe": _as_written(job.recipe),
     }
     if changes := space_lines(study):
-        table["space"] = "\n".join(changes)
+        table["changes of the space"] = "\n".join(changes)
     if (rungs := rungs_text(study)) is not None:
         table["fidelity"] = rungs
     if (cost := total_cost(study)) is not None:

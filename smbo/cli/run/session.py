@@ -206,6 +206,7 @@ def _evaluate(context: RunContext) -> RunReport:
             stop=stop,
             spool=context.spool_folder,
             fixed=context.task.fixed,
+            context=context.task.observe,
             lease_seconds=job.lease_seconds,
         )
     if report.end is RunEnd.LEFT:

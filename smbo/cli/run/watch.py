@@ -119,7 +119,8 @@ class Watch:
         elapsed = time.monotonic() - self._began
         limit = self._budget.time_seconds
         time_left = None if limit is None else limit - self._seconds_before - elapsed
-        best = study.best if study.problem.multi_objective is None else None
+        has_one = study.problem.multi_objective is None and not study.problem.context
+        best = study.best if has_one else None
         n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
         n_ended = sum(trial.state.is_final for trial in trials)
         slots = None if latest is None else latest.capacity
@@ -144,5 +145,6 @@ class Watch:
         )
 
     def _recommended(self) -> tuple[float, float] | None:
-        found = recommendation_of(self._study)
+        # in another context another value is recommended: its course says nothing of the progress
+        found = None if self._study.problem.context else recommendation_of(self._study)
         return None if found is None or found.means else (found.mean, found.std)

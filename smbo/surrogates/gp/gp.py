@@ -514,7 +514,7 @@ class GP:
         bends = bends_of(all_values) if self.bend_values and n >= MIN_TO_TRANSFORM else [PowerTransform()]
         variances = variances_told(data)
         scales = [OutcomeTransform.of(all_values, *bend, variances) for bend in bends]
-        few = _rows_to_learn_from(data)
+        few = rows_to_learn_from(data)
         few_values = values_told(few)
         likelihoods = [self._likelihood(few, scale, trend) for scale in scales]
         # the Jacobian of each transform, so that densities are those of the untransformed values
@@ -558,7 +558,7 @@ class GP:
 
     def likelihood(self, data: TrainingData) -> tuple[Likelihood, Array]:
         """Return the likelihood on the scale of the fixed power transform, and the unit points it is of."""
-        few = _rows_to_learn_from(data)
+        few = rows_to_learn_from(data)
         return self._likelihood(few, self.scale_of(data)), few.points
 
     def scale_of(self, data: TrainingData) -> OutcomeTransform:
@@ -597,7 +597,7 @@ def _is_step(n: int, n_before: int, first: int) -> bool:
     return now > last
 
 
-def _rows_to_learn_from(data: TrainingData) -> TrainingData:
+def rows_to_learn_from(data: TrainingData) -> TrainingData:
     """Return the rows to learn hyperparameters from: the lowest values, and rows spread over the others."""
     n = len(data)
     if n <= MAX_ROWS_LEARNED:

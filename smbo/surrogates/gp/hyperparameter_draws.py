@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smbo.errors import NumericalError
 from smbo.surrogates.gp.marginal_likelihood import Hyperparameters, Likelihood, bounds_of
@@ -57,6 +58,13 @@ def proposed_around(
         [stretch - likelihood.negative(theta) if near else -np.inf for theta, near in zip(thetas, inside)]
     )
     return Proposed(thetas, logs - proposed)
+
+
+def resampled(logs: Array, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return rows drawn n times by weights exp(logs), systematically, (n,), ascending."""
+    weights = np.exp(logs - logs.max())
+    rows = np.searchsorted(np.cumsum(weights) / weights.sum(), (np.arange(n) + rng.random()) / n)
+    return np.minimum(rows, len(logs) - 1)
 
 
 def _curvature(likelihood: Likelihood, centre: Array) -> Array:

@@ -18,6 +18,7 @@ import numpy as np
 from smbo.surrogates.base import FunctionsPosterior
 from smbo.surrogates.gp.convex_trend import QUADRATIC, ConvexTrend, ConvexTrendPosterior
 from smbo.surrogates.gp.gp import GP, MAX_ROWS_LEARNED, GPPosterior
+from smbo.surrogates.gp.hyperparameter_draws import resampled
 from smbo.surrogates.gp.kernels import SquaredExponential
 from smbo.surrogates.gp.replicated_values import values_told
 from smbo.surrogates.gp.universal_kriging import UniversalKriging
@@ -71,10 +72,7 @@ def averaged(surrogate: object, data: TrainingData, n: int, rng: np.random.Gener
     models = [*_models(surrogate, data, rng)]
     found = [model.proposed(data, _N_PROPOSED, rng) for model in models]
     logs = np.concatenate([each.logs for each in found])
-    weights = np.exp(logs - logs.max())
-    # systematic resampling
-    places = np.searchsorted(np.cumsum(weights) / weights.sum(), (np.arange(n) + rng.random()) / n)
-    drawn, counts = np.unique(np.minimum(places, len(logs) - 1), return_counts=True)
+    drawn, counts = np.unique(resampled(logs, n, rng), return_counts=True)
     members = []
     for place, count in zip(drawn.tolist(), counts.tolist()):
         model, proposal = divmod(place, _N_PROPOSED)

@@ -4,14 +4,18 @@ The result of a trial at each fidelity is a row of its own (``FidelityResults``)
 is 0 at the highest and 1 at the lowest fidelity, on the logarithm of the fidelity.
 Between rows at (x, z) and (x', z') the covariance is
 
-    k(x, x') [a (1 + c z) (1 + c z') + s z z' + w min(z, z')] + m z z'
+    k(x, x') [a (1 + c z) (1 + c z') + s z z' + w r(z, z')] + m z z'
 
 The first term is the function at the highest fidelity, scaled by 1 + c z at lower ones (as in
 Kennedy & O'Hagan 2000, "Predicting the output from a complex computer code when fast
 approximations are available").  The discrepancy vanishes at the highest fidelity (as in Wu et al.
 2020, "Practical multi-fidelity Bayesian optimization for hyperparameter tuning"): a part linear in z (s) and
-a Wiener process in z (w), both with the kernel k over points, and a linear part common to
+a process in z (w), both with the kernel k over points, and a linear part common to
 all points (m).  The hyperparameters a, c, s, w, m are learned by maximum a posteriori.
+
+The process r of learning curves (epochs, iterations) is a mixture of exponential decays, given that it is 0
+at the highest fidelity (Swersky et al. 2014, "Freeze-thaw Bayesian optimization", section 3.1): the slope of
+a curve tells how far it still falls.  Of averages over events it is a Wiener process, r(z, z') = min(z, z').
 """
 
 from __future__ import annotations
@@ -56,11 +60,13 @@ class MultiFidelityPosterior:
         highest: the posterior at the highest fidelity, given the rows of all fidelities.
         theta: hyperparameters, see ``MultiFidelityGP``, (d + 6,).
         fidelity_gaps: of the rows, (N,).
+        ratio: see ``FidelityResults``.
     """
 
     highest: GPPosterior
     theta: Array
     fidelity_gaps: Array
+    ratio: float | None = None
 
     def one_more(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
         """Return the standard deviation of the change of the highest fidelity's mean by an evaluation, (m,).
@@ -77,10 +83,10 @@ class MultiFidelityPosterior:
         scaled = process.encode(points)
         profile = process.kernel.profile(squared_distances(scaled, process.scaled))
         top = linalg.solve_lower(process.factor, process.cross_covariance(scaled).T)
-        here = _across(self.theta, at, self.fidelity_gaps, profile)
+        here = _across(self.theta, at, self.fidelity_gaps, profile, self.ratio)
         half = linalg.solve_lower(process.factor, here.T)
         ones = np.ones(len(points))
-        prior = _across(self.theta, at[:1], at[:1], np.ones((1, 1)))[0, 0]
+        prior = _across(self.theta, at[:1], at[:1], np.ones((1, 1)), self.ratio)[0, 0]
         variance = np.maximum(prior - np.einsum("ij,ij->j", half, half), 0.0) + growth * process.noise
         shown = np.exp(self.theta[-_N_OTHERS]) * (1.0 + self.theta[1 - _N_OTHERS] * fidelity_gap)
         covariance = shown * ones - np.einsum("ij,ij->j", half, top)
@@ -130,6 +136,7 @@ class MultiFidelityGP:
     always_relearn_until: int = 40
     n_iterations: int = 40
     serves: ClassVar[frozenset[Target]] = frozenset({Target.VALUE, Target.FIDELITIES})
+    takes_replicates: ClassVar[bool] = True
 
     @property
     def transfer_base(self) -> MultiFidelityGP:
@@ -167,7 +174,7 @@ class MultiFidelityGP:
         scaled = data.encoded / lengths
         profile = self.kernel.profile(squared_distances(scaled, scaled))
         noise = data.noise(theta)
-        matrix = _across(theta, curves.fidelity_gaps, curves.fidelity_gaps, profile)
+        matrix = _across(theta, curves.fidelity_gaps, curves.fidelity_gaps, profile, curves.ratio)
         matrix.flat[:: len(matrix) + 1] += noise
         factor = linalg.cholesky(matrix)
         mean, alpha = constant_mean(factor, data.values)
@@ -188,7 +195,7 @@ class MultiFidelityGP:
             n_axes=len(training_data.axes),
             shown=shown,
         )
-        return MultiFidelityPosterior(highest, theta, curves.fidelity_gaps)
+        return MultiFidelityPosterior(highest, theta, curves.fidelity_gaps, curves.ratio)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[MultiFidelityGP, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
@@ -282,11 +289,26 @@ def _prior(n_axes: int) -> tuple[Array, Array]:
     )
 
 
-def _across(theta: Array, left: Array, right: Array, profile: Array) -> Array:
+def _departures(left: Array, right: Array, ratio: float | None) -> Array:
+    """Return r between fidelity gaps (m,) and (n,), shape (m, n): 0 where one is 0, 1 where both are 1."""
+    if ratio is None:
+        return np.minimum.outer(left, right)
+    # in units of the lowest fidelity, in which the rates of the decays are exponentially distributed
+    t, u = ratio ** (1.0 - left), ratio ** (1.0 - right)
+
+    def given_the_end(t: Array, u: Array) -> Array:
+        at_end = np.outer(1.0 / (t + ratio + 1.0), 1.0 / (u + ratio + 1.0))
+        return np.asarray(1.0 / (np.add.outer(t, u) + 1.0) - (2.0 * ratio + 1.0) * at_end)
+
+    return given_the_end(t, u) / given_the_end(np.ones(1), np.ones(1))
+
+
+def _across(theta: Array, left: Array, right: Array, profile: Array, ratio: float | None) -> Array:
     """Return the covariance between rows of fidelity gaps (m,) and (n,), given k (m, n) over points."""
     a, s, w, m = np.exp(theta[[-6, -4, -3, -2]])
     c, products = theta[-5], np.outer(left, right)
-    within = a * np.outer(1.0 + c * left, 1.0 + c * right) + s * products + w * np.minimum.outer(left, right)
+    within = a * np.outer(1.0 + c * left, 1.0 + c * right) + s * products
+    within += w * _departures(left, right, ratio)
     return np.asarray(profile * within + m * products)
 
 
@@ -297,9 +319,9 @@ def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
     c, columns = theta[-5], data.features.columns
     scaled = data.encoded / np.exp(theta[:d])[columns]
     profile, slope = data.kernel.profile_and_slope(squared_distances(scaled, scaled))
-    shown, products, least = 1.0 + c * z, np.outer(z, z), np.minimum.outer(z, z)
+    shown, products, departures = 1.0 + c * z, np.outer(z, z), _departures(z, z, data.fidelities.ratio)
     value_part = a * np.outer(shown, shown)
-    within = value_part + s * products + w * least
+    within = value_part + s * products + w * departures
     matrix = profile * within + m * products
     noise = data.noise(theta)
     matrix.flat[:: len(z) + 1] += noise
@@ -323,7 +345,7 @@ def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
     to_value = 0.5 * (on_profile * value_part).sum()
     to_shown = a * z @ on_profile @ shown
     to_slope = 0.5 * s * (on_profile * products).sum()
-    to_walk = 0.5 * w * (on_profile * least).sum()
+    to_walk = 0.5 * w * (on_profile * departures).sum()
     weights *= slope * within
     pulls = 2.0 * (scaled * weights.sum(axis=1)[:, None] - weights @ scaled)
     to_lengths = -data.features.per_axis(np.einsum("ij,ij->j", pulls, scaled), d)

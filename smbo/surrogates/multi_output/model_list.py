@@ -26,6 +26,7 @@ from smbo.surrogates.base import (
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.kernel_selection import KernelSelection
 from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
+from smbo.surrogates.subset import part_to_fit
 from smbo.surrogates.transfer import SourceData, Transfer
 from smbo.training_data import Array, ObjectiveValues, Target, TrainingData
 
@@ -149,8 +150,7 @@ class ModelListGP:
     Attributes:
         process: untrained, for every objective; without a power transform, which would change hypervolumes.
         trained: trained process of each objective; () to learn them.
-        most: number of evaluations up to which all are used; of more, the least dominated and evenly chosen
-            others.
+        most: number of evaluations up to which all are used; of more, so many (``rows_to_fit``).
         sources: source studies of each objective; () without transfer.
 
     Example:
@@ -172,6 +172,7 @@ class ModelListGP:
     most: int = 1000
     sources: tuple[tuple[SourceData, ...], ...] = ()
     serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
+    takes_replicates: ClassVar[bool] = True
 
     def fit(self, data: TrainingData) -> ModelListPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
@@ -220,10 +221,7 @@ class ModelListGP:
         """Return the part of the training data that the processes are fitted to; all if there is little."""
         if data.objective_values is None or len(data) <= self.most:
             return data
-        rows = _least_dominated(data.objective_values.values, data.feasible, self.most // 2)
-        rest = np.setdiff1d(np.arange(len(data)), rows, assume_unique=True)
-        others = rest[np.linspace(0, len(rest) - 1, self.most - len(rows)).astype(np.intp)]
-        return data.rows(np.sort(np.concatenate([rows, others])))
+        return part_to_fit(data, self.most)
 
 
 # For results at several fidelities.
@@ -232,17 +230,6 @@ OBJECTIVES_AT_FIDELITIES = ModelListGP(MultiFidelityGP(bend_values=False))
 
 def _unbent() -> KernelSelection:
     return KernelSelection(GP(bend_values=False, warp_axes=True), price=_MIN_GAIN_SMOOTH_KERNEL)
-
-
-def _least_dominated(values: Array, feasible: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
-    """Return n rows by non-dominated sorting, of the feasible ones if there are enough."""
-    left = np.flatnonzero(feasible) if int(feasible.sum()) >= n else np.arange(len(values))
-    chosen: list[int] = []
-    while len(chosen) < n:
-        front = nondominated(values[left])
-        chosen += left[front].tolist()
-        left = left[~front]
-    return np.array(chosen[:n], dtype=np.intp)
 
 
 def _of_objectives(data: TrainingData) -> tuple[list[TrainingData], TailCompression]:

@@ -35,3 +35,17 @@ def test_rungs_of_a_whole_number_are_whole_numbers():
 def test_bounds_of_a_fidelity_that_make_no_sense_are_refused(low, high, said):
     with pytest.raises(ProblemError, match=said):
         Fidelity(low, high)
+
+
+def test_an_evaluation_that_begins_anew_costs_all_of_its_fidelity():
+    assert Fidelity(3, 81).cost(27, 81) == 54
+    assert Fidelity(3, 81, resumes=False).cost(27, 81) == 81
+
+
+def test_whether_evaluations_resume_is_stored_where_they_do_not():
+    # studies stored before ``resumes`` existed have no such key
+    assert "resumes" not in Fidelity(3, 81).to_json()
+    anew = Fidelity(3, 81, resumes=False)
+    assert Fidelity.from_json(anew.to_json()) == anew
+    with pytest.raises(ProblemError, match="resumes='no'"):
+        Fidelity(3, 81, resumes="no")

@@ -28,6 +28,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "median": {"early_stopping": "median"},
     "plateau": {"termination": {"plateau": 20}},
     "left": {"termination": {"left": 1e-9}},
+    "step limits": {"step_limits": {"x": 0.2}},
     "points to try first": {"try_first": [{"x": 0.5}]},
     "transfer": {"transfer": [TransferSource([{"x": x} for x in (0.1, 0.4, 0.9)], [0.2, 0.01, 0.3])]},
 }

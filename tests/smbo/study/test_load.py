@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -173,6 +174,14 @@ def test_a_study_of_the_old_names_loads_opens_proposes_and_continues(url, name):
         assert set(stored) <= {*study._driver.store.study(name).memory, "levels"}
     with pytest.raises(StudyMismatch, match="differs: seed: stored 11, now 12; use"):  # and nothing else
         Study.open(url, name, problem, recipe, seed=12)
+
+
+def test_rungs_of_a_stored_study_stay_where_they_were(url):
+    problem, recipe = STUDIES["problem-model"]
+    with Study.open(url, "problem-model", problem, recipe) as study:
+        assert study.problem.early_stopping.eta == 3.0
+    with pytest.raises(StudyMismatch, match=r"eta: stored 3\.0, now 2\.0"):
+        Study.open(url, "problem-model", replace(problem, early_stopping={"model": {"eta": 2.0}}), recipe)
 
 
 @pytest.mark.parametrize("name", OPENS_ONLY)

@@ -8,7 +8,7 @@ from scipy.optimize import approx_fprime
 
 from smbo.surrogates import MultiFidelityGP
 from smbo.surrogates.gp.kernels import Matern52
-from smbo.surrogates.gp.multi_fidelity import _Data, _negative, _prior
+from smbo.surrogates.gp.multi_fidelity import _Data, _departures, _negative, _prior
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform
 from smbo.training_data import Axis, FidelityResults, TrainingData
 
@@ -49,7 +49,6 @@ def data(given):
         given.numbers,
         given.points,
         given.values,
-        nan,
         nan,
         np.ones(n, dtype=np.bool_),
         np.zeros((0, 2)),
@@ -130,3 +129,41 @@ def test_more_curves_than_it_takes_are_left_out_from_below():
     assert len(few) == 12
     assert (few.fidelity_gaps == 0.0).sum() == 5  # all that were evaluated in full
     assert (few.fidelity_gaps == 1.0).sum() == 0
+
+
+def test_departures_of_curves_are_a_covariance_that_vanishes_at_the_highest_fidelity():
+    gaps = np.linspace(0.0, 1.0, 9)
+    matrix = _departures(gaps, gaps, 27.0)
+    assert matrix[-1, -1] == pytest.approx(1.0)
+    assert matrix[0] == pytest.approx(0.0, abs=1e-12)
+    assert np.linalg.eigvalsh(matrix).min() > -1e-12
+    # Swersky et al. 2014, eq. 7, alpha = beta = 1, conditioned on the value at the end by dense algebra
+    t = 27.0 ** (1.0 - gaps)
+    free = 1.0 / (t[:, None] + t + 1.0)
+    tied = free - np.outer(free[:, 0], free[0]) / free[0, 0]
+    assert matrix == pytest.approx(tied / tied[-1, -1], abs=1e-12)
+
+
+def test_the_slope_of_a_curve_tells_how_far_it_still_falls():
+    def fall(values, ratio=27.0):
+        """The change from epoch 9 to 27 that is predicted of a curve at 9, 3 and 1."""
+        known, end = _departures(gaps[1:], gaps[1:], ratio), _departures(gaps[:1], gaps[1:], ratio)
+        # an unknown level, and departures from it
+        level = 100.0
+        weights = np.linalg.solve(known + level + 1e-8 * np.eye(3), values)
+        return float(((end + level) @ weights)[0] - values[0])
+
+    gaps = np.array([0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0])
+    steep, flat = np.array([0.3, 0.5, 1.0]), np.array([0.3, 0.3, 0.3])
+    assert abs(fall(flat)) < 0.01
+    assert fall(steep) < -0.015
+    assert abs(fall(steep, None)) < 0.005  # a Wiener process stays where it is
+
+
+def test_densities_of_learning_curves_have_the_slopes_of_their_differences():
+    given = replace(curves((8, 4, 2)), ratio=27.0)
+    data = _Data.of(Matern52(), AXES, given, OutcomeTransform.of(given.values))
+    theta = _prior(2)[0] + 0.1
+    by_differences = approx_fprime(theta, lambda vector: _negative(data, vector)[0], 1e-6)
+    # forward differences of 1e-6 of a function of size 10 to 100 are right to some 1e-5
+    assert _negative(data, theta)[1] == pytest.approx(by_differences, rel=1e-4, abs=1e-4)
