@@ -59,9 +59,9 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     if problem.space.earlier:
         near = is_near(problem.space.to_unit([trial.params for trial in ordered])).tolist()
         ordered = [trial for trial, counts in zip(ordered, near) if counts]
-    if problem.multi_fidelity is None:
-        return _encoded(problem, with_pruned(problem, ordered))
     with _without_collections():
+        if problem.multi_fidelity is None:
+            return _encoded(problem, with_pruned(problem, ordered))
         results = _at_all_fidelities(problem, ordered)
         if problem.loss is not None:
             ordered = as_measured(ordered)
