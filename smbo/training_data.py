@@ -287,6 +287,24 @@ class Replicates:
 
 
 @dataclass(frozen=True, eq=False)
+class EvaluationCosts:
+    """What evaluations cost: a row for each told cost, those of failures and of lower fidelities among them.
+
+    Attributes:
+        points: unit points, shape (k, d).
+        rates: cost per ``Fidelity.cost`` of the evaluation, from 0 up, shape (k,); the cost itself without a
+            fidelity.
+        fidelity_gaps: see ``FidelityResults``, shape (k,); None without a fidelity.
+        spent: all that was told, pruned and cancelled evaluations included.
+    """
+
+    points: Array
+    rates: Array
+    fidelity_gaps: Array | None
+    spent: float
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingData:
     """Finished, failed and pending evaluations, from which a proposal is made.
 
@@ -299,7 +317,6 @@ class TrainingData:
         points: unit points, shape (n, d).
         values: shape (n,), finite, lower is better.
         variances: variance of each value's error (sem squared), shape (n,); NaN where not given.
-        costs: in the user's unit, shape (n,); NaN where not given.
         feasible: whether the outcome constraints hold, shape (n,).
         failed: unit points of evaluations that failed, shape (n_failed, d).
         pending: unit points being evaluated now, shape (n_pending, d).
@@ -309,6 +326,7 @@ class TrainingData:
         fidelities: where trials are promoted to higher fidelities; the values are then those at one fidelity.
         replicates: where rows merge several evaluations (see ``history.replicates``); the values are then
             their means, and the variances those of the means where errors are known.
+        costs: of evaluations, where any is known.
         unit: of values and errors, in the user's unit: a power of two, other than 1 only of an objective
             whose magnitudes are so far from 1 that their squares would leave the range of a float.
         outside: numbers of the evaluations at points of an earlier space of the study that are not in the
@@ -322,7 +340,6 @@ class TrainingData:
     points: Array
     values: Array
     variances: Array
-    costs: Array
     feasible: NDArray[np.bool_]
     failed: Array
     pending: Array
@@ -331,6 +348,7 @@ class TrainingData:
     objective_values: ObjectiveValues | None = None
     fidelities: FidelityResults | None = None
     replicates: Replicates | None = None
+    costs: EvaluationCosts | None = None
     unit: float = 1.0
     outside: frozenset[int] = frozenset()
     context: Array | None = None
@@ -354,7 +372,6 @@ class TrainingData:
             points=points,
             values=values,
             variances=unknown if variances is None else variances,
-            costs=unknown,
             feasible=np.ones(n, dtype=np.bool_),
             failed=nowhere,
             pending=nowhere,
@@ -411,7 +428,6 @@ class TrainingData:
             points=self.points[chosen],
             values=self.values[chosen],
             variances=self.variances[chosen],
-            costs=self.costs[chosen],
             feasible=self.feasible[chosen],
             outputs=None if self.outputs is None else self.outputs.rows(chosen),
             outcome_constraints=None

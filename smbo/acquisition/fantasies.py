@@ -124,7 +124,6 @@ def _with_values(data: TrainingData, points: Array, values: Array) -> TrainingDa
         points=np.concatenate([data.points, points]),
         values=np.concatenate([data.values, values]),
         variances=np.concatenate([data.variances, unknown]),
-        costs=np.concatenate([data.costs, unknown]),
         feasible=np.concatenate([data.feasible, np.ones(m, dtype=np.bool_)]),
         outcome_constraints=None
         if data.outcome_constraints is None

@@ -12,7 +12,7 @@ import numpy as np
 from smbo.analysis.contextual import recommended_in_context
 from smbo.errors import ProblemError, TellError
 from smbo.history.encode import encode
-from smbo.history.table import best_trial
+from smbo.history.table import best_trial, feasible_trials
 from smbo.problem import Problem
 from smbo.problem.hypervolume import closest, history, hypervolume, knee, nondominated
 from smbo.problem.multi_objective import MultiObjective
@@ -27,7 +27,7 @@ from smbo.proposal.recommend import (
 )
 from smbo.surrogates.base import Memory, MultiObjectivePosterior
 from smbo.training_data import Array
-from smbo.trial import Recommendation, Trial, TrialState
+from smbo.trial import Recommendation, Trial
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,10 +208,7 @@ def _by_name(goals: MultiObjective, values: Array) -> dict[str, float]:
 
 def _done(problem: Problem, trials: Iterable[Trial]) -> list[Trial]:
     """Return the complete feasible trials in the present space by number."""
-    found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
-    if problem.space.earlier:
-        found = [trial for trial in found if problem.space.contains(trial.params)]
-    return sorted(found, key=lambda trial: trial.number)
+    return sorted(feasible_trials(problem, trials), key=lambda trial: trial.number)
 
 
 def _minimised(goals: MultiObjective, trials: Sequence[Trial]) -> Array:

@@ -75,7 +75,8 @@ def convergence(problem: Problem, trials: Sequence[Trial]) -> Convergence:
     complete = [t for t in ordered if t.state is TrialState.COMPLETE and t.value is not None]
     values = np.array([t.value for t in complete], dtype=np.float64)
     feasible = np.array([t.feasible is not False for t in complete], dtype=np.bool_)
-    minimised = np.where(feasible, problem.sign * values, np.inf)
+    counts = feasible & np.array([problem.space.is_present(t.params) for t in complete], dtype=np.bool_)
+    minimised = np.where(counts, problem.sign * values, np.inf)
     best = np.minimum.accumulate(minimised) if len(minimised) else minimised
     if problem.context:  # values under different contexts are not comparable
         best = np.full(len(values), np.inf)

@@ -44,8 +44,9 @@ class View(ABC):
     problem: Problem
     recipe: Recipe
 
-    # number of complete trials and the reason then: drivers ask in every iteration of their loop
-    _termination_known: tuple[int, str | None] | None = None
+    # numbers of complete trials and of those before the present space, and the reason then:
+    # drivers ask in every iteration of their loop
+    _termination_known: tuple[tuple[int, int], str | None] | None = None
 
     @abstractmethod
     def _snapshot(self) -> Snapshot:
@@ -216,10 +217,11 @@ class View(ABC):
         from smbo.proposal.termination import ended
 
         problem, recipe, _, trials, memory = self._snapshot()
-        n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-        if self._termination_known is None or self._termination_known[0] != n_complete:
+        # the space may have changed, too
+        now = sum(trial.state is TrialState.COMPLETE for trial in trials), problem.space.since
+        if self._termination_known is None or self._termination_known[0] != now:
             decide = ended if level_set is None else enough
-            self._termination_known = n_complete, decide(problem, recipe, trials, memory)
+            self._termination_known = now, decide(problem, recipe, trials, memory)
         return self._termination_known[1]
 
     def explain(self) -> Explanation:

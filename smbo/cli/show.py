@@ -224,7 +224,7 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
     if by == "number":
         return sorted(trials, key=lambda trial: trial.number)
 
-    pareto = pareto_of(study)
+    outside, pareto = _outside(study, trials), pareto_of(study)
     on_front = set() if pareto is None else {trial.number for trial in pareto.observed}
 
     def rank(trial: Trial) -> tuple[int, float, int]:
@@ -235,9 +235,15 @@ def _ordered(study: Study, trials: Sequence[Trial], by: str) -> list[Trial]:
             return (-1, value, trial.number)
         if trial.state is TrialState.PAUSED:  # its value is one at another fidelity
             return (2, value, trial.number)
-        return (int(trial.feasible is False), value, trial.number)
+        return (int(trial.feasible is False or trial.number in outside), value, trial.number)
 
     return sorted(trials, key=rank)
+
+
+def _outside(study: Study, trials: Sequence[Trial]) -> set[int]:
+    """Return the trials outside of the present space, where it has changed."""
+    space = study.problem.space
+    return {trial.number for trial in trials if not space.is_present(trial.params)}
 
 
 def _table(study: Study, trials: Sequence[Trial], metrics: bool) -> str:
@@ -249,6 +255,8 @@ def _table(study: Study, trials: Sequence[Trial], metrics: bool) -> str:
         and (metrics or not name.startswith("metrics."))
         and any(value is not None for value in values)
     }
+    if outside := _outside(study, trials):
+        kept["space"] = ["outside" if number in outside else None for number in table["number"]]
     # results puts trials in the order of their numbers; the table keeps the order asked for
     numbers = kept["number"]
     order = [numbers.index(trial.number) for trial in trials]

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from smbo.fidelity import ByModel
+from smbo.history.costs import evaluation_costs
 from smbo.history.promotion import as_at_one_fidelity, as_measured, results_by_fidelity, with_pruned
 from smbo.history.table import value_of
 from smbo.history.winsorize import is_penalty, winsorized, winsorized_on_both_sides, with_errors
@@ -59,15 +60,16 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
     if problem.space.earlier:
         near = is_near(problem.space.to_unit([trial.params for trial in ordered])).tolist()
         ordered = [trial for trial, counts in zip(ordered, near) if counts]
+    costs = evaluation_costs(problem, ordered)
     with _without_collections():
         if problem.multi_fidelity is None:
-            return _encoded(problem, with_pruned(problem, ordered))
+            return replace(_encoded(problem, with_pruned(problem, ordered)), costs=costs)
         results = _at_all_fidelities(problem, ordered)
         if problem.loss is not None:
             ordered = as_measured(ordered)
         elif not is_in_full:
             ordered = as_at_one_fidelity(problem, ordered)
-        return replace(_encoded(problem, ordered), fidelities=results)
+        return replace(_encoded(problem, ordered), fidelities=results, costs=costs)
 
 
 @contextmanager
@@ -136,7 +138,6 @@ def _encoded(problem: Problem, ordered: Sequence[Trial], *, with_outputs: bool =
         points=units[:n_done],
         values=values,
         variances=variances,
-        costs=_floats(trial.cost for trial in done),
         feasible=np.array([trial.feasible is not False for trial in done], dtype=np.bool_) & inside,
         failed=units[n_done : n_done + n_failed],
         pending=units[n_done + n_failed :],

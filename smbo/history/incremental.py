@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from smbo.history.encode import encode, in_own_unit, is_alone
 from smbo.problem import Problem
-from smbo.training_data import Array, TrainingData
+from smbo.training_data import Array, EvaluationCosts, TrainingData
 from smbo.trial import Trial, TrialState
 
 _ABSENT, _DONE, _FAILED, _PENDING, _SILENT = range(5)
@@ -66,7 +66,7 @@ class Columns:
         """Return the same as ``encode`` of all trials."""
         self._take_changed()
         done, failed, pending = (np.flatnonzero(self._codes == code) for code in (_DONE, _FAILED, _PENDING))
-        values, sems, costs = self._floats[:, done]
+        values, sems, _ = self._floats[:, done]
         values, variances, unit = in_own_unit(values, sems, is_free=is_alone(self._problem))
         return TrainingData(
             axes=self._problem.space.axes,
@@ -74,12 +74,19 @@ class Columns:
             points=self._units[done],
             values=values,
             variances=variances,
-            costs=costs,
             feasible=self._feasible[done],
             failed=self._units[failed],
             pending=self._units[pending],
+            costs=self._costs(np.concatenate([done, failed])),
             unit=unit,
         )
+
+    def _costs(self, rows: NDArray[np.intp]) -> EvaluationCosts | None:
+        """Return the known costs of these trials, as ``evaluation_costs``."""
+        costs = self._floats[2]
+        rows = np.sort(rows[np.isfinite(costs[rows])])
+        spent = sum(costs[np.isfinite(costs)].tolist())
+        return EvaluationCosts(self._units[rows], costs[rows], None, spent) if len(rows) else None
 
     def _take_changed(self) -> None:
         if not self._changed:

@@ -46,6 +46,5 @@ def merged(data: TrainingData) -> TrainingData:
         kept,
         values=np.bincount(rows, weights * data.values) / sums,
         variances=np.where(np.isnan(kept.variances), np.nan, 1.0 / sums),
-        costs=np.bincount(rows, data.costs) / np.bincount(rows),
         replicates=Replicates(rows, data.values, data.variances),
     )

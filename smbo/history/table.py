@@ -172,12 +172,16 @@ def best_trial(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
 
     It is in the present space.
     """
-    found = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False]
-    if problem.space.earlier:
-        found = [trial for trial in found if problem.space.contains(trial.params)]
+    found = feasible_trials(problem, trials)
     if not found:
         return None
     return min(found, key=lambda trial: (problem.sign * value_of(trial), trial.number))
+
+
+def feasible_trials(problem: Problem, trials: Iterable[Trial]) -> list[Trial]:
+    """Return the complete feasible trials in the present space."""
+    found = (trial for trial in trials if trial.state is TrialState.COMPLETE and trial.feasible is not False)
+    return [trial for trial in found if problem.space.is_present(trial.params)]
 
 
 def value_of(trial: Trial) -> float:

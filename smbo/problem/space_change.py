@@ -37,7 +37,7 @@ def with_space(
     if isinstance(given, Problem):
         refuse_other_changes(problem, given)
     space = given.space if isinstance(given, Problem) else given if isinstance(given, Space) else Space(given)
-    new = continued(problem.space, space, defaults)
+    new = continued(problem.space, space, defaults, len(trials))
     said = differences(problem.space, new)
     first, sources = problem.try_first, problem.transfer
     if isinstance(given, Problem):
@@ -51,8 +51,9 @@ def with_space(
         if missing := new.without(point):
             name = missing[0]
             raise SpaceError(
-                f"{name} is new, and trial {trial.number} was made without it; say which value it has had so "
-                f"far: defaults={{{name!r}: value}}, or `smbo run JOB --change-space --default {name}=VALUE`"
+                f"{name} has no value at trial {trial.number}, which was made without it; say which it has "
+                f"had so far: defaults={{{name!r}: value}}, or `smbo run JOB --change-space --default "
+                f"{name}=VALUE`"
             )
     moved = [new.in_present_terms(point) for point in first]
     inside = [point for point in moved if new.contains(point)]
@@ -89,10 +90,5 @@ def of_the_study(problem: Problem, stored: Space) -> Problem:
     """Return a user's problem with what a study's space keeps for points of its earlier spaces."""
     if not stored.earlier:
         return problem
-    own = Space(
-        problem.space.own_dimensions,
-        problem.space.constraints,
-        earlier=stored.earlier,
-        defaults=stored.defaults,
-    )
-    return replace(problem, space=own)
+    own = problem.space
+    return replace(problem, space=replace(stored, dimensions=own.own_dimensions, constraints=own.constraints))

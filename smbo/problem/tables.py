@@ -16,7 +16,7 @@ from smbo.problem.table_text import number_of, text_of, with_decimal_points
 from smbo.space import Derived, Point, Space
 from smbo.space.categorical import Categorical, Constant
 from smbo.space.json_values import to_plain
-from smbo.space.numeric import Integer, Real
+from smbo.space.numeric import Integer, Real, Removed
 
 _OF_EXPORT = ("number", "state", "seed")  # the columns that every exported table begins with
 PARAMETER, METRIC = "params.", "metrics."
@@ -238,7 +238,7 @@ def point_of(
         cell = row.get(columns.get(name, name)) if name in columns else None
         if cell is None or (cell == "" and not is_typed):
             empty.append(name)
-        elif isinstance(dimension, Constant):
+        elif isinstance(dimension, Constant | Removed):
             if cell != dimension.value and str(cell).strip() != str(dimension.value):
                 raise PointError(f"{name}={cell!r}: it is the constant {dimension.value!r}")
         else:

@@ -16,6 +16,7 @@ from smbo.plain_values import shown
 from smbo.space import Point, Space
 from smbo.space.categorical import Constant
 from smbo.space.neighbourhood import neighbourhood
+from smbo.space.numeric import Removed
 from smbo.training_data import Loss
 from smbo.trial import Trial, TrialState
 
@@ -318,6 +319,6 @@ def _in_terms_of(space: Space, given: Mapping[str, Any], is_typed: bool) -> Poin
     columns = {
         name: name
         for name, dimension in space.dimensions.items()
-        if not isinstance(dimension, Constant) and name in given
+        if not isinstance(dimension, Constant | Removed) and name in given
     }
     return point_of(space, given, columns, is_typed=is_typed)

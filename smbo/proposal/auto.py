@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from smbo import acquisition as acquisitions, surrogates  # each name loads its module on first use
-from smbo.acquisition.base import Acquisition
+from smbo.acquisition.base import Acquisition, FantasyFree, WrapsAcquisitions
+from smbo.acquisition.cost_aware import ExpectedImprovementPerCost, vary
 from smbo.acquisition.expected_improvement import LogExpectedImprovement
 from smbo.errors import RecipeError
 from smbo.problem.level_set import NearestLevel
@@ -28,6 +29,8 @@ from smbo.training_data import TrainingData, VectorOutputs
 
 # The number of a front's boxes grows as a power of half the number of objectives.
 _MOST_OBJECTIVES_BY_VOLUME = 4
+# Points of a design cost as much as others: a few show how costs vary.
+_N_WITH_COSTS = 3
 # In log marginal likelihood, see KernelSelection.
 _PRICE_OF_SMOOTHNESS = 3.0
 
@@ -57,6 +60,8 @@ class Auto:
         margin: of that EI, see ``LogExpectedImprovement``.
         selection_from: axes, of a point with the most active ones, from which the Gaussian process varies
             along selected ones, see ``AxisSelection``.
+        per_cost: divides the acquisition by the expected cost where costs are known and vary, whatever the
+            problem; None to propose as if evaluations cost the same.
 
     Raises:
         RecipeError: figures that are not in order.
@@ -74,6 +79,7 @@ class Auto:
     exploration_after: int = 15
     margin: float = 0.1
     selection_from: int = 30
+    per_cost: ExpectedImprovementPerCost | None = field(default_factory=ExpectedImprovementPerCost)
 
     def __post_init__(self) -> None:
         if self.patience is not None and self.patience < 1:
@@ -89,6 +95,25 @@ class Auto:
 
     def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the recipe to propose with, and the reason."""
+        choice = self._by_kind(data, memory)
+        if self.per_cost is None or not vary(data):
+            return choice
+        acquisition = self._per_cost(choice.recipe.acquisition)
+        return Choice(
+            replace(choice.recipe, acquisition=acquisition, n_initial=_N_WITH_COSTS),
+            choice.name,
+            f"{choice.reason}; costs vary, so what a point is worth is divided by its expected cost",
+        )
+
+    def _per_cost(self, acquisition: Acquisition) -> Acquisition:
+        if isinstance(acquisition, WrapsAcquisitions):
+            return acquisition.with_acquisitions(self._per_cost)
+        assert self.per_cost is not None
+        # a draw's lowest point has no worth that could be divided
+        is_drawn = isinstance(acquisition, FantasyFree)
+        return replace(self.per_cost, acquisition=LogExpectedImprovement() if is_drawn else acquisition)
+
+    def _by_kind(self, data: TrainingData, memory: Memory) -> Choice:
         d, n, n_pending = n_active(data), len(data), len(data.pending)
         if data.outputs is not None:
             return _of_outputs(data, data.outputs)

@@ -48,8 +48,14 @@ def _cost(budget: float | None = None) -> Recipe:
     )
 
 
-def _auto(replication: bool | Mapping[str, float] | None = None) -> Recipe:
-    return Recipe(rule=Auto(), replication=_replication(replication))
+def _auto(
+    replication: bool | Mapping[str, float] | None = None, cost: bool | Mapping[str, Any] = True
+) -> Recipe:
+    if not isinstance(cost, bool | Mapping):
+        raise RecipeError(f"cost: {cost!r}; say false, or {{budget: 3600}} where costs are told")
+    settings = cost if isinstance(cost, Mapping) else {}
+    per_cost = acquisition.ExpectedImprovementPerCost(**settings) if cost is not False else None
+    return Recipe(rule=Auto(per_cost=per_cost), replication=_replication(replication))
 
 
 def _gp(replication: bool | Mapping[str, float] | None = None, hyperparameters: str = "map") -> Recipe:
@@ -104,7 +110,8 @@ def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     auto chooses anew for each proposal; gp, thompson, entropy, noisy, kg, portfolio and trust use a
     Gaussian process, and pareto one for each of several objectives; forest, extra-trees and
     boosting use trees; random and sobol have no model.  cost maximises improvement per cost,
-    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``.  gp takes {"gp":
+    and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``; so does auto where told costs
+    vary, with {"auto": {"cost": {"budget": ...}}}, and not with {"auto": {"cost": False}}.  gp takes {"gp":
     {"hyperparameters": "sampled"}}, an average over hyperparameters in place of the most probable ones
     ("map"): see ``MarginalizedGP``.  auto, gp, noisy and kg take
     {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.

@@ -2,7 +2,8 @@
 
 An evaluation's gain is what one at the highest fidelity is worth there (expected improvement on the
 incumbent, expected hypervolume improvement, or expected reduction of misclassification), times the share of
-it that the evaluation would reveal; its cost is the increase of the fidelity.
+it that the evaluation would reveal; its cost is the increase of the fidelity, times the expected cost of a
+unit of it at that point and fidelity where told costs vary.
 
 This looks one evaluation ahead, where one more cheap point always has some gain.  Where fidelities are
 averages, and one at the highest tells nothing that many cheap ones do not, a share of the cost is therefore
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from smbo.acquisition.base import Criterion
+from smbo.acquisition.cost_aware import CostModel, vary
 from smbo.acquisition.expected_hypervolume_improvement import LogExpectedHypervolumeImprovement
 from smbo.acquisition.expected_improvement import log_expected_improvement, normal
 from smbo.acquisition.level_set import Misclassification
@@ -66,6 +68,7 @@ class ModelOfFidelities:
 
     Attributes:
         fidelity, levels: of the problem: the rungs, ascending.
+        costs: of a unit of the fidelity; None where all cost the same.
         beliefs: posterior of each quantity at all fidelities: of the value, or of each objective.
         log_worth: log of the gain by an evaluation at the highest fidelity at unit points (m, d), (m,).
         chances: probability that unit points (m, d) are better than the incumbent, or not dominated, (m,).
@@ -74,6 +77,7 @@ class ModelOfFidelities:
 
     fidelity: Fidelity
     levels: tuple[float, ...]
+    costs: CostModel | None
     beliefs: tuple[FidelitiesPosterior, ...]
     log_worth: Criterion
     chances: Criterion
@@ -86,19 +90,20 @@ class ModelOfFidelities:
         if ladder is None:
             return None
         fidelity, levels, _ = ladder
+        costs = CostModel.of(data) if vary(data) else None
         learned = memory.get("surrogate", {})
         learned = learned.get("plain", learned)  # source studies tell points, not fidelities
         if problem.level_set is not None:
             learned = learned if "functions" in learned else {}
             surrogate, data = _trained(LEVELS_AT_FIDELITIES, data, learned)
-            return cls(fidelity, levels, *_of_level_set(problem, surrogate, data), data.numbers)
+            return cls(fidelity, levels, costs, *_of_level_set(problem, surrogate, data), data.numbers)
         if data.objective_values is not None:
             plain = [each.get("plain", each) for each in learned.get("objectives", ())]
             learned = {"objectives": plain} if plain else {}
             surrogate, data = _trained(OBJECTIVES_AT_FIDELITIES, data, learned)
-            return cls(fidelity, levels, *_of_several(surrogate, data), data.numbers)
+            return cls(fidelity, levels, costs, *_of_several(surrogate, data), data.numbers)
         surrogate, data = _trained(MultiFidelityGP(), data, learned if "theta" in learned else {})
-        return cls(fidelity, levels, *_of_one_value(surrogate, data), data.numbers)
+        return cls(fidelity, levels, costs, *_of_one_value(surrogate, data), data.numbers)
 
     def gain_per_cost(self, points: Array, below: float, level: float) -> Array:
         """Return the log gain per cost of evaluations, shape (m,).
@@ -107,6 +112,28 @@ class ModelOfFidelities:
             points: unit points (m, d), evaluated up to fidelity ``below`` so far (0 for not at all).
             level: to which they would be evaluated now.
         """
+        worth = self.log_worth(points) + np.log(self._revealed(points, level))
+        return np.asarray(worth - self._log_cost(points, below, level))
+
+    def _log_cost(self, points: Array, below: float, level: float) -> Array | float:
+        """Return the log cost of evaluations, (m,) or the same for all."""
+        by_fidelity = math.log(self.fidelity.cost(below, level))
+        if self.costs is None:
+            return by_fidelity
+        return by_fidelity + self.costs.log_expected(points, self.fidelity.fidelity_gap(level))
+
+    def share_per_cost(self, points: Array) -> Array:
+        """Return the share of a change of the means that an evaluation reveals at most per cost, (m,)."""
+        return np.max(
+            [
+                np.sqrt(self._revealed(points, level)) / np.exp(self._log_cost(points, 0.0, level))
+                for level in self.levels
+            ],
+            axis=0,
+        )
+
+    def _revealed(self, points: Array, level: float) -> Array:
+        """Return the share of the variance that evaluations at a fidelity reveal, (m,)."""
         gap, growth = self.fidelity.fidelity_gap(level), self.fidelity.noise_growth(level)
         shares = [
             np.clip(
@@ -114,8 +141,7 @@ class ModelOfFidelities:
             )
             for belief in self.beliefs
         ]
-        revealed = np.log(np.mean(np.square(shares), axis=0))
-        return np.asarray(self.log_worth(points) + revealed - math.log(self.fidelity.cost(below, level)))
+        return np.asarray(np.mean(np.square(shares), axis=0))
 
     def first_fidelities(self, points: Array) -> tuple[list[float], list[float]]:
         """Return the fidelity at which to evaluate each new point (m, d) first, and the gain per cost."""
@@ -217,6 +243,12 @@ def _of_several(
         return np.array(found)
 
     return beliefs, LogExpectedHypervolumeImprovement().build(posterior, known.without_pending()), chances
+
+
+def share_per_cost(problem: Problem, data: TrainingData, memory: Memory) -> Criterion | None:
+    """Return ``ModelOfFidelities.share_per_cost``; None where all trials begin at one fidelity."""
+    model = None if problem.judges_by_noise else ModelOfFidelities.of(problem, data, memory)
+    return None if model is None else model.share_per_cost
 
 
 def first_fidelities(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:

@@ -268,8 +268,7 @@ def what_is_missing(problem: Problem, trials: Iterable[Trial]) -> str:
     """Return why no trial can be the best one yet, in words."""
     counts: Counter[TrialState | None] = Counter()
     for trial in trials:
-        is_here = not problem.space.earlier or problem.space.contains(trial.params)
-        counts[trial.state if is_here else None] += 1
+        counts[trial.state if problem.space.is_present(trial.params) else None] += 1
     outside = f"; {counts[None]} trials are outside of the present space" if counts[None] else ""
     if n_complete := counts[TrialState.COMPLETE]:
         which = (

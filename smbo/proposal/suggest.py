@@ -52,7 +52,7 @@ def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, A
         from smbo.proposal.promotion_by_model import first_fidelities
         from smbo.proposal.promotion_by_noise import first_fidelities_of_outputs
 
-        first = first_fidelities if problem.loss is None else first_fidelities_of_outputs
+        first = first_fidelities_of_outputs if problem.judges_by_noise else first_fidelities
         carried = {**carried, _FIRST_FIDELITIES: first(problem, request.data, carried, proposal.points)}
     return request.space.from_unit(proposal.points), carried
 
@@ -113,10 +113,8 @@ def next_promotion(
         is_closing: whether no new trials are asked for and none is pending.
         fixed: values of the new point that could be evaluated instead, as of ``fixing.checked``.
     """
-    candidates = trials
-    if problem.space.earlier:
-        is_paused = TrialState.PAUSED
-        candidates = [t for t in trials if t.state is not is_paused or problem.space.contains(t.params)]
+    has_place = problem.space.is_present
+    candidates = [each for each in trials if each.state is not TrialState.PAUSED or has_place(each.params)]
     if not isinstance(problem.early_stopping, ByModel):
         return promotion_due(problem, candidates, is_closing=is_closing)
     if all(trial.state is not TrialState.PAUSED for trial in candidates):
@@ -130,7 +128,7 @@ def next_promotion(
     from smbo.proposal.promotion_by_model import promotion_by_gain
     from smbo.proposal.promotion_by_noise import promotion_by_noise
 
-    promotion = promotion_by_gain if problem.loss is None else promotion_by_noise
+    promotion = promotion_by_noise if problem.judges_by_noise else promotion_by_gain
     found = promotion(problem, candidates, data, memory, point)
     if found is None and is_closing and best_trial(problem, trials) is None:
         return promotion_due(problem, candidates, is_closing=True)

@@ -348,10 +348,8 @@ def _cards(
                 + _for_context(problem, recommendation),
             )
         )
-    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
-    feasible = [t for t in complete if t.feasible is not False]
-    if feasible and not problem.context:
-        best = min(feasible, key=lambda t: (problem.sign * (t.value or 0.0), t.number))
+    best = None if problem.context else table.best_trial(problem, trials)
+    if best is not None:
         cards.append(
             (
                 "Best single evaluation",
@@ -425,7 +423,7 @@ def _space_lines(problem: Problem) -> str:
     stored = problem.space.to_json()
     lines = [
         json.dumps(entry, ensure_ascii=False, default=str)
-        for part in stored.values()
+        for part in (stored["dimensions"], stored["constraints"])
         for entry in (part.items() if isinstance(part, dict) else part)
     ]
     return "\n".join(lines) + "\n"

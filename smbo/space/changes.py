@@ -21,11 +21,12 @@ from smbo.training_data import Array
 _REACH = 1.0  # widths of the present range; the function farther out says little about the one within
 
 
-def continued(old: Space, new: Space, defaults: Mapping[str, Any] | None = None) -> Space:
+def continued(old: Space, new: Space, defaults: Mapping[str, Any] | None = None, since: int = 0) -> Space:
     """Return a new space as the next one of a study, in which earlier points have their places.
 
     Args:
         defaults: values that new parameters have at the points evaluated before, by name.
+        since: how many trials there are so far.
 
     Raises:
         SpaceError: a parameter is missing or cannot be changed so, or a default does not fit.
@@ -45,13 +46,14 @@ def continued(old: Space, new: Space, defaults: Mapping[str, Any] | None = None)
     for name, value in (defaults or {}).items():
         if name not in dimensions:
             raise SpaceError(f"default of {name!r}: there is no such parameter{hint(name, dimensions)}")
-        if any(name in past for past in earlier) or isinstance(dimensions[name], Derived):
+        always = any(name in past and past[name].active_when is None for past in earlier)
+        if always or isinstance(dimensions[name], Derived):
             raise SpaceError(f"default of {name}: earlier points have a value of their own; leave it out")
         try:
             given[name] = dimensions[name].check(name, value)
         except PointError as error:
             raise SpaceError(f"default of {error}; give one of the new values") from None
-    return Space(dimensions, new.constraints, earlier=earlier, defaults=given)
+    return Space(dimensions, new.constraints, earlier=earlier, defaults=given, since=since)
 
 
 def differences(old: Space, new: Space) -> list[str]:

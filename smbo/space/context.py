@@ -41,7 +41,7 @@ def context_names(space: Space, given: Any) -> tuple[str, ...]:
                 f"context: {shown(name)} is no dimension of the space{hint(str(name), space.dimensions)}; "
                 "give it there, with the range or the choices that may be observed"
             )
-        if isinstance(dimension, Derived) or dimension.axis(name) is None:
+        if isinstance(dimension, Derived) or dimension.n_levels == 1:
             raise ProblemError(f"context: {name!r} is constant or derived; leave it out of context")
         if dimension.active_when is not None:
             raise ProblemError(
@@ -111,7 +111,9 @@ def ask_settings(
         if isinstance(fixed, Mapping) and name in fixed:
             raise AskError(f"ask: fixed {name!r} is observed, not chosen; give it as context={{{name!r}: …}}")
     present = checked_context(space, names, context)
-    return checked(space, {**fixed, **present} if isinstance(fixed, Mapping) else fixed or present or None)
+    if fixed is not None and not isinstance(fixed, Mapping):
+        return checked(space, fixed)  # which refuses it
+    return checked(space, {**(fixed or {}), **present})
 
 
 def with_observed(

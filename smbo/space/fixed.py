@@ -7,6 +7,7 @@ fixed dimension has a single position to snap to.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def subspace(space: Space, fixed: Point) -> Space:
         dimensions[name] = Fixed(dimensions[name], dimensions[name].from_unit(np.array([0.5]))[0])
     conditions = dict.fromkeys(condition.text for name in fixed for condition in _conditions_for(space, name))
     rules = [*space.constraints, *conditions]
-    return Space(dimensions, rules, earlier=space.earlier, defaults=space.defaults)
+    return replace(space, dimensions=dimensions, constraints=rules)
 
 
 def rows_in(space: Space, rows: Array) -> Array:

@@ -47,17 +47,11 @@ def _wider(dimension: Any) -> Any:
 def to_unit_beyond(space: Space, points: Sequence[Mapping[str, Any]]) -> Array:
     """Return points of a space's neighbourhood in the coordinates of its unit cube, (m, d)."""
     units = space.snap(space.to_unit(points))
-    around = neighbourhood(space)
     for column, axis in enumerate(space.axes):
-        dimension, wider = space.dimensions[axis.name], around.dimensions[axis.name]
-        if not isinstance(dimension, Real | Integer) or not isinstance(wider, Real | Integer):
+        dimension = space.dimensions[axis.name]
+        if not isinstance(dimension, Real | Integer):
             continue
         values = np.array([point.get(axis.name, dimension.low) for point in points], dtype=np.float64)
         out = (values < dimension.low) | (values > dimension.high)
-        # an interval clips what is beyond it, and lies in the middle third of the wider one; grids do not
-        units[out, column] = (
-            3.0 * wider.to_unit(values[out].tolist()) - 1.0
-            if dimension.n_levels is None
-            else dimension.to_unit(values[out].tolist())
-        )
+        units[out, column] = dimension.to_unit_beyond(values[out].tolist())
     return units

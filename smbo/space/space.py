@@ -40,7 +40,7 @@ from smbo.space.expressions import Expression
 from smbo.space.json_values import from_plain, to_plain
 from smbo.space.numeric import Dimension, Fixed, Integer, Real, Removed
 from smbo.space.parsing import as_dimension
-from smbo.space.past import with_past, without_past
+from smbo.space.past import with_all_values, with_past, without_past
 from smbo.space.rounding import holds_but_for_rounding
 from smbo.space.scaling import within
 from smbo.training_data import Array, Axis
@@ -78,6 +78,7 @@ class Space:
             may leave as small a region as they like; an equation is a ``Derived`` dimension.
         earlier: dimensions of earlier spaces of a study whose space has changed, see ``smbo.space.changes``.
         defaults: values that later dimensions have at points of spaces without them, by name.
+        since: number of the first trial after the last change.
 
     A condition that names an inactive dimension does not hold.
 
@@ -99,6 +100,7 @@ class Space:
     constraints: Sequence[str | Callable[[Point], bool]] = ()
     earlier: Sequence[Mapping[str, Any]] = field(default=(), kw_only=True, repr=False)
     defaults: Mapping[str, Any] = field(default_factory=FrozenDict, kw_only=True, repr=False)
+    since: int = field(default=0, kw_only=True, repr=False)
     axes: tuple[Axis, ...] = field(init=False, repr=False, compare=False)
     _conditions: dict[str, Expression] = field(init=False, repr=False, compare=False)
     rules: tuple[Constraint, ...] = field(init=False, repr=False, compare=False)
@@ -149,6 +151,12 @@ class Space:
     def own_dimensions(self) -> Mapping[str, Any]:
         """The dimensions as they are now, without what is kept for points of earlier spaces."""
         return FrozenDict({name: without_past(each) for name, each in self.dimensions.items()})
+
+    @property
+    def all_dimensions(self) -> Mapping[str, Any]:
+        """The dimensions with all values that they ever had."""
+        past = {name: [each[name] for each in self.earlier if name in each] for name in self.dimensions}
+        return {name: with_all_values(each, past[name]) for name, each in self.dimensions.items()}
 
     @property
     def conditional(self) -> tuple[str, ...]:
@@ -325,6 +333,10 @@ class Space:
             return False
         return True
 
+    def is_present(self, point: Mapping[str, Any]) -> bool:
+        """Return whether a point of a study is in its present space: of each, where that never changed."""
+        return not self.earlier or self.contains(point)
+
     def check(self, point: Mapping[str, Any]) -> Point:
         """Return a user's point in its canonical form: constants filled in, plain numbers, own objects.
 
@@ -393,6 +405,7 @@ class Space:
         ]
         data = {"dimensions": _forms(self.dimensions), "constraints": constraints}
         if self.earlier:  # absent in a space that never changed
+            data["since"] = self.since
             data["earlier"] = [_forms(each) for each in self.earlier]
             data["defaults"] = [[name, to_plain(value)] for name, value in self.defaults.items()]
         return data
@@ -406,9 +419,10 @@ class Space:
         if not isinstance(data, Mapping):
             raise SpaceError(f"a space is a mapping of names to dimensions, got {data!r}")
         dimensions, constraints, past = data, list[Any](), dict[str, Any]()
-        keys = data.keys() - {"earlier", "defaults"}
+        keys = data.keys() - {"earlier", "defaults", "since"}
         if keys == {"dimensions", "constraints"} and isinstance(data["dimensions"], list):
             dimensions, constraints = dict(data["dimensions"]), data["constraints"]
+            past["since"] = data.get("since", 0)
             past["earlier"] = [dict(each) for each in data.get("earlier", ())]
             past["defaults"] = {name: from_plain(value) for name, value in data.get("defaults", ())}
         rules = [
@@ -442,7 +456,7 @@ class Space:
     def in_present_terms(self, point: Mapping[str, Any]) -> Point:
         """Return a point of an earlier space with the dimensions of this one, and its values as they were.
 
-        Dimensions that are new have their defaults, and those that do not exist there are left out.
+        Dimensions that are new have their defaults.
         """
         if not self.earlier:
             return dict(point)
@@ -456,10 +470,10 @@ class Space:
                     self._derive(name, dimension, known, {})
                 continue
             condition = self._conditions.get(name)
-            if condition is not None and not self._holds_at(condition, known):
-                continue
-            if name in point:
+            if name in point:  # though it exists there no more: then the point is outside
                 known[name] = point[name]
+            elif condition is not None and not self._holds_at(condition, known):
+                continue
             elif name in self.defaults:
                 known[name] = self.defaults[name]
             elif isinstance(dimension, Constant | Removed):

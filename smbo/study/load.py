@@ -81,7 +81,7 @@ def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | 
     """
     recipe = with_new_settings(with_new_classes(record.recipe), wanted["recipe"])
     problem = with_new_keys(record.problem)
-    own = {key: value for key, value in problem["space"].items() if key not in ("earlier", "defaults")}
+    own = {key: value for key, value in problem["space"].items() if key in ("dimensions", "constraints")}
     stored = {"problem": {**problem, "space": own}, "recipe": recipe}
     differences = list(_differences("", stored, wanted))
     if seed is not None and seed != record.seed:

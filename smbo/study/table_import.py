@@ -17,6 +17,7 @@ from smbo.problem.table_text import number_of
 from smbo.problem.tables import METRIC, Table, point_of
 from smbo.space import Derived
 from smbo.space.categorical import Constant
+from smbo.space.numeric import Removed
 from smbo.store.records import Result, dump_json
 from smbo.trial import Trial, TrialState
 
@@ -107,7 +108,7 @@ def columns_of(
         column = named.get(name) or table.column_of(name)
         if column is not None:
             found[name] = column
-        elif not isinstance(dimension, Constant | Derived) and dimension.active_when is None:
+        elif not isinstance(dimension, Constant | Removed | Derived) and dimension.active_when is None:
             raise ProblemError(f"{_lacks(table, name)}; say which holds it, --params {name}=COLUMN")
     measured = _metric_columns(problem, table, metrics)
     at = value or table.metric_column(problem.value_name)

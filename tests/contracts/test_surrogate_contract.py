@@ -66,7 +66,6 @@ def training_data_of(axes, points, values, variances=None):
         points=np.asarray(points, dtype=float).reshape(n, len(axes)),
         values=np.asarray(values, dtype=float),
         variances=unknown if variances is None else variances,
-        costs=unknown,
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, len(axes))),
         pending=np.zeros((0, len(axes))),

@@ -35,7 +35,6 @@ def training_data_of(points, values, variances=None, axes=AXES):
         points=points,
         values=values,
         variances=unknown if variances is None else variances,
-        costs=unknown,
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, d)),
         pending=np.zeros((0, d)),

@@ -39,7 +39,7 @@ def training_data_of(n=80, variances=None, seed=0):
     values = np.exp(np.sin(5 * points).sum(axis=1)) + 0.1 * rng.standard_normal(n)
     unknown, none = np.full(n, np.nan), np.zeros((0, len(MIXED)))
     given = unknown if variances is None else np.full(n, variances)
-    return TrainingData(MIXED, np.arange(n), points, values, given, unknown, np.ones(n, bool), none, none)
+    return TrainingData(MIXED, np.arange(n), points, values, given, np.ones(n, bool), none, none)
 
 
 def both(process, data):

@@ -57,6 +57,7 @@ def test_a_batch_shares_a_context_and_fixed_values_go_beside_it():
         ({"context": {"temperature": 4.0, "humidity": 1.0}}, "'humidity': the problem's context is"),
         ({"context": {"temperature": 4.0}, "fixed": {"temperature": 4.0}}, "is observed, not chosen"),
         ({"context": 21.0}, "give a mapping"),
+        ({"context": {"temperature": 4.0}, "fixed": 0}, r"ask\(fixed=0\): give a mapping"),
     ],
 )
 def test_an_ask_without_a_usable_context_is_refused_by_name(settings, message):

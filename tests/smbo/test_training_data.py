@@ -31,7 +31,6 @@ def of_everything(n=6, seed=0):
     )
     return replace(
         data,
-        costs=rng.random(n),
         feasible=rng.random(n) < 0.5,
         failed=rng.random((2, 2)),
         pending=rng.random((3, 2)),

@@ -186,7 +186,7 @@ def _settings(context: RunContext) -> dict[str, object]:
         "recipe": _as_written(job.recipe),
     }
     if changes := space_lines(study):
-        table["space"] = "\n".join(changes)
+        table["changes of the space"] = "\n".join(changes)
     if (rungs := rungs_text(study)) is not None:
         table["fidelity"] = rungs
     if (cost := total_cost(study)) is not None:

@@ -31,7 +31,6 @@ def closure(seed: int) -> np.ndarray:
         points=points,
         values=loss.of(values),
         variances=unknown,
-        costs=unknown,
         feasible=np.ones(N, dtype=np.bool_),
         failed=np.zeros((0, D)),
         pending=np.zeros((0, D)),

@@ -23,7 +23,6 @@ def evidence_on(axes, n=12, seed=0, noise=0.0, n_failed=0):
         points=points[:n],
         values=values,
         variances=np.full(n, np.nan),
-        costs=np.full(n, np.nan),
         feasible=np.ones(n, dtype=bool),
         failed=points[n:],
         pending=np.zeros((0, len(axes))),

@@ -29,7 +29,6 @@ def evidence_on(space, n=15, seed=0, pending=0, function=None):
         points=points,
         values=values,
         variances=np.full(n, np.nan),
-        costs=np.full(n, np.nan),
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, len(space.axes))),
         pending=space.sample_unit(pending, rng) if pending else np.zeros((0, len(space.axes))),

@@ -53,7 +53,6 @@ def evidence_on(space, n=15, seed=0, pending=0, function=None):
         points=points,
         values=values,
         variances=np.full(n, np.nan),
-        costs=np.full(n, np.nan),
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, len(space.axes))),
         pending=space.sample_unit(pending, rng) if pending else np.zeros((0, len(space.axes))),
@@ -183,6 +182,5 @@ def with_rows(data, points, values):
         points=np.concatenate([data.points, points]),
         values=np.concatenate([data.values, values]),
         variances=np.concatenate([data.variances, unknown]),
-        costs=np.concatenate([data.costs, unknown]),
         feasible=np.concatenate([data.feasible, np.ones(len(points), dtype=bool)]),
     )

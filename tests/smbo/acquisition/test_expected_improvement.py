@@ -36,7 +36,7 @@ def training_data_of(n=12, seed=0, noise=0.0):
     values = ((points - 0.4) ** 2).sum(axis=1) + noise * rng.standard_normal(n)
     unknown, nowhere = np.full(n, np.nan), np.zeros((0, 2))
     everywhere = np.ones(n, dtype=bool)
-    return TrainingData(AXES, np.arange(n), points, values, unknown, unknown, everywhere, nowhere, nowhere)
+    return TrainingData(AXES, np.arange(n), points, values, unknown, everywhere, nowhere, nowhere)
 
 
 def with_failures(data):

@@ -22,7 +22,6 @@ def data(points, failed):
         points=points,
         values=points.sum(axis=1),
         variances=unknown,
-        costs=unknown,
         feasible=np.ones(n, dtype=bool),
         failed=failed,
         pending=np.zeros((0, 2)),

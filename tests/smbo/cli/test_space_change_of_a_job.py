@@ -39,7 +39,7 @@ def test_a_job_with_another_space_goes_on_only_when_told_to(smbo):
     assert refused.exit_code == 2
     assert "space: x: real [0.0, 1.0] is now real [0.5, 2.0]" in refused.output
     assert "--change-space" in refused.output
-    assert "m is new, and trial 0 was made without it" in smbo("run", "job.yaml", "--change-space").output
+    assert "m has no value at trial 0" in smbo("run", "job.yaml", "--change-space").output
     run = ("run", "job.yaml", "--change-space", "--default", "m=0")
     done = smbo(*run)
     assert done.exit_code == 0, done.output

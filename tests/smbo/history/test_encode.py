@@ -35,7 +35,10 @@ def test_each_state_has_its_place_and_the_order_of_telling_does_not_matter():
     pending = [trial.params for trial in trials if not trial.state.is_final]
     np.testing.assert_array_equal(data.pending, SPACE.to_unit(pending))
     shuffled = encode(problem, [trials[i] for i in rng.permutation(21)])
-    for each in fields(data):
+    costs = [trial.cost for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.FAILED)]
+    np.testing.assert_array_equal(data.costs.rates, [cost for cost in costs if cost is not None])
+    np.testing.assert_equal(vars(shuffled.costs), vars(data.costs))
+    for each in (item for item in fields(data) if item.name != "costs"):
         np.testing.assert_equal(getattr(shuffled, each.name), getattr(data, each.name))
 
 

@@ -12,6 +12,7 @@ from smbo.history.encode import encode
 from smbo.history.incremental import Columns, is_columnar
 from smbo.problem import Problem
 from smbo.space import Space
+from smbo.training_data import EvaluationCosts
 from smbo.trial import Trial, TrialState
 
 SPACE = Space({"x": (-1.0, 2.0), "k": (1, 9), "c": ["a", "b"]})
@@ -25,6 +26,8 @@ def assert_same(one, other):
             assert left.dtype == right.dtype, each.name
             assert left.tobytes() == right.tobytes(), each.name
             assert left.shape == right.shape, each.name
+        elif isinstance(left, EvaluationCosts):
+            assert_same(left, right)
         else:
             assert left == right, each.name
 
@@ -37,6 +40,8 @@ def drawn(rng, number):
         value = [0.5, -1e90, 1e-80, float(rng.normal())][rng.integers(4)]
         sem = [None, 0.0, 0.25][rng.integers(3)]
         return replace(trial, value=value, sem=sem, cost=sem, feasible=bool(rng.integers(2)))
+    if state in (TrialState.FAILED, TrialState.PRUNED):
+        return replace(trial, cost=0.3)
     return trial
 
 

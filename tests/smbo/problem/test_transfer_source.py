@@ -65,7 +65,6 @@ def training_data_of(function, n: int) -> TrainingData:
         points=points,
         values=np.array([function(*point) for point in points]),
         variances=unknown,
-        costs=unknown,
         feasible=np.ones(n, dtype=bool),
         failed=points[:0],
         pending=points[:0],

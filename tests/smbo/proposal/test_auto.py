@@ -29,7 +29,6 @@ def evidence_with(d=3, n=20, n_pending=0, variance=np.nan, values=None):
         points=rng.random((n, d)),
         values=rng.standard_normal(n) if values is None else np.array(values, dtype=float),
         variances=np.full(n, variance),
-        costs=np.full(n, np.nan),
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, d)),
         pending=rng.random((n_pending, d)),

@@ -37,7 +37,6 @@ def evidence_with(values, axes=AXES, seed=0, numbers=None):
         points=points,
         values=np.array(values, dtype=float),
         variances=np.full(n, np.nan),
-        costs=np.full(n, np.nan),
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, len(axes))),
         pending=np.zeros((0, len(axes))),

@@ -69,7 +69,6 @@ def study(names=("alpha", "beta"), n=20):
         units,
         values,
         np.full(n, 1e-4),
-        np.full(n, np.nan),
         np.ones(n, dtype=bool),
         nothing,
         nothing,

@@ -163,3 +163,23 @@ def test_what_is_missing_or_misnamed_is_refused():
         continued(OLD, NEW, {"x": 0.3})
     with pytest.raises(SpaceError, match=r"default of 'lat': .* did you mean 'late'"):
         continued(OLD, NEW, {"lat": 0.3})
+
+
+def test_a_parameter_under_another_condition_keeps_its_values_and_gets_a_default():
+    old = Space({"algorithm": ["sgd", "adam"], "beta": Real(0, 1, active_when="algorithm == 'sgd'")})
+    new = Space({"algorithm": ["sgd", "adam"], "beta": Real(0, 1, active_when="algorithm == 'adam'")})
+    present = continued(old, new, {"beta": 0.9})
+    assert present.in_present_terms({"algorithm": "adam"}) == {"algorithm": "adam", "beta": 0.9}
+    kept = present.in_present_terms({"algorithm": "sgd", "beta": 0.2})
+    assert kept == {"algorithm": "sgd", "beta": 0.2}
+    assert not present.contains(kept)
+    assert not is_within(present, present.to_unit([kept])).any()
+
+
+def test_other_programs_get_a_space_of_all_values(present):
+    every = present.all_dimensions
+    assert (every["x"].low, every["x"].high) == (0.0, 1.0)
+    assert (every["n"].low, every["n"].high) == (1, 8)
+    assert set(every["act"].choices) == {"relu", "tanh", "gelu", "silu"}
+    assert (every["gone"].low, every["gone"].high) == (0.0, 5.0)
+    assert OLD.all_dimensions == dict(OLD.dimensions)

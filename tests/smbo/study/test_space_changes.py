@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smbo import Budget, LevelSet, Optimizer, Problem, Study, TransferSource
+from smbo import Budget, Categorical, LevelSet, Optimizer, Problem, Study, TransferSource
 from smbo.errors import AskError, ProblemError, SpaceError, StudyMismatch, TellError, UnknownTrial
 from smbo.fidelity import Fidelity
 from smbo.store.records import StaleProposal
@@ -168,7 +168,7 @@ def test_a_missing_default_is_asked_for(url):
     with Study.open(url, "s", OLD, seed=3) as study:
         study.change_space({**OLD, "first": (0, 3)})  # without trials, none is needed
         told(study, 1)
-        with pytest.raises(SpaceError, match=r"m is new, and trial 0 was made without it.*--default m=VALUE"):
+        with pytest.raises(SpaceError, match=r"m has no value at trial 0.*--default m=VALUE"):
             study.change_space({**OLD, "first": (0, 3), "m": (0.0, 1.0)})
         assert len(study.space_changes) == 1
 
@@ -256,3 +256,46 @@ def test_only_the_space_of_a_problem_changes():
     optimizer = Optimizer(Problem(OLD), seed=1)
     with pytest.raises(ProblemError, match="maximize is False in the study and True"):
         optimizer.change_space(Problem(NEW, maximize=True))
+
+
+def test_a_plateau_is_counted_anew_in_a_wider_space():
+    problem = Problem({"x": (0.0, 1.0)}, termination={"plateau": 4})
+    optimizer = Optimizer(problem, seed=1)
+    while optimizer.termination() is None:
+        trial = optimizer.ask()
+        optimizer.tell(trial, round((trial.params["x"] - 2.0) ** 2, 2))
+    optimizer.change_space({"x": (0.0, 3.0)})
+    assert optimizer.termination() is None
+    optimizer.tell({"x": 0.0}, 4.0)  # nothing gained, for the first time in this space
+    assert optimizer.termination() is None
+    values = []
+    while optimizer.termination() is None:
+        trial = optimizer.ask()
+        values.append(optimizer.tell(trial, round((trial.params["x"] - 2.0) ** 2, 2)).value)
+    assert len(values) >= 4
+    assert min(values) == optimizer.best.value < 0.1
+
+
+def test_a_context_may_be_observed_in_a_wider_range_and_not_become_a_constant():
+    problem = Problem({"gain": (0.0, 1.0), "warmth": (0.0, 40.0)}, context=["warmth"])
+    optimizer = Optimizer(problem, seed=1)
+    for warmth in (1.0, 20.0, 39.0):
+        optimizer.tell(optimizer.ask(context={"warmth": warmth}), warmth)
+    optimizer.change_space({"gain": (0.0, 1.0), "warmth": (0.0, 60.0)})
+    assert optimizer.ask(context={"warmth": 55.0}).params["warmth"] == 55.0
+    with pytest.raises(ProblemError, match="'warmth' is constant"):
+        optimizer.change_space({"gain": (0.0, 1.0), "warmth": 20.0})
+
+
+def test_step_limits_lead_from_a_point_outside_back_to_the_space():
+    sizes = Categorical(["s", "m", "l"], ordered=True)
+    problem = Problem({"x": (0.0, 1.0), "size": sizes}, step_limits={"x": 0.3, "size": 1})
+    optimizer = Optimizer(problem, seed=1)
+    optimizer.tell({"x": 0.4, "size": "l"}, 1.0)
+    optimizer.change_space({"x": (0.5, 1.0), "size": Categorical(["s", "m"], ordered=True)})
+    trial = optimizer.ask()
+    assert 0.5 <= trial.params["x"] <= 0.7
+    assert trial.params["size"] == "m"
+    optimizer.change_space({"x": (4.0, 5.0), "size": Categorical(["s", "m"], ordered=True)})
+    with pytest.raises(AskError, match=r"the present x=.* is outside of the space, further than its step"):
+        optimizer.ask()

@@ -29,7 +29,6 @@ def training_data_of(n, d=2, n_failed=0, seed=0):
         points=points,
         values=((points - 0.3) ** 2).sum(axis=1),
         variances=unknown,
-        costs=unknown,
         feasible=np.ones(n, dtype=bool),
         failed=rng.random((n_failed, d)),
         pending=np.zeros((0, d)),

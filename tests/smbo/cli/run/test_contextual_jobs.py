@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 
@@ -86,3 +87,15 @@ def test_a_context_that_cannot_be_observed_ends_the_run_with_the_reason(plant, l
     assert message in " ".join(ran.output.split())
     if (plant.path / "toy.db").exists():
         assert not plant.trials()
+
+
+def test_a_job_keeps_within_its_step_limits(plant):
+    lines = ("step_limits: {x: 0.1, heat: 5}", "try_first: [{x: 0.9, heat: 38}]", "recipe: gp")
+    assert started(plant, *lines).exit_code == 0
+    rows = plant.trials()
+    assert (rows[0]["params.x"], rows[0]["params.heat"]) == (0.9, 38.0)
+    assert max(abs(b["params.x"] - a["params.x"]) for a, b in itertools.pairwise(rows)) <= 0.1 + 1e-9
+    assert max(abs(b["params.heat"] - a["params.heat"]) for a, b in itertools.pairwise(rows)) <= 5 + 1e-9
+    refused = started(plant, "step_limits: {y: 0.1}")
+    assert refused.exit_code == 2
+    assert "step_limits: 'y' is no dimension" in refused.output

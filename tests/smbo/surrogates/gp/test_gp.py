@@ -21,7 +21,6 @@ def training_data_of(n, d=2, seed=0):
         points=points,
         values=np.sin(6.0 * points).sum(axis=1) + np.exp(3.0 * points[:, 0]),
         variances=unknown,
-        costs=unknown,
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, d)),
         pending=np.zeros((0, d)),

@@ -21,7 +21,6 @@ def line(n, function):
         points=points,
         values=function(points[:, 0]),
         variances=unknown,
-        costs=unknown,
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, 1)),
         pending=np.zeros((0, 1)),

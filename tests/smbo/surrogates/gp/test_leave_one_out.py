@@ -23,7 +23,6 @@ def training_data_of(n, seed=0, noise=0.1, variances=None):
         points=points,
         values=np.sin(6 * points[:, 0]) + noise * rng.standard_normal(n),
         variances=np.full(n, np.nan) if variances is None else variances,
-        costs=np.full(n, np.nan),
         feasible=np.ones(n, dtype=bool),
         failed=np.zeros((0, 2)),
         pending=np.zeros((0, 2)),

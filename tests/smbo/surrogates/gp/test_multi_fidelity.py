@@ -50,7 +50,6 @@ def data(given):
         given.points,
         given.values,
         nan,
-        nan,
         np.ones(n, dtype=np.bool_),
         np.zeros((0, 2)),
         np.zeros((0, 2)),

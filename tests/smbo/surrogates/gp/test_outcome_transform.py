@@ -25,9 +25,7 @@ def training_data_of(values, points):
     n, d = points.shape
     unknown, nowhere = np.full(n, np.nan), np.zeros((0, d))
     axes = tuple(Axis(f"x{i}", "continuous") for i in range(d))
-    return TrainingData(
-        axes, np.arange(n), points, values, unknown, unknown, np.ones(n, bool), nowhere, nowhere
-    )
+    return TrainingData(axes, np.arange(n), points, values, unknown, np.ones(n, bool), nowhere, nowhere)
 
 
 @pytest.mark.parametrize("bend", BENDS)

@@ -31,7 +31,6 @@ def data():
         points=points,
         values=LOSS.of(values),
         variances=unknown,
-        costs=unknown,
         feasible=np.ones(12, dtype=np.bool_),
         failed=np.zeros((0, D)),
         pending=np.zeros((0, D)),

@@ -35,7 +35,6 @@ def data(n=40, noise=NOISE, seed=0, loss=LOSS, factors=0):
         points=points,
         values=loss.of(values),
         variances=unknown,
-        costs=unknown,
         feasible=np.ones(n, dtype=np.bool_),
         failed=np.zeros((0, D)),
         pending=np.zeros((0, D)),

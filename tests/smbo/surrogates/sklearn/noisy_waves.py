@@ -12,7 +12,7 @@ AXES = (Axis("x", "continuous"), Axis("y", "continuous"))
 def training_data_of(points, values):
     n = len(values)
     unknown, none = np.full(n, np.nan), np.zeros((0, 2))
-    return TrainingData(AXES, np.arange(n), points, values, unknown, unknown, np.ones(n, bool), none, none)
+    return TrainingData(AXES, np.arange(n), points, values, unknown, np.ones(n, bool), none, none)
 
 
 def noisy_wave(n, seed, noise=0.3):
