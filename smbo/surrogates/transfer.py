@@ -332,6 +332,10 @@ class TransferProcess(TransferPosterior):
         """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
         return self.residual.covariance(points, others) * self._unit**2
 
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""
+        return self.latent.moments(points)[0], self.covariance(points, points)
+
 
 def _latent(scale: OutcomeTransform, data: TrainingData) -> TrainingData:
     """Return training data on the latent scale, at all fidelities alike."""

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from kept_rows import append_row, pack, read_rows
 from runs_of_pairs import faults_of, searched
-from seventeen import KINDS, MEANINGLESS, NOT_YET, Case, pairs
+from seventeen import KINDS, MEANINGLESS, Case, pairs
 
 from smbo.errors import ProblemError, RecipeError
 
@@ -49,7 +49,7 @@ def meaningful() -> list[tuple[str, str]]:
 
 def drawn(n: int, by: str) -> list[tuple[str, str]]:
     """Return n pairs with a meaning, drawn at random by a word, such as a date."""
-    return random.Random(by).sample([pair for pair in meaningful() if frozenset(pair) not in NOT_YET], n)
+    return random.Random(by).sample(meaningful(), n)
 
 
 def tried(pair: Sequence[str]) -> list[str]:
@@ -148,7 +148,7 @@ def _try(pool: ProcessPoolExecutor, chosen: Sequence[tuple[str, ...]]) -> int:
 def _race(pool: ProcessPoolExecutor, chosen: Sequence[tuple[str, ...]], given: argparse.Namespace) -> int:
     first, last = (int(each) for each in given.seeds.split("-"))
     kept = {(row["pair"], row["seed"]) for row in read_rows(given.rows)}
-    jobs = [(pair, seed) for pair in chosen for seed in range(first, last + 1)]
+    jobs = [(pair, seed) for seed in range(first, last + 1) for pair in chosen]
     for row in pool.map(raced, [job for job in jobs if (named(job[0]), job[1]) not in kept]):
         print(row, flush=True)
         append_row(given.rows, row)

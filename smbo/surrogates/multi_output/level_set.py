@@ -256,6 +256,7 @@ class LevelGP:
     inflation: float = 1.25
     sources: tuple[SourceData, ...] = ()
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
+    takes_replicates: ClassVar[bool] = True
 
     def fit(self, data: TrainingData) -> LevelPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.

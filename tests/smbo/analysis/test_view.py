@@ -37,6 +37,7 @@ OF_STUDY = {
     "replay",
     "report",
     "retry",
+    "space_changes",
     "run",
     "seed",
     "spent",

@@ -19,8 +19,8 @@ the reason below. Three kinds at once go together where each pair does. This pag
 `python tests/smbo/problem/compatibility_page.py`, and `tests/smbo/problem/test_problem_compatibility.py`
 tries every pair.
 
-`+` supported, `-` refused, `r` refused with recipe `auto` (another recipe may do), `u` supported under a
-condition, blank: the two are alternatives of one argument.
+`+` supported, `-` refused, `r` refused with recipe `auto` (another recipe may do), blank: the two are
+alternatives of one argument.
 """
 
 
@@ -43,7 +43,7 @@ def _mark(one: str, other: str) -> str:
         return " "
     found = refusal(one, other)
     if found is not None:
-        return "u" if found.unless else "-"
+        return "-"
     return "r" if refused_by_recipe((one, other)) else "+"
 
 
@@ -55,14 +55,7 @@ def page() -> str:
         marks = " | ".join(_mark(one, other) for other in KINDS)
         lines.append(f"| {number} | {one} | `{written}` | {marks} |")
     refused = [(pair, found) for pair in pairs() if (found := refusal(*pair))]
-    reasons = [
-        (
-            pair,
-            found.reason.format(objectives="f, g")
-            + (f" (with {found.unless}: supported)" if found.unless else ""),
-        )
-        for pair, found in refused
-    ]
+    reasons = [(pair, found.reason.format(objectives="f, g")) for pair, found in refused]
     lines += ["", "## Refused with every recipe", "", *_by_reason(reasons)]
     by_recipe = [
         (pair, why) for pair in pairs() if refusal(*pair) is None and (why := refused_by_recipe(pair))
