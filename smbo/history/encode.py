@@ -116,9 +116,8 @@ def _encoded(problem: Problem, ordered: Sequence[Trial], *, with_outputs: bool =
     failed = [trial for trial in ordered if trial.state is TrialState.FAILED]
     pending = [trial for trial in ordered if not trial.state.is_final]
     vectors = _vectors(problem, done) if with_outputs else None
-    if (
-        vectors is not None
-    ):  # by the loss as it is now: its weights may have changed since values were recorded
+    if vectors is not None:
+        # by the loss as it is now: its weights may have changed since the values were recorded
         values, sems = _losses(vectors)
     if vectors is not None and (crashed := is_penalty(values)).any():
         failed = sorted([*failed, *(trial for trial, is_one in zip(done, crashed) if is_one)], key=_by_number)
