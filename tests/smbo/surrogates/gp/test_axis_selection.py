@@ -53,3 +53,13 @@ def test_auto_selects_axes_from_thirty_on(d):
     chosen = Auto().choose(data_of(lambda points: points.sum(axis=1), d), {}).recipe.surrogate
     assert isinstance(chosen, Subset)
     assert isinstance(chosen.surrogate, AxisSelection) == (d >= 30)
+
+
+def test_a_point_that_differs_along_other_axes_alone_is_predicted_alike():
+    posterior = AxisSelection().fit(data_of(two_of_many, 40))
+    points = np.random.default_rng(3).random((2, 40))
+    inside = sorted(selected(posterior))
+    points[1, inside] = points[0, inside]
+    mean, std = posterior.moments(points)
+    assert mean[0] == pytest.approx(mean[1], rel=1e-9)
+    assert std[0] == pytest.approx(std[1], rel=1e-6)
