@@ -74,7 +74,7 @@ def test_a_trial_is_complete_at_the_highest_fidelity_only():
 def test_a_batch_takes_promotions_first_and_new_points_after():
     opt = optimizer()
     for value in (0.3, 0.2, 0.4, 0.1, 0.5, 0.6):
-        opt.tell(opt.ask() if not opt.trials or len(opt.trials) < 3 else opt._propose(1, {})[0], value)
+        opt.tell(opt.ask() if not opt.trials or len(opt.trials) < 3 else opt._propose(1, {}, None)[0], value)
     batch = opt.ask(4)
     assert [(trial.number, trial.fidelity) for trial in batch[:2]] == [(3, 3), (1, 3)]
     assert [trial.fidelity for trial in batch[2:]] == [1, 1]
@@ -155,7 +155,7 @@ def test_a_trial_on_its_way_up_is_known_already_and_not_pending():
     for value in (0.3, 0.2, 0.4):
         opt.tell(opt.ask(), value)
     opt.ask()
-    fresh = opt._propose(1, {})[0]
+    fresh = opt._propose(1, {}, None)[0]
     told = as_at_one_fidelity(opt.problem, opt.trials)
     assert [t.number for t in told if t.state is TrialState.RUNNING] == [fresh.number]
 

@@ -121,8 +121,13 @@ RECIPES = {
     "misclassification": (PROBLEMS["level-set"], Recipe(LevelGP(), Misclassification())),
     "vectors": (PROBLEMS["vector"], Recipe(CompositeGP(), ThompsonSampling())),
 }
+YOUNGER = {"grid", "kg"}  # recipes that the old code had not
 STUDIES = {
-    **{f"preset-{name}": (PROBLEMS["several"] if name == "pareto" else PLAIN, name) for name in PRESETS},
+    **{
+        f"preset-{name}": (PROBLEMS["several"] if name == "pareto" else PLAIN, name)
+        for name in PRESETS
+        if name not in YOUNGER
+    },
     **{f"problem-{name}": (problem, "auto") for name, problem in PROBLEMS.items()},
     **{f"recipe-{name}": each for name, each in RECIPES.items()},
 }
