@@ -121,10 +121,13 @@ class CompositePosterior:
     def left_out(self) -> LeftOut:
         """Return how each component of an evaluation, noise included, is predicted from all others."""
         n = len(self.components[0].values) if self.components else 0
-        values = np.array([each.values for each in self.components]).reshape(-1, n)
+        shape = (len(self.components), n)
+        values = np.array([each.values for each in self.components]).reshape(shape)
         precisions = [linalg.inverse(each.factor) for each in self.components]
-        variances = 1.0 / np.array([np.diagonal(each) for each in precisions]).reshape(-1, n)
-        errors = np.array([each.alpha for each in self.components]).reshape(-1, n) * variances
+        variances = 1.0 / np.array([np.diagonal(each) for each in precisions]).reshape(
+            len(self.components), n
+        )
+        errors = np.array([each.alpha for each in self.components]).reshape(shape) * variances
         # components are weighted by their effect on the loss
         form = self.form
         weights = np.diagonal(form.value.gram) if isinstance(form, SquaredForm) else np.ones(len(values))
