@@ -24,7 +24,7 @@ def ratio(rule: PromotionRule, fidelity: Fidelity) -> float:
     """Return the ratio of successive rungs: ``eta``, or what a model's rungs have without one."""
     if rule.eta is not None:
         return rule.eta
-    return 3.0 if fidelity.averages else math.sqrt(3.0)
+    return math.sqrt(3.0) if fidelity.resumes and not fidelity.averages else 3.0
 
 
 def _check_eta(rule: PromotionRule) -> None:
@@ -97,8 +97,8 @@ class ByModel:
     times the fidelity at once.
 
     Args:
-        eta: ratio of successive rungs, > 1; None for 3 where fidelities are averages, and the root of 3 of
-            learning curves: short steps let the model give up a curve on the way.
+        eta: ratio of successive rungs, > 1; None for 3 where fidelities are averages or evaluations begin
+            anew, and the root of 3 of learning curves: short steps let the model give up one on the way.
 
     Raises:
         ProblemError: eta is no number above 1.

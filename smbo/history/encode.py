@@ -61,9 +61,9 @@ def encode(problem: Problem, trials: Iterable[Trial], *, is_in_full: bool = Fals
         near = is_near(problem.space.to_unit([trial.params for trial in ordered])).tolist()
         ordered = [trial for trial, counts in zip(ordered, near) if counts]
     costs = evaluation_costs(problem, ordered)
-    if problem.multi_fidelity is None:
-        return replace(_encoded(problem, with_pruned(problem, ordered)), costs=costs)
     with _without_collections():
+        if problem.multi_fidelity is None:
+            return replace(_encoded(problem, with_pruned(problem, ordered)), costs=costs)
         results = _at_all_fidelities(problem, ordered)
         if problem.loss is not None:
             ordered = as_measured(ordered)
@@ -116,9 +116,8 @@ def _encoded(problem: Problem, ordered: Sequence[Trial], *, with_outputs: bool =
     failed = [trial for trial in ordered if trial.state is TrialState.FAILED]
     pending = [trial for trial in ordered if not trial.state.is_final]
     vectors = _vectors(problem, done) if with_outputs else None
-    if (
-        vectors is not None
-    ):  # by the loss as it is now: its weights may have changed since values were recorded
+    if vectors is not None:
+        # by the loss as it is now: its weights may have changed since the values were recorded
         values, sems = _losses(vectors)
     if vectors is not None and (crashed := is_penalty(values)).any():
         failed = sorted([*failed, *(trial for trial, is_one in zip(done, crashed) if is_one)], key=_by_number)

@@ -137,10 +137,13 @@ def with_pruned(problem: Problem, trials: Sequence[Trial]) -> Sequence[Trial]:
     if not usable:
         return trials
     worse = problem.sign * float(np.quantile([_value(problem, each) for each in usable], 0.75))
-    told = {"state": TrialState.COMPLETE, "value": worse, "sem": None, "cost": None}
-    if problem.loss is not None:
-        told = {"state": TrialState.FAILED}
-    return [replace(each, **told) if each.state is TrialState.PRUNED else each for each in trials]
+
+    def known(trial: Trial) -> Trial:
+        if problem.loss is not None:
+            return replace(trial, state=TrialState.FAILED)
+        return replace(trial, state=TrialState.COMPLETE, value=worse, sem=None, cost=None)
+
+    return [known(each) if each.state is TrialState.PRUNED else each for each in trials]
 
 
 def as_measured(trials: Sequence[Trial]) -> list[Trial]:

@@ -111,7 +111,7 @@ def _names(url: str, *, create: bool = False) -> list[str]:
 
 
 def _as_optuna(problem: Problem, trial: Trial) -> FrozenTrial:
-    dimensions = problem.space.dimensions
+    dimensions = problem.space.all_dimensions  # Optuna takes no trial with a value that its space lacks
     searched = {
         name: dimension
         for name, dimension in dimensions.items()

@@ -49,17 +49,16 @@ class Refusal(NamedTuple):
 
     Attributes:
         reason: names the arguments; {objectives} stands for the names of the several objectives.
-        unless: a third kind with which they do go together, None where there is none.
     """
 
     reason: str
-    unless: str | None = None
 
 
 _NO_OPTIMUM = "a level_set has nothing to optimise; leave {} out"
 _ONE_VALUE = Refusal(
-    "early_stopping='median' compares trials by one value, and there are several objectives: "
-    "{objectives}; use early_stopping='asha', or optimise one objective with constraints on the others"
+    "early_stopping='median' compares trials by one reported number, and none says which of two trials is "
+    "worse in several objectives: {objectives}; use early_stopping='asha', which compares fronts, or "
+    "optimise one objective with constraints on the others"
 )
 _NO_BEST = Refusal(
     "early_stopping='median' prunes trials whose reports are worse than others', and of a level_set no trial "
@@ -102,19 +101,6 @@ REFUSED: Mapping[tuple[str, str], Refusal] = {
         "leave one of the two out"
     ),
     ("several objectives", "median"): _ONE_VALUE,
-    ("several objectives", "left"): Refusal(
-        "termination: left bounds one value; with several objectives use plateau, which counts evaluations "
-        "that gained no hypervolume"
-    ),
-    ("outcome constraints", "left"): Refusal(
-        "termination: left does not know of constraints on metrics; use plateau beside them"
-    ),
-    ("vector outputs", "model"): Refusal(
-        "early_stopping='model' beside a loss goes by the noise of outputs, which falls as one over the "
-        "fidelity where that counts events: say Fidelity(..., averages=True) if it does, "
-        "early_stopping='asha' if not",
-        unless="averages",
-    ),
     **{("context", kind): _CONTEXT_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
     **{("step limits", kind): _STEPS_AT_FIDELITIES for kind in ("fidelity", "asha", "hyperband", "model")},
     ("context", "median"): Refusal(
@@ -134,14 +120,14 @@ def refuse_incompatible(kinds: Collection[str], objectives: Collection[str] = ()
     """Refuse kinds of a problem that do not go together.
 
     Args:
-        kinds: of ``KINDS``, and "averages" where the fidelity averages.
+        kinds: of ``KINDS``.
         objectives: names of the objectives, for messages.
 
     Raises:
         ProblemError: with the reason of the first refused pair.
     """
     for pair, refusal in REFUSED.items():
-        if set(pair) <= set(kinds) and refusal.unless not in kinds:
+        if set(pair) <= set(kinds):
             raise ProblemError(refusal.reason.format(objectives=", ".join(objectives)))
 
 

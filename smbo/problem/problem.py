@@ -210,7 +210,6 @@ class Problem:
             "vector outputs": self.loss is not None,
             "level set": self.level_set is not None,
             "fidelity": self.fidelity is not None,
-            "averages": self.fidelity is not None and self.fidelity.averages,
             "plateau": rule is not None and rule.plateau is not None,
             "left": rule is not None and rule.left is not None,
             "transfer": bool(self.transfer),
@@ -361,6 +360,11 @@ class Problem:
         if self.fidelity is None or isinstance(self.early_stopping, MedianStopping):
             return None
         return MultiFidelity(self.fidelity, self.early_stopping)  # type: ignore[arg-type]
+
+    @property
+    def judges_by_noise(self) -> bool:
+        """Whether fidelities of vector outputs differ in noise alone, which is told with the outputs."""
+        return self.loss is not None and self.fidelity is not None and self.fidelity.averages
 
     def first_fidelity(self, number: int) -> float | None:
         """Return the fidelity at which a new trial is evaluated first; None where there is none."""

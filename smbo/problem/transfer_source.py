@@ -81,7 +81,7 @@ class TransferSource:
                 f"{self.name}: defaults={shown(self.defaults)}, drop={shown(self.drop)}; give "
                 "defaults={name: value} and drop=[name, …]"
             )
-        set_once(self, "points", tuple(frozen({**self.defaults, **point}) for point in self.points))
+        set_once(self, "points", tuple(frozen(dict(point)) for point in self.points))
         set_once(self, "drop", tuple(self.drop))
         if isinstance(self.values, Mapping):
             told = FrozenDict({name: tuple(column) for name, column in self.values.items()})
@@ -198,7 +198,7 @@ class TransferSource:
         rows = self._rows_of(objectives, functions, loss)
         for row, (given, told) in enumerate(zip(self.points, rows, strict=True), start=1):
             try:
-                point = _in_terms_of(around, given, self.is_typed)
+                point = self._in_terms_of(around, {**self.defaults, **given})
                 values.append([_finite(each) for each in told])
                 points.append(point)
             except (PointError, ValueError) as error:
@@ -263,6 +263,23 @@ class TransferSource:
                     f"drop=[{name!r}] if its effect on the values is small, or add it to the space"
                 )
 
+    def _in_terms_of(self, space: Space, given: Mapping[str, Any]) -> Point:
+        """Return a point of the names that a space has, cells of text converted to each dimension's type."""
+        from smbo.problem.tables import point_of
+
+        columns = {
+            name: name
+            for name, dimension in space.dimensions.items()
+            if not isinstance(dimension, Constant | Removed) and name in given
+        }
+        try:
+            return point_of(space, given, columns, is_typed=self.is_typed)
+        except PointError as error:
+            inactive = str(error).partition(" exists only when")[0]
+            if inactive not in self.defaults or inactive not in given:
+                raise
+            return self._in_terms_of(space, {name: each for name, each in given.items() if name != inactive})
+
     def to_json(self, space: Space) -> dict[str, Any]:
         """Return checked rows as plain JSON values."""
         points = [space.point_to_json(point) for point in self.points]
@@ -310,15 +327,3 @@ def _finite(told: Any) -> float:
     if not math.isfinite(value) or abs(value) > _MAX_VALUE:
         raise ValueError(f"the value {value!r} is not finite")
     return value
-
-
-def _in_terms_of(space: Space, given: Mapping[str, Any], is_typed: bool) -> Point:
-    """Return a point of the names that a space has, cells of text converted to each dimension's type."""
-    from smbo.problem.tables import point_of
-
-    columns = {
-        name: name
-        for name, dimension in space.dimensions.items()
-        if not isinstance(dimension, Constant | Removed) and name in given
-    }
-    return point_of(space, given, columns, is_typed=is_typed)

@@ -11,8 +11,11 @@ from smbo.problem import Problem
 from smbo.proposal.presets import PRESETS
 from smbo.proposal.recipe import Recipe
 from smbo.proposal.transfer import takes_sources, transfer_base
-from smbo.surrogates.base import takes_replicates
+from smbo.surrogates.base import Transferable, takes_replicates
 from smbo.training_data import Target, served_by
+
+# Objectives up to which the hypervolumes of a thousand fronts are computed in a proposal.
+_MOST_REPLICATED = 4
 
 
 def targets_of(problem: Problem) -> frozenset[Target]:
@@ -114,26 +117,27 @@ def check_recipe(problem: Problem, recipe: Recipe, written: object = None) -> No
 
 
 def _refuse_replication(problem: Problem, recipe: Recipe, written: object) -> None:
-    """Refuse replication unless the problem has one value and the surrogate is a Gaussian process.
+    """Refuse replication unless the surrogate is made of Gaussian processes.
 
     Raises:
         RecipeError: with what does not support it.
     """
-    others = {
-        "several objectives": problem.multi_objective,
-        "a level set": problem.level_set,
-        "vector outputs": problem.output_loss,
-        "a fidelity": problem.fidelity,
-        "transfer": problem.transfer or None,
-        "a context": problem.context or None,
-        "step limits": problem.step_limits or None,
-    }
+    if (n := len(problem.objectives or ())) > _MOST_REPLICATED:
+        raise RecipeError(
+            f"repeats are weighed by hypervolumes, which take too long of {n} objectives (up to "
+            f"{_MOST_REPLICATED}); leave replication out"
+        )
+    others = {"a context": problem.context, "step limits": problem.step_limits}
     for name, given in others.items():
-        if given is not None:
+        if given:
             raise RecipeError(
-                f"replication is weighed for one value, and the problem has {name}; leave replication out"
+                f"a repeat is of a point as it was, which may be out of reach, and the problem has {name}; "
+                "leave replication out"
             )
-    if recipe.rule is None and (recipe.surrogate is None or not takes_replicates(recipe.surrogate)):
+    parts = [recipe.surrogate]
+    if isinstance(recipe.surrogate, Transferable):
+        parts.append(recipe.surrogate.transfer_base)
+    if recipe.rule is None and not any(each is not None and takes_replicates(each) for each in parts):
         word = _word(replace(recipe, replication=None), written)
         what = f"the recipe is {word!r}" if word else f"the surrogate is {type(recipe.surrogate).__name__}"
         raise RecipeError(

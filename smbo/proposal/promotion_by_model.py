@@ -112,6 +112,28 @@ class ModelOfFidelities:
             points: unit points (m, d), evaluated up to fidelity ``below`` so far (0 for not at all).
             level: to which they would be evaluated now.
         """
+        worth = self.log_worth(points) + np.log(self._revealed(points, level))
+        return np.asarray(worth - self._log_cost(points, below, level))
+
+    def _log_cost(self, points: Array, below: float, level: float) -> Array | float:
+        """Return the log cost of evaluations, (m,) or the same for all."""
+        by_fidelity = math.log(self.fidelity.cost(below, level))
+        if self.costs is None:
+            return by_fidelity
+        return by_fidelity + self.costs.log_expected(points, self.fidelity.fidelity_gap(level))
+
+    def share_per_cost(self, points: Array) -> Array:
+        """Return the share of a change of the means that an evaluation reveals at most per cost, (m,)."""
+        return np.max(
+            [
+                np.sqrt(self._revealed(points, level)) / np.exp(self._log_cost(points, 0.0, level))
+                for level in self.levels
+            ],
+            axis=0,
+        )
+
+    def _revealed(self, points: Array, level: float) -> Array:
+        """Return the share of the variance that evaluations at a fidelity reveal, (m,)."""
         gap, growth = self.fidelity.fidelity_gap(level), self.fidelity.noise_growth(level)
         shares = [
             np.clip(
@@ -119,9 +141,7 @@ class ModelOfFidelities:
             )
             for belief in self.beliefs
         ]
-        revealed = np.log(np.mean(np.square(shares), axis=0))
-        worth = self.log_worth(points) + revealed - math.log(self.fidelity.cost(below, level))
-        return np.asarray(worth if self.costs is None else worth - self.costs.log_expected(points, gap))
+        return np.asarray(np.mean(np.square(shares), axis=0))
 
     def first_fidelities(self, points: Array) -> tuple[list[float], list[float]]:
         """Return the fidelity at which to evaluate each new point (m, d) first, and the gain per cost."""
@@ -223,6 +243,12 @@ def _of_several(
         return np.array(found)
 
     return beliefs, LogExpectedHypervolumeImprovement().build(posterior, known.without_pending()), chances
+
+
+def share_per_cost(problem: Problem, data: TrainingData, memory: Memory) -> Criterion | None:
+    """Return ``ModelOfFidelities.share_per_cost``; None where all trials begin at one fidelity."""
+    model = None if problem.judges_by_noise else ModelOfFidelities.of(problem, data, memory)
+    return None if model is None else model.share_per_cost
 
 
 def first_fidelities(problem: Problem, data: TrainingData, memory: Memory, points: Array) -> list[float]:

@@ -20,6 +20,7 @@ import numpy as np
 from smbo.fidelity import Fidelity, Promotion
 from smbo.problem import Problem
 from smbo.proposal.promotion_by_model import ladder_by_model
+from smbo.proposal.transfer import source_data
 from smbo.surrogates import Memory
 from smbo.surrogates.multi_output.composite import CompositeGP
 from smbo.surrogates.multi_output.composite_posterior import CompositePosterior
@@ -54,7 +55,10 @@ class ModelOfOutputs:
             return None
         fidelity, levels, curves = ladder
         learned = memory.get("surrogate", {})
-        trained, _ = CompositeGP().train(data, learned if "thetas" in learned else {})
+        surrogate = CompositeGP()
+        if problem.transfer:
+            surrogate = surrogate.with_sources(source_data(problem))
+        trained, _ = surrogate.train(data, learned if "thetas" in learned else {})
         belief = trained.fit(data)
         if not belief.components:
             return None

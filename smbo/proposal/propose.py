@@ -120,6 +120,7 @@ def _by_model(
     assert recipe.surrogate is not None, "without one all points are of the design"
     # points of the initial design need neither
     from smbo.acquisition.second_surrogate import PROMISE
+    from smbo.proposal.promotion_by_model import share_per_cost
     from smbo.proposal.second_surrogate import promise
     from smbo.proposal.strategies import select_points
 
@@ -137,14 +138,17 @@ def _by_model(
     try:
         points, beside = select_points(search, acquisition, region)
     except SpaceExhausted:
-        repeats = None if recipe.replication is None else repeats_alone(replace(search, data=model.data))
+        rule, whole = recipe.replication, replace(search, data=model.data)
+        repeats = None if rule is None else repeats_alone(whole, acquisition)
         if repeats is None:
             raise
         return repeats, dict(model.learned)
     if is_ruled and PROMISE not in beside and served_by(recipe.surrogate) == ONE_VALUE:
         beside = {**promise(search, points[0]), **beside}
     if recipe.replication is not None:
-        points = with_repeats(recipe.replication, replace(search, data=model.data), points)
+        reveals = share_per_cost(request.problem, request.data, model.learned)
+        whole = replace(search, data=model.data)
+        points = with_repeats(recipe.replication, whole, points, acquisition, reveals)
     if again is not None:
         points = np.concatenate([again, points])
     return points, {**model.learned, **beside}

@@ -52,7 +52,7 @@ def suggest(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, A
         from smbo.proposal.promotion_by_model import first_fidelities
         from smbo.proposal.promotion_by_noise import first_fidelities_of_outputs
 
-        first = first_fidelities if problem.loss is None else first_fidelities_of_outputs
+        first = first_fidelities_of_outputs if problem.judges_by_noise else first_fidelities
         carried = {**carried, _FIRST_FIDELITIES: first(problem, request.data, carried, proposal.points)}
     return request.space.from_unit(proposal.points), carried
 
@@ -128,7 +128,7 @@ def next_promotion(
     from smbo.proposal.promotion_by_model import promotion_by_gain
     from smbo.proposal.promotion_by_noise import promotion_by_noise
 
-    promotion = promotion_by_gain if problem.loss is None else promotion_by_noise
+    promotion = promotion_by_noise if problem.judges_by_noise else promotion_by_gain
     found = promotion(problem, candidates, data, memory, point)
     if found is None and is_closing and best_trial(problem, trials) is None:
         return promotion_due(problem, candidates, is_closing=True)

@@ -51,7 +51,12 @@ class WithTransfer:
         else:
             surrogate = Transfer(transfer_base(recipe), self.transfer[0])
         n_initial = recipe.n_initial
-        if n_initial is None and (any(weights) or not weights):  # all weights 0: start as without transfer
+        # all weights 0: start as without transfer; of outputs points anywhere tell as much, and trees that
+        # begin with few points stay near the best of these
+        is_short = data.outputs is None and (
+            takes_sources(recipe.surrogate) or isinstance(learner_of(transfer_base(recipe)), Transferable)
+        )
+        if n_initial is None and is_short and (any(weights) or not weights):
             n_initial = _N_INITIAL
         return replace(
             choice, recipe=replace(recipe, surrogate=surrogate, n_initial=n_initial), reason=reason
@@ -124,9 +129,13 @@ def source_data(problem: Problem) -> tuple[tuple[SourceData, ...], ...]:
 
 
 def best_of_sources(problem: Problem) -> Array:
-    """Return the best allowed point of each source study, for each objective, as a unit point, (k, d)."""
-    rows = []
-    for each in (each for one in source_data(problem) for each in one):
+    """Return the best allowed point of each source study, for each objective, as a unit point, (k, d).
+
+    Of outputs none: their weights follow from points anywhere, and where a source is best this study need
+    not be.
+    """
+    rows: list[Array] = []
+    for each in (each for one in source_data(problem) for each in one if each.outputs is None):
         is_inside = np.equal(each.points, np.clip(each.points, 0.0, 1.0)).all(axis=1)
         usable = np.flatnonzero(is_inside & problem.space.allowed(np.clip(each.points, 0.0, 1.0)))
         if len(usable):

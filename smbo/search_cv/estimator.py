@@ -273,7 +273,9 @@ class BayesSearchCV(BaseSearchCV):
         if least is None or most is None:
             raise ValueError(f"resource={self.resource!r}: give min_resources and max_resources too")
         is_whole = float(least).is_integer() and float(most).is_integer()
-        return Resource(Fidelity(float(least), float(most), is_whole, self.resource), self.early_stopping)
+        # an estimator is fitted anew with more resources
+        fidelity = Fidelity(float(least), float(most), is_whole, self.resource, resumes=False)
+        return Resource(fidelity, self.early_stopping)
 
     def _check_objective(self, scorers: Any) -> None:
         """Refuse an objective that no scorer measures, where that can be known before a fit."""

@@ -36,6 +36,20 @@ def with_past(dimension: Dimension | Fixed, past: Iterable[Dimension]) -> Dimens
     return Removed(replace(ranges[-1], low=low, high=high, step=None, active_when=None, prior=None), value)
 
 
+def with_all_values(dimension: Dimension | Fixed, past: Iterable[Dimension]) -> Dimension | Fixed:
+    """Return a dimension that has every value of the present and of earlier spaces, for other programs."""
+    if isinstance(dimension, Removed):
+        return dimension.dimension
+    if isinstance(dimension, Categorical):
+        return dimension.ever or dimension
+    numbers = [each.value for each in past if isinstance(each, Constant)]
+    numbers += [end for each in past if isinstance(each, Real | Integer) for end in (each.low, each.high)]
+    if not numbers or not isinstance(dimension, Real | Integer):
+        return dimension
+    low, high = min(dimension.low, *numbers), max(dimension.high, *numbers)
+    return replace(dimension, low=low, high=high, step=None, prior=None)
+
+
 def without_past(dimension: Dimension | Fixed) -> Dimension | Fixed:
     """Return a dimension as the user wrote it."""
     if isinstance(dimension, Removed):

@@ -40,7 +40,7 @@ from smbo.space.expressions import Expression
 from smbo.space.json_values import from_plain, to_plain
 from smbo.space.numeric import Dimension, Fixed, Integer, Real, Removed
 from smbo.space.parsing import as_dimension
-from smbo.space.past import with_past, without_past
+from smbo.space.past import with_all_values, with_past, without_past
 from smbo.space.rounding import holds_but_for_rounding
 from smbo.space.scaling import within
 from smbo.training_data import Array, Axis
@@ -151,6 +151,12 @@ class Space:
     def own_dimensions(self) -> Mapping[str, Any]:
         """The dimensions as they are now, without what is kept for points of earlier spaces."""
         return FrozenDict({name: without_past(each) for name, each in self.dimensions.items()})
+
+    @property
+    def all_dimensions(self) -> Mapping[str, Any]:
+        """The dimensions with all values that they ever had."""
+        past = {name: [each[name] for each in self.earlier if name in each] for name in self.dimensions}
+        return {name: with_all_values(each, past[name]) for name, each in self.dimensions.items()}
 
     @property
     def conditional(self) -> tuple[str, ...]:

@@ -133,9 +133,11 @@ def within_steps(space: Space, limits: Mapping[str, float], present: Point, fixe
     for name, value in present.items():
         dimension, word, limit = space.dimensions[name], in_backticks(name), limits[name]
         if isinstance(dimension, Categorical):
-            place = dimension.index(value)
-            assert place is not None, "of the space"
-            near = dimension.choices[max(0, place - int(limit)) : place + int(limit) + 1]
+            every = dimension.ever or dimension  # the present choice may be retired
+            place = every.index(value)
+            assert place is not None, "of the space, or of an earlier one"
+            beside = every.choices[max(0, place - int(limit)) : place + int(limit) + 1]
+            near = [choice for choice in beside if dimension.index(choice) is not None]
             rules.append(" or ".join(f"{word} == {choice!r}" for choice in near))
             is_near = name not in fixed or fixed[name] in near
         else:
@@ -143,6 +145,12 @@ def within_steps(space: Space, limits: Mapping[str, float], present: Point, fixe
             rules += [f"{word} >= {low!r}"] if low > dimension.low else []
             rules += [f"{word} <= {high!r}"] if high < dimension.high else []
             is_near = name not in fixed or low <= fixed[name] <= high
+            near = [] if low > dimension.high or high < dimension.low else [value]
+        if not near:
+            raise AskError(
+                f"ask: the present {name}={value!r} is outside of the space, further than its step limit "
+                f"{limit:g}; move it there and say where it stands, ask(present={{{name!r}: value, …}})"
+            )
         if not is_near:
             raise AskError(
                 f"ask: fixed {name}={fixed[name]!r} is further from the present {value!r} than its step "

@@ -259,15 +259,34 @@ class CorrelatedProcess(ProcessPosterior, Protocol):
 
 
 @runtime_checkable
-class ReplicationPosterior(CorrelatedProcess, JointPosterior, Protocol):
+class ReplicationPosterior(JointPosterior, Protocol):
     """A Gaussian process for the value of one more evaluation of a known point (replication)."""
+
+    @property
+    def noise(self) -> float:
+        """Variance of an evaluation, latent."""
 
     @property
     def standardized(self) -> Posterior:
         """The same posterior in the latent units, in which values are standardized."""
 
+    def covariance(self, points: Array, others: Array) -> Array:
+        """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
+
     def fantasize(self, points: Array) -> ReplicationPosterior:
         """Return the posterior given also its own means as values at unit points (m, d)."""
+
+
+@runtime_checkable
+class LossOfProcesses(Posterior, Protocol):
+    """A posterior of a loss of several independent Gaussian processes."""
+
+    @property
+    def processes(self) -> Sequence[ReplicationPosterior]:
+        """The posterior of each, c of them."""
+
+    def loss_of_moments(self, means: Array, variances: Array) -> Array:
+        """Return the expected loss for means and variances of the processes, each (m, c), shape (m,)."""
 
 
 @runtime_checkable
@@ -460,15 +479,15 @@ def learner_of(surrogate: Surrogate) -> Surrogate:
 
 @runtime_checkable
 class ReplicateAware(Surrogate, Protocol):
-    """A surrogate that may merge replicates (``TrainingData.replicates``)."""
+    """A surrogate that may be told of a point several times, with noise, and may say so."""
 
     @property
     def takes_replicates(self) -> bool:
-        """Whether the surrogate merges replicates."""
+        """Whether it does; of one value replicates are merged then (``TrainingData.replicates``)."""
 
 
 def takes_replicates(surrogate: Surrogate) -> bool:
-    """Return whether a surrogate merges replicates (``TrainingData.replicates``)."""
+    """Return whether a surrogate takes replicates (``TrainingData.replicates``)."""
     return isinstance(surrogate, ReplicateAware) and surrogate.takes_replicates
 
 

@@ -38,7 +38,7 @@ from smbo.training_data import ONE_VALUE, Array, Target, TrainingData, VectorOut
 # Gain in leave-one-out log density that a source needs: chance gains about a half.  With fewer than
 # _N_VALUES_JUDGED values even a good source cannot reach the gain, and is used unless the values contradict
 # it, which costs a few evaluations if it is unrelated.  Measured by tests/benchmarks/bench_transfer.py.
-_MIN_GAIN, _MIN_GAIN_EARLY, _N_VALUES_JUDGED = 1.0, -0.5, 8
+MIN_GAIN, _MIN_GAIN_EARLY, _N_VALUES_JUDGED = 1.0, -0.5, 8
 # Number of values from which on weights are learned: fewer do not determine a slope.
 _MIN_VALUES_WEIGHED = 3
 # Weights are learned at every new value up to so many, then after this relative growth.
@@ -87,6 +87,7 @@ class Transfer:
         surrogate: GP(), Subset(GP()), MultiFidelityGP(), or another one, which models the residual too.
         transfer: the source studies.
         process: Gaussian process of the residual, untrained; None for one with the default priors.
+        early_gain: see ``forward_selection``.
         weights: one for each source; None before they are learned.
         trends: Gaussian processes of the sources, with their hyperparameters fixed; () before.
         residual: surrogate around the weighted sum; None before it is learned.
@@ -95,6 +96,7 @@ class Transfer:
     surrogate: Surrogate
     transfer: tuple[SourceData, ...]
     process: GP | MultiFidelityGP | None = None
+    early_gain: float = _MIN_GAIN_EARLY
     weights: tuple[float, ...] | None = None
     trends: tuple[GP, ...] = field(default=(), repr=False)
     residual: Surrogate | None = field(default=None, repr=False)
@@ -201,6 +203,7 @@ class Transfer:
             lambda: [_Mean.of(gp, each, data)(data.points)[None] for gp, each in studies],
             data.values[None],
             lambda rows: np.array([_predictive(replace(data, values=row)) for row in rows]),
+            early_gain=self.early_gain if isinstance(self._process, HasOutcomeTransform) else MIN_GAIN,
         )
         return [float(each.sum()) for each in weights] or [0.0] * len(self.transfer)
 
@@ -332,6 +335,10 @@ class TransferProcess(TransferPosterior):
         """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
         return self.residual.covariance(points, others) * self._unit**2
 
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m,) and covariance (m, m) at unit points (m, d), on the latent scale."""
+        return self.latent.moments(points)[0], self.covariance(points, points)
+
 
 def _latent(scale: OutcomeTransform, data: TrainingData) -> TrainingData:
     """Return training data on the latent scale, at all fidelities alike."""
@@ -372,6 +379,7 @@ def forward_selection(
     values: Array,
     log_densities: Callable[[Array], Array],
     shares: Array | None = None,
+    early_gain: float = MIN_GAIN,
 ) -> Array:
     """Return the weight of each source study in each of c quantities, (s, c), (0, c) of too few values.
 
@@ -382,13 +390,14 @@ def forward_selection(
         values: of the quantities, (c, n).
         log_densities: returns that of each quantity's values, (c,).
         shares: of the quantities in the slope, (c,); None for one quantity.
+        early_gain: in log density that a source needs while there are few values.
     """
     n, shares = values.shape[1], np.ones(len(values)) if shares is None else shares
     if n < _MIN_VALUES_WEIGHED or not len(values):
         return np.zeros((0, len(values)))
     predicted, left, best = means(), values, log_densities(values)
     weights = np.zeros((len(predicted), len(values)))
-    price = _MIN_GAIN if n >= _N_VALUES_JUDGED else _MIN_GAIN_EARLY
+    price = MIN_GAIN if n >= _N_VALUES_JUDGED else early_gain
     while True:
         found: list[tuple[float, int, float, Array]] = []
         for k, mean in enumerate(predicted):

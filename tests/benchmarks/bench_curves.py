@@ -195,6 +195,7 @@ def regrets(task: Task, method: Method, seed: int, most: float, steps: np.ndarra
         if (at, -value) > key:
             key, regret = (at, -value), task.regret(params)
     found[reached:] = regret
+    found[steps > most] = np.nan  # not followed so far
     if "-v" in sys.argv:
         print("   ", seed, dict(sorted(spent.items())))
     return found
@@ -218,7 +219,7 @@ def main() -> None:
     for name in given.tasks:
         task = Task.of(name)
         whole = N_FULL * task.n_epochs
-        steps = np.arange(1, whole + 1, 9.0)
+        steps = np.arange(1.0, whole + 1)
         print(
             f"{name} ({'chosen by' if name in CHOSEN_BY else 'held out'}); regret at 1/10, 1/5, 1/3, 1/2, 1"
         )
@@ -232,7 +233,7 @@ def main() -> None:
             if given.kept:
                 np.savez_compressed(given.kept, **kept)
             middle = np.median(rows, axis=0)
-            shown = "  ".join(f"{np.interp(share * whole, steps, middle):.4f}" for share in SHARES)
+            shown = "  ".join(f"{middle[int(share * whole) - 1]:.4f}" for share in SHARES)
             aim = middle[-1] if aim is None or word == "full" else aim
             at = np.flatnonzero(middle <= aim)
             reached = f"{steps[at[0]] / whole:.2f}" if len(at) else "never"

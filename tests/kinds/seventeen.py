@@ -76,26 +76,8 @@ MEANINGLESS: Mapping[frozenset[str], str] = {
     )
 }
 
-# Pairs that are refused as yet, and are to work.
-NOT_YET = frozenset(
-    frozenset(pair)
-    for pair in (
-        ("outcome constraints", "termination"),
-        ("several objectives", "termination"),
-        ("vector outputs", "transfer"),
-        ("level set", "transfer"),
-        ("vector outputs", "fidelity by model"),
-        ("several objectives", "replication"),
-        ("vector outputs", "replication"),
-        ("level set", "replication"),
-        ("fidelity by ladder", "replication"),
-        ("fidelity by model", "replication"),
-        ("transfer", "replication"),
-    )
-)
-
 _EPOCHS = Fidelity(1, 9, name="epochs")
-_NOISE = 0.1
+_NOISE = 0.05
 _LEVEL = 1.5
 _REFERENCE = 6.0  # of both objectives
 _SIDE = 35  # points of the grid a side, for what is known of a level set
@@ -231,8 +213,7 @@ class Case:
         if self._has("termination"):
             job["termination"] = self._termination()
         if self._has("transfer"):
-            self._write_source(folder / "earlier.csv")
-            job["transfer"] = ["earlier.csv"]
+            job["transfer"] = [{"file": "earlier.csv", **self._write_source(folder / "earlier.csv")}]
         (folder / "measured.py").write_text(_MODULE.format(kinds=self.kinds, here=str(Path(__file__).parent)))
         return job
 
@@ -296,12 +277,17 @@ class Case:
         """Return an earlier study, of a function that is shifted."""
         rows = [self._source_row(k) for k in range(12)]
         points = [{name: row[name] for name in ("x", "y", "z") if row.get(name) is not None} for row in rows]
-        return TransferSource(points, self._source_values(rows))
+        columns = {name: [row[name] for row in rows] for name in self._measured}
+        if self._has("vector outputs"):
+            return TransferSource(points, outputs=np.column_stack([*columns.values()]))
+        return TransferSource(points, columns if len(columns) > 1 else columns["f"])
 
-    def _source_values(self, rows: list[dict[str, float]]) -> Any:
-        if self._has("several objectives"):
-            return {name: [row[name] for row in rows] for name in "fg"}
-        return [row["f"] for row in rows]
+    @property
+    def _measured(self) -> list[str]:
+        """Names of what an earlier study has of each point."""
+        if self._has("vector outputs"):
+            return [f"o{k}" for k in range(self.loss().n_outputs)]
+        return ["f", "g"] if self._has("several objectives") else ["f"]
 
     def _source_row(self, k: int) -> dict[str, Any]:
         point: dict[str, Any] = {"x": (0.5 + 5 * k % 12) / 12, "y": (0.5 + k) / 12}
@@ -310,18 +296,22 @@ class Case:
             point["x"] = min(1.0, max(point["x"], point["y"] + 0.16))
         if self._has("conditional"):
             point["z"] = (0.5 + 7 * k % 12) / 12 if point["x"] > 0.5 else None
-        return {**point, **self.values(point, shift=0.05)}
+        outputs = {f"o{k}": value for k, value in enumerate(self.outputs(point, shift=0.05).tolist())}
+        return {**point, **self.values(point, shift=0.05), **outputs}
 
-    def _write_source(self, file: Path) -> None:
+    def _write_source(self, file: Path) -> dict[str, Any]:
+        """Write the earlier study as a table; return how a job file names its columns."""
         rows = [self._source_row(k) for k in range(12)]
         names = [name for name in ("x", "y", "z") if name in rows[0]]
-        measured = {"f": "f", "g": "g"} if self._has("several objectives") else {"value": "f"}
         with file.open("w", newline="") as stream:
             writer = csv.writer(stream)
-            writer.writerow([*names, *measured])
+            writer.writerow([*names, *self._measured])
             for row in rows:
-                cells = [row[name] for name in (*names, *measured.values())]
+                cells = [row[name] for name in (*names, *self._measured)]
                 writer.writerow(["" if cell is None else repr(cell) for cell in cells])
+        if self._has("vector outputs"):
+            return {"outputs": self._measured}
+        return {} if self._has("several objectives", "level set") else {"value": "f"}
 
     # what is known of it
 
@@ -349,16 +339,26 @@ class Case:
                 found.append(point)
         return found
 
-    def shortfall(self, optimizer: Optimizer) -> float:
+    def shortfall(self, optimizer: Optimizer, *, has_model: bool = True) -> float:
         """Return how far a search is from the known answer, 0 at best.
 
         Of one objective the true value of what is recommended (the lowest is 0 or, with constraints, at a
         bound), of several what is missing of the square of the reference by the true front, of a level
-        set the share of the space on the wrong side.
+        set the share of the space on the wrong side: by the model, or without one as the nearest evaluated
+        point is.
         """
         if self._has("level set"):
             points = self.grid()
-            means = optimizer.predict(points).means["f"]
+            if has_model:
+                means = optimizer.predict(points).means["f"]
+            else:
+                done = [trial for trial in optimizer.trials if trial.state is TrialState.COMPLETE]
+                known, places = (
+                    np.array([[p["x"], p["y"]] for p in each])
+                    for each in ([trial.params for trial in done], points)
+                )
+                nearest = ((places[:, None] - known) ** 2).sum(axis=2).argmin(axis=1)
+                means = np.array([trial.metrics["f"] for trial in done])[nearest]
             truth = np.array([self.values(point)["f"] for point in points])
             return float(((means > _LEVEL) != (truth > _LEVEL)).mean())
         if self._has("several objectives"):

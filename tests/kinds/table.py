@@ -26,15 +26,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from kept_rows import append_row, pack, read_rows
 from runs_of_pairs import faults_of, searched
-from seventeen import KINDS, MEANINGLESS, NOT_YET, Case, pairs
+from seventeen import KINDS, MEANINGLESS, Case, pairs
 
 from smbo.errors import ProblemError, RecipeError
 
 ROWS = Path(__file__).with_name("rows.jsonl.gz")
 # Of ten seeds; of others the same share.
 LEAST_WINS = 8
-# Cost of a search, in evaluations in full: the longer, the less do random points tell of a level set.
-FULL, FULL_OF_LEVEL_SET = 20.0, 30.0
+FULL = 20.0  # cost of a search, in evaluations in full
 
 
 def named(pair: Sequence[str]) -> str:
@@ -49,7 +48,7 @@ def meaningful() -> list[tuple[str, str]]:
 
 def drawn(n: int, by: str) -> list[tuple[str, str]]:
     """Return n pairs with a meaning, drawn at random by a word, such as a date."""
-    return random.Random(by).sample([pair for pair in meaningful() if frozenset(pair) not in NOT_YET], n)
+    return random.Random(by).sample(meaningful(), n)
 
 
 def tried(pair: Sequence[str]) -> list[str]:
@@ -65,10 +64,9 @@ def tried(pair: Sequence[str]) -> list[str]:
 def raced(job: tuple[tuple[str, ...], int]) -> dict[str, Any]:
     """Return the row of one search beside random search."""
     pair, seed = job
-    full = FULL_OF_LEVEL_SET if "level set" in pair else FULL
     row: dict[str, Any] = {"pair": named(pair), "seed": seed}
     try:
-        ours, of_random, cost = searched(Case(pair), seed, full)
+        ours, of_random, cost = searched(Case(pair), seed, FULL)
     except Exception as error:
         return {**row, "error": f"{type(error).__name__}: {error}"}
     return {**row, "smbo": round(ours, 6), "random": round(of_random, 6), "cost": round(cost, 3)}
@@ -148,7 +146,7 @@ def _try(pool: ProcessPoolExecutor, chosen: Sequence[tuple[str, ...]]) -> int:
 def _race(pool: ProcessPoolExecutor, chosen: Sequence[tuple[str, ...]], given: argparse.Namespace) -> int:
     first, last = (int(each) for each in given.seeds.split("-"))
     kept = {(row["pair"], row["seed"]) for row in read_rows(given.rows)}
-    jobs = [(pair, seed) for pair in chosen for seed in range(first, last + 1)]
+    jobs = [(pair, seed) for seed in range(first, last + 1) for pair in chosen]
     for row in pool.map(raced, [job for job in jobs if (named(job[0]), job[1]) not in kept]):
         print(row, flush=True)
         append_row(given.rows, row)

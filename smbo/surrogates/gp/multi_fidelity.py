@@ -136,6 +136,7 @@ class MultiFidelityGP:
     always_relearn_until: int = 40
     n_iterations: int = 40
     serves: ClassVar[frozenset[Target]] = frozenset({Target.VALUE, Target.FIDELITIES})
+    takes_replicates: ClassVar[bool] = True
 
     @property
     def transfer_base(self) -> MultiFidelityGP:

@@ -49,8 +49,10 @@ class ComponentTrend:
 
     def __call__(self, points: Array) -> tuple[Array, Array]:
         """Return the trend at unit points (m, d), (m, c), and its slopes by features, (c, m, D)."""
-        means, slopes = self.constant, np.zeros(())
+        means, slopes = np.tile(self.constant, (len(points), 1)), np.zeros(())
         for emulator, onto, held in zip(self.emulators, self.projections, self.held):
+            if not emulator.components:  # outputs that did not vary
+                continue
             is_free, encoder = np.isnan(held), emulator.encoder
             features = encoder.encode(np.where(is_free, points, held))
             found = [weighted(each, features, each.alpha) for each in emulator.components]

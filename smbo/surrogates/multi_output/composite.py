@@ -77,6 +77,7 @@ class CompositeGP:
     emulators: tuple[CompositeGP, ...] = ()
     weights: tuple[tuple[float, ...], ...] | None = None
     serves: ClassVar[frozenset[Target]] = frozenset({Target.OUTPUTS})
+    takes_replicates: ClassVar[bool] = True
 
     def fit(self, data: TrainingData) -> CompositePosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.

@@ -82,6 +82,15 @@ class CompositePosterior:
         )
         return self.basis.outputs(means[0]), slopes, self.basis.loadings * np.sqrt(variances[0])
 
+    @property
+    def processes(self) -> tuple[ComponentProcess, ...]:
+        """The posterior of each component at unit points, for the value of a repeat."""
+        return tuple(ComponentProcess(each, self.encoder) for each in self.components)
+
+    def loss_of_moments(self, means: Array, variances: Array) -> Array:
+        """Return the expected loss for means and variances of the components, each (m, c), shape (m,)."""
+        return self.form.moments(means, variances)[0]
+
     def draws(self, points: Array, n: int, rng: np.random.Generator) -> Array:
         """Return n draws of the loss at unit points (m, d), shape (m, n)."""
         features = self.encoder.encode(points)
@@ -112,10 +121,13 @@ class CompositePosterior:
     def left_out(self) -> LeftOut:
         """Return how each component of an evaluation, noise included, is predicted from all others."""
         n = len(self.components[0].values) if self.components else 0
-        values = np.array([each.values for each in self.components]).reshape(-1, n)
+        shape = (len(self.components), n)
+        values = np.array([each.values for each in self.components]).reshape(shape)
         precisions = [linalg.inverse(each.factor) for each in self.components]
-        variances = 1.0 / np.array([np.diagonal(each) for each in precisions]).reshape(-1, n)
-        errors = np.array([each.alpha for each in self.components]).reshape(-1, n) * variances
+        variances = 1.0 / np.array([np.diagonal(each) for each in precisions]).reshape(
+            len(self.components), n
+        )
+        errors = np.array([each.alpha for each in self.components]).reshape(shape) * variances
         # components are weighted by their effect on the loss
         form = self.form
         weights = np.diagonal(form.value.gram) if isinstance(form, SquaredForm) else np.ones(len(values))
@@ -161,6 +173,42 @@ class CompositePosterior:
         out = np.zeros((len(by_feature), self.n_axes))
         out[:, self.encoder.columns[coordinates]] = by_feature[:, coordinates]
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentProcess:
+    """The posterior of one component at unit points, standardized as the component is."""
+
+    component: QuadraticTrendPosterior
+    encoder: Features
+
+    @property
+    def standardized(self) -> ComponentProcess:
+        """The posterior itself."""
+        return self
+
+    @property
+    def noise(self) -> float:
+        """Variance of a typical evaluation."""
+        return float(np.median(self.component.noises))
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation at unit points (m, d), each (m,)."""
+        mean, variance = self.component.moments(self.encoder.encode(points))
+        return mean, np.sqrt(variance)
+
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m,) and covariance (m, m) at unit points (m, d)."""
+        return self.component.joint(self.encoder.encode(points))
+
+    def covariance(self, points: Array, others: Array) -> Array:
+        """Return the covariance between unit points (m, d) and others (r, d), (m, r)."""
+        both = np.concatenate([points, others])
+        return self.joint(both)[1][: len(points), len(points) :]
+
+    def fantasize(self, points: Array) -> ComponentProcess:
+        """Return the posterior given also its own means as values at unit points (m, d)."""
+        return replace(self, component=self.component.fantasized(self.encoder.encode(points)))
 
 
 @dataclass(frozen=True, eq=False)

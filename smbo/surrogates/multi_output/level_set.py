@@ -25,7 +25,7 @@ from smbo.surrogates.gp.outcome_transform import NODES, WEIGHTS, OutcomeTransfor
 from smbo.surrogates.gp.trend_selection import Candidate, Process, TrendSelection
 from smbo.surrogates.gp.universal_kriging import UniversalKrigingPosterior
 from smbo.surrogates.multi_output.hidden_structure import HiddenStructure
-from smbo.surrogates.transfer import SourceData, Transfer
+from smbo.surrogates.transfer import MIN_GAIN, SourceData, Transfer
 from smbo.training_data import Array, Axis, Target, TrainingData
 
 # Log probability by which another scale must exceed the linear one.  The scale of p-values may fall short of
@@ -256,6 +256,7 @@ class LevelGP:
     inflation: float = 1.25
     sources: tuple[SourceData, ...] = ()
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
+    takes_replicates: ClassVar[bool] = True
 
     def fit(self, data: TrainingData) -> LevelPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
@@ -357,7 +358,9 @@ class LevelGP:
         if self.sources:
             base, level = process.transfer_base, level_set.levels[k]
             sources = tuple(_source_of_one(each, k, level, scale) for each in self.sources)
-            around, learned["transfer"] = Transfer(base, sources, base).train(one, memory.get("transfer", {}))
+            around, learned["transfer"] = Transfer(base, sources, base, MIN_GAIN).train(
+                one, memory.get("transfer", {})
+            )
             if around.is_in_use and one.fidelities is not None:  # scores are of values at one fidelity
                 candidates = [Candidate(around, 0.0)]
             elif around.is_in_use:

@@ -172,6 +172,7 @@ class ModelListGP:
     most: int = 1000
     sources: tuple[tuple[SourceData, ...], ...] = ()
     serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
+    takes_replicates: ClassVar[bool] = True
 
     def fit(self, data: TrainingData) -> ModelListPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.

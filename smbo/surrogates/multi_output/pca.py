@@ -20,6 +20,8 @@ from smbo.training_data import Array, Loss, SquaredLoss, VectorOutputs
 
 # Smallest singular value of a component that is kept, relative to the largest.
 _MIN_SINGULAR_RATIO = 1e-3
+# Smaller variations, relative to the outputs themselves, are rounding errors of outputs that do not vary.
+_ROUNDING = 1e-13
 # Noise added to each bin, as a share of the mean variation of a bin in units of the loss: a few components
 # cannot describe smaller variations, and precise bins that hardly change the loss would outweigh all others.
 _DISCREPANCY = 1e-3
@@ -68,7 +70,8 @@ class Basis:
         _, singular, rows = np.linalg.svd(rest, full_matrices=False)
         alone = _noise_alone(weights, variances / scale**2)
         largest = float(np.linalg.norm(scaled, 2)) if len(known) else float(singular[0])
-        is_kept = (singular > alone) & (singular > _MIN_SINGULAR_RATIO * largest)
+        rounding = _ROUNDING * float(np.linalg.norm(vectors.values / scale))
+        is_kept = (singular > alone) & (singular > max(_MIN_SINGULAR_RATIO * largest, rounding))
         axes = np.concatenate([known, rows[: min(int(is_kept.sum()), n_components)]]).T
         reader = axes / scale[:, None]
         scores = off @ reader

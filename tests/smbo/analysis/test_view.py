@@ -20,11 +20,12 @@ ANSWERS = {
     "trials",
     "tune",
 }
-OF_OPTIMIZER = {"ask", "log", "promote", "replay", "report", "seed", "space", "tell"}
+OF_OPTIMIZER = {"ask", "change_space", "log", "promote", "replay", "report", "seed", "space", "tell"}
 OF_STUDY = {
     "add_many",
     "ask",
     "budget",
+    "change_space",
     "close",
     "import_table",
     "is_stopped",
@@ -36,6 +37,7 @@ OF_STUDY = {
     "replay",
     "report",
     "retry",
+    "space_changes",
     "run",
     "seed",
     "spent",

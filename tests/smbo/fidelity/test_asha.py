@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from smbo.errors import ProblemError
-from smbo.fidelity import Asha, Fidelity, Hyperband, RungResults, last_promotion, promotion
+from smbo.fidelity import Asha, ByModel, Fidelity, Hyperband, RungResults, last_promotion, promotion
 
 EPOCHS = Fidelity(1, 27, name="epochs")
 
@@ -113,3 +113,10 @@ def test_whoever_goes_on_is_among_the_best_of_its_rung_and_a_few_reach_the_top(e
 def test_a_ratio_that_does_not_halve_is_refused(eta):
     with pytest.raises(ProblemError, match="eta"):
         Asha(eta)
+
+
+def test_a_model_without_a_ratio_promotes_curves_in_short_steps_and_averages_in_long_ones():
+    assert ByModel().rungs(Fidelity(3, 81), 0) == (3, 5, 9, 16, 27, 47, 81)
+    assert ByModel().rungs(Fidelity(3, 81, averages=True), 0) == (3, 9, 27, 81)
+    assert ByModel().rungs(Fidelity(3, 81, resumes=False), 0) == (3, 9, 27, 81)
+    assert ByModel(eta=9).rungs(Fidelity(1, 81), 0) == (1, 9, 81)

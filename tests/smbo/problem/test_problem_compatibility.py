@@ -10,7 +10,7 @@ import pytest
 from compatibility_page import page, recipe_for, refused_by_recipe
 from kinds_of_problem import evaluated, problem_of
 
-from smbo import Fidelity, Optimizer, Problem
+from smbo import Optimizer
 from smbo.errors import ProblemError, RecipeError
 from smbo.problem.compatibility import KINDS, REFUSED, pairs, refusal
 
@@ -60,15 +60,6 @@ def proposes_points_of_the_space(problem, pair):
         if number < 5:
             optimizer.tell(trial, evaluated(problem, pair, trial))
     assert fixed is None or trial.params["x"] == fixed["x"]
-
-
-def test_a_loss_and_promotion_by_a_model_go_together_where_values_are_averages():
-    averages = Fidelity(1, 9, averages=True)
-    loss = problem_of(["vector outputs"]).loss
-    assert Problem({"x": (0.0, 1.0)}, loss=loss, fidelity=averages, early_stopping="model").kinds() >= {
-        "vector outputs",
-        "model",
-    }
 
 
 def test_the_page_is_the_table():

@@ -234,6 +234,13 @@ def test_a_dimension_that_the_source_lacks_has_a_default_that_is_given_and_no_tr
         Problem(PLANE, transfer=[TransferSource(points, values, defaults={"y": 0.2, "z": 1})])
 
 
+def test_a_default_of_a_conditional_dimension_counts_where_that_is_there():
+    space = {"m": ["a", "b"], "x": Real(0, 1), "z": Real(0, 1, active_when="m == 'b'")}
+    points = [{"m": m, "x": x} for m, x in (("a", 0.1), ("b", 0.4))]
+    (kept,) = Problem(space, transfer=[TransferSource(points, [1.0, 2.0], defaults={"z": 0.5})]).transfer
+    assert [*map(dict, kept.points)] == [{"m": "a", "x": 0.1}, {"m": "b", "x": 0.4, "z": 0.5}]
+
+
 def test_a_parameter_that_the_space_lacks_is_dropped_only_if_said():
     points = [{**point, "z": k % 3, "w": 1} for k, point in enumerate(as_points(POINTS))]
     values = wavy(POINTS)
@@ -274,7 +281,7 @@ def test_metrics_of_other_names_and_of_the_opposite_direction_are_mapped(tmp_pat
         (
             vector_problem(),
             {"outputs": [[1.0, 2.0], [1.0]]},
-            r"rows of \[1, 2\] outputs, and the problem has a loss on outputs; give 12 in",
+            r"rows of \[1, 2\] outputs, .* give 12 in",
         ),
         (vector_problem(), {"outputs": [[1.0, 2.0]]}, "2 points and 1 outputs"),
         (level_problem(), {"outputs": [[1.0, 2.0], [1.0, 2.0]]}, "a level set of value; give 1 in each row"),
@@ -293,3 +300,15 @@ def test_trials_of_a_level_set_or_a_loss_are_sources_of_their_functions_and_outp
         kept, _ = problem.checked_source(TransferSource.of_trials(old.trials))
         assert kept.outputs == pytest.approx(np.array([trial.outputs for trial in old.trials]))
         assert kept.outputs_variance.shape == kept.outputs.shape
+
+
+@pytest.mark.parametrize("varied", [False, True])
+def test_outputs_that_never_vary_are_no_direction(varied):
+    constant = np.arange(1.0, 13.0)
+    problem = vector_problem(lambda unit: constant)
+    opt = Optimizer(problem, seed=1)
+    for _ in range(6):
+        trial = opt.ask()
+        unit = np.array([trial.params["x"], trial.params["y"]])
+        opt.tell(trial, outputs=histogram(unit) if varied else constant)
+    assert "earlier studies" not in opt.explain().reason

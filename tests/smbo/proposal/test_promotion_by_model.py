@@ -1,9 +1,11 @@
 """Promotions and first fidelities that a model weighs: in memory, in a study, resumed, replayed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from smbo import Budget, Optimizer, Problem, Real, Study, TrialState
+from smbo import Budget, Optimizer, Outcome, Problem, Real, Study, TrialState
 from smbo.errors import ProblemError
 from smbo.fidelity import ByModel, Fidelity
 from smbo.history.encode import encode
@@ -99,6 +101,15 @@ def test_dearer_is_worth_less_for_the_same_gain(climbed):
     assert (balance.gain_per_cost(points, 9, 27) > balance.gain_per_cost(points, 0, 27)).all()
 
 
+def test_an_evaluation_that_begins_anew_is_worth_less_the_more_of_it_is_done_again(climbed):
+    model = ModelOfFidelities.of(PROBLEM, encode(PROBLEM, climbed.trials), climbed._memory)
+    anew = replace(model, fidelity=replace(model.fidelity, resumes=False))
+    points = np.random.default_rng(0).random((5, 2))
+    for below, level in ((0, 9), (5, 9), (16, 27)):
+        lost = model.gain_per_cost(points, below, level) - anew.gain_per_cost(points, below, level)
+        assert lost == pytest.approx(np.log(level / (level - below)))
+
+
 def test_where_fidelity_averages_a_low_one_is_noisier():
     averaging = Problem(SPACE, fidelity=Fidelity(10, 1000, averages=True), early_stopping="model")
     opt = Optimizer(averaging, seed=1)
@@ -110,9 +121,20 @@ def test_where_fidelity_averages_a_low_one_is_noisier():
     assert Problem.from_json(averaging.to_json()).fidelity == averaging.fidelity
 
 
-def test_a_model_is_refused_where_the_noise_of_outputs_does_not_fall_with_the_fidelity():
-    with pytest.raises(ProblemError, match="averages=True"):
-        Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9), early_stopping="model")
-    assert Problem(SPACE, loss=ChiSquare([1.0], [0.1]), fidelity=Fidelity(1, 9)).multi_fidelity is not None
+def test_outputs_that_are_biased_at_low_fidelities_are_promoted_by_a_model_of_their_loss():
+    """Where the fidelity is no number of events, its noise tells nothing of it."""
+    loss = ChiSquare([0.3, 0.6], [0.1, 0.1])
+    problem = Problem(SPACE, loss=loss, fidelity=Fidelity(1, 9), early_stopping="model")
+    opt, spent = Optimizer(problem, seed=1), 0.0
+    while spent < 90:
+        trial = opt.ask()
+        spent += trial.fidelity - max((rung.fidelity for rung in trial.rungs), default=0)
+        outputs = np.array([trial.params["x"], trial.params["y"]]) + 0.1 * (1 - trial.fidelity / 9)
+        opt.tell(trial, Outcome.of_outputs(outputs, np.full(2, 1e-6)))
+    assert opt.best.value < 0.05
+    assert {trial.state for trial in opt.trials} == {TrialState.PAUSED, TrialState.COMPLETE}
+
+
+def test_a_model_needs_a_step_between_rungs():
     with pytest.raises(ProblemError, match="eta"):
         ByModel(eta=1)

@@ -9,6 +9,7 @@ import pytest
 
 from smbo import Optimizer, Problem, Real, Study, Termination
 from smbo.errors import ProblemError
+from smbo.problem.hypervolume import hypervolume
 from smbo.proposal.termination import regret_bound
 
 
@@ -112,8 +113,39 @@ def test_a_rule_that_makes_no_sense_is_refused(given, message):
         Problem({"x": Real(0, 1)}, termination=given)
 
 
-def test_a_bound_is_not_given_where_it_would_not_hold():
-    with pytest.raises(ProblemError, match="left does not know of constraints"):
-        Problem(
-            {"x": Real(0, 1)}, objectives={"y": "min"}, constraints=["c > 0"], termination=Termination(left=1)
-        )
+@pytest.mark.parametrize("has_objectives", [True, False])
+def test_what_is_left_with_constraints_and_several_objectives_is_bounded(has_objectives):
+    """The bound holds, and falls to little; of x in [0, 1], f = x² is best at the bound of the constraint."""
+    objectives = {"f": "min", "g": "max"} if has_objectives else {"f": "min"}
+    reference = {"f": 1.0, "g": -1.0} if has_objectives else None
+    problem = Problem(
+        {"x": Real(0, 1), "y": Real(0, 1)},
+        objectives=objectives,
+        reference=reference,
+        constraints=["c >= 0.1"],
+        termination=Termination(left=1.0),
+    )
+    opt, bounds = Optimizer(problem, seed=1), []
+    while opt.termination() is None and len(opt.trials) < 60:
+        trial = opt.ask()
+        x, y = trial.params["x"], trial.params["y"]
+        excess = (y - 0.4) ** 2
+        opt.tell(trial, {"f": x**2 + excess, "g": -((1.0 - x) ** 2) - excess, "c": x - 0.1})
+        if len(opt.trials) in (12, 18, 24):
+            bound, _ = regret_bound(problem, opt.recipe, opt.trials, opt._memory)
+            bounds.append((bound, left_of(opt)))
+    assert all(bound >= left - 1e-3 for bound, left in bounds)
+    assert bounds[-1][0] < bounds[0][0]
+    if not has_objectives:
+        assert "is left to gain (95 %)" in opt.termination()
+
+
+def left_of(opt):
+    """Return what is left to gain in truth, with x >= 0.2."""
+    x = np.linspace(0.2, 1.0, 400)
+    if opt.problem.multi_objective is None:
+        return opt.best.value - 0.2**2
+    told = [t.metrics for t in opt.trials if t.feasible]
+    values = np.array([[metrics["f"], -metrics["g"]] for metrics in told])
+    whole = np.column_stack([x**2, (1.0 - x) ** 2])
+    return hypervolume(whole, np.ones(2)) - hypervolume(values, np.ones(2))

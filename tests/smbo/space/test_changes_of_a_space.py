@@ -174,3 +174,12 @@ def test_a_parameter_under_another_condition_keeps_its_values_and_gets_a_default
     assert kept == {"algorithm": "sgd", "beta": 0.2}
     assert not present.contains(kept)
     assert not is_within(present, present.to_unit([kept])).any()
+
+
+def test_other_programs_get_a_space_of_all_values(present):
+    every = present.all_dimensions
+    assert (every["x"].low, every["x"].high) == (0.0, 1.0)
+    assert (every["n"].low, every["n"].high) == (1, 8)
+    assert set(every["act"].choices) == {"relu", "tanh", "gelu", "silu"}
+    assert (every["gone"].low, every["gone"].high) == (0.0, 5.0)
+    assert OLD.all_dimensions == dict(OLD.dimensions)

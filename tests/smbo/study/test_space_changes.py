@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smbo import Budget, LevelSet, Optimizer, Problem, Study, TransferSource
+from smbo import Budget, Categorical, LevelSet, Optimizer, Problem, Study, TransferSource
 from smbo.errors import AskError, ProblemError, SpaceError, StudyMismatch, TellError, UnknownTrial
 from smbo.fidelity import Fidelity
 from smbo.store.records import StaleProposal
@@ -266,6 +266,8 @@ def test_a_plateau_is_counted_anew_in_a_wider_space():
         optimizer.tell(trial, round((trial.params["x"] - 2.0) ** 2, 2))
     optimizer.change_space({"x": (0.0, 3.0)})
     assert optimizer.termination() is None
+    optimizer.tell({"x": 0.0}, 4.0)  # nothing gained, for the first time in this space
+    assert optimizer.termination() is None
     values = []
     while optimizer.termination() is None:
         trial = optimizer.ask()
@@ -283,3 +285,17 @@ def test_a_context_may_be_observed_in_a_wider_range_and_not_become_a_constant():
     assert optimizer.ask(context={"warmth": 55.0}).params["warmth"] == 55.0
     with pytest.raises(ProblemError, match="'warmth' is constant"):
         optimizer.change_space({"gain": (0.0, 1.0), "warmth": 20.0})
+
+
+def test_step_limits_lead_from_a_point_outside_back_to_the_space():
+    sizes = Categorical(["s", "m", "l"], ordered=True)
+    problem = Problem({"x": (0.0, 1.0), "size": sizes}, step_limits={"x": 0.3, "size": 1})
+    optimizer = Optimizer(problem, seed=1)
+    optimizer.tell({"x": 0.4, "size": "l"}, 1.0)
+    optimizer.change_space({"x": (0.5, 1.0), "size": Categorical(["s", "m"], ordered=True)})
+    trial = optimizer.ask()
+    assert 0.5 <= trial.params["x"] <= 0.7
+    assert trial.params["size"] == "m"
+    optimizer.change_space({"x": (4.0, 5.0), "size": Categorical(["s", "m"], ordered=True)})
+    with pytest.raises(AskError, match=r"the present x=.* is outside of the space, further than its step"):
+        optimizer.ask()

@@ -131,3 +131,55 @@ def test_a_metric_of_an_earlier_study_may_be_the_value_of_this_one(folder):
     refused = begun("unknown", ", value: chi2")
     assert refused.exit_code == 2
     assert "no metric is called 'chi2'; there are c, value; say which is meant" in refused.output
+
+
+def test_sources_of_other_names_directions_and_dimensions_are_mapped_in_the_job(folder):
+    (folder / "warm_objective.py").write_text(
+        OBJECTIVE.replace('"c":', '"gain": -params["x"], "c":')  # of which the more the better
+    )
+    old = JOB.replace("transfer: [old.csv]\n", "").replace("study: warm", "study: old")
+    old = old.replace("{value: min}", "{gain: max}").replace("trials: 8", "trials: 4")
+    (folder / "old.yaml").write_text(old)
+    assert run("run", "old.yaml").exit_code == 0
+
+    def begun(settings: str, space: str = ""):
+        job = JOB.replace("trials: 8", "trials: 1").replace("y: {real: [0, 1]}", "y: {real: [0, 1]}" + space)
+        source = f"{{study: old, store: 'sqlite:///old.db'{settings}}}"
+        (folder / "job.yaml").write_text(job.replace("[old.csv]", f"[{source}]"))
+        return run("run", "job.yaml")
+
+    said = begun(", metrics: {value: gain}").output
+    assert "'gain' was to be maximal, and 'value' is to be minimal; take its negative" in said
+    assert "metrics: {value: -gain}" in said
+    assert "metrics: 'f' is not sought here; there is value" in begun(", metrics: {f: gain}").output
+    assert "z is missing" in begun(", metrics: {value: -gain}", ", z: {real: [0, 9]}").output
+    settings = ", metrics: {value: -gain}, defaults: {z: 3}"
+    more = begun(settings, ", z: {real: [0, 9]}").output
+    assert "try_first.0: z is missing" in more
+    begun_at_last = begun(", metrics: {value: -gain}")
+    assert begun_at_last.exit_code == 0, begun_at_last.output
+    with Study.load("sqlite:///old.db", "old") as study, Study.load("sqlite:///warm.db", "warm") as new:
+        assert list(new.problem.transfer[0].values) == [-trial.metrics["gain"] for trial in study.trials]
+
+
+def test_a_level_set_goes_on_from_another_one_with_the_same_points(folder):
+    head = JOB.replace('constraints: ["c <= 1.5"]\nobjectives: {value: min}\n', "level_set: {level: 0.3}\n")
+    head = head.replace(", prior: {normal: [0.4, 0.2]}", "").replace("try_first: [{x: 0.5, y: 0.5}]\n", "")
+    old = head.replace("transfer: [old.csv]\n", "").replace("study: warm", "study: old")
+    (folder / "old.yaml").write_text(old)
+    assert run("run", "old.yaml").exit_code == 0
+    job = head.replace("[old.csv]", "[{study: old, store: 'sqlite:///old.db'}]")
+    (folder / "job.yaml").write_text(job)
+    first = run("run", "job.yaml")
+    assert first.exit_code == 0, first.output
+    with Study.load("sqlite:///warm.db", "warm") as new, Study.load("sqlite:///old.db", "old") as study:
+        told = [trial.metrics["value"] for trial in study.trials]
+        assert new.problem.transfer[0].outputs[:, 0].tolist() == told
+    whole = points(folder)
+    (folder / "warm.db").unlink()
+    (folder / "job.yaml").write_text(job.replace("trials: 8", "trials: 5"))
+    assert run("run", "job.yaml").exit_code == 0
+    (folder / "job.yaml").write_text(job)
+    assert run("run", "job.yaml").exit_code == 0
+    assert points(folder) == whole
+    assert "8 trials of" in run("replay", "warm").output

@@ -1,6 +1,7 @@
 """Axis selection: the axes that a function varies along, found among many."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,3 +54,15 @@ def test_auto_selects_axes_from_thirty_on(d):
     chosen = Auto().choose(data_of(lambda points: points.sum(axis=1), d), {}).recipe.surrogate
     assert isinstance(chosen, Subset)
     assert isinstance(chosen.surrogate, AxisSelection) == (d >= 30)
+
+
+def test_choices_that_are_not_selected_change_no_prediction():
+    data = data_of(two_of_many, 40)
+    axes = tuple(
+        replace(axis, kind="categorical", levels=4) if axis.name == "x5" else axis for axis in data.axes
+    )
+    posterior = AxisSelection().fit(replace(data, axes=axes))
+    points = np.repeat(data.points[:1], 2, axis=0)
+    points[:, 5] = 0.125, 0.875
+    mean, _ = posterior.moments(points)
+    assert mean[0] == pytest.approx(mean[1], rel=1e-12)
