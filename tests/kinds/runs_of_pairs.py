@@ -132,17 +132,4 @@ def searched(case: Case, seed: int, full: float) -> tuple[float, float, float]:
     random, cost = Optimizer(plain, "random", seed=seed), 0.0
     while cost < spent:
         cost += told(case, random, [random.ask()])
-    if problem.level_set is not None:  # random points, and the same model of them
-        random = _modelled(case, random)
-    return case.shortfall(optimizer), case.shortfall(random), spent
-
-
-def _modelled(case: Case, random: Optimizer) -> Optimizer:
-    """Return an optimizer that models the evaluations of another one."""
-    model = Optimizer(random.problem, "auto", seed=random.seed)
-    for trial in random.trials:
-        if case.fails(trial.params):
-            model.tell(trial.params, status="failed", reason="beyond x = 0.85")
-        else:
-            model.tell(trial.params, case.measure(trial.params, trial.seed))
-    return model
+    return case.shortfall(optimizer), case.shortfall(random, has_model=False), spent

@@ -339,16 +339,26 @@ class Case:
                 found.append(point)
         return found
 
-    def shortfall(self, optimizer: Optimizer) -> float:
+    def shortfall(self, optimizer: Optimizer, *, has_model: bool = True) -> float:
         """Return how far a search is from the known answer, 0 at best.
 
         Of one objective the true value of what is recommended (the lowest is 0 or, with constraints, at a
         bound), of several what is missing of the square of the reference by the true front, of a level
-        set the share of the space on the wrong side.
+        set the share of the space on the wrong side: by the model, or without one as the nearest evaluated
+        point is.
         """
         if self._has("level set"):
             points = self.grid()
-            means = optimizer.predict(points).means["f"]
+            if has_model:
+                means = optimizer.predict(points).means["f"]
+            else:
+                done = [trial for trial in optimizer.trials if trial.state is TrialState.COMPLETE]
+                known, places = (
+                    np.array([[p["x"], p["y"]] for p in each])
+                    for each in ([trial.params for trial in done], points)
+                )
+                nearest = ((places[:, None] - known) ** 2).sum(axis=2).argmin(axis=1)
+                means = np.array([trial.metrics["f"] for trial in done])[nearest]
             truth = np.array([self.values(point)["f"] for point in points])
             return float(((means > _LEVEL) != (truth > _LEVEL)).mean())
         if self._has("several objectives"):

@@ -33,8 +33,7 @@ from smbo.errors import ProblemError, RecipeError
 ROWS = Path(__file__).with_name("rows.jsonl.gz")
 # Of ten seeds; of others the same share.
 LEAST_WINS = 8
-# Cost of a search, in evaluations in full: the longer, the less do random points tell of a level set.
-FULL, FULL_OF_LEVEL_SET = 20.0, 30.0
+FULL = 20.0  # cost of a search, in evaluations in full
 
 
 def named(pair: Sequence[str]) -> str:
@@ -65,10 +64,9 @@ def tried(pair: Sequence[str]) -> list[str]:
 def raced(job: tuple[tuple[str, ...], int]) -> dict[str, Any]:
     """Return the row of one search beside random search."""
     pair, seed = job
-    full = FULL_OF_LEVEL_SET if "level set" in pair else FULL
     row: dict[str, Any] = {"pair": named(pair), "seed": seed}
     try:
-        ours, of_random, cost = searched(Case(pair), seed, full)
+        ours, of_random, cost = searched(Case(pair), seed, FULL)
     except Exception as error:
         return {**row, "error": f"{type(error).__name__}: {error}"}
     return {**row, "smbo": round(ours, 6), "random": round(of_random, 6), "cost": round(cost, 3)}
