@@ -227,7 +227,7 @@ def _of_one_value(
         mean, std = highest.moments(points)
         return np.asarray(ndtr((best - mean) / std))
 
-    return (belief,), log_worth, log_gain, chances
+    return (cast(FidelitiesPosterior, belief),), log_worth, log_gain, chances
 
 
 def _of_level_set(
