@@ -35,7 +35,13 @@ def with_space(
         ProblemError: the new problem differs in something else.
     """
     if isinstance(given, Problem):
-        refuse_other_changes(problem, given)
+        stored, wanted = problem.to_json(), given.to_json()
+        for name in sorted((stored.keys() | wanted.keys()) - _OF_POINTS):
+            if stored.get(name) != wanted.get(name):
+                raise ProblemError(
+                    f"change_space: {name} is {stored.get(name)!r} in the study and {wanted.get(name)!r} in "
+                    "the problem given; only the space can change, another problem is another study"
+                )
     space = given.space if isinstance(given, Problem) else given if isinstance(given, Space) else Space(given)
     new = continued(problem.space, space, defaults, len(trials))
     said = differences(problem.space, new)
@@ -69,26 +75,3 @@ def with_space(
             "its model near by, and none of them is recommended"
         )
     return changed, (*said, *changed.refused)
-
-
-def refuse_other_changes(problem: Problem, given: Problem) -> None:
-    """Refuse a problem that differs in more than its space and points of it.
-
-    Raises:
-        ProblemError: naming what differs.
-    """
-    stored, wanted = problem.to_json(), given.to_json()
-    for name in sorted((stored.keys() | wanted.keys()) - _OF_POINTS):
-        if stored.get(name) != wanted.get(name):
-            raise ProblemError(
-                f"change_space: {name} is {stored.get(name)!r} in the study and {wanted.get(name)!r} in the "
-                "problem given; only the space can change, another problem is another study"
-            )
-
-
-def of_the_study(problem: Problem, stored: Space) -> Problem:
-    """Return a user's problem with what a study's space keeps for points of its earlier spaces."""
-    if not stored.earlier:
-        return problem
-    own = problem.space
-    return replace(problem, space=replace(stored, dimensions=own.own_dimensions, constraints=own.constraints))

@@ -69,6 +69,14 @@ def with_callables_of(problem: Problem, stored: Problem) -> Problem:
     return replace(problem, space=space, try_first=stored.try_first, transfer=stored.transfer)
 
 
+def of_the_study(problem: Problem, stored: Space) -> Problem:
+    """Return a user's problem with what a study's space keeps for points of its earlier spaces."""
+    if not stored.earlier:
+        return problem
+    own = problem.space
+    return replace(problem, space=replace(stored, dimensions=own.own_dimensions, constraints=own.constraints))
+
+
 def refuse_mismatch(record: StudyRecord, wanted: Mapping[str, Any], seed: int | None) -> None:
     """Refuse a stored study that differs from the one wanted.
 

@@ -16,7 +16,6 @@ from smbo.history.record import ToldResult, checked_report, record_result
 from smbo.optimizer import checked_count, checked_seed
 from smbo.plain_values import as_whole_number, shown
 from smbo.problem import Problem, Returned
-from smbo.problem.space_change import of_the_study
 from smbo.proposal.compatibility import check_recipe
 from smbo.proposal.presets import preset, recipe_to_json
 from smbo.proposal.recipe import Recipe
@@ -29,7 +28,7 @@ from smbo.store.change_feed import SPACE
 from smbo.store.records import Result, StudyRecord
 from smbo.store.store import SqlStore
 from smbo.study.driver_study import DriverStudy
-from smbo.study.load import problem_and_recipe, refuse_mismatch, with_stored_eta
+from smbo.study.load import of_the_study, problem_and_recipe, refuse_mismatch, with_stored_eta
 from smbo.trial import Trial, TrialState
 
 if TYPE_CHECKING:
