@@ -222,6 +222,12 @@ class FidelityResults:
         """Of each value's error, shape (N,); NaN where not given."""
         return self.data.variances
 
+    @property
+    def cheapest(self) -> tuple[float, float]:
+        """Fidelity gap and noise growth of a row at the lowest fidelity."""
+        row = int(np.argmax(self.fidelity_gaps))
+        return float(self.fidelity_gaps[row]), float(self.noise_growth[row])
+
     def rows(self, chosen: NDArray[np.intp]) -> FidelityResults:
         """Return the chosen rows only."""
         return replace(

@@ -15,6 +15,7 @@ from smbo.acquisition.hypervolume_closed_form import (
     Sides,
     log_expected_volume,
     log_expected_volume_and_slopes,
+    volume_of,
 )
 from smbo.acquisition.noisy_expected_improvement import Draws, draws_at_rows
 from smbo.errors import RecipeError
@@ -65,6 +66,8 @@ class LogExpectedHypervolumeImprovement:
         known = belief.latent_means(np.concatenate([points, data.pending]))
         reference = reference_of(belief, data, known)
         sides = Sides.of(free_boxes(known, reference))
+        if belief.beliefs and data.fidelities is not None:
+            return VolumeByMeans(belief, sides, Feasibility.of(data), *data.fidelities.cheapest)
         return VolumeImprovement(belief.latents, sides, Feasibility.of(data))
 
 
@@ -207,6 +210,46 @@ class VolumeImprovement:
         """Return the criterion (m,) and its gradient (m, d)."""
         worth, slope = chained(self.parts, points, partial(log_expected_volume_and_slopes, self.sides))
         return with_feasibility(self.feasibility, points, worth, slope)
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeByMeans:
+    """Log of the volume that the front of the means is to gain by an evaluation at some fidelity.
+
+    The knowledge gradient of the evaluated point alone: its mean in full changes by what is revealed.
+
+    Attributes:
+        belief: posterior of the objectives, at all fidelities.
+        sides: of the non-dominated boxes.
+        feasibility: of evaluations, None where all were feasible.
+        fidelity_gap, growth: of the evaluation, see ``FidelityResults``.
+    """
+
+    belief: LatentObjectives
+    sides: Sides
+    feasibility: Feasibility | None
+    fidelity_gap: float
+    growth: float
+
+    def at_fidelity(self, fidelity_gap: float, growth: float) -> VolumeByMeans:
+        """Return the criterion for an evaluation at another fidelity."""
+        return replace(self, fidelity_gap=fidelity_gap, growth=growth)
+
+    def __call__(self, points: Array) -> Array:
+        worth = log_expected_volume(self.sides, *self._moments(points))
+        return worth if self.feasibility is None else worth + self.feasibility.log_probability(points)
+
+    def gain_of_change(self, points: Array) -> Array:
+        """Return the same less the volume that the means as they are add, (m,)."""
+        means, stds = self._moments(points)
+        gain = np.exp(log_expected_volume(self.sides, means, stds)) - volume_of(self.sides, means)
+        worth = np.log(np.maximum(gain, 1e-300))
+        return worth if self.feasibility is None else worth + self.feasibility.log_probability(points)
+
+    def _moments(self, points: Array) -> tuple[Array, Array]:
+        means, stds = stacked_moments(self.belief.latents, points)
+        shares = [each.revealed(points, self.fidelity_gap, self.growth) for each in self.belief.beliefs]
+        return means, stds * np.stack(shares, axis=1)
 
 
 @dataclass(frozen=True, eq=False)

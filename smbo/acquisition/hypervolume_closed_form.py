@@ -57,6 +57,14 @@ class Sides:
         return cls(tuple(edges), np.array(lower, dtype=np.intp), np.array(upper, dtype=np.intp))
 
 
+def volume_of(sides: Sides, values: Array) -> Array:
+    """Return the hypervolume that each of the values (n, m) adds to the front, (n,)."""
+    total = np.ones((1, 1))
+    for edges, lower, upper, value in zip(sides.edges, sides.lower, sides.upper, values.T):
+        total = total * np.maximum(edges[upper] - np.maximum(edges[lower], value[:, None]), 0.0)
+    return np.asarray(total.sum(axis=1))
+
+
 def log_expected_volume(sides: Sides, means: Array, stds: Array) -> Array:
     """Return the log expected hypervolume improvement of normal posteriors, (n,); finite in any tail.
 

@@ -14,7 +14,7 @@ identifying function threshold boundaries" (straddle).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -78,7 +78,7 @@ class SurveyedMisclassification:
     places: Array
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
 
-    def build(self, posterior: Posterior, data: TrainingData) -> Criterion:
+    def build(self, posterior: Posterior, data: TrainingData) -> ExpectedReduction | Farthest:
         """Return the expected reduction of misclassification as a function of the next point.
 
         Where no evaluation reduces any, and some fail, it is the distance to the points that are
@@ -90,7 +90,10 @@ class SurveyedMisclassification:
         places = self.places[chosen]
         if left or feasibility is None:
             hidden = self._hidden(belief, data, left)
-            return ExpectedReduction(belief, places, weights, feasibility, *belief.offsets(places), *hidden)
+            results = data.fidelities if belief.beliefs else None
+            cheapest = None if results is None else results.cheapest
+            moments = belief.offsets(places)
+            return ExpectedReduction(belief, places, weights, feasibility, *moments, *hidden, cheapest)
         found = ExpectedReduction.of(belief, places, weights, feasibility)
         if (found.reduction(self.places) > _NO_REDUCTION).any():
             return found
@@ -144,6 +147,7 @@ class ExpectedReduction:
         mean, std: of each function minus its level at the integration points, (k, r).
         hidden_places: integration points of hidden structure, (h, d); see ``HiddenStructure``.
         hidden_weights: misclassification due to hidden structure there, (h,).
+        fidelity: fidelity gap and noise growth of the evaluation; None for one in full.
     """
 
     belief: LevelSetPosterior
@@ -154,6 +158,7 @@ class ExpectedReduction:
     std: Array
     hidden_places: Array
     hidden_weights: Array
+    fidelity: tuple[float, float] | None = None
 
     @classmethod
     def of(
@@ -161,6 +166,10 @@ class ExpectedReduction:
     ) -> ExpectedReduction:
         """Return the reduction by what the processes know of alone."""
         return cls(belief, places, weights, feasibility, *belief.offsets(places), places[:0], np.zeros(0))
+
+    def at_fidelity(self, fidelity_gap: float, growth: float) -> ExpectedReduction:
+        """Return the reduction by an evaluation at a fidelity, see ``FidelityResults``."""
+        return replace(self, fidelity=(fidelity_gap, growth))
 
     def __call__(self, points: Array) -> Array:
         """Return the log of the expected reduction at unit points (m, d), shape (m,)."""
@@ -170,10 +179,13 @@ class ExpectedReduction:
     def reduction(self, points: Array) -> Array:
         """Return the expected reduction by an evaluation that succeeds, at unit points (m, d), shape (m,)."""
         total = np.zeros(len(points))
-        for process, mean, std in zip(self.belief.processes, self.mean, self.std):
-            covariance = process.covariance(self.places, points)
-            _, spread = process.moments(points)
-            told = covariance**2 / (spread**2 + process.noise)  # reduction of the variance by the evaluation
+        for k, (process, mean, std) in enumerate(zip(self.belief.processes, self.mean, self.std)):
+            if self.fidelity is None:
+                covariance = process.covariance(self.places, points)
+                _, spread = process.moments(points)
+                told = covariance**2 / (spread**2 + process.noise)  # reduction of the variance
+            else:
+                told = self.belief.beliefs[k].one_more(points, *self.fidelity, places=self.places) ** 2
             left = np.maximum(std[:, None] ** 2 - told, 1e-12 * process.amplitude)
             total += self.weights @ (doubt(mean / std)[:, None] - expected_doubt(mean[:, None], told, left))
         if len(self.hidden_weights):
@@ -192,6 +204,11 @@ class Farthest:
 
     known: Array
     feasibility: Feasibility
+
+    def at_fidelity(self, fidelity_gap: float, growth: float) -> Farthest:
+        """Return the same criterion: distance is all that is left to go by."""
+        del fidelity_gap, growth
+        return self
 
     def __call__(self, points: Array) -> Array:
         """Return the criterion at unit points (m, d), shape (m,)."""

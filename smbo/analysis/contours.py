@@ -50,7 +50,7 @@ class Contour:
         posterior: posterior of the functions.
         survey: unit points spread evenly over the space, (m, d).
         above: probability that each function is above its level at these points, (k, m).
-        n_evaluations: number of complete evaluations that the posterior is fitted to.
+        n_evaluations: number of evaluations, at any fidelity, that the posterior is fitted to.
     """
 
     level_set: LevelSet
@@ -242,8 +242,10 @@ def contour_of(problem: Problem, recipe: Recipe, trials: Sequence[Trial], memory
     # the same survey points each time, so that the estimate changes with the training data alone
     survey = survey_of(problem.space, _N_SURVEY, np.random.default_rng(0))
     assert problem.level_set is not None
-    n_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-    return Contour(problem.level_set, problem.space, posterior, survey, posterior.above(survey), n_complete)
+    # a trial that was promoted was evaluated at several fidelities, and one that is paused at some
+    n_evaluations = sum((trial.state is TrialState.COMPLETE) + len(trial.rungs) for trial in trials)
+    above = posterior.above(survey)
+    return Contour(problem.level_set, problem.space, posterior, survey, above, n_evaluations)
 
 
 def level_set_posterior_of(

@@ -177,7 +177,7 @@ class Auto:
         m = several.values.shape[1]
         surrogate, about = surrogates.ModelListGP(), f"{m} objectives, a Gaussian process for each"
         if data.fidelities is not None:
-            surrogate = surrogates.ModelListGP(surrogates.MultiFidelityGP(bend_values=False))
+            surrogate = surrogates.ModelListGP.at_fidelities()
             about += f" over points and fidelities ({len(data.fidelities)} results)"
         if m > _MOST_OBJECTIVES_BY_VOLUME:
             why = "too many for hypervolumes: each point is for weights drawn at random"
@@ -246,7 +246,7 @@ def _of_outputs(data: TrainingData, vectors: VectorOutputs) -> Choice:
     if isinstance(vectors.loss, NearestLevel):
         surrogate, about = surrogates.LevelGP(), ""
         if data.fidelities is not None:
-            surrogate = surrogates.LevelGP(surrogates.MultiFidelityGP())
+            surrogate = surrogates.LevelGP.at_fidelities()
             about = f"; each function is modelled over points and fidelities ({len(data.fidelities)} results)"
         return Choice(
             Recipe(Subset(surrogate, n_rows=900, n_learned=150), acquisitions.Misclassification()),

@@ -1,22 +1,24 @@
 """Choose between a new point and a promotion by expected improvement per cost (multi-fidelity GP).
 
 An evaluation's gain is what one at the highest fidelity is worth there (expected improvement on the
-incumbent, expected hypervolume improvement, or expected reduction of misclassification), times the share of
-it that the evaluation would reveal; its cost is the increase of the fidelity, times the expected cost of a
-unit of it at that point and fidelity where told costs vary.
+incumbent, or expected reduction of misclassification), times the share of it that the evaluation would
+reveal; its cost is the increase of the fidelity, times the expected cost of a unit of it at that point and
+fidelity where told costs vary.  Of several objectives it is the hypervolume that the front of the posterior
+means, at points evaluated at any fidelity, is expected to gain by the change of the mean.
 
 This looks one evaluation ahead, where one more cheap point always has some gain.  Where fidelities are
 averages, and one at the highest tells nothing that many cheap ones do not, a share of the cost is therefore
-reserved for the highest: while less was spent there, the most promising paused trial is promoted.
+reserved for the highest: while less was spent there, the most promising paused trial is promoted.  So it is
+of several objectives and level sets, whose model may recommend what was not evaluated in full: else the bias
+of the lower fidelities would hardly be learned.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +26,30 @@ from scipy.special import ndtr
 
 from smbo.acquisition.base import Criterion
 from smbo.acquisition.cost_aware import CostModel, vary
-from smbo.acquisition.expected_hypervolume_improvement import LogExpectedHypervolumeImprovement
+from smbo.acquisition.expected_hypervolume_improvement import (
+    VolumeByMeans,
+    VolumeImprovement,
+    latent_objectives,
+    reference_of,
+    stacked_moments,
+)
 from smbo.acquisition.expected_improvement import log_expected_improvement, normal
+from smbo.acquisition.feasibility import Feasibility
+from smbo.acquisition.hypervolume_closed_form import Sides
 from smbo.acquisition.level_set import Misclassification
 from smbo.fidelity import ByModel, Fidelity, Promotion
 from smbo.problem import Problem
-from smbo.problem.hypervolume import nondominated
+from smbo.problem.hypervolume import free_boxes, nondominated
 from smbo.space import Space
-from smbo.surrogates import Memory, MultiFidelityGP
+from smbo.surrogates import LevelGP, Memory, ModelListGP, MultiFidelityGP
 from smbo.surrogates.base import FidelitiesPosterior, Trainable, learner_of
-from smbo.surrogates.multi_output.level_set import LEVELS_AT_FIDELITIES, LevelGP
-from smbo.surrogates.multi_output.model_list import OBJECTIVES_AT_FIDELITIES, ModelListGP
 from smbo.surrogates.subset import bounded, relevant_to
 from smbo.training_data import Array, FidelityResults, TrainingData
 from smbo.trial import Trial, TrialState
+
+# Log gain, (m,), by unit points (m, d), fidelity gap, noise growth, and whether they are evaluated already.
+Gain: TypeAlias = Callable[[Array, float, float, bool], Array]
+Beliefs: TypeAlias = tuple[FidelitiesPosterior, ...]
 
 # With fewer trials the correlation of the fidelities is unknown: new trials begin at the lowest one.
 _FEWEST_TRIALS = 5
@@ -68,18 +80,23 @@ class ModelOfFidelities:
 
     Attributes:
         fidelity, levels: of the problem: the rungs, ascending.
+        skips_rungs: whether a promotion out of the reserved share is to the highest rung at once.
         costs: of a unit of the fidelity; None where all cost the same.
-        beliefs: posterior of each quantity at all fidelities: of the value, or of each objective.
+        beliefs: posterior of each quantity at all fidelities: of the value, of each objective or function.
         log_worth: log of the gain by an evaluation at the highest fidelity at unit points (m, d), (m,).
+        log_gain: log of the gain by an evaluation at unit points (m, d), (m,), given its fidelity gap and
+            noise growth, and whether the points are evaluated already.
         chances: probability that unit points (m, d) are better than the incumbent, or not dominated, (m,).
         numbers: of the trials that the model was fitted to, of which one may be promoted.
     """
 
     fidelity: Fidelity
     levels: tuple[float, ...]
+    skips_rungs: bool
     costs: CostModel | None
     beliefs: tuple[FidelitiesPosterior, ...]
     log_worth: Criterion
+    log_gain: Gain
     chances: Criterion
     numbers: NDArray[np.int64]
 
@@ -95,15 +112,15 @@ class ModelOfFidelities:
         learned = learned.get("plain", learned)  # source studies tell points, not fidelities
         if problem.level_set is not None:
             learned = learned if "functions" in learned else {}
-            surrogate, data = _trained(LEVELS_AT_FIDELITIES, data, learned)
-            return cls(fidelity, levels, costs, *_of_level_set(problem, surrogate, data), data.numbers)
+            surrogate, data = _trained(LevelGP.at_fidelities(), data, learned)
+            return cls(fidelity, levels, True, costs, *_of_level_set(problem, surrogate, data), data.numbers)
         if data.objective_values is not None:
             plain = [each.get("plain", each) for each in learned.get("objectives", ())]
             learned = {"objectives": plain} if plain else {}
-            surrogate, data = _trained(OBJECTIVES_AT_FIDELITIES, data, learned)
-            return cls(fidelity, levels, costs, *_of_several(surrogate, data), data.numbers)
+            surrogate, data = _trained(ModelListGP.at_fidelities(), data, learned)
+            return cls(fidelity, levels, True, costs, *_of_several(surrogate, data), data.numbers)
         surrogate, data = _trained(MultiFidelityGP(), data, learned if "theta" in learned else {})
-        return cls(fidelity, levels, costs, *_of_one_value(surrogate, data), data.numbers)
+        return cls(fidelity, levels, False, costs, *_of_one_value(surrogate, data), data.numbers)
 
     def gain_per_cost(self, points: Array, below: float, level: float) -> Array:
         """Return the log gain per cost of evaluations, shape (m,).
@@ -112,7 +129,8 @@ class ModelOfFidelities:
             points: unit points (m, d), evaluated up to fidelity ``below`` so far (0 for not at all).
             level: to which they would be evaluated now.
         """
-        worth = self.log_worth(points) + np.log(self._revealed(points, level))
+        gap, growth = self.fidelity.fidelity_gap(level), self.fidelity.noise_growth(level)
+        worth = self.log_gain(points, gap, growth, below > 0.0)
         return np.asarray(worth - self._log_cost(points, below, level))
 
     def _log_cost(self, points: Array, below: float, level: float) -> Array | float:
@@ -135,12 +153,7 @@ class ModelOfFidelities:
     def _revealed(self, points: Array, level: float) -> Array:
         """Return the share of the variance that evaluations at a fidelity reveal, (m,)."""
         gap, growth = self.fidelity.fidelity_gap(level), self.fidelity.noise_growth(level)
-        shares = [
-            np.clip(
-                belief.one_more(points, gap, growth) / normal(belief.highest).moments(points)[1], 1e-12, 1.0
-            )
-            for belief in self.beliefs
-        ]
+        shares = [belief.revealed(points, gap, growth) for belief in self.beliefs]
         return np.asarray(np.mean(np.square(shares), axis=0))
 
     def first_fidelities(self, points: Array) -> tuple[list[float], list[float]]:
@@ -170,19 +183,22 @@ class ModelOfFidelities:
         if not paused:
             return None
         points = space.to_unit([trial.params for trial in paused])
-        worths = self.log_worth(points)
-        offers = []
-        for row, trial in enumerate(paused):
-            below = trial.rungs[-1].fidelity
-            following = next(high for low, high in pairwise((0.0, *self.levels)) if high > below)
-            worth = float(self.gain_per_cost(points[row : row + 1], below, following)[0])
-            if ignore_cost:
-                worth = float(worths[row])
-            offers.append((-worth, trial.number, row, below, following))
-        _, number, row, below, following = min(offers)
-        chances = self.chances(points)
+        reached = np.array([trial.rungs[-1].fidelity for trial in paused])
+        following = {at: next(level for level in self.levels if level > at) for at in set(reached.tolist())}
+        if ignore_cost:
+            worths = self.log_worth(points)
+            if self.skips_rungs:
+                following = dict.fromkeys(following, self.levels[-1])
+        else:
+            worths = np.empty(len(paused))
+            for below, level in following.items():
+                rows = np.flatnonzero(reached == below)
+                worths[rows] = self.gain_per_cost(points[rows], below, level)
+        row = int(np.argmax(worths))
+        below, chances = float(reached[row]), self.chances(points)
         rank = 1 + int((chances > chances[row]).sum())
-        return Promotion(number, below, following, rank, len(paused)), -min(offers)[0], float(chances[row])
+        decision = Promotion(paused[row].number, below, following[below], rank, len(paused))
+        return decision, float(worths[row]), float(chances[row])
 
 
 def _trained(surrogate: Trainable, data: TrainingData, learned: Memory) -> tuple[Any, TrainingData]:
@@ -193,7 +209,7 @@ def _trained(surrogate: Trainable, data: TrainingData, learned: Memory) -> tuple
 
 def _of_one_value(
     surrogate: MultiFidelityGP, data: TrainingData
-) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
+) -> tuple[Beliefs, Criterion, Gain, Criterion]:
     belief, curves = surrogate.fit_curves(data), data.fidelities
     assert curves is not None
     highest = normal(belief.highest)
@@ -203,46 +219,71 @@ def _of_one_value(
     def log_worth(points: Array) -> Array:
         return log_expected_improvement(*highest.moments(points), best)
 
+    def log_gain(points: Array, gap: float, growth: float, is_known: bool) -> Array:
+        del is_known
+        return np.asarray(log_worth(points) + 2.0 * np.log(belief.revealed(points, gap, growth)))
+
     def chances(points: Array) -> Array:
         mean, std = highest.moments(points)
         return np.asarray(ndtr((best - mean) / std))
 
-    return (belief,), log_worth, chances
+    return (cast(FidelitiesPosterior, belief),), log_worth, log_gain, chances
 
 
 def _of_level_set(
     problem: Problem, trained: LevelGP, data: TrainingData
-) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
-    posterior, rng = trained.fit(data), np.random.default_rng(len(data))
-    acquisition = Misclassification().with_space(problem.space, rng)
+) -> tuple[Beliefs, Criterion, Gain, Criterion]:
+    acquisition = Misclassification().with_space(problem.space, np.random.default_rng(len(data)))
+    posterior = trained.fit(data).fantasize(data.pending)
+    worth = acquisition.build(posterior, data)
+
+    def log_gain(points: Array, gap: float, growth: float, is_known: bool) -> Array:
+        del is_known
+        return worth.at_fidelity(gap, growth)(points)
+
     # at the end of a search nothing is to be known better than it is: there is no best trial
-    return trained.fit_curves(data), acquisition.build(posterior, data), lambda points: np.zeros(len(points))
+    in_full = worth.at_fidelity(0.0, 1.0)
+    return posterior.beliefs, in_full, log_gain, lambda points: np.zeros(len(points))
 
 
-def _of_several(
-    trained: ModelListGP, data: TrainingData
-) -> tuple[tuple[FidelitiesPosterior, ...], Criterion, Criterion]:
-    curves = data.fidelities
+def _of_several(trained: ModelListGP, data: TrainingData) -> tuple[Beliefs, Criterion, Gain, Criterion]:
+    curves, posterior = data.fidelities, latent_objectives(trained.fit(data))
     assert curves is not None
-    beliefs, posterior = trained.fit_curves(data)
-    # the front to improve on is of points evaluated in full: a paused one would hide behind its own mean
+    # the front to verify is of points evaluated in full: a paused one would hide behind its own mean
     is_full = np.isin(data.numbers, curves.numbers[curves.fidelity_gaps == 0.0]) & data.feasible
     known = data.rows(np.flatnonzero(is_full)) if is_full.any() else data
-    front = posterior.latent_means(known.points)
-    front = front[nondominated(front)]
+    front, told = (posterior.latent_means(each.points[each.feasible]) for each in (known, data))
+    front, told = front[nondominated(front)], told[nondominated(told)]
+    reference, feasibility = reference_of(posterior, data, told), Feasibility.of(data)
+
+    def volume_beyond(others: Array) -> VolumeByMeans:
+        return VolumeByMeans(posterior, Sides.of(free_boxes(others, reference)), feasibility, 0.0, 1.0)
+
+    beyond_told = volume_beyond(told)
+
+    def log_gain(points: Array, gap: float, growth: float, is_known: bool) -> Array:
+        if not is_known:
+            return beyond_told.at_fidelity(gap, growth)(points)
+        gains = np.empty(len(points))
+        for row, mean in enumerate(posterior.latent_means(points)):
+            others = told[(told != mean).any(axis=1)]  # without the point's own mean
+            worth = beyond_told if len(others) == len(told) else volume_beyond(others)
+            gains[row] = worth.at_fidelity(gap, growth).gain_of_change(points[row : row + 1])[0]
+        return gains
+
     # common random numbers: ranks are to differ by the points alone
-    normals = np.random.default_rng(0).standard_normal((_N_DRAWS, len(beliefs)))
+    normals = np.random.default_rng(0).standard_normal((_N_DRAWS, len(posterior.latents)))
 
     def chances(points: Array) -> Array:
-        means = posterior.latent_means(points)
-        stds = np.stack([part.moments(points)[1] for part in posterior.latents], axis=1)
         found = []
-        for mean, std in zip(means, stds):
+        for mean, std in zip(*stacked_moments(posterior.latents, points)):
             drawn = mean + std * normals
             found.append(1.0 - (front[None] <= drawn[:, None]).all(axis=2).any(axis=1).mean())
         return np.array(found)
 
-    return beliefs, LogExpectedHypervolumeImprovement().build(posterior, known.without_pending()), chances
+    sides = Sides.of(free_boxes(front, reference))
+    log_worth = VolumeImprovement(posterior.latents, sides, feasibility)
+    return posterior.beliefs, log_worth, log_gain, chances
 
 
 def share_per_cost(problem: Problem, data: TrainingData, memory: Memory) -> Criterion | None:
@@ -277,7 +318,8 @@ def promotion_by_gain(
     model = ModelOfFidelities.of(problem, data, memory)
     if model is None:
         return None
-    is_due = model.fidelity.averages and _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
+    is_reserved = model.fidelity.averages or model.skips_rungs
+    is_due = is_reserved and _share_at_highest(model.levels, trials) < _SHARE_AT_HIGHEST
     found = model.next_promotion(problem.space, trials, ignore_cost=is_due or point is None)
     if found is None:
         return None

@@ -86,6 +86,10 @@ class LatentObjectives(Ability, Protocol):
     def to_latent(self, values: Array) -> Array:
         """Return a value of each objective, (m,), on its scale."""
 
+    @property
+    def beliefs(self) -> tuple[FidelitiesPosterior, ...]:
+        """The posteriors at all fidelities; () at a single one."""
+
 
 @runtime_checkable
 class LevelSetPosterior(Posterior, Protocol):
@@ -98,6 +102,10 @@ class LevelSetPosterior(Posterior, Protocol):
     @property
     def processes(self) -> Sequence[CorrelatedProcess]:
         """The posterior of each function, k of them."""
+
+    @property
+    def beliefs(self) -> tuple[FidelitiesPosterior, ...]:
+        """The posterior of each function at all fidelities; () at a single one."""
 
     @property
     def levels(self) -> Array:
@@ -427,12 +435,27 @@ class FidelitiesPosterior(Protocol):
     def highest(self) -> ObjectivePosterior:
         """The posterior at the highest fidelity, given the results of all."""
 
-    def one_more(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
-        """Return by how much an evaluation at unit points (m, d) is to move the highest's mean, (m,).
+    def revealed(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
+        """Return how much an evaluation at unit points (m, d) is to move the highest's mean, (m,).
+
+        As a share of its standard deviation there, above 0 and up to 1.
+
 
         Args:
             fidelity_gap, growth: of the evaluation, see ``FidelityResults``.
         """
+
+    def one_more(
+        self, points: Array, fidelity_gap: float, growth: float = 1.0, places: Array | None = None
+    ) -> Array:
+        """Return by how much an evaluation at unit points (m, d) is to move the highest's mean, latent, (m,).
+
+        Args:
+            places: other unit points (r, d) at which the mean moves; the result then is (r, m), signed.
+        """
+
+    def fantasize(self, points: Array) -> FidelitiesPosterior:
+        """Return the posterior given also its own means as values in full at unit points (m, d)."""
 
 
 @runtime_checkable

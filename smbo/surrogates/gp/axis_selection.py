@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from smbo.surrogates.base import Memory, is_learning_due
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernel_selection import log_density
-from smbo.surrogates.gp.marginal_likelihood import Hyperparameters
+from smbo.surrogates.gp.marginal_likelihood import BOUNDS_LENGTH, Hyperparameters
 from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
 
 # Growth of the number of values after which axes are selected again.
 _GROWTH = 0.05
-# Log length scale of the others: long enough that a search among choices does not climb along them, which
-# took 40 steps over all neighbours for gains of 1e-5.
-_CONSTANT = float(np.log(1e9))
+# Log length scales of the others: the longest that are learned; along choices and grids longer ones, or a
+# search among a hundred choices climbs for gains of 1e-5, 40 steps over all neighbours.
+_CONTINUOUS, _LEVELS = BOUNDS_LENGTH[1], float(np.log(1e9))
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class AxisSelection:
         if not found:
             return None
         _, columns, learned = max(found, key=lambda item: item[0])
-        log_lengths = np.full(len(data.axes), _CONSTANT)
+        log_lengths = np.array([_CONTINUOUS if axis.levels is None else _LEVELS for axis in data.axes])
         log_lengths[columns] = learned["hyperparameters"]["log_lengths"]
         theta = {**learned["hyperparameters"], "log_lengths": log_lengths.tolist()}
         selected = {**learned, "hyperparameters": theta}

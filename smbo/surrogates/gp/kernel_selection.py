@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from smbo.surrogates.base import Memory
+from smbo.surrogates.base import Memory, Posterior, takes_replicates
 from smbo.surrogates.gp.gp import GP, GPPosterior
 from smbo.surrogates.gp.kernels import Kernel, Matern52, SquaredExponential
-from smbo.training_data import ONE_VALUE, Array, Target, TrainingData
+from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
+from smbo.surrogates.gp.universal_kriging import UniversalKriging, UniversalKrigingPosterior
+from smbo.training_data import Array, Target, TrainingData, served_by
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class KernelSelection:
     """A Gaussian process with the kernel of the highest marginal likelihood.
 
     Attributes:
-        process: the Gaussian process, whose own kernel is not used.
+        process: the Gaussian process, of one fidelity or several, whose own kernel is not used.
         kernels: to choose from, in order of preference.
         price: log density by which another kernel has to exceed the first one to be chosen.  With few values
             and many axes the smoothest kernel is overconfident.
@@ -40,14 +42,22 @@ class KernelSelection:
         SquaredExponential()
     """
 
-    process: GP = field(default_factory=GP)
+    process: GP | MultiFidelityGP = field(default_factory=GP)
     kernels: tuple[Kernel, ...] = (Matern52(), SquaredExponential())
     price: float = 0.0
-    serves: ClassVar[frozenset[Target]] = ONE_VALUE
-    takes_replicates: ClassVar[bool] = True
 
     @property
-    def transfer_base(self) -> GP:
+    def serves(self) -> frozenset[Target]:
+        """What the process serves."""
+        return served_by(self.process)
+
+    @property
+    def takes_replicates(self) -> bool:
+        """Whether the process does."""
+        return takes_replicates(self.process)
+
+    @property
+    def transfer_base(self) -> GP | MultiFidelityGP:
         """The process with its own kernel: the weights of source studies are learned with a single kernel."""
         return self.process
 
@@ -55,7 +65,7 @@ class KernelSelection:
         """Return the same selection without a power transform of the values."""
         return replace(self, process=self.process.unbent())
 
-    def fit(self, data: TrainingData) -> GPPosterior:
+    def fit(self, data: TrainingData) -> Posterior:
         """Return the posterior; kernel and hyperparameters are learned first.
 
         Raises:
@@ -63,10 +73,10 @@ class KernelSelection:
         """
         return self.train(data, {})[0].fit(data)
 
-    def train(self, data: TrainingData, memory: Memory) -> tuple[GP, dict[str, Any]]:
+    def train(self, data: TrainingData, memory: Memory) -> tuple[GP | MultiFidelityGP, dict[str, Any]]:
         """Return the process with its kernel and hyperparameters fixed, and the memory that restores it."""
         before: Mapping[str, Any] = memory.get("kernels", {})
-        found: dict[str, GP] = {}
+        found: dict[str, GP | MultiFidelityGP] = {}
         kept: dict[str, Any] = {}
         for kernel in self.kernels:
             name = type(kernel).__name__
@@ -75,9 +85,7 @@ class KernelSelection:
         chosen = memory.get("kernel")
         if len(found) == 1 or chosen not in found or kept != dict(before):  # learned again: compare
             densities = {
-                name: log_density(gp.fit(data), data.values) - self.price * (place > 0)
-                if len(found) > 1
-                else 0.0
+                name: density_of(gp, data) - self.price * (place > 0) if len(found) > 1 else 0.0
                 for place, (name, gp) in enumerate(found.items())
             }
             chosen = max(densities, key=lambda name: densities[name])
@@ -92,6 +100,16 @@ def learned_noise(memory: Memory) -> float | None:
     """
     learned = memory.get("kernels", {}).get(memory.get("kernel"), memory).get("hyperparameters")
     return None if learned is None else float(np.exp(learned["log_noise"]))
+
+
+def density_of(process: GP | UniversalKriging | MultiFidelityGP, data: TrainingData) -> float:
+    """Return the log marginal likelihood of training data by a process with fixed hyperparameters."""
+    if isinstance(process, MultiFidelityGP) and data.fidelities is not None:
+        return log_density(process.fit_curves(data).process, process.kept(data.fidelities).values)
+    posterior = process.fit(data)
+    # with a trend, ``process`` has the factor of the sum
+    found = posterior.process if isinstance(posterior, UniversalKrigingPosterior) else posterior
+    return log_density(found, data.values)
 
 
 def log_density(posterior: GPPosterior, values: Array) -> float:

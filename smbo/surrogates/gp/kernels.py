@@ -159,6 +159,11 @@ class Features:
         """Which features are plain coordinates, shape (D,)."""
         return np.asarray(self.levels < 0)
 
+    @property
+    def smooth(self) -> NDArray[np.intp]:
+        """The columns of unit points that are not categorical."""
+        return np.asarray(self.columns[self.coordinates])
+
     @cached_property
     def is_plain(self) -> bool:
         """Whether the features are the plain coordinates of all axes, in their order."""

@@ -10,8 +10,9 @@ The first term is the function at the highest fidelity, scaled by 1 + c z at low
 Kennedy & O'Hagan 2000, "Predicting the output from a complex computer code when fast
 approximations are available").  The discrepancy vanishes at the highest fidelity (as in Wu et al.
 2020, "Practical multi-fidelity Bayesian optimization for hyperparameter tuning"): a part linear in z (s) and
-a process in z (w), both with the kernel k over points, and a linear part common to
-all points (m).  The hyperparameters a, c, s, w, m are learned by maximum a posteriori.
+a process r in z (w), both with the kernel k over points, and a linear part common to
+all points (m).  The hyperparameters a, c, s, w, m are learned by maximum a posteriori.  With a trend of
+covariance t (universal kriging), a k + t stands in place of a k.
 
 The process r of learning curves (epochs, iterations) is a mixture of exponential decays, given that it is 0
 at the highest fidelity (Swersky et al. 2014, "Freeze-thaw Bayesian optimization", section 3.1): the slope of
@@ -40,13 +41,15 @@ from smbo.surrogates.gp.marginal_likelihood import (
     noise_variances,
 )
 from smbo.surrogates.gp.outcome_transform import OutcomeTransform, PowerTransform
+from smbo.surrogates.gp.universal_kriging import TrendFunction, UniversalKrigingPosterior
 from smbo.training_data import Array, Axis, FidelityResults, Target, TrainingData
 
 # Hyperparameters after the length scales: log a, c, log s, log w, log m, log noise; with normal priors
 # (measured by tests/benchmarks/bench_asha.py) and bounds.
 _N_OTHERS = 6
-_PRIOR_MEANS = np.array([0.0, 0.0, np.log(0.1), np.log(0.1), 0.0, np.log(2e-2)])
-_PRIOR_WIDTHS = np.array([1.0, 0.4, 1.5, 1.5, 1.0, 1.0])
+_PRIOR_MEANS = np.array([0.0, 0.0, np.log(0.1), np.log(0.1), 0.0])
+_PRIOR_WIDTHS = np.array([1.0, 0.4, 1.5, 1.5, 1.0])
+_NOISE_PRIOR = (float(np.log(2e-2)), 1.0)
 _LENGTH_PRIOR = (-1.7, 0.5)
 _LOWEST = np.array([np.log(1e-3), -0.9, np.log(1e-5), np.log(1e-6), np.log(1e-4), np.log(1e-6)])
 _HIGHEST = np.array([np.log(1e3), 3.0, np.log(1e2), np.log(1e2), np.log(1e2), np.log(1e1)])
@@ -57,18 +60,45 @@ class MultiFidelityPosterior:
     """The posterior of values at all fidelities.
 
     Attributes:
-        highest: the posterior at the highest fidelity, given the rows of all fidelities.
+        process: the posterior at the highest fidelity, given the rows of all fidelities, less the trend.
         theta: hyperparameters, see ``MultiFidelityGP``, (d + 6,).
-        fidelity_gaps: of the rows, (N,).
+        fidelity_gaps, points: of the rows that it is conditioned on, (N,) and (N, d).
+        trend: None without.
         ratio: see ``FidelityResults``.
     """
 
-    highest: GPPosterior
+    process: GPPosterior
     theta: Array
     fidelity_gaps: Array
+    points: Array
+    trend: TrendFunction | None = None
     ratio: float | None = None
 
-    def one_more(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
+    @property
+    def highest(self) -> GPPosterior | UniversalKrigingPosterior:
+        """The posterior at the highest fidelity, given the rows of all fidelities."""
+        if self.trend is None:
+            return self.process
+        return UniversalKrigingPosterior(self.process, self.trend, self.points)
+
+    def fantasize(self, points: Array) -> MultiFidelityPosterior:
+        """Return the posterior given also its own means as values in full at unit points (m, d)."""
+        found = self.highest.fantasize(points)
+        return replace(
+            self,
+            process=found if isinstance(found, GPPosterior) else found.process,
+            fidelity_gaps=np.append(self.fidelity_gaps, np.zeros(len(points))),
+            points=np.concatenate([self.points, points]),
+        )
+
+    def revealed(self, points: Array, fidelity_gap: float, growth: float = 1.0) -> Array:
+        """Return ``one_more`` as a share of the highest fidelity's standard deviation, (m,), at most 1."""
+        moved = self.one_more(points, fidelity_gap, growth)
+        return np.clip(moved / self.highest.standardized.moments(points)[1], 1e-12, 1.0)
+
+    def one_more(
+        self, points: Array, fidelity_gap: float, growth: float = 1.0, places: Array | None = None
+    ) -> Array:
         """Return the standard deviation of the change of the highest fidelity's mean by an evaluation, (m,).
 
         The change is that of the posterior mean at (x, 0) by an evaluation at (x, z), predicted before the
@@ -78,19 +108,33 @@ class MultiFidelityPosterior:
             points: unit points, (m, d), each evaluated alone.
             fidelity_gap: z of the evaluation.
             growth: noise variance of the evaluation over that of one at the highest fidelity.
+            places: other unit points (r, d) at which the mean changes; the result then is (r, m), signed.
         """
-        process, at = self.highest, np.full(len(points), fidelity_gap)
-        scaled = process.encode(points)
+        process, at = self.process, np.full(len(points), fidelity_gap)
+        assert process.shown is not None, "as of ``fit_curves``"
+        top = points if places is None else places
+        smooth = process.features.smooth
+        scaled, scaled_top = process.encode(points), process.encode(top)
         profile = process.kernel.profile(squared_distances(scaled, process.scaled))
-        top = linalg.solve_lower(process.factor, process.cross_covariance(scaled).T)
-        here = _across(self.theta, at, self.fidelity_gaps, profile, self.ratio)
-        half = linalg.solve_lower(process.factor, here.T)
-        ones = np.ones(len(points))
+        to_top = process.cross_covariance(scaled_top)
+        to_here = _across(self.theta, at, self.fidelity_gaps, profile, self.ratio)
         prior = _across(self.theta, at[:1], at[:1], np.ones((1, 1)), self.ratio)[0, 0]
+        shown = 1.0 + self.theta[1 - _N_OTHERS] * fidelity_gap
+        between: Array | float = process.amplitude
+        if places is not None:
+            between = between * process.kernel.profile(squared_distances(scaled_top, scaled))
+        if self.trend is not None:
+            rows, here, there = (each[:, smooth] for each in (self.points, points, top))
+            to_top = to_top + self.trend.covariance(there, rows) * process.shown
+            to_here = to_here + shown * self.trend.covariance(here, rows) * process.shown
+            variance = self.trend.variance(here)
+            prior = prior + shown**2 * variance
+            between = between + (variance if places is None else self.trend.covariance(there, here))
+        half, half_top = (linalg.solve_lower(process.factor, each.T) for each in (to_here, to_top))
         variance = np.maximum(prior - np.einsum("ij,ij->j", half, half), 0.0) + growth * process.noise
-        shown = np.exp(self.theta[-_N_OTHERS]) * (1.0 + self.theta[1 - _N_OTHERS] * fidelity_gap)
-        covariance = shown * ones - np.einsum("ij,ij->j", half, top)
-        return np.asarray(np.abs(covariance) / np.sqrt(np.maximum(variance, 1e-300)))
+        explained = np.einsum("ij,ij->j", half, half_top) if places is None else half_top.T @ half
+        moved = (shown * between - explained) / np.sqrt(np.maximum(variance, 1e-300))
+        return np.abs(moved) if places is None else np.asarray(moved)
 
 
 @dataclass(frozen=True)
@@ -106,6 +150,8 @@ class MultiFidelityGP:
             log s, log w, log m and log noise (see the module).
         power, anchor: of the power transform, learned with theta; see ``PowerTransform``.
         bend_values: whether values may be transformed.
+        log_noise: mean and deviation of the normal prior on the log noise of a standardised value.
+        trend: a random function added to the process at the highest fidelity; None without.
         n_rows: number of rows up to which all are used; of more, those of the highest fidelities, and
             within a fidelity of the lowest values.
         relearn_growth, always_relearn_until, n_iterations: as in ``GP``.
@@ -131,6 +177,8 @@ class MultiFidelityGP:
     power: float = 1.0
     anchor: float = 0.0
     bend_values: bool = True
+    log_noise: tuple[float, float] = _NOISE_PRIOR
+    trend: TrendFunction | None = None
     n_rows: int = 500
     relearn_growth: float = 0.1
     always_relearn_until: int = 40
@@ -147,7 +195,7 @@ class MultiFidelityGP:
         """Return the same surrogate without a transform of the values."""
         return replace(self, bend_values=False, otherwise=self.otherwise.unbent())
 
-    def fit(self, data: TrainingData) -> GPPosterior:
+    def fit(self, data: TrainingData) -> GPPosterior | UniversalKrigingPosterior:
         """Return the posterior at the highest fidelity.
 
         Raises:
@@ -163,23 +211,22 @@ class MultiFidelityGP:
         if self.theta is None:
             trained, _ = self.train(training_data, {})
             return trained.fit_curves(training_data)
-        curves, theta = self._kept(training_data.fidelities), np.array(self.theta)
-        data = _Data.of(
-            self.kernel,
-            training_data.axes,
-            curves,
-            OutcomeTransform.of(curves.values, self.power, self.anchor),
-        )
+        curves, theta = self.kept(training_data.fidelities), np.array(self.theta)
+        data = _Data.of(self, training_data.axes, curves, PowerTransform(self.power, self.anchor))
         lengths = np.exp(theta[: len(training_data.axes)])[data.features.columns]
         scaled = data.encoded / lengths
         profile = self.kernel.profile(squared_distances(scaled, scaled))
         noise = data.noise(theta)
         matrix = _across(theta, curves.fidelity_gaps, curves.fidelity_gaps, profile, curves.ratio)
+        amplitude, shown = float(np.exp(theta[-_N_OTHERS])), 1.0 + theta[1 - _N_OTHERS] * curves.fidelity_gaps
+        to_top = amplitude * profile
+        if data.trend is not None:
+            to_top += data.trend
+            matrix += data.trend * np.outer(shown, shown)
         matrix.flat[:: len(matrix) + 1] += noise
         factor = linalg.cholesky(matrix)
         mean, alpha = constant_mean(factor, data.values)
-        amplitude, shown = float(np.exp(theta[-_N_OTHERS])), 1.0 + theta[1 - _N_OTHERS] * curves.fidelity_gaps
-        highest = GPPosterior(
+        process = GPPosterior(
             kernel=self.kernel,
             features=data.features,
             lengths=lengths,
@@ -191,11 +238,12 @@ class MultiFidelityGP:
             factor=factor,
             mean=mean,
             alpha=alpha,
-            fitted=mean + amplitude * profile @ (shown * alpha),
+            fitted=mean + to_top @ (shown * alpha),
             n_axes=len(training_data.axes),
             shown=shown,
         )
-        return MultiFidelityPosterior(highest, theta, curves.fidelity_gaps, curves.ratio)
+        gaps, points = curves.fidelity_gaps, curves.points
+        return MultiFidelityPosterior(process, theta, gaps, points, self.trend, curves.ratio)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[MultiFidelityGP, Memory]:
         """Return the process with its hyperparameters fixed, and the memory that restores them."""
@@ -217,19 +265,20 @@ class MultiFidelityGP:
     def _learn(self, training_data: TrainingData, before: Array | None) -> tuple[Array, PowerTransform]:
         """Return the most probable hyperparameters, and the power transform."""
         assert training_data.fidelities is not None
-        curves = self._kept(training_data.fidelities)
-        means, _ = _prior(len(training_data.axes))
+        curves = self.kept(training_data.fidelities)
+        means, _ = _prior(len(training_data.axes), self.log_noise)
         if len(curves) < 2:
             return means, PowerTransform()
-        bend = _bend_of(curves) if self.bend_values else PowerTransform()
-        data = _Data.of(self.kernel, training_data.axes, curves, OutcomeTransform.of(curves.values, *bend))
+        is_bent = self.bend_values and self.trend is None  # a polynomial is none after a transform
+        bend = _bend_of(curves) if is_bent else PowerTransform()
+        data = _Data.of(self, training_data.axes, curves, bend)
         starts = [means] if before is None else [before]
         if before is not None and len(curves) <= self.always_relearn_until:
             starts.append(means)  # cheap, and the optimum found before may be a local one
         found = [_most_probable(data, start, self.n_iterations) for start in starts]
         return min(found, key=lambda item: item[1])[0], bend
 
-    def _kept(self, curves: FidelityResults) -> FidelityResults:
+    def kept(self, curves: FidelityResults) -> FidelityResults:
         """Return at most ``n_rows`` rows."""
         if len(curves) <= self.n_rows:
             return curves
@@ -249,15 +298,27 @@ class _Data:
     given: Array
     fidelities: FidelityResults
     n_axes: int
+    log_noise: tuple[float, float]
+    trend: Array | None
 
     @classmethod
     def of(
-        cls, kernel: Kernel, axes: tuple[Axis, ...], curves: FidelityResults, scale: OutcomeTransform
+        cls, model: MultiFidelityGP, axes: tuple[Axis, ...], curves: FidelityResults, bend: PowerTransform
     ) -> _Data:
-        features = Features.of(axes)
-        given = curves.variances * scale.slopes(curves.values) ** 2
-        values = scale.to_latent(curves.values)
-        return cls(kernel, features, features.encode(curves.points), scale, values, given, curves, len(axes))
+        features, scale = Features.of(axes), OutcomeTransform.of(curves.values, *bend)
+        smooth = curves.points[:, features.smooth]
+        return cls(
+            kernel=model.kernel,
+            features=features,
+            encoded=features.encode(curves.points),
+            scale=scale,
+            values=scale.to_latent(curves.values),
+            given=curves.variances * scale.slopes(curves.values) ** 2,
+            fidelities=curves,
+            n_axes=len(axes),
+            log_noise=model.log_noise,
+            trend=None if model.trend is None else model.trend.covariance(smooth, smooth),
+        )
 
     def noise(self, theta: Array) -> Array:
         """Return each row's noise variance, (N,)."""
@@ -280,12 +341,12 @@ def _bend_of(curves: FidelityResults) -> PowerTransform:
     return PowerTransform() if is_averaged or len(curves) < MIN_TO_TRANSFORM else PowerTransform(0.0, 1.0)
 
 
-def _prior(n_axes: int) -> tuple[Array, Array]:
+def _prior(n_axes: int, log_noise: tuple[float, float]) -> tuple[Array, Array]:
     """Return means and deviations of the hyperparameters, each (d + 6,)."""
     means, widths = Priors(log_length=_LENGTH_PRIOR).moments(n_axes)
     return (
-        np.concatenate([means[:n_axes], _PRIOR_MEANS]),
-        np.concatenate([widths[:n_axes], _PRIOR_WIDTHS]),
+        np.concatenate([means[:n_axes], _PRIOR_MEANS, log_noise[:1]]),
+        np.concatenate([widths[:n_axes], _PRIOR_WIDTHS, log_noise[1:]]),
     )
 
 
@@ -323,6 +384,8 @@ def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
     value_part = a * np.outer(shown, shown)
     within = value_part + s * products + w * departures
     matrix = profile * within + m * products
+    if data.trend is not None:
+        matrix += data.trend * np.outer(shown, shown)
     noise = data.noise(theta)
     matrix.flat[:: len(z) + 1] += noise
     try:
@@ -331,7 +394,7 @@ def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
         # a huge value makes the line search step back to where the covariance can be factorised
         return 1e300, np.zeros_like(theta)
     mean, alpha = constant_mean(factor, data.values)
-    means, widths = _prior(d)
+    means, widths = _prior(d, data.log_noise)
     pull = (theta - means) / widths
     value = 0.5 * (data.values - mean) @ alpha + np.log(np.diagonal(factor)).sum()
     value += 0.5 * mean**2 + 0.5 * pull @ pull
@@ -344,6 +407,8 @@ def _negative(data: _Data, theta: Array) -> tuple[float, Array]:
     on_profile = weights * profile
     to_value = 0.5 * (on_profile * value_part).sum()
     to_shown = a * z @ on_profile @ shown
+    if data.trend is not None:
+        to_shown += z @ (weights * data.trend) @ shown
     to_slope = 0.5 * s * (on_profile * products).sum()
     to_walk = 0.5 * w * (on_profile * departures).sum()
     weights *= slope * within

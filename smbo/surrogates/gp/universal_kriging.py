@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smbo.surrogates import linalg
 from smbo.surrogates.base import Memory
@@ -96,33 +95,36 @@ class UniversalKrigingPosterior:
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation at unit points (m, d), each (m,)."""
-        cross = self._between(points, self.points)
+        cross = self._shown(self._between(points, self.points))
         half = linalg.solve_lower(self.process.factor, cross.T)
         mean = self.process.mean + cross @ self.process.alpha
         return self.process.scale.moments(mean, self._deviation(points, half))
 
     def moments_and_gradients(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean (m,), std (m,) and their gradients, each (m, d); zero along categorical axes."""
-        process, smooth = self.process, _smooth(self.process)
+        process, smooth = self.process, self.process.features.smooth
         scaled = process.encode(points)
         profile, slope = process.kernel.profile_and_slope(squared_distances(scaled, process.scaled))
         here, there = points[:, smooth], self.points[:, smooth]
-        cross = process.amplitude * profile + self.trend.covariance(here, there)
+        shown = 1.0 if process.shown is None else process.shown
+        cross = (process.amplitude * profile + self.trend.covariance(here, there)) * shown
         half = linalg.solve_lower(process.factor, cross.T)
         beta = linalg.solve_lower_transposed(process.factor, half).T
         mean, std = process.mean + cross @ process.alpha, self._deviation(points, half)
 
-        to_mean, to_variance = process.of_kernel(points, scaled, slope, beta)
-        to_mean[:, smooth] += self.trend.pulled(here, there, process.alpha[None])
+        to_mean, to_variance = process.of_kernel(points, scaled, slope * shown, beta)
+        to_mean[:, smooth] += self.trend.pulled(here, there, (process.alpha * shown)[None])
         to_variance[:, smooth] += self.trend.variance_slopes(here) - 2.0 * self.trend.pulled(
-            here, there, beta
+            here, there, beta * shown
         )
         return process.scale.moments_and_gradients(mean, std, to_mean, to_variance / (2.0 * std[:, None]))
 
     def covariance(self, points: Array, others: Array) -> Array:
         """Return the covariance between unit points (m, d) and others (r, d), latent, shape (m, r)."""
-        half = linalg.solve_lower(self.process.factor, self._between(self.points, points))
-        half_others = linalg.solve_lower(self.process.factor, self._between(self.points, others))
+        half, half_others = (
+            linalg.solve_lower(self.process.factor, self._shown(self._between(self.points, each).T).T)
+            for each in (points, others)
+        )
         return np.asarray(self._between(points, others) - half.T @ half_others)
 
     def condition_on(self, points: Array, values: Array) -> UniversalKrigingPosterior:
@@ -130,14 +132,13 @@ class UniversalKrigingPosterior:
         extended = self._extended(points, self.process.scale.to_latent(values))
         process = extended.process
         alpha = linalg.solve(process.factor, process.values - process.mean)
-        fitted = process.mean + self._between(extended.points, extended.points) @ alpha
+        fitted = process.mean + extended._shown(self._between(extended.points, extended.points)) @ alpha
         return replace(extended, process=replace(process, alpha=alpha, fitted=fitted))
 
     def fantasize(self, points: Array) -> UniversalKrigingPosterior:
         """Return the posterior given also its own means as values at unit points (m, d)."""
-        return self._extended(
-            points, self.process.mean + self._between(points, self.points) @ self.process.alpha
-        )
+        cross = self._shown(self._between(points, self.points))
+        return self._extended(points, self.process.mean + cross @ self.process.alpha)
 
     def _extended(self, points: Array, latent: Array) -> UniversalKrigingPosterior:
         if len(points) == 0:
@@ -145,26 +146,32 @@ class UniversalKrigingPosterior:
         process = self.process
         corner = self._between(points, points)
         corner.flat[:: len(corner) + 1] += process.noise
+        cross = self._shown(self._between(self.points, points).T).T
         extended = replace(
             process,
             scaled=np.concatenate([process.scaled, process.encode(points)]),
             values=np.concatenate([process.values, latent]),
-            factor=linalg.extend_cholesky(process.factor, self._between(self.points, points), corner),
+            factor=linalg.extend_cholesky(process.factor, cross, corner),
             # α of a fantasy is exactly 0: its residual given the other values is zero
             alpha=np.concatenate([process.alpha, np.zeros(len(latent))]),
             fitted=np.concatenate([process.fitted, latent]),
+            shown=None if process.shown is None else np.concatenate([process.shown, np.ones(len(latent))]),
         )
         return replace(self, process=extended, points=np.concatenate([self.points, points]))
 
+    def _shown(self, cross: Array) -> Array:
+        """Return a covariance with the rows, (m, n), as rows at lower fidelities have it."""
+        return cross if self.process.shown is None else cross * self.process.shown
+
     def _between(self, left: Array, right: Array) -> Array:
         """Return the prior covariance between unit points (m, d) and (n, d), (m, n)."""
-        process, smooth = self.process, _smooth(self.process)
+        process, smooth = self.process, self.process.features.smooth
         squared = squared_distances(process.encode(left), process.encode(right))
         of_process = process.amplitude * process.kernel.profile(squared)
         return of_process + self.trend.covariance(left[:, smooth], right[:, smooth])
 
     def _deviation(self, points: Array, half: Array) -> Array:
-        prior = self.process.amplitude + self.trend.variance(points[:, _smooth(self.process)])
+        prior = self.process.amplitude + self.trend.variance(points[:, self.process.features.smooth])
         variance = prior - np.einsum("ij,ij->j", half, half)
         return np.sqrt(np.maximum(variance, linalg.VARIANCE_FLOOR * prior))
 
@@ -206,8 +213,3 @@ class UniversalKriging:
         smooth = [column for column, axis in enumerate(data.axes) if axis.kind != "categorical"]
         points = data.points[:, smooth]
         return self.trend.covariance(points, points)
-
-
-def _smooth(process: GPPosterior) -> NDArray[np.intp]:
-    """Return the columns of unit points that are not categorical."""
-    return np.asarray(process.features.columns[process.features.coordinates])

@@ -78,15 +78,18 @@ class Weighted:
         weight: probability of the model.
         process: its posterior, on its latent scale.
         level: on the same scale.
+        belief: its posterior at all fidelities; None at a single one.
     """
 
     weight: float
     process: GPPosterior | UniversalKrigingPosterior
     level: float
+    belief: FidelitiesPosterior | None = None
 
     def fantasize(self, points: Array) -> Weighted:
         """Return the model given also its own means as values at unit points (m, d)."""
-        return replace(self, process=self.process.fantasize(points))
+        belief = None if self.belief is None else self.belief.fantasize(points)
+        return replace(self, process=self.process.fantasize(points), belief=belief)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +121,11 @@ class LevelPosterior:
     def processes(self) -> tuple[GPPosterior | UniversalKrigingPosterior, ...]:
         """The likeliest posterior of each function, on its latent scale."""
         return tuple(models[0].process for models in self.models)
+
+    @property
+    def beliefs(self) -> tuple[FidelitiesPosterior, ...]:
+        """The likeliest posterior of each function at all fidelities; () at a single one."""
+        return tuple(models[0].belief for models in self.models if models[0].belief is not None)
 
     @property
     def levels(self) -> Array:
@@ -258,6 +266,14 @@ class LevelGP:
     serves: ClassVar[frozenset[Target]] = frozenset({Target.LEVEL_SET})
     takes_replicates: ClassVar[bool] = True
 
+    @classmethod
+    def at_fidelities(cls) -> LevelGP:
+        """Return the surrogate of results at several fidelities."""
+        process = MultiFidelityGP(
+            log_noise=_LOW_NOISE_PRIORS.log_noise, always_relearn_until=_ALWAYS_RELEARNED
+        )
+        return cls(TrendSelection(KernelSelection(process), ridges=False))
+
     def fit(self, data: TrainingData) -> LevelPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
@@ -275,6 +291,10 @@ class LevelGP:
                 for weight, surrogate in _likely(learned.candidates, self.temperature)
             ]
             models.append(tuple(Weighted(weight, process, there) for weight, process, there, _ in fitted))
+            likeliest = learned.candidates[0].surrogate
+            if data.fidelities is not None and isinstance(likeliest, FitsFidelities):
+                belief = likeliest.fit_curves(_of_one(data, level_set, k, learned.scale))
+                models[-1] = (replace(models[-1][0], belief=belief), *models[-1][1:])
             scales.append(ValueScale(level, learned.scale, fitted[0][3]))
         return LevelPosterior(
             names=level_set.names,
@@ -285,18 +305,6 @@ class LevelGP:
             structure=self.structure,
             inflation=self.inflation,
         )
-
-    def fit_curves(self, data: TrainingData) -> tuple[FidelitiesPosterior, ...]:
-        """Return the posterior of each function at all fidelities, by its likeliest model.
-
-        The process is to be ``MultiFidelityGP``, trained, and the data to have results at fidelities.
-        """
-        level_set, found = _level_set(data), []
-        for k, learned in enumerate(self.learned):
-            surrogate = learned.candidates[0].surrogate
-            assert isinstance(surrogate, FitsFidelities)
-            found.append(surrogate.fit_curves(_of_one(data, level_set, k, learned.scale)))
-        return tuple(found)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[LevelGP, Memory]:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
@@ -367,10 +375,6 @@ class LevelGP:
                 candidates.append(Candidate(around, around.log_density(one)))
                 candidates.sort(key=lambda candidate: -candidate.score)
         return Learned(scale, tuple(candidates)), learned
-
-
-# For results at several fidelities.
-LEVELS_AT_FIDELITIES = LevelGP(MultiFidelityGP())
 
 
 def _likely(candidates: Sequence[Candidate], temperature: float) -> list[tuple[float, Process]]:

@@ -25,6 +25,7 @@ from smbo.surrogates.base import (
 )
 from smbo.surrogates.gp.gp import GP
 from smbo.surrogates.gp.kernel_selection import KernelSelection
+from smbo.surrogates.gp.marginal_likelihood import Priors
 from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP
 from smbo.surrogates.subset import part_to_fit
 from smbo.surrogates.transfer import SourceData, Transfer
@@ -90,10 +91,12 @@ class ModelListPosterior:
     Attributes:
         parts: the posterior of each, in the objectives' order, with compressed tails.
         tails: the compression.
+        beliefs: the posterior of each at all fidelities; () at a single one.
     """
 
     parts: tuple[ObjectivePosterior, ...]
     tails: TailCompression
+    beliefs: tuple[FidelitiesPosterior, ...] = ()
 
     def moments(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the first objective at unit points (m, d), each (m,)."""
@@ -122,7 +125,11 @@ class ModelListPosterior:
 
     def fantasize(self, points: Array) -> ModelListPosterior:
         """Return the posterior given also its own means as values at unit points (m, d)."""
-        return replace(self, parts=tuple(part.fantasize(points) for part in self.parts))
+        return replace(
+            self,
+            parts=tuple(part.fantasize(points) for part in self.parts),
+            beliefs=tuple(belief.fantasize(points) for belief in self.beliefs),
+        )
 
     def with_pessimistic_values(self, failed: Array, known: Array) -> ModelListPosterior:
         """Return the posterior conditioned on pessimistic values at failed unit points (m, d).
@@ -174,6 +181,12 @@ class ModelListGP:
     serves: ClassVar[frozenset[Target]] = frozenset({Target.OBJECTIVES})
     takes_replicates: ClassVar[bool] = True
 
+    @classmethod
+    def at_fidelities(cls) -> ModelListGP:
+        """Return the surrogate of results at several fidelities."""
+        process = MultiFidelityGP(bend_values=False, log_noise=Priors().log_noise)
+        return cls(KernelSelection(process, price=_MIN_GAIN_SMOOTH_KERNEL))
+
     def fit(self, data: TrainingData) -> ModelListPosterior:
         """Return the posterior; hyperparameters are learned first where none are fixed.
 
@@ -181,23 +194,17 @@ class ModelListGP:
             RecipeError: the problem has a single objective.
             NumericalError: no jitter makes a covariance positive definite.
         """
+        if data.fidelities is not None and not self.trained:
+            return self.train(data, {})[0].fit(data)
         parts, tails = _of_objectives(self.relevant(data))
         processes = self.trained or tuple(self._process_of(j) for j in range(len(parts)))
-        fitted = tuple(cast(ObjectivePosterior, process.fit(part)) for process, part in zip(processes, parts))
-        return ModelListPosterior(fitted, tails)
-
-    def fit_curves(self, data: TrainingData) -> tuple[tuple[FidelitiesPosterior, ...], ModelListPosterior]:
-        """Return the posterior of each objective at all fidelities, and that of all at the highest.
-
-        The processes are to be ``MultiFidelityGP``, trained, and the data to have results at fidelities.
-        """
-        parts, tails = _of_objectives(data)
-        beliefs = tuple(
-            process.fit_curves(part)
-            for process, part in zip(self.trained, parts)
-            if isinstance(process, FitsFidelities)
+        pairs = list(zip(processes, parts))
+        if parts[0].fidelities is not None and all(isinstance(each, FitsFidelities) for each in processes):
+            beliefs = tuple(cast(FitsFidelities, process).fit_curves(part) for process, part in pairs)
+            return ModelListPosterior(tuple(belief.highest for belief in beliefs), tails, beliefs)
+        return ModelListPosterior(
+            tuple(cast(ObjectivePosterior, process.fit(part)) for process, part in pairs), tails
         )
-        return beliefs, ModelListPosterior(tuple(belief.highest for belief in beliefs), tails)
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[ModelListGP, Memory]:
         """Return the processes with their hyperparameters fixed, and the memory that restores them."""
@@ -222,10 +229,6 @@ class ModelListGP:
         if data.objective_values is None or len(data) <= self.most:
             return data
         return part_to_fit(data, self.most)
-
-
-# For results at several fidelities.
-OBJECTIVES_AT_FIDELITIES = ModelListGP(MultiFidelityGP(bend_values=False))
 
 
 def _unbent() -> KernelSelection:

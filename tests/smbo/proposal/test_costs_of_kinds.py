@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,7 +103,7 @@ def test_a_step_to_a_higher_fidelity_is_worth_less_where_it_is_dear():
     opt, _ = searched("model", 10, rising)
     data = encode(opt.problem, opt.trials)
     model = ModelOfFidelities.of(opt.problem, data, {})
-    blind = ModelOfFidelities(model.fidelity, model.levels, None, model.beliefs, model.log_worth, None, None)
+    blind = replace(model, costs=None)
     points = np.array([[0.5, 0.1], [0.5, 0.9]])
     loss = blind.gain_per_cost(points, 1.0, 3.0) - model.gain_per_cost(points, 1.0, 3.0)
     assert loss[1] - loss[0] > 1.5

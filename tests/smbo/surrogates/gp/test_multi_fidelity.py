@@ -7,13 +7,16 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from smbo.surrogates import MultiFidelityGP
-from smbo.surrogates.gp.kernels import Matern52
-from smbo.surrogates.gp.multi_fidelity import _Data, _departures, _negative, _prior
-from smbo.surrogates.gp.outcome_transform import OutcomeTransform
+from smbo.surrogates.gp.kernels import SquaredExponential
+from smbo.surrogates.gp.multi_fidelity import _NOISE_PRIOR, _Data, _departures, _negative, _prior
+from smbo.surrogates.gp.outcome_transform import PowerTransform
+from smbo.surrogates.gp.polynomial_basis import Polynomials
 from smbo.training_data import Axis, FidelityResults, TrainingData
 
 AXES = (Axis("x", "continuous"), Axis("y", "continuous"))
 SHORTFALLS = np.array([1.0, 0.5, 0.0])
+MODELS = [MultiFidelityGP(), MultiFidelityGP(kernel=SquaredExponential(), trend=Polynomials(2))]
+with_and_without_trend = pytest.mark.parametrize("model", MODELS, ids=["plain", "quadratic"])
 
 
 def truth(points):
@@ -57,23 +60,25 @@ def data(given):
     )
 
 
-def test_the_density_has_the_slope_of_its_differences():
+@with_and_without_trend
+def test_the_density_has_the_slope_of_its_differences(model):
     given = curves((8, 4, 2))
     rng = np.random.default_rng(1)
     variances = np.where(rng.random(len(given)) < 0.3, 0.01, np.nan)
     given = results(
         given.numbers, given.points, given.fidelity_gaps, given.values, variances, 1.0 + given.fidelity_gaps
     )
-    data = _Data.of(Matern52(), AXES, given, OutcomeTransform.of(given.values))
-    means, widths = _prior(2)
+    data = _Data.of(model, AXES, given, PowerTransform())
+    means, widths = _prior(2, _NOISE_PRIOR)
     theta = means + 0.5 * widths * rng.standard_normal(len(means))
     by_differences = approx_fprime(theta, lambda vector: _negative(data, vector)[0], 1e-6)
     # forward differences of 1e-6 of a function of size 10 to 100 are right to some 1e-5
     assert _negative(data, theta)[1] == pytest.approx(by_differences, rel=1e-4, abs=1e-4)
 
 
-def test_the_moments_at_the_highest_fidelity_have_the_slopes_of_their_differences():
-    posterior = MultiFidelityGP().fit(data(curves())).latent
+@with_and_without_trend
+def test_the_moments_at_the_highest_fidelity_have_the_slopes_of_their_differences(model):
+    posterior = model.fit(data(curves())).latent
     point = np.array([0.42, 0.71])
     _, _, to_mean, to_std = posterior.moments_and_gradients(point[None])
     for which, slope in enumerate((to_mean, to_std)):
@@ -92,10 +97,11 @@ def test_low_fidelities_tell_what_the_highest_would_be():
     assert np.abs(mean - truth(others)).mean() < 0.5 * np.abs(alone - truth(others)).mean()
 
 
+@with_and_without_trend
 @pytest.mark.parametrize("fidelity_gap", [0.0, 0.5, 1.0])
-def test_what_one_more_evaluation_moves_is_what_it_takes_from_the_uncertainty(fidelity_gap):
+def test_what_one_more_evaluation_moves_is_what_it_takes_from_the_uncertainty(model, fidelity_gap):
     given = curves()
-    surrogate, _ = MultiFidelityGP().train(data(given), {})
+    surrogate, _ = model.train(data(given), {})
     belief = surrogate.fit_curves(data(given))
     point = np.array([[0.8, 0.1]])
     before = belief.highest.latent.moments(point)[1][0]
@@ -116,6 +122,29 @@ def test_what_one_more_evaluation_moves_is_what_it_takes_from_the_uncertainty(fi
     assert before**2 - after**2 == pytest.approx(moved**2, rel=1e-6)
 
 
+def test_a_trend_and_its_fantasies_are_conditioned_as_one_process():
+    given = curves()
+    highest = MODELS[1].fit(data(given)).latent
+    points = np.array([[0.8, 0.1], [0.2, 0.9]])
+    mean, std = highest.moments(points)
+    believed = highest.fantasize(points)
+    others = np.random.default_rng(5).random((20, 2))
+    assert believed.moments(others)[0] == pytest.approx(highest.moments(others)[0], abs=1e-8)
+    told = highest.condition_on(points[:1], mean[:1] + 0.1)
+    gain = highest.covariance(points, points[:1])[:, 0] / (std[0] ** 2 + highest.noise)
+    assert told.moments(points)[0] == pytest.approx(mean + 0.1 * gain, abs=1e-8)
+
+
+def test_few_results_in_full_determine_a_quadratic_trend():
+    given = data(curves((12, 4, 2)))
+    others = np.random.default_rng(5).random((200, 2))
+    plain, quadratic = (
+        np.abs(replace(model, log_noise=(-11.0, 3.0)).fit(given).moments(others)[0] - truth(others)).mean()
+        for model in MODELS
+    )
+    assert quadratic < 0.5 * plain
+
+
 def test_hyperparameters_come_back_from_memory():
     given = data(curves())
     first, memory = MultiFidelityGP().train(given, {})
@@ -125,7 +154,7 @@ def test_hyperparameters_come_back_from_memory():
 
 def test_more_curves_than_it_takes_are_left_out_from_below():
     given = curves()
-    few = MultiFidelityGP(n_rows=12)._kept(given)
+    few = MultiFidelityGP(n_rows=12).kept(given)
     assert len(few) == 12
     assert (few.fidelity_gaps == 0.0).sum() == 5  # all that were evaluated in full
     assert (few.fidelity_gaps == 1.0).sum() == 0
@@ -162,8 +191,8 @@ def test_the_slope_of_a_curve_tells_how_far_it_still_falls():
 
 def test_densities_of_learning_curves_have_the_slopes_of_their_differences():
     given = replace(curves((8, 4, 2)), ratio=27.0)
-    data = _Data.of(Matern52(), AXES, given, OutcomeTransform.of(given.values))
-    theta = _prior(2)[0] + 0.1
+    data = _Data.of(MultiFidelityGP(), AXES, given, PowerTransform())
+    theta = _prior(2, _NOISE_PRIOR)[0] + 0.1
     by_differences = approx_fprime(theta, lambda vector: _negative(data, vector)[0], 1e-6)
     # forward differences of 1e-6 of a function of size 10 to 100 are right to some 1e-5
     assert _negative(data, theta)[1] == pytest.approx(by_differences, rel=1e-4, abs=1e-4)
