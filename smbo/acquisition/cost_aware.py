@@ -141,10 +141,20 @@ def n_asked(data: TrainingData) -> int:
     return len(data) + len(data.failed) + len(data.pending)
 
 
-def vary(data: TrainingData) -> bool:
-    """Return whether costs are known and differ by more than the times of equal evaluations do."""
+def vary(data: TrainingData, *, at_one_fidelity: bool = False) -> bool:
+    """Return whether costs are known and differ by more than the times of equal evaluations do.
+
+    Args:
+        at_one_fidelity: compare those of each fidelity alone: an overhead that every evaluation has makes
+            cheap fidelities dearer per unit, and says nothing of points.
+    """
     costs = data.costs
-    return costs is not None and bool(costs.rates.max() > _LEAST_RATIO * costs.rates.min())
+    if costs is None:
+        return False
+    groups = [costs.rates]
+    if at_one_fidelity and costs.fidelity_gaps is not None:
+        groups = [costs.rates[costs.fidelity_gaps == gap] for gap in np.unique(costs.fidelity_gaps)]
+    return any(bool(rates.max() > _LEAST_RATIO * rates.min()) for rates in groups)
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,7 @@ class Auto:
     def choose(self, data: TrainingData, memory: Memory) -> Choice:
         """Return the recipe to propose with, and the reason."""
         choice = self._by_kind(data, memory)
-        if self.per_cost is None or not vary(data):
+        if self.per_cost is None or not vary(data, at_one_fidelity=True):
             return choice
         acquisition = self._per_cost(choice.recipe.acquisition)
         return Choice(
