@@ -58,12 +58,8 @@ def _auto(
     return Recipe(rule=Auto(per_cost=per_cost), replication=_replication(replication))
 
 
-def _gp(replication: bool | Mapping[str, float] | None = None, hyperparameters: str = "map") -> Recipe:
-    kinds = {"map": GP, "sampled": surrogates.MarginalizedGP}
-    if hyperparameters not in kinds:
-        raise RecipeError(f"hyperparameters: {hyperparameters!r}; say {' or '.join(map(repr, kinds))}")
-    surrogate = kinds[hyperparameters]()
-    return Recipe(surrogate=Subset(surrogate, n_rows=1500), replication=_replication(replication))
+def _gp(replication: bool | Mapping[str, float] | None = None) -> Recipe:
+    return Recipe(surrogate=Subset(GP(), n_rows=1500), replication=_replication(replication))
 
 
 def _noisy(replication: bool | Mapping[str, float] | None = None) -> Recipe:
@@ -111,10 +107,8 @@ def preset(recipe: str | Mapping[str, Any] | Recipe) -> Recipe:
     Gaussian process, and pareto one for each of several objectives; forest, extra-trees and
     boosting use trees; random and sobol have no model.  cost maximises improvement per cost,
     and takes {"cost": {"budget": ...}}: see ``ExpectedImprovementPerCost``; so does auto where told costs
-    vary, with {"auto": {"cost": {"budget": ...}}}, and not with {"auto": {"cost": False}}.  gp takes {"gp":
-    {"hyperparameters": "sampled"}}, an average over hyperparameters in place of the most probable ones
-    ("map"): see ``MarginalizedGP``.  auto, gp, noisy and kg take
-    {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
+    vary, with {"auto": {"cost": {"budget": ...}}}, and not with {"auto": {"cost": False}}.  auto, gp, noisy
+    and kg take {"auto": {"replication": True}} or {"replication": {"margin": 2}}: see ``Replication``.
     grid evaluates all combinations of a few levels, {"grid": {"levels": {"x": 5}}}: see ``Grid``.
 
     Named parts are those of ``Recipe``: {"surrogate": "GP", "acquisition": {"LowerConfidenceBound":

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         SquaredExponential as SquaredExponential,
     )
     from smbo.surrogates.gp.marginal_likelihood import Priors as Priors
-    from smbo.surrogates.gp.marginalized import MarginalizedGP as MarginalizedGP
     from smbo.surrogates.gp.multi_fidelity import MultiFidelityGP as MultiFidelityGP
     from smbo.surrogates.gp.torch_gp import TorchGP as TorchGP
     from smbo.surrogates.multi_output.composite import CompositeGP as CompositeGP
@@ -50,7 +49,6 @@ _MODULES = {
     "smbo.surrogates.gp.kernel_selection": "KernelSelection",
     "smbo.surrogates.gp.kernels": "Kernel Matern32 Matern52 SquaredExponential",
     "smbo.surrogates.gp.marginal_likelihood": "Priors",
-    "smbo.surrogates.gp.marginalized": "MarginalizedGP",
     "smbo.surrogates.gp.multi_fidelity": "MultiFidelityGP",
     "smbo.surrogates.gp.torch_gp": "TorchGP",
     "smbo.surrogates.multi_output.composite": "CompositeGP",

@@ -18,7 +18,6 @@ from smbo.surrogates import (
     ExtendablePosterior,
     ExtraTrees,
     Forest,
-    MarginalizedGP,
     Matern32,
     Noiseless,
     Regressor,
@@ -41,7 +40,6 @@ SURROGATES = [
     Subset(GP(), most=20, n_rows=15, n_learned=10),
     Noiseless(GP()),
     AxisSelection(sizes=(2, 1)),
-    MarginalizedGP(n_draws=3),
     TorchGP(device="cpu"),
     Regressor(GaussianProcessRegressor(alpha=1e-6, optimizer=None)),
 ]

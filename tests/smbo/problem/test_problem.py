@@ -11,6 +11,7 @@ from kinds_of_problem import ARGUMENTS, problem_of
 from smbo import LevelSet, Problem, Real, TransferSource
 from smbo.errors import ProblemError
 from smbo.fidelity import Asha, Fidelity, Hyperband
+from smbo.fidelity.asha import ratio
 
 SPACE = {"x": Real(0, 1), "y": Real(0, 1)}
 
@@ -94,7 +95,7 @@ def test_trials_start_on_a_rung_and_only_the_highest_ends_the_climb(rule):
     problem = Problem(SPACE, fidelity=Fidelity(1, 27), early_stopping=rule)
     starts = {problem.first_fidelity(number) for number in range(40)}
     assert 1 in starts
-    rungs = problem.fidelity.rungs(problem.early_stopping.eta)
+    rungs = problem.fidelity.rungs(ratio(problem.early_stopping, problem.fidelity))
     assert [problem.rung_of(fidelity) for fidelity in rungs] == list(range(len(rungs)))
     assert starts <= set(rungs)
     assert [problem.is_below_the_highest(fidelity) for fidelity in rungs] == [
