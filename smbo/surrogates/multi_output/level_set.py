@@ -42,6 +42,7 @@ _LEAST_GAP = 1e-9  # between a value and a threshold, as a share of the values' 
 _LEAST_WEIGHT = 0.03  # of a model in the claim: below, it costs a factorisation and changes nothing
 # A contour is resolved more finely than an optimum, relative to the spread of the values: the prior has its
 # mean at less noise.
+_MOST_RESULTS = MultiFidelityGP().n_rows  # of more the process would keep the lowest, far from the level
 _LOW_NOISE_PRIORS = Priors(log_noise=(float(np.log(1e-5)), 3.5))
 
 
@@ -283,7 +284,7 @@ class LevelGP:
         """
         if not self.learned:
             return self.train(data, {})[0].fit(data)
-        level_set = _level_set(data)
+        level_set, data = _level_set(data), _near_the_levels(data)
         models, scales = [], []
         for k, (level, learned) in enumerate(zip(level_set.levels, self.learned)):
             fitted = [
@@ -308,7 +309,7 @@ class LevelGP:
 
     def train(self, data: TrainingData, memory: Memory) -> tuple[LevelGP, Memory]:
         """Return the surrogate with its hyperparameters fixed, and the memory that restores them."""
-        level_set = _level_set(data)
+        level_set, data = _level_set(data), _near_the_levels(data)
         before: Mapping[str, Any] = memory.get("functions", {})
         pairs = {
             name: self._train_one(data, level_set, k, before.get(name, {}))
@@ -461,6 +462,19 @@ def _of_one(data: TrainingData, level_set: LevelSet, k: int, scale: str) -> Trai
     if results is not None:
         results = replace(results, data=_of_one(results.data, level_set, k, scale))
     return replace(data, values=values, variances=known, outputs=None, fidelities=results)
+
+
+def _near_the_levels(data: TrainingData) -> TrainingData:
+    """Return training data with at most ``_MOST_RESULTS`` results at several fidelities.
+
+    Two thirds are those of the highest fidelities nearest to a level; the others are spread over the rest.
+    """
+    results = data.fidelities
+    if results is None or len(results) <= _MOST_RESULTS:
+        return data
+    nearest, rest = np.split(np.lexsort((results.values, results.fidelity_gaps)), [2 * _MOST_RESULTS // 3])
+    spread = rest[np.linspace(0, len(rest) - 1, _MOST_RESULTS - len(nearest)).astype(np.intp)]
+    return replace(data, fidelities=results.rows(np.sort(np.concatenate([nearest, spread]))))
 
 
 def _level_set(data: TrainingData) -> LevelSet:

@@ -168,3 +168,12 @@ def test_a_study_reopened_proposes_the_same(tmp_path, make, stopping):
 def test_early_stopping_by_one_reported_value_is_refused(make):
     with pytest.raises(ProblemError, match="early_stopping='median'"):
         make(early_stopping="median")
+
+
+def test_many_results_at_several_fidelities_leave_a_level_set_those_around_it():
+    optimizer = Optimizer(level_set(fidelity=EPOCHS, early_stopping="model"), seed=1)
+    rng = np.random.default_rng(0)
+    for x, y in rng.random((520, 2)).tolist():
+        optimizer.tell({"x": x, "y": y}, {"s": x**2 + 0.5 * y})
+    assert optimizer.ask().params
+    assert optimizer.contour().misclassified["s"] < 0.01
