@@ -27,7 +27,7 @@ from smbo.store.records import AttemptRecord, dump_json
 from smbo.store.roles import History
 from smbo.study.load import problem_from_json, with_callables_of
 from smbo.study.provenance import JsonPoint, proposed_trials
-from smbo.trial import Trial, TrialState
+from smbo.trial import Rung, Trial, TrialState
 
 _ENDS = {str(state): state for state in TrialState if state.is_final} | {"paused": TrialState.PAUSED}
 _BEGINS = ("asked", "restarted", "waiting", "promoted", "retried")
@@ -167,6 +167,22 @@ def _as_asked(events: Sequence[Row[Any]]) -> dict[int, JsonPoint]:
     return found
 
 
+# What an evaluation adds to a trial, before there is any.
+_NOTHING: Mapping[str, Any] = {
+    "value": None,
+    "sem": None,
+    "cost": None,
+    "feasible": None,
+    "metrics": {},
+    "outputs": None,
+    "outputs_variance": None,
+}
+
+
+def _rung_of(trial: Trial, token: int | None) -> Rung | None:
+    return next((each for each in trial.rungs if each.token == token), None)
+
+
 class _Past:
     """A study's trials as they stood at successive sequence numbers."""
 
@@ -204,23 +220,16 @@ class _Past:
         trial = replace(latest, rungs=tuple(rung for rung in latest.rungs if rung.token in self._paused))
         if event.kind in _BEGINS:
             params = self._asked.get(event.number, trial.params)
-            new = replace(trial, params=params, value=None, sem=None, cost=None)
+            new = replace(trial, params=params, **_NOTHING)
             before = self._then.get(event.number, new)
             self._then[event.number] = replace(before, state=TrialState.RUNNING)
         elif event.kind == "failed" and self._reasons[event.number]:
             reason = self._reasons[event.number].popleft()
-            self._then[event.number] = replace(
-                trial,
-                state=TrialState.FAILED,
-                reason=reason,
-                feasible=None,
-                metrics={},
-                value=None,
-                sem=None,
-                cost=None,
-                outputs=None,
-                outputs_variance=None,
-            )
+            self._then[event.number] = replace(trial, state=TrialState.FAILED, reason=reason, **_NOTHING)
+        elif event.kind == "paused" and (at := _rung_of(trial, event.token)) is not None:
+            # the trial may have gone on since: what it had then is what its rung has
+            told = {name: getattr(at, name) for name in _NOTHING}
+            self._then[event.number] = replace(trial, state=TrialState.PAUSED, fidelity=at.fidelity, **told)
         elif event.kind == "told" or _ENDS.get(event.kind) is trial.state:
             self._then[event.number] = trial
         elif event.kind in _ENDS:
