@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine
 
+from smbo import ChiSquare, Fidelity, Problem, Space
 from smbo.cli import main
 from smbo.store.budget import Budget
 from smbo.study import Study
@@ -188,3 +190,19 @@ def test_a_study_comes_out_the_same_from_the_command_line(url):
         0,
         "s: 3 trials of 3 proposals come out the same\n",
     )
+
+
+def test_vector_outputs_are_those_of_the_rung_that_a_trial_was_at(tmp_path):
+    problem = Problem(
+        Space({"x": (0.0, 1.0), "y": (0.0, 1.0)}),
+        loss=ChiSquare([0.3, 0.6], [0.1, 0.1]),
+        fidelity=Fidelity(1, 9),
+        early_stopping="asha",
+    )
+    with Study.open(f"sqlite:///{tmp_path / 'rungs.db'}", "rungs", problem, seed=1) as study:
+        for _ in range(18):
+            trial = study.ask()
+            x, y, short = trial.params["x"], trial.params["y"], 1.0 / trial.fidelity
+            study.tell(trial, outputs=[x + short, 2.0 * y - short], covariance=np.diag([0.01, 0.01]))
+        assert any(len(trial.rungs) > 1 for trial in study.trials)
+        assert study.replay().difference is None
