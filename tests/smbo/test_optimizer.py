@@ -299,7 +299,7 @@ WRONG = {
     "ask for none": (lambda: asked()[0].ask(0), AskError, "from 1 up"),
     "ask for half": (lambda: asked()[0].ask(1.5), AskError, "from 1 up"),
     "unknown recipe": (lambda: Optimizer(SPACE, "gpp"), RecipeError, "no recipe is called 'gpp'"),
-    "unknown design": (lambda: Recipe(design="grid"), RecipeError, "no design is called"),
+    "unknown design": (lambda: Recipe(design="spiral"), RecipeError, "no design is called"),
     "no initial point": (lambda: Recipe(n_initial=0), RecipeError, "n_initial=0"),
     "negative seed": (lambda: Optimizer(SPACE, seed=-1), RecipeError, "seed=-1"),
     "maximize twice": (lambda: Optimizer(CUTS, maximize=True), ProblemError, "maximize"),

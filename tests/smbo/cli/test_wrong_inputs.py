@@ -41,7 +41,7 @@ WRONG_JOBS = {
     "constraint that is none": (["constraints: [loss]"], "constraints: 'loss' is no comparison"),
     "constraint on parameters that is none": (["constraints: [x * 2]"], "is no comparison"),
     "rule of a level set's kind": (
-        ["objectives: {loss: min}", "constraints: ['c > 0']", "termination: {left: 1}"],
+        ["level_set: {level: 0.5}", "termination: {plateau: 3}"],
         ": termination: ",
     ),
     "mixed formula": (["constraints: ['x + loss <= 1']"], "mixes parameters"),

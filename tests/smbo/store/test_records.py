@@ -77,7 +77,8 @@ def test_two_results_are_told_apart_by_all_but_their_stories(change):
 
 
 def test_a_result_is_part_of_its_trial():
-    trial = Trial(0, {"x": 1}, 7, **{each.name: getattr(RESULT, each.name) for each in fields(Result)})
+    told = {each.name: getattr(RESULT, each.name) for each in fields(Result)}
+    trial = Trial(0, told.pop("params") or {"x": 1}, 7, **told)
     assert Result.of(trial).hash() == RESULT.hash()
 
 

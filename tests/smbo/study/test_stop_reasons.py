@@ -27,7 +27,9 @@ class FakeStudy:
     waiting: frozenset = frozenset()
     trials: tuple = ()
     ended: str | None = None
-    problem: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(multi_fidelity=None))
+    problem: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(multi_fidelity=None, space=SimpleNamespace(names=("x",)))
+    )
 
     def termination(self):
         return self.ended

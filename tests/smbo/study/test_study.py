@@ -187,8 +187,8 @@ def test_a_trial_of_another_study_is_refused(url, study):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"problem": {**SPACE, "x": Real(0.0, 2.0)}}, r"dimensions.*stored.*1\.0.*now.*2\.0"),
-        ({"problem": {"x": Real(0.0, 1.0)}}, "dimensions"),
+        ({"problem": {**SPACE, "x": Real(0.0, 2.0)}}, r"x: real \[0\.0, 1\.0\] is now real \[0\.0, 2\.0\]"),
+        ({"problem": {"x": Real(0.0, 1.0)}}, r"n: integer \[1, 5\] is now left out"),
         ({"problem": Problem(SPACE, maximize=True)}, "problem.maximize: stored False, now True"),
         ({"problem": Problem(SPACE, constraints=["value < 3"])}, "problem.constraints"),
         ({"recipe": "sobol"}, "recipe.*stored 'random', now 'sobol'"),

@@ -102,7 +102,7 @@ def test_many_points_have_the_moments_that_each_has_alone():
 
 def test_the_values_learned_from_hold_the_best_ones_and_some_from_all_over():
     data = training_data_of(400)
-    kept = module._rows_to_learn_from(data)
+    kept = module.rows_to_learn_from(data)
     order = np.argsort(data.values)
     assert set(order[:96]) <= set(kept.numbers)
     assert len(set(kept.numbers)) == 256
