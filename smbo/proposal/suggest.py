@@ -70,17 +70,25 @@ def _in_turn(request: ProposalRequest) -> tuple[list[dict[str, Any]], dict[str, 
 
 
 def _proposal(request: ProposalRequest) -> Proposal:
-    """Return the proposal; the last one is remembered, since a promotion is compared with it before."""
+    """Return the proposal; with ``ByModel`` the last one is kept: a promotion is compared with it first."""
+    is_compared = isinstance(request.problem.early_stopping, ByModel)
+    return _compared_before(request) if is_compared else _new_proposal(request)
+
+
+def _new_proposal(request: ProposalRequest) -> Proposal:
+    request = replace(request, recipe=with_transfer(request.problem, request.recipe))
+    return propose(request.in_context())
+
+
+def _compared_before(request: ProposalRequest) -> Proposal:
     state = request.rng.bit_generator.state
     rest = (request.data, request.n, state, request.memory, request.fixed, request.present)
     key = (request.problem, request.recipe, _content(rest))
     known = _last.get("proposal")
     if known is not None and all(old is new for old, new in zip(known[0][:2], key)) and known[0][2] == key[2]:
         return known[1]
-    request = replace(request, recipe=with_transfer(request.problem, request.recipe))
-    found = propose(request.in_context())
-    if isinstance(request.problem.early_stopping, ByModel):
-        _last["proposal"] = (key, found)
+    found = _new_proposal(request)
+    _last["proposal"] = (key, found)
     return found
 
 
