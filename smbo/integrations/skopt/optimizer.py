@@ -80,7 +80,7 @@ def as_estimator(given: Any, noise: Any = None) -> Estimator:
             )
         known = float(noise) if isinstance(noise, numbers.Real) and given.upper() == "GP" else None
         return Estimator(given.upper(), known)
-    if not is_regressor(given):
+    if not hasattr(given, "fit") or not is_regressor(given):
         raise ValueError(f"base_estimator={given!r} has to be a regressor")
     if (kind := _TREES.get(type(given).__name__)) is not None:
         warnings.warn(

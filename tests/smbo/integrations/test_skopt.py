@@ -127,7 +127,8 @@ def test_what_cannot_be_told_is_said(point, value, words):
 
 def test_wrong_arguments_are_said():
     for wrong in (
-        {"base_estimator": "rtr"}, {"acq_func": "UCB"}, {"initial_point_generator": "latin"},
+        {"base_estimator": "rtr"}, {"base_estimator": 42}, {"acq_func": "UCB"},
+        {"initial_point_generator": "latin"},
         {"base_estimator": "RF", "acq_optimizer": "lbfgs"}, {"n_initial_points": -1},
     ):  # fmt: skip
         with pytest.raises(ValueError, match=str(next(iter(wrong.values())))):
