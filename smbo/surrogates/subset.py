@@ -134,7 +134,10 @@ def _without_count(memory: Memory) -> Memory:
 def bounded(surrogate: Surrogate, data: TrainingData) -> Surrogate:
     """Return the surrogate, within a subset where it would be fitted to all of very many evaluations."""
     several = Subset(surrogate, n_rows=_N_ROWS_OF_SEVERAL, n_learned=_N_LEARNED_OF_SEVERAL)
-    if max(len(data), len(data.failed)) <= several.most or len(relevant_to(surrogate, data)) <= several.most:
+    if max(len(data), len(data.failed)) <= several.most:
+        return surrogate
+    part = relevant_to(surrogate, data)
+    if max(len(part), len(part.failed)) <= several.most:
         return surrogate
     return several if data.outputs is not None or data.fidelities is not None else Subset(surrogate)
 

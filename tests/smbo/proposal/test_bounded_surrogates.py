@@ -51,3 +51,14 @@ def test_results_at_fidelities_are_those_of_the_rows(many):
     assert len(part) == 300
     assert part.fidelities is not None
     assert np.array_equal(part.fidelities.numbers, part.numbers)
+
+
+def test_very_many_failures_are_bounded_where_few_values_are():
+    rng = np.random.default_rng(0)
+    data = TrainingData.of_values(AXES, rng.random((20, 2)), rng.random(20))
+    data = replace(data, failed=rng.random((5000, 2)))
+    found = bounded(GP(), data)
+    assert isinstance(found, Subset)
+    assert len(found.relevant(data)) == 20
+    assert len(found.relevant(data).failed) == found.n_rows
+    assert bounded(found, data) is found  # it bounds them already
