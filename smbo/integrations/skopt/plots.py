@@ -9,7 +9,7 @@ import numpy as np
 
 from smbo.integrations.skopt.space import Categorical, Space
 from smbo.integrations.skopt.utils import expected_minimum, expected_minimum_random_sampling
-from smbo.plots.style import COLOURS
+from smbo.plots.style import COLOURS, NO_MATPLOTLIB
 
 _N_RANDOM_SAMPLES = 250  # over which a partial dependence is averaged
 
@@ -51,11 +51,15 @@ def _labelled(args: Sequence[Any]) -> Any:
 
 
 def _axes(ax: Any) -> Any:
-    if ax is None:
-        import matplotlib.pyplot as plt
+    return _pyplot().subplots()[1] if ax is None else ax
 
-        _, ax = plt.subplots()
-    return ax
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib.pyplot
+    except ImportError as error:
+        raise ImportError(NO_MATPLOTLIB) from error
+    return matplotlib.pyplot
 
 
 def _finished(ax: Any, x: str, y: str, yscale: str | None) -> Any:
@@ -292,9 +296,9 @@ def _chosen(result: Any, names: Sequence[str] | None, plot_dims: Any) -> tuple[l
 
 
 def _triangle(n: int) -> Any:
-    import matplotlib.pyplot as plt
-
-    _, axes = plt.subplots(n, n, figsize=(2.2 * n + 1, 2.2 * n + 1), squeeze=False, layout="constrained")
+    _, axes = _pyplot().subplots(
+        n, n, figsize=(2.2 * n + 1, 2.2 * n + 1), squeeze=False, layout="constrained"
+    )
     for row, column in zip(*np.triu_indices(n, 1)):
         axes[row, column].set_visible(False)
     return axes
